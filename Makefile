@@ -1,0 +1,42 @@
+# Everything a user or a developer does with a checkout; `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+PETS ?=
+
+.PHONY: help install demo up check test bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: .venv/.installed ## make .venv with the pedigree command in it
+
+.venv/.installed: requirements-dev.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Pedigree needs Python 3.11, 3.12 or 3.13; name one with PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: install ## train, examine and serve on this machine (PETS=FOLDER for real photos)
+	@$(BIN)/pedigree demo $(if $(PETS),--pets "$(PETS)")
+
+up: install ## start the whole service on 127.0.0.1
+	@$(BIN)/pedigree up
+
+check: install ## ruff, mypy and the import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+
+test: install ## the whole test suite, with real Postgres, Redis and workers
+	$(BIN)/pytest
+
+bench: install ## the benchmarks that need only this machine
+	$(BIN)/python -m benchmarks.training
+
+clean: ## remove what `make` made (never the data folder)
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,213 @@
+"""The training configuration: one definition is the HTTP schema, the worker's input and the record.
+
+Imports no torch, so that the API and the command can use it. Names and defaults are the workflow's own
+(workflow of the fastai book, chapter 5).
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
+
+GROUPS = 3
+"""Every architecture is cut into three parameter groups: early body, late body, head."""
+
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+GroupRates = tuple[float, float, float]
+
+
+class Strict(BaseModel):
+    """Immutable, and an unknown field is an error, not a silent default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Augment(Strict):
+    """Random changes of each training picture. Degrees for rotation; the rest are fractions."""
+
+    flip: bool = True
+    max_rotate: float = Field(10.0, ge=0, le=180, description="degrees, drawn from ±max_rotate")
+    max_zoom: float = Field(1.1, ge=1, le=4)
+    max_lighting: float = Field(0.2, ge=0, lt=1)
+    max_warp: float = Field(0.2, ge=0, lt=0.5)
+    p_affine: Probability = 0.75
+    p_lighting: Probability = 0.75
+
+
+class Phase(Strict):
+    """One one-cycle schedule with the body frozen or not."""
+
+    freeze: bool
+    epochs: int = Field(ge=1, le=1000)
+    lr_max: Rate | tuple[Rate, Rate] = 3e-3
+    pct_start: float = Field(0.25, gt=0, lt=1)
+    div: float = Field(25.0, ge=1, allow_inf_nan=False)
+    div_final: float = Field(1e5, ge=1, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _pair_is_ordered(self) -> Self:
+        _check_pair(self.lr_max)
+        return self
+
+
+class ResolvedPhase(Strict):
+    """A phase with one maximal learning rate for each parameter group."""
+
+    freeze: bool
+    epochs: int
+    lr_max: GroupRates
+    pct_start: float
+    div: float
+    div_final: float
+    momentum: tuple[float, float, float] = (0.95, 0.85, 0.95)
+
+
+class TrainSettings(Strict):
+    """What every recipe shares. Sizes are in pixels."""
+
+    arch: str = Field("resnet34", min_length=1, max_length=64, pattern=r"^[a-z0-9_]+$")
+    pretrained: bool = True
+    presize: int = Field(460, ge=32, le=1024)
+    size: int = Field(224, ge=32, le=1024)
+    min_scale: float = Field(0.75, gt=0, le=1)
+    augment: Augment = Augment()
+    batch_size: int = Field(64, ge=2, le=4096)
+    valid_pct: float = Field(0.2, gt=0, lt=1)
+    split_seed: int = Field(42, ge=0, lt=2**63)
+    seed: int = Field(42, ge=0, lt=2**63)
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    loss: Literal["cross_entropy"] = "cross_entropy"
+    weight_decay: float = Field(0.01, ge=0, le=10, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _size_fits_presize(self) -> Self:
+        if self.size > self.presize:
+            message = f"size {self.size} is larger than presize {self.presize}; raise presize or lower size"
+            raise ValueError(message)
+        return self
+
+
+class FineTune(TrainSettings):
+    """Head first, then everything at half the rate, spread over the groups."""
+
+    recipe: Literal["fine_tune"] = "fine_tune"
+    epochs: int = Field(2, ge=1, le=1000)
+    freeze_epochs: int = Field(1, ge=0, le=1000)
+    base_lr: Rate = 2e-3
+    lr_mult: float = Field(100.0, ge=1, allow_inf_nan=False)
+
+    def phases(self) -> tuple[ResolvedPhase, ...]:
+        """The two schedules of fine_tune (workflow-spec 7.3): base_lr is halved for the second."""
+        head = ResolvedPhase(
+            freeze=True,
+            epochs=self.freeze_epochs,
+            lr_max=(self.base_lr / 10, self.base_lr / 10, self.base_lr),
+            pct_start=0.99,
+            div=25.0,
+            div_final=1e5,
+        )
+        half = self.base_lr / 2
+        whole = ResolvedPhase(
+            freeze=False,
+            epochs=self.epochs,
+            lr_max=spread_rates(half / self.lr_mult, half),
+            pct_start=0.3,
+            div=5.0,
+            div_final=1e5,
+        )
+        return (head, whole) if self.freeze_epochs else (whole,)
+
+
+class OneCycle(TrainSettings):
+    """A single one-cycle schedule, frozen or not."""
+
+    recipe: Literal["one_cycle"]
+    epochs: int = Field(3, ge=1, le=1000)
+    lr_max: Rate | tuple[Rate, Rate] = 3e-3
+    freeze: bool = True
+
+    @model_validator(mode="after")
+    def _pair_is_ordered(self) -> Self:
+        _check_pair(self.lr_max)
+        return self
+
+    def phases(self) -> tuple[ResolvedPhase, ...]:
+        """One phase with fastai's fit_one_cycle defaults (workflow-spec 7.2)."""
+        return (resolve_phase(Phase(freeze=self.freeze, epochs=self.epochs, lr_max=self.lr_max)),)
+
+
+class Phases(TrainSettings):
+    """Any sequence of phases."""
+
+    recipe: Literal["phases"]
+    phases_: tuple[Phase, ...] = Field(alias="phases", min_length=1, max_length=32)
+
+    def phases(self) -> tuple[ResolvedPhase, ...]:
+        """Each phase with its rates spread over the groups."""
+        return tuple(resolve_phase(phase) for phase in self.phases_)
+
+
+class ResolvedConfig(TrainSettings):
+    """What a run records and trains: settings and phases, nothing left to choose."""
+
+    recipe: Literal["fine_tune", "one_cycle", "phases"]
+    phases: tuple[ResolvedPhase, ...]
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all phases together."""
+        return sum(phase.epochs for phase in self.phases)
+
+
+def _recipe_of(value: Any) -> str:  # noqa: ANN401 - pydantic hands over whatever the caller sent
+    if isinstance(value, dict):
+        return str(value.get("recipe", "fine_tune"))
+    return str(getattr(value, "recipe", "fine_tune"))
+
+
+TrainConfig = Annotated[
+    Annotated[FineTune, Tag("fine_tune")] | Annotated[OneCycle, Tag("one_cycle")] | Annotated[Phases, Tag("phases")],
+    Discriminator(_recipe_of),
+]
+train_config: TypeAdapter[FineTune | OneCycle | Phases] = TypeAdapter(TrainConfig)
+
+
+def resolve(config: FineTune | OneCycle | Phases) -> ResolvedConfig:
+    """Turn a recipe into the phases it means."""
+    shared = {name: getattr(config, name) for name in TrainSettings.model_fields}
+    return ResolvedConfig(recipe=config.recipe, phases=config.phases(), **shared)
+
+
+def resolve_phase(phase: Phase) -> ResolvedPhase:
+    """Spread a phase's rate over the groups: a number is every group's, a pair is first to last."""
+    if isinstance(phase.lr_max, tuple):
+        rates = spread_rates(*phase.lr_max)
+    else:
+        rates = (phase.lr_max,) * 3
+    return ResolvedPhase(
+        freeze=phase.freeze,
+        epochs=phase.epochs,
+        lr_max=rates,
+        pct_start=phase.pct_start,
+        div=phase.div,
+        div_final=phase.div_final,
+    )
+
+
+def spread_rates(first: float, last: float) -> GroupRates:
+    """Geometric spread over the three groups: first, √(first·last), last."""
+    early, late, head = even_mults(first, last, GROUPS)
+    return early, late, head
+
+
+def even_mults(first: float, last: float, n: int) -> list[float]:
+    """Log-stepped values, first·(last/first)^(i/(n-1)); for n = 1 the last (workflow-spec 6)."""
+    if n == 1:
+        return [last]
+    return [first * (last / first) ** (i / (n - 1)) for i in range(n)]
+
+
+def _check_pair(lr_max: float | tuple[float, float]) -> None:
+    if isinstance(lr_max, tuple) and lr_max[0] > lr_max[1]:
+        message = f"lr_max pair [{lr_max[0]}, {lr_max[1]}] is in the wrong order: the early layers' rate comes first"
+        raise ValueError(message)

@@ -1,0 +1,117 @@
+"""What can go wrong while learning, each with a stable code, a sentence and the one thing to change."""
+
+
+class LearningError(Exception):
+    """A failure that a user can act on.
+
+    Attributes:
+        code: stable, snake_case, part of the HTTP contract.
+        detail: what went wrong and which value, one sentence.
+        hint: the one thing to change, or None where nothing helps.
+    """
+
+    code = "learning_failed"
+
+    def __init__(self, detail: str, hint: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.hint = hint
+
+
+class WeightsMissing(LearningError):
+    """Pretrained weights were asked for and none were found."""
+
+    code = "weights_missing"
+
+
+class WeightsInvalid(LearningError):
+    """A weights file exists but cannot be used for the architecture."""
+
+    code = "weights_invalid"
+
+
+class UnknownArch(LearningError):
+    """The architecture's name is not one of the supported families."""
+
+    code = "unknown_arch"
+
+
+class DatasetUnusable(LearningError):
+    """The folder or archive holds nothing that can be trained on."""
+
+    code = "dataset_unusable"
+
+
+class ArchiveRejected(LearningError):
+    """The archive is broken, hostile or too large."""
+
+    code = "archive_rejected"
+
+
+class DownloadFailed(LearningError):
+    """A published file could not be fetched or does not have its checksum."""
+
+    code = "download_failed"
+
+
+class ImageRejected(LearningError):
+    """Bytes that are not a picture we accept; ``code`` says why.
+
+    Codes: ``not_an_image``, ``truncated``, ``too_many_pixels``, ``too_small``, ``too_many_bytes``.
+    """
+
+    def __init__(self, code: str, detail: str, hint: str | None = None) -> None:
+        super().__init__(detail, hint)
+        self.code = code
+
+
+class SplitUnusable(LearningError):
+    """The split leaves nothing to train on or validates a breed that was never seen."""
+
+    code = "split_unusable"
+
+
+class BatchTooLarge(LearningError):
+    """Fewer training images than one batch."""
+
+    code = "batch_too_large"
+
+
+class LossDiverged(LearningError):
+    """The training loss became NaN or infinite."""
+
+    code = "loss_diverged"
+
+
+class PrecisionUnsupported(LearningError):
+    """The asked precision does not run on this device."""
+
+    code = "precision_unsupported"
+
+
+class DeviceUnavailable(LearningError):
+    """The asked device is not on this machine."""
+
+    code = "device_unavailable"
+
+
+class OutOfMemory(LearningError):
+    """The device's memory does not hold a step."""
+
+    code = "out_of_memory"
+
+
+class CheckpointInvalid(LearningError):
+    """A checkpoint or model file cannot be read, or is of another format version."""
+
+    code = "checkpoint_invalid"
+
+
+class TorchMismatch(LearningError):
+    """torch and torchvision are builds that do not fit each other."""
+
+    code = "torch_mismatch"
+
+
+class Stopped(Exception):
+    """The reporter asked the loop to stop; not a failure."""

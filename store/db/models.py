@@ -1,0 +1,192 @@
+"""The tables. Everything a run leaves behind that is not a file."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ARRAY, CheckConstraint, Double, ForeignKey, Index, Text, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from store.db.base import Base, Json
+from store.states import State
+
+_STATES = ", ".join(f"'{state}'" for state in State)
+
+
+class Dataset(Base):
+    """One revision of a named dataset; the newest row of a name is the current one."""
+
+    __tablename__ = "datasets"
+    __table_args__ = (UniqueConstraint("name", "revision"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    revision: Mapped[str] = mapped_column(Text)
+    """sha256 of the manifest's items, hex."""
+    drawn: Mapped[bool] = mapped_column(default=False)
+    """True where the project drew the pictures itself."""
+    label_rule: Mapped[Json]
+    vocab: Mapped[list[Any]]
+    items: Mapped[int]
+    summary: Mapped[Json]
+    """ml.manifest.Manifest.summary(): counts per breed, sizes, formats, exclusions."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Run(Base):
+    """One training (or, later, rate search): its config, where it ran and what came of it."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    name: Mapped[str | None] = mapped_column(Text)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"), index=True)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), index=True)
+    config: Mapped[Json]
+    """ml.config.ResolvedConfig as JSON."""
+    device: Mapped[str | None] = mapped_column(Text)
+    precision: Mapped[str | None] = mapped_column(Text)
+    precision_reason: Mapped[str | None] = mapped_column(Text)
+    weights: Mapped[Json | None]
+    """{"file", "sha256"} of the pretrained weights, null when trained from scratch."""
+    versions: Mapped[Json | None]
+    plan: Mapped[Json | None]
+    """Item counts and steps, as the worker saw them."""
+    train_loss: Mapped[float | None] = mapped_column(Double)
+    valid_loss: Mapped[float | None] = mapped_column(Double)
+    error_rate: Mapped[float | None] = mapped_column(Double)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    dataset: Mapped[Dataset] = relationship(lazy="joined", innerjoin=True)
+
+
+class Job(Base):
+    """One piece of queued work. A run's own job carries the run's state."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({_STATES})", name="state_known"),
+        Index("ix_jobs_state_lease_until", "state", "lease_until"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    """train, interpret or import."""
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), index=True)
+    payload: Mapped[Json]
+    """What the kind needs beside the run: interpret's config; import's name, source and label rule."""
+    state: Mapped[str] = mapped_column(Text, default=State.QUEUED)
+    attempt: Mapped[int] = mapped_column(default=0)
+    """Claims so far; also the fence: a child writes only while the row still has its attempt."""
+    max_attempts: Mapped[int] = mapped_column(default=3)
+    worker: Mapped[str | None] = mapped_column(Text)
+    lease_until: Mapped[datetime | None]
+    progress: Mapped[Json | None]
+    error: Mapped[Json | None]
+    """{"code", "detail", "hint"} of the last failure."""
+    idempotency_key: Mapped[str | None] = mapped_column(Text, unique=True)
+    request_sha256: Mapped[str | None] = mapped_column(Text)
+    published_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    run: Mapped[Run | None] = relationship(lazy="joined")
+
+
+class JobEvent(Base):
+    """What a watcher of a job is sent, in order; ids rise within a job in commit order."""
+
+    __tablename__ = "job_events"
+    __table_args__ = (Index("ix_job_events_job_id_id", "job_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    event: Mapped[str] = mapped_column(Text)
+    """progress, batch, epoch, state or log."""
+    data: Mapped[Json]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Epoch(Base):
+    """One row of the table of epochs."""
+
+    __tablename__ = "epochs"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    phase: Mapped[int] = mapped_column(primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True)
+    train_loss: Mapped[float] = mapped_column(Double)
+    valid_loss: Mapped[float] = mapped_column(Double)
+    error_rate: Mapped[float] = mapped_column(Double)
+    seconds: Mapped[float] = mapped_column(Double)
+    images_per_second: Mapped[float] = mapped_column(Double)
+
+
+class Batch(Base):
+    """One training step. ``train_loss`` is the smoothed loss, ``raw_loss`` the batch's own."""
+
+    __tablename__ = "batches"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    phase: Mapped[int]
+    raw_loss: Mapped[float] = mapped_column(Double)
+    train_loss: Mapped[float] = mapped_column(Double)
+    lr: Mapped[list[float]] = mapped_column(ARRAY(Double))
+    momentum: Mapped[float] = mapped_column(Double)
+
+
+class Interpretation(Base):
+    """The stored reading of a run's validation predictions; renewing it replaces the row."""
+
+    __tablename__ = "interpretations"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
+    vocab: Mapped[list[Any]]
+    matrix: Mapped[list[Any]]
+    """Counts, rows actual, columns predicted."""
+    items: Mapped[list[Any]]
+    """One {"item", "path", "actual", "predicted", "loss", "probability_predicted", "probability_actual"} each."""
+    valid_loss: Mapped[float] = mapped_column(Double)
+    error_rate: Mapped[float] = mapped_column(Double)
+    tta: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Artifact(Base):
+    """A file of a run in the artifact store."""
+
+    __tablename__ = "artifacts"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    """model.safetensors, model.json, predictions.jsonl …"""
+    key: Mapped[str] = mapped_column(Text)
+    """Where it lies below ARTIFACTS_URL."""
+    sha256: Mapped[str] = mapped_column(Text)
+    bytes: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ModelVersion(Base):
+    """A run that was registered to be served; ``id`` is the version number."""
+
+    __tablename__ = "model_versions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"), unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    run: Mapped[Run] = relationship(lazy="joined", innerjoin=True)
+
+
+class ModelAlias(Base):
+    """A name that points at a version."""
+
+    __tablename__ = "model_aliases"
+
+    alias: Mapped[str] = mapped_column(Text, primary_key=True)
+    version: Mapped[int] = mapped_column(ForeignKey("model_versions.id"))
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

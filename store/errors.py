@@ -1,0 +1,135 @@
+"""Errors of the record: each has an HTTP status, a stable code, a sentence and the one thing to change."""
+
+
+class AppError(Exception):
+    """Base of everything a caller of the service can cause or must hear of.
+
+    Attributes:
+        status: HTTP status code.
+        code: stable, snake_case.
+        title: short, the same for every occurrence of the code.
+        detail: this occurrence, with the value at fault.
+        hint: the one thing to change, or None.
+        headers: extra response headers (``Retry-After``).
+    """
+
+    status = 500
+    code = "internal_error"
+    title = "Internal error"
+
+    def __init__(self, detail: str, hint: str | None = None, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.hint = hint
+        self.headers = headers or {}
+
+
+class NotFound(AppError):
+    """The named thing does not exist."""
+
+    status = 404
+    code = "not_found"
+    title = "Not found"
+
+
+class InvalidRequest(AppError):
+    """A well-formed request that asks for something impossible."""
+
+    status = 400
+    code = "invalid_request"
+    title = "Invalid request"
+
+
+class NotReady(AppError):
+    """The run will have this later; ``detail`` names the job to wait for."""
+
+    status = 409
+    code = "not_ready"
+    title = "Not ready"
+
+
+class WrongKind(AppError):
+    """The run is of a kind that never has this."""
+
+    status = 409
+    code = "wrong_kind"
+    title = "Wrong kind"
+
+
+class StateConflict(AppError):
+    """The job's state does not allow the change."""
+
+    status = 409
+    code = "state_conflict"
+    title = "State conflict"
+
+
+class IdempotencyConflict(AppError):
+    """The same Idempotency-Key came with another body."""
+
+    status = 409
+    code = "idempotency_conflict"
+    title = "Idempotency key reused"
+
+
+class NameConflict(AppError):
+    """The name is taken by something else."""
+
+    status = 409
+    code = "name_conflict"
+    title = "Name taken"
+
+
+class NoModel(AppError):
+    """No model version is registered under the asked alias."""
+
+    status = 503
+    code = "no_model"
+    title = "No model"
+
+
+class TooBusy(AppError):
+    """The queue is full; come back after ``Retry-After`` seconds."""
+
+    status = 429
+    code = "queue_full"
+    title = "Too many requests"
+
+
+class PayloadTooLarge(AppError):
+    """The request body is over its limit."""
+
+    status = 413
+    code = "payload_too_large"
+    title = "Payload too large"
+
+
+class UnsupportedMedia(AppError):
+    """The upload is not of an accepted type."""
+
+    status = 415
+    code = "unsupported_media_type"
+    title = "Unsupported media type"
+
+
+class ServiceUnavailable(AppError):
+    """A part that this request needs is not reachable."""
+
+    status = 503
+    code = "unavailable"
+    title = "Service unavailable"
+
+
+class ArtifactMissing(AppError):
+    """The record names an artifact that the store does not hold."""
+
+    status = 500
+    code = "artifact_missing"
+    title = "Artifact missing"
+
+
+class SettingsInvalid(AppError):
+    """A setting cannot be used; ``detail`` names the variable."""
+
+    code = "settings_invalid"
+    title = "Invalid setting"

@@ -1,0 +1,40 @@
+"""Names and payloads of the queue: what the API and the sweep publish and what the worker answers to."""
+
+from celery import Celery
+
+from store.settings import Settings
+
+QUEUE = "pedigree"
+RUN_JOB = "pedigree.run_job"
+"""The one task. Its one argument is the job's id; everything else is in the database."""
+
+VISIBILITY_SECONDS = 24 * 3600
+"""Redis hands an unacknowledged message out again after this long; a second delivery finds nothing to claim."""
+
+
+def make_celery(settings: Settings) -> Celery:
+    """A Celery app with the queue contract's settings and no tasks of its own."""
+    app = Celery("pedigree", broker=settings.redis_url)
+    app.conf.update(
+        task_default_queue=QUEUE,
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_serializer="json",
+        accept_content=["json"],
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS, "socket_timeout": 10.0},
+        enable_utc=True,
+        timezone="UTC",
+    )
+    return app
+
+
+def publish_job(app: Celery, job_id: int) -> None:
+    """Tell the workers of a queued job. Call it after the commit that made the job.
+
+    Raises:
+        kombu.exceptions.OperationalError: the broker is out of reach; the sweep will publish the job later.
+    """
+    app.send_task(RUN_JOB, args=[job_id], retry=False)

@@ -1,0 +1,87 @@
+"""Settings: environment variables, read once, validated, shown without their secrets."""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from store.errors import SettingsInvalid
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside. Sizes in bytes, times in seconds."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    database_url: str = Field(alias="DATABASE_URL", description="postgresql://…")
+    redis_url: str = Field(alias="REDIS_URL", description="redis://… or redis+socket:///path")
+    artifacts_url: str = Field(alias="ARTIFACTS_URL", description="file:///folder or s3://bucket/prefix")
+    cache: Path = Field(Path("~/.cache/pedigree"), alias="PEDIGREE_CACHE", description="presized caches, fetched datasets")
+    weights: Path | None = Field(None, alias="PEDIGREE_WEIGHTS", description="folder of weight files")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="PEDIGREE_DEVICE")
+
+    max_upload_bytes: int = Field(4096 * MIB, alias="PEDIGREE_MAX_UPLOAD_BYTES", ge=MIB)
+    max_image_bytes: int = Field(32 * MIB, alias="PEDIGREE_MAX_IMAGE_BYTES", ge=1024)
+    max_image_pixels: int = Field(50_000_000, alias="PEDIGREE_MAX_IMAGE_PIXELS", ge=1024)
+    max_predict_files: int = Field(64, alias="PEDIGREE_MAX_PREDICT_FILES", ge=1)
+    predict_queue: int = Field(256, alias="PEDIGREE_PREDICT_QUEUE", ge=1, description="pictures waiting before 429")
+    predict_batch: int = Field(32, alias="PEDIGREE_PREDICT_BATCH", ge=1, description="pictures in one forward pass")
+
+    lease_seconds: float = Field(30.0, alias="PEDIGREE_LEASE_SECONDS", gt=0)
+    sweep_seconds: float = Field(5.0, alias="PEDIGREE_SWEEP_SECONDS", gt=0)
+    max_attempts: int = Field(3, alias="PEDIGREE_MAX_ATTEMPTS", ge=1)
+    checkpoint_seconds: float = Field(60.0, alias="PEDIGREE_CHECKPOINT_SECONDS", gt=0)
+
+    @field_validator("cache", "weights")
+    @classmethod
+    def _expand(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value is not None else None
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, value: str) -> str:
+        if not re.match(r"^(postgres|postgresql)(\+psycopg)?://", value):
+            message = "must begin with postgresql://"
+            raise ValueError(message)
+        return re.sub(r"^(postgresql|postgres)(\+psycopg)?://", "postgresql+psycopg://", value)
+
+    @field_validator("artifacts_url")
+    @classmethod
+    def _is_known_store(cls, value: str) -> str:
+        if urlsplit(value).scheme not in {"file", "s3"}:
+            message = "must begin with file:// or s3://"
+            raise ValueError(message)
+        return value.rstrip("/")
+
+    def shown(self) -> dict[str, str]:
+        """Every setting by its variable's name, passwords replaced by ``***``."""
+        return {
+            str(field.alias): _without_secret(str(getattr(self, name)))
+            for name, field in type(self).model_fields.items()
+        }
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """Read the environment once.
+
+    Raises:
+        SettingsInvalid: a variable is missing or has a value that cannot be used.
+    """
+    try:
+        return Settings()  # type: ignore[call-arg]  # the environment supplies them
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
+        detail = f"{name}: {first['msg']}"
+        raise SettingsInvalid(detail, hint=f"Set {name}, or start the whole service with `pedigree up`.") from None
+
+
+def _without_secret(value: str) -> str:
+    return re.sub(r"://([^:/@]*):[^@]*@", r"://\1:***@", value)
