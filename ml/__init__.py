@@ -1,0 +1,1 @@
+"""Learning: data, augmentation, model, schedule, loop, interpretation, prediction."""

@@ -180,10 +180,7 @@ def resolve(config: FineTune | OneCycle | Phases) -> ResolvedConfig:
 
 def resolve_phase(phase: Phase) -> ResolvedPhase:
     """Spread a phase's rate over the groups: a number is every group's, a pair is first to last."""
-    if isinstance(phase.lr_max, tuple):
-        rates = spread_rates(*phase.lr_max)
-    else:
-        rates = (phase.lr_max,) * 3
+    rates = spread_rates(*phase.lr_max) if isinstance(phase.lr_max, tuple) else (phase.lr_max,) * 3
     return ResolvedPhase(
         freeze=phase.freeze,
         epochs=phase.epochs,

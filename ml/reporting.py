@@ -23,7 +23,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where the work stands. ``stage`` is a word for people: fetch, presize, train, validate, interpret…"""
+    """Where the work stands. ``stage`` is a word for people: fetch, presize, train, validate or interpret."""
 
     stage: str
     phase: int = 0

@@ -1,0 +1,1 @@
+"""What outlives a process: settings, states, tables, artifacts, queue contract."""

@@ -22,7 +22,9 @@ class Settings(BaseSettings):
     database_url: str = Field(alias="DATABASE_URL", description="postgresql://…")
     redis_url: str = Field(alias="REDIS_URL", description="redis://… or redis+socket:///path")
     artifacts_url: str = Field(alias="ARTIFACTS_URL", description="file:///folder or s3://bucket/prefix")
-    cache: Path = Field(Path("~/.cache/pedigree"), alias="PEDIGREE_CACHE", description="presized caches, fetched datasets")
+    cache: Path = Field(
+        Path("~/.cache/pedigree"), alias="PEDIGREE_CACHE", description="presized caches, fetched datasets"
+    )
     weights: Path | None = Field(None, alias="PEDIGREE_WEIGHTS", description="folder of weight files")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="PEDIGREE_DEVICE")
 

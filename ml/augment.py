@@ -1,0 +1,61 @@
+"""Batches of presized pictures become the model's input, on the training device."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from ml.config import Augment
+from ml.geometry import draw, grid, homography
+from ml.lighting import draw_lighting, light, normalise
+from ml.resample import resize_exactly, sample
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The random changes of one batch: homographies [n,3,3], brightness [n], contrast [n]; float32."""
+
+    homographies: Tensor
+    brightness: Tensor
+    contrast: Tensor
+
+
+def draw_recipe(n: int, augment: Augment, min_scale: float, generator: Generator) -> Recipe:
+    """Draw the changes of ``n`` pictures from a CPU generator."""
+    homographies = homography(draw(n, augment, min_scale, generator))
+    brightness, contrast = draw_lighting(n, augment, generator)
+    return Recipe(homographies, brightness, contrast)
+
+
+def training_input(pictures: Tensor, recipe: Recipe, size: int) -> Tensor:
+    """uint8 [n,S,S,3] → normalised float32 [n,3,size,size], channels last, by ONE interpolation."""
+    out = _empty_input(pictures, size)
+    # One picture at a time stays in the processor's cache, which is 8 times faster than the whole batch at once;
+    # a GPU wants the whole batch.
+    chunk = 1 if pictures.device.type == "cpu" else len(pictures)
+    for first in range(0, len(pictures), chunk):
+        part = slice(first, first + chunk)
+        coordinates = grid(recipe.homographies[part].to(pictures.device), size, size)
+        drawn = sample(as_float(pictures[part]), coordinates).div_(255)
+        out[part] = normalise(light(drawn, recipe.brightness[part], recipe.contrast[part]))
+    return out
+
+
+def validation_input(pictures: Tensor, size: int) -> Tensor:
+    """uint8 [n,S,S,3] → normalised float32 [n,3,size,size], channels last; equal to fastai's within 4e-6."""
+    out = _empty_input(pictures, size)
+    chunk = 1 if pictures.device.type == "cpu" else len(pictures)
+    for first in range(0, len(pictures), chunk):
+        part = slice(first, first + chunk)
+        out[part] = normalise(resize_exactly(as_float(pictures[part]), size).div_(255))
+    return out
+
+
+def as_float(pictures: Tensor) -> Tensor:
+    """uint8 [n,h,w,3] → float32 [n,3,h,w] in 0-255, channels last in memory."""
+    return pictures.permute(0, 3, 1, 2).float()
+
+
+def _empty_input(pictures: Tensor, size: int) -> Tensor:
+    shape = (len(pictures), 3, size, size)
+    return torch.empty(shape, device=pictures.device).to(memory_format=torch.channels_last)
