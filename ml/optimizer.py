@@ -65,12 +65,7 @@ class Adam:
         square_debias = 1 - SQUARE_MOMENTUM**k
         for bucket in self._buckets:
             lr = hypers.lr[bucket.group]
-            grads = [p.grad for p in bucket.params if p.grad is not None]
-            if len(grads) != len(bucket.params):
-                message = (
-                    f"{len(bucket.params) - len(grads)} trainable parameters of group {bucket.group} got no gradient"
-                )
-                raise RuntimeError(message)
+            grads = _gradients(bucket)
             if bucket.decay and self.weight_decay:
                 torch._foreach_mul_(bucket.params, 1 - lr * self.weight_decay)
             torch._foreach_mul_(bucket.averages, mu)
@@ -81,6 +76,10 @@ class Adam:
             torch._foreach_sqrt_(roots)
             torch._foreach_add_(roots, EPS)
             torch._foreach_addcdiv_(bucket.params, bucket.averages, roots, value=-lr / mean_debias)
+
+    def gradients(self) -> list[Tensor]:
+        """Every trainable parameter's gradient, the very tensors."""
+        return [grad for bucket in self._buckets for grad in _gradients(bucket)]
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -114,3 +113,11 @@ class Adam:
 def _fresh_bucket(group: int, decay: bool, params: list[Tensor]) -> _Bucket:
     zeros = [torch.zeros_like(p, memory_format=torch.preserve_format) for p in params]
     return _Bucket(group, decay, params, zeros, [torch.zeros_like(z) for z in zeros])
+
+
+def _gradients(bucket: _Bucket) -> list[Tensor]:
+    grads = [p.grad for p in bucket.params if p.grad is not None]
+    if len(grads) != len(bucket.params):
+        message = f"{len(bucket.params) - len(grads)} trainable parameters of group {bucket.group} got no gradient"
+        raise RuntimeError(message)
+    return grads

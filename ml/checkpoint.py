@@ -1,0 +1,121 @@
+"""Checkpoints: everything a bit-equal resume needs in one safetensors file, written whole or not at all."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ml.config import ResolvedConfig
+from ml.errors import CheckpointInvalid
+
+FORMAT_VERSION = 1
+
+
+class CheckpointKeeper(Protocol):
+    """Where checkpoints outlive the process."""
+
+    def load(self) -> Path | None:
+        """The last kept checkpoint as a local file, or None."""
+
+    def keep(self, path: Path) -> None:
+        """Make this checkpoint the last one; when it returns, the old one is no longer needed."""
+
+
+@dataclass(frozen=True)
+class LocalKeeper:
+    """Keeps the checkpoint where training wrote it."""
+
+    folder: Path
+
+    def load(self) -> Path | None:
+        """The file, where there is one."""
+        path = self.folder / "checkpoint.safetensors"
+        return path if path.exists() else None
+
+    def keep(self, path: Path) -> None:
+        """Move the file into the folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path.replace(self.folder / "checkpoint.safetensors")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Position:
+    """Where training stands: ``step`` counts finished steps over all phases, the rest is the running average."""
+
+    step: int
+    smooth_value: float
+    smooth_count: int
+    loss_scale: float
+    good_steps: int
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A read checkpoint."""
+
+    position: Position
+    model: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+
+
+def save_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Write safetensors atomically: a temporary file beside it, then a rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, scratch, metadata=metadata)
+    scratch.replace(path)
+
+
+def write_checkpoint(
+    path: Path,
+    *,
+    position: Position,
+    model: dict[str, Tensor],
+    optimizer: dict[str, Tensor],
+    config: ResolvedConfig,
+    revision: str,
+) -> None:
+    """Write the state after ``position.step`` finished steps."""
+    tensors = {f"model/{n}": t for n, t in model.items()} | {f"optimizer/{n}": t for n, t in optimizer.items()}
+    about = {
+        "format_version": str(FORMAT_VERSION),
+        "torch": torch.__version__,
+        "position": json.dumps(asdict(position)),
+        "config": config.model_dump_json(),
+        "revision": revision,
+    }
+    save_tensors(tensors, path, about)
+
+
+def read_checkpoint(path: Path, *, config: ResolvedConfig, revision: str) -> Checkpoint:
+    """Read a checkpoint of this very config and dataset.
+
+    Raises:
+        CheckpointInvalid: unreadable, of another format version, config or dataset revision.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+            _check_about(about, config, revision)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - a file, not a dict
+    except (SafetensorError, OSError) as error:
+        raise CheckpointInvalid(f"the checkpoint cannot be read: {error}", hint="Start the job anew.") from error
+    return Checkpoint(
+        position=Position(**json.loads(about["position"])),
+        model={n.removeprefix("model/"): t for n, t in tensors.items() if n.startswith("model/")},
+        optimizer={n.removeprefix("optimizer/"): t for n, t in tensors.items() if n.startswith("optimizer/")},
+    )
+
+
+def _check_about(about: dict[str, str], config: ResolvedConfig, revision: str) -> None:
+    if about.get("format_version") != str(FORMAT_VERSION):
+        detail = f"the checkpoint has format version {about.get('format_version')}, this program reads {FORMAT_VERSION}"
+        raise CheckpointInvalid(detail, hint="Start the job anew.")
+    if about.get("revision") != revision or about.get("config") != config.model_dump_json():
+        raise CheckpointInvalid("the checkpoint is of another config or dataset", hint="Start the job anew.")

@@ -1,0 +1,50 @@
+"""How fast training goes and how long it will still take."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ml.config import ResolvedConfig
+
+_MEMORY = 0.9
+
+
+class Pace:
+    """Running averages of a step's and a validation's seconds; the first step (warm-up) does not count."""
+
+    def __init__(self, config: ResolvedConfig, steps_per_epoch: int) -> None:
+        self._per_epoch = steps_per_epoch
+        self._epochs = config.epochs
+        self._steps = config.epochs * steps_per_epoch
+        self._last: float | None = None
+        self._step_seconds: float | None = None
+        self._valid_seconds: float | None = None
+
+    def stepped(self, images: int) -> float | None:
+        """Note a finished step; returns images per second, or None while unknown."""
+        now = time.perf_counter()
+        if self._last is not None:
+            self._step_seconds = _average(self._step_seconds, now - self._last)
+        self._last = now
+        return images / self._step_seconds if self._step_seconds else None
+
+    @contextmanager
+    def validating(self) -> Iterator[None]:
+        """Time a validation and leave it out of the next step's seconds."""
+        started = time.perf_counter()
+        yield
+        self._valid_seconds = _average(self._valid_seconds, time.perf_counter() - started)
+        self._last = None
+
+    def eta_seconds(self, step: int) -> float | None:
+        """Seconds that the steps and validations after ``step`` will take, or None while unknown."""
+        if self._step_seconds is None:
+            return None
+        # Until one was seen, a validation is taken as a tenth of an epoch: forward only, on a fifth of the items.
+        valid = self._valid_seconds if self._valid_seconds is not None else self._step_seconds * self._per_epoch / 10
+        validations = self._epochs - step // self._per_epoch
+        return (self._steps - step) * self._step_seconds + validations * valid
+
+
+def _average(old: float | None, new: float) -> float:
+    return new if old is None else _MEMORY * old + (1 - _MEMORY) * new

@@ -1,0 +1,261 @@
+"""One run from config to weights: phases, steps, validation, checkpoints (workflow-spec 12)."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everyone reads it by
+from torch import Tensor
+
+from ml.batches import Drawn, TrainingBatches, ValidationBatches
+from ml.checkpoint import CheckpointKeeper, Position, read_checkpoint, write_checkpoint
+from ml.config import ResolvedConfig, ResolvedPhase
+from ml.errors import LossDiverged, Stopped
+from ml.evaluation import loss_and_error, predict_logits
+from ml.model import BreedNet
+from ml.optimizer import Adam
+from ml.pace import Pace
+from ml.precision import LossScaler, Precision
+from ml.reporting import BatchRecord, EpochRecord, Progress, Reporter
+from ml.schedule import Hypers, one_cycle, position_in_phase
+from ml.seed import seed_torch
+from ml.smoothing import SmoothLoss
+
+_SYNC_EVERY = 16
+"""On a GPU the losses are read back this often: each reading waits for the device."""
+
+
+@dataclass(kw_only=True)
+class Trainer:
+    """Everything the loop works on; ``train`` is the story, the rest its steps."""
+
+    config: ResolvedConfig
+    revision: str
+    model: BreedNet
+    training: TrainingBatches
+    validation: ValidationBatches
+    device: torch.device
+    precision: Precision
+    reporter: Reporter
+    keeper: CheckpointKeeper
+    work: Path
+    checkpoint_seconds: float
+    step: int = 0
+    smooth: SmoothLoss = field(default_factory=SmoothLoss)
+    logits: Tensor | None = None
+    """Validation logits of the last finished epoch."""
+
+    def __post_init__(self) -> None:
+        """Prepare what no caller chooses."""
+        self.scaler = LossScaler(enabled=self.precision.name == "fp16")
+        self.pace = Pace(self.config, self.training.per_epoch)
+        self._waiting: list[tuple[BatchRecord, Tensor]] = []
+        self._restored: dict[str, Tensor] | None = None
+        self._kept_at = time.monotonic()
+
+    @property
+    def steps(self) -> int:
+        """Steps of all phases together."""
+        return self.config.epochs * self.training.per_epoch
+
+    def restore(self) -> None:
+        """Go on from the kept checkpoint, where there is one."""
+        path = self.keeper.load()
+        if path is None:
+            return
+        checkpoint = read_checkpoint(path, config=self.config, revision=self.revision)
+        self.model.load_state_dict(checkpoint.model)
+        self.step = checkpoint.position.step
+        self.smooth = SmoothLoss(checkpoint.position.smooth_value, checkpoint.position.smooth_count)
+        self.scaler.scale = checkpoint.position.loss_scale
+        self.scaler.good_steps = checkpoint.position.good_steps
+        self._restored = checkpoint.optimizer
+
+    def train(self) -> Tensor:
+        """Run all phases from where training stands; returns the last epoch's validation logits.
+
+        Raises:
+            Stopped: the reporter asked for it; a checkpoint was kept.
+            LossDiverged: the loss is no longer a number.
+        """
+        first = 0
+        for number, phase in enumerate(self.config.phases):
+            last = first + phase.epochs * self.training.per_epoch
+            if self.step < last:
+                self._train_phase(number, phase, first, last)
+            first = last
+        if self.logits is None:
+            self.logits = self._validate()
+        return self.logits
+
+    def _train_phase(self, number: int, phase: ResolvedPhase, first: int, last: int) -> None:
+        self.model.freeze_body(phase.freeze)
+        optimizer = Adam(self.model.parameter_groups(), self.config.weight_decay)
+        if self.step == first:
+            self.smooth = SmoothLoss()
+        elif self._restored is not None:
+            optimizer.load_state(self._restored)
+        self._restored = None
+        for epoch in range((self.step - first) // self.training.per_epoch, phase.epochs):
+            end = first + (epoch + 1) * self.training.per_epoch
+            self._train_epoch(number, epoch, optimizer, phase, range(first, last), end)
+            self._keep(optimizer)
+
+    def _train_epoch(
+        self, number: int, epoch: int, optimizer: Adam, phase: ResolvedPhase, steps: range, end: int
+    ) -> None:
+        started, began_at = time.perf_counter(), self.step
+        self.model.train()
+        with self._prefetched(end) as batches:
+            for drawn in batches:
+                hypers = one_cycle(phase, position_in_phase(self.step - steps.start, len(steps)))
+                self._train_step(drawn, optimizer, hypers, number)
+                self._after_step(optimizer, number, epoch)
+        self._flush()
+        seconds = time.perf_counter() - started
+        images = (end - began_at) * self.config.batch_size
+        self.logits = self._validate(number, epoch)
+        valid_loss, error_rate = loss_and_error(self.logits, self.validation.targets)
+        self._check_finite(valid_loss, self.step - 1, hypers_of(phase, len(steps), end - steps.start - 1).lr)
+        self.reporter.on_epoch(
+            EpochRecord(
+                phase=number,
+                epoch=epoch,
+                train_loss=self.smooth.debiased,
+                valid_loss=valid_loss,
+                error_rate=error_rate,
+                seconds=time.perf_counter() - started,
+                images_per_second=images / seconds,
+            )
+        )
+
+    def _train_step(self, drawn: Drawn, optimizer: Adam, hypers: Hypers, phase: int) -> None:
+        inputs, targets = self.training.load(drawn, self.device)
+        seed_torch(self.config.seed, "dropout", self.step)
+        with self.precision.autocast(self.device):
+            logits = self.model(inputs)
+        loss = F.cross_entropy(logits.float(), targets)
+        self.scaler.scaled(loss).backward()
+        if self.scaler.unscale(optimizer.gradients()):
+            optimizer.step(hypers)
+        optimizer.zero_grad()
+        record = BatchRecord(
+            step=self.step, phase=phase, raw_loss=0.0, train_loss=0.0, lr=hypers.lr, momentum=hypers.momentum
+        )
+        self._waiting.append((record, loss.detach()))
+        self.step += 1
+
+    def _after_step(self, optimizer: Adam, phase: int, epoch: int) -> None:
+        if self.device.type == "cpu" or len(self._waiting) >= _SYNC_EVERY:
+            self._flush()
+        speed = self.pace.stepped(self.config.batch_size)
+        self.reporter.on_progress(
+            Progress(
+                stage="train",
+                phase=phase,
+                epoch=epoch,
+                epochs=self.config.phases[phase].epochs,
+                step=self.step,
+                steps=self.steps,
+                eta_seconds=self.pace.eta_seconds(self.step),
+                images_per_second=speed,
+            )
+        )
+        if self.reporter.should_stop():
+            self._flush()
+            self._keep(optimizer)
+            raise Stopped
+        if time.monotonic() - self._kept_at >= self.checkpoint_seconds:
+            self._flush()
+            self._keep(optimizer)
+
+    def _flush(self) -> None:
+        """Read the waiting losses back, check and report them."""
+        records = []
+        for record, loss in self._waiting:
+            raw = loss.item()
+            self._check_finite(raw, record.step, record.lr)
+            smooth = self.smooth.update(raw)
+            records.append(
+                BatchRecord(
+                    step=record.step,
+                    phase=record.phase,
+                    raw_loss=raw,
+                    train_loss=smooth,
+                    lr=record.lr,
+                    momentum=record.momentum,
+                )
+            )
+        self._waiting.clear()
+        if records:
+            self.reporter.on_batches(records)
+
+    def _check_finite(self, loss: float, step: int, lr: tuple[float, ...]) -> None:
+        if loss - loss != 0:  # true for NaN and both infinities
+            detail = f"the loss became {loss} at step {step} of {self.steps}, at learning rate {max(lr):.3g}"
+            raise LossDiverged(detail, hint="Lower the learning rate, by a factor of ten to begin with.")
+
+    def _validate(self, phase: int = 0, epoch: int = 0) -> Tensor:
+        def tell() -> None:
+            self.reporter.on_progress(
+                Progress(
+                    stage="validate",
+                    phase=phase,
+                    epoch=epoch,
+                    epochs=self.config.phases[phase].epochs,
+                    step=self.step,
+                    steps=self.steps,
+                    eta_seconds=self.pace.eta_seconds(self.step),
+                )
+            )
+
+        with self.pace.validating():
+            inputs = self.validation.load(self.device)
+            return predict_logits(self.model, inputs, precision=self.precision, device=self.device, on_batch=tell)
+
+    def _keep(self, optimizer: Adam) -> None:
+        path = self.work / "checkpoint.safetensors"
+        position = Position(
+            step=self.step,
+            smooth_value=self.smooth.value,
+            smooth_count=self.smooth.count,
+            loss_scale=self.scaler.scale,
+            good_steps=self.scaler.good_steps,
+        )
+        write_checkpoint(
+            path,
+            position=position,
+            model=self.model.state_dict(),
+            optimizer=optimizer.state(),
+            config=self.config,
+            revision=self.revision,
+        )
+        self.keeper.keep(path)
+        self._kept_at = time.monotonic()
+
+    @contextmanager
+    def _prefetched(self, end: int) -> Iterator[Iterator[Drawn]]:
+        """The epoch's remaining batches; beside a GPU the next one is gathered while this one trains."""
+        if self.device.type == "cpu":
+            yield (self.training.draw(step) for step in range(self.step, end))
+            return
+        with ThreadPoolExecutor(1) as thread:
+            yield _one_ahead(thread, self.training, self.step, end)
+
+
+def hypers_of(phase: ResolvedPhase, steps: int, step: int) -> Hypers:
+    """Rates and momentum at a step of a phase."""
+    return one_cycle(phase, position_in_phase(step, steps))
+
+
+def _one_ahead(thread: ThreadPoolExecutor, training: TrainingBatches, first: int, end: int) -> Iterator[Drawn]:
+    upcoming: Future[Drawn] | None = thread.submit(training.draw, first) if first < end else None
+    for step in range(first, end):
+        current = upcoming
+        upcoming = thread.submit(training.draw, step + 1) if step + 1 < end else None
+        if current is not None:
+            yield current.result()
