@@ -1,0 +1,122 @@
+"""What every request passes before a route sees it: host, origin, size; and the headers every answer carries."""
+
+from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
+
+from fastapi import HTTPException
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import CrossOrigin, HostRefused, app_error_response
+from store.errors import AppError, PayloadTooLarge
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+ANSWER_HEADERS = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Gate:
+    """ASGI middleware.
+
+    A page elsewhere can make a visitor's browser talk to 127.0.0.1. Naming our address by a host of its own (DNS
+    rebinding) fails at the Host check; posting to us directly fails at the Origin check. Callers that are no browser
+    send no Origin and pass.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], limit_of: Callable[[str, str], int]) -> None:
+        """Stand before ``app``.
+
+        Args:
+            app: what to protect.
+            hosts: accepted host names without port; ``*`` accepts any, ``*.example.org`` any below.
+            limit_of: from method and path to the most bytes that a body may have.
+        """
+        self.app = app
+        self.hosts = tuple(host.lower() for host in hosts)
+        self.limit_of = limit_of
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        limit = self.limit_of(scope["method"], scope["path"])
+        refusal = self._refusal(scope["method"], Headers(scope=scope), limit)
+        if refusal is not None:
+            await app_error_response(refusal)(scope, receive, _with_headers(send))
+            return
+        await self.app(scope, _limited(receive, limit), _with_headers(send))
+
+    def _refusal(self, method: str, headers: Headers, limit: int) -> AppError | None:
+        host = headers.get("host", "")
+        if not self._is_ours(host):
+            return HostRefused(
+                f"this service does not answer to the host {host[:100]!r}", hint="Add the name to PEDIGREE_ALLOWED_HOSTS."
+            )
+        if method not in SAFE_METHODS and _is_foreign(headers, host):
+            return CrossOrigin("a page of another site may not change anything here")
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and int(length[:20]) > limit:
+            return too_large(limit)
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        name = host_name(host)
+        return any(
+            pattern in {"*", name} or (pattern.startswith("*.") and name.endswith(pattern[1:]))
+            for pattern in self.hosts
+        )
+
+
+def host_name(host: str) -> str:
+    """The host of a Host header without its port, lower case; IPv6 keeps its brackets."""
+    if host.startswith("["):
+        return host[: host.find("]") + 1].lower()
+    return host.partition(":")[0].lower()
+
+
+def too_large(limit: int) -> PayloadTooLarge:
+    """The error for a body of more than ``limit`` bytes."""
+    return PayloadTooLarge(f"the request's body is over the limit of {limit} bytes")
+
+
+def _is_foreign(headers: Headers, host: str) -> bool:
+    if headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
+        return True
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """Count what arrives: a chunked body has no length to check beforehand."""
+    seen = 0
+
+    async def receive_within_limit() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            # FastAPI turns any other exception of body reading into a 400.
+            raise HTTPException(413, too_large(limit).detail)
+        return message
+
+    return receive_within_limit
+
+
+def _with_headers(send: Send) -> Send:
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in ANSWER_HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return send_with_headers

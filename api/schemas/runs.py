@@ -1,0 +1,179 @@
+"""Runs and what can be read out of them."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from store.db.models import Artifact, Job, Run
+from store.states import State
+
+
+class RunDataset(BaseModel):
+    """Which pictures a run saw. ``drawn`` is true where the project drew them itself."""
+
+    name: str
+    revision: str
+    drawn: bool
+    breeds: int
+    items: int
+
+
+class RunSummary(BaseModel):
+    """A run in a list. ``job`` is the job that carries its state."""
+
+    id: int
+    kind: str
+    name: str | None
+    state: State
+    job: int
+    arch: str
+    dataset: RunDataset
+    parent: int | None
+    error_rate: float | None
+    valid_loss: float | None
+    train_loss: float | None
+    created_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, run: Run, job: Job) -> Self:
+        """From the record."""
+        return cls(**_summary(run, job))
+
+
+class ArtifactOut(BaseModel):
+    """A file that the run left in the artifact store."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+class RunOut(RunSummary):
+    """A run with everything that made it. All of the plan is null until a worker has made it."""
+
+    config: dict[str, Any] = Field(description="the resolved config")
+    device: str | None
+    precision: str | None
+    precision_reason: str | None
+    weights: dict[str, Any] | None
+    versions: dict[str, Any] | None
+    plan: dict[str, Any] | None
+    seed: int
+    artifacts: list[ArtifactOut]
+
+    @classmethod
+    def of_record(cls, run: Run, job: Job, artifacts: list[Artifact]) -> Self:
+        """From the record."""
+        return cls(
+            **_summary(run, job),
+            config=run.config,
+            device=run.device,
+            precision=run.precision,
+            precision_reason=run.precision_reason,
+            weights=run.weights,
+            versions=run.versions,
+            plan=run.plan,
+            seed=run.config["seed"],
+            artifacts=[ArtifactOut(name=one.name, sha256=one.sha256, bytes=one.bytes) for one in artifacts],
+        )
+
+
+def _summary(run: Run, job: Job) -> dict[str, Any]:
+    dataset = run.dataset
+    return {
+        "id": run.id,
+        "kind": run.kind,
+        "name": run.name,
+        "state": State(job.state),
+        "job": job.id,
+        "arch": run.config["arch"],
+        "dataset": RunDataset(
+            name=dataset.name,
+            revision=dataset.revision,
+            drawn=dataset.drawn,
+            breeds=len(dataset.vocab),
+            items=dataset.items,
+        ),
+        "parent": run.parent_id,
+        "error_rate": run.error_rate,
+        "valid_loss": run.valid_loss,
+        "train_loss": run.train_loss,
+        "created_at": run.created_at,
+        "finished_at": job.finished_at,
+    }
+
+
+class EpochOut(BaseModel):
+    """One row of the table of epochs; ``phase`` and ``epoch`` count from 0."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    phase: int
+    epoch: int
+    train_loss: float
+    valid_loss: float
+    error_rate: float
+    seconds: float
+    images_per_second: float
+
+
+class Batches(BaseModel):
+    """Every step, a column a figure; ``lr`` has one rate for each parameter group."""
+
+    step: list[int]
+    train_loss: list[float]
+    lr: list[list[float]]
+    momentum: list[float]
+
+
+class Metrics(BaseModel):
+    """A run's figures so far."""
+
+    epochs: list[EpochOut]
+    batches: Batches
+
+
+class ConfusedOut(BaseModel):
+    """How often one breed was taken for another."""
+
+    actual: str
+    predicted: str
+    count: int
+
+
+class ClassScoreOut(BaseModel):
+    """One breed's scores; null where nothing was guessed or nothing was there."""
+
+    breed: str
+    support: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+class Confusion(BaseModel):
+    """The confusion matrix over the validation pictures, with what to read in it first."""
+
+    vocab: list[str]
+    matrix: list[list[int]]
+    rows: str = "actual"
+    columns: str = "predicted"
+    n: int
+    error_rate: float
+    most_confused: list[ConfusedOut]
+    per_class: list[ClassScoreOut]
+    drawn: bool = Field(description="true where the pictures are drawn, not photographed")
+
+
+class TopLoss(BaseModel):
+    """One of the validation pictures that the model was most wrong about."""
+
+    item: int
+    actual: str
+    predicted: str
+    loss: float | None = Field(description="null where it is infinite")
+    probability_predicted: float
+    probability_actual: float
+    image: str = Field(description="path of the picture", examples=["/runs/12/items/345/image"])

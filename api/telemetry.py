@@ -1,0 +1,86 @@
+"""Prometheus figures: a registry of its own for each app, so that many apps can live in one process."""
+
+import time
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from store.states import State
+
+LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
+KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+
+
+class Telemetry:
+    """What the service counts about itself."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        labels = ["method", "route"]
+        self.requests = Counter(
+            "pedigree_http_requests", "Answers by route and status", [*labels, "status"], registry=self.registry
+        )
+        self.latency = Histogram(
+            "pedigree_http_request_seconds",
+            "Time until the answer's first byte",
+            labels,
+            buckets=LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self.jobs = Gauge("pedigree_jobs", "Jobs by state", ["state"], registry=self.registry)
+        self.predict_waiting = Gauge(
+            "pedigree_predict_queue_pictures", "Pictures accepted and not yet answered", registry=self.registry
+        )
+        self.predict_batches = Histogram(
+            "pedigree_predict_batch_pictures",
+            "Pictures in one forward pass",
+            buckets=BATCH_BUCKETS,
+            registry=self.registry,
+        )
+        self.predict_forward = Histogram(
+            "pedigree_predict_forward_seconds",
+            "Time of one forward pass",
+            buckets=LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+
+    def set_jobs(self, counts: Mapping[str, int]) -> None:
+        """Take the jobs' count by state; a state without jobs is 0."""
+        for state in State:
+            self.jobs.labels(state).set(counts.get(state, 0))
+
+    def exposition(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class RequestTimer:
+    """ASGI middleware: counts and times each request under its route's template, never under the raw path."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+        self.app = app
+        self.telemetry = telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        seen = False
+
+        async def send_and_count(message: Message) -> None:
+            nonlocal seen
+            if message["type"] == "http.response.start" and not seen:
+                seen = True
+                self._count(scope, message["status"], time.perf_counter() - begun)
+            await send(message)
+
+        await self.app(scope, receive, send_and_count)
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in KNOWN_METHODS else "other"
+        route = getattr(scope.get("route"), "path", "none")
+        self.telemetry.requests.labels(method, route, status).inc()
+        self.telemetry.latency.labels(method, route).observe(seconds)
