@@ -1,0 +1,163 @@
+"""Train beside stock fastai: error rate on the same files and split (McNemar), and images per second, in one run.
+
+    python -m benchmarks.train_vs_fastai PHOTOS --fastai-python ENV/bin/python --peer fastai_train.py --weights FOLDER
+
+fastai runs in an environment of its own. First come short unfrozen trainings of both in turn (A B A B …), whose ratio
+of images per second is the speed figure; then a whole ``fine_tune`` of each, for the error rates. Prints one JSON object.
+"""
+
+import argparse
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ml.precision import cpu_flags
+from ml.versions import installed_versions
+
+Lines = list[dict[str, Any]]
+
+
+def main() -> None:
+    """Measure and print."""
+    options = _parser().parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        report = {
+            "machine": {"cpus": os.cpu_count(), "platform": platform.platform(), "bf16": "avx512_bf16" in cpu_flags()},
+            "versions": installed_versions(),
+            "arch": options.arch,
+            "speed": measure_speed(options, Path(scratch)),
+        }
+        if not options.speed_only:
+            report["error_rate"] = measure_error(options, Path(scratch))
+    print(json.dumps(report, indent=1))
+
+
+def measure_speed(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+    """Unfrozen training images per second of both, in turn, on the first ``--limit`` files of a fixed shuffle."""
+    photos = _limited(options.photos, options.limit, scratch)
+    # the cache is built once and shared by all runs, so that building it is not part of a training
+    train_ours(options, photos, scratch / "warm", epochs=1, freeze_epochs=0)
+    ours, theirs = [], []
+    for turn in range(options.turns):
+        lines = train_fastai(options, photos, ["--mode", "one_cycle_unfrozen", "--epochs", "1"])
+        theirs.append(_epochs(lines)[-1]["images_per_s"])
+        lines = train_ours(options, photos, scratch / f"turn{turn}", epochs=1, freeze_epochs=0)
+        ours.append(_epochs(lines)[-1]["images_per_second"])
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    return {
+        "images": options.limit,
+        "turns": options.turns,
+        "pedigree_images_per_second": _spread(ours),
+        "fastai_images_per_second": _spread(theirs),
+        "ratio": _spread(ratios),
+    }
+
+
+def measure_error(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+    """A whole fine_tune of each, and McNemar's exact test on the validation items that only one got right."""
+    out, theirs_file = scratch / "whole", scratch / "fastai.json"
+    lines = train_ours(options, options.photos, out, epochs=options.epochs, freeze_epochs=1)
+    peer = train_fastai(options, options.photos, ["--epochs", str(options.epochs), "--preds", str(theirs_file)])
+    ours = {}
+    for row in (out / "predictions.jsonl").read_text(encoding="utf-8").splitlines():
+        item = json.loads(row)
+        ours[Path(item["path"]).name] = item["actual"] == item["predicted"]
+    stored = json.loads(theirs_file.read_text(encoding="utf-8"))
+    theirs = {
+        name: max(range(len(p)), key=p.__getitem__) == target
+        for name, target, p in zip(stored["names"], stored["targets"], stored["probs"], strict=True)
+    }
+    if ours.keys() != theirs.keys():
+        sys.exit(f"the validation sides differ in {len(ours.keys() ^ theirs.keys())} files")
+    only_ours = sum(ours[n] and not theirs[n] for n in ours)
+    only_theirs = sum(theirs[n] and not ours[n] for n in ours)
+    return {
+        "validation_items": len(ours),
+        "pedigree": 1 - sum(ours.values()) / len(ours),
+        "fastai": 1 - sum(theirs.values()) / len(theirs),
+        "right_only_here": only_ours,
+        "right_only_there": only_theirs,
+        "mcnemar_p": mcnemar(only_ours, only_theirs),
+        "pedigree_epochs": _epochs(lines),
+        "fastai_epochs": _epochs(peer),
+    }
+
+
+def mcnemar(a: int, b: int) -> float:
+    """Two-sided exact p that a and b discordant pairs come from one even coin (binomial test)."""
+    n, least = a + b, min(a, b)
+    tail = sum(math.comb(n, k) for k in range(least + 1)) / 2**n
+    return min(1.0, 2 * tail)
+
+
+def train_ours(options: argparse.Namespace, photos: Path, out: Path, *, epochs: int, freeze_epochs: int) -> Lines:
+    """Run ``python -m ml train`` and return its lines."""
+    settings = {"arch": options.arch, "size": options.size, "epochs": epochs, "freeze_epochs": freeze_epochs}
+    command = [sys.executable, "-m", "ml", "train", str(photos), "--out", str(out), "--cache", str(options.cache)]
+    command += ["--weights", str(options.weights)]
+    for name, value in settings.items():
+        command += ["--set", f"{name}={value}"]
+    return _lines(command)
+
+
+def train_fastai(options: argparse.Namespace, photos: Path, more: Sequence[str]) -> Lines:
+    """Run the peer's script and return its lines."""
+    command = [str(options.fastai_python), str(options.peer), str(photos), "--arch", options.arch]
+    weights = options.weights / f"{options.arch}.safetensors"
+    command += ["--size", str(options.size), "--weights", str(weights), "--workers", str(options.workers), *more]
+    return _lines(command)
+
+
+def _lines(command: Sequence[str]) -> Lines:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def _epochs(lines: Lines) -> Lines:
+    return [line for line in lines if line["event"] == "epoch"]
+
+
+def _limited(photos: Path, limit: int, scratch: Path) -> Path:
+    """A folder with every k-th file, so that all breeds are there."""
+    folder = scratch / "photos"
+    folder.mkdir()
+    files = sorted(photos.glob("*.jpg"))
+    for i in range(limit):
+        file = files[i * len(files) // limit]
+        (folder / file.name).write_bytes(file.read_bytes())
+    return folder
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--fastai-python", type=Path, required=True)
+    parser.add_argument("--peer", type=Path, required=True, help="the fastai training script")
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=Path("~/.cache/pedigree").expanduser())
+    parser.add_argument("--arch", default="resnet18")
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--limit", type=int, default=640, help="files of the speed runs")
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=0, help="fastai's loader processes")
+    parser.add_argument("--speed-only", action="store_true")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
