@@ -1,0 +1,14 @@
+"""What ends a command: one sentence and, where there is one, the thing to change."""
+
+
+class CommandError(Exception):
+    """A command cannot go on; printed as one line, exit code 1."""
+
+    def __init__(self, detail: str, hint: str | None = None) -> None:
+        super().__init__(detail if hint is None else f"{detail} {hint}")
+        self.detail = detail
+        self.hint = hint
+
+
+class StackError(CommandError):
+    """A part of the embedded stack cannot run."""
