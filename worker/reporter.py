@@ -1,0 +1,157 @@
+"""The record of a running job: metrics, progress and events in short transactions, fenced by the attempt."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import TypeVar
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+from store.db.reading import get_job
+from store.db.records import forget_after_step, record_batches, record_epoch, record_plan
+
+from ml.errors import Stopped
+from ml.reporting import BatchRecord, EpochRecord, Plan, Progress
+from store.db.jobs import append_event, save_progress
+from store.states import State
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_BATCH_SECONDS = 1.0
+_PROGRESS_SECONDS = 0.5
+_STOP_SECONDS = 1.0
+_OUTAGE_SECONDS = 120.0
+"""A training waits this long for a database that is away before it gives up and leaves its checkpoint."""
+
+
+class JobReporter:
+    """Implements ``ml.reporting.Reporter`` for one attempt of a job.
+
+    Every write first checks, in its own transaction, that the job still belongs to this attempt; where it does not,
+    another worker has it and :class:`ml.errors.Stopped` ends this one.
+    """
+
+    def __init__(
+        self,
+        sessions: sessionmaker[Session],
+        *,
+        job_id: int,
+        run_id: int | None,
+        attempt: int,
+        told: Callable[[], bool],
+    ) -> None:
+        self._sessions, self._job_id, self._run_id, self._attempt = sessions, job_id, run_id, attempt
+        self._told = told
+        self._batches: list[BatchRecord] = []
+        self._batches_at = self._progress_at = self._asked_at = 0.0
+        self._stage = ""
+        self._stop = False
+
+    def on_plan(self, plan: Plan) -> None:
+        """Store device, precision, weights and versions; forget what a lost attempt did after its checkpoint."""
+
+        def write(session: Session) -> None:
+            if self._run_id is not None:
+                record_plan(session, self._run_id, asdict(plan))
+                forget_after_step(session, self._run_id, plan.resumed_from_step)
+            message = f"{plan.device}, {plan.precision} ({plan.precision_reason}), {plan.steps} steps"
+            append_event(session, self._job_id, "log", {"message": message, "plan": asdict(plan)})
+
+        self._write(write)
+
+    def on_progress(self, progress: Progress) -> None:
+        """Store the position, at most twice a second and at each change of stage."""
+        now = time.monotonic()
+        if progress.stage == self._stage and now - self._progress_at < _PROGRESS_SECONDS:
+            return
+        self._stage, self._progress_at = progress.stage, now
+        data = asdict(progress)
+
+        def write(session: Session) -> None:
+            save_progress(session, self._job_id, data)
+            append_event(session, self._job_id, "progress", data)
+
+        self._write(write)
+
+    def on_batches(self, batches: Sequence[BatchRecord]) -> None:
+        """Collect finished steps and store them about once a second."""
+        self._batches.extend(batches)
+        if time.monotonic() - self._batches_at >= _BATCH_SECONDS:
+            self.flush()
+
+    def on_epoch(self, epoch: EpochRecord) -> None:
+        """Store the epoch's row, after its steps."""
+        self.flush()
+
+        def write(session: Session) -> None:
+            if self._run_id is not None:
+                record_epoch(session, self._run_id, asdict(epoch))
+            append_event(session, self._job_id, "epoch", asdict(epoch))
+
+        self._write(write)
+
+    def on_log(self, message: str) -> None:
+        """Store a sentence for people."""
+        self._write(lambda session: append_event(session, self._job_id, "log", {"message": message}))
+
+    def should_stop(self) -> bool:
+        """True once the worker was told to end or the job is being cancelled; asks at most once a second."""
+        if self._told():
+            return True
+        now = time.monotonic()
+        if now - self._asked_at >= _STOP_SECONDS:
+            self._asked_at = now
+            self._stop = self._write(lambda _: None) is not State.RUNNING
+        return self._stop
+
+    def flush(self) -> None:
+        """Store the collected steps now."""
+        batches, self._batches = self._batches, []
+        self._batches_at = time.monotonic()
+        if not batches:
+            return
+        event = {
+            "step": [b.step for b in batches],
+            "train_loss": [b.train_loss for b in batches],
+            "lr": [b.lr[-1] for b in batches],
+            "momentum": [b.momentum for b in batches],
+        }
+
+        def write(session: Session) -> None:
+            if self._run_id is not None:
+                record_batches(session, self._run_id, [asdict(b) for b in batches])
+            append_event(session, self._job_id, "batch", event)
+
+        self._write(write)
+
+    def flush_quietly(self) -> None:
+        """Store the collected steps on the way to a failure, which must be told even where this cannot be."""
+        try:
+            self.flush()
+        except (Stopped, OperationalError) as error:
+            log.warning("job %d: its last steps were not stored: %r", self._job_id, error)
+
+    def _write(self, write: Callable[[Session], object]) -> State:
+        """Run ``write`` in a transaction while the job is ours, waiting out an outage; returns the job's state."""
+        give_up_at = time.monotonic() + _OUTAGE_SECONDS
+        pause = 0.5
+        while True:
+            try:
+                return self._write_once(write)
+            except OperationalError:
+                if time.monotonic() + pause > give_up_at:
+                    raise
+                log.warning("job %d: the database is out of reach; trying again in %.1f s", self._job_id, pause)
+                time.sleep(pause)
+                pause = min(pause * 2, 10.0)
+
+    def _write_once(self, write: Callable[[Session], object]) -> State:
+        with self._sessions.begin() as session:
+            job = get_job(session, self._job_id)
+            if job is None or job.attempt != self._attempt or job.state not in {State.RUNNING, State.CANCELLING}:
+                raise Stopped
+            state = State(job.state)
+            write(session)
+        return state

@@ -1,0 +1,29 @@
+"""The one task: a shell around the life of a job."""
+
+import threading
+
+from celery.signals import worker_shutting_down
+
+from store.db.session import make_engine, make_sessions
+from store.queue import RUN_JOB
+from worker.app import app, settings
+from worker.lifecycle import Host, run_job
+
+host = Host(
+    settings=settings,
+    sessions=make_sessions(make_engine(settings)),
+    celery=app,
+    stopping=threading.Event(),
+)
+
+
+@app.task(name=RUN_JOB)  # type: ignore[untyped-decorator]  # celery ships no types
+def run(job_id: int) -> None:
+    """Run the job, where it is still queued."""
+    run_job(host, job_id)
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]  # celery ships no types
+def stop(**_: object) -> None:
+    """Tell the running job to put its work down."""
+    host.stopping.set()
