@@ -12,7 +12,7 @@ from ml.manifest import Manifest
 from ml.training import Places
 from store.db.models import Job, Run
 from store.errors import AppError
-from store.keys import dataset_bundle, dataset_manifest, run_file
+from store.keys import bundle_key, manifest_key, run_key
 from store.settings import Settings
 from worker.reporter import JobReporter
 
@@ -55,8 +55,8 @@ class Attempt:
     def dataset(self) -> tuple[Manifest, Bundle]:
         """The run's dataset: read where the store is this host's, fetched into the cache where it is not."""
         revision = self.run.dataset.revision
-        manifest = Manifest.model_validate_json(self.artifacts.get_bytes(dataset_manifest(revision)))
-        key = dataset_bundle(revision)
+        manifest = Manifest.model_validate_json(self.artifacts.get_bytes(manifest_key(revision)))
+        key = bundle_key(revision)
         local = self.artifacts.open_local(key)
         if local is None:
             local = self.artifacts.fetch(key, self.settings.cache / "datasets" / revision / "images.tar")
@@ -66,13 +66,13 @@ class Attempt:
         """A finished run's ``model.safetensors`` in a folder of the work folder."""
         path = self.work / f"run-{run_id}" / "model.safetensors"
         path.parent.mkdir(parents=True, exist_ok=True)
-        return self.artifacts.fetch(run_file(run_id, path.name), path)
+        return self.artifacts.fetch(run_key(run_id, path.name), path)
 
     def store_files(self, files: dict[str, Path]) -> list[tuple[str, str, str, int]]:
         """Upload outputs; returns name, key, sha256 and bytes of each, for the record."""
         stored = []
         for name, path in files.items():
-            done = self.artifacts.put_file(run_file(self.run.id, name), path)
+            done = self.artifacts.put_file(run_key(self.run.id, name), path)
             stored.append((name, done.key, done.sha256, done.bytes))
         return stored
 

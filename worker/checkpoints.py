@@ -5,7 +5,7 @@ from pathlib import Path
 
 from store.artifacts import ArtifactStore
 
-from store.keys import run_checkpoint
+from store.keys import checkpoint_key
 
 
 @dataclass(frozen=True)
@@ -18,17 +18,17 @@ class StoredKeeper:
 
     def load(self) -> Path | None:
         """Fetch the last checkpoint into the work folder."""
-        key = run_checkpoint(self.run_id)
+        key = checkpoint_key(self.run_id)
         if not self.artifacts.exists(key):
             return None
         return self.artifacts.fetch(key, self.work / "resumed.safetensors")
 
     def keep(self, path: Path) -> None:
         """Replace the stored checkpoint; the store does so as a whole or not at all."""
-        self.artifacts.put_file(run_checkpoint(self.run_id), path)
+        self.artifacts.put_file(checkpoint_key(self.run_id), path)
 
     def forget(self) -> None:
         """Drop the checkpoint of a run that has its weights."""
-        key = run_checkpoint(self.run_id)
+        key = checkpoint_key(self.run_id)
         if self.artifacts.exists(key):
             self.artifacts.delete(key)

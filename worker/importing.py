@@ -15,7 +15,7 @@ from ml.images import Limits
 from ml.manifest import LabelRule
 from ml.reporting import Progress
 from store.db.jobs import change_state
-from store.keys import dataset_bundle, dataset_manifest
+from store.keys import bundle_key, manifest_key
 from store.states import State
 from worker.attempt import Attempt
 
@@ -41,8 +41,8 @@ def import_dataset(attempt: Attempt) -> None:
     )
     bundle = attempt.work / "images.tar"
     write_bundle(folder, manifest, bundle)
-    attempt.artifacts.put_file(dataset_bundle(manifest.revision), bundle)
-    attempt.artifacts.put_bytes(dataset_manifest(manifest.revision), manifest.model_dump_json().encode())
+    attempt.artifacts.put_file(bundle_key(manifest.revision), bundle)
+    attempt.artifacts.put_bytes(manifest_key(manifest.revision), manifest.model_dump_json().encode())
     with attempt.sessions.begin() as session:
         add_dataset(
             session,
