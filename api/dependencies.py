@@ -1,0 +1,77 @@
+"""What routes are given: the parts of the service that live as long as the app."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from celery import Celery
+from fastapi import Depends, Query, Request
+from kombu.exceptions import OperationalError
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from api.batching import Batcher
+from api.photos import PhotoShelf
+from api.predictor import Predictor
+from api.schemas.fields import Cursor, Id, Limit
+from api.telemetry import Telemetry
+from ml.images import Limits
+from store.artifacts import ArtifactStore
+from store.queue import publish_job
+from store.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """The parts, made once for each app."""
+
+    settings: Settings
+    engine: Engine
+    sessions: sessionmaker[Session]
+    artifacts: ArtifactStore
+    celery: Celery
+    photos: PhotoShelf
+    predictor: Predictor
+    batcher: Batcher
+    decoders: ThreadPoolExecutor
+    telemetry: Telemetry
+
+    @property
+    def image_limits(self) -> Limits:
+        """What a picture sent to POST /predict may cost."""
+        return Limits(max_bytes=self.settings.max_image_bytes, max_pixels=self.settings.max_image_pixels)
+
+    def publish(self, job_id: int) -> None:
+        """Tell the workers of a job; without a broker the sweep will, since the job is on record."""
+        try:
+            publish_job(self.celery, job_id)
+        except (OperationalError, OSError) as error:
+            logger.warning("job %d is recorded but not published yet: %s", job_id, error)
+
+
+def services_of(request: Request) -> Services:
+    """The app's parts."""
+    return cast("Services", request.app.state.services)
+
+
+ServicesDep = Annotated[Services, Depends(services_of)]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Which part of a list is asked for."""
+
+    limit: int
+    cursor: str | None
+
+
+def slice_of(limit: Annotated[Limit, Query()] = 50, cursor: Annotated[Cursor | None, Query()] = None) -> Slice:
+    """The list parameters that every list takes."""
+    return Slice(limit, cursor)
+
+
+SliceDep = Annotated[Slice, Depends(slice_of)]
+IdPath = Id
