@@ -53,7 +53,7 @@ def interpret(
             raise Stopped
 
     logits = predict_logits(
-        network.to(chosen, memory_format=torch.channels_last),
+        network.to(chosen).to(memory_format=torch.channels_last),
         batches.load(chosen),
         precision=choose_precision(config.precision, chosen),
         device=chosen,

@@ -51,7 +51,7 @@ class Classifier:
         except (RuntimeError, OSError) as error:
             raise CheckpointInvalid(f"the weights do not fit {about['arch']}: {error}") from error
         return cls(
-            model=model.eval().requires_grad_(False).to(chosen, memory_format=torch.channels_last),
+            model=model.eval().requires_grad_(False).to(chosen).to(memory_format=torch.channels_last),
             vocab=tuple(about["vocab"]),
             arch=about["arch"],
             size=about["size"],

@@ -139,7 +139,7 @@ class Trainer:
         with self.precision.autocast(self.device):
             logits = self.model(inputs)
         loss = F.cross_entropy(logits.float(), targets)
-        self.scaler.scaled(loss).backward()
+        self.scaler.scaled(loss).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         if self.scaler.unscale(optimizer.gradients()):
             optimizer.step(hypers)
         optimizer.zero_grad()

@@ -85,7 +85,7 @@ def fit(
     cache = presized(config, manifest, source, places, reporter)
     labels = label_ids(manifest)
     training = TrainingBatches(cache, labels, split, config)
-    model = _start_model(config, len(manifest.vocab), weights, initial).to(chosen, memory_format=torch.channels_last)
+    model = _start_model(config, len(manifest.vocab), weights, initial).to(chosen).to(memory_format=torch.channels_last)
     trainer = Trainer(
         config=config,
         revision=manifest.revision,

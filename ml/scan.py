@@ -1,0 +1,178 @@
+"""From a folder of files to a manifest: every file becomes an item or an exclusion with its reason."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+from ml.errors import DatasetUnusable, ImageRejected
+from ml.images import Limits, examine_image
+from ml.manifest import EXAMPLES, Exclusion, Item, LabelRule, Manifest
+
+OnProgress = Callable[[int, int], None]
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".mpo"}
+)
+"""Names that are taken for pictures. A fixed list: the system's own differs from machine to machine."""
+
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A file to look at; ``path`` is relative, posix, with other bytes than UTF-8 as surrogates."""
+
+    path: str
+    real: Path
+
+
+def scan_folder(
+    folder: Path,
+    rule: LabelRule,
+    *,
+    name: str,
+    drawn: bool = False,
+    limits: Limits | None = None,
+    on_progress: OnProgress | None = None,
+) -> Manifest:
+    """Look at every file of a folder: decode it, read its label, note what is left out.
+
+    Hidden files and folders are passed over, and so are symlinks that leave the folder. Items are sorted by path.
+
+    Args:
+        folder: where to look, with all that lies below.
+        rule: how a path says its label.
+        name: the dataset's name.
+        drawn: whether the pictures are drawings.
+        limits: what a picture may cost; default Limits().
+        on_progress: called with files done and files in all.
+
+    Raises:
+        DatasetUnusable: no folder, no picture with a label, only one of them, or only one breed.
+    """
+    if not folder.is_dir():
+        raise DatasetUnusable(f"{folder.name or folder} is not a folder", hint="Name a folder of pictures.")
+    files = sorted(_walk(folder.resolve(), folder.resolve()), key=lambda file: file.path)
+    items: list[Item] = []
+    exclusions: list[Exclusion] = []
+    for outcome in _examined(files, rule, limits or Limits(), on_progress):
+        (items if isinstance(outcome, Item) else exclusions).append(outcome)  # type: ignore[arg-type]  # each goes to its own list
+    _check_enough(items, exclusions, rule)
+    return Manifest(name=name, drawn=drawn, rule=rule, items=tuple(items), exclusions=tuple(exclusions))
+
+
+def _walk(folder: Path, root: Path) -> Iterator[_Found]:
+    # Links are resolved and kept only inside the root; a linked folder inside it is met under its own name anyway,
+    # so only links to files are followed, and no loop is possible.
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            path = Path(entry.path)
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(path, root)
+            elif entry.is_file(follow_symlinks=False) or (entry.is_symlink() and _stays_inside(path, root)):
+                yield _Found(path.relative_to(root).as_posix(), path)
+
+
+def _stays_inside(link: Path, root: Path) -> bool:
+    try:
+        target = link.resolve(strict=True)
+    except (OSError, RuntimeError):
+        # A dangling link or a loop of links.
+        return False
+    return target.is_relative_to(root) and target.is_file()
+
+
+def _examined(
+    files: list[_Found], rule: LabelRule, limits: Limits, on_progress: OnProgress | None
+) -> Iterator[Item | Exclusion]:
+    # Pillow decodes without the interpreter's lock, so threads use every core. In batches, so that a caller's
+    # exception (a stop) leaves little work queued.
+    done = 0
+    waiting = iter(files)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        while batch := list(islice(waiting, _BATCH)):
+            for outcome in pool.map(lambda file: _examine(file, rule, limits), batch):
+                done += 1
+                if on_progress is not None:
+                    on_progress(done, len(files))
+                yield outcome
+
+
+def _examine(file: _Found, rule: LabelRule, limits: Limits) -> Item | Exclusion:
+    shown = file.path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if shown != file.path:
+        return Exclusion(path=shown, code="no_label", detail="the file's name is not UTF-8")
+    if PurePosixPath(file.path).suffix.lower() not in SUFFIXES:
+        return Exclusion(path=file.path, code="not_an_image", detail="the name does not end like a picture's")
+    label = rule.label_of(file.path)
+    if label is None:
+        return Exclusion(path=file.path, code="no_label", detail=_no_label(rule))
+    try:
+        return _item(file, label, limits)
+    except ImageRejected as error:
+        return Exclusion(path=file.path, code=error.code, detail=error.detail)  # type: ignore[arg-type]  # the same five codes
+    except OSError as error:
+        return Exclusion(path=file.path, code="not_an_image", detail=f"cannot be read: {error.strerror}")
+
+
+def _item(file: _Found, label: str, limits: Limits) -> Item:
+    size = file.real.stat().st_size
+    if size > limits.max_bytes:
+        detail = f"the file has {size} bytes, at most {limits.max_bytes} are accepted"
+        raise ImageRejected("too_many_bytes", detail)
+    data = file.real.read_bytes()
+    _, facts = examine_image(data, limits)
+    return Item(
+        path=file.path,
+        label=label,
+        sha256=hashlib.sha256(data).hexdigest(),
+        width=facts.width,
+        height=facts.height,
+        bytes=len(data),
+        format=facts.format,
+        mode=facts.mode,
+    )
+
+
+def _no_label(rule: LabelRule) -> str:
+    if rule.kind == "folder":
+        return "the file lies in no folder that could name its label"
+    return f"the label rule {rule.regex} does not match the file's name"
+
+
+def _check_enough(items: list[Item], exclusions: list[Exclusion], rule: LabelRule) -> None:
+    if not items:
+        raise DatasetUnusable(_nothing(exclusions), hint=_hint(exclusions, rule))
+    if len(items) == 1:
+        detail = f"there is only one usable picture ({items[0].path}); {_left_out(exclusions)}"
+        raise DatasetUnusable(detail, hint="Add pictures.")
+    labels = {item.label for item in items}
+    if len(labels) == 1:
+        detail = f"all {len(items)} usable pictures have the same label ({items[0].label}); {_left_out(exclusions)}"
+        raise DatasetUnusable(detail, hint="Add pictures of another breed, or change the label rule.")
+
+
+def _nothing(exclusions: list[Exclusion]) -> str:
+    unmatched = [exclusion for exclusion in exclusions if exclusion.code == "no_label"]
+    if unmatched and len(unmatched) == len(exclusions):
+        return f"the label rule matches none of the {len(unmatched)} file names (for example {unmatched[0].path})"
+    return f"there is no usable picture; {_left_out(exclusions)}"
+
+
+def _hint(exclusions: list[Exclusion], rule: LabelRule) -> str:
+    if any(exclusion.code == "no_label" for exclusion in exclusions):
+        other = "a regex" if rule.kind == "folder" else "another regex or the folders' names"
+        return f"Give {other} as the label rule."
+    return "Name a folder or archive that holds pictures."
+
+
+def _left_out(exclusions: list[Exclusion]) -> str:
+    if not exclusions:
+        return "no file was left out"
+    shown = ", ".join(f"{exclusion.path}: {exclusion.code}" for exclusion in exclusions[: EXAMPLES // 4])
+    return f"{len(exclusions)} files were left out ({shown})"
