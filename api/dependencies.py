@@ -1,27 +1,23 @@
 """What routes are given: the parts of the service that live as long as the app."""
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, cast
 
 from celery import Celery
 from fastapi import Depends, Query, Request
-from kombu.exceptions import OperationalError
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.batching import Batcher
 from api.photos import PhotoShelf
 from api.predictor import Predictor
-from api.schemas.fields import Cursor, Id, Limit
+from api.schemas.fields import Cursor, Limit
 from api.telemetry import Telemetry
 from ml.images import Limits
 from store.artifacts import ArtifactStore
-from store.queue import publish_job
+from store.dispatch import dispatch_job
 from store.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +42,7 @@ class Services:
 
     def publish(self, job_id: int) -> None:
         """Tell the workers of a job; without a broker the sweep will, since the job is on record."""
-        try:
-            publish_job(self.celery, job_id)
-        except (OperationalError, OSError) as error:
-            logger.warning("job %d is recorded but not published yet: %s", job_id, error)
+        dispatch_job(self.celery, self.sessions, job_id)
 
 
 def services_of(request: Request) -> Services:
@@ -74,4 +67,3 @@ def slice_of(limit: Annotated[Limit, Query()] = 50, cursor: Annotated[Cursor | N
 
 
 SliceDep = Annotated[Slice, Depends(slice_of)]
-IdPath = Id

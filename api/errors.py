@@ -64,9 +64,7 @@ def problem_response(problem: Problem, headers: Mapping[str, str] | None = None)
 
 def app_error_response(error: AppError) -> Response:
     """An error of the record or of the API itself."""
-    problem = Problem(
-        title=error.title, status=error.status, detail=error.detail, code=error.code, hint=error.hint
-    )
+    problem = Problem(title=error.title, status=error.status, detail=error.detail, code=error.code, hint=error.hint)
     return problem_response(problem, error.headers)
 
 
@@ -94,9 +92,7 @@ async def _on_learning_error(request: Request, error: Exception) -> Response:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s %s: %s (%s)", request.method, request.url.path, found.detail, found.code)
     title = found.code.replace("_", " ").capitalize()
-    return problem_response(
-        Problem(title=title, status=status, detail=found.detail, code=found.code, hint=found.hint)
-    )
+    return problem_response(Problem(title=title, status=status, detail=found.detail, code=found.code, hint=found.hint))
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:

@@ -59,7 +59,8 @@ class Gate:
         host = headers.get("host", "")
         if not self._is_ours(host):
             return HostRefused(
-                f"this service does not answer to the host {host[:100]!r}", hint="Add the name to PEDIGREE_ALLOWED_HOSTS."
+                f"this service does not answer to the host {host[:100]!r}",
+                hint="Add the name to PEDIGREE_ALLOWED_HOSTS.",
             )
         if method not in SAFE_METHODS and _is_foreign(headers, host):
             return CrossOrigin("a page of another site may not change anything here")

@@ -11,7 +11,7 @@ from pathlib import Path
 from ml.manifest import Manifest
 from store.artifacts import ArtifactStore
 from store.errors import ArtifactMissing, NotFound
-from store.keys import dataset_bundle, dataset_manifest
+from store.keys import bundle_key, manifest_key
 
 MAX_OPEN = 4
 MEDIA_TYPES = {
@@ -96,8 +96,8 @@ class PhotoShelf:
             return found
 
     def _opened(self, revision: str) -> OpenBundle:
-        manifest = Manifest.model_validate_json(self._artifacts.get_bytes(dataset_manifest(revision)))
-        key = dataset_bundle(revision)
+        manifest = Manifest.model_validate_json(self._artifacts.get_bytes(manifest_key(revision)))
+        key = bundle_key(revision)
         path = self._artifacts.open_local(key)
         if path is None:
             path = self._artifacts.fetch(key, self._cache / "datasets" / revision / "images.tar")

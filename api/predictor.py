@@ -13,14 +13,13 @@ from sqlalchemy.orm import Session, sessionmaker
 from api.batching import ClassifierLike
 from ml.errors import LearningError
 from store.artifacts import ArtifactStore
-from store.db.registry import resolve_model
+from store.db.registry import DEFAULT_ALIAS, resolve_model
 from store.errors import AppError, NoModel, NotFound
-from store.keys import run_file
+from store.keys import run_key
 
 logger = logging.getLogger(__name__)
 
 MODEL_FILES = ("model.safetensors", "model.json")
-DEFAULT_ALIAS = "production"
 MAX_LOADED = 3
 MAX_FOLLOWED = 32
 POLL_SECONDS = 1.0
@@ -44,9 +43,7 @@ class Predictor:
     and swaps the two by one assignment: requests keep what they were given.
     """
 
-    def __init__(
-        self, *, sessions: sessionmaker[Session], artifacts: ArtifactStore, cache: Path, load: Loader
-    ) -> None:
+    def __init__(self, *, sessions: sessionmaker[Session], artifacts: ArtifactStore, cache: Path, load: Loader) -> None:
         """Prepare, without loading anything.
 
         Args:
@@ -148,7 +145,7 @@ class Predictor:
     def _read(self, run: int) -> ClassifierLike:
         folder = self._cache / "models" / str(run)
         for name in MODEL_FILES:
-            self._artifacts.fetch(run_file(run, name), folder / name)
+            self._artifacts.fetch(run_key(run, name), folder / name)
         classifier = self._load(folder)
         classifier.warm_up()
         logger.info("run %d: its model is loaded", run)

@@ -42,9 +42,7 @@ class DatasetOut(DatasetSummary):
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
         """From the record."""
-        return cls(
-            **_summary(dataset), vocab=dataset.vocab, label_rule=dataset.label_rule, summary=dataset.summary
-        )
+        return cls(**_summary(dataset), vocab=dataset.vocab, label_rule=dataset.label_rule, summary=dataset.summary)
 
 
 def _summary(dataset: Dataset) -> dict[str, Any]:

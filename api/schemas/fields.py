@@ -23,7 +23,7 @@ ShortText = Annotated[Text, Field(min_length=1, max_length=200)]
 DatasetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", examples=["oxford-iiit-pet"])]
 AliasName = Annotated[
     str,
-    Field(pattern=r"^[a-z][a-z0-9._-]{0,63}$", description="begins with a letter", examples=["production"]),
+    Field(pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,63}$", description="begins with a letter", examples=["production"]),
 ]
 ArchName = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$", examples=["resnet34"])]
 Limit = Annotated[int, Field(ge=1, le=200, description="items on a page")]
@@ -36,7 +36,7 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Page(BaseModel, Generic[ItemT]):
+class PageOut(BaseModel, Generic[ItemT]):
     """A page of a list; ``next_cursor`` is null on the last."""
 
     items: list[ItemT]

@@ -55,10 +55,3 @@ class AliasOut(BaseModel):
 
     alias: str
     version: int
-
-
-class ModelList(BaseModel):
-    """Every registered version, newest first."""
-
-    items: list[ModelOut]
-    next_cursor: str | None = None
