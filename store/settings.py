@@ -77,7 +77,7 @@ def load_settings() -> Settings:
         SettingsInvalid: a variable is missing or has a value that cannot be used.
     """
     try:
-        return Settings()  # type: ignore[call-arg]  # the environment supplies them
+        return Settings()
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "a setting"

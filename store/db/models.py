@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, CheckConstraint, Double, ForeignKey, Index, Text, UniqueConstraint, func
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Double, ForeignKey, Index, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.db.base import Base, Json
@@ -13,10 +13,13 @@ _STATES = ", ".join(f"'{state}'" for state in State)
 
 
 class Dataset(Base):
-    """One revision of a named dataset; the newest row of a name is the current one."""
+    """One revision of a named dataset; the newest row of a name is the current one.
+
+    Going back to an earlier revision adds a row again, so that "newest" stays the only rule.
+    """
 
     __tablename__ = "datasets"
-    __table_args__ = (UniqueConstraint("name", "revision"),)
+    __table_args__ = (Index("ix_datasets_name_id", "name", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(Text)
@@ -36,6 +39,7 @@ class Run(Base):
     """One training (or, later, rate search): its config, where it ran and what came of it."""
 
     __tablename__ = "runs"
+    __table_args__ = (Index("ix_runs_error_rate_id", "error_rate", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(Text)
@@ -61,12 +65,13 @@ class Run(Base):
 
 
 class Job(Base):
-    """One piece of queued work. A run's own job carries the run's state."""
+    """One piece of queued work. A run's own job, the one that is no ``interpret``, carries the run's state."""
 
     __tablename__ = "jobs"
     __table_args__ = (
         CheckConstraint(f"state IN ({_STATES})", name="state_known"),
         Index("ix_jobs_state_lease_until", "state", "lease_until"),
+        Index("uq_jobs_own_job_of_run", "run_id", unique=True, postgresql_where=text("kind <> 'interpret'")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -100,7 +105,7 @@ class JobEvent(Base):
     __tablename__ = "job_events"
     __table_args__ = (Index("ix_job_events_job_id_id", "job_id", "id"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     event: Mapped[str] = mapped_column(Text)
     """progress, batch, epoch, state or log."""
@@ -166,7 +171,7 @@ class Artifact(Base):
     key: Mapped[str] = mapped_column(Text)
     """Where it lies below ARTIFACTS_URL."""
     sha256: Mapped[str] = mapped_column(Text)
-    bytes: Mapped[int]
+    bytes: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -1,0 +1,233 @@
+"""The artifact store: files by key in a folder or an S3 bucket. Everything is written whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from uuid import uuid4
+
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import LocalStore, S3Store
+
+from store.errors import ArtifactMissing, ServiceUnavailable, SettingsInvalid
+
+CHUNK_BYTES = 8 * 1024 * 1024
+"""Of a put one part, of a fetch one request: what is in memory, and what a broken connection costs again."""
+
+_PATIENCE = timedelta(seconds=60)
+_CHECK_PATIENCE = timedelta(seconds=3)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What was put: its key, the sha256 (hex) of its content and its size in bytes."""
+
+    key: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A key and when it was last written (UTC)."""
+
+    key: str
+    modified_at: datetime
+
+
+class ArtifactStore:
+    """Files by key below ``file:///folder`` or ``s3://bucket/prefix``.
+
+    For S3 the usual variables are read: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL, and
+    what else the platform gives (instance roles, web identity). An http:// endpoint is allowed; paths are not
+    virtual-hosted, which every S3-compatible server understands.
+
+    Raises:
+        SettingsInvalid: the address cannot be used.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._folder = _folder_of(url)
+        self._store = _open(url, self._folder, _PATIENCE)
+
+    def put_file(self, key: str, path: Path) -> Stored:
+        """Copy a file in, a part at a time, hashing what was really sent.
+
+        Raises:
+            ServiceUnavailable: the store did not take it; nothing is visible under the key that was not before.
+        """
+        digest, size = sha256(), path.stat().st_size
+
+        def parts() -> Iterator[bytes]:
+            with path.open("rb") as file:
+                while part := file.read(CHUNK_BYTES):
+                    digest.update(part)
+                    yield part
+
+        with self._spoken(key):
+            if size <= CHUNK_BYTES:
+                self._store.put(key, b"".join(parts()), use_multipart=False)
+            else:
+                self._store.put(key, parts(), chunk_size=CHUNK_BYTES, max_concurrency=2)
+        return Stored(key, digest.hexdigest(), size)
+
+    def put_bytes(self, key: str, data: bytes) -> Stored:
+        """Store a small thing.
+
+        Raises:
+            ServiceUnavailable: the store did not take it.
+        """
+        with self._spoken(key):
+            self._store.put(key, data)
+        return Stored(key, sha256(data).hexdigest(), len(data))
+
+    def get_bytes(self, key: str) -> bytes:
+        """A small thing's content.
+
+        Raises:
+            ArtifactMissing: there is nothing under the key.
+            ServiceUnavailable: the store does not answer.
+        """
+        with self._spoken(key):
+            return bytes(self._store.get(key).bytes())
+
+    def fetch(self, key: str, into: Path, *, expected_sha256: str | None = None) -> Path:
+        """Copy an artifact to the file ``into``, unless that is there already; it appears whole or not at all.
+
+        Args:
+            key: the artifact.
+            into: the local file; its folder is made.
+            expected_sha256: hex; the copy is checked against it (a file that was there already is not).
+
+        Raises:
+            ArtifactMissing: there is nothing under the key, or its content is another.
+            ServiceUnavailable: the store does not answer.
+        """
+        if into.exists():
+            return into
+        into.parent.mkdir(parents=True, exist_ok=True)
+        scratch = into.with_name(f".{into.name}.{uuid4().hex}")
+        try:
+            found = self._copy_out(key, scratch)
+            if expected_sha256 not in {None, found}:
+                detail = f"artifact {key} has sha256 {found}, the record says {expected_sha256}"
+                raise ArtifactMissing(detail, hint="Restore it from a backup, or make it anew.")
+            scratch.replace(into)
+        finally:
+            scratch.unlink(missing_ok=True)
+        return into
+
+    def open_local(self, key: str) -> Path | None:
+        """The artifact's own file where the store is a folder of this machine, else None; never write to it."""
+        if self._folder is None:
+            return None
+        path = self._folder / key
+        return path if path.is_file() else None
+
+    def exists(self, key: str) -> bool:
+        """Whether there is something under the key.
+
+        Raises:
+            ServiceUnavailable: the store does not answer.
+        """
+        try:
+            with self._spoken(key):
+                self._store.head(key)
+        except ArtifactMissing:
+            return False
+        return True
+
+    def delete(self, key: str) -> None:
+        """Remove what is under the key, if anything is.
+
+        Raises:
+            ServiceUnavailable: the store does not answer.
+        """
+        try:
+            with self._spoken(key):
+                self._store.delete(key)
+        except ArtifactMissing:
+            return
+
+    def keys_below(self, prefix: str) -> list[Listed]:
+        """Every key below ``prefix`` (which ends with a slash).
+
+        Raises:
+            ServiceUnavailable: the store does not answer.
+        """
+        with self._spoken(prefix):
+            pages = self._store.list(prefix)
+            return [Listed(meta["path"], meta["last_modified"]) for page in pages for meta in page]
+
+    def check(self) -> None:
+        """Ask the store a small question, with little patience.
+
+        Raises:
+            ServiceUnavailable: it does not answer, or does not let us in.
+        """
+        if self._folder is not None:
+            if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
+                raise ServiceUnavailable(f"the artifact folder {self._folder} cannot be read and written")
+            return
+        with self._spoken("check"):
+            for _ in _open(self.url, None, _CHECK_PATIENCE).list("check/", chunk_size=1):
+                break
+
+    def _copy_out(self, key: str, scratch: Path) -> str:
+        """Copy range by range, so that no request is long; returns the sha256, hex."""
+        digest = sha256()
+        with self._spoken(key), scratch.open("xb") as file:
+            size = self._store.head(key)["size"]
+            for start in range(0, size, CHUNK_BYTES):
+                part = self._store.get_range(key, start=start, end=min(start + CHUNK_BYTES, size))
+                digest.update(part)
+                file.write(part)
+        return digest.hexdigest()
+
+    @contextmanager
+    def _spoken(self, key: str) -> Iterator[None]:
+        """Say the store's errors in our own words."""
+        try:
+            yield
+        except (FileNotFoundError, NotFoundError) as error:
+            raise ArtifactMissing(f"the artifact store holds no {key}") from error
+        except (BaseError, OSError) as error:
+            place = urlsplit(self.url)
+            detail = (
+                f"the artifact store {place.scheme}://{place.netloc}{place.path} failed on {key}: {_first_line(error)}"
+            )
+            raise ServiceUnavailable(detail, hint="Check ARTIFACTS_URL and the store behind it.") from error
+
+
+def _folder_of(url: str) -> Path | None:
+    parts = urlsplit(url)
+    if parts.scheme != "file":
+        return None
+    if parts.netloc or not parts.path.startswith("/"):
+        raise SettingsInvalid(f"ARTIFACTS_URL {url!r} names no absolute folder", hint="Write file:///folder.")
+    return Path(unquote(parts.path))
+
+
+def _open(url: str, folder: Path | None, patience: timedelta) -> LocalStore | S3Store:
+    if folder is not None:
+        return LocalStore(folder, mkdir=True, automatic_cleanup=True)
+    parts = urlsplit(url)
+    if not parts.netloc:
+        raise SettingsInvalid(f"ARTIFACTS_URL {url!r} names no bucket", hint="Write s3://bucket or s3://bucket/prefix.")
+    return S3Store(
+        parts.netloc,
+        prefix=parts.path.strip("/") or None,
+        virtual_hosted_style_request=False,
+        client_options={"allow_http": True, "connect_timeout": timedelta(seconds=5), "timeout": patience},
+        retry_config={"max_retries": 5, "retry_timeout": patience},
+    )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

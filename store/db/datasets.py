@@ -1,0 +1,58 @@
+"""Named datasets and their revisions."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from store.db.base import Json
+from store.db.models import Dataset
+from store.db.paging import Page, check_limit, decode_cursor, make_page
+
+
+def current_dataset(session: Session, name: str) -> Dataset | None:
+    """The newest revision of a name, or None."""
+    return session.scalars(select(Dataset).where(Dataset.name == name).order_by(Dataset.id.desc()).limit(1)).first()
+
+
+def list_datasets(session: Session, *, cursor: str | None = None, limit: int = 50) -> Page[Dataset]:
+    """The current revision of each name, the latest import first.
+
+    Raises:
+        InvalidRequest: the limit or the cursor cannot be used.
+    """
+    newest = select(func.max(Dataset.id)).group_by(Dataset.name)
+    statement = select(Dataset).where(Dataset.id.in_(newest)).order_by(Dataset.id.desc()).limit(check_limit(limit) + 1)
+    if cursor is not None:
+        statement = statement.where(Dataset.id < decode_cursor(cursor, length=1)[0])
+    return make_page(session.scalars(statement).all(), limit, lambda dataset: (dataset.id,))
+
+
+def revision_is_kept(session: Session, revision: str) -> bool:
+    """Whether any dataset, under whatever name, is of this revision."""
+    return session.scalar(select(Dataset.id).where(Dataset.revision == revision).limit(1)) is not None
+
+
+def add_dataset(
+    session: Session,
+    *,
+    name: str,
+    revision: str,
+    drawn: bool,
+    label_rule: Json,
+    vocab: list[str],
+    items: int,
+    summary: Json,
+) -> Dataset:
+    """Make this revision the name's current one; where it already is, its row is returned as it was.
+
+    The name is locked until the caller's transaction ends, so two imports of the same pictures make one row.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"dataset:{name}"))))
+    current = current_dataset(session, name)
+    if current is not None and current.revision == revision:
+        return current
+    dataset = Dataset(
+        name=name, revision=revision, drawn=drawn, label_rule=label_rule, vocab=vocab, items=items, summary=summary
+    )
+    session.add(dataset)
+    session.flush()
+    return dataset

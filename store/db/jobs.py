@@ -1,0 +1,267 @@
+"""The life of a job's row. This file is the only place where a job's state is written."""
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import Session
+
+from store.db.base import Json
+from store.db.models import Job, JobEvent
+from store.db.storable import storable
+from store.errors import IdempotencyConflict, NotFound, StateConflict
+from store.states import FINAL, State, sources_of
+
+IN_HAND = frozenset({State.RUNNING, State.CANCELLING})
+"""The states in which a worker holds the job."""
+
+
+def create_job(
+    session: Session,
+    *,
+    kind: str,
+    run_id: int | None = None,
+    payload: Json | None = None,
+    max_attempts: int,
+    idempotency_key: str | None = None,
+    request_sha256: str | None = None,
+) -> Job:
+    """Add a queued job and its first event; flushes, so that the id is there to be published after the commit."""
+    job = Job(
+        kind=kind,
+        run_id=run_id,
+        payload=payload or {},
+        state=State.QUEUED,
+        attempt=0,
+        max_attempts=max_attempts,
+        idempotency_key=idempotency_key,
+        request_sha256=request_sha256,
+    )
+    session.add(job)
+    session.flush()
+    _append_state_event(session, job)
+    return job
+
+
+def find_by_idempotency_key(session: Session, key: str, request_sha256: str) -> Job | None:
+    """The job that an earlier request with this key made.
+
+    Raises:
+        IdempotencyConflict: that request had another body.
+    """
+    job = session.scalars(select(Job).where(Job.idempotency_key == key)).one_or_none()
+    if job is not None and job.request_sha256 != request_sha256:
+        detail = f"Idempotency-Key {key!r} was used for job {job.id} with another body"
+        raise IdempotencyConflict(detail, hint="Use a new key for a new request.")
+    return job
+
+
+def change_state(
+    session: Session,
+    job_id: int,
+    target: State,
+    *,
+    attempt: int | None = None,
+    sources: Collection[State] | None = None,
+    error: Json | None = None,
+    **columns: Any,  # noqa: ANN401 - the mapped columns check the values
+) -> Job | None:
+    """Move a job to ``target`` if its state allows it, and say so in an event.
+
+    Args:
+        session: the caller's transaction.
+        job_id: the job.
+        target: the new state.
+        attempt: the fence: only if the row still has this attempt.
+        sources: only from these states; by default from every state that may become ``target``.
+        error: {"code", "detail", "hint"}, kept in the row and sent with the event; any other change clears it.
+        columns: other columns to set in the same UPDATE.
+
+    Returns:
+        The job as it is now, or None when it was not there, not allowed or fenced out.
+    """
+    allowed = sources_of(target) if sources is None else sources_of(target) & frozenset(sources)
+    return _move(session, job_id, target, allowed, attempt, {**columns, "error": storable(error)})
+
+
+def claim(session: Session, job_id: int, *, worker: str, lease_seconds: float) -> Job | None:
+    """Take a queued job for ``worker``; its next attempt begins. None when there is nothing to take."""
+    values = {
+        "attempt": Job.attempt + 1,
+        "worker": worker,
+        "lease_until": _lease_end(lease_seconds),
+        "started_at": func.coalesce(Job.started_at, func.now()),
+        "error": None,
+    }
+    return _move(session, job_id, State.RUNNING, sources_of(State.RUNNING), None, values)
+
+
+def renew_lease(session: Session, job_id: int, attempt: int, lease_seconds: float) -> State | None:
+    """Push the lease's end; the state says whether to go on. None: the job is no longer this attempt's."""
+    statement = (
+        update(Job)
+        .where(Job.id == job_id, Job.attempt == attempt, Job.state.in_(IN_HAND))
+        .values(lease_until=_lease_end(lease_seconds))
+        .returning(Job.state)
+    )
+    state = session.scalar(statement, execution_options={"synchronize_session": False})
+    return None if state is None else State(state)
+
+
+def state_in_hand(session: Session, job_id: int, attempt: int) -> State | None:
+    """``running`` or ``cancelling`` while the job is this attempt's, else None."""
+    statement = select(Job.state).where(Job.id == job_id, Job.attempt == attempt, Job.state.in_(IN_HAND))
+    state = session.scalar(statement)
+    return None if state is None else State(state)
+
+
+def save_progress(session: Session, job_id: int, attempt: int, progress: Json) -> bool:
+    """Keep where the job stands and tell its watchers; False when this attempt is fenced out."""
+    statement = (
+        update(Job)
+        .where(Job.id == job_id, Job.attempt == attempt, Job.state.in_(IN_HAND))
+        .values(progress=storable(progress))
+        .returning(Job.id)
+    )
+    if session.scalar(statement, execution_options={"synchronize_session": False}) is None:
+        return False
+    append_event(session, job_id, "progress", progress)
+    return True
+
+
+def hand_back(session: Session, job_id: int, attempt: int, *, error: Json, spare: bool = False) -> Job | None:
+    """End an attempt that came to no verdict: queued again while attempts remain, else failed with ``error``.
+
+    A job that was to be cancelled becomes ``cancelled`` instead: nobody works on it any more.
+
+    Args:
+        session: the caller's transaction.
+        job_id: the job.
+        attempt: the fence.
+        error: what to fail with when no attempt is left.
+        spare: the attempt was interrupted on purpose and does not count.
+
+    Returns:
+        The job as it is now, or None when it was no longer this attempt's.
+    """
+    job = _locked(session, job_id)
+    if job is None or job.attempt != attempt or job.state not in IN_HAND:
+        return None
+    if job.state == State.CANCELLING:
+        return change_state(session, job_id, State.CANCELLED, attempt=attempt)
+    if not spare and job.attempt >= job.max_attempts:
+        return change_state(session, job_id, State.FAILED, attempt=attempt, error=error)
+    budget = job.max_attempts + 1 if spare else job.max_attempts
+    return change_state(
+        session,
+        job_id,
+        State.QUEUED,
+        attempt=attempt,
+        sources={State.RUNNING},
+        max_attempts=budget,
+        published_at=None,
+    )
+
+
+def request_cancel(session: Session, job_id: int) -> Job:
+    """Cancel a queued job at once, ask a running one to stop; a job that is stopping already stays as it is.
+
+    Raises:
+        NotFound: there is no such job.
+        StateConflict: the job has ended.
+    """
+    job = _locked_or_raise(session, job_id)
+    if job.state == State.CANCELLING:
+        return job
+    target = State.CANCELLED if job.state == State.QUEUED else State.CANCELLING
+    changed = change_state(session, job_id, target)
+    if changed is None:
+        raise StateConflict(f"job {job_id} is {job.state} and cannot be cancelled")
+    return changed
+
+
+def resume(session: Session, job_id: int, *, max_attempts: int = 3) -> Job:
+    """Queue a failed or cancelled job again with a fresh budget of attempts; publish it after the commit.
+
+    Raises:
+        NotFound: there is no such job.
+        StateConflict: the job is neither failed nor cancelled.
+    """
+    job = _locked_or_raise(session, job_id)
+    changed = change_state(
+        session,
+        job_id,
+        State.QUEUED,
+        sources={State.FAILED, State.CANCELLED},
+        max_attempts=job.attempt + max_attempts,
+        finished_at=None,
+        published_at=None,
+    )
+    if changed is None:
+        raise StateConflict(f"job {job_id} is {job.state}; only a failed or cancelled job can be resumed")
+    return changed
+
+
+def mark_published(session: Session, job_id: int) -> None:
+    """Note that the broker took the job's message."""
+    session.execute(update(Job).where(Job.id == job_id, Job.state == State.QUEUED).values(published_at=func.now()))
+
+
+def append_event(session: Session, job_id: int, event: str, data: Json) -> int:
+    """Add an event and return its id.
+
+    The job's row is locked until the caller's transaction ends, so that within a job a smaller id is never committed
+    after a larger one and a watcher that asks for "all after N" misses nothing.
+    """
+    session.execute(select(Job.id).where(Job.id == job_id).with_for_update())
+    row = JobEvent(job_id=job_id, event=event, data=storable(data))
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def _move(
+    session: Session,
+    job_id: int,
+    target: State,
+    sources: Collection[State],
+    attempt: int | None,
+    values: dict[str, Any],
+) -> Job | None:
+    """The one UPDATE of a job's state."""
+    ours: list[ColumnElement[bool]] = [Job.id == job_id, Job.state.in_(sources)]
+    if attempt is not None:
+        ours.append(Job.attempt == attempt)
+    if target not in IN_HAND:
+        values = {"lease_until": None, "worker": None, **values}
+    if target in FINAL:
+        values = {"finished_at": func.now(), **values}
+    statement = update(Job).where(*ours).values({**values, "state": target}).returning(Job.id)
+    if session.scalar(statement, execution_options={"synchronize_session": False}) is None:
+        return None
+    job = session.get_one(Job, job_id, populate_existing=True)
+    _append_state_event(session, job)
+    return job
+
+
+def _append_state_event(session: Session, job: Job) -> None:
+    data: Json = {"state": job.state, "attempt": job.attempt}
+    append_event(session, job.id, "state", data | ({"error": job.error} if job.error else {}))
+
+
+def _locked(session: Session, job_id: int) -> Job | None:
+    statement = select(Job).where(Job.id == job_id).with_for_update(of=Job)
+    return session.scalars(statement, execution_options={"populate_existing": True}).one_or_none()
+
+
+def _locked_or_raise(session: Session, job_id: int) -> Job:
+    job = _locked(session, job_id)
+    if job is None:
+        raise NotFound(f"there is no job {job_id}")
+    return job
+
+
+def _lease_end(seconds: float) -> ColumnElement[Any]:
+    """By the database's clock: the workers' own need not agree."""
+    return func.now() + timedelta(seconds=seconds)

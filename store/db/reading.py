@@ -1,0 +1,202 @@
+"""The read side: what the API answers with."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy.orm import Session
+
+from store.db.models import Artifact, Batch, Dataset, Epoch, Interpretation, Job, JobEvent, Run
+from store.db.paging import Page, check_limit, decode_cursor, make_page
+from store.errors import InvalidRequest, NotFound, NotReady, WrongKind
+from store.states import State
+
+
+def get_job(session: Session, job_id: int) -> Job:
+    """A job.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    job = session.get(Job, job_id)
+    if job is None:
+        raise NotFound(f"there is no job {job_id}")
+    return job
+
+
+def list_jobs(
+    session: Session,
+    *,
+    kind: str | None = None,
+    state: State | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[Job]:
+    """Jobs, newest first.
+
+    Raises:
+        InvalidRequest: the limit or the cursor cannot be used.
+    """
+    statement = select(Job).order_by(Job.id.desc()).limit(check_limit(limit) + 1)
+    if kind is not None:
+        statement = statement.where(Job.kind == kind)
+    if state is not None:
+        statement = statement.where(Job.state == state)
+    if cursor is not None:
+        statement = statement.where(Job.id < decode_cursor(cursor, length=1)[0])
+    return make_page(session.scalars(statement).all(), limit, lambda job: (job.id,))
+
+
+def count_jobs_by_state(session: Session) -> dict[str, int]:
+    """How many jobs are in each state; a state without jobs is left out."""
+    return dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).all())
+
+
+def events_after(session: Session, job_id: int, after_id: int, limit: int = 500) -> Sequence[JobEvent]:
+    """A job's events with a larger id, in order."""
+    statement = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.id > after_id)
+    return session.scalars(statement.order_by(JobEvent.id).limit(limit)).all()
+
+
+def get_run(session: Session, run_id: int) -> Run:
+    """A run.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFound(f"there is no run {run_id}")
+    return run
+
+
+def list_runs(
+    session: Session,
+    *,
+    kind: str | None = None,
+    state: State | None = None,
+    dataset: str | None = None,
+    arch: str | None = None,
+    sort: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[Run]:
+    """Runs, newest first, or with ``sort="error_rate"`` the best first and those without a figure last.
+
+    Raises:
+        InvalidRequest: the limit, the cursor or the sort cannot be used.
+    """
+    if sort not in {None, "error_rate"}:
+        raise InvalidRequest(f"sort is {sort!r}", hint="Leave it out for newest first, or give error_rate.")
+    statement = select(Run).limit(check_limit(limit) + 1).where(*_run_filters(kind, dataset, arch))
+    if state is not None:
+        statement = statement.join(Job, _is_own_job()).where(Job.state == state)
+    by_error = sort == "error_rate"
+    statement = _best_first(statement, cursor) if by_error else _newest_first(statement, cursor)
+    rows = session.scalars(statement).all()
+    return make_page(rows, limit, lambda run: (run.error_rate, run.id) if by_error else (run.id,))
+
+
+def state_of_run(session: Session, run_id: int) -> Job:
+    """The job that carries the run's state.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    found = jobs_of_runs(session, [run_id])
+    if run_id not in found:
+        raise NotFound(f"there is no run {run_id}")
+    return found[run_id]
+
+
+def jobs_of_runs(session: Session, run_ids: Collection[int]) -> dict[int, Job]:
+    """The job that carries the state, for each of the runs."""
+    statement = select(Job).join(Run, _is_own_job()).where(Run.id.in_(run_ids))
+    return {job.run_id: job for job in session.scalars(statement) if job.run_id is not None}
+
+
+def epochs_of(session: Session, run_id: int) -> Sequence[Epoch]:
+    """The table of epochs, in order."""
+    return session.scalars(select(Epoch).where(Epoch.run_id == run_id).order_by(Epoch.phase, Epoch.epoch)).all()
+
+
+def batches_of(session: Session, run_id: int) -> Sequence[Batch]:
+    """Every training step so far, in order."""
+    return session.scalars(select(Batch).where(Batch.run_id == run_id).order_by(Batch.step)).all()
+
+
+def artifacts_of(session: Session, run_id: int) -> Sequence[Artifact]:
+    """The run's files, by name."""
+    return session.scalars(select(Artifact).where(Artifact.run_id == run_id).order_by(Artifact.name)).all()
+
+
+def get_artifact(session: Session, run_id: int, name: str) -> Artifact:
+    """One of the run's files.
+
+    Raises:
+        NotFound: there is no such run.
+        WrongKind: a run of this kind never has files.
+        NotReady: the run has it later.
+    """
+    artifact = session.get(Artifact, (run_id, name))
+    if artifact is None:
+        raise _missing(session, run_id, name)
+    return artifact
+
+
+def interpretation_of(session: Session, run_id: int) -> Interpretation:
+    """The stored reading of the run's validation predictions.
+
+    Raises:
+        NotFound: there is no such run.
+        WrongKind: a run of this kind is never interpreted.
+        NotReady: the run has it later; the detail names the job to wait for.
+    """
+    interpretation = session.get(Interpretation, run_id)
+    if interpretation is None:
+        raise _missing(session, run_id, "interpretation")
+    return interpretation
+
+
+def _missing(session: Session, run_id: int, what: str) -> NotFound | WrongKind | NotReady:
+    """The error for a run without something that trained runs have."""
+    try:
+        run, job = get_run(session, run_id), state_of_run(session, run_id)
+    except NotFound as error:
+        return error
+    if run.kind != "train":
+        return WrongKind(f"run {run_id} is of kind {run.kind} and never has {what}", hint="Ask a run of kind train.")
+    if job.state in {State.FAILED, State.CANCELLED}:
+        hint = f"POST /jobs/{job.id}/resume, or train anew."
+        return NotReady(f"run {run_id} has no {what}: its job {job.id} is {job.state}", hint=hint)
+    return NotReady(f"run {run_id} has no {what} yet: job {job.id} is {job.state}", hint=f"Wait for job {job.id}.")
+
+
+def _is_own_job() -> ColumnElement[bool]:
+    return and_(Job.run_id == Run.id, Job.kind == Run.kind)
+
+
+def _run_filters(kind: str | None, dataset: str | None, arch: str | None) -> list[ColumnElement[bool]]:
+    filters: list[ColumnElement[bool]] = []
+    if kind is not None:
+        filters.append(Run.kind == kind)
+    if dataset is not None:
+        filters.append(Run.dataset_id.in_(select(Dataset.id).where(Dataset.name == dataset)))
+    if arch is not None:
+        filters.append(Run.config["arch"].astext == arch)
+    return filters
+
+
+def _newest_first(statement: Select[Run], cursor: str | None) -> Select[Run]:
+    if cursor is not None:
+        statement = statement.where(Run.id < decode_cursor(cursor, length=1)[0])
+    return statement.order_by(Run.id.desc())
+
+
+def _best_first(statement: Select[Run], cursor: str | None) -> Select[Run]:
+    """By (error rate, id); nulls sort after every number, which the comparison of rows does not know."""
+    if cursor is not None:
+        rate, run_id = decode_cursor(cursor, length=2)
+        later_null = and_(Run.error_rate.is_(None), Run.id > run_id)
+        worse = (Run.error_rate > rate) | and_(Run.error_rate == rate, Run.id > run_id) | Run.error_rate.is_(None)
+        statement = statement.where(later_null if rate is None else worse)
+    return statement.order_by(Run.error_rate.asc().nulls_last(), Run.id)

@@ -1,0 +1,109 @@
+"""The write side of a run: what its worker learns while it trains and when it ends."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+from sqlalchemy.sql import func
+
+from store.db.base import Base, Json
+from store.db.models import Artifact, Batch, Epoch, Interpretation, Run
+from store.db.storable import storable
+
+
+def record_plan(
+    session: Session,
+    run_id: int,
+    *,
+    device: str,
+    precision: str,
+    precision_reason: str,
+    weights: Json | None,
+    versions: Json,
+    plan: Json,
+) -> None:
+    """Keep where and how the run trains. ``weights`` is {"file", "sha256"}, None when trained from scratch."""
+    values = {
+        "device": device,
+        "precision": precision,
+        "precision_reason": precision_reason,
+        "weights": weights,
+        "versions": versions,
+        "plan": plan,
+    }
+    session.execute(update(Run).where(Run.id == run_id).values(values))
+
+
+def record_batches(session: Session, run_id: int, batches: Sequence[Json]) -> None:
+    """Upsert steps: {"step", "phase", "raw_loss", "train_loss", "lr" (one a group), "momentum"} each."""
+    if batches:
+        _upsert(session, Batch, [{"run_id": run_id, **batch} for batch in batches])
+
+
+def record_epoch(session: Session, run_id: int, epoch: Json) -> None:
+    """Upsert an epoch and let the run's own figures follow it.
+
+    Args:
+        session: the caller's transaction.
+        run_id: the run.
+        epoch: {"phase", "epoch", "train_loss", "valid_loss", "error_rate", "seconds", "images_per_second"}.
+    """
+    _upsert(session, Epoch, [{"run_id": run_id, **epoch}])
+    figures = {name: epoch[name] for name in ("train_loss", "valid_loss", "error_rate")}
+    session.execute(update(Run).where(Run.id == run_id).values(figures))
+
+
+def record_final(session: Session, run_id: int, *, valid_loss: float, error_rate: float) -> None:
+    """Keep what the finished run's validation says; the training loss stays the last epoch's."""
+    session.execute(update(Run).where(Run.id == run_id).values(valid_loss=valid_loss, error_rate=error_rate))
+
+
+def forget_after_step(session: Session, run_id: int, step: int) -> None:
+    """Drop the batches from ``step`` on: an earlier attempt made them after its last checkpoint.
+
+    Epochs need no such care: a checkpoint is kept at each epoch's end, and a repeated one replaces its row.
+    """
+    session.execute(delete(Batch).where(Batch.run_id == run_id, Batch.step >= step))
+
+
+def record_interpretation(
+    session: Session,
+    run_id: int,
+    *,
+    job_id: int,
+    vocab: list[str],
+    matrix: list[list[int]],
+    items: list[dict[str, Any]],
+    valid_loss: float,
+    error_rate: float,
+    tta: bool,
+) -> None:
+    """Keep the reading of a run's validation predictions, in place of an earlier one. An infinite loss becomes null."""
+    values = {
+        "run_id": run_id,
+        "job_id": job_id,
+        "vocab": vocab,
+        "matrix": matrix,
+        "items": storable(items),
+        "valid_loss": valid_loss,
+        "error_rate": error_rate,
+        "tta": tta,
+        "created_at": func.now(),
+    }
+    _upsert(session, Interpretation, [values])
+
+
+def record_artifact(session: Session, run_id: int, name: str, *, key: str, sha256: str, size: int) -> None:
+    """Keep where a file of the run lies; ``size`` in bytes."""
+    values = {"run_id": run_id, "name": name, "key": key, "sha256": sha256, "bytes": size, "created_at": func.now()}
+    _upsert(session, Artifact, [values])
+
+
+def _upsert(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> None:
+    """Insert rows; one whose primary key is there already is replaced."""
+    statement = insert(table).values(rows)
+    keys = [column.name for column in table.__mapper__.primary_key]
+    fresh = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    session.execute(statement.on_conflict_do_update(index_elements=keys, set_=fresh))

@@ -1,0 +1,111 @@
+"""The registry: which runs may be served, and under which names."""
+
+import re
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from store.db.models import ModelAlias, ModelVersion
+from store.db.paging import Page, check_limit, decode_cursor, make_page
+from store.db.reading import get_run, state_of_run
+from store.errors import InvalidRequest, NoModel, NotFound, NotReady, WrongKind
+from store.states import State
+
+DEFAULT_ALIAS = "production"
+_ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
+_LARGEST_ID = 2**31 - 1
+
+
+def register(session: Session, run_id: int, alias: str | None = None) -> ModelVersion:
+    """Make a run a version, and point an alias at it; the same run again is the same version.
+
+    Raises:
+        NotFound: there is no such run.
+        WrongKind: the run trained nothing.
+        NotReady: the run has not succeeded.
+        InvalidRequest: the alias is no usable name.
+    """
+    run, job = get_run(session, run_id), state_of_run(session, run_id)
+    if run.kind != "train":
+        raise WrongKind(f"run {run_id} is of kind {run.kind} and holds no model", hint="Register a run of kind train.")
+    if job.state != State.SUCCEEDED:
+        hint = f"Wait for job {job.id}."
+        raise NotReady(f"run {run_id} cannot be registered: its job {job.id} is {job.state}", hint=hint)
+    session.execute(insert(ModelVersion).values(run_id=run_id).on_conflict_do_nothing())
+    version = session.scalars(select(ModelVersion).where(ModelVersion.run_id == run_id)).one()
+    if alias is not None:
+        set_alias(session, alias, version.id)
+    return version
+
+
+def set_alias(session: Session, alias: str, version: int) -> ModelAlias:
+    """Point an alias at a version, wherever it pointed before.
+
+    Raises:
+        InvalidRequest: the alias is no usable name.
+        NotFound: there is no such version.
+    """
+    if not _ALIAS.fullmatch(alias):
+        hint = "Begin with a letter; go on with up to 63 letters, digits, dots, dashes or underscores."
+        raise InvalidRequest(f"{alias[:80]!r} cannot be an alias", hint=hint)
+    _get_version(session, version)
+    statement = insert(ModelAlias).values(alias=alias, version=version)
+    moved = {"version": version, "updated_at": func.now()}
+    session.execute(statement.on_conflict_do_update(index_elements=["alias"], set_=moved))
+    return session.get_one(ModelAlias, alias, populate_existing=True)
+
+
+def drop_alias(session: Session, alias: str) -> None:
+    """Forget an alias; the version it pointed at stays.
+
+    Raises:
+        NotFound: there is no such alias.
+    """
+    gone = session.scalar(delete(ModelAlias).where(ModelAlias.alias == alias).returning(ModelAlias.alias))
+    if gone is None:
+        raise NotFound(f"there is no alias {alias!r}")
+
+
+def list_versions(session: Session, *, cursor: str | None = None, limit: int = 50) -> Page[ModelVersion]:
+    """Registered versions, newest first.
+
+    Raises:
+        InvalidRequest: the limit or the cursor cannot be used.
+    """
+    statement = select(ModelVersion).order_by(ModelVersion.id.desc()).limit(check_limit(limit) + 1)
+    if cursor is not None:
+        statement = statement.where(ModelVersion.id < decode_cursor(cursor, length=1)[0])
+    return make_page(session.scalars(statement).all(), limit, lambda version: (version.id,))
+
+
+def aliases(session: Session) -> dict[str, int]:
+    """Every alias and the version that it points at."""
+    rows = session.execute(select(ModelAlias.alias, ModelAlias.version).order_by(ModelAlias.alias))
+    return dict(rows.all())
+
+
+def resolve_model(session: Session, name: str | int = DEFAULT_ALIAS) -> ModelVersion:
+    """The version that an alias or a version number names.
+
+    Raises:
+        NoModel: nothing has been put into production yet.
+        NotFound: there is no such alias or version.
+    """
+    word = str(name)
+    if word.isascii() and word.isdigit():
+        return _get_version(session, int(word))
+    alias = session.get(ModelAlias, word, populate_existing=True)
+    if alias is not None:
+        return _get_version(session, alias.version)
+    if word == DEFAULT_ALIAS:
+        hint = 'POST /models {"run": RUN, "alias": "production"} with a run that has succeeded.'
+        raise NoModel("no model is in production", hint=hint)
+    raise NotFound(f"there is no model {word[:80]!r}", hint="GET /models lists versions and aliases.")
+
+
+def _get_version(session: Session, version: int) -> ModelVersion:
+    found = session.get(ModelVersion, version) if version <= _LARGEST_ID else None
+    if found is None:
+        raise NotFound(f"there is no model version {version}", hint="GET /models lists them.")
+    return found

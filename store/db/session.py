@@ -1,0 +1,27 @@
+"""Engine and sessions. A caller opens a visible ``with sessions.begin() as session:`` block; nothing else commits."""
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from store.settings import Settings
+
+
+def make_engine(settings: Settings) -> Engine:
+    """An engine whose connections are tried before use, so that a restarted Postgres costs no request."""
+    return create_engine(
+        settings.database_url,
+        pool_pre_ping=True,
+        pool_size=10,
+        max_overflow=20,
+        pool_timeout=10,
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "pedigree",
+            "options": "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s",
+        },
+    )
+
+
+def make_sessions(engine: Engine) -> sessionmaker[Session]:
+    """Sessions whose objects stay readable after the block that loaded them has ended."""
+    return sessionmaker(engine, expire_on_commit=False)

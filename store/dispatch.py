@@ -1,0 +1,27 @@
+"""Telling the workers of a queued job, after the commit that queued it."""
+
+import logging
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from store.db.jobs import mark_published
+from store.queue import publish_job
+
+logger = logging.getLogger(__name__)
+
+
+def dispatch_job(app: Celery, sessions: sessionmaker[Session], job_id: int) -> bool:
+    """Publish a job and note it in the row.
+
+    False when the broker is out of reach: the row is there, and the sweep publishes it when the broker is back.
+    """
+    try:
+        publish_job(app, job_id)
+    except OperationalError as error:
+        logger.warning("job %d stays unpublished for now: %s", job_id, error)
+        return False
+    with sessions.begin() as session:
+        mark_published(session, job_id)
+    return True
