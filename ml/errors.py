@@ -48,6 +48,12 @@ class ArchiveRejected(LearningError):
     code = "archive_rejected"
 
 
+class DiskFull(LearningError):
+    """The disk cannot hold what the work needs."""
+
+    code = "disk_full"
+
+
 class DownloadFailed(LearningError):
     """A published file could not be fetched or does not have its checksum."""
 

@@ -115,7 +115,7 @@ def _examine(file: _Found, rule: LabelRule, limits: Limits) -> Item | Exclusion:
     try:
         return _item(file, label, limits)
     except ImageRejected as error:
-        return Exclusion(path=file.path, code=error.code, detail=error.detail)  # type: ignore[arg-type]  # the same five codes
+        return Exclusion(path=file.path, code=error.code, detail=error.detail)
     except OSError as error:
         return Exclusion(path=file.path, code="not_an_image", detail=f"cannot be read: {error.strerror}")
 
