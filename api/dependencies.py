@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, cast
 
+from anyio import CapacityLimiter
 from celery import Celery
 from fastapi import Depends, Query, Request
 from sqlalchemy import Engine
@@ -34,6 +35,8 @@ class Services:
     batcher: Batcher
     decoders: ThreadPoolExecutor
     telemetry: Telemetry
+    watchers: CapacityLimiter
+    """Threads for the event streams' reads, beside those that serve the other routes."""
 
     @property
     def image_limits(self) -> Limits:

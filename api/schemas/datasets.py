@@ -16,6 +16,14 @@ class BuiltinRequest(Body):
     builtin: Literal["sample", "oxford-iiit-pet"]
 
 
+class ArchiveForm(Body):
+    """The fields beside an uploaded archive: its name, and where the label comes from."""
+
+    name: DatasetName
+    regex: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    by_folder: bool = False
+
+
 class DatasetSummary(BaseModel):
     """A dataset in a list. ``drawn`` is true where the project drew the pictures itself."""
 

@@ -1,0 +1,68 @@
+"""A job's events as they happen, over Server-Sent Events."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Header, Path, Query
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from api.dependencies import Services, ServicesDep
+from api.schemas.fields import MAX_ID, Id
+from api.schemas.problem import problems
+from store.db.models import JobEvent
+from store.db.reading import events_after, get_job
+from store.states import FINAL
+
+router = APIRouter(tags=["jobs"])
+
+POLL_SECONDS = 0.3
+PAGE = 500
+
+EventId = Annotated[int | None, Query(ge=0, le=MAX_ID, description="send the events after this one")]
+
+
+def starting_point(
+    job_id: Annotated[Id, Path()],
+    services: ServicesDep,
+    after: EventId = None,
+    last_event_id: Annotated[str | None, Header(description="what a browser sends when it reconnects")] = None,
+) -> int:
+    """The event to go on from; a job that does not exist is answered before the stream begins."""
+    with services.sessions.begin() as session:
+        get_job(session, job_id)
+    if last_event_id is not None and last_event_id.isascii() and last_event_id.isdecimal():
+        return min(int(last_event_id[:19]), MAX_ID)
+    return after or 0
+
+
+@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=problems(404))
+async def watch_a_job(
+    job_id: Annotated[Id, Path()], services: ServicesDep, after: Annotated[int, Depends(starting_point)]
+) -> AsyncIterator[ServerSentEvent]:
+    """Events `progress`, `batch`, `epoch`, `state` and `log`, each with its id; ends after the final state.
+
+    `Last-Event-ID` or `?after=` goes on after that event; nothing is lost or sent twice. A comment each 15 seconds
+    keeps the connection open.
+    """
+    while True:
+        events, is_final = await to_thread.run_sync(_read, services, job_id, after, limiter=services.watchers)
+        for event in events:
+            yield ServerSentEvent(data=event.data, event=event.event, id=str(event.id))
+            after = event.id
+        if len(events) < PAGE:
+            if is_final:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def _read(services: Services, job_id: int, after: int) -> tuple[Sequence[JobEvent], bool]:
+    """Events after ``after``, and whether the job had ended before they were read.
+
+    The state is read first: it changes in the transaction that adds its event, so a final state seen here has its
+    event among those read next.
+    """
+    with services.sessions.begin() as session:
+        is_final = get_job(session, job_id).state in FINAL
+        return events_after(session, job_id, after, PAGE), is_final

@@ -1,0 +1,110 @@
+"""Operations: is it alive, can it work, and its figures."""
+
+import logging
+from collections.abc import Callable
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from kombu.exceptions import OperationalError as BrokerError
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.dependencies import Services, ServicesDep
+from api.errors import problem_response
+from api.schemas.problem import Problem, problems
+from ml.errors import LearningError
+from store.db.reading import count_jobs_by_state
+from store.db.registry import DEFAULT_ALIAS
+from store.errors import AppError
+
+logger = logging.getLogger(__name__)
+router = APIRouter(tags=["operations"])
+
+BROKER_SECONDS = 2.0
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Ready(BaseModel):
+    """Everything that the service needs answers."""
+
+    status: Literal["ready"] = "ready"
+    parts: dict[str, str]
+
+
+@router.get("/healthz")
+async def is_it_alive() -> Alive:
+    """The process lives; says nothing of what it depends on."""
+    return Alive()
+
+
+@router.get("/readyz", response_model=Ready, responses=problems())
+def is_it_ready(services: ServicesDep) -> Ready | Response:
+    """Database, broker, artifact store and a model in production; 503 names what is not ready."""
+    checks: dict[str, Callable[[Services], None]] = {
+        "database": _ask_database,
+        "broker": _ask_broker,
+        "artifacts": _ask_artifacts,
+        "model": _ask_model,
+    }
+    parts = {name: _state_of(check, services) for name, check in checks.items()}
+    wrong = {name: state for name, state in parts.items() if state != "ok"}
+    if not wrong:
+        return Ready(parts=parts)
+    only_model = set(wrong) == {"model"}
+    problem = Problem(
+        title="Not ready",
+        status=503,
+        detail="; ".join(f"{name}: {state}" for name, state in wrong.items()),
+        code="no_model" if only_model else "unavailable",
+        hint="Train a run and register it as production." if only_model else None,
+        parts=parts,
+    )
+    return problem_response(problem, {"Retry-After": "2"})
+
+
+@router.get("/metrics", response_class=Response)
+def get_the_figures(services: ServicesDep) -> Response:
+    """Figures in Prometheus' text format."""
+    try:
+        with services.sessions.begin() as session:
+            services.telemetry.set_jobs(count_jobs_by_state(session))
+    except SQLAlchemyError as error:
+        # The other figures matter most when the database is away.
+        logger.warning("jobs could not be counted: %s", error)
+    return Response(services.telemetry.exposition(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _state_of(check: Callable[[Services], None], services: Services) -> str:
+    try:
+        check(services)
+    except (AppError, LearningError) as error:
+        return error.detail
+    except (SQLAlchemyError, BrokerError, OSError) as error:
+        logger.warning("not ready: %s", error)
+        return "does not answer"
+    return "ok"
+
+
+def _ask_database(services: Services) -> None:
+    with services.engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+
+
+def _ask_broker(services: Services) -> None:
+    with services.celery.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, timeout=BROKER_SECONDS)
+
+
+def _ask_artifacts(services: Services) -> None:
+    services.artifacts.check()
+
+
+def _ask_model(services: Services) -> None:
+    services.predictor.serve(DEFAULT_ALIAS)

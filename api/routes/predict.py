@@ -1,0 +1,91 @@
+"""Predict: pictures in, breeds out."""
+
+import asyncio
+from typing import Annotated, Literal
+
+import numpy as np
+from fastapi import APIRouter, File, Query, UploadFile
+from fastapi.concurrency import run_in_threadpool
+from numpy.typing import NDArray
+
+from api.dependencies import Services, ServicesDep
+from api.predictor import Served
+from api.schemas.predictions import FailedPicture, Guess, PictureError, Prediction, Predictions, ServedModel
+from api.schemas.problem import problems
+from ml.breeds import species_of
+from ml.errors import ImageRejected
+from store.db.registry import DEFAULT_ALIAS
+from store.errors import PayloadTooLarge
+
+router = APIRouter(tags=["predict"])
+
+MAX_NAME = 255
+
+Name = Annotated[str, Query(pattern=r"^([A-Za-z][A-Za-z0-9._-]{0,63}|[0-9]{1,18})$", description="alias or version")]
+
+
+@router.post("/predict", responses=problems(400, 404, 413, 415, 429))
+async def predict(
+    file: Annotated[list[UploadFile], File(description="one picture or more")],
+    services: ServicesDep,
+    model: Name = DEFAULT_ALIAS,
+    top_k: Annotated[int, Query(ge=1, le=1000)] = 5,
+    tta: Annotated[Literal[False], Query(description="averaging over augmented copies is not offered yet")] = False,
+) -> Predictions:
+    """The breed in each picture, with the probability of every breed.
+
+    One broken picture of several fails alone; a single broken one is the answer's own error.
+    """
+    del tta
+    if len(file) > services.settings.max_predict_files:
+        most = services.settings.max_predict_files
+        raise PayloadTooLarge(f"the request has {len(file)} files", f"Send at most {most} at a time.")
+    served = services.predictor.ready(model) or await run_in_threadpool(services.predictor.serve, model)
+    with services.batcher.places(len(file)):
+        rows = await asyncio.gather(*(_row_of(one, served, services) for one in file), return_exceptions=True)
+    return _answer(file, rows, served, top_k)
+
+
+async def _row_of(file: UploadFile, served: Served, services: Services) -> NDArray[np.float32]:
+    """The probabilities for one picture."""
+    loop = asyncio.get_running_loop()
+    picture = await loop.run_in_executor(services.decoders, _decoded, file, served, services)
+    return await asyncio.wrap_future(services.batcher.submit(served.classifier, picture))
+
+
+def _decoded(file: UploadFile, served: Served, services: Services) -> object:
+    limits = services.image_limits
+    # One byte more than the limit is enough for the decoder to refuse it.
+    return served.classifier.prepare(file.file.read(limits.max_bytes + 1), limits)
+
+
+def _answer(
+    files: list[UploadFile], rows: list[NDArray[np.float32] | BaseException], served: Served, top_k: int
+) -> Predictions:
+    entries: list[Prediction | FailedPicture] = []
+    for file, row in zip(files, rows, strict=True):
+        name = (file.filename or "")[:MAX_NAME]
+        if isinstance(row, ImageRejected) and len(files) > 1:
+            entries.append(FailedPicture(filename=name, error=PictureError(code=row.code, detail=row.detail)))
+        elif isinstance(row, BaseException):
+            raise row
+        else:
+            entries.append(_prediction(name, row, served.classifier.vocab, top_k))
+    classifier = served.classifier
+    about = ServedModel(version=served.version, run=served.run, arch=classifier.arch, drawn=classifier.drawn)
+    return Predictions(model=about, predictions=entries)
+
+
+def _prediction(filename: str, row: NDArray[np.float32], vocab: tuple[str, ...], top_k: int) -> Prediction:
+    chances = [float(chance) for chance in row]
+    # Stable, so that ties go to the first breed as they do in the validation.
+    order = sorted(range(len(vocab)), key=lambda index: -chances[index])
+    top = [Guess(breed=vocab[index], probability=chances[index]) for index in order[:top_k]]
+    return Prediction(
+        filename=filename,
+        breed=top[0].breed,
+        species=species_of(top[0].breed),
+        probability=top[0].probability,
+        top=top,
+        probabilities=dict(zip(vocab, chances, strict=True)),
+    )

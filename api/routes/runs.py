@@ -1,0 +1,148 @@
+"""Runs: how they went and what can be read out of them. No route here runs a model."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import StreamingResponse
+
+from api.dependencies import ServicesDep, SliceDep
+from api.schemas.fields import ArchName, DatasetName, Id, PageOut
+from api.schemas.problem import problems
+from api.schemas.runs import (
+    Batches,
+    ClassScoreOut,
+    ConfusedOut,
+    Confusion,
+    EpochOut,
+    Metrics,
+    RunOut,
+    RunSummary,
+    TopLoss,
+)
+from ml.interpretation import most_confused, per_class
+from store.db.reading import (
+    artifacts_of,
+    batches_of,
+    epochs_of,
+    get_artifact,
+    get_run,
+    interpretation_of,
+    jobs_of_runs,
+    list_runs,
+    state_of_run,
+)
+from store.states import State
+
+router = APIRouter(prefix="/runs", tags=["runs"])
+
+RunId = Annotated[Id, Path()]
+CHUNK = 256 * 1024
+IMAGE_CACHE = "private, max-age=86400, immutable"
+
+
+@router.get("", responses=problems(400))
+def list_the_runs(
+    services: ServicesDep,
+    part: SliceDep,
+    kind: Annotated[str | None, Query(pattern="^[a-z_]{1,32}$")] = None,
+    state: State | None = None,
+    dataset: DatasetName | None = None,
+    arch: ArchName | None = None,
+    sort: Annotated[Literal["error_rate"] | None, Query(description="best first, instead of newest first")] = None,
+) -> PageOut[RunSummary]:
+    """Runs, newest first, or by error rate."""
+    with services.sessions.begin() as session:
+        page = list_runs(
+            session,
+            kind=kind,
+            state=state,
+            dataset=dataset,
+            arch=arch,
+            sort=sort,
+            cursor=part.cursor,
+            limit=part.limit,
+        )
+        jobs = jobs_of_runs(session, [run.id for run in page.items])
+    return PageOut(items=[RunSummary.of(run, jobs[run.id]) for run in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/{run_id}", responses=problems(404))
+def get_a_run(run_id: RunId, services: ServicesDep) -> RunOut:
+    """A run with its config as resolved, the dataset's revision, where it ran and what it left."""
+    with services.sessions.begin() as session:
+        run, job = get_run(session, run_id), state_of_run(session, run_id)
+        return RunOut.of_record(run, job, list(artifacts_of(session, run_id)))
+
+
+@router.get("/{run_id}/metrics", responses=problems(404))
+def get_the_metrics(run_id: RunId, services: ServicesDep) -> Metrics:
+    """The table of epochs and every step, as far as the run has come."""
+    with services.sessions.begin() as session:
+        get_run(session, run_id)
+        epochs, batches = epochs_of(session, run_id), batches_of(session, run_id)
+    return Metrics(
+        epochs=[EpochOut.model_validate(epoch) for epoch in epochs],
+        batches=Batches(
+            step=[batch.step for batch in batches],
+            train_loss=[batch.train_loss for batch in batches],
+            lr=[batch.lr for batch in batches],
+            momentum=[batch.momentum for batch in batches],
+        ),
+    )
+
+
+@router.get("/{run_id}/confusion", responses=problems(404, 409))
+def get_the_confusion(
+    run_id: RunId,
+    services: ServicesDep,
+    min_val: Annotated[int, Query(ge=1, le=1_000_000, description="least count among the most confused")] = 1,
+) -> Confusion:
+    """The stored confusion matrix, rows actual and columns predicted, with the pairs most often confused."""
+    with services.sessions.begin() as session:
+        found = interpretation_of(session, run_id)
+        drawn = get_run(session, run_id).dataset.drawn
+    return Confusion(
+        vocab=found.vocab,
+        matrix=found.matrix,
+        n=sum(map(sum, found.matrix)),
+        error_rate=found.error_rate,
+        most_confused=[ConfusedOut(**asdict(one)) for one in most_confused(found.matrix, found.vocab, min_val)],
+        per_class=[ClassScoreOut(**asdict(one)) for one in per_class(found.matrix, found.vocab)],
+        drawn=drawn,
+    )
+
+
+@router.get("/{run_id}/top-losses", responses=problems(404, 409))
+def get_the_top_losses(
+    run_id: RunId, services: ServicesDep, k: Annotated[int, Query(ge=1, le=1000)] = 9
+) -> list[TopLoss]:
+    """The validation pictures that the model was most wrong about, worst first."""
+    with services.sessions.begin() as session:
+        items = interpretation_of(session, run_id).items
+    # The record has null for an infinite loss, which is the worst there is.
+    worst = sorted(items, key=lambda item: -(float("inf") if item["loss"] is None else item["loss"]))[:k]
+    return [TopLoss(**item, image=f"/runs/{run_id}/items/{item['item']}/image") for item in worst]
+
+
+@router.get("/{run_id}/predictions", response_class=StreamingResponse, responses=problems(404, 409))
+def get_the_predictions(run_id: RunId, services: ServicesDep) -> StreamingResponse:
+    """The stored validation probabilities as JSON lines, one row an item."""
+    with services.sessions.begin() as session:
+        artifact = get_artifact(session, run_id, "predictions.jsonl")
+    body = services.artifacts.get_bytes(artifact.key)
+    return StreamingResponse(_chunks(body), media_type="application/x-ndjson", headers={"ETag": f'"{artifact.sha256}"'})
+
+
+@router.get("/{run_id}/items/{item}/image", response_class=Response, responses=problems(404))
+def get_an_image(run_id: RunId, item: Annotated[int, Path(ge=0, le=2**31)], services: ServicesDep) -> Response:
+    """The original picture of an item, as it was added to the dataset."""
+    with services.sessions.begin() as session:
+        revision = get_run(session, run_id).dataset.revision
+    photo = services.photos.photo(revision, item)
+    return Response(photo.data, media_type=photo.media_type, headers={"Cache-Control": IMAGE_CACHE})
+
+
+def _chunks(body: bytes) -> Iterator[bytes]:
+    return (body[start : start + CHUNK] for start in range(0, len(body), CHUNK))
