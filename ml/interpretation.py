@@ -47,7 +47,8 @@ class ClassScore:
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """Row-wise log softmax in float64: [n, classes]."""
     shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    return result
 
 
 def read_predictions(

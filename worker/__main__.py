@@ -19,7 +19,9 @@ def main() -> int:
         return 1
     name = f"pedigree-{os.getpid()}@{socket.gethostname()}"
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    tasks.app.worker_main(["worker", "--pool=solo", "--concurrency=1", f"--hostname={name}", "--loglevel=INFO", *quiet])
+    tasks.host.celery.worker_main(
+        ["worker", "--pool=solo", "--concurrency=1", f"--hostname={name}", "--loglevel=INFO", *quiet]
+    )
     return 0
 
 

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.orm import Session, sessionmaker
-from store.artifacts import ArtifactStore
-from store.db.records import record_artifact
 
 from ml.bundle import Bundle
+from ml.interpretation import Reading
 from ml.manifest import Manifest
 from ml.training import Places
+from store.artifacts import ArtifactStore
 from store.db.models import Job, Run
+from store.db.records import record_artifact, record_interpretation
 from store.errors import AppError
 from store.keys import bundle_key, manifest_key, run_key
 from store.settings import Settings
@@ -76,7 +77,11 @@ class Attempt:
             stored.append((name, done.key, done.sha256, done.bytes))
         return stored
 
+    def record_reading(self, session: Session, reading: Reading) -> None:
+        """Write what the validation predictions say into the record."""
+        record_interpretation(session, self.run.id, job_id=self.job.id, **vars(reading))
+
     def record_files(self, session: Session, stored: list[tuple[str, str, str, int]]) -> None:
         """Write the uploads into the record."""
         for name, key, sha256, size in stored:
-            record_artifact(session, self.run.id, name=name, key=key, sha256=sha256, bytes_=size)
+            record_artifact(session, self.run.id, name, key=key, sha256=sha256, size=size)

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from store.artifacts import ArtifactStore
-from store.db.reading import get_job
-
 from ml.errors import LearningError, Stopped
+from store.artifacts import ArtifactStore
 from store.db.jobs import change_state
+from store.db.reading import get_job
 from store.db.session import make_engine, make_sessions
 from store.errors import AppError
 from store.settings import load_settings
@@ -59,7 +58,7 @@ def main() -> int:
     sessions = make_sessions(make_engine(settings))
     with sessions() as session:
         job = get_job(session, job_id)
-        if job is None or job.attempt != number:
+        if job.attempt != number:
             log.warning("job %d: attempt %d is not wanted any more", job_id, number)
             return 0
         session.expunge_all()

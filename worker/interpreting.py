@@ -1,7 +1,5 @@
 """An interpret job: renew the stored predictions of a finished run."""
 
-from store.db.records import record_interpretation
-
 from ml.config import ResolvedConfig
 from ml.errors import Stopped
 from ml.examine import interpret
@@ -31,6 +29,6 @@ def interpret_run(attempt: Attempt) -> None:
     stored = attempt.store_files(result.files)
     with attempt.sessions.begin() as session:
         attempt.record_files(session, stored)
-        record_interpretation(session, run.id, attempt.job.id, result.reading)
+        attempt.record_reading(session, result.reading)
         if change_state(session, attempt.job.id, State.SUCCEEDED, attempt=attempt.number) is None:
             raise Stopped

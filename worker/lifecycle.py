@@ -18,9 +18,8 @@ from celery import Celery
 from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
-from store.db.reading import get_job
 
-from store.db.jobs import change_state, claim, renew_lease
+from store.db.jobs import claim, hand_back, mark_published, renew_lease
 from store.queue import publish_job
 from store.settings import Settings
 from store.states import State
@@ -113,36 +112,18 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
 
 def _settle(host: Host, job_id: int, attempt: int, status: int) -> None:
     """Give the verdict that the child could not give itself."""
-    with host.sessions.begin() as session:
-        job = get_job(session, job_id)
-        if job is None or job.attempt != attempt:
-            return
-        if job.state == State.CANCELLING:
-            change_state(session, job_id, State.CANCELLED, attempt=attempt)
-            return
-        if job.state != State.RUNNING:
-            log.info("job %d: %s", job_id, job.state)
-            return
-        requeued = _settle_running(session, job.max_attempts, job_id, attempt, status)
-    if requeued:
-        _publish(host, job_id)
-
-
-def _settle_running(session: Session, max_attempts: int, job_id: int, attempt: int, status: int) -> bool:
-    """Queue the job again or fail it; True where it was queued."""
-    if status == EXIT_PUT_DOWN:
-        # stopping a worker is nobody's failure, so that it uses up no attempt
-        change_state(session, job_id, State.QUEUED, attempt=attempt, max_attempts=max_attempts + 1)
-        return True
-    detail = f"the job's process ended without a verdict ({describe_status(status)})"
-    log.error("job %d: %s", job_id, detail)
-    if attempt < max_attempts:
-        change_state(session, job_id, State.QUEUED, attempt=attempt)
-        return True
+    detail = f"the job's process ended without a verdict ({describe_status(status)}) in attempt {attempt}"
     hint = "Often the machine ran out of memory: halve batch_size, or choose a smaller arch; then resume the job."
-    error: dict[str, Any] = {"code": "job_crashed", "detail": f"{detail}, {attempt} times", "hint": hint}
-    change_state(session, job_id, State.FAILED, attempt=attempt, error=error)
-    return False
+    error: dict[str, Any] = {"code": "job_crashed", "detail": detail, "hint": hint}
+    with host.sessions.begin() as session:
+        # stopping a worker is nobody's failure, so that it uses up no attempt
+        job = hand_back(session, job_id, attempt, error=error, spare=status == EXIT_PUT_DOWN)
+    if job is None:
+        log.info("job %d: attempt %d has its verdict", job_id, attempt)
+        return
+    log.warning("job %d: %s; now %s", job_id, detail, job.state)
+    if job.state == State.QUEUED:
+        _publish(host, job_id)
 
 
 def _publish(host: Host, job_id: int) -> None:
@@ -150,6 +131,9 @@ def _publish(host: Host, job_id: int) -> None:
         publish_job(host.celery, job_id)
     except (BrokerError, OSError):
         log.warning("job %d: the broker is out of reach; the sweep will publish it", job_id)
+        return
+    with host.sessions.begin() as session:
+        mark_published(session, job_id)
 
 
 def describe_status(status: int) -> str:

@@ -8,12 +8,11 @@ from typing import TypeVar
 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
-from store.db.reading import get_job
-from store.db.records import forget_after_step, record_batches, record_epoch, record_plan
 
 from ml.errors import Stopped
 from ml.reporting import BatchRecord, EpochRecord, Plan, Progress
-from store.db.jobs import append_event, save_progress
+from store.db.jobs import append_event, save_progress, state_in_hand
+from store.db.records import forget_after_step, record_batches, record_epoch, record_plan
 from store.states import State
 
 log = logging.getLogger(__name__)
@@ -54,7 +53,7 @@ class JobReporter:
 
         def write(session: Session) -> None:
             if self._run_id is not None:
-                record_plan(session, self._run_id, asdict(plan))
+                _record_plan(session, self._run_id, plan)
                 forget_after_step(session, self._run_id, plan.resumed_from_step)
             message = f"{plan.device}, {plan.precision} ({plan.precision_reason}), {plan.steps} steps"
             append_event(session, self._job_id, "log", {"message": message, "plan": asdict(plan)})
@@ -69,11 +68,7 @@ class JobReporter:
         self._stage, self._progress_at = progress.stage, now
         data = asdict(progress)
 
-        def write(session: Session) -> None:
-            save_progress(session, self._job_id, data)
-            append_event(session, self._job_id, "progress", data)
-
-        self._write(write)
+        self._write(lambda session: save_progress(session, self._job_id, self._attempt, data))
 
     def on_batches(self, batches: Sequence[BatchRecord]) -> None:
         """Collect finished steps and store them about once a second."""
@@ -149,9 +144,27 @@ class JobReporter:
 
     def _write_once(self, write: Callable[[Session], object]) -> State:
         with self._sessions.begin() as session:
-            job = get_job(session, self._job_id)
-            if job is None or job.attempt != self._attempt or job.state not in {State.RUNNING, State.CANCELLING}:
+            state = state_in_hand(session, self._job_id, self._attempt)
+            if state is None:
                 raise Stopped
-            state = State(job.state)
             write(session)
         return state
+
+
+def _record_plan(session: Session, run_id: int, plan: Plan) -> None:
+    weights = {"file": plan.weights_file, "sha256": plan.weights_sha256} if plan.weights_file else None
+    record_plan(
+        session,
+        run_id,
+        device=plan.device,
+        precision=plan.precision,
+        precision_reason=plan.precision_reason,
+        weights=weights,
+        versions=plan.versions,
+        plan={
+            "train_items": plan.train_items,
+            "valid_items": plan.valid_items,
+            "steps": plan.steps,
+            "resumed_from_step": plan.resumed_from_step,
+        },
+    )

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 import redis
 from celery import Celery
 from kombu.exceptions import OperationalError as BrokerError
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
-from store.artifacts import ArtifactStore
 
-from store.db.jobs import change_state
+from store.artifacts import ArtifactStore
+from store.db.jobs import IN_HAND, hand_back, mark_published
 from store.db.models import Job
 from store.db.session import make_engine, make_sessions
 from store.errors import ServiceUnavailable, SettingsInvalid
@@ -32,28 +32,17 @@ _UPLOAD_ROUNDS = 720
 
 def repair_leases(session: Session) -> list[int]:
     """Give every job whose worker was lost its next state; returns the jobs to publish."""
-    now = datetime.now(UTC)
-    lost = session.scalars(
-        select(Job).where(Job.state.in_([State.RUNNING, State.CANCELLING]), Job.lease_until < now).order_by(Job.id)
-    ).unique()
+    lost = session.execute(
+        select(Job.id, Job.attempt).where(Job.state.in_(IN_HAND), Job.lease_until < datetime.now(UTC)).order_by(Job.id)
+    )
     requeued = []
-    for job in lost.all():
-        job_id, attempt = job.id, job.attempt
-        if job.state == State.CANCELLING:
-            changed = change_state(session, job_id, State.CANCELLED, attempt=attempt)
-        elif attempt < job.max_attempts:
-            changed = change_state(session, job_id, State.QUEUED, attempt=attempt)
-            requeued += [job_id] if changed is not None else []
-        else:
-            detail = f"the worker was lost in attempt {attempt} of {job.max_attempts}"
-            error = {
-                "code": "worker_lost",
-                "detail": detail,
-                "hint": "Look into the worker's log, then resume the job.",
-            }
-            changed = change_state(session, job_id, State.FAILED, attempt=attempt, error=error)
-        if changed is not None:
-            log.warning("job %d: attempt %d lost its worker; now %s", job_id, attempt, changed.state)
+    for job_id, attempt in lost.all():
+        detail = f"the worker was lost in attempt {attempt}"
+        error = {"code": "worker_lost", "detail": detail, "hint": "Look into the worker's log, then resume the job."}
+        job = hand_back(session, job_id, attempt, error=error)
+        if job is not None:
+            log.warning("job %d: attempt %d lost its worker; now %s", job_id, attempt, job.state)
+            requeued += [job_id] if job.state == State.QUEUED else []
     return requeued
 
 
@@ -76,7 +65,7 @@ def sweep_once(settings: Settings, sessions: sessionmaker[Session], celery: Cele
     for job_id in dict.fromkeys(requeued + waiting):
         publish_job(celery, job_id)
         with sessions.begin() as session:
-            session.execute(update(Job).where(Job.id == job_id).values(published_at=datetime.now(UTC)))
+            mark_published(session, job_id)
         log.info("job %d: published", job_id)
 
 
@@ -85,10 +74,11 @@ def drop_left_uploads(sessions: sessionmaker[Session], artifacts: ArtifactStore)
     with sessions() as session:
         imports = session.scalars(select(Job).where(Job.kind == "import", Job.state.not_in(FINAL))).unique()
         wanted = {job.payload["source"].get("key") for job in imports}
-    for key in artifacts.older_than(UPLOADS, timedelta(days=_UPLOAD_DAYS)):
-        if key not in wanted:
-            artifacts.delete(key)
-            log.info("%s: a left-over upload was deleted", key)
+    old = datetime.now(UTC) - timedelta(days=_UPLOAD_DAYS)
+    for listed in artifacts.keys_below(UPLOADS):
+        if listed.modified_at < old and listed.key not in wanted:
+            artifacts.delete(listed.key)
+            log.info("%s: a left-over upload was deleted", listed.key)
 
 
 def main() -> int:

@@ -1,11 +1,10 @@
 """A train job: fetch, fit, store, and say so in one transaction."""
 
-from store.db.records import record_interpretation, record_result
-
 from ml.config import ResolvedConfig
 from ml.errors import Stopped
 from ml.training import fit
 from store.db.jobs import change_state
+from store.db.records import record_final
 from store.states import State
 from worker.attempt import Attempt
 from worker.checkpoints import StoredKeeper
@@ -36,8 +35,8 @@ def train_run(attempt: Attempt) -> None:
     stored = attempt.store_files(result.files)
     with attempt.sessions.begin() as session:
         attempt.record_files(session, stored)
-        record_interpretation(session, run.id, attempt.job.id, result.reading)
-        record_result(session, run.id)
+        attempt.record_reading(session, result.reading)
+        record_final(session, run.id, valid_loss=result.reading.valid_loss, error_rate=result.reading.error_rate)
         if change_state(session, attempt.job.id, State.SUCCEEDED, attempt=attempt.number) is None:
             raise Stopped
     keeper.forget()
