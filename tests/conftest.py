@@ -1,0 +1,112 @@
+"""Real servers for the whole session, a clean database and broker for each test."""
+
+import os
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import redis
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session, sessionmaker
+
+from cli.servers import Postgres, Redis
+from migrations.engine import upgrade
+from store.artifacts import ArtifactStore
+from store.db.models import Run
+from store.db.session import make_engine, make_sessions
+from store.settings import Settings
+
+REPOSITORY = Path(__file__).parent.parent
+SHARED = Path(os.environ.get("PEDIGREE_TEST_SHARED") or REPOSITORY.parent / "shared")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what this machine cannot run, rather than count it as skipped."""
+    absent = set()
+    if not (SHARED / "pets").is_dir():
+        absent.add("photos")
+    if any(item.get_closest_marker("gpu") for item in items) and not import_module("torch").cuda.is_available():
+        absent.add("gpu")
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in absent)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the real photos and what was measured elsewhere; only for tests marked ``photos``."""
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A migrated database in a server of this test process."""
+    server = Postgres(tmp_path_factory.mktemp("postgres") / "data")
+    url = server.start()
+    try:
+        upgrade(_settings(url, "redis://unused", Path("/unused")).database_url)
+        yield url
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A broker of this test process."""
+    server = Redis(tmp_path_factory.mktemp("redis") / "data")
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def engine(postgres_url: str) -> Iterator[Engine]:
+    engine = make_engine(_settings(postgres_url, "redis://unused", Path("/unused")))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def settings(postgres_url: str, redis_url: str, engine: Engine, tmp_path: Path) -> Settings:
+    """Settings of a stack with an empty database, an empty broker and folders of its own."""
+    with engine.begin() as connection:
+        tables = ", ".join(table.name for table in Run.metadata.sorted_tables)
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    with redis.Redis.from_url(redis_url.replace("redis+socket://", "unix://")) as broker:
+        broker.flushall()
+    return _settings(postgres_url, redis_url, tmp_path)
+
+
+@pytest.fixture
+def sessions(settings: Settings, engine: Engine) -> sessionmaker[Session]:
+    """Sessions on the clean database; other processes see what they commit."""
+    assert settings.database_url
+    return make_sessions(engine)
+
+
+@pytest.fixture
+def artifacts(settings: Settings) -> ArtifactStore:
+    return ArtifactStore(settings.artifacts_url)
+
+
+def environment_of(settings: Settings, **changes: str) -> dict[str, str]:
+    """The environment in which a process of the stack has these settings."""
+    fields = type(settings).model_fields
+    values = {str(field.alias): getattr(settings, name) for name, field in fields.items()}
+    return {**os.environ, **{name: str(value) for name, value in values.items() if value is not None}, **changes}
+
+
+def _settings(database_url: str, redis_url: str, folder: Path) -> Settings:
+    return Settings.model_validate(
+        {
+            "database_url": database_url,
+            "redis_url": redis_url,
+            "artifacts_url": (folder / "artifacts").as_uri(),
+            "cache": folder / "cache",
+            "weights": None,
+            "device": "cpu",
+        }
+    )
