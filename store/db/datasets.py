@@ -22,7 +22,7 @@ def list_datasets(session: Session, *, cursor: str | None = None, limit: int = 5
     newest = select(func.max(Dataset.id)).group_by(Dataset.name)
     statement = select(Dataset).where(Dataset.id.in_(newest)).order_by(Dataset.id.desc()).limit(check_limit(limit) + 1)
     if cursor is not None:
-        statement = statement.where(Dataset.id < decode_cursor(cursor, length=1)[0])
+        statement = statement.where(Dataset.id < decode_cursor(cursor)[0])
     return make_page(session.scalars(statement).all(), limit, lambda dataset: (dataset.id,))
 
 

@@ -45,8 +45,8 @@ def encode_cursor(key: Key) -> str:
     return urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, *, length: int) -> list[Any]:
-    """The sort key, ``length`` numbers or nulls.
+def decode_cursor(cursor: str, *, nullable_first: bool = False, length: int = 1) -> list[Any]:
+    """The sort key: ``length`` numbers, the last an id, the first perhaps null.
 
     Raises:
         InvalidRequest: the word was not made by ``encode_cursor`` for such a list.
@@ -55,11 +55,13 @@ def decode_cursor(cursor: str, *, length: int) -> list[Any]:
         key = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, binascii.Error):
         key = None
-    if not isinstance(key, list) or len(key) != length or not all(_is_number_or_null(part) for part in key):
+    if not isinstance(key, list) or len(key) != length or not _is_key(key, nullable_first):
         hint = "Take next_cursor of the page before, with the same filters and sort."
         raise InvalidRequest(f"cursor {cursor[:80]!r} is not one of this list", hint=hint)
     return key
 
 
-def _is_number_or_null(part: object) -> bool:
-    return part is None or (isinstance(part, int | float) and not isinstance(part, bool) and abs(part) < 2**53)
+def _is_key(key: list[Any], nullable_first: bool) -> bool:
+    *first, row_id = key
+    numbers = [part for part in first if not (part is None and nullable_first)]
+    return type(row_id) is int and abs(row_id) < 2**53 and all(type(part) in {int, float} for part in numbers)

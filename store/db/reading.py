@@ -42,7 +42,7 @@ def list_jobs(
     if state is not None:
         statement = statement.where(Job.state == state)
     if cursor is not None:
-        statement = statement.where(Job.id < decode_cursor(cursor, length=1)[0])
+        statement = statement.where(Job.id < decode_cursor(cursor)[0])
     return make_page(session.scalars(statement).all(), limit, lambda job: (job.id,))
 
 
@@ -188,15 +188,17 @@ def _run_filters(kind: str | None, dataset: str | None, arch: str | None) -> lis
 
 def _newest_first(statement: Select[Run], cursor: str | None) -> Select[Run]:
     if cursor is not None:
-        statement = statement.where(Run.id < decode_cursor(cursor, length=1)[0])
+        statement = statement.where(Run.id < decode_cursor(cursor)[0])
     return statement.order_by(Run.id.desc())
 
 
 def _best_first(statement: Select[Run], cursor: str | None) -> Select[Run]:
     """By (error rate, id); nulls sort after every number, which the comparison of rows does not know."""
     if cursor is not None:
-        rate, run_id = decode_cursor(cursor, length=2)
-        later_null = and_(Run.error_rate.is_(None), Run.id > run_id)
-        worse = (Run.error_rate > rate) | and_(Run.error_rate == rate, Run.id > run_id) | Run.error_rate.is_(None)
-        statement = statement.where(later_null if rate is None else worse)
+        rate, run_id = decode_cursor(cursor, nullable_first=True, length=2)
+        if rate is None:
+            statement = statement.where(Run.error_rate.is_(None), Run.id > run_id)
+        else:
+            equal = and_(Run.error_rate == rate, Run.id > run_id)
+            statement = statement.where((Run.error_rate > rate) | equal | Run.error_rate.is_(None))
     return statement.order_by(Run.error_rate.asc().nulls_last(), Run.id)

@@ -75,7 +75,7 @@ def list_versions(session: Session, *, cursor: str | None = None, limit: int = 5
     """
     statement = select(ModelVersion).order_by(ModelVersion.id.desc()).limit(check_limit(limit) + 1)
     if cursor is not None:
-        statement = statement.where(ModelVersion.id < decode_cursor(cursor, length=1)[0])
+        statement = statement.where(ModelVersion.id < decode_cursor(cursor)[0])
     return make_page(session.scalars(statement).all(), limit, lambda version: (version.id,))
 
 

@@ -1,0 +1,155 @@
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+from obstore.store import LocalStore
+
+from store import keys
+from store.artifacts import CHUNK_BYTES, ArtifactStore
+from store.errors import ArtifactMissing, ServiceUnavailable, SettingsInvalid
+
+KEY = "runs/7/model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def s3_endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["file", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArtifactStore:
+    if request.param == "file":
+        return ArtifactStore((tmp_path / "a store").as_uri())
+    endpoint = request.getfixturevalue("s3_endpoint")
+    for name, value in {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    bucket = f"b{uuid4().hex}"
+    httpx.put(f"{endpoint}/{bucket}").raise_for_status()
+    return ArtifactStore(f"s3://{bucket}/some/prefix")
+
+
+@pytest.mark.parametrize("size", [0, 5, CHUNK_BYTES, CHUNK_BYTES * 2 + 3])
+def test_a_file_comes_back_as_it_went(store: ArtifactStore, tmp_path: Path, size: int) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(os.urandom(size))
+    digest = sha256(source.read_bytes()).hexdigest()
+    stored = store.put_file(KEY, source)
+    assert (stored.key, stored.sha256, stored.bytes) == (KEY, digest, size)
+    fetched = store.fetch(KEY, tmp_path / "deep" / "copy", expected_sha256=digest)
+    assert fetched.read_bytes() == source.read_bytes()
+    assert list(fetched.parent.iterdir()) == [fetched]
+    assert store.exists(KEY)
+
+
+def test_a_second_put_replaces(store: ArtifactStore) -> None:
+    store.put_bytes(KEY, b"one")
+    assert store.put_bytes(KEY, b"two").sha256 == sha256(b"two").hexdigest()
+    assert store.get_bytes(KEY) == b"two"
+
+
+def test_a_file_that_is_there_is_not_fetched_again(store: ArtifactStore, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.write_bytes(b"mine")
+    assert store.fetch("nowhere", here).read_bytes() == b"mine"
+
+
+def test_what_is_missing_is_said(store: ArtifactStore, tmp_path: Path) -> None:
+    assert not store.exists(KEY)
+    with pytest.raises(ArtifactMissing, match=KEY):
+        store.get_bytes(KEY)
+    with pytest.raises(ArtifactMissing, match=KEY):
+        store.fetch(KEY, tmp_path / "copy")
+    assert list(tmp_path.glob("*copy*")) == []
+    store.delete(KEY)
+
+
+def test_another_content_than_recorded_is_refused(store: ArtifactStore, tmp_path: Path) -> None:
+    store.put_bytes(KEY, b"changed")
+    with pytest.raises(ArtifactMissing, match="sha256"):
+        store.fetch(KEY, tmp_path / "copy", expected_sha256="00")
+    assert list(tmp_path.glob("*copy*")) == []
+
+
+def test_deleted_is_gone(store: ArtifactStore) -> None:
+    store.put_bytes(KEY, b"x")
+    store.delete(KEY)
+    assert not store.exists(KEY)
+
+
+def test_keys_below_a_prefix_with_their_times(store: ArtifactStore) -> None:
+    upload = keys.new_upload_key()
+    store.put_bytes(upload, b"x")
+    store.put_bytes(KEY, b"x")
+    (found,) = store.keys_below(keys.UPLOADS)
+    assert found.key == upload
+    assert abs((datetime.now(UTC) - found.modified_at).total_seconds()) < 60
+
+
+def test_a_store_that_answers_passes_the_check(store: ArtifactStore) -> None:
+    store.check()
+
+
+def test_only_a_folder_opens_in_place(store: ArtifactStore) -> None:
+    store.put_bytes(KEY, b"x")
+    local = store.open_local(KEY)
+    assert (local is not None) == store.url.startswith("file:")
+    assert local is None or local.read_bytes() == b"x"
+    assert store.open_local("nothing") is None
+
+
+def test_a_put_that_breaks_off_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ArtifactStore((tmp_path / "store").as_uri())
+    store.put_bytes(KEY, b"old")
+    source = tmp_path / "source"
+    source.write_bytes(bytes(CHUNK_BYTES * 3))
+    real = LocalStore.put
+
+    def break_off(self: LocalStore, path: str, file: Iterator[bytes], **options: object) -> object:
+        def parts() -> Iterator[bytes]:
+            yield next(file)
+            raise OSError(28, "No space left on device")
+
+        return real(self, path, parts(), **options)  # type: ignore[arg-type]  # passed on as it came
+
+    monkeypatch.setattr(LocalStore, "put", break_off)
+    with pytest.raises(ServiceUnavailable, match="No space left"):
+        store.put_file(KEY, source)
+    assert store.get_bytes(KEY) == b"old"
+    assert [listed.key for listed in store.keys_below("runs/")] == [KEY]
+
+
+def test_an_unreachable_bucket_is_unavailable_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(ServiceUnavailable, match="s3://nowhere") as raised:
+        ArtifactStore("s3://nowhere").check()
+    assert raised.value.hint is not None
+
+
+def test_a_folder_that_vanished_is_unavailable(tmp_path: Path) -> None:
+    store = ArtifactStore((tmp_path / "store").as_uri())
+    (tmp_path / "store").rmdir()
+    with pytest.raises(ServiceUnavailable, match="store"):
+        store.check()
+
+
+@pytest.mark.parametrize("url", ["file://relative/path", "s3:///prefix"])
+def test_an_address_that_names_nothing_is_refused(url: str) -> None:
+    with pytest.raises(SettingsInvalid):
+        ArtifactStore(url)

@@ -1,0 +1,48 @@
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from store.db.datasets import current_dataset, list_datasets, revision_is_kept
+from tests.store.rows import make_dataset
+
+Sessions = sessionmaker[Session]
+
+
+def test_the_newest_revision_is_current_even_when_it_is_an_earlier_one_again(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        first = make_dataset(session, revision="a")
+        assert make_dataset(session, revision="a").id == first.id
+        make_dataset(session, revision="b")
+        again = make_dataset(session, revision="a")
+        assert again.id != first.id
+        current = current_dataset(session, "pets")
+        assert current is not None
+        assert current.id == again.id
+        assert current_dataset(session, "dogs") is None
+
+
+def test_a_list_has_each_name_once(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        for name, revision in (("pets", "a"), ("dogs", "c"), ("pets", "b")):
+            make_dataset(session, name, revision)
+        page = list_datasets(session, limit=1)
+        assert [(row.name, row.revision) for row in page.items] == [("pets", "b")]
+        rest = list_datasets(session, limit=1, cursor=page.next_cursor)
+        assert [(row.name, row.revision) for row in rest.items] == [("dogs", "c")]
+        assert rest.next_cursor is None
+
+
+def test_two_imports_of_the_same_pictures_make_one_row(sessions: Sessions) -> None:
+    def add(_: int) -> int:
+        with sessions.begin() as session:
+            return make_dataset(session).id
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(add, range(8)))) == 1
+
+
+def test_a_revision_is_kept_under_any_name(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        make_dataset(session, "dogs", "a")
+        assert revision_is_kept(session, "a")
+        assert not revision_is_kept(session, "b")

@@ -1,0 +1,74 @@
+import pytest
+from sqlalchemy.orm import Session, sessionmaker
+
+from store.db.jobs import change_state
+from store.db.models import Run
+from store.db.registry import aliases, drop_alias, list_versions, register, resolve_model, set_alias
+from store.errors import InvalidRequest, NoModel, NotFound, NotReady, WrongKind
+from store.states import State
+from tests.store.rows import claimed, make_job, make_run
+
+Sessions = sessionmaker[Session]
+
+
+def succeeded_run(session: Session) -> Run:
+    run = make_run(session)
+    job = make_job(session, run_id=run.id, kind="train")
+    claimed(session, job.id)
+    change_state(session, job.id, State.SUCCEEDED)
+    return run
+
+
+def test_a_run_is_one_version_however_often_it_is_registered(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        run, other = succeeded_run(session), succeeded_run(session)
+        version = register(session, run.id)
+        assert register(session, run.id, "production").id == version.id
+        newer = register(session, other.id)
+        assert [row.id for row in list_versions(session).items] == [newer.id, version.id]
+        assert aliases(session) == {"production": version.id}
+
+
+def test_only_a_succeeded_training_is_registered(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        run, search = make_run(session), make_run(session, kind="lr_find")
+        make_job(session, run_id=run.id, kind="train")
+        make_job(session, run_id=search.id, kind="lr_find")
+        with pytest.raises(NotReady, match="queued"):
+            register(session, run.id)
+        with pytest.raises(WrongKind):
+            register(session, search.id)
+        with pytest.raises(NotFound):
+            register(session, 99)
+
+
+def test_an_alias_moves_and_goes(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        first, second = (register(session, succeeded_run(session).id) for _ in range(2))
+        set_alias(session, "production", first.id)
+        assert resolve_model(session).id == first.id
+        assert set_alias(session, "production", second.id).version == second.id
+        assert resolve_model(session, "production").id == second.id
+        assert resolve_model(session, str(first.id)).id == first.id
+        assert resolve_model(session, first.id).id == first.id
+        drop_alias(session, "production")
+        with pytest.raises(NoModel):
+            resolve_model(session)
+        with pytest.raises(NotFound):
+            drop_alias(session, "production")
+
+
+@pytest.mark.parametrize("name", ["canary", "99", "99999999999999999999", "²"])
+def test_an_unknown_model_is_not_found(sessions: Sessions, name: str) -> None:
+    with sessions.begin() as session, pytest.raises(NotFound):
+        resolve_model(session, name)
+
+
+@pytest.mark.parametrize("alias", ["", "1", "12", "a b", "a/b", "-a", "x" * 65])
+def test_an_alias_cannot_look_like_a_version(sessions: Sessions, alias: str) -> None:
+    with sessions.begin() as session:
+        version = register(session, succeeded_run(session).id)
+        with pytest.raises(InvalidRequest):
+            set_alias(session, alias, version.id)
+        with pytest.raises(NotFound):
+            set_alias(session, "production", 99)
