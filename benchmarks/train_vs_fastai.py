@@ -2,8 +2,9 @@
 
     python -m benchmarks.train_vs_fastai PHOTOS --fastai-python ENV/bin/python --peer fastai_train.py --weights FOLDER
 
-fastai runs in an environment of its own. First come short unfrozen trainings of both in turn (A B A B …), whose ratio
-of images per second is the speed figure; then a whole ``fine_tune`` of each, for the error rates. Prints one JSON object.
+fastai runs in an environment of its own. First come short unfrozen trainings of both in turn (A B A B …), whose
+ratio of images per second is the speed figure; then a whole ``fine_tune`` of each, for the error rates. Prints one
+JSON object.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from ml.precision import cpu_flags
 from ml.versions import installed_versions
 
 Lines = list[dict[str, Any]]
+_BREEDS = 20
 
 
 def main() -> None:
@@ -95,7 +97,7 @@ def mcnemar(a: int, b: int) -> float:
     """Two-sided exact p that a and b discordant pairs come from one even coin (binomial test)."""
     n, least = a + b, min(a, b)
     tail = sum(math.comb(n, k) for k in range(least + 1)) / 2**n
-    return min(1.0, 2 * tail)
+    return float(min(1.0, 2 * tail))
 
 
 def train_ours(options: argparse.Namespace, photos: Path, out: Path, *, epochs: int, freeze_epochs: int) -> Lines:
@@ -128,13 +130,16 @@ def _epochs(lines: Lines) -> Lines:
 
 
 def _limited(photos: Path, limit: int, scratch: Path) -> Path:
-    """A folder with every k-th file, so that all breeds are there."""
+    """A folder with equally many files of each of the 20 largest breeds, so that no breed is only validated."""
+    breeds: dict[str, list[Path]] = {}
+    for file in sorted(photos.glob("*.jpg")):
+        breeds.setdefault(file.name.rpartition("_")[0], []).append(file)
+    largest = sorted(breeds.values(), key=len, reverse=True)[:_BREEDS]
     folder = scratch / "photos"
     folder.mkdir()
-    files = sorted(photos.glob("*.jpg"))
-    for i in range(limit):
-        file = files[i * len(files) // limit]
-        (folder / file.name).write_bytes(file.read_bytes())
+    for files in largest:
+        for file in files[: limit // _BREEDS]:
+            (folder / file.name).write_bytes(file.read_bytes())
     return folder
 
 
