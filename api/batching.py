@@ -36,7 +36,7 @@ class ClassifierLike(Protocol):
 
     @property
     def arch(self) -> str:
-        """torchvision's name."""
+        """Torchvision's name."""
         ...
 
     @property

@@ -45,6 +45,7 @@ class Gate:
         self.limit_of = limit_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse, or pass on with the body's limit."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""Which model answers for which name: fetched, loaded, warmed up and then swapped in, while the old one still serves."""
+"""Which model answers for which name: loaded and warmed up beside the old one, then swapped in."""
 
 import logging
 import threading
@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session, sessionmaker
 from api.batching import ClassifierLike
 from ml.errors import LearningError
 from store.artifacts import ArtifactStore
+from store.db.reading import get_artifact
 from store.db.registry import DEFAULT_ALIAS, resolve_model
 from store.errors import AppError, NoModel, NotFound
-from store.keys import run_key
 
 logger = logging.getLogger(__name__)
 
@@ -144,8 +144,10 @@ class Predictor:
 
     def _read(self, run: int) -> ClassifierLike:
         folder = self._cache / "models" / str(run)
-        for name in MODEL_FILES:
-            self._artifacts.fetch(run_key(run, name), folder / name)
+        with self._sessions.begin() as session:
+            files = [get_artifact(session, run, name) for name in MODEL_FILES]
+        for file in files:
+            self._artifacts.fetch(file.key, folder / file.name, expected_sha256=file.sha256)
         classifier = self._load(folder)
         classifier.warm_up()
         logger.info("run %d: its model is loaded", run)

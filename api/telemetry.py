@@ -64,6 +64,7 @@ class RequestTimer:
         self.telemetry = telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve and count."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -77,7 +78,13 @@ class RequestTimer:
                 self._count(scope, message["status"], time.perf_counter() - begun)
             await send(message)
 
-        await self.app(scope, receive, send_and_count)
+        try:
+            await self.app(scope, receive, send_and_count)
+        except Exception:
+            # The answer, a 500, is made further out.
+            if not seen:
+                self._count(scope, 500, time.perf_counter() - begun)
+            raise
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in KNOWN_METHODS else "other"

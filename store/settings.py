@@ -31,9 +31,16 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(4096 * MIB, alias="PEDIGREE_MAX_UPLOAD_BYTES", ge=MIB)
     max_image_bytes: int = Field(32 * MIB, alias="PEDIGREE_MAX_IMAGE_BYTES", ge=1024)
     max_image_pixels: int = Field(50_000_000, alias="PEDIGREE_MAX_IMAGE_PIXELS", ge=1024)
+    max_predict_bytes: int = Field(256 * MIB, alias="PEDIGREE_MAX_PREDICT_BYTES", ge=1024, description="one request")
     max_predict_files: int = Field(64, alias="PEDIGREE_MAX_PREDICT_FILES", ge=1)
     predict_queue: int = Field(256, alias="PEDIGREE_PREDICT_QUEUE", ge=1, description="pictures waiting before 429")
     predict_batch: int = Field(32, alias="PEDIGREE_PREDICT_BATCH", ge=1, description="pictures in one forward pass")
+
+    allowed_hosts: str = Field(
+        "localhost,127.0.0.1,[::1]",
+        alias="PEDIGREE_ALLOWED_HOSTS",
+        description="host names that the API answers to, by commas; *.example.org for all below, * for any",
+    )
 
     lease_seconds: float = Field(30.0, alias="PEDIGREE_LEASE_SECONDS", gt=0)
     sweep_seconds: float = Field(5.0, alias="PEDIGREE_SWEEP_SECONDS", gt=0)

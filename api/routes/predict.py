@@ -40,7 +40,9 @@ async def predict(
     if len(file) > services.settings.max_predict_files:
         most = services.settings.max_predict_files
         raise PayloadTooLarge(f"the request has {len(file)} files", f"Send at most {most} at a time.")
-    served = services.predictor.ready(model) or await run_in_threadpool(services.predictor.serve, model)
+    served = services.predictor.ready(model)
+    if served is None:
+        served = await run_in_threadpool(services.predictor.serve, model)
     with services.batcher.places(len(file)):
         rows = await asyncio.gather(*(_row_of(one, served, services) for one in file), return_exceptions=True)
     return _answer(file, rows, served, top_k)

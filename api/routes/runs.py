@@ -1,11 +1,10 @@
 """Runs: how they went and what can be read out of them. No route here runs a model."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import FileResponse
 
 from api.dependencies import ServicesDep, SliceDep
 from api.schemas.fields import ArchName, DatasetName, Id, PageOut
@@ -38,7 +37,7 @@ from store.states import State
 router = APIRouter(prefix="/runs", tags=["runs"])
 
 RunId = Annotated[Id, Path()]
-CHUNK = 256 * 1024
+PREDICTIONS = "predictions.jsonl"
 IMAGE_CACHE = "private, max-age=86400, immutable"
 
 
@@ -126,13 +125,17 @@ def get_the_top_losses(
     return [TopLoss(**item, image=f"/runs/{run_id}/items/{item['item']}/image") for item in worst]
 
 
-@router.get("/{run_id}/predictions", response_class=StreamingResponse, responses=problems(404, 409))
-def get_the_predictions(run_id: RunId, services: ServicesDep) -> StreamingResponse:
+@router.get("/{run_id}/predictions", response_class=FileResponse, responses=problems(404, 409))
+def get_the_predictions(run_id: RunId, services: ServicesDep) -> FileResponse:
     """The stored validation probabilities as JSON lines, one row an item."""
     with services.sessions.begin() as session:
-        artifact = get_artifact(session, run_id, "predictions.jsonl")
-    body = services.artifacts.get_bytes(artifact.key)
-    return StreamingResponse(_chunks(body), media_type="application/x-ndjson", headers={"ETag": f'"{artifact.sha256}"'})
+        artifact = get_artifact(session, run_id, PREDICTIONS)
+    path = services.artifacts.open_local(artifact.key)
+    if path is None:
+        # Interpreting again replaces the artifact: the copy here goes by content.
+        copy = services.settings.cache / "runs" / str(run_id) / f"{artifact.sha256}.jsonl"
+        path = services.artifacts.fetch(artifact.key, copy, expected_sha256=artifact.sha256)
+    return FileResponse(path, media_type="application/x-ndjson")
 
 
 @router.get("/{run_id}/items/{item}/image", response_class=Response, responses=problems(404))
@@ -142,7 +145,3 @@ def get_an_image(run_id: RunId, item: Annotated[int, Path(ge=0, le=2**31)], serv
         revision = get_run(session, run_id).dataset.revision
     photo = services.photos.photo(revision, item)
     return Response(photo.data, media_type=photo.media_type, headers={"Cache-Control": IMAGE_CACHE})
-
-
-def _chunks(body: bytes) -> Iterator[bytes]:
-    return (body[start : start + CHUNK] for start in range(0, len(body), CHUNK))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, BaseModel, Discriminator, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field
 
 from api.schemas.fields import Body, DatasetName, Id, ShortText
 from ml.config import FineTune, ResolvedConfig, TrainConfig

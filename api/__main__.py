@@ -1,0 +1,44 @@
+"""``python -m api``: serve HTTP."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+import uvicorn
+
+from api.app import create_app
+from ml.errors import TorchMismatch
+from store.errors import SettingsInvalid
+from store.settings import load_settings
+
+STOP_SECONDS = 3
+"""How long open event streams may hold up a stop."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or Ctrl-C; 1 when it cannot start."""
+    parser = argparse.ArgumentParser(prog="python -m api", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    parser.add_argument("--port", type=int, default=8000)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        app = create_app(load_settings())
+    except (SettingsInvalid, TorchMismatch) as error:
+        sys.stderr.write(f"{error.code}: {error.detail}. {error.hint or ''}\n")
+        return 1
+    uvicorn.run(
+        app,
+        host=options.host,
+        port=options.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""The application: its parts, what stands before the routes, and the routes."""
+
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any
+
+from anyio import CapacityLimiter
+from fastapi import APIRouter, FastAPI
+from fastapi.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute
+
+from api.batching import Batcher
+from api.dependencies import Services
+from api.errors import install_error_handlers
+from api.gate import Gate
+from api.photos import PhotoShelf
+from api.predictor import Loader, Predictor
+from api.routes import datasets, events, jobs, models, operations, page, predict, runs
+from api.schemas.datasets import BuiltinRequest
+from api.schemas.problem import Problem, problems
+from api.telemetry import RequestTimer, Telemetry
+from ml.predict import Classifier
+from ml.versions import check_versions
+from store.artifacts import ArtifactStore
+from store.db.session import make_engine, make_sessions
+from store.queue import make_celery
+from store.settings import MIB, Settings
+
+VERSION = "0.1.0"
+DECODERS = 4
+WATCHER_THREADS = 8
+JSON_BYTES = MIB
+FORM_BYTES = MIB
+"""What a form may have beside its files."""
+
+ROUTERS: tuple[APIRouter, ...] = (
+    jobs.router,
+    events.router,
+    runs.router,
+    datasets.router,
+    models.router,
+    predict.router,
+    operations.router,
+    page.router,
+)
+
+
+def create_app(settings: Settings, load: Loader | None = None) -> FastAPI:
+    """The service's HTTP side.
+
+    Args:
+        settings: where database, broker and artifacts are, and the limits.
+        load: from a folder with a model's files to a classifier; ``ml.predict.Classifier.load`` by default.
+
+    Raises:
+        SettingsInvalid: a setting cannot be used.
+        TorchMismatch: torch and torchvision do not fit each other.
+    """
+    check_versions()
+    services = make_services(settings, load or (lambda folder: Classifier.load(folder, settings.device)))
+    app = FastAPI(
+        title="Pedigree",
+        version=VERSION,
+        summary="Trains, examines and serves a pet-breed classifier.",
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+        responses=problems(),
+    )
+    app.state.services = services
+    install_error_handlers(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    # The last one added is the outermost.
+    app.add_middleware(Gate, hosts=_hosts(settings), limit_of=_body_limit(settings))
+    app.add_middleware(RequestTimer, telemetry=services.telemetry)
+    _describe(app)
+    return app
+
+
+def make_services(settings: Settings, load: Loader) -> Services:
+    """The parts, not yet running."""
+    engine = make_engine(settings)
+    sessions = make_sessions(engine)
+    artifacts = ArtifactStore(settings.artifacts_url)
+    telemetry = Telemetry()
+    return Services(
+        settings=settings,
+        engine=engine,
+        sessions=sessions,
+        artifacts=artifacts,
+        celery=make_celery(settings),
+        photos=PhotoShelf(artifacts, settings.cache),
+        predictor=Predictor(sessions=sessions, artifacts=artifacts, cache=settings.cache, load=load),
+        batcher=Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry),
+        decoders=ThreadPoolExecutor(DECODERS, thread_name_prefix="decode"),
+        telemetry=telemetry,
+        watchers=CapacityLimiter(WATCHER_THREADS),
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    services: Services = app.state.services
+    services.batcher.start()
+    services.predictor.start()
+    try:
+        yield
+    finally:
+        await run_in_threadpool(_stop, services)
+
+
+def _stop(services: Services) -> None:
+    services.predictor.stop()
+    services.batcher.stop()
+    services.decoders.shutdown(cancel_futures=True)
+    services.celery.close()
+    services.engine.dispose()
+
+
+def _hosts(settings: Settings) -> list[str]:
+    return [host.strip() for host in settings.allowed_hosts.split(",") if host.strip()]
+
+
+def _body_limit(settings: Settings) -> Callable[[str, str], int]:
+    """From method and path to the most bytes of a body."""
+    limits = {
+        ("POST", "/datasets"): settings.max_upload_bytes + FORM_BYTES,
+        ("POST", "/predict"): settings.max_predict_bytes + FORM_BYTES,
+    }
+    return lambda method, path: limits.get((method, path), JSON_BYTES)
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _describe(app: FastAPI) -> None:
+    """Add to the OpenAPI document what no route's signature says."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schemas = generate()["components"]["schemas"]
+            for model in (Problem, BuiltinRequest):
+                found = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas.update(found.pop("$defs", {}))
+                schemas[model.__name__] = found
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+        return generate()
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own documented way to extend the document
