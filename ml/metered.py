@@ -1,0 +1,133 @@
+"""What unpacking may cost, counted while it happens: what an archive says of itself proves nothing."""
+
+import io
+from typing import Protocol
+
+from ml.errors import ArchiveRejected
+
+RATIO = 200
+"""Unpacked bytes a packed one may become. Photos hardly shrink; a bomb reaches a thousand."""
+RATIO_FREE_BYTES = 64 << 20
+"""Below this the ratio does not matter: a folder of tiny drawings packs well and harms nobody."""
+LARGEST_READ = 1 << 20
+_GIB = 1 << 30
+_SMALLER = "Split it, or leave out what is no picture."
+
+
+class ByteStream(Protocol):
+    """What is read from: a file, or a decompressor that looks like one."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most ``size`` bytes."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Move, and return the position."""
+        ...
+
+    def tell(self) -> int:
+        """The position."""
+        ...
+
+
+class Budget:
+    """Limits of one archive: bytes and entries in all, and the ratio to its packed size in bytes."""
+
+    def __init__(self, max_bytes: int, max_files: int, *, packed: int) -> None:
+        self._max_bytes = max_bytes
+        self._max_files = max_files
+        self._packed = packed
+        self._bytes = 0
+        self._entries = 0
+
+    def entry(self) -> None:
+        """Count an entry.
+
+        Raises:
+            ArchiveRejected: there are too many.
+        """
+        self._entries += 1
+        self._check_files(self._entries)
+
+    def spend(self, count: int) -> None:
+        """Count unpacked bytes.
+
+        Raises:
+            ArchiveRejected: there are too many, or too many for so small an archive.
+        """
+        self._bytes += count
+        self.reached(self._bytes)
+
+    def promised(self, count: int, entries: int) -> None:
+        """Check what the archive says of itself before any of it is read.
+
+        Raises:
+            ArchiveRejected: as entry and spend.
+        """
+        self._check_files(entries)
+        self.reached(count)
+
+    def reached(self, count: int) -> None:
+        """Check a number of unpacked bytes.
+
+        Raises:
+            ArchiveRejected: as spend.
+        """
+        if count > self._max_bytes:
+            detail = f"the archive unpacks to more than {self._max_bytes / _GIB:.3g} GiB"
+            raise ArchiveRejected(detail, hint=_SMALLER)
+        if count > RATIO_FREE_BYTES and count > RATIO * self._packed:
+            detail = f"the archive unpacks to more than {RATIO} times its size, as bombs do and pictures do not"
+            raise ArchiveRejected(detail, hint=_SMALLER)
+
+    def _check_files(self, entries: int) -> None:
+        if entries > self._max_files:
+            raise ArchiveRejected(f"the archive has more than {self._max_files} entries", hint=_SMALLER)
+
+
+class MeteredReader(io.RawIOBase):
+    """A stream of unpacked tar bytes that stops where the budget ends.
+
+    It counts headers too: a tar header may declare gigabytes of extended attributes, which tarfile reads at once.
+    """
+
+    def __init__(self, stream: ByteStream, budget: Budget) -> None:
+        super().__init__()
+        self._stream = stream
+        self._budget = budget
+        self.ended_early = False
+
+    def read(self, size: int = -1, /) -> bytes:
+        """As a stream does; notes in ``ended_early`` whether the last read met the end.
+
+        Raises:
+            ArchiveRejected: the read is larger than any part of an honest archive, or the budget is spent.
+        """
+        if size < 0 or size > LARGEST_READ:
+            raise ArchiveRejected("the archive has a header of an absurd size", hint="Make it anew with plain tar.")
+        data = self._stream.read(size)
+        self._budget.reached(self._stream.tell())
+        self.ended_early = not data
+        return data
+
+    def seek(self, position: int, whence: int = io.SEEK_SET, /) -> int:
+        """Move to a position counted from the start.
+
+        Raises:
+            ArchiveRejected: the position is beyond the budget.
+        """
+        if whence == io.SEEK_SET:
+            self._budget.reached(position)
+        return self._stream.seek(position, whence)
+
+    def tell(self) -> int:
+        """The position in unpacked bytes."""
+        return self._stream.tell()
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
