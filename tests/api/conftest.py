@@ -1,0 +1,41 @@
+"""The app over the real database and broker, with a classifier that costs nothing."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy.orm import Session, sessionmaker
+
+from api.app import create_app
+from store.artifacts import ArtifactStore
+from store.settings import Settings
+from tests.api.fake_classifier import FakeClassifier
+from tests.api.records import Records
+from tests.api.web import TestClient
+
+DEADLINE_SECONDS = 20.0
+
+
+@pytest.fixture
+def records(sessions: sessionmaker[Session], artifacts: ArtifactStore) -> Records:
+    return Records(sessions, artifacts)
+
+
+@pytest.fixture
+def app(settings: Settings) -> FastAPI:
+    return create_app(settings, load=FakeClassifier.load)
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
+        yield client
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for what another thread is about to do."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)

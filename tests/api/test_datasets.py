@@ -1,0 +1,195 @@
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.app import create_app
+from api.label_rules import check_regex
+from store.artifacts import ArtifactStore
+from store.db.models import Job
+from store.db.reading import get_job, list_jobs
+from store.errors import InvalidRequest
+from store.settings import Settings
+from tests.api.fake_classifier import FakeClassifier
+from tests.api.records import Records, jpeg
+from tests.api.web import TestClient
+
+
+def archive() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr("Birman_1.jpg", jpeg())
+    return out.getvalue()
+
+
+def upload(client: TestClient, data: bytes | None = None, **fields: str) -> Any:  # noqa: ANN401 - a response
+    content = archive() if data is None else data
+    return client.post("/datasets", data=fields, files={"archive": ("pets.zip", content)})
+
+
+def job_of(records: Records, answer: Any) -> Job:  # noqa: ANN401 - a response
+    with records.sessions.begin() as session:
+        return get_job(session, answer.json()["id"])
+
+
+def test_datasets_are_listed_and_shown(client: TestClient, records: Records) -> None:
+    records.dataset("pets")
+    records.dataset("sample", drawn=True)
+    items = client.get("/datasets").json()["items"]
+    assert [(item["name"], item["drawn"], item["breeds"]) for item in items] == [
+        ("sample", True, 3),
+        ("pets", False, 3),
+    ]
+    found = client.get("/datasets/pets").json()
+    assert found["summary"]["per_breed"]["pug"] == 7
+    assert found["vocab"] == ["Abyssinian", "Birman", "pug"]
+    assert client.get("/datasets/none").status_code == 404
+    assert client.get("/datasets/A%00B").status_code == 422
+
+
+def test_an_archive_is_kept_and_its_import_queued(
+    client: TestClient, records: Records, artifacts: ArtifactStore, settings: Settings
+) -> None:
+    answer = upload(client, name="mine", regex=r"^(.+?)_\d+\.jpg$")
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["location"] == f"/jobs/{answer.json()['id']}"
+    assert (answer.json()["kind"], answer.json()["run"]) == ("import", None)
+    payload = job_of(records, answer).payload
+    assert payload["name"] == "mine"
+    assert payload["rule"] == {"kind": "regex", "regex": r"^(.+?)_\d+\.jpg$"}
+    assert payload["source"]["kind"] == "archive"
+    assert artifacts.get_bytes(payload["source"]["key"]) == archive()
+    assert list((settings.cache / "uploads").iterdir()) == []
+
+
+def test_the_label_rule_may_be_the_folder_or_the_default(client: TestClient, records: Records) -> None:
+    by_folder = job_of(records, upload(client, name="mine", by_folder="true")).payload["rule"]
+    assert by_folder["kind"] == "folder"
+    default = job_of(records, upload(client, name="mine")).payload["rule"]
+    assert default == {"kind": "regex", "regex": r"(.+)_\d+.jpg$"}
+
+
+def test_a_builtin_is_asked_for_by_json(client: TestClient, records: Records) -> None:
+    answer = client.post("/datasets", json={"name": "sample", "builtin": "sample"})
+    assert answer.status_code == 202
+    assert job_of(records, answer).payload["source"] == {"kind": "builtin", "builtin": "sample"}
+    assert client.post("/datasets", json={"name": "x", "builtin": "nonsense"}).status_code == 422
+    assert client.post("/datasets", json=[1]).status_code == 422
+    broken = client.post("/datasets", content=b"{", headers={"content-type": "application/json"})
+    assert (broken.status_code, broken.json()["code"]) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"name": "Not A Name"}, 422),
+        ({"name": "../x"}, 422),
+        ({}, 422),
+        ({"name": "x", "nonsense": "1"}, 422),
+        ({"name": "x", "regex": "("}, 400),
+        ({"name": "x", "regex": "no group"}, 400),
+        ({"name": "x", "regex": "(a)(b)"}, 400),
+        ({"name": "x", "regex": "(a+)+$"}, 400),
+        ({"name": "x", "regex": "a" * 300}, 422),
+        ({"name": "x", "regex": "(.+)_1.jpg", "by_folder": "true"}, 400),
+        ({"name": "x", "by_folder": "perhaps"}, 422),
+        ({"name": "x" * 5000}, 400),
+    ],
+)
+def test_a_bad_form_is_refused_and_leaves_nothing(
+    client: TestClient, records: Records, settings: Settings, fields: dict[str, str], status: int
+) -> None:
+    answer = upload(client, **fields)
+    assert answer.status_code == status, answer.text
+    with records.sessions.begin() as session:
+        assert list_jobs(session).items == []
+    assert list((settings.cache / "uploads").iterdir()) == []
+    assert not list(Path(settings.artifacts_url.removeprefix("file://")).rglob("uploads/*"))
+
+
+def test_an_upload_over_the_limit_is_stopped_while_it_streams(records: Records, settings: Settings) -> None:
+    small = settings.model_copy(update={"max_upload_bytes": 200_000})
+    with _client_of(small) as client:
+        answer = upload(client, bytes(300_000), name="big")
+        assert (answer.status_code, answer.json()["code"]) == (413, "payload_too_large")
+
+        def endless() -> Any:  # noqa: ANN401 - a generator of chunks, of which only a few may be taken
+            yield b'--b\r\nContent-Disposition: form-data; name="archive"; filename="a"\r\n\r\n'
+            while True:
+                yield bytes(65536)
+
+        headers = {"content-type": "multipart/form-data; boundary=b"}
+        answer = client.post("/datasets", content=_limited(endless(), 100), headers=headers)
+        assert answer.status_code == 413
+    with records.sessions.begin() as session:
+        assert list_jobs(session).items == []
+    assert list((settings.cache / "uploads").iterdir()) == []
+
+
+def _limited(chunks: Any, count: int) -> Any:  # noqa: ANN401 - as above
+    for _ in range(count):
+        yield next(chunks)
+
+
+def _client_of(settings: Settings) -> TestClient:
+    return TestClient(create_app(settings, load=FakeClassifier.load), base_url="http://localhost")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        ("text/plain", b"x", 415),
+        ("multipart/form-data", b"x", 415),
+        ("multipart/form-data; boundary=b", b"nonsense", 400),
+        ("multipart/form-data; boundary=b", b"", 400),
+        ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\nx', 400),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\nx\r\n--b--',
+            400,
+        ),
+        ("multipart/form-data; boundary=b", b"--b\r\n" + b"X" * 9000 + b": 1\r\n\r\n", 400),
+    ],
+)
+def test_a_body_that_is_no_form_is_refused(client: TestClient, content_type: str, body: bytes, status: int) -> None:
+    answer = client.post("/datasets", content=body, headers={"content-type": content_type})
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "regex",
+    [
+        r"(.+)_\d+.jpg$",
+        r"^([A-Za-z_]+)_\d{1,4}\.(?:jpg|jpeg|png)$",
+        r"(?P<breed>.+?)-\d+-[0-9a-f]{8}\.jpe?g$",
+        r"([^/+*]+)_\(\d+\)\.jpg",
+        r"[(*+]([]a])",
+    ],
+)
+def test_a_usual_label_rule_is_accepted(regex: str) -> None:
+    check_regex(regex)
+
+
+@pytest.mark.parametrize(
+    "regex",
+    [
+        r"(a+)+$",
+        r"(?:a|aa)+(b)",
+        r"((a*)*)*",
+        r"(?:a{1,9}){1,9}(b)",
+        r"(?:(?:x+)y?)+(b)",
+        r"(.*.*.*.*.*)=",
+        r"(a)\1",
+        r"(?=a)(b)",
+        r"(?i)(a)",
+        r"(?:a?){9,}(b)",
+        "a\x00(b)",
+        r"(a){99999999999999999999}",
+    ],
+)
+def test_a_regex_that_could_run_without_end_is_refused(regex: str) -> None:
+    with pytest.raises(InvalidRequest):
+        check_regex(regex)
