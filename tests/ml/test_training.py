@@ -1,0 +1,200 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ml.bundle import Folder
+from ml.checkpoint import LocalKeeper
+from ml.config import ResolvedConfig, resolve, train_config
+from ml.errors import BatchTooLarge, DeviceUnavailable, LossDiverged, PrecisionUnsupported, Stopped, WeightsMissing
+from ml.examine import interpret
+from ml.images import Limits
+from ml.manifest import LabelRule, Manifest
+from ml.precision import LossScaler, choose_precision, cpu_flags
+from ml.predict import Classifier
+from ml.reporting import NullReporter, Plan, Progress
+from ml.scan import scan_folder
+from ml.training import FitResult, Places, fit
+
+SMALL = {"arch": "resnet18", "pretrained": False, "presize": 40, "size": 32, "batch_size": 8, "precision": "fp32"}
+
+
+class Listener(NullReporter):
+    """Remembers the plan and the last step; stops at a step where one is given."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.plans: list[Plan] = []
+        self.stop_at, self.step = stop_at, 0
+
+    def on_plan(self, plan: Plan) -> None:
+        self.plans.append(plan)
+
+    def on_progress(self, progress: Progress) -> None:
+        if progress.stage == "train":
+            self.step = progress.step
+
+    def should_stop(self) -> bool:
+        return self.stop_at is not None and self.step >= self.stop_at
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three breeds that differ in colour, 12 pictures each."""
+    found = tmp_path / "pictures"
+    found.mkdir()
+    chance = np.random.default_rng(0)
+    for breed, colour in {"Birman": (200, 60, 60), "pug": (60, 200, 60), "boxer": (60, 60, 200)}.items():
+        for number in range(12):
+            noise = chance.integers(-40, 40, (48 + number, 64, 3))
+            pixels = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(found / f"{breed}_{number}.jpg")
+    return found
+
+
+def config(**changes: object) -> ResolvedConfig:
+    return resolve(train_config.validate_python({**SMALL, "epochs": 2, **changes}))
+
+
+def train(
+    folder: Path, out: Path, chosen: ResolvedConfig, listener: Listener | None = None, device: str = "cpu"
+) -> tuple[FitResult, Manifest]:
+    manifest = scan_folder(folder, LabelRule(), name="colours")
+    result = fit(
+        chosen,
+        manifest,
+        Folder(folder, manifest),
+        places=Places(cache=folder.parent / "cache", weights=None, work=out),
+        reporter=listener or Listener(),
+        keeper=LocalKeeper(out / "kept"),
+        device=device,
+    )
+    return result, manifest
+
+
+def test_a_run_learns_and_leaves_what_serving_and_reading_need(folder: Path, tmp_path: Path) -> None:
+    listener = Listener()
+    result, manifest = train(folder, tmp_path / "out", config(epochs=4), listener)
+    assert sorted(result.files) == ["model.json", "model.safetensors", "predictions.jsonl"]
+    assert result.reading.error_rate < 0.5
+    assert sum(map(sum, result.reading.matrix)) == listener.plans[0].valid_items == 7
+    assert listener.plans[0].weights_file is None
+    about = json.loads(result.files["model.json"].read_text())
+    assert about["vocab"] == ["Birman", "boxer", "pug"]
+    assert about["dataset"] == {"name": "colours", "revision": manifest.revision}
+    classifier = Classifier.load(tmp_path / "out", "cpu")
+    rows = [json.loads(line) for line in result.files["predictions.jsonl"].read_text().splitlines()]
+    for row in rows:
+        assert sum(row["probabilities"].values()) == pytest.approx(1)
+        served = classifier.probabilities([classifier.prepare((folder / row["path"]).read_bytes(), Limits())])[0]
+        assert served == pytest.approx(list(row["probabilities"].values()), abs=0.02)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(folder: Path, tmp_path: Path) -> None:
+    def weights(name: str, seed: int) -> bytes:
+        result, _ = train(folder, tmp_path / name, config(epochs=1, seed=seed))
+        return result.files["model.safetensors"].read_bytes()
+
+    first = weights("a", 1)
+    torch.rand(5)  # what happens outside does not shift a run's draws
+    assert weights("b", 1) == first
+    assert weights("c", 2) != first
+
+
+def test_a_run_stopped_in_the_middle_resumes_to_the_same_weights(folder: Path, tmp_path: Path) -> None:
+    whole, _ = train(folder, tmp_path / "whole", config())
+    with pytest.raises(Stopped):
+        train(folder, tmp_path / "cut", config(), Listener(stop_at=4))
+    listener = Listener()
+    cut, _ = train(folder, tmp_path / "cut", config(), listener)
+    assert listener.plans[0].resumed_from_step == 4
+    assert cut.files["model.safetensors"].read_bytes() == whole.files["model.safetensors"].read_bytes()
+    assert cut.reading == whole.reading
+
+
+def test_a_renewed_interpretation_equals_the_one_of_training(folder: Path, tmp_path: Path) -> None:
+    result, manifest = train(folder, tmp_path / "out", config(epochs=1))
+    renewed = interpret(
+        config(epochs=1),
+        manifest,
+        Folder(folder, manifest),
+        places=Places(cache=tmp_path / "cache", weights=None, work=tmp_path / "again"),
+        reporter=Listener(),
+        model=tmp_path / "out",
+        device="cpu",
+    )
+    assert renewed.reading == result.reading
+
+
+def test_a_parent_s_weights_are_where_a_child_run_starts(folder: Path, tmp_path: Path) -> None:
+    parent, manifest = train(folder, tmp_path / "parent", config(epochs=3))
+    still = config(recipe="one_cycle", epochs=1, lr_max=1e-12, freeze=False, weight_decay=0)
+    child = fit(
+        still.model_copy(update={"pretrained": True}),
+        manifest,
+        Folder(folder, manifest),
+        places=Places(cache=tmp_path / "cache", weights=None, work=tmp_path / "child"),
+        reporter=Listener(),
+        keeper=LocalKeeper(tmp_path / "child" / "kept"),
+        device="cpu",
+        initial=parent.files["model.safetensors"],
+    )
+    assert child.reading.error_rate <= parent.reading.error_rate + 0.3
+
+
+def test_too_large_a_batch_names_both_numbers(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(BatchTooLarge, match="29 training images are fewer than one batch of 64"):
+        train(folder, tmp_path / "out", config(batch_size=64))
+
+
+def test_a_huge_rate_ends_in_loss_diverged(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(LossDiverged, match="learning rate"):
+        train(folder, tmp_path / "out", config(base_lr=1e9, epochs=20))
+
+
+def test_missing_weights_are_an_error_and_not_a_silent_start_from_scratch(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(WeightsMissing) as raised:
+        train(folder, tmp_path / "out", config(pretrained=True))
+    assert raised.value.hint is not None
+
+
+def test_fp16_on_a_cpu_is_refused_with_the_reason(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(PrecisionUnsupported, match="loss scaling"):
+        train(folder, tmp_path / "out", config(precision="fp16"))
+
+
+def test_bf16_is_chosen_where_the_cpu_has_it_and_the_reason_is_told(tmp_path: Path) -> None:
+    assert "avx512_bf16" in cpu_flags(_cpuinfo(tmp_path, "fpu avx512_bf16"))
+    assert cpu_flags(tmp_path / "nowhere") == frozenset()
+    chosen = choose_precision("auto", torch.device("cpu"))
+    assert chosen.name == ("bf16" if {"avx512_bf16", "amx_bf16"} & cpu_flags() else "fp32")
+    assert "CPU" in chosen.reason
+
+
+def _cpuinfo(tmp_path: Path, flags: str) -> Path:
+    path = tmp_path / "cpuinfo"
+    path.write_text(f"processor : 0\nflags\t\t: {flags}\n")
+    return path
+
+
+@pytest.mark.parametrize("device", ["cuda"])
+def test_an_absent_device_is_named(folder: Path, tmp_path: Path, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(DeviceUnavailable, match="no CUDA device"):
+        train(folder, tmp_path / "out", config(), device=device)
+
+
+def test_the_loss_scaler_halves_on_overflow_and_leaves_the_step_out() -> None:
+    scaler = LossScaler(enabled=True, scale=8.0)
+    good, bad = torch.tensor([8.0]), torch.tensor([float("inf")])
+    assert scaler.unscale([good])
+    assert good.item() == 1.0
+    assert not scaler.unscale([bad])
+    assert scaler.scale == 4.0
+    assert LossScaler(enabled=False).scaled(torch.tensor(2.0)).item() == 2.0
