@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
@@ -75,6 +75,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(DBAPIError, _on_database_error)
+    app.add_exception_handler(DataError, _on_data_error)
     app.add_exception_handler(PoolTimeout, _on_database_error)
     app.add_exception_handler(Exception, _on_unexpected)
 
@@ -152,6 +153,13 @@ async def _on_database_error(request: Request, error: Exception) -> Response:
         hint="Try again; GET /readyz tells what is not ready.",
     )
     return problem_response(problem, {"Retry-After": "2"})
+
+
+async def _on_data_error(request: Request, error: Exception) -> Response:
+    """Postgres refused a value, such as the number in a forged cursor: the request asks for something impossible."""
+    logger.warning("%s %s: %s", request.method, request.url.path, cast("DataError", error).orig)
+    detail = "a value of the request is outside of what the record can hold"
+    return problem_response(Problem(title="Invalid request", status=400, detail=detail, code="invalid_request"))
 
 
 async def _on_unexpected(request: Request, error: Exception) -> Response:

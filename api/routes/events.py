@@ -33,7 +33,7 @@ def starting_point(
     with services.sessions.begin() as session:
         get_job(session, job_id)
     if last_event_id is not None and last_event_id.isascii() and last_event_id.isdecimal():
-        return min(int(last_event_id[:19]), MAX_ID)
+        return min(int(last_event_id[:18]), MAX_ID)
     return after or 0
 
 

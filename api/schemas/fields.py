@@ -4,7 +4,8 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-MAX_ID = 2**63 - 1
+MAX_ID = 2**31 - 1
+"""Postgres' INTEGER."""
 
 ItemT = TypeVar("ItemT")
 

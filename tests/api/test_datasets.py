@@ -16,6 +16,8 @@ from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records, jpeg
 from tests.api.web import TestClient
 
+NAME_PART = b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\nx'
+
 
 def archive() -> bytes:
     out = io.BytesIO()
@@ -101,7 +103,7 @@ def test_a_builtin_is_asked_for_by_json(client: TestClient, records: Records) ->
 def test_a_bad_form_is_refused_and_leaves_nothing(
     client: TestClient, records: Records, settings: Settings, fields: dict[str, str], status: int
 ) -> None:
-    answer = upload(client, **fields)
+    answer = upload(client, None, **fields)
     assert answer.status_code == status, answer.text
     with records.sessions.begin() as session:
         assert list_jobs(session).items == []

@@ -5,6 +5,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
+from store.db.paging import encode_cursor
 from store.db.reading import get_job, list_jobs
 from store.settings import Settings
 from store.states import State
@@ -199,3 +200,5 @@ def test_lists_are_paged_and_filtered(client: TestClient, records: Records) -> N
     assert client.get("/jobs?state=nonsense").status_code == 422
     assert client.get("/jobs?limit=201").status_code == 422
     assert client.get("/jobs?cursor=nonsense").status_code == 400
+    forged = encode_cursor((2**52,))
+    assert client.get("/jobs", params={"cursor": forged}).json()["code"] == "invalid_request"

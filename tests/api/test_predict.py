@@ -1,0 +1,232 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from api.app import create_app
+from store.settings import Settings
+from tests.api.conftest import until
+from tests.api.fake_classifier import FakeClassifier
+from tests.api.records import VOCAB, Records, jpeg
+from tests.api.web import TestClient
+
+GREEN = jpeg((0, 220, 0))
+
+
+def send(client: TestClient, *pictures: bytes, query: str = "") -> Any:  # noqa: ANN401 - a response
+    files = [("file", (f"{position}.jpg", picture)) for position, picture in enumerate(pictures)]
+    return client.post(f"/predict{query}", files=files)
+
+
+def register(client: TestClient, records: Records, content: bytes = b"one", alias: str = "production") -> int:
+    dataset = records.dataset()
+    run = records.served(dataset, content=content)
+    version: int = client.post("/models", json={"run": run.id, "alias": alias}).json()["version"]
+    return version
+
+
+def classifier_of(app: FastAPI, name: str = "production") -> FakeClassifier:
+    served = app.state.services.predictor.serve(name)
+    assert isinstance(served.classifier, FakeClassifier)
+    return served.classifier
+
+
+def test_a_picture_gets_its_breed_with_every_probability(client: TestClient, records: Records) -> None:
+    version = register(client, records)
+    answer = send(client, GREEN, query="?top_k=2")
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["model"] == {"version": version, "run": 1, "arch": "resnet18", "drawn": False}
+    (prediction,) = found["predictions"]
+    assert (prediction["filename"], prediction["breed"], prediction["species"]) == ("0.jpg", "Birman", "cat")
+    assert list(prediction["probabilities"]) == VOCAB
+    assert sum(prediction["probabilities"].values()) == pytest.approx(1, abs=1e-6)
+    assert [guess["breed"] for guess in prediction["top"]][0] == "Birman"
+    assert len(prediction["top"]) == 2
+    assert prediction["probability"] == prediction["top"][0]["probability"] == prediction["probabilities"]["Birman"]
+
+
+def test_a_model_that_learned_from_drawings_says_so(client: TestClient, records: Records) -> None:
+    run = records.served(records.dataset("sample", drawn=True))
+    client.post("/models", json={"run": run.id, "alias": "production"})
+    assert send(client, GREEN).json()["model"]["drawn"] is True
+
+
+def test_several_pictures_come_back_in_order(client: TestClient, records: Records) -> None:
+    register(client, records)
+    found = send(client, jpeg((0, 0, 220)), jpeg((220, 0, 0)), GREEN, query="?top_k=99").json()["predictions"]
+    assert [prediction["breed"] for prediction in found] == ["pug", "Abyssinian", "Birman"]
+    assert [prediction["species"] for prediction in found] == ["dog", "cat", "cat"]
+    assert len(found[0]["top"]) == 3
+
+
+def test_one_broken_picture_of_several_fails_alone(client: TestClient, records: Records) -> None:
+    register(client, records)
+    answer = send(client, GREEN, b"no picture", GREEN[:200], GREEN)
+    assert answer.status_code == 200
+    entries = answer.json()["predictions"]
+    assert [entry.get("breed") for entry in entries] == ["Birman", None, None, "Birman"]
+    assert entries[1]["filename"] == "1.jpg"
+    assert [entries[n]["error"]["code"] for n in (1, 2)] == ["not_an_image", "truncated"]
+
+
+@pytest.mark.parametrize(
+    ("picture", "status", "code"),
+    [
+        (b"no picture", 415, "not_an_image"),
+        (b"", 415, "not_an_image"),
+        (GREEN[:200], 422, "truncated"),
+        (jpeg(size=(1, 1)), 422, "too_small"),
+        (jpeg(size=(200, 200)), 422, "too_many_pixels"),
+    ],
+)
+def test_a_single_broken_picture_is_the_answers_error(
+    settings: Settings, records: Records, picture: bytes, status: int, code: str
+) -> None:
+    app = create_app(settings.model_copy(update={"max_image_pixels": 30_000}), load=FakeClassifier.load)
+    with TestClient(app, base_url="http://localhost") as client:
+        register(client, records)
+        answer = send(client, picture)
+        assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+
+
+def test_sizes_and_counts_are_limited(settings: Settings, records: Records) -> None:
+    limits = {"max_image_bytes": 2000, "max_predict_files": 2, "max_predict_bytes": 1024}
+    app = create_app(settings.model_copy(update=limits), load=FakeClassifier.load)
+    with TestClient(app, base_url="http://localhost") as client:
+        register(client, records)
+        assert send(client, GREEN + bytes(3000)).json()["code"] == "too_many_bytes"
+        assert send(client, GREEN, GREEN, GREEN).status_code == 413
+        whole = send(client, bytes(2 * 1024 * 1024))
+        assert (whole.status_code, whole.json()["code"]) == (413, "payload_too_large")
+
+
+def test_without_a_model_the_answer_says_what_to_do(client: TestClient) -> None:
+    answer = send(client, GREEN)
+    assert (answer.status_code, answer.json()["code"]) == (503, "no_model")
+    assert "POST /models" in answer.json()["hint"]
+    assert send(client, GREEN, query="?model=nonsense").status_code == 404
+    assert send(client, GREEN, query="?model=99999999999").status_code == 404
+
+
+@pytest.mark.parametrize("query", ["?top_k=0", "?top_k=x", "?tta=true", "?model=%00", "?model=../x"])
+def test_a_wrong_question_is_refused(client: TestClient, query: str) -> None:
+    assert send(client, GREEN, query=query).status_code == 422
+
+
+def test_no_file_at_all_is_refused(client: TestClient, records: Records) -> None:
+    register(client, records)
+    for answer in (
+        client.post("/predict"),
+        client.post("/predict", data={"file": "text"}),
+        client.post("/predict", json={}),
+        client.post("/predict", files={"other": GREEN}),
+    ):
+        assert answer.status_code == 422, answer.text
+
+
+def test_an_alias_moves_without_a_dropped_request(client: TestClient, records: Records, app: FastAPI) -> None:
+    old = register(client, records, b"old")
+    assert send(client, GREEN).json()["model"]["version"] == old
+    slow = classifier_of(app)
+    slow.may_go.clear()
+    with ThreadPoolExecutor(1) as pool:
+        begun = pool.submit(send, client, GREEN)
+        until(lambda: len(slow.batches) == 3)
+        new = register(client, records, b"new")
+        until(lambda: classifier_of(app).marker == b"new")
+        slow.may_go.set()
+        assert begun.result().json()["model"]["version"] == old
+    assert classifier_of(app).warm
+    assert send(client, GREEN).json()["model"]["version"] == new
+    assert send(client, GREEN, query=f"?model={old}").json()["model"]["version"] == old
+
+
+def test_a_dropped_alias_serves_nothing(client: TestClient, records: Records) -> None:
+    register(client, records)
+    register(client, records, alias="best")
+    assert send(client, GREEN, query="?model=best").status_code == 200
+    assert client.delete("/models/aliases/best").status_code == 204
+    assert client.delete("/models/aliases/production").status_code == 204
+    until(lambda: send(client, GREEN, query="?model=best").status_code == 404)
+    until(lambda: send(client, GREEN).status_code == 503)
+
+
+def test_an_alias_that_another_process_moved_is_noticed(settings: Settings, records: Records) -> None:
+    mine, theirs = (create_app(settings, load=FakeClassifier.load) for _ in range(2))
+    with (
+        TestClient(mine, base_url="http://localhost") as here,
+        TestClient(theirs, base_url="http://localhost") as there,
+    ):
+        old = register(here, records, b"old")
+        until(lambda: send(there, GREEN).json()["model"]["version"] == old)
+        new = register(here, records, b"new")
+        until(lambda: send(there, GREEN).json()["model"]["version"] == new)
+
+
+def test_the_models_used_last_and_productions_stay_loaded(client: TestClient, records: Records, app: FastAPI) -> None:
+    production = register(client, records)
+    versions = [register(client, records, alias=f"v{n}") for n in range(4)]
+    for version in versions:
+        assert send(client, GREEN, query=f"?model={version}").status_code == 200
+    loaded = app.state.services.predictor._loaded
+    assert len(loaded) == 3
+    assert production in loaded
+    assert versions[-1] in loaded
+    assert send(client, GREEN, query=f"?model={versions[0]}").json()["model"]["version"] == versions[0]
+
+
+def test_a_model_whose_files_are_gone_is_an_error_and_the_old_one_serves_on(
+    client: TestClient, records: Records, app: FastAPI
+) -> None:
+    old = register(client, records)
+    assert send(client, GREEN).status_code == 200
+    broken = records.finished(records.dataset())
+    version = client.post("/models", json={"run": broken.id, "alias": "production"}).json()["version"]
+    assert send(client, GREEN, query=f"?model={version}").status_code >= 400
+    until(lambda: "production" in app.state.services.predictor._complaints)
+    assert send(client, GREEN).json()["model"]["version"] == old
+
+
+def test_a_failing_forward_pass_is_an_error_of_its_requests_alone(
+    client: TestClient, records: Records, app: FastAPI
+) -> None:
+    register(client, records)
+    classifier = classifier_of(app)
+    classifier.failure = RuntimeError("out of luck")
+    answer = send(client, GREEN)
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "luck" not in answer.text
+    classifier.failure = None
+    assert send(client, GREEN).status_code == 200
+
+
+def test_a_full_queue_is_429_and_what_waits_shares_passes(settings: Settings, records: Records) -> None:
+    app = create_app(settings.model_copy(update={"predict_queue": 6, "predict_batch": 4}), load=FakeClassifier.load)
+    with TestClient(app, base_url="http://localhost") as client, ThreadPoolExecutor(6) as pool:
+        register(client, records)
+        classifier = classifier_of(app)
+        classifier.batches.clear()
+        classifier.may_go.clear()
+        batcher = app.state.services.batcher
+        waiting = [pool.submit(send, client, GREEN)]
+        until(lambda: classifier.batches == [1])
+        waiting += [pool.submit(send, client, GREEN) for _ in range(5)]
+        until(lambda: len(batcher._waiting) == 5)
+        refused = send(client, GREEN)
+        assert (refused.status_code, refused.json()["code"]) == (429, "queue_full")
+        assert int(refused.headers["retry-after"]) >= 1
+        classifier.may_go.set()
+        assert {one.result().status_code for one in waiting} == {200}
+        # The five that gathered went as a full batch and the rest.
+        assert classifier.batches == [1, 4, 1]
+        assert send(client, GREEN).status_code == 200
+
+
+def test_no_thread_outlives_the_app(settings: Settings) -> None:
+    with TestClient(create_app(settings, load=FakeClassifier.load), base_url="http://localhost") as client:
+        assert client.get("/healthz").status_code == 200
+        assert {"forward", "model-watcher"} <= {thread.name for thread in threading.enumerate()}
+    assert not {"forward", "model-watcher"} & {thread.name for thread in threading.enumerate()}
