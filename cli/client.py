@@ -1,0 +1,145 @@
+"""The service as the commands see it: HTTP in plain calls, every failure one sentence."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from cli.data_folder import DataFolder
+from cli.errors import CommandError
+
+Json = dict[str, Any]
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+PAGE = 200
+
+
+class ServiceError(CommandError):
+    """The service refused; ``status`` and ``code`` are its own."""
+
+    def __init__(self, detail: str, hint: str | None, *, status: int, code: str) -> None:
+        super().__init__(detail, hint)
+        self.status = status
+        self.code = code
+
+
+class Unreachable(CommandError):
+    """Nothing answers, or the connection broke."""
+
+
+class Client:
+    """Calls of one service.
+
+    Every method raises:
+        ServiceError: the service answered with an error.
+        Unreachable: there was no answer.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Talk to ``url``; PEDIGREE_KEY goes along where it is set."""
+        self.url = url.rstrip("/")
+        key = os.environ.get("PEDIGREE_KEY")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        # A proxy for the wide world is no way to our own machine.
+        near = urlsplit(url).hostname in LOOPBACK
+        self.http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT, trust_env=not near)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
+    def get(self, path: str, **params: str | float | None) -> Any:  # noqa: ANN401  # JSON
+        """The JSON at a path; parameters that are None are left out."""
+        return self.call(
+            "GET", path, params={name: value for name, value in params.items() if value is not None}
+        ).json()
+
+    def post(self, path: str, body: Json | None = None, **params: str | int) -> Any:  # noqa: ANN401  # JSON
+        """Post JSON, or nothing, and return the JSON that comes back."""
+        return self.call("POST", path, json=body, params=params).json()
+
+    def items(self, path: str, *, limit: int, **params: str | None) -> list[Json]:
+        """Up to ``limit`` entries of a list, over as many pages as it takes."""
+        found: list[Json] = []
+        cursor: str | None = None
+        while len(found) < limit:
+            page = self.get(path, limit=min(PAGE, limit - len(found)), cursor=cursor, **params)
+            found += page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        return found
+
+    def call(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401  # httpx's own options
+        """One request."""
+        with self._plainly():
+            answer = self.http.request(method, path, **options)
+        raise_for_problem(answer)
+        return answer
+
+    @contextmanager
+    def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        """A GET whose answer is read as it comes."""
+        with self._plainly(), self.http.stream("GET", path, headers=dict(headers)) as answer:
+            if answer.is_error:
+                answer.read()
+            raise_for_problem(answer)
+            yield answer
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.ConnectError:
+            raise Unreachable(f"Nothing answers at {self.url}.", "Start the service with `pedigree up`.") from None
+        except httpx.TimeoutException:
+            raise Unreachable(f"{self.url} does not answer in time.") from None
+        except httpx.InvalidURL as error:
+            raise Unreachable(f"{self.url} is no address: {error}.") from None
+        except httpx.TransportError as error:
+            raise Unreachable(f"The connection to {self.url} broke ({str(error) or type(error).__name__}).") from None
+
+
+def find_service(url: str | None, folder: DataFolder) -> Client:
+    """A client of the address given, or of PEDIGREE_URL, or of the stack that runs on the data folder.
+
+    Raises:
+        Unreachable: no address is known.
+    """
+    if known := url or os.environ.get("PEDIGREE_URL"):
+        return Client(known if "://" in known else f"http://{known}")
+    stack = folder.stack()
+    if stack is None:
+        where = f"No service is known: no stack runs on {folder.root}, and PEDIGREE_URL is not set."
+        raise Unreachable(where, "Start one with `pedigree up`, or give --url.")
+    return Client(str(stack["url"]))
+
+
+def raise_for_problem(answer: httpx.Response) -> None:
+    """Turn an error answer into one sentence.
+
+    Raises:
+        ServiceError: the answer is one.
+    """
+    if not answer.is_error:
+        return
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = {}
+    if not isinstance(problem, dict):
+        problem = {}
+    detail = str(problem.get("detail") or f"{answer.request.url} answered {answer.status_code} {answer.reason_phrase}")
+    fields = [f"{one['field']}: {one['message']}" for one in problem.get("errors") or []]
+    sentence = "; ".join(fields) or detail
+    code = str(problem.get("code") or "")
+    raise ServiceError(_ended(sentence), problem.get("hint"), status=answer.status_code, code=code)
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."

@@ -1,0 +1,100 @@
+"""The data folder of a stack on this machine: where it is, what lies where, who has it, where the service answers."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cli.errors import StackError
+
+HERE = Path(".pedigree")
+
+
+def default_data_folder() -> Path:
+    """PEDIGREE_DATA, else ``.pedigree`` in the working directory where there is one, else the user's own.
+
+    A checkout keeps what it makes to itself, and a command given anywhere else finds the user's one stack.
+    """
+    if named := os.environ.get("PEDIGREE_DATA"):
+        return Path(named)
+    if HERE.is_dir():
+        return HERE
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share") / "pedigree"
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """Names inside a data folder; ``root`` is absolute."""
+
+    root: Path
+
+    @classmethod
+    def at(cls, path: Path | None) -> "DataFolder":
+        """The folder given, or the default one."""
+        return cls((path or default_data_folder()).expanduser().absolute())
+
+    @property
+    def stack_file(self) -> Path:
+        """Address and process ids of the running stack; absent while none runs."""
+        return self.root / "stack.json"
+
+    @property
+    def weights(self) -> Path:
+        """Pretrained weight files, where PEDIGREE_WEIGHTS names no other folder."""
+        return self.root / "weights"
+
+    def log(self, name: str) -> Path:
+        """The log of one process."""
+        return self.root / "logs" / f"{name}.log"
+
+    def stack(self) -> dict[str, Any] | None:
+        """What the running stack wrote, or None."""
+        try:
+            written: dict[str, Any] = json.loads(self.stack_file.read_text())
+        except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+            return None
+        return written
+
+    def write_stack(self, stack: dict[str, Any]) -> None:
+        """Say where the stack answers; a reader sees the old text or the new, never half."""
+        fresh = self.stack_file.with_suffix(".json.new")
+        fresh.write_text(json.dumps(stack, indent=2) + "\n")
+        fresh.replace(self.stack_file)
+
+    def is_taken(self) -> bool:
+        """Whether a stack runs on this folder now."""
+        try:
+            with self.lock():
+                return False
+        except StackError:
+            return True
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for this process; the kernel lets go of it however the process ends.
+
+        Raises:
+            StackError: another process has it, or the folder cannot be made.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            file = (self.root / "lock").open("w")
+        except OSError as error:
+            raise StackError(
+                f"{self.root} cannot be used: {error.strerror}.", "Name another folder with --data."
+            ) from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StackError(self._taken_by(), "Stop that one, or name another folder with --data.") from None
+            yield
+
+    def _taken_by(self) -> str:
+        stack = self.stack()
+        where = f" and answers at {stack['url']}" if stack else ""
+        return f"A stack already runs on {self.root}{where}."

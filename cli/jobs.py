@@ -1,0 +1,162 @@
+"""``pedigree train`` and ``pedigree jobs``."""
+
+import json
+from typing import Any
+
+import click
+
+from cli.client import Client, Json
+from cli.errors import CommandError
+from cli.options import json_option, with_client
+from cli.tables import short_time, show_json, show_pairs, show_table
+from cli.watch import watch
+
+
+@click.command()
+@click.option("--dataset", required=True, help="Name of a dataset.")
+@click.option("--arch", help="Architecture  [default: resnet34].")
+@click.option("--epochs", type=int, help="Epochs of the recipe.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any field of the configuration; JSON values."
+)
+@click.option("--from-run", type=int, help="Start from this run's weights.")
+@click.option("--name", help="A name for people.")
+@click.option("--follow", is_flag=True, help="Watch it to its end.")
+@click.option("--dry-run", is_flag=True, help="Check and show the resolved configuration; start nothing.")
+@json_option
+@with_client
+def train(
+    client: Client,
+    dataset: str,
+    arch: str | None,
+    epochs: int | None,
+    settings: tuple[str, ...],
+    from_run: int | None,
+    name: str | None,
+    follow: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Train a classifier on a dataset."""
+    config = {"arch": arch, "epochs": epochs}
+    body: Json = {
+        "kind": "train",
+        "dataset": dataset,
+        "config": {key: value for key, value in config.items() if value is not None} | read_settings(settings),
+        "from_run": from_run,
+        "name": name,
+    }
+    if dry_run:
+        show_json(client.post("/jobs", body, dry_run="true"))
+        return
+    job = client.post("/jobs", body)
+    if follow:
+        click.echo(f"job {job['id']}, run {job['run']}")
+        job = watch(client, job["id"])
+    if as_json:
+        show_json(job)
+    else:
+        click.echo(f"job {job['id']}, run {job['run']}: {job['state']}")
+
+
+def read_settings(settings: tuple[str, ...]) -> Json:
+    """``augment.flip=false`` and the like as a configuration; a value that is no JSON is a text.
+
+    Raises:
+        CommandError: one has no ``=``.
+    """
+    config: Json = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key:
+            raise CommandError(f"--set {setting}: write it as key=value, for example --set size=160.")
+        place = config
+        *groups, last = key.split(".")
+        for group in groups:
+            place = place.setdefault(group, {})
+        place[last] = _value(text)
+    return config
+
+
+def _value(text: str) -> Any:  # noqa: ANN401  # JSON
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+@click.group()
+def jobs() -> None:
+    """Look at jobs, watch, cancel and resume them."""
+
+
+@jobs.command("list")
+@click.option("--state", help="queued, running, cancelling, succeeded, failed or cancelled.")
+@click.option("--kind", help="train, interpret or import.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@json_option
+@with_client
+def list_jobs(client: Client, state: str | None, kind: str | None, limit: int, as_json: bool) -> None:
+    """List the newest jobs."""
+    found = client.items("/jobs", limit=limit, state=state, kind=kind)
+    if as_json:
+        show_json(found)
+        return
+    rows = [[job["id"], job["kind"], job["run"], job["state"], _position(job), job["created_at"][:19]] for job in found]
+    show_table(("job", "kind", "run", "state", "progress", "created (UTC)"), rows)
+
+
+@jobs.command()
+@click.argument("job", type=int)
+@json_option
+@with_client
+def show(client: Client, job: int, as_json: bool) -> None:
+    """Show a job."""
+    _show(client.get(f"/jobs/{job}"), as_json=as_json)
+
+
+@jobs.command("watch")
+@click.argument("job", type=int)
+@with_client
+def watch_job(client: Client, job: int) -> None:
+    """Watch a job to its end; exit code 1 unless it succeeds."""
+    watch(client, job)
+
+
+@jobs.command()
+@click.argument("job", type=int)
+@json_option
+@with_client
+def cancel(client: Client, job: int, as_json: bool) -> None:
+    """Cancel a queued job, or ask a running one to stop."""
+    _show(client.post(f"/jobs/{job}/cancel"), as_json=as_json)
+
+
+@jobs.command()
+@click.argument("job", type=int)
+@json_option
+@with_client
+def resume(client: Client, job: int, as_json: bool) -> None:
+    """Queue a failed or cancelled job again; it goes on from its checkpoint."""
+    _show(client.post(f"/jobs/{job}/resume"), as_json=as_json)
+
+
+def _show(job: Json, *, as_json: bool) -> None:
+    if as_json:
+        show_json(job)
+        return
+    names = ("id", "kind", "run", "state", "attempt", "created_at", "started_at", "finished_at")
+    pairs: list[tuple[str, object]] = [(name.replace("_", " "), job.get(name)) for name in names]
+    error = job.get("error")
+    if error:
+        pairs += [("error", f"{error['code']}: {error['detail']}"), ("hint", error.get("hint"))]
+    show_pairs([*pairs, ("progress", _position(job) or None)])
+
+
+def _position(job: Json) -> str:
+    progress = job.get("progress") or {}
+    if job["state"] not in {"running", "cancelling"} or not progress:
+        return ""
+    steps = f" {progress.get('step')}/{progress['steps']}" if progress.get("steps") else ""
+    left = f", {short_time(progress['eta_seconds'])} left" if progress.get("eta_seconds") is not None else ""
+    return f"{progress.get('stage') or ''}{steps}{left}"

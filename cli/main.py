@@ -1,0 +1,56 @@
+"""The ``pedigree`` command."""
+
+import sys
+from importlib.metadata import version
+from typing import TextIO
+
+import click
+
+from cli.errors import CommandError
+from cli.stack import Told
+from cli.up import up
+
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(version("pedigree"), prog_name="pedigree")
+def pedigree() -> None:
+    """Train, examine and serve a pet-breed classifier."""
+
+
+for command in (up,):
+    pedigree.add_command(command)
+
+
+def main() -> None:
+    """Run the command: 0 when done, 1 with one line when it cannot be, 2 for wrong words, 130 when interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        _say_what_can_be_said(stream)
+    try:
+        sys.exit(pedigree.main(standalone_mode=False) or 0)
+    except CommandError as error:
+        _fail(str(error), 1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt, Told):
+        _fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read us has gone, as `head` does; nobody is left to tell
+        sys.exit(0)
+
+
+def _say_what_can_be_said(stream: TextIO) -> None:
+    """A terminal without UTF-8 gets a question mark for a tick, not an error."""
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")
+
+
+def _fail(sentence: str, code: int) -> None:
+    click.echo(f"pedigree: {' '.join(sentence.split())}", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,285 @@
+"""The whole service on this machine: starting it in order, keeping it up, stopping it in order."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic, sleep
+
+import httpx
+from pydantic import ValidationError
+
+from cli.data_folder import DataFolder
+from cli.errors import StackError
+from cli.processes import kill_group, last_line, wait_until
+from cli.servers import Postgres, Redis
+from cli.services import API_STOP, SWEEP_STOP, WORKER_STOP, Part, Service, run_once
+from store.settings import Settings
+
+DEFAULT_PORT = 8000
+PORTS_TRIED = 100
+READY_SECONDS = 180.0  # the API imports torch, which a cold disk makes slow
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 30.0
+SETTLED_SECONDS = 60.0  # up for this long, and the next end counts as the first again
+
+Say = Callable[[str], None]
+
+
+class Told(BaseException):
+    """A signal asked the stack to stop. Not an error, and nothing on the way may catch it as one."""
+
+
+@dataclass
+class Kept:
+    """A part with its history of ends."""
+
+    name: str
+    part: Part
+    started_at: float = field(default_factory=monotonic)
+    pause: float = FIRST_PAUSE_SECONDS
+    due_at: float | None = None
+
+
+@dataclass
+class Stack:
+    """Starts, keeps up and stops every part on one data folder, whose lock the caller holds.
+
+    Everything happens in the main thread: a child's death signal is tied to the thread that started it.
+    """
+
+    folder: DataFolder
+    say: Say
+    port: int | None = None
+    workers: int = 1
+    url: str = ""
+    kept: list[Kept] = field(default_factory=list)
+    signals: int = 0
+    stopping: bool = False
+
+    def start(self) -> None:
+        """Start all, each when what it needs is there; the address is in ``url`` and in stack.json.
+
+        Raises:
+            StackError: a part cannot run. The caller stops what did start.
+        """
+        self.port = choose_port(self.port, self.say)
+        environment = self._environment()
+        check_settings(environment)
+        with self._step("migrations"):
+            run_once(["migrations"], environment, self._log("migrations"))
+        for number in range(1, self.workers + 1):
+            name = "worker" if self.workers == 1 else f"worker-{number}"
+            with self._step(name):
+                self._keep(name, Service(["worker"], environment, self._log(name), WORKER_STOP))
+        with self._step("sweep"):
+            self._keep("sweep", Service(["worker.sweep"], environment, self._log("sweep"), SWEEP_STOP))
+        with self._step("api"):
+            command = ["api", "--host", "127.0.0.1", "--port", str(self.port)]
+            self._keep("api", Service(command, environment, self._log("api"), API_STOP))
+            self.url = f"http://127.0.0.1:{self.port}"
+            self._wait_for_api()
+        self._write()
+
+    def keep_up(self) -> None:
+        """Start again whatever ends, until a signal asks to stop."""
+        try:
+            while True:
+                self.look_after()
+                sleep(0.2)
+        except Told:
+            return
+
+    def look_after(self) -> None:
+        """One round of looking: say what has ended, and start it again when its pause is over."""
+        for kept in self.kept:
+            process = kept.part.process
+            if kept.due_at is None and (process is None or process.poll() is not None):
+                self._ended(kept, process)
+            elif kept.due_at is not None and monotonic() >= kept.due_at:
+                self._restart(kept)
+
+    def stop(self) -> None:
+        """Stop all, the last started first among servers; a second signal meanwhile ends the waiting."""
+        self.stopping = True
+        order = ("api", "worker", "sweep", "redis", "postgres")
+        for kept in sorted(self.kept, key=lambda one: order.index(one.name.split("-")[0])):
+            kept.part.stop()
+        self.folder.stack_file.unlink(missing_ok=True)
+
+    def on_signal(self, _number: int, _frame: object) -> None:
+        """Ask once to stop; while stopping, insist at once."""
+        self.signals += 1
+        if not self.stopping:
+            self.stopping = True
+            raise Told
+        if self.signals > 1:
+            self._insist()
+
+    def _insist(self) -> None:
+        for kept in self.kept:
+            process = kept.part.process
+            if process is not None and process.poll() is None:
+                if kept.name == "postgres":
+                    process.send_signal(signal.SIGQUIT)  # at once, yet with its shared memory given back
+                else:
+                    kill_group(process)
+
+    def _environment(self) -> dict[str, str]:
+        """The settings of every process: what is set from outside stays, the rest is this folder's."""
+        environment = dict(os.environ)
+        root = self.folder.root
+        for name, variable, make in (
+            ("postgres", "DATABASE_URL", lambda: Postgres(root / "postgres", self._log("postgres"))),
+            ("redis", "REDIS_URL", lambda: Redis(root / "redis", self._log("redis"))),
+        ):
+            if environment.get(variable):
+                self.say(f"– {name}: {variable} is set, none is started")
+            else:
+                with self._step(name):
+                    environment[variable] = str(self._keep(name, make()))
+        environment.setdefault("ARTIFACTS_URL", (root / "artifacts").as_uri())
+        environment.setdefault("PEDIGREE_CACHE", str(root / "cache"))
+        environment.setdefault("PEDIGREE_WEIGHTS", str(self.folder.weights))
+        environment["PYTHONUNBUFFERED"] = "1"
+        return environment
+
+    def _keep(self, name: str, part: Part) -> object:
+        kept = Kept(name, part)
+        self.kept.append(kept)
+        return part.start()
+
+    def _wait_for_api(self) -> None:
+        api = self.kept[-1].part
+        if not wait_until(lambda: _has_ended(api) or _answers(self.url), READY_SECONDS) or _has_ended(api):
+            raise StackError(f"The API did not start: {last_line(api.log)}", f"Read {api.log}.")
+        for kept in self.kept:
+            if _has_ended(kept.part):
+                raise StackError(f"{kept.name} ended at once: {last_line(kept.part.log)}", f"Read {kept.part.log}.")
+
+    def _ended(self, kept: Kept, process: subprocess.Popen[bytes] | None) -> None:
+        if monotonic() - kept.started_at > SETTLED_SECONDS:
+            kept.pause = FIRST_PAUSE_SECONDS
+        how = _how_it_ended(process.returncode) if process is not None else "it did not start"
+        self.say(f"! {kept.name} ended ({how}); starting it again in {kept.pause:.0f} s; its log is {kept.part.log}")
+        if process is not None:
+            kill_group(process)
+        kept.due_at = monotonic() + kept.pause
+        kept.pause = min(kept.pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _restart(self, kept: Kept) -> None:
+        kept.due_at, kept.started_at = None, monotonic()
+        try:
+            kept.part.start()
+        except StackError as error:
+            self.say(f"! {error}")
+            return
+        self.say(f"✓ {kept.name} started again")
+        self._write()
+
+    def _write(self) -> None:
+        pids = {kept.name: kept.part.process.pid for kept in self.kept if kept.part.process is not None}
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        self.folder.write_stack(
+            {"url": self.url, "data": str(self.folder.root), "pid": os.getpid(), "started_at": started, "pids": pids}
+        )
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        began = monotonic()
+        yield
+        self.say(f"✓ {name} ({monotonic() - began:.1f} s)")
+
+    def _log(self, name: str) -> Path:
+        """A process's log; the one of the start before is kept beside it."""
+        log = self.folder.log(name)
+        if log.exists():
+            log.replace(log.with_suffix(".log.1"))
+        return log
+
+
+@contextmanager
+def running_stack(folder: DataFolder, say: Say, *, port: int | None = None, workers: int = 1) -> Iterator[Stack]:
+    """A started stack, stopped at the end whatever happens.
+
+    Raises:
+        StackError: it could not start.
+        Told: a signal came while the caller's block ran.
+    """
+    stack = Stack(folder, say, port=port, workers=workers)
+    with folder.lock():
+        before = {
+            number: signal.signal(number, stack.on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        }
+        try:
+            stack.start()
+            yield stack
+        finally:
+            stack.stop()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def choose_port(wanted: int | None, say: Say) -> int:
+    """The port asked for, or the first free one from the default on; 0 asks for any free one.
+
+    Raises:
+        StackError: the port that was asked for is taken, or none is free.
+    """
+    if wanted is not None:
+        free = free_port(wanted)
+        if free is None:
+            raise StackError(f"Port {wanted} on 127.0.0.1 is taken.", "Choose another with --port, or leave it out.")
+        return free
+    for port in range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED):
+        if free_port(port) is not None:
+            if port != DEFAULT_PORT:
+                say(f"– port {DEFAULT_PORT} is taken; {port} is free")
+            return port
+    raise StackError(
+        f"No port from {DEFAULT_PORT} to {DEFAULT_PORT + PORTS_TRIED - 1} is free.", "Name one with --port."
+    )
+
+
+def free_port(port: int) -> int | None:
+    """The port, or the one the system chose for 0; None where it is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return None
+        return int(probe.getsockname()[1])
+
+
+def check_settings(environment: Mapping[str, str]) -> None:
+    """Look at the settings once before many processes do.
+
+    Raises:
+        StackError: one has a value that cannot be used.
+    """
+    try:
+        Settings.model_validate(dict(environment))
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        raise StackError(f"{first['loc'][0]}: {first['msg']}.", "Change or unset that variable.") from None
+
+
+def _has_ended(part: Part) -> bool:
+    return part.process is None or part.process.poll() is not None
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz", timeout=2.0, trust_env=False).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+def _how_it_ended(code: int) -> str:
+    return f"exit {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"

@@ -1,0 +1,27 @@
+"""``pedigree up``."""
+
+from pathlib import Path
+
+import click
+
+from cli.data_folder import DataFolder
+from cli.options import data_option
+from cli.stack import Told, running_stack
+
+
+@click.command()
+@data_option
+@click.option("--port", type=click.IntRange(0, 65535), help="Port on 127.0.0.1 [8000, or the next free one].")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Worker processes.")
+def up(data: Path | None, port: int | None, workers: int) -> None:
+    """Start the whole service on this machine; Ctrl-C stops it."""
+    folder = DataFolder.at(data)
+    try:
+        with running_stack(folder, click.echo, port=port, workers=workers) as stack:
+            click.echo(f"\nPedigree answers at {stack.url}\nIts data is in {folder.root}; Ctrl-C stops it.")
+            stack.keep_up()
+            click.echo("stopping…")
+    except Told:
+        click.echo("stopped before it was up")
+        return
+    click.echo(f"stopped; `pedigree up --data {folder.root}` finds everything as it was")
