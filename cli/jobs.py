@@ -27,6 +27,7 @@ from cli.watch import watch
 @with_client
 def train(
     client: Client,
+    *,
     dataset: str,
     arch: str | None,
     epochs: int | None,

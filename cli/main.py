@@ -6,9 +6,16 @@ from typing import TextIO
 
 import click
 
+from cli.datasets import datasets
+from cli.demo import demo
+from cli.doctor import doctor
 from cli.errors import CommandError
+from cli.jobs import jobs, train
+from cli.models import models, predict
+from cli.runs import runs
 from cli.stack import Told
 from cli.up import up
+from cli.weights import weights
 
 INTERRUPTED = 130
 
@@ -19,7 +26,7 @@ def pedigree() -> None:
     """Train, examine and serve a pet-breed classifier."""
 
 
-for command in (up,):
+for command in (up, demo, doctor, datasets, train, jobs, runs, models, predict, weights):
     pedigree.add_command(command)
 
 

@@ -1,0 +1,156 @@
+"""``pedigree demo``: from nothing to a breed named over HTTP, on this machine."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+import click
+
+from cli.client import Client, Json, ServiceError
+from cli.data_folder import HERE, DataFolder
+from cli.datasets import add_builtin, add_source
+from cli.errors import CommandError
+from cli.models import PRODUCTION
+from cli.runs import show_confused, show_epochs
+from cli.stack import running_stack
+from cli.tables import short_time, show_table
+from cli.watch import watch
+from cli.weights import NoWeights, ask_for_weights, weights_folder
+
+ARCH = "mobilenet_v2"
+DRAWN: Json = {"presize": 192, "size": 160, "batch_size": 32, "freeze_epochs": 1, "epochs": 3}
+PHOTOS: Json = {"presize": 256, "size": 192, "batch_size": 64, "freeze_epochs": 1, "epochs": 2}
+FROM_SCRATCH: Json = {"pretrained": False, "freeze_epochs": 0, "base_lr": 1e-2}
+"""What the demo trains with: small pictures and few epochs, for two cores and three minutes."""
+
+PICTURES = 3
+
+
+@click.command()
+@click.option("--pets", type=click.Path(path_type=Path, exists=True), help="Folder (or archive) of real photos.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=HERE,
+    show_default=True,
+    help="Data folder; what the demo makes stays there.",
+)
+@click.option("--arch", default=ARCH, show_default=True, help="Architecture.")
+@click.option("--epochs", type=click.IntRange(1, 1000), help="Epochs after the first, frozen one.")
+def demo(pets: Path | None, data: Path, arch: str, epochs: int | None) -> None:
+    """Train, examine and serve a classifier, and show each step."""
+    began, folder = monotonic(), DataFolder.at(data)
+    with service(folder) as client:
+        dataset = bring_pictures(client, pets)
+        config = {"arch": arch, **(PHOTOS if pets else DRAWN), **find_weights(folder, arch)}
+        run = learn(client, dataset, config | ({"epochs": epochs} if epochs else {}))
+        examine(client, run)
+        version = client.post("/models", {"run": run, "alias": PRODUCTION})
+        heading(f"Run {run} is version {version['version']} and in {PRODUCTION}")
+        guess(client, run)
+        say_what_is_left(client, folder, run, began)
+
+
+@contextmanager
+def service(folder: DataFolder) -> Iterator[Client]:
+    """A client of the stack that runs on the folder, or of one started for as long as the demo lasts."""
+    stack = folder.stack()
+    if stack is not None and folder.is_taken():
+        click.echo(f"using the stack that runs at {stack['url']}")
+        with Client(str(stack["url"])) as client:
+            yield client
+        return
+    heading(f"Starting the service in {folder.root}")
+    with running_stack(folder, click.echo) as started, Client(started.url) as client:
+        yield client
+
+
+def bring_pictures(client: Client, pets: Path | None) -> str:
+    """Add the photos, or have the sample drawn; returns the dataset's name."""
+    name = "pets" if pets else "sample"
+    if pets:
+        heading(f"Adding the photos of {pets}")
+        job = add_source(client, name, pets)
+    else:
+        heading("Drawing the sample: 37 breeds by their real names, but drawn, not photographed")
+        job = add_builtin(client, name)
+    watch(client, job["id"])
+    found = client.get(f"/datasets/{name}")
+    kind = "drawn pictures" if found["drawn"] else "photos"
+    click.echo(f"{found['items']} {kind} of {len(found['vocab'])} breeds, revision {found['revision'][:12]}")
+    return name
+
+
+def find_weights(folder: DataFolder, arch: str) -> Json:
+    """Look for pretrained weights, fetching them where needed; returns what the configuration needs without them."""
+    heading(f"Looking for pretrained weights of {arch}")
+    try:
+        found = ask_for_weights("find", arch, weights_folder(folder))
+    except NoWeights as error:
+        click.echo(
+            f"{error.detail}\nNO PRETRAINED WEIGHTS ARE WITHIN REACH: training from scratch, which learns little."
+        )
+        return FROM_SCRATCH
+    click.echo(f"{found.path} ({found.source})")
+    return {}
+
+
+def learn(client: Client, dataset: str, config: Json) -> int:
+    """Train and show how it goes; returns the run."""
+    heading(f"Training {config['arch']} on {dataset}")
+    job = client.post("/jobs", {"kind": "train", "dataset": dataset, "config": config, "name": "demo"})
+    watch(client, job["id"])
+    return int(job["run"])
+
+
+def examine(client: Client, run: int) -> None:
+    """Show the table of epochs and the pairs most confused."""
+    heading(f"Run {run}, epoch by epoch")
+    show_epochs(client.get(f"/runs/{run}/metrics")["epochs"])
+    found = client.get(f"/runs/{run}/confusion", min_val=1)
+    heading(f"Error rate {found['error_rate']:.4f} on {found['n']} pictures kept apart; most confused")
+    show_confused(found["most_confused"], most=8)
+
+
+def guess(client: Client, run: int) -> None:
+    """Send a few pictures that the run did not learn from, and show the true breed beside each answer."""
+    lines = client.call("GET", f"/runs/{run}/predictions").text.splitlines()
+    rows = [json.loads(line) for line in lines]
+    chosen = [rows[len(rows) * index // PICTURES] for index in range(PICTURES)]
+    files = [_picture(client, run, row) for row in chosen]
+    answer = client.call("POST", "/predict", files=files).json()
+    heading(f"POST /predict with {PICTURES} of the pictures kept apart")
+    table = [
+        [entry["filename"], row["actual"], entry["breed"], f"{entry['probability']:.1%}"]
+        for row, entry in zip(chosen, answer["predictions"], strict=True)
+        if "breed" in entry
+    ]
+    if len(table) < PICTURES:
+        raise CommandError("A picture of the dataset could not be predicted.")
+    show_table(("file", "true breed", "answer", "sure"), table)
+    if answer["model"]["drawn"]:
+        click.echo("The pictures are drawn; this model says nothing about photographs.")
+
+
+def say_what_is_left(client: Client, folder: DataFolder, run: int, began: float) -> None:
+    """Where everything is, and how to go on."""
+    heading(f"Done in {short_time(monotonic() - began)}")
+    click.echo(f"The service answered at {client.url}: run {run} at {client.url}/runs/{run}, the page at {client.url}/")
+    click.echo(f"Pictures, run and model stay in {folder.root}")
+    click.echo(f"Start it again with: pedigree up --data {folder.root}")
+
+
+def heading(text: str) -> None:
+    """A line that begins a step."""
+    click.echo(f"\n» {text}")
+
+
+def _picture(client: Client, run: int, row: Json) -> tuple[str, tuple[str, bytes]]:
+    name = Path(str(row.get("path") or f"item-{row['item']}.jpg")).name
+    try:
+        content = client.call("GET", f"/runs/{run}/items/{row['item']}/image").content
+    except ServiceError as error:
+        raise CommandError(f"The picture of item {row['item']} is missing: {error.detail}") from None
+    return "file", (name, content)

@@ -1,0 +1,88 @@
+"""``pedigree weights``: pretrained weights for workers that cannot reach torchvision's host."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from cli.data_folder import DataFolder
+from cli.errors import CommandError
+from cli.options import data_option, json_option
+from cli.services import HOUSE
+from cli.tables import on_terminal, show_json
+
+MIB = 1024 * 1024
+
+
+class NoWeights(CommandError):
+    """No source has the weights that were asked for."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A weights file: where it is, its digest, and in words where it came from."""
+
+    path: str
+    sha256: str
+    source: str
+
+
+@click.group()
+def weights() -> None:
+    """Get pretrained weights."""
+
+
+@weights.command()
+@click.argument("arch")
+@click.option(
+    "--into", type=click.Path(path_type=Path, file_okay=False), help="Folder [PEDIGREE_WEIGHTS, else DATA/weights]."
+)
+@data_option
+@json_option
+def fetch(arch: str, into: Path | None, data: Path | None, as_json: bool) -> None:
+    """Put ARCH's pretrained weights where the workers of this data folder look."""
+    folder = into or weights_folder(DataFolder.at(data))
+    found = ask_for_weights("fetch", arch, folder)
+    if as_json:
+        show_json(vars(found))
+        return
+    click.echo(f"{found.path}\nsha256 {found.sha256}\nfrom {found.source}")
+
+
+def weights_folder(folder: DataFolder) -> Path:
+    """Where the workers of a data folder look first."""
+    return Path(os.environ.get("PEDIGREE_WEIGHTS") or folder.weights).expanduser().absolute()
+
+
+def ask_for_weights(verb: Literal["find", "fetch"], arch: str, folder: Path) -> Weights:
+    """Find or fetch weights in a process of its own, showing how far a download has come.
+
+    Raises:
+        NoWeights: there are none to be had.
+        CommandError: the process itself failed.
+    """
+    command = [sys.executable, "-m", "cli.weights_process", verb, arch, str(folder)]
+    with subprocess.Popen(command, cwd=HOUSE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603  # our own module
+        last: dict[str, object] = {}
+        for line in process.stdout or ():
+            last = json.loads(line)
+            _show_progress(last)
+        said = process.stderr.read().strip() if process.stderr else ""
+    if "path" in last:
+        return Weights(str(last["path"]), str(last["sha256"]), str(last["source"]))
+    if "code" in last:
+        raise NoWeights(f"{last['detail']}.", None if last["hint"] is None else str(last["hint"]))
+    raise CommandError(f"The search for weights failed: {(said.splitlines() or ['it said nothing'])[-1]}")
+
+
+def _show_progress(line: dict[str, object]) -> None:
+    if "done" not in line or not on_terminal():
+        return
+    done, total = int(str(line["done"])), int(str(line["total"]))
+    of = f" of {total / MIB:.0f}" if total else ""
+    click.echo(f"\r{done / MIB:.0f}{of} MiB   ", nl=False, err=True)
