@@ -1,0 +1,164 @@
+"""The event stream of a real server process."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from store.db.models import Job
+from store.settings import Settings
+from store.states import State
+from tests.api.conftest import until
+from tests.api.records import Records
+from tests.conftest import environment_of
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Event:
+    id: int
+    event: str
+    data: dict[str, object]
+
+
+@dataclass
+class Watcher:
+    """Reads a stream in a thread of its own."""
+
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    ended: bool = False
+    content_type: str = ""
+
+    def __post_init__(self) -> None:
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self) -> None:
+        with httpx.stream("GET", self.url, headers=self.headers, timeout=30) as answer:
+            self.content_type = answer.headers["content-type"]
+            fields: dict[str, str] = {}
+            for line in answer.iter_lines():
+                if line:
+                    name, _, value = line.partition(": ")
+                    fields[name] = value
+                elif "id" in fields:
+                    self.events.append(Event(int(fields["id"]), fields["event"], json.loads(fields["data"])))
+                    fields = {}
+        self.ended = True
+
+
+@pytest.fixture
+def server(settings: Settings, tmp_path: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with (tmp_path / "api.log").open("wb") as log:
+        command = [sys.executable, "-m", "api", "--port", str(port)]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment_of(settings), stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until(lambda: _answers(url) or process.poll() is not None)
+        assert process.poll() is None, (tmp_path / "api.log").read_text()
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _job(records: Records) -> Job:
+    return records.run(records.dataset())[1]
+
+
+def test_watchers_see_every_event_once_in_order_until_the_final_state(server: str, records: Records) -> None:
+    job = _job(records)
+    watchers = [Watcher(f"{server}/jobs/{job.id}/events") for _ in range(5)]
+    until(lambda: all(watcher.events for watcher in watchers))
+    records.move(job, State.RUNNING)
+    ids = [records.event(job, "batch", {"step": step}) for step in range(20)]
+    until(lambda: all(len(watcher.events) >= 22 for watcher in watchers))
+    assert not any(watcher.ended for watcher in watchers)
+    records.event(job, "log", {"message": "a line\nand another"})
+    records.move(job, State.SUCCEEDED)
+    until(lambda: all(watcher.ended for watcher in watchers))
+    for watcher in watchers:
+        assert watcher.content_type.startswith("text/event-stream")
+        kinds = [event.event for event in watcher.events]
+        assert kinds == ["state", "state", *["batch"] * 20, "log", "state"]
+        assert [event.id for event in watcher.events][2:22] == ids
+        assert [event.data["step"] for event in watcher.events[2:22]] == list(range(20))
+        assert watcher.events[22].data["message"] == "a line\nand another"
+        assert watcher.events[-1].data["state"] == "succeeded"
+
+
+def test_a_reconnect_goes_on_after_the_last_event_without_loss(server: str, records: Records) -> None:
+    job = _job(records)
+    records.move(job, State.RUNNING)
+    ids = [records.event(job, "batch", {"step": step}) for step in range(1200)]
+    records.move(job, State.SUCCEEDED)
+    url = f"{server}/jobs/{job.id}/events"
+    whole = Watcher(url)
+    resumed = Watcher(url, {"Last-Event-ID": str(ids[599])})
+    after = Watcher(f"{url}?after={ids[1198]}")
+    nothing = Watcher(url, {"Last-Event-ID": str(ids[-1] + 1)})
+    strange = Watcher(url, {"Last-Event-ID": "9" * 100})
+    until(lambda: all(one.ended for one in (whole, resumed, after, nothing, strange)))
+    assert [event.id for event in whole.events[2:-1]] == ids
+    assert [event.id for event in resumed.events[:-1]] == ids[600:]
+    assert [event.event for event in after.events] == ["batch", "state"]
+    assert nothing.events == []
+    assert strange.events == []
+
+
+def test_an_unknown_job_is_404_before_the_stream_begins(server: str) -> None:
+    for path in ("/jobs/77/events", "/jobs/77/events?after=-1", "/jobs/x/events", "/jobs/99999999999/events"):
+        answer = httpx.get(server + path)
+        assert answer.status_code in {404, 422}
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_watcher_that_leaves_is_let_go_and_the_server_stops_in_time(server: str, records: Records) -> None:
+    job = _job(records)
+    for _ in range(30):
+        with httpx.stream("GET", f"{server}/jobs/{job.id}/events") as answer:
+            next(answer.iter_lines())
+    # Thirty abandoned streams hold no thread and no connection to the database.
+    begun = time.monotonic()
+    assert httpx.get(f"{server}/jobs/{job.id}").status_code == 200
+    assert time.monotonic() - begun < 20
+    Watcher(f"{server}/jobs/{job.id}/events")
+
+
+def test_the_server_says_in_one_line_what_setting_is_missing() -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    done = subprocess.run(
+        [sys.executable, "-m", "api"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("settings_invalid: ")
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,162 @@
+import json
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, Request
+
+from api.app import create_app
+from store.settings import Settings
+from tests.api.fake_classifier import FakeClassifier
+from tests.api.records import Records
+from tests.api.web import TestClient
+
+TRAIN = {"kind": "train", "dataset": "pets", "config": {"arch": "resnet18"}}
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000"])
+def test_our_own_names_are_answered(client: TestClient, host: str) -> None:
+    assert client.get("/healthz", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "", "[::1"])
+def test_another_host_name_is_refused(client: TestClient, host: str) -> None:
+    answer = client.get("/healthz", headers={"host": host})
+    assert (answer.status_code, answer.json()["code"]) == (400, "host_refused")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_further_names_are_a_setting(settings: Settings) -> None:
+    app = create_app(settings.model_copy(update={"allowed_hosts": "pedigree, *.example.org"}), load=FakeClassifier.load)
+    with TestClient(app, base_url="http://pedigree") as client:
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/healthz", headers={"host": "a.example.org"}).status_code == 200
+        assert client.get("/healthz", headers={"host": "localhost"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://localhost:9999"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+def test_a_page_of_another_site_changes_nothing(client: TestClient, records: Records, headers: dict[str, str]) -> None:
+    records.dataset()
+    answer = client.post("/jobs", json=TRAIN, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "cross_origin")
+    assert client.get("/jobs").json()["items"] == []
+
+
+def test_our_own_page_may_post(client: TestClient, records: Records) -> None:
+    records.dataset()
+    headers = {"origin": "http://localhost", "sec-fetch-site": "same-origin"}
+    assert client.post("/jobs", json=TRAIN, headers=headers).status_code == 202
+
+
+def test_every_answer_carries_the_policy(client: TestClient) -> None:
+    for path in ("/", "/healthz", "/nowhere", "/jobs/x"):
+        headers = client.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_body_over_the_limit_is_413_with_and_without_a_length(client: TestClient) -> None:
+    body = json.dumps({**TRAIN, "name": "x" * 2_000_000}).encode()
+    headers = {"content-type": "application/json"}
+
+    def chunks() -> Any:  # noqa: ANN401 - a generator of bytes
+        yield from (body[start : start + 65536] for start in range(0, len(body), 65536))
+
+    for content in (body, chunks()):
+        answer = client.post("/jobs", content=content, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (413, "payload_too_large")
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [("GET", "/nowhere", 404, "not_found"), ("PUT", "/jobs", 405, "method_not_allowed")],
+)
+def test_no_such_route_is_a_problem_too(client: TestClient, method: str, path: str, status: int, code: str) -> None:
+    answer = client.request(method, path)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.status_code, answer.json()["code"], answer.json()["status"]) == (status, code, status)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"\xff\xfe",
+        b'{"kind": "train", "dataset": "pets", "config": {"base_lr": NaN}}',
+        b'{"kind": "train", "dataset": "pets", "config": {"base_lr": Infinity}}',
+        b'{"kind": "train", "dataset": "pets", "config": {"min_scale": NaN}}',
+        b'{"kind": "train", "dataset": "pets", "config": {"augment": {"max_rotate": -Infinity}}}',
+        b'{"kind": "train", "dataset": "pets", "from_run": ' + b"9" * 400 + b"}",
+        b'{"kind": "train", "dataset": "pets", "from_run": ' + b"9" * 9000 + b"}",
+        b'{"kind": "train", "dataset": "pets", "config": ' + b'{"a":' * 9000 + b"1" + b"}" * 9000 + b"}",
+        b"[" * 100_000,
+        b'{"kind": "train", "dataset": "pets", "name": "\\ud800"}',
+        b'{"kind": "train", "dataset": "pets", "name": "a\\u0000b"}',
+        b'{"kind": "train", "dataset": "pets", "\\ud800": 1}',
+        b'{"kind": "\\ud800", "dataset": "pets"}',
+        b'{"kind": {"a": 1}}',
+        b'{"kind": "train", "dataset": "pets", "config": {"recipe": ["\\ud800"]}}',
+        b'{"kind": "train", "dataset": "pets", "config": {"recipe": "phases", "phases": []}}',
+    ],
+)
+def test_a_hostile_body_is_a_problem_and_never_a_defect(client: TestClient, records: Records, body: bytes) -> None:
+    records.dataset()
+    answer = client.post("/jobs", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code in {400, 422}, answer.text
+    problem = answer.json()
+    assert problem["status"] == answer.status_code
+    assert problem["detail"]
+    assert client.get("/jobs").json()["items"] == []
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "nonsense"])
+def test_json_under_another_name_is_refused(client: TestClient, records: Records, content_type: str) -> None:
+    # Browsers send these three without asking the service first.
+    records.dataset()
+    answer = client.post("/jobs", content=json.dumps(TRAIN), headers={"content-type": content_type})
+    assert answer.status_code == 422
+    assert client.get("/jobs").json()["items"] == []
+
+
+def test_a_long_value_is_shown_in_short(client: TestClient) -> None:
+    answer = client.post("/jobs", json={**TRAIN, "name": "x" * 5000})
+    assert len(answer.json()["errors"][0]["value"]) <= 80
+
+
+def test_a_defect_is_a_500_without_its_traceback(app: FastAPI, caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(request: Request) -> None:
+        message = f"a secret of {request.method}"
+        raise RuntimeError(message)
+
+    app.add_api_route("/fails", fail)
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
+        answer = client.get("/fails")
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+        assert "secret" not in answer.text
+        assert "a secret of GET" in caplog.text
+        assert 'status="500"' in client.get("/metrics").text
+
+
+def test_a_database_out_of_reach_is_503(settings: Settings) -> None:
+    away = settings.model_copy(update={"database_url": "postgresql+psycopg://nobody@127.0.0.1:1/none"})
+    with TestClient(create_app(away, load=FakeClassifier.load), base_url="http://localhost") as client:
+        for path in ("/jobs", "/runs/1", "/datasets", "/jobs/1/events"):
+            answer = client.get(path)
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+            assert answer.headers["retry-after"]
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/metrics").status_code == 200
+        assert "database" in client.get("/readyz").json()["detail"]

@@ -1,0 +1,101 @@
+import json
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from api.app import create_app
+from store.settings import Settings
+from store.states import State
+from tests.api.fake_classifier import FakeClassifier
+from tests.api.records import Records, jpeg
+from tests.api.web import TestClient
+
+
+def test_a_fresh_stack_lives_and_lacks_only_a_model(client: TestClient) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "no_model")
+    parts = answer.json()["parts"]
+    assert parts.pop("model") == "no model is in production"
+    assert parts == {"database": "ok", "broker": "ok", "artifacts": "ok"}
+
+
+def test_with_a_model_everything_is_ready(client: TestClient, records: Records) -> None:
+    client.post("/models", json={"run": records.served().id, "alias": "production"})
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert set(answer.json()["parts"].values()) == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "part"),
+    [
+        ("redis_url", "redis://127.0.0.1:1/0", "broker"),
+        ("database_url", "postgresql+psycopg://nobody@127.0.0.1:1/none", "database"),
+    ],
+)
+def test_a_part_that_is_away_is_named(settings: Settings, setting: str, value: str, part: str) -> None:
+    app = create_app(settings.model_copy(update={setting: value}), load=FakeClassifier.load)
+    with TestClient(app, base_url="http://localhost") as client:
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert answer.json()["parts"][part] == "does not answer"
+
+
+def test_metrics_count_by_route_template_and_state(client: TestClient, records: Records) -> None:
+    dataset = records.dataset()
+    _, job = records.run(dataset)
+    records.run(dataset)
+    records.move(job, State.RUNNING)
+    client.post("/models", json={"run": records.served(dataset).id, "alias": "production"})
+    for run in (1, 2, 99):
+        client.get(f"/runs/{run}")
+    client.get("/somewhere/else")
+    client.post("/predict", files={"file": jpeg()})
+    text = client.get("/metrics").text
+    assert 'pedigree_http_requests_total{method="GET",route="/runs/{run_id}",status="200"} 2.0' in text
+    assert 'pedigree_http_requests_total{method="GET",route="/runs/{run_id}",status="404"} 1.0' in text
+    assert "somewhere" not in text
+    assert 'pedigree_jobs{state="queued"} 1.0' in text
+    assert 'pedigree_jobs{state="running"} 1.0' in text
+    assert 'pedigree_jobs{state="failed"} 0.0' in text
+    assert "pedigree_predict_batch_pictures_count 1.0" in text
+    assert "pedigree_predict_queue_pictures 0.0" in text
+
+
+def _operations(app: FastAPI) -> list[tuple[str, str, dict[str, Any]]]:
+    paths = app.openapi()["paths"]
+    return [(path, method, operation) for path, methods in paths.items() for method, operation in methods.items()]
+
+
+def test_openapi_reads_well_and_knows_the_problems(app: FastAPI) -> None:
+    ids = [operation["operationId"] for _, _, operation in _operations(app)]
+    assert len(ids) == len(set(ids))
+    assert {"create_a_job", "watch_a_job", "get_the_confusion", "predict", "register_a_model"} <= set(ids)
+    for path, method, operation in _operations(app):
+        if path in {"/healthz"}:
+            continue
+        assert operation["summary"]
+        assert "application/problem+json" in operation["responses"]["422"]["content"], (path, method)
+    assert "HTTPValidationError" not in json.dumps(app.openapi())
+
+
+def test_every_reference_of_the_openapi_document_is_there(app: FastAPI) -> None:
+    document = app.openapi()
+    schemas = document["components"]["schemas"]
+    assert {"Problem", "FieldProblem", "BuiltinRequest", "TrainRequest", "FineTune"} <= set(schemas)
+
+    def references(part: Any) -> list[str]:  # noqa: ANN401 - any JSON
+        if isinstance(part, dict):
+            own = [part["$ref"]] if isinstance(part.get("$ref"), str) else []
+            return own + [found for value in part.values() for found in references(value)]
+        return [found for value in part for found in references(value)] if isinstance(part, list) else []
+
+    missing = {found for found in references(document) if found.rpartition("/")[2] not in schemas}
+    assert missing == set()
+
+
+def test_openapi_holds_examples_of_a_job(app: FastAPI) -> None:
+    examples = app.openapi()["components"]["schemas"]["TrainRequest"]["examples"]
+    assert examples[0]["dataset"] == "oxford-iiit-pet"
