@@ -1,6 +1,7 @@
 """A pretrained body and the concat-pool head, in three parameter groups (workflow-spec 5)."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import torch
 import torchvision
@@ -29,17 +30,27 @@ class BreedNet(nn.Sequential):
         self.early = early
 
     @property
+    def body(self) -> nn.Sequential:
+        """All but pooling and classifier of the torchvision model."""
+        return cast("nn.Sequential", self[0])
+
+    @property
+    def head(self) -> nn.Sequential:
+        """Pooling and the new classifier."""
+        return cast("nn.Sequential", self[1])
+
+    @property
     def groups(self) -> tuple[list[nn.Module], list[nn.Module], list[nn.Module]]:
         """Early body, late body, head, each as the modules it consists of."""
-        children = list(self[0].children())
-        return children[: self.early], children[self.early :], [self[1]]
+        children = list(self.body.children())
+        return children[: self.early], children[self.early :], [self.head]
 
     def freeze_body(self, frozen: bool) -> None:
         """Fix the body's parameters, all but those of BatchNorm, or free them all.
 
         The body stays in training mode, so that BatchNorm's running statistics move while frozen.
         """
-        for module in self[0].modules():
+        for module in self.body.modules():
             trainable = not frozen or isinstance(module, _BATCH_NORMS)
             for parameter in module.parameters(recurse=False):
                 parameter.requires_grad_(trainable)

@@ -14,10 +14,10 @@ FAMILIES = ("resnet18", "mobilenet_v3_small", "efficientnet_b0", "regnet_x_400mf
 def test_the_model_is_fastai_s_in_shape_count_and_groups(case: dict[str, Any]) -> None:
     model = build_model(case["arch"], case["classes"], None)
     assert sum(p.numel() for p in model.parameters()) == case["total"]
-    assert [[n, list(p.shape)] for n, p in model[1].named_parameters()] == case["head"]
-    assert sum(p.numel() for p in model[1].parameters()) == case["head_total"]
-    assert [type(m).__name__ for m in model[0]] == case["body_children"]
-    assert len(model[1]) == len(case["head_layers"])
+    assert [[n, list(p.shape)] for n, p in model.head.named_parameters()] == case["head"]
+    assert sum(p.numel() for p in model.head.parameters()) == case["head_total"]
+    assert [type(m).__name__ for m in model.body] == case["body_children"]
+    assert len(model.head) == len(case["head_layers"])
     names = {id(p): n for n, p in model.named_parameters()}
     model.freeze_body(frozen=True)
     for modules, group, expected in zip(model.groups, model.parameter_groups(), case["groups"], strict=True):
@@ -29,11 +29,11 @@ def test_the_model_is_fastai_s_in_shape_count_and_groups(case: dict[str, Any]) -
         assert len(trainable) == expected["frozen_trainable_tensors"]
         assert sum(p.numel() for p in trainable) == expected["frozen_trainable_params"]
     assert sum(len(g.plain) for g in model.parameter_groups()) == case["no_weight_decay_tensors"]
-    norm = model[1][2]
+    norm = model.head[2]
     assert norm.weight.unique().item() == case["head_bn"]["weight"]
     assert norm.bias.unique().item() == pytest.approx(case["head_bn"]["bias"])
     assert (norm.eps, norm.momentum) == (case["head_bn"]["eps"], case["head_bn"]["momentum"])
-    deviations = [model[1][i].weight.std().item() for i in (4, 8)]
+    deviations = [model.head[i].weight.std().item() for i in (4, 8)]
     assert deviations == pytest.approx(case["head_lin_std_expected"], rel=0.03)
 
 
@@ -58,7 +58,7 @@ def test_every_family_trains_a_step_in_three_groups(arch: str) -> None:
 def test_the_body_takes_pretrained_values_and_the_classifier_is_left_out() -> None:
     donor = _state(build_model("resnet18", 3, None))
     model = build_model("resnet18", 3, donor | {"fc.weight": torch.zeros(9, 9)})
-    assert torch.equal(model[0][0].weight, donor["conv1.weight"])
+    assert torch.equal(model.body[0].weight, donor["conv1.weight"])
 
 
 def test_incomplete_weights_are_refused_by_name() -> None:
@@ -76,7 +76,7 @@ def test_an_architecture_of_no_supported_family_is_refused() -> None:
 def _state(model: BreedNet) -> dict[str, torch.Tensor]:
     names = ["conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"]
     found = {}
-    for name, tensor in model[0].state_dict().items():
+    for name, tensor in model.body.state_dict().items():
         child, _, rest = name.partition(".")
         found[f"{names[int(child)]}.{rest}"] = tensor.clone()
     return found
