@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+DATA ?= .pedigree
 PETS ?=
 
 .PHONY: help install demo up check test bench clean
@@ -13,18 +15,20 @@ help: ## list the targets
 
 install: .venv/.installed ## make .venv with the pedigree command in it
 
+# The mark is made last: an install that broke off goes on, one without a working pip begins anew, and a changed lock
+# file is followed.
 .venv/.installed: requirements-dev.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Pedigree needs Python 3.11, 3.12 or 3.13; name one with PYTHON=python3.12")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Pedigree needs Python 3.11, 3.12 or 3.13; name one with PYTHON=python3.12")'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	$(PIP) --require-hashes --requirement requirements-dev.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: install ## train, examine and serve on this machine (PETS=FOLDER for real photos)
-	@$(BIN)/pedigree demo $(if $(PETS),--pets "$(PETS)")
+	@$(BIN)/pedigree demo --data "$(DATA)" $(if $(PETS),--pets "$(PETS)")
 
-up: install ## start the whole service on 127.0.0.1
-	@$(BIN)/pedigree up
+up: install ## start the whole service on 127.0.0.1 (DATA=FOLDER for another data folder)
+	@mkdir -p "$(DATA)" && exec $(BIN)/pedigree up --data "$(DATA)"
 
 check: install ## ruff, mypy and the import contracts
 	$(BIN)/ruff format --check .
@@ -39,4 +43,4 @@ bench: install ## the benchmarks that need only this machine
 	$(BIN)/python -m benchmarks.training
 
 clean: ## remove what `make` made (never the data folder)
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
