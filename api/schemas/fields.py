@@ -1,5 +1,6 @@
 """Types of single fields that several requests share, and the page of a list."""
 
+import re
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -9,11 +10,13 @@ MAX_ID = 2**31 - 1
 
 ItemT = TypeVar("ItemT")
 
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
 
 def _storable(text: str) -> str:
-    """Postgres holds no NUL in a text."""
-    if "\x00" in text:
-        message = "must not contain a NUL character"
+    """Postgres holds neither NUL nor half a surrogate pair in a text."""
+    if _UNSTORABLE.search(text):
+        message = "must not contain a NUL character or half a surrogate pair"
         raise ValueError(message)
     return text
 
