@@ -98,7 +98,7 @@ class MeteredReader(io.RawIOBase):
         self.ended_early = False
 
     def read(self, size: int = -1, /) -> bytes:
-        """As a stream does; notes in ``ended_early`` whether the last read met the end.
+        """As a stream does; notes in ``ended_early`` whether the last read got less than it asked for.
 
         Raises:
             ArchiveRejected: the read is larger than any part of an honest archive, or the budget is spent.
@@ -107,7 +107,7 @@ class MeteredReader(io.RawIOBase):
             raise ArchiveRejected("the archive has a header of an absurd size", hint="Make it anew with plain tar.")
         data = self._stream.read(size)
         self._budget.reached(self._stream.tell())
-        self.ended_early = not data
+        self.ended_early = len(data) < size
         return data
 
     def seek(self, position: int, whence: int = io.SEEK_SET, /) -> int:

@@ -1,0 +1,59 @@
+"""Real image bytes for the tests of the data half."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ml.bundle import Folder
+from ml.manifest import LabelRule, Manifest
+from ml.scan import scan_folder
+
+
+def picture(width: int = 40, height: int = 30, seed: int = 0, mode: str = "RGB") -> Image.Image:
+    """Smooth colours that differ everywhere, so that a wrong crop or turn shows."""
+    grid = np.random.default_rng(seed).integers(0, 256, (5, 7, 3), np.uint8)
+    return Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC).convert(mode)
+
+
+def encoded(image: Image.Image, form: str = "JPEG", **options: object) -> bytes:
+    data = io.BytesIO()
+    image.save(data, form, **options)
+    return data.getvalue()
+
+
+def jpeg(width: int = 40, height: int = 30, seed: int = 0) -> bytes:
+    return encoded(picture(width, height, seed), quality=90)
+
+
+def png_header(width: int, height: int, size: int = 1024) -> bytes:
+    """A PNG that promises much and holds nothing, padded to ``size`` bytes."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    body = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(b""))
+    return body.ljust(size, b"\0")
+
+
+def fill(
+    folder: Path, names: Iterable[str], sizes: tuple[tuple[int, int], ...] = ((40, 30), (30, 44), (36, 36))
+) -> Path:
+    """A folder of JPEGs under the names, all different."""
+    for number, name in enumerate(names):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(jpeg(*sizes[number % len(sizes)], seed=number))
+    return folder
+
+
+def dataset(folder: Path, breeds: int = 2, each: int = 3, name: str = "pets") -> tuple[Manifest, Folder]:
+    """A small dataset of JPEGs and the source that reads it."""
+    fill(folder, (f"breed{breed}_{number}.jpg" for breed in range(breeds) for number in range(each)))
+    manifest = scan_folder(folder, LabelRule(), name=name)
+    return manifest, Folder(folder, manifest)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

@@ -1,0 +1,181 @@
+import bz2
+import gzip
+import io
+import stat
+import struct
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ml.archive import extract_archive
+from ml.errors import ArchiveRejected
+from tests.ml.pictures import jpeg
+
+Files = dict[str, bytes]
+
+
+def tarred(files: Files, mode: str = "w", change: Callable[[tarfile.TarInfo], None] | None = None) -> bytes:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode=mode) as tar:  # type: ignore[call-overload]  # the mode is a parameter here
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            if change is not None:
+                change(member)
+            tar.addfile(member, io.BytesIO(content))
+    return data.getvalue()
+
+
+def zipped(files: Files, change: Callable[[zipfile.ZipInfo], None] | None = None) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            member = zipfile.ZipInfo(name)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            if change is not None:
+                change(member)
+            archive.writestr(member, content)
+    return data.getvalue()
+
+
+def refused(tmp_path: Path, data: bytes, **limits: int) -> str:
+    """What is said of a refused archive, of which nothing may be left."""
+    archive, into = tmp_path / "archive", tmp_path / "in" / "to"
+    archive.write_bytes(data)
+    with pytest.raises(ArchiveRejected) as caught:
+        extract_archive(archive, into, **limits)
+    assert list(into.parent.iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["archive", "in"]
+    return caught.value.detail
+
+
+FILES = {f"pets/pug_{n}.jpg": jpeg(seed=n) + bytes(n * 7) for n in range(8)}
+
+
+@pytest.mark.parametrize("mode", ["zip", "w", "w:gz", "w:bz2", "w:xz"])
+def test_each_kind_unpacks_to_the_same_files(tmp_path: Path, mode: str) -> None:
+    files = FILES | {"a/b/c/deep.txt": b"", "block.bin": bytes(1024)}
+    archive = tmp_path / "no-suffix"
+    archive.write_bytes(zipped(files) if mode == "zip" else tarred(files, mode))
+    extract_archive(archive, tmp_path / "out")
+    got = {str(path.relative_to(tmp_path / "out")): path.read_bytes() for path in (tmp_path / "out").rglob("*.*")}
+    assert got == files
+
+
+def test_folders_and_windows_names_are_understood(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_bytes(zipped({"pets/": b"", "pets\\pug\\1.jpg": b"x"}))
+    extract_archive(tmp_path / "archive", tmp_path / "out")
+    assert (tmp_path / "out/pets/pug/1.jpg").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.jpg", "pets/../../evil.jpg", "/etc/evil.jpg", "..\\evil.jpg", "C:\\evil.jpg"]
+)
+@pytest.mark.parametrize("make", [zipped, tarred])
+def test_names_that_lead_outside_are_refused(tmp_path: Path, make: Callable[[Files], bytes], name: str) -> None:
+    assert "outside" in refused(tmp_path, make({"good_1.jpg": b"x", name: b"evil"}))
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE], ids=repr
+)
+def test_links_and_devices_in_a_tar_are_refused(tmp_path: Path, kind: bytes) -> None:
+    def change(member: tarfile.TarInfo) -> None:
+        if member.name == "b.jpg":
+            member.type, member.linkname, member.size = kind, "/etc/passwd", 0
+
+    assert "'b.jpg' is a link, a device" in refused(tmp_path, tarred({"a.jpg": b"x", "b.jpg": b""}, change=change))
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO])
+def test_links_and_devices_in_a_zip_are_refused(tmp_path: Path, kind: int) -> None:
+    def change(member: zipfile.ZipInfo) -> None:
+        member.external_attr = (kind | 0o777) << 16
+
+    assert "is a link, a device" in refused(tmp_path, zipped({"b.jpg": b"/etc/passwd"}, change))
+
+
+def test_a_sparse_file_is_refused(tmp_path: Path) -> None:
+    def change(member: tarfile.TarInfo) -> None:
+        member.type = tarfile.GNUTYPE_SPARSE
+
+    assert refused(tmp_path, tarred({"b.jpg": b""}, change=change))
+
+
+@pytest.mark.parametrize("make", [zipped, lambda files: tarred(files, "w:gz"), lambda files: tarred(files, "w:xz")])
+def test_a_bomb_is_refused_by_its_ratio(tmp_path: Path, make: Callable[[Files], bytes]) -> None:
+    assert "200 times its size" in refused(tmp_path, make({"a.jpg": b"x", "bomb": bytes(80 << 20)}))
+
+
+def test_a_zip_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
+    honest = zipped({"bomb": bytes(10 << 20)})
+    lying = honest.replace(struct.pack("<I", 10 << 20), struct.pack("<I", 100))
+    assert lying != honest
+    assert "broken" in refused(tmp_path, lying)
+
+
+def test_a_tar_header_of_an_absurd_size_is_refused(tmp_path: Path) -> None:
+    member = tarfile.TarInfo("pax")
+    member.type, member.size = tarfile.XHDTYPE, 1 << 30
+    data = member.tobuf(tarfile.GNU_FORMAT) + bytes(4 << 20)
+    assert "absurd" in refused(tmp_path, gzip.compress(data))
+
+
+def test_the_totals_are_limits(tmp_path: Path) -> None:
+    assert "more than 3 entries" in refused(tmp_path, tarred(FILES), max_files=3)
+    assert "more than 3 entries" in refused(tmp_path, zipped(FILES), max_files=3)
+    assert "unpacks to more than" in refused(tmp_path, tarred(FILES, "w:gz"), max_bytes=5000)
+    assert "unpacks to more than" in refused(tmp_path, zipped(FILES), max_bytes=3000)
+
+
+@pytest.mark.parametrize("mode", ["zip", "w", "w:gz", "w:bz2", "w:xz"])
+@pytest.mark.parametrize("share", [0.4, 0.97])
+def test_a_truncated_archive_is_refused(tmp_path: Path, mode: str, share: float) -> None:
+    data = zipped(FILES) if mode == "zip" else tarred(FILES, mode)
+    # A tar ends in padding, whose loss would be no loss.
+    end = len(data.rstrip(b"\0")) if mode == "w" else len(data)
+    assert refused(tmp_path, data[: int(end * share)])
+
+
+def test_a_tar_cut_between_two_files_is_refused(tmp_path: Path) -> None:
+    whole = tarred({"a_1.jpg": bytes(512), "b_1.jpg": bytes(512)})
+    assert "end mark is missing" in refused(tmp_path, whole[:1024])
+
+
+def test_a_flipped_byte_is_noticed_by_the_checksum(tmp_path: Path) -> None:
+    for data in (zipped(FILES), tarred(FILES, "w:gz"), tarred(FILES, "w:bz2"), tarred(FILES, "w:xz")):
+        middle = len(data) // 2
+        assert refused(tmp_path, data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :])
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", jpeg(), gzip.compress(b"no tar"), bz2.compress(b"no tar"), b"PK\x03\x04"]
+)
+def test_what_is_no_archive_is_refused(tmp_path: Path, data: bytes) -> None:
+    assert refused(tmp_path, data)
+
+
+def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
+    data = bytearray(zipped({"a.jpg": b"x"}))
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    assert "encrypted" in refused(tmp_path, bytes(data))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("make", [zipped, tarred])
+def test_an_entry_named_twice_is_refused(tmp_path: Path, make: Callable[[Files], bytes]) -> None:
+    assert "twice" in refused(tmp_path, make({"a.jpg": b"x", "./a.jpg": b"y"}))
+    assert "twice" in refused(tmp_path, make({"a.jpg": b"x", "a.jpg/b.jpg": b"y"}))
+
+
+def test_names_that_differ_in_case_stay_two_files(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_bytes(zipped({"Pug_1.jpg": b"x", "pug_1.jpg": b"y"}))
+    extract_archive(tmp_path / "archive", tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["Pug_1.jpg", "pug_1.jpg"]
+
+
+def test_a_name_too_long_is_refused(tmp_path: Path) -> None:
+    assert "too long" in refused(tmp_path, zipped({"x" * 300 + ".jpg": b"x"}))

@@ -1,0 +1,114 @@
+import io
+import tracemalloc
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ml.errors import ImageRejected
+from ml.images import Limits, examine_image, open_rgb
+from tests.ml.pictures import encoded, jpeg, picture, png_header
+
+
+def refused(data: bytes, limits: Limits | None = None) -> str:
+    with pytest.raises(ImageRejected) as caught:
+        open_rgb(data, limits or Limits())
+    return caught.value.code
+
+
+def test_a_jpeg_is_decoded_as_pillow_decodes_it() -> None:
+    data = jpeg()
+    assert np.array_equal(np.asarray(open_rgb(data, Limits())), np.asarray(Image.open(io.BytesIO(data))))
+
+
+@pytest.mark.parametrize(
+    ("mode", "form"),
+    [
+        ("L", "JPEG"),
+        ("CMYK", "JPEG"),
+        ("RGBA", "PNG"),
+        ("LA", "PNG"),
+        ("1", "PNG"),
+        ("P", "GIF"),
+        ("P", "PNG"),
+        ("RGB", "WEBP"),
+    ],
+)
+def test_every_mode_becomes_rgb_of_about_the_same_colours(mode: str, form: str) -> None:
+    source = picture(mode=mode)
+    got = open_rgb(encoded(source, form), Limits())
+    assert (got.mode, got.size) == ("RGB", source.size)
+    wanted = np.asarray(source.convert("RGB"), np.int16)
+    assert np.abs(np.asarray(got, np.int16) - wanted).mean() < 12
+
+
+def test_a_palette_with_transparency_gives_no_warning_and_keeps_its_colours() -> None:
+    palette = picture().quantize(16)
+    got = open_rgb(encoded(palette, "PNG", transparency=bytes(range(0, 160, 10))), Limits())
+    assert np.array_equal(np.asarray(got), np.asarray(palette.convert("RGB")))
+
+
+def test_sixteen_bit_grey_keeps_its_range() -> None:
+    ramp = np.linspace(0, 65535, 40 * 30).reshape(30, 40).astype(np.uint16)
+    got = np.asarray(open_rgb(encoded(Image.fromarray(ramp), "PNG"), Limits()))
+    assert np.array_equal(got[..., 0], ramp >> 8)
+
+
+def test_exif_orientation_is_applied() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    source = picture(40, 30)
+    upright, facts = examine_image(encoded(source, "PNG", exif=exif), Limits())
+    assert (facts.width, facts.height) == upright.size == (30, 40)
+    assert np.array_equal(np.asarray(upright), np.rot90(np.asarray(source), k=-1))
+
+
+def test_broken_exif_does_not_cost_the_picture() -> None:
+    data = encoded(picture(), exif=b"Exif\0\0II*\0\xff\xff\xff\x7f garbage")
+    assert open_rgb(data, Limits()).size == (40, 30)
+
+
+def test_the_facts_are_the_files_own() -> None:
+    _, facts = examine_image(encoded(picture(mode="L"), "PNG"), Limits())
+    assert (facts.format, facts.mode, facts.width, facts.height) == ("PNG", "L", 40, 30)
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.6, 0.95])
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_truncated_file_is_refused(form: str, keep: float) -> None:
+    noisy = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8))
+    data = encoded(noisy, form)
+    assert refused(data[: int(len(data) * keep)]) == "truncated"
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"a pet", b"\xff\xd8\xff", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 30\n"]
+)
+def test_what_is_no_picture_is_refused(data: bytes) -> None:
+    assert refused(data) == "not_an_image"
+
+
+@pytest.mark.parametrize("side", [20_000, 200_000])
+def test_a_huge_header_is_refused_before_memory_is_spent(side: int) -> None:
+    data = png_header(side, side)
+    assert len(data) == 1024
+    tracemalloc.start()
+    code = refused(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert code == "too_many_pixels"
+    assert peak < 4 << 20
+
+
+def test_the_pixel_limit_is_inclusive() -> None:
+    assert open_rgb(jpeg(40, 30), Limits(max_pixels=1200)).size == (40, 30)
+    assert refused(jpeg(40, 30), Limits(max_pixels=1199)) == "too_many_pixels"
+
+
+def test_a_tiny_picture_is_refused() -> None:
+    assert refused(encoded(picture(1, 1), "PNG")) == "too_small"
+    assert refused(encoded(picture(100, 7), "PNG")) == "too_small"
+
+
+def test_the_byte_limit_comes_before_anything_else() -> None:
+    assert refused(b"no picture, but long", Limits(max_bytes=10)) == "too_many_bytes"
