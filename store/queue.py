@@ -1,6 +1,7 @@
 """Names and payloads of the queue: what the API and the sweep publish and what the worker answers to."""
 
 from celery import Celery
+from kombu.exceptions import ChannelError
 
 from store.settings import Settings
 
@@ -38,3 +39,16 @@ def publish_job(app: Celery, job_id: int) -> None:
         kombu.exceptions.OperationalError: the broker is out of reach; the sweep will publish the job later.
     """
     app.send_task(RUN_JOB, args=[job_id], retry=False)
+
+
+def queue_length(app: Celery) -> int:
+    """Messages that no worker has taken yet.
+
+    Raises:
+        OSError, kombu.exceptions.KombuError, redis.exceptions.RedisError: the broker is out of reach.
+    """
+    with app.connection_for_read() as connection:
+        try:
+            return int(connection.channel().queue_declare(QUEUE, passive=True).message_count)
+        except ChannelError:
+            return 0  # Redis forgets a list with its last element

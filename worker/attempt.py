@@ -1,20 +1,27 @@
 """What the work of one attempt of a job is given, and what every kind of job does with the artifact store."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.orm import Session, sessionmaker
 
 from ml.bundle import Bundle
+from ml.errors import Stopped
 from ml.interpretation import Reading
 from ml.manifest import Manifest
-from ml.training import Places
+from ml.reporting import Progress
 from store.artifacts import ArtifactStore
+from store.db.jobs import change_state
 from store.db.models import Job, Run
+from store.db.reading import get_artifact
 from store.db.records import record_artifact, record_interpretation
 from store.errors import AppError
 from store.keys import bundle_key, manifest_key, run_key
 from store.settings import Settings
+from store.states import State
+from worker.lifecycle import OUTAGE_SECONDS
+from worker.patience import patiently
 from worker.reporter import JobReporter
 
 
@@ -48,26 +55,45 @@ class Attempt:
             raise JobBroken(f"job {self.job.id} of kind {self.job.kind} has no run")
         return self.job.run
 
-    @property
-    def places(self) -> Places:
-        """The folders that learning works in."""
-        return Places(cache=self.settings.cache, weights=self.settings.weights, work=self.work)
+    def write(self, write: Callable[[Session], object]) -> None:
+        """Do ``write`` in one transaction, again where the database is away for a moment."""
+
+        def once() -> None:
+            with self.sessions.begin() as session:
+                write(session)
+
+        patiently(once, seconds=OUTAGE_SECONDS, what=f"job {self.job.id}")
+
+    def succeed(self, session: Session) -> None:
+        """Speak the verdict, in the transaction that writes what came of the job.
+
+        Raises:
+            Stopped: the job is not this attempt's any more; nothing may be written.
+        """
+        if change_state(session, self.job.id, State.SUCCEEDED, attempt=self.number) is None:
+            raise Stopped
 
     def dataset(self) -> tuple[Manifest, Bundle]:
-        """The run's dataset: read where the store is this host's, fetched into the cache where it is not."""
-        revision = self.run.dataset.revision
-        manifest = Manifest.model_validate_json(self.artifacts.get_bytes(manifest_key(revision)))
-        key = bundle_key(revision)
+        """The run's dataset: read where the store is this host's, fetched into the cache where it is not.
+
+        Two names may share a revision, hence its files; the manifest gets the name of the dataset that the run chose.
+        """
+        chosen = self.run.dataset
+        stored = Manifest.model_validate_json(self.artifacts.get_bytes(manifest_key(chosen.revision)))
+        manifest = stored.model_copy(update={"name": chosen.name, "drawn": chosen.drawn})
+        key = bundle_key(chosen.revision)
         local = self.artifacts.open_local(key)
         if local is None:
-            local = self.artifacts.fetch(key, self.settings.cache / "datasets" / revision / "images.tar")
+            self.reporter.on_progress(Progress(stage="fetch"))
+            local = self.artifacts.fetch(key, self.settings.cache / "datasets" / chosen.revision / "images.tar")
         return manifest, Bundle(local, manifest)
 
     def fetch_model(self, run_id: int) -> Path:
         """A finished run's ``model.safetensors`` in a folder of the work folder."""
-        path = self.work / f"run-{run_id}" / "model.safetensors"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return self.artifacts.fetch(run_key(run_id, path.name), path)
+        with self.sessions.begin() as session:
+            model = get_artifact(session, run_id, "model.safetensors")
+        path = self.work / f"run-{run_id}" / model.name
+        return self.artifacts.fetch(model.key, path, expected_sha256=model.sha256)
 
     def store_files(self, files: dict[str, Path]) -> list[tuple[str, str, str, int]]:
         """Upload outputs; returns name, key, sha256 and bytes of each, for the record."""

@@ -1,34 +1,36 @@
 """``python -m worker.child JOB ATTEMPT``: the process in which one attempt of a job learns, and ends."""
 
-import ctypes
 import logging
-import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from types import FrameType
 from typing import Any
 
+from sqlalchemy.orm import Session, sessionmaker
+
 from ml.errors import LearningError, Stopped
+from ml.versions import check_versions
 from store.artifacts import ArtifactStore
 from store.db.jobs import change_state
+from store.db.models import Job
 from store.db.reading import get_job
 from store.db.session import make_engine, make_sessions
 from store.errors import AppError
 from store.settings import load_settings
 from store.states import State
 from worker.attempt import Attempt
-from worker.importing import import_dataset
-from worker.interpreting import interpret_run
-from worker.lifecycle import EXIT_PUT_DOWN
+from worker.lifecycle import EXIT_PUT_DOWN, OUTAGE_SECONDS, work_folder
+from worker.patience import OUTAGES, patiently
 from worker.reporter import JobReporter
-from worker.training import train_run
 
 log = logging.getLogger(__name__)
 
-_PR_SET_PDEATHSIG = 1
-_WORK = {"train": train_run, "interpret": interpret_run, "import": import_dataset}
+_LEARNING = {"train": ("worker.training", "train_run"), "interpret": ("worker.interpreting", "interpret_run")}
+_IMPORTING = ("worker.importing", "import_dataset")
 
 
 @dataclass
@@ -49,20 +51,17 @@ class Told:
 def main() -> int:
     """Run one attempt; the exit status is 0 where a verdict stands in the database."""
     job_id, number = int(sys.argv[1]), int(sys.argv[2])
-    _die_with_parent()
     told = Told()
     signal.signal(signal.SIGTERM, told.on_signal)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = load_settings()
     sessions = make_sessions(make_engine(settings))
-    with sessions() as session:
-        job = get_job(session, job_id)
-        if job.attempt != number:
-            log.warning("job %d: attempt %d is not wanted any more", job_id, number)
-            return 0
-        session.expunge_all()
-    work = settings.cache / "work" / f"job-{job_id}-{number}"
+    job = patiently(lambda: _read(sessions, job_id), seconds=OUTAGE_SECONDS, what=f"job {job_id}")
+    if job.attempt != number:
+        log.warning("job %d: attempt %d is not wanted any more", job_id, number)
+        return 0
+    work = work_folder(settings, job_id, number)
     reporter = JobReporter(sessions, job_id=job_id, run_id=job.run_id, attempt=number, told=told)
     attempt = Attempt(settings, sessions, ArtifactStore(settings.artifacts_url), job, reporter, work, number)
     try:
@@ -72,11 +71,20 @@ def main() -> int:
         shutil.rmtree(work, ignore_errors=True)
 
 
+def _read(sessions: sessionmaker[Session], job_id: int) -> Job:
+    with sessions.begin() as session:
+        return get_job(session, job_id)
+
+
 def _run(attempt: Attempt) -> int:
     """Do the work; whatever goes wrong becomes a code and a sentence in the record."""
     try:
-        _WORK[attempt.job.kind](attempt)
+        _work_of(attempt.job.kind)(attempt)
     except Stopped:
+        attempt.reporter.flush_quietly()
+        return EXIT_PUT_DOWN
+    except OUTAGES:
+        log.exception("job %d: the database stayed away; the job is left to be run again", attempt.job.id)
         return EXIT_PUT_DOWN
     except (LearningError, AppError) as error:
         _fail(attempt, error.code, error.detail, error.hint)
@@ -85,24 +93,33 @@ def _run(attempt: Attempt) -> int:
         _fail(attempt, "out_of_memory", "the host's memory does not hold this job", hint)
     except Exception as error:  # the last resort: a job never ends without a code
         log.exception("job %d: unexpected", attempt.job.id)
-        _fail(attempt, "internal_error", f"{type(error).__name__}: {error}"[:500], "See the worker's log.")
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        _fail(attempt, "internal_error", said[:500], "See the worker's log.")
     return 0
+
+
+def _work_of(kind: str) -> Callable[[Attempt], None]:
+    """The work of a kind of job.
+
+    It is imported only now: importing what learns imports torch and torchvision, which an import of pictures needs not
+    wait for, and which end in a riddle where they do not fit each other, unless that is looked at first.
+    """
+    if kind in _LEARNING:
+        check_versions()
+    module, name = _LEARNING.get(kind, _IMPORTING)
+    work: Callable[[Attempt], None] = getattr(import_module(module), name)
+    return work
 
 
 def _fail(attempt: Attempt, code: str, detail: str, hint: str | None) -> None:
     log.error("job %d failed: %s: %s", attempt.job.id, code, detail)
     error: dict[str, Any] = {"code": code, "detail": detail, "hint": hint}
     attempt.reporter.flush_quietly()
-    with attempt.sessions.begin() as session:
+
+    def write(session: Session) -> None:
         change_state(session, attempt.job.id, State.FAILED, attempt=attempt.number, error=error)
 
-
-def _die_with_parent() -> None:
-    """Let the kernel end this process with its worker, so that a lost lease never leaves a training behind."""
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if parent == 1 or os.getppid() != parent:
-        sys.exit(EXIT_PUT_DOWN)
+    attempt.write(write)
 
 
 if __name__ == "__main__":

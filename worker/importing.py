@@ -1,22 +1,24 @@
 """An import job: an archive, or what the project brings or fetches itself, becomes a dataset."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ml.archive import extract_archive
 from ml.oxford import download_pets
+from sqlalchemy.orm import Session
+
+from ml.archive import extract_archive
+from ml.bundle import write_bundle
+from ml.errors import ArchiveRejected, LearningError, Stopped
+from ml.images import Limits
+from ml.manifest import LabelRule, Manifest
+from ml.reporting import Progress
 from ml.sample import draw_sample
 from ml.scan import scan_folder
 from store.db.datasets import add_dataset
-
-from ml.bundle import write_bundle
-from ml.errors import ArchiveRejected, Stopped
-from ml.images import Limits
-from ml.manifest import LabelRule
-from ml.reporting import Progress
-from store.db.jobs import change_state
+from store.errors import ArtifactMissing
 from store.keys import bundle_key, manifest_key
-from store.states import State
 from worker.attempt import Attempt
 
 
@@ -29,53 +31,82 @@ def import_dataset(attempt: Attempt) -> None:
     """
     payload = attempt.job.payload
     source = payload["source"]
-    folder = _collect(attempt, source)
-    settings = attempt.settings
-    manifest = scan_folder(
-        folder,
-        LabelRule.model_validate(payload["rule"]),
-        name=payload["name"],
-        drawn=source.get("builtin") == "sample",
-        limits=Limits(max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels),
-        on_progress=_Teller(attempt, "scan"),
-    )
-    bundle = attempt.work / "images.tar"
-    write_bundle(folder, manifest, bundle)
-    attempt.artifacts.put_file(bundle_key(manifest.revision), bundle)
-    attempt.artifacts.put_bytes(manifest_key(manifest.revision), manifest.model_dump_json().encode())
-    with attempt.sessions.begin() as session:
-        add_dataset(
-            session,
-            name=manifest.name,
-            revision=manifest.revision,
-            drawn=manifest.drawn,
-            label_rule=manifest.rule.model_dump(),
-            vocab=list(manifest.vocab),
-            items=len(manifest.items),
-            summary=manifest.summary(),
-        )
-        if change_state(session, attempt.job.id, State.SUCCEEDED, attempt=attempt.number) is None:
-            raise Stopped
-    _forget_upload(attempt, source)
+    with _used_up(attempt, source):
+        folder = _collect(attempt, source)
+        manifest = _scan(attempt, folder, payload)
+        bundle = attempt.work / "images.tar"
+        write_bundle(folder, manifest, bundle)
+        attempt.reporter.on_progress(Progress(stage="store"))
+        # Only what has been found good gets here. The keys are the content's, so an attempt that breaks off between
+        # these lines leaves what the next one puts again; deleting them could take them from another job's dataset.
+        attempt.artifacts.put_file(bundle_key(manifest.revision), bundle)
+        attempt.artifacts.put_bytes(manifest_key(manifest.revision), manifest.model_dump_json().encode())
+        attempt.write(lambda session: _record(session, attempt, manifest))
 
 
 def _collect(attempt: Attempt, source: dict[str, Any]) -> Path:
     """A folder with the pictures, in the work folder or the cache."""
     folder = attempt.work / "pictures"
-    folder.mkdir()
     if source["kind"] == "archive":
-        archive = attempt.artifacts.fetch(source["key"], attempt.work / "archive")
-        try:
-            extract_archive(archive, folder)
-        except ArchiveRejected:
-            # the archive will not become better; a worker that died on the way will want it once more
-            _forget_upload(attempt, source)
-            raise
+        attempt.reporter.on_progress(Progress(stage="unpack"))
+        extract_archive(_archive(attempt, source["key"]), folder)
         return folder
     if source["builtin"] == "sample":
         draw_sample(folder, on_progress=_Teller(attempt, "draw"))
         return folder
     return download_pets(attempt.settings.cache / "downloads", on_progress=_Teller(attempt, "download"))
+
+
+def _archive(attempt: Attempt, key: str) -> Path:
+    try:
+        return attempt.artifacts.open_local(key) or attempt.artifacts.fetch(key, attempt.work / "archive")
+    except ArtifactMissing as error:
+        detail = "the uploaded archive is gone: it is kept until an import has used it, and for a day at most"
+        raise ArchiveRejected(detail, hint="Upload the archive again.") from error
+
+
+def _scan(attempt: Attempt, folder: Path, payload: dict[str, Any]) -> Manifest:
+    settings = attempt.settings
+    return scan_folder(
+        folder,
+        LabelRule.model_validate(payload["rule"]),
+        name=payload["name"],
+        drawn=payload["source"].get("builtin") == "sample",
+        limits=Limits(max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels),
+        on_progress=_Teller(attempt, "scan"),
+    )
+
+
+def _record(session: Session, attempt: Attempt, manifest: Manifest) -> None:
+    add_dataset(
+        session,
+        name=manifest.name,
+        revision=manifest.revision,
+        drawn=manifest.drawn,
+        label_rule=manifest.rule.model_dump(mode="json"),
+        vocab=list(manifest.vocab),
+        items=len(manifest.items),
+        summary=manifest.summary(),
+    )
+    attempt.succeed(session)
+
+
+@contextmanager
+def _used_up(attempt: Attempt, source: dict[str, Any]) -> Iterator[None]:
+    """Delete the upload once it is a dataset or can never become one.
+
+    Where the work was put down, or failed through no fault of the archive, another attempt may want it; one that
+    nobody comes back to is deleted by the sweep.
+    """
+    key = source.get("key")
+    try:
+        yield
+    except LearningError:
+        if key is not None:
+            attempt.artifacts.delete(key)
+        raise
+    if key is not None:
+        attempt.artifacts.delete(key)
 
 
 class _Teller:
@@ -88,8 +119,3 @@ class _Teller:
         self._attempt.reporter.on_progress(Progress(stage=self._stage, step=done, steps=total))
         if self._attempt.reporter.should_stop():
             raise Stopped
-
-
-def _forget_upload(attempt: Attempt, source: dict[str, Any]) -> None:
-    if source["kind"] == "archive":
-        attempt.artifacts.delete(source["key"])

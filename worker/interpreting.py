@@ -1,10 +1,10 @@
 """An interpret job: renew the stored predictions of a finished run."""
 
+from sqlalchemy.orm import Session
+
 from ml.config import ResolvedConfig
-from ml.errors import Stopped
 from ml.examine import interpret
-from store.db.jobs import change_state
-from store.states import State
+from ml.training import Places
 from worker.attempt import Attempt
 
 
@@ -21,14 +21,16 @@ def interpret_run(attempt: Attempt) -> None:
         ResolvedConfig.model_validate(run.config),
         manifest,
         bundle,
-        places=attempt.places,
+        places=Places(cache=attempt.settings.cache, weights=attempt.settings.weights, work=attempt.work),
         reporter=attempt.reporter,
         model=attempt.fetch_model(run.id).parent,
         device=attempt.settings.device,
     )
     stored = attempt.store_files(result.files)
-    with attempt.sessions.begin() as session:
+
+    def write(session: Session) -> None:
         attempt.record_files(session, stored)
         attempt.record_reading(session, result.reading)
-        if change_state(session, attempt.job.id, State.SUCCEEDED, attempt=attempt.number) is None:
-            raise Stopped
+        attempt.succeed(session)
+
+    attempt.write(write)

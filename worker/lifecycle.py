@@ -3,8 +3,10 @@
 This process imports neither torch nor ``ml``: a job's memory, its GPU's above all, is free when its child exits.
 """
 
+import contextlib
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,17 +14,18 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from kombu.exceptions import OperationalError as BrokerError
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from store.db.jobs import claim, hand_back, mark_published, renew_lease
-from store.queue import publish_job
+from store.db.jobs import claim, hand_back, renew_lease
+from store.db.models import Job
+from store.dispatch import dispatch_job
 from store.settings import Settings
 from store.states import State
+from worker.patience import OUTAGES, patiently
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +33,14 @@ EXIT_PUT_DOWN = 75
 """The child's exit status after a wish to stop: its checkpoint is kept. EX_TEMPFAIL of sysexits."""
 
 CANCEL_GRACE_SECONDS = 20.0
-"""A child looks for a wish to stop between steps; one that has not ended by then is killed."""
+"""A child sees by itself, between steps, that its job is being cancelled; after this it is sent SIGTERM."""
 
+STOP_GRACE_SECONDS = 15.0
+"""From SIGTERM to SIGKILL: time for a step to end and its checkpoint to be kept."""
+
+VERDICT_GRACE_SECONDS = 10.0
+
+OUTAGE_SECONDS = 60.0
 _POLL_SECONDS = 0.2
 
 
@@ -59,53 +68,86 @@ def run_job(host: Host, job_id: int) -> None:
         log.info("job %d is not queued any more; nothing to do", job_id)
         return
     log.info("job %d: attempt %d starts", job_id, attempt)
-    child = subprocess.Popen(  # noqa: S603 - our own module, two integers
-        [sys.executable, "-m", "worker.child", str(job_id), str(attempt)], start_new_session=True
-    )
+    child = subprocess.Popen(_command(job_id, attempt), start_new_session=True)  # noqa: S603 - our own module, two integers
     try:
-        _watch(host, child, job_id, attempt)
+        Watch(host, child, job_id, attempt).until_ended()
     finally:
         _kill(child)
+        # by its own hand where it ends in order; a child that was killed leaves its work folder to us
+        shutil.rmtree(work_folder(host.settings, job_id, attempt), ignore_errors=True)
     _settle(host, job_id, attempt, child.returncode)
 
 
-def _watch(host: Host, child: subprocess.Popen[bytes], job_id: int, attempt: int) -> None:
-    """Renew the lease until the child has ended, or must end."""
-    renew_at = time.monotonic() + host.settings.lease_seconds / 3
-    kill_at: float | None = None
-    told = False
-    while child.poll() is None:
-        now = time.monotonic()
-        if host.stopping.is_set() and not told:
-            log.info("job %d: told to put its work down", job_id)
-            child.send_signal(signal.SIGTERM)
-            told, kill_at = True, now + CANCEL_GRACE_SECONDS
-        if now >= renew_at:
-            renew_at = now + host.settings.lease_seconds / 3
-            state = _renew(host, job_id, attempt)
-            if state is None:
-                log.warning("job %d: attempt %d lost its lease; its child is ended", job_id, attempt)
+def work_folder(settings: Settings, job_id: int, attempt: int) -> Path:
+    """An attempt's scratch folder, on the cache's disk."""
+    return settings.cache / "work" / f"job-{job_id}-{attempt}"
+
+
+def _command(job_id: int, attempt: int) -> list[str]:
+    """The child by way of the tether, which has the kernel end it with this process."""
+    child = [sys.executable, "-m", "worker.child", str(job_id), str(attempt)]
+    return [sys.executable, "-m", "worker.tether", str(os.getpid()), *child]
+
+
+@dataclass
+class Watch:
+    """Looks after a running child: renews its lease, and presses harder and harder when it has to stop."""
+
+    host: Host
+    child: subprocess.Popen[bytes]
+    job_id: int
+    attempt: int
+    cancelling_since: float | None = None
+    told_at: float | None = None
+
+    def until_ended(self) -> None:
+        """Return when the child has ended, or must be killed."""
+        renewed_at = time.monotonic()
+        while not _ends_within(self.child, _POLL_SECONDS):
+            now = time.monotonic()
+            if now - renewed_at >= self.host.settings.lease_seconds / 3:
+                renewed_at = now
+                if not self._renew(now):
+                    log.warning("job %d: attempt %d lost its lease; its child is ended", self.job_id, self.attempt)
+                    return
+            if self.told_at is None and self._must_stop(now):
+                log.info("job %d: told to put its work down", self.job_id)
+                self.told_at = now
+                self.child.send_signal(signal.SIGTERM)
+            if self.told_at is not None and now - self.told_at >= STOP_GRACE_SECONDS:
+                log.warning("job %d: did not end in %.0f s and is killed", self.job_id, STOP_GRACE_SECONDS)
                 return
-            if state is State.CANCELLING and kill_at is None:
-                kill_at = now + CANCEL_GRACE_SECONDS
-        if kill_at is not None and now >= kill_at:
-            log.warning("job %d: did not end in %.0f s and is killed", job_id, CANCEL_GRACE_SECONDS)
-            return
-        time.sleep(_POLL_SECONDS)
+
+    def _must_stop(self, now: float) -> bool:
+        overdue = self.cancelling_since is not None and now - self.cancelling_since >= CANCEL_GRACE_SECONDS
+        return overdue or self.host.stopping.is_set()
+
+    def _renew(self, now: float) -> bool:
+        """Renew the lease; False when the job is not ours any more."""
+        try:
+            with self.host.sessions.begin() as session:
+                state = renew_lease(session, self.job_id, self.attempt, self.host.settings.lease_seconds)
+        except OUTAGES:
+            # an outage of the database is no reason to throw work away: should it outlast the lease, the sweep decides
+            log.warning("job %d: the database is out of reach; the lease was not renewed", self.job_id)
+            return True
+        if state is State.CANCELLING and self.cancelling_since is None:
+            self.cancelling_since = now
+        # a child that has just spoken its verdict has nothing in hand any more, and a moment to tidy up
+        return state is not None or _ends_within(self.child, VERDICT_GRACE_SECONDS)
 
 
-def _renew(host: Host, job_id: int, attempt: int) -> State | None:
+def _ends_within(child: subprocess.Popen[bytes], seconds: float) -> bool:
     try:
-        with host.sessions.begin() as session:
-            return renew_lease(session, job_id, attempt, host.settings.lease_seconds)
-    except OperationalError:
-        # an outage of the database is no reason to throw work away: should it outlast the lease, the sweep decides
-        log.warning("job %d: the database is out of reach; the lease was not renewed", job_id)
-        return State.RUNNING
+        child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is None:
+    """End the child and whatever it started, and reap it; it leads a group of its own."""
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
 
@@ -115,25 +157,19 @@ def _settle(host: Host, job_id: int, attempt: int, status: int) -> None:
     detail = f"the job's process ended without a verdict ({describe_status(status)}) in attempt {attempt}"
     hint = "Often the machine ran out of memory: halve batch_size, or choose a smaller arch; then resume the job."
     error: dict[str, Any] = {"code": "job_crashed", "detail": detail, "hint": hint}
-    with host.sessions.begin() as session:
-        # stopping a worker is nobody's failure, so that it uses up no attempt
-        job = hand_back(session, job_id, attempt, error=error, spare=status == EXIT_PUT_DOWN)
+
+    def settle() -> Job | None:
+        with host.sessions.begin() as session:
+            # stopping a worker is nobody's failure, so that it uses up no attempt
+            return hand_back(session, job_id, attempt, error=error, spare=host.stopping.is_set())
+
+    job = patiently(settle, seconds=OUTAGE_SECONDS, what=f"job {job_id}")
     if job is None:
         log.info("job %d: attempt %d has its verdict", job_id, attempt)
         return
     log.warning("job %d: %s; now %s", job_id, detail, job.state)
     if job.state == State.QUEUED:
-        _publish(host, job_id)
-
-
-def _publish(host: Host, job_id: int) -> None:
-    try:
-        publish_job(host.celery, job_id)
-    except (BrokerError, OSError):
-        log.warning("job %d: the broker is out of reach; the sweep will publish it", job_id)
-        return
-    with host.sessions.begin() as session:
-        mark_published(session, job_id)
+        dispatch_job(host.celery, host.sessions, job_id)
 
 
 def describe_status(status: int) -> str:

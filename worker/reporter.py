@@ -4,9 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import TypeVar
 
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from ml.errors import Stopped
@@ -14,15 +12,16 @@ from ml.reporting import BatchRecord, EpochRecord, Plan, Progress
 from store.db.jobs import append_event, save_progress, state_in_hand
 from store.db.records import forget_after_step, record_batches, record_epoch, record_plan
 from store.states import State
+from worker.patience import OUTAGES, patiently
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 _BATCH_SECONDS = 1.0
 _PROGRESS_SECONDS = 0.5
 _STOP_SECONDS = 1.0
 _OUTAGE_SECONDS = 120.0
-"""A training waits this long for a database that is away before it gives up and leaves its checkpoint."""
+"""A training stands still this long while the database is away; then it gives up, and the job is run again from its
+last checkpoint when the database is back."""
 
 
 class JobReporter:
@@ -125,22 +124,20 @@ class JobReporter:
         """Store the collected steps on the way to a failure, which must be told even where this cannot be."""
         try:
             self.flush()
-        except (Stopped, OperationalError) as error:
+        except (Stopped, *OUTAGES) as error:
             log.warning("job %d: its last steps were not stored: %r", self._job_id, error)
+
+    def is_ours(self) -> bool:
+        """Whether the job is still this attempt's, asked of the database now."""
+        try:
+            self._write(lambda _: None)
+        except Stopped:
+            return False
+        return True
 
     def _write(self, write: Callable[[Session], object]) -> State:
         """Run ``write`` in a transaction while the job is ours, waiting out an outage; returns the job's state."""
-        give_up_at = time.monotonic() + _OUTAGE_SECONDS
-        pause = 0.5
-        while True:
-            try:
-                return self._write_once(write)
-            except OperationalError:
-                if time.monotonic() + pause > give_up_at:
-                    raise
-                log.warning("job %d: the database is out of reach; trying again in %.1f s", self._job_id, pause)
-                time.sleep(pause)
-                pause = min(pause * 2, 10.0)
+        return patiently(lambda: self._write_once(write), seconds=_OUTAGE_SECONDS, what=f"job {self._job_id}")
 
     def _write_once(self, write: Callable[[Session], object]) -> State:
         with self._sessions.begin() as session:

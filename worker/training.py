@@ -1,11 +1,10 @@
 """A train job: fetch, fit, store, and say so in one transaction."""
 
+from sqlalchemy.orm import Session
+
 from ml.config import ResolvedConfig
-from ml.errors import Stopped
-from ml.training import fit
-from store.db.jobs import change_state
+from ml.training import Places, fit
 from store.db.records import record_final
-from store.states import State
 from worker.attempt import Attempt
 from worker.checkpoints import StoredKeeper
 
@@ -19,12 +18,12 @@ def train_run(attempt: Attempt) -> None:
     """
     run = attempt.run
     manifest, bundle = attempt.dataset()
-    keeper = StoredKeeper(attempt.artifacts, run.id, attempt.work)
+    keeper = StoredKeeper(attempt)
     result = fit(
         ResolvedConfig.model_validate(run.config),
         manifest,
         bundle,
-        places=attempt.places,
+        places=Places(cache=attempt.settings.cache, weights=attempt.settings.weights, work=attempt.work),
         reporter=attempt.reporter,
         keeper=keeper,
         device=attempt.settings.device,
@@ -33,10 +32,12 @@ def train_run(attempt: Attempt) -> None:
     )
     attempt.reporter.flush()
     stored = attempt.store_files(result.files)
-    with attempt.sessions.begin() as session:
+
+    def write(session: Session) -> None:
         attempt.record_files(session, stored)
         attempt.record_reading(session, result.reading)
         record_final(session, run.id, valid_loss=result.reading.valid_loss, error_rate=result.reading.error_rate)
-        if change_state(session, attempt.job.id, State.SUCCEEDED, attempt=attempt.number) is None:
-            raise Stopped
+        attempt.succeed(session)
+
+    attempt.write(write)
     keeper.forget()

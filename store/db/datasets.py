@@ -26,11 +26,6 @@ def list_datasets(session: Session, *, cursor: str | None = None, limit: int = 5
     return make_page(session.scalars(statement).all(), limit, lambda dataset: (dataset.id,))
 
 
-def revision_is_kept(session: Session, revision: str) -> bool:
-    """Whether any dataset, under whatever name, is of this revision."""
-    return session.scalar(select(Dataset.id).where(Dataset.revision == revision).limit(1)) is not None
-
-
 def add_dataset(
     session: Session,
     *,

@@ -110,9 +110,12 @@ def renew_lease(session: Session, job_id: int, attempt: int, lease_seconds: floa
 
 
 def state_in_hand(session: Session, job_id: int, attempt: int) -> State | None:
-    """``running`` or ``cancelling`` while the job is this attempt's, else None."""
+    """``running`` or ``cancelling`` while the job is this attempt's, else None.
+
+    Where it is, it stays so until the caller's transaction ends: the row is locked.
+    """
     statement = select(Job.state).where(Job.id == job_id, Job.attempt == attempt, Job.state.in_(IN_HAND))
-    state = session.scalar(statement)
+    state = session.scalar(statement.with_for_update())
     return None if state is None else State(state)
 
 

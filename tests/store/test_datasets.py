@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from store.db.datasets import current_dataset, list_datasets, revision_is_kept
+from store.db.datasets import current_dataset, list_datasets
 from tests.store.rows import make_dataset
 
 Sessions = sessionmaker[Session]
@@ -39,10 +39,3 @@ def test_two_imports_of_the_same_pictures_make_one_row(sessions: Sessions) -> No
 
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(add, range(8)))) == 1
-
-
-def test_a_revision_is_kept_under_any_name(sessions: Sessions) -> None:
-    with sessions.begin() as session:
-        make_dataset(session, "dogs", "a")
-        assert revision_is_kept(session, "a")
-        assert not revision_is_kept(session, "b")

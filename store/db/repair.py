@@ -1,0 +1,62 @@
+"""What the sweep looks for: jobs whose worker is gone and jobs whose message is."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from store.db.jobs import IN_HAND, hand_back
+from store.db.models import Job
+from store.states import State
+
+BATCH = 100
+"""Rows looked at in one transaction; the rest waits for the next round."""
+
+
+def hand_back_expired(session: Session) -> list[Job]:
+    """Take jobs whose lease has run out from their workers; the jobs as they are now.
+
+    Rows that another sweep has in hand are passed over, so two sweeps do not meet.
+    """
+    statement = (
+        select(Job)
+        .where(Job.state.in_(IN_HAND), Job.lease_until < func.now())
+        .order_by(Job.id)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True, of=Job)
+    )
+    found = [(job.id, job.attempt, job.worker) for job in session.scalars(statement)]
+    handed = [hand_back(session, job_id, attempt, error=_lost(worker)) for job_id, attempt, worker in found]
+    return [job for job in handed if job is not None]
+
+
+def unpublished_jobs(session: Session, *, older_than_seconds: float) -> Sequence[int]:
+    """Queued jobs that the broker was never told of, except those whose maker may be about to."""
+    unborn = func.now() - timedelta(seconds=older_than_seconds)
+    return _queued(session, Job.published_at.is_(None), Job.created_at < unborn)
+
+
+def long_published_jobs(session: Session, *, older_than_seconds: float) -> Sequence[int]:
+    """Queued jobs whose message went out a while ago; where the queue is empty, it is lost."""
+    return _queued(session, Job.published_at < func.now() - timedelta(seconds=older_than_seconds))
+
+
+def awaited_uploads(session: Session) -> set[str]:
+    """Keys of uploads that a job which has not ended still needs."""
+    key = Job.payload["source"]["key"].astext
+    waiting = select(key).where(Job.kind == "import", Job.state.in_([State.QUEUED, *IN_HAND]), key.is_not(None))
+    return set(session.scalars(waiting))
+
+
+def _queued(session: Session, *which: ColumnElement[bool]) -> Sequence[int]:
+    statement = select(Job.id).where(Job.state == State.QUEUED, *which).order_by(Job.id).limit(BATCH)
+    return session.scalars(statement).all()
+
+
+def _lost(worker: str | None) -> dict[str, str | None]:
+    return {
+        "code": "worker_lost",
+        "detail": f"worker {worker} stopped answering, on the last attempt",
+        "hint": "Look at that machine, then resume the job.",
+    }

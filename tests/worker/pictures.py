@@ -1,0 +1,45 @@
+"""Tiny archives of real pictures, and the jobs that import them."""
+
+import io
+import zipfile
+from collections.abc import Iterable
+
+from PIL import Image
+from sqlalchemy.orm import Session, sessionmaker
+
+from store.artifacts import ArtifactStore
+from store.db.jobs import create_job
+from store.keys import new_upload_key
+
+RULE = {"kind": "regex", "regex": r"(.+)_\d+.jpg$"}
+COLOURS = {"Birman": (200, 60, 40), "pug": (40, 80, 200)}
+
+
+def picture(breed: str, number: int, side: int = 40) -> bytes:
+    """A JPEG in the breed's colour, each a little different."""
+    drift = number * 7 % 40 - 20
+    colour = tuple(max(0, min(255, part + drift)) for part in COLOURS[breed])
+    out = io.BytesIO()
+    Image.new("RGB", (side, side + number % 5), colour).save(out, "JPEG")
+    return out.getvalue()
+
+
+def archive(per_breed: int = 3, breeds: Iterable[str] = COLOURS) -> bytes:
+    """A zip whose only entry is one folder with the pictures."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as pack:
+        for breed in breeds:
+            for number in range(per_breed):
+                pack.writestr(f"photos/{breed}_{number}.jpg", picture(breed, number))
+    return out.getvalue()
+
+
+def queue_import(
+    sessions: sessionmaker[Session], artifacts: ArtifactStore, upload: bytes, *, max_attempts: int = 3
+) -> tuple[int, str]:
+    """An import job of an uploaded archive, not yet published; its id and the upload's key."""
+    key = new_upload_key()
+    artifacts.put_bytes(key, upload)
+    payload = {"name": "pets", "source": {"kind": "archive", "key": key}, "rule": RULE}
+    with sessions.begin() as session:
+        return create_job(session, kind="import", payload=payload, max_attempts=max_attempts).id, key

@@ -1,0 +1,34 @@
+"""Waiting out a Postgres that is away for a moment: restarted, failed over, out of connections."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+logger = logging.getLogger(__name__)
+
+OUTAGES = (OperationalError, InterfaceError, PoolTimeout)
+FIRST_DELAY_SECONDS = 0.5
+LONGEST_DELAY_SECONDS = 10.0
+
+Result = TypeVar("Result")
+
+
+def patiently(action: Callable[[], Result], *, seconds: float, what: str) -> Result:
+    """Do ``action``, again while the database is away, for up to ``seconds``; then its error comes through.
+
+    The action must bear repetition: a commit whose answer was lost may have happened.
+    """
+    deadline, delay = time.monotonic() + seconds, FIRST_DELAY_SECONDS
+    while True:
+        try:
+            return action()
+        except OUTAGES as error:
+            if time.monotonic() + delay > deadline:
+                raise
+            logger.warning("%s waits for the database: %s", what, str(error).splitlines()[0])
+            time.sleep(delay)
+            delay = min(delay * 2, LONGEST_DELAY_SECONDS)
