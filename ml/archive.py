@@ -23,6 +23,7 @@ _CHUNK = 1 << 20
 _XZ_MEMORY = 256 << 20
 _ENCRYPTED = 0x1
 _NAME_BYTES = 255
+_DEPTH = 32
 _BROKEN = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -161,6 +162,8 @@ def _inside(name: str) -> PurePosixPath:
         raise ArchiveRejected(f"{name!r} is named outside the archive's own folder", hint="Use relative names.")
     if any(len(part.encode("utf-8", "surrogateescape")) > _NAME_BYTES for part in path.parts):
         raise ArchiveRejected(f"the name {name[:60]!r}… is too long", hint=f"Keep names under {_NAME_BYTES} bytes.")
+    if len(path.parts) > _DEPTH:
+        raise ArchiveRejected(f"{name[:60]!r}… nests deeper than {_DEPTH} folders", hint="Pack flatter folders.")
     return path
 
 

@@ -66,7 +66,7 @@ def scan_folder(
 
 def _walk(root: Path) -> Iterator[_Found]:
     # Links to folders are not followed: inside the root their content is met under its own name, and no loop is
-    # possible. A list instead of recursion, because an archive may nest deeper than Python recurses.
+    # possible. A list instead of recursion, because folders may nest deeper than Python recurses.
     waiting = [root]
     while waiting:
         for entry in _entries(waiting.pop()):

@@ -179,3 +179,8 @@ def test_names_that_differ_in_case_stay_two_files(tmp_path: Path) -> None:
 
 def test_a_name_too_long_is_refused(tmp_path: Path) -> None:
     assert "too long" in refused(tmp_path, zipped({"x" * 300 + ".jpg": b"x"}))
+
+
+def test_names_nested_too_deep_are_refused(tmp_path: Path) -> None:
+    files = {"d/" * depth + "a.jpg": b"x" for depth in (20, 400, 800, 1600)}
+    assert "deeper than 32" in refused(tmp_path, zipped(files))
