@@ -1,14 +1,15 @@
 """``python -m api``: serve HTTP."""
 
 import argparse
+import importlib
 import logging
 import sys
 from collections.abc import Sequence
 
 import uvicorn
 
-from api.app import create_app
 from ml.errors import TorchMismatch
+from ml.versions import check_versions
 from store.errors import SettingsInvalid
 from store.settings import load_settings
 
@@ -24,7 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        app = create_app(load_settings())
+        check_versions()
+        # torch comes in with the app: a pair that does not fit can be named only before that.
+        app = importlib.import_module("api.app").create_app(load_settings())
     except (SettingsInvalid, TorchMismatch) as error:
         sys.stderr.write(f"{error.code}: {error.detail}. {error.hint or ''}\n")
         return 1

@@ -21,7 +21,6 @@ from api.schemas.datasets import BuiltinRequest
 from api.schemas.problem import Problem, problems
 from api.telemetry import RequestTimer, Telemetry
 from ml.predict import Classifier
-from ml.versions import check_versions
 from store.artifacts import ArtifactStore
 from store.db.session import make_engine, make_sessions
 from store.queue import make_celery
@@ -55,9 +54,7 @@ def create_app(settings: Settings, load: Loader | None = None) -> FastAPI:
 
     Raises:
         SettingsInvalid: a setting cannot be used.
-        TorchMismatch: torch and torchvision do not fit each other.
     """
-    check_versions()
     services = make_services(settings, load or (lambda folder: Classifier.load(folder, settings.device)))
     app = FastAPI(
         title="Pedigree",

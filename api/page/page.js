@@ -215,7 +215,7 @@ function heatMap({ vocab, matrix }) {
   };
   const cells = matrix.flatMap((counts, row) => counts.flatMap((count, column) => {
     const [x, y] = [label + column * side, label + row * side];
-    const parts = [draw("rect", { class: "hit", x, y, width: side, height: side, "fill-opacity": (0.85 * count / most).toFixed(3) })];
+    const parts = [draw("rect", { class: "hit", x, y, width: side, height: side, "fill-opacity": (0.85 * Math.sqrt(count / most)).toFixed(3) })];
     if (count) parts.push(draw("text", { class: "count", x: x + side / 2, y: y + side / 2 + 3 }, `${count}`));
     return parts;
   }));
