@@ -4,7 +4,7 @@
 
 fastai runs in an environment of its own. First come short unfrozen trainings of both in turn (A B A B …), whose
 ratio of images per second is the speed figure; then a whole ``fine_tune`` of each, for the error rates. Prints one
-JSON object.
+JSON object a part.
 """
 
 import argparse
@@ -31,15 +31,25 @@ def main() -> None:
     """Measure and print."""
     options = _parser().parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        report = {
-            "machine": {"cpus": os.cpu_count(), "platform": platform.platform(), "bf16": "avx512_bf16" in cpu_flags()},
-            "versions": installed_versions(),
-            "arch": options.arch,
-            "speed": measure_speed(options, Path(scratch)),
-        }
-        if not options.speed_only:
-            report["error_rate"] = measure_error(options, Path(scratch))
-    print(json.dumps(report, indent=1))
+        tell(
+            "machine",
+            {
+                "cpus": os.cpu_count(),
+                "platform": platform.platform(),
+                "avx512_bf16": "avx512_bf16" in cpu_flags(),
+                "versions": installed_versions(),
+                "arch": options.arch,
+            },
+        )
+        if "speed" in options.parts:
+            tell("speed", measure_speed(options, Path(scratch)))
+        if "error" in options.parts:
+            tell("error_rate", measure_error(options, Path(scratch)))
+
+
+def tell(part: str, figures: dict[str, Any]) -> None:
+    """Print a part as soon as it is known: the whole takes long, and what was measured should not be lost."""
+    print(json.dumps({part: figures}, indent=1), flush=True)
 
 
 def measure_speed(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
@@ -160,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=int, default=640, help="files of the speed runs")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--workers", type=int, default=0, help="fastai's loader processes")
-    parser.add_argument("--speed-only", action="store_true")
+    parser.add_argument("--parts", nargs="+", choices=("speed", "error"), default=("speed", "error"))
     return parser
 
 
