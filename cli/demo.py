@@ -20,7 +20,7 @@ from cli.watch import watch
 from cli.weights import NoWeights, ask_for_weights, weights_folder
 
 ARCH = "mobilenet_v2"
-DRAWN: Json = {"presize": 192, "size": 160, "batch_size": 32, "freeze_epochs": 1, "epochs": 3}
+DRAWN: Json = {"presize": 160, "size": 128, "batch_size": 32, "freeze_epochs": 1, "epochs": 2}
 PHOTOS: Json = {"presize": 256, "size": 192, "batch_size": 64, "freeze_epochs": 1, "epochs": 2}
 FROM_SCRATCH: Json = {"pretrained": False, "freeze_epochs": 0, "base_lr": 1e-2}
 """What the demo trains with: small pictures and few epochs, for two cores and three minutes."""

@@ -1,0 +1,52 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.data_folder import DataFolder
+from cli.errors import StackError
+
+
+def test_the_default_is_what_is_named_then_what_is_here_then_the_users_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PEDIGREE_DATA", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    assert DataFolder.at(None).root == tmp_path / "share" / "pedigree"
+    (tmp_path / ".pedigree").mkdir()
+    assert DataFolder.at(None).root == tmp_path / ".pedigree"
+    monkeypatch.setenv("PEDIGREE_DATA", str(tmp_path / "named"))
+    assert DataFolder.at(None).root == tmp_path / "named"
+    assert DataFolder.at(Path("given")).root == tmp_path / "given"
+
+
+def test_only_one_process_has_a_folder_and_a_killed_one_lets_go(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    hold = "import sys, time; from pathlib import Path; from cli.data_folder import DataFolder\n"
+    hold += "with DataFolder(Path(sys.argv[1])).lock(): print('held', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", hold, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert folder.is_taken()
+        with pytest.raises(StackError, match=f"A stack already runs on {tmp_path}"), folder.lock():
+            pass
+        holder.kill()
+    with folder.lock():
+        assert (tmp_path / "lock").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StackError, match="cannot be used: Not a directory"), DataFolder(tmp_path / "file" / "x").lock():
+        pass
+
+
+def test_a_half_written_stack_file_is_no_stack(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    folder.write_stack({"url": "http://127.0.0.1:1", "pid": os.getpid()})
+    assert folder.stack() == {"url": "http://127.0.0.1:1", "pid": os.getpid()}
+    folder.stack_file.write_text('{"url": "http')
+    assert folder.stack() is None

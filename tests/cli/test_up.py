@@ -1,0 +1,190 @@
+"""``pedigree up`` as a user has it: a process of its own, with real servers, a real worker and a real API."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from cli.processes import wait_until
+from cli.stack import free_port
+from tests.cli.pictures import draw_pictures
+
+COMMAND = [sys.executable, "-m", "cli.main"]
+UP_SECONDS = 240.0
+PARTS = {"postgres", "redis", "worker", "sweep", "api"}
+
+
+def environment(data: Path) -> dict[str, str]:
+    """Nothing of the outside decides where the stack looks."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PEDIGREE_")}
+    for name in ("DATABASE_URL", "REDIS_URL", "ARTIFACTS_URL"):
+        kept.pop(name, None)
+    return {**kept, "PEDIGREE_DATA": str(data), "PEDIGREE_DEVICE": "cpu"}
+
+
+class Up:
+    """A running `pedigree up`."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.said = data.with_suffix(".out")
+        with self.said.open("w") as said:
+            self.process = subprocess.Popen(
+                [*COMMAND, "up", "--port", "0"], env=environment(data), stdout=said, stderr=subprocess.STDOUT
+            )
+
+    def wait(self) -> dict[str, Any]:
+        """What it wrote once it was up."""
+        ready = wait_until(lambda: self.stack() is not None or self.process.poll() is not None, UP_SECONDS)
+        assert ready, self.said.read_text()
+        stack = self.stack()
+        assert stack is not None, self.said.read_text()
+        return stack
+
+    def stack(self) -> dict[str, Any] | None:
+        """What it says of itself, once it is this process that says it."""
+        try:
+            stack: dict[str, Any] = json.loads((self.data / "stack.json").read_text())
+        except FileNotFoundError:
+            return None
+        return stack if stack["pid"] == self.process.pid else None
+
+
+@contextmanager
+def up(data: Path) -> Iterator[Up]:
+    started = Up(data)
+    try:
+        yield started
+    finally:
+        started.process.terminate()
+        try:
+            started.process.wait(60)
+        except subprocess.TimeoutExpired:
+            started.process.kill()
+            started.process.wait()
+
+
+def pedigree(data: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *words], env=environment(data), capture_output=True, text=True, check=False)
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def all_gone(pids: dict[str, int]) -> bool:
+    return wait_until(lambda: not any(lives(pid) for pid in pids.values()), 30)
+
+
+def test_a_stack_keeps_itself_up_stops_cleanly_and_finds_everything_again(tmp_path: Path) -> None:
+    data, pictures = tmp_path / "data", draw_pictures(tmp_path / "pictures", each=4)
+    with up(data) as first:
+        stack = first.wait()
+        assert set(stack["pids"]) == PARTS
+        added = pedigree(data, "datasets", "add", "colours", str(pictures))
+        assert (added.returncode, added.stderr) == (0, "")
+        assert added.stdout.splitlines()[-1] == "colours: 12 pictures of 3 breeds, photographs"
+
+        second = pedigree(data, "up")
+        assert second.returncode == 1
+        assert second.stderr.splitlines() == [
+            f"pedigree: A stack already runs on {data} and answers at {stack['url']}. "
+            "Stop that one, or name another folder with --data."
+        ]
+
+        os.kill(stack["pids"]["worker"], signal.SIGKILL)
+        assert wait_until(lambda: (first.stack() or stack)["pids"]["worker"] != stack["pids"]["worker"], 60)
+        restarted = first.stack()
+        assert restarted is not None
+        assert {name for name in PARTS if restarted["pids"][name] != stack["pids"][name]} == {"worker"}
+        assert "! worker ended (signal SIGKILL); starting it again in 1 s" in first.said.read_text()
+
+        first.process.terminate()
+        assert first.process.wait(60) == 0
+        assert all_gone(restarted["pids"])
+        assert not (data / "stack.json").exists()
+        assert not (data / "postgres" / "postmaster.pid").exists()
+    with up(data) as again:
+        stack = again.wait()
+        listed = httpx.get(f"{stack['url']}/datasets", trust_env=False).json()
+        assert [(one["name"], one["items"]) for one in listed["items"]] == [("colours", 12)]
+        jobs = httpx.get(f"{stack['url']}/jobs", trust_env=False).json()["items"]
+        assert [job["state"] for job in jobs] == ["succeeded"]
+
+
+def test_a_killed_stack_leaves_nothing_running_and_recovers(tmp_path: Path) -> None:
+    data, pictures = tmp_path / "data", draw_pictures(tmp_path / "pictures", each=4)
+    with up(data) as killed:
+        pids = killed.wait()["pids"]
+        assert pedigree(data, "datasets", "add", "colours", str(pictures)).returncode == 0
+        killed.process.kill()
+        killed.process.wait()
+        assert all_gone(pids)
+    listed = pedigree(data, "datasets", "list")
+    assert listed.returncode == 1
+    assert "Nothing answers at" in listed.stderr
+    with up(data) as again:
+        again.wait()
+        shown = pedigree(data, "datasets", "list")
+        assert shown.stdout.splitlines()[1].split()[:3] == ["colours", "12", "3"]
+        again.process.send_signal(signal.SIGINT)
+        assert again.process.wait(60) == 0
+
+
+def test_a_taken_port_that_was_asked_for_is_one_line(tmp_path: Path) -> None:
+    with _listening() as port:
+        refused = pedigree(tmp_path / "data", "up", "--port", str(port))
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"pedigree: Port {port} on 127.0.0.1 is taken. Choose another with --port, or leave it out.\n"
+    )
+    assert not (tmp_path / "data" / "postgres").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("DATABASE_URL", "mysql://nowhere", "pedigree: DATABASE_URL: Value error, must begin with postgresql://."),
+        ("PEDIGREE_LEASE_SECONDS", "soon", "pedigree: PEDIGREE_LEASE_SECONDS: Input should be a valid number"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_one_line(tmp_path: Path, name: str, value: str, sentence: str) -> None:
+    changed = environment(tmp_path / "data") | {name: value}
+    refused = subprocess.run([*COMMAND, "up", "--port", "0"], env=changed, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(sentence)
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_database_out_of_reach_ends_the_start_and_leaves_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    nowhere = f"postgresql://me:s3cret@127.0.0.1:{free_port(0)}/pedigree"
+    changed = environment(data) | {"DATABASE_URL": nowhere}
+    refused = subprocess.run([*COMMAND, "up", "--port", "0"], env=changed, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("pedigree: `python -m migrations` failed: ")
+    assert len(refused.stderr.splitlines()) == 1
+    assert "s3cret" not in refused.stderr
+    assert "– postgres: DATABASE_URL is set, none is started" in refused.stdout
+    assert not (data / "postgres").exists()
+    assert not (data / "redis" / "redis.pid").exists()
+
+
+@contextmanager
+def _listening() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield int(listener.getsockname()[1])
