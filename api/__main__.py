@@ -25,9 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
+        settings = load_settings()
         check_versions()
         # torch comes in with the app: a pair that does not fit can be named only before that.
-        app = importlib.import_module("api.app").create_app(load_settings())
+        app = importlib.import_module("api.app").create_app(settings)
     except (SettingsInvalid, TorchMismatch) as error:
         sys.stderr.write(f"{error.code}: {error.detail}. {error.hint or ''}\n")
         return 1

@@ -33,9 +33,9 @@ def client(app: FastAPI) -> Iterator[TestClient]:
         yield client
 
 
-def until(holds: Callable[[], bool]) -> None:
-    """Wait for what another thread is about to do."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
+def until(holds: Callable[[], bool], seconds: float = DEADLINE_SECONDS) -> None:
+    """Wait for what another thread or process is about to do."""
+    deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)

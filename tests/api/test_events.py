@@ -23,6 +23,8 @@ from tests.api.records import Records
 from tests.conftest import environment_of
 
 ROOT = Path(__file__).parents[2]
+START_SECONDS = 120.0
+"""The server imports torch, which takes long on a busy machine."""
 
 
 @dataclass
@@ -78,7 +80,7 @@ def running(settings: Settings, tmp_path: Path) -> Iterator[str]:
         process = subprocess.Popen(command, cwd=ROOT, env=environment_of(settings), stdout=log, stderr=log)
     url = f"http://127.0.0.1:{port}"
     try:
-        until(lambda: _answers(url) or process.poll() is not None)
+        until(lambda: _answers(url) or process.poll() is not None, START_SECONDS)
         assert process.poll() is None, (tmp_path / "api.log").read_text()
         yield url
     finally:
@@ -87,9 +89,12 @@ def running(settings: Settings, tmp_path: Path) -> Iterator[str]:
         assert process.wait(30) == -signal.SIGTERM
 
 
-@pytest.fixture
-def server(settings: Settings, tmp_path: Path) -> Iterator[str]:
-    with running(settings, tmp_path) as url:
+@pytest.fixture(scope="module")
+def server(postgres_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("server")
+    places = {"artifacts_url": (folder / "artifacts").as_uri(), "cache": folder / "cache"}
+    settings = Settings.model_validate({"database_url": postgres_url, "redis_url": redis_url, **places})
+    with running(settings, folder) as url:
         yield url
 
 
