@@ -1,11 +1,11 @@
 """An import job: an archive, or what the project brings or fetches itself, becomes a dataset."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ml.oxford import download_pets
 from sqlalchemy.orm import Session
 
 from ml.archive import extract_archive
@@ -16,6 +16,7 @@ from ml.manifest import LabelRule, Manifest
 from ml.reporting import Progress
 from ml.sample import draw_sample
 from ml.scan import scan_folder
+from ml.versions import check_versions
 from store.db.datasets import add_dataset
 from store.errors import ArtifactMissing
 from store.keys import bundle_key, manifest_key
@@ -54,7 +55,14 @@ def _collect(attempt: Attempt, source: dict[str, Any]) -> Path:
     if source["builtin"] == "sample":
         draw_sample(folder, on_progress=_Teller(attempt, "draw"))
         return folder
-    return download_pets(attempt.settings.cache / "downloads", on_progress=_Teller(attempt, "download"))
+    return _download(attempt)
+
+
+def _download(attempt: Attempt) -> Path:
+    """The original photos; where they are published is torchvision's knowledge, whose import takes seconds."""
+    check_versions()
+    download: Callable[..., Path] = import_module("ml.oxford").download_pets
+    return download(attempt.settings.cache / "downloads", on_progress=_Teller(attempt, "download"))
 
 
 def _archive(attempt: Attempt, key: str) -> Path:

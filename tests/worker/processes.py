@@ -19,7 +19,7 @@ from store.states import State
 from tests.conftest import REPOSITORY, environment_of
 
 Found = TypeVar("Found")
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 150.0
 
 
 def until(look: Callable[[], Found | None], what: str) -> Found:

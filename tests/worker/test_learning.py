@@ -1,0 +1,153 @@
+"""Train and interpret jobs with a real worker: tiny pictures, from scratch, the whole way."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from celery import Celery
+from sqlalchemy.orm import Session, sessionmaker
+
+from ml.config import resolve, train_config
+from store.artifacts import ArtifactStore
+from store.db.datasets import current_dataset
+from store.db.jobs import create_job
+from store.db.models import Job, Run
+from store.db.reading import artifacts_of, batches_of, epochs_of, events_after, get_run, interpretation_of
+from store.dispatch import dispatch_job
+from store.keys import checkpoint_key
+from store.settings import Settings
+from store.states import State
+from tests.worker.pictures import archive, queue_import
+from tests.worker.processes import job_in, running, until
+
+Sessions = sessionmaker[Session]
+CONFIG = {
+    "recipe": "one_cycle",
+    "arch": "mobilenet_v3_small",
+    "pretrained": False,
+    "presize": 40,
+    "size": 32,
+    "batch_size": 4,
+    "epochs": 2,
+    "freeze": False,
+    "precision": "fp32",
+}
+PER_BREED = 12
+STEPS_PER_EPOCH = 5  # 24 pictures, 20 of them to train on, four a batch
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """A lease that a machine busy with learning does not miss."""
+    return settings.model_copy(update={"lease_seconds": 30.0})
+
+
+@pytest.fixture
+def pets(settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery) -> int:
+    """An imported dataset's id."""
+    job_id, _ = queue_import(sessions, artifacts, archive(PER_BREED))
+    dispatch_job(celery, sessions, job_id)
+    with running("worker", settings):
+        assert job_in(sessions, job_id, State.SUCCEEDED, State.FAILED).error is None
+    with sessions.begin() as session:
+        dataset = current_dataset(session, "pets")
+        assert dataset is not None
+        return dataset.id
+
+
+def queue_training(sessions: Sessions, dataset_id: int, **columns: int) -> tuple[int, int]:
+    """A run and its job, not yet published."""
+    config = resolve(train_config.validate_python(CONFIG)).model_dump(mode="json")
+    with sessions.begin() as session:
+        run = Run(kind="train", dataset_id=dataset_id, config=config, **columns)
+        session.add(run)
+        session.flush()
+        return run.id, create_job(session, kind="train", run_id=run.id, max_attempts=3).id
+
+
+def finished(sessions: Sessions, job_id: int) -> Job:
+    job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
+    assert job.error is None
+    return job
+
+
+def test_train_then_go_on_from_it_then_interpret(
+    settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery, pets: int
+) -> None:
+    run_id, job_id = queue_training(sessions, pets)
+    child_id, child_job = queue_training(sessions, pets, parent_id=run_id)
+    with running("worker", settings):
+        dispatch_job(celery, sessions, job_id)
+        finished(sessions, job_id)
+        check_record(sessions, artifacts, run_id, job_id)
+        with sessions.begin() as session:
+            renew = create_job(session, kind="interpret", run_id=run_id, payload={}, max_attempts=3).id
+            first = interpretation_of(session, run_id)
+        dispatch_job(celery, sessions, renew)
+        dispatch_job(celery, sessions, child_job)
+        finished(sessions, renew)
+        finished(sessions, child_job)
+    with sessions.begin() as session:
+        renewed = interpretation_of(session, run_id)
+        assert (first.job_id, renewed.job_id) == (job_id, renew)
+        assert renewed.matrix == first.matrix
+        assert renewed.valid_loss == pytest.approx(first.valid_loss, rel=1e-4)
+        assert get_run(session, child_id).weights is None
+        assert len(epochs_of(session, child_id)) == 2
+
+
+def check_record(sessions: Sessions, artifacts: ArtifactStore, run_id: int, job_id: int) -> None:
+    with sessions.begin() as session:
+        run, interpretation = get_run(session, run_id), interpretation_of(session, run_id)
+        files = {file.name: file.key for file in artifacts_of(session, run_id)}
+        assert [row.step for row in batches_of(session, run_id)] == list(range(2 * STEPS_PER_EPOCH))
+        assert [(row.phase, row.epoch) for row in epochs_of(session, run_id)] == [(0, 0), (0, 1)]
+        kinds = {event.event for event in events_after(session, job_id, 0)}
+    assert kinds == {"state", "progress", "batch", "epoch", "log"}
+    assert (run.precision, run.weights) == ("fp32", None)
+    assert run.versions is not None
+    assert "torch" in run.versions
+    assert run.error_rate == interpretation.error_rate
+    assert sum(map(sum, interpretation.matrix)) == len(interpretation.items) == 4
+    assert files.keys() == {"model.safetensors", "model.json", "predictions.jsonl"}
+    about = json.loads(artifacts.get_bytes(files["model.json"]))
+    assert about["dataset"]["name"] == "pets"
+    assert about["vocab"] == ["Birman", "pug"]
+    assert not artifacts.exists(checkpoint_key(run_id))
+
+
+def test_a_training_whose_process_is_killed_goes_on_from_its_checkpoint(
+    settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery, pets: int, tmp_path: Path
+) -> None:
+    run_id, job_id = queue_training(sessions, pets)
+    dispatch_job(celery, sessions, job_id)
+    with running("worker", settings, PEDIGREE_CHECKPOINT_SECONDS="0.001") as worker:
+        child = worker.child()
+        until(lambda: artifacts.exists(checkpoint_key(run_id)), "a checkpoint")
+        os.kill(child, signal.SIGKILL)
+        assert finished(sessions, job_id).attempt == 2
+    with sessions.begin() as session:
+        run = get_run(session, run_id)
+        assert run.plan is not None
+        assert run.plan["resumed_from_step"] >= 1
+        assert [row.step for row in batches_of(session, run_id)] == list(range(2 * STEPS_PER_EPOCH))
+        assert len(epochs_of(session, run_id)) == 2
+    assert not artifacts.exists(checkpoint_key(run_id))
+    assert not list(tmp_path.glob("cache/work/*"))
+
+
+def test_an_impossible_training_fails_with_its_code(
+    settings: Settings, sessions: Sessions, celery: Celery, pets: int
+) -> None:
+    run_id, job_id = queue_training(sessions, pets)
+    with sessions.begin() as session:
+        run = get_run(session, run_id)
+        run.config = {**run.config, "batch_size": 1024}
+    dispatch_job(celery, sessions, job_id)
+    with running("worker", settings):
+        job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
+    assert job.error is not None
+    assert (job.error["code"], job.attempt) == ("batch_too_large", 1)
+    assert job.error["hint"]

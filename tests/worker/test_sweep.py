@@ -1,0 +1,163 @@
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from celery import Celery
+from sqlalchemy import create_engine, func, update
+from sqlalchemy.orm import Session, sessionmaker
+
+from store.artifacts import ArtifactStore
+from store.db.jobs import request_cancel
+from store.db.models import Job
+from store.db.reading import get_job
+from store.dispatch import dispatch_job
+from store.keys import new_upload_key
+from store.queue import make_celery, queue_length
+from store.settings import Settings
+from store.states import State
+from tests.store.rows import claimed, make_job
+from tests.worker.pictures import archive, queue_import
+from worker.sweep import Sweep
+
+Sessions = sessionmaker[Session]
+
+
+@pytest.fixture
+def sweep(settings: Settings, sessions: Sessions, celery: Celery, artifacts: ArtifactStore) -> Sweep:
+    """Its rounds are made by hand; what is younger than a minute is left to whoever made it."""
+    return Sweep(settings.model_copy(update={"sweep_seconds": 60.0}), sessions, celery, artifacts)
+
+
+@pytest.fixture
+def broken_celery(settings: Settings, tmp_path: Path) -> Celery:
+    """A broker that is not there."""
+    return make_celery(settings.model_copy(update={"redis_url": f"redis+socket://{tmp_path}/none.sock"}))
+
+
+def age(sessions: Sessions, job_id: int) -> None:
+    """Make everything about a job an hour older."""
+    hour = timedelta(hours=1)
+    earlier = {
+        "created_at": Job.created_at - hour,
+        "published_at": Job.published_at - hour,
+        "lease_until": Job.lease_until - hour,
+    }
+    with sessions.begin() as session:
+        session.execute(update(Job).where(Job.id == job_id).values(earlier))
+
+
+def job_of(sessions: Sessions, job_id: int) -> Job:
+    with sessions.begin() as session:
+        return get_job(session, job_id)
+
+
+def test_a_job_that_the_broker_did_not_take_is_published_later(
+    sweep: Sweep, sessions: Sessions, broken_celery: Celery, celery: Celery
+) -> None:
+    with sessions.begin() as session:
+        job_id = make_job(session).id
+    assert not dispatch_job(broken_celery, sessions, job_id)
+    assert job_of(sessions, job_id).published_at is None
+    sweep.round()
+    assert queue_length(celery) == 0, "its maker may still be about to publish it"
+    age(sessions, job_id)
+    sweep.round()
+    assert queue_length(celery) == 1
+    assert job_of(sessions, job_id).published_at is not None
+    sweep.round()
+    assert queue_length(celery) == 1
+
+
+def test_a_lost_message_is_sent_again_but_a_waiting_one_is_not(
+    sweep: Sweep, sessions: Sessions, celery: Celery
+) -> None:
+    with sessions.begin() as session:
+        job_id = make_job(session).id
+    dispatch_job(celery, sessions, job_id)
+    age(sessions, job_id)
+    sweep.round()
+    assert queue_length(celery) == 1
+    with celery.connection_for_write() as connection:
+        connection.channel().queue_purge("pedigree")
+    sweep.round()
+    assert queue_length(celery) == 1
+
+
+def test_a_lost_worker_costs_an_attempt_and_the_last_one_the_job(sweep: Sweep, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        again, last = make_job(session).id, make_job(session, max_attempts=1).id
+        cancelled, healthy = make_job(session).id, make_job(session).id
+        for job_id in (again, last, cancelled, healthy):
+            claimed(session, job_id, lease_seconds=60)
+        request_cancel(session, cancelled)
+    for job_id in (again, last, cancelled):
+        age(sessions, job_id)
+    sweep.round()
+    assert job_of(sessions, again).state == State.QUEUED
+    assert job_of(sessions, again).published_at is not None
+    failed = job_of(sessions, last)
+    assert failed.state == State.FAILED
+    assert failed.error is not None
+    assert failed.error["code"] == "worker_lost"
+    assert "w1" in failed.error["detail"]
+    assert job_of(sessions, cancelled).state == State.CANCELLED
+    assert job_of(sessions, healthy).state == State.RUNNING
+
+
+def test_an_outage_is_waited_out_and_leases_get_their_time_afterwards(
+    sweep: Sweep, sessions: Sessions, tmp_path: Path
+) -> None:
+    """While the database was away no worker could renew, so an expired lease says nothing yet."""
+    with sessions.begin() as session:
+        job_id = make_job(session).id
+        claimed(session, job_id)
+    age(sessions, job_id)
+    nowhere = create_engine(f"postgresql+psycopg://postgres@/pedigree?host={tmp_path}")
+    sweep.sessions = sessionmaker(nowhere)
+    sweep.round()
+    sweep.sessions = sessions
+    sweep.round()
+    assert job_of(sessions, job_id).state == State.RUNNING
+    sweep.leases_from = time.monotonic()
+    sweep.round()
+    assert job_of(sessions, job_id).state == State.QUEUED
+    nowhere.dispose()
+
+
+def test_a_broker_that_is_away_does_not_end_the_sweep(
+    sweep: Sweep, sessions: Sessions, celery: Celery, broken_celery: Celery
+) -> None:
+    with sessions.begin() as session:
+        job_id = make_job(session).id
+    age(sessions, job_id)
+    sweep.celery = broken_celery
+    sweep.round()
+    sweep.celery = celery
+    sweep.round()
+    assert queue_length(celery) == 1
+
+
+def test_an_old_upload_goes_unless_a_job_waits_for_it(
+    sweep: Sweep, settings: Settings, sessions: Sessions, artifacts: ArtifactStore
+) -> None:
+    _, awaited = queue_import(sessions, artifacts, archive())
+    left, fresh = new_upload_key(), new_upload_key()
+    for key in (left, fresh):
+        artifacts.put_bytes(key, b"x")
+    folder = Path(urlsplit(settings.artifacts_url).path)
+    two_days_ago = time.time() - 2 * 24 * 3600
+    for key in (awaited, left):
+        os.utime(folder / key, (two_days_ago, two_days_ago))
+    sweep.round()
+    assert [artifacts.exists(key) for key in (awaited, left, fresh)] == [True, False, True]
+
+
+def test_leases_are_judged_by_the_databases_clock(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        job = claimed(session, make_job(session).id, lease_seconds=30)
+        now = session.scalar(func.now().select())
+        assert now is not None
+        assert job.lease_until == now + timedelta(seconds=30)
