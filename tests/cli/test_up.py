@@ -99,10 +99,8 @@ def test_a_stack_keeps_itself_up_stops_cleanly_and_finds_everything_again(tmp_pa
 
         second = pedigree(data, "up")
         assert second.returncode == 1
-        assert second.stderr.splitlines() == [
-            f"pedigree: A stack already runs on {data} and answers at {stack['url']}. "
-            "Stop that one, or name another folder with --data."
-        ]
+        taken = f"pedigree: A stack already runs on {data} and answers at {stack['url']}."
+        assert second.stderr == f"{taken} Stop that one, or name another folder with --data.\n"
 
         os.kill(stack["pids"]["worker"], signal.SIGKILL)
         assert wait_until(lambda: (first.stack() or stack)["pids"]["worker"] != stack["pids"]["worker"], 60)

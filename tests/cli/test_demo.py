@@ -1,0 +1,44 @@
+"""`pedigree demo` as a whole, on a few small pictures and a body whose weights are drawn by lot."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torchvision.models import mobilenet_v2
+
+from tests.cli.pictures import draw_pictures
+from tests.cli.test_up import environment
+
+
+def test_the_demo_goes_from_pictures_to_a_breed_over_http(tmp_path: Path) -> None:
+    data, pictures = tmp_path / "data", draw_pictures(tmp_path / "pictures", each=30)
+    (data / "weights").mkdir(parents=True)
+    torch.manual_seed(1)
+    save_file(mobilenet_v2().state_dict(), data / "weights" / "mobilenet_v2.safetensors")
+    command = [sys.executable, "-m", "cli.main", "demo", "--data", str(data), "--pets", str(pictures), "--epochs", "1"]
+    ended = subprocess.run(command, env=environment(data), capture_output=True, text=True, check=False)
+    said = ended.stdout
+    assert (ended.returncode, ended.stderr) == (0, ""), said
+    assert "90 photos of 3 breeds" in said
+    assert "(folder: mobilenet_v2.safetensors)" in said
+    assert len(re.findall(r"^ *[12]\.1 ", said, re.MULTILINE)) == 4  # each epoch as it ended, and again in the table
+    assert re.search(r"Error rate [01]\.\d{4} on 18 pictures kept apart", said)
+    answers = re.findall(r"^(\w+)_\d+\.jpg +(\w+) +(Abyssinian|beagle|pug) +[\d.]+%$", said, re.MULTILINE)
+    assert len(answers) == 3
+    assert all(named == true for named, true, _ in answers)
+    assert f"pedigree up --data {data}" in said
+    assert not (data / "stack.json").exists()
+
+
+def test_a_demo_that_cannot_go_on_ends_in_one_line_and_stops_what_it_started(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    command = [sys.executable, "-m", "cli.main", "demo", "--data", str(data), "--pets", str(empty)]
+    ended = subprocess.run(command, env=environment(data), capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (1, f"pedigree: {empty} has no files in it.\n")
+    assert not (data / "stack.json").exists()
+    assert not (data / "postgres" / "postmaster.pid").exists()

@@ -1,0 +1,138 @@
+"""What can be known of the containers without an engine."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from store.settings import Settings
+
+HOUSE = Path(__file__).parent.parent
+OURS = {"migrate", "api", "worker", "worker-gpu", "sweep"}
+ONCE = {"migrate", "bucket"}
+SECRETS = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((HOUSE / "docker-compose.yml").read_text())
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def dockerfile() -> str:
+    return (HOUSE / "Dockerfile").read_text()
+
+
+def test_every_part_of_the_service_is_there(compose: dict[str, Any]) -> None:
+    assert set(compose["services"]) == OURS | {"postgres", "redis", "objects", "bucket"}
+
+
+def test_secrets_have_no_default(compose: dict[str, Any]) -> None:
+    text = (HOUSE / "docker-compose.yml").read_text()
+    for name in SECRETS:
+        uses = re.findall(rf"\$\{{{name}([^}}]*)\}}", text)
+        assert uses, name
+        assert all(use.startswith(":?") for use in uses), name
+    for name, service in compose["services"].items():
+        for variable, value in (service.get("environment") or {}).items():
+            if re.search("PASSWORD|SECRET|KEY", variable):
+                assert re.match(r"\$\{\w+:\?", value), f"{name}: {variable}"
+
+
+def test_only_the_api_is_published_and_only_here(compose: dict[str, Any]) -> None:
+    published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
+    assert list(published) == ["api"]
+    assert all(port.startswith("127.0.0.1:") for port in published["api"])
+
+
+def test_everything_that_stays_up_is_restarted_and_looked_after(compose: dict[str, Any], dockerfile: str) -> None:
+    for name, service in compose["services"].items():
+        assert service["restart"] == ("on-failure" if name in ONCE else "unless-stopped"), name
+        assert name in OURS | ONCE or "healthcheck" in service, name
+    for target in ("api", "worker"):
+        stage = dockerfile.split(f"FROM runtime AS {target}\n")[1].split("\nFROM ", maxsplit=1)[0]
+        assert "HEALTHCHECK" in stage, target
+
+
+def test_nothing_starts_before_what_it_needs(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    assert services["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert services["bucket"]["depends_on"] == {"objects": {"condition": "service_healthy"}}
+    for name in OURS - {"migrate"}:
+        assert services[name]["depends_on"] == {
+            "migrate": {"condition": "service_completed_successfully"},
+            "bucket": {"condition": "service_completed_successfully"},
+            "redis": {"condition": "service_healthy"},
+        }, name
+    for needed in ("postgres", "redis", "objects"):
+        assert services[needed]["healthcheck"]["test"]
+
+
+def test_our_services_have_settings_that_the_settings_know(compose: dict[str, Any]) -> None:
+    required = {str(field.alias) for field in Settings.model_fields.values() if field.is_required()}
+    known = {str(field.alias) for field in Settings.model_fields.values()}
+    for name in OURS:
+        environment = compose["services"][name]["environment"]
+        assert required <= set(environment), name
+        assert {one for one in environment if one.startswith("PEDIGREE_")} <= known, name
+        filled = {key: re.sub(r"\$\{(\w+):[^}]*\}", r"\1", value) for key, value in environment.items()}
+        assert Settings.model_validate(filled).artifacts_url == "s3://S3_BUCKET"
+
+
+def test_the_gpu_is_reserved_under_its_profile(compose: dict[str, Any]) -> None:
+    worker = compose["services"]["worker-gpu"]
+    assert worker["profiles"] == ["gpu"]
+    (device,) = worker["deploy"]["resources"]["reservations"]["devices"]
+    assert device == {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
+    assert all("deploy" not in compose["services"][name] for name in OURS - {"worker-gpu"})
+
+
+def test_images_are_pinned_or_built_here(compose: dict[str, Any], dockerfile: str) -> None:
+    built = {one["image"] for one in compose["services"].values() if "build" in one}
+    for name, service in compose["services"].items():
+        image = service["image"]
+        assert image in built or re.search(r":\d+\.\d+[\w.-]*$", image), f"{name}: {image}"
+    (python,) = re.findall(r"^FROM (python\S+) AS base", dockerfile, re.MULTILINE)
+    assert re.fullmatch(r"python:3\.12\.\d+-slim-\w+", python)
+
+
+def test_every_volume_is_declared(compose: dict[str, Any]) -> None:
+    named = {
+        mount.split(":")[0]
+        for service in compose["services"].values()
+        for mount in service.get("volumes", [])
+        if not mount.startswith("${")
+    }
+    assert named | {"weights"} == set(compose["volumes"])
+
+
+def test_both_targets_run_as_nobody_special(dockerfile: str) -> None:
+    runtime = dockerfile.split(" AS runtime\n")[1]
+    assert (
+        runtime.index("USER pedigree") < runtime.index("FROM runtime AS worker") < runtime.index("FROM runtime AS api")
+    )
+    assert "USER root" not in dockerfile
+
+
+def test_the_image_holds_every_package_and_the_locked_versions(dockerfile: str) -> None:
+    project = tomllib.loads((HOUSE / "pyproject.toml").read_text())
+    packages = {pattern.rstrip("*") for pattern in project["tool"]["setuptools"]["packages"]["find"]["include"]}
+    copied = {parts[0] for parts in re.findall(r"^COPY (\w+) (\w+)$", dockerfile, re.MULTILINE)}
+    assert copied == packages
+    assert "--require-hashes --requirement requirements.lock" in dockerfile
+    let_in = {line[1:] for line in (HOUSE / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert let_in == packages | {"requirements.lock", "pyproject.toml", "README.md", "LICENSE"}
+
+
+def test_what_the_images_start_exists(compose: dict[str, Any], dockerfile: str) -> None:
+    started = [words.split('", "') for words in re.findall(r'^CMD \["(.*)"\]$', dockerfile, re.MULTILINE)]
+    started += [compose["services"][name]["command"] for name in ("migrate", "sweep")]
+    modules = {command[command.index("-m") + 1] for command in started}
+    assert modules == {"api", "worker", "migrations", "worker.sweep"}
+    for module in modules:
+        path = HOUSE / module.replace(".", "/")
+        assert (path / "__main__.py").exists() or path.with_suffix(".py").exists(), module

@@ -1,0 +1,117 @@
+"""The house rules that no linter knows."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parent.parent
+ROOMS = ("api", "benchmarks", "cli", "examples", "migrations", "ml", "store", "tests", "worker")
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "core"}
+MOST_LINES = 400
+MOST_FUNCTION_LINES = 60
+FOREIGN = {
+    "a path of somebody's machine": re.compile(
+        r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+|opt/pypi\S*|opt/wheels)/\S*"
+    ),
+    "a package index": re.compile(r"--(?:extra-)?index-url|--find-links|\bsimple/\s*$|trusted-host"),
+}
+
+
+def tracked() -> list[Path]:
+    """Every file of the repository that git knows or would take in."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=HOUSE, capture_output=True, text=True, check=True).stdout
+    return [path for name in listed.split("\0") if name and (path := HOUSE / name).is_file()]
+
+
+def sources() -> list[Path]:
+    return [path for path in tracked() if path.suffix == ".py" and path.relative_to(HOUSE).parts[0] in ROOMS]
+
+
+def trees() -> Iterator[tuple[Path, ast.Module]]:
+    for path in sources():
+        yield path.relative_to(HOUSE), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_there_is_a_house_to_look_at() -> None:
+    rooms = {path.relative_to(HOUSE).parts[0] for path in sources()}
+    assert rooms >= {"api", "cli", "migrations", "ml", "store", "tests", "worker"}
+
+
+def test_nobody_commits_but_the_block_that_owns_the_transaction() -> None:
+    calls = [
+        f"{path}:{node.lineno}"
+        for path, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "commit"
+    ]
+    assert calls == []
+
+
+def test_files_are_named_for_what_they_own() -> None:
+    vague = [str(path.relative_to(HOUSE)) for path in sources() if {path.stem, *path.parent.parts} & VAGUE_NAMES]
+    assert vague == []
+
+
+def test_files_and_functions_are_short_enough_to_be_read() -> None:
+    long_files = [
+        f"{path.relative_to(HOUSE)}: {count} lines"
+        for path in sources()
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) > MOST_LINES
+    ]
+    long_functions = [
+        f"{path}:{node.lineno} {node.name}: {count} lines"
+        for path, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (count := (node.end_lineno or node.lineno) - node.lineno + 1) >= MOST_FUNCTION_LINES
+    ]
+    assert long_files + long_functions == []
+
+
+def test_no_error_is_swallowed() -> None:
+    swallowed = [
+        f"{path}:{node.lineno}"
+        for path, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler) and all(isinstance(line, ast.Pass) for line in node.body)
+    ]
+    assert swallowed == []
+
+
+def test_nothing_tells_of_the_machine_it_was_made_on() -> None:
+    found = []
+    for path in tracked():
+        if path == Path(__file__) or path.suffix in {".png", ".jpg", ".npy", ".npz", ".safetensors", ".ico"}:
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            found += [
+                f"{path.relative_to(HOUSE)}:{number} {what}: {match[0]}"
+                for what, pattern in FOREIGN.items()
+                if (match := pattern.search(line))
+            ]
+    assert found == []
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/operations.md"])
+def test_every_make_target_that_is_spoken_of_exists(document: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (HOUSE / "Makefile").read_text(), re.MULTILINE))
+    spoken_of = set(re.findall(r"`make ([a-z]+)|^\s*make ([a-z]+)", (HOUSE / document).read_text(), re.MULTILINE))
+    assert {word for pair in spoken_of for word in pair if word} <= targets
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    names = sorted(path.name for path in (HOUSE / "docs" / "decisions").glob("*"))
+    assert all(re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", name) for name in names), names
+    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+
+
+@pytest.mark.parametrize("document", sorted(path.relative_to(HOUSE).as_posix() for path in HOUSE.glob("docs/**/*.md")))
+def test_links_between_documents_lead_somewhere(document: str) -> None:
+    folder = (HOUSE / document).parent
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (HOUSE / document).read_text(encoding="utf-8"))
+    assert [link for link in links if not (folder / link).exists()] == []
