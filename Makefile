@@ -39,8 +39,8 @@ check: install ## ruff, mypy and the import contracts
 test: install ## the whole test suite, with real Postgres, Redis and workers
 	$(BIN)/pytest
 
-bench: install ## the benchmarks that need only this machine
-	$(BIN)/python -m benchmarks.training
+bench: install ## train beside fastai (PETS, FASTAI_PYTHON, PEER and WEIGHTS name what it needs)
+	$(BIN)/python -m benchmarks.train_vs_fastai "$(PETS)" --fastai-python "$(FASTAI_PYTHON)" --peer "$(PEER)" --weights "$(WEIGHTS)"
 
 clean: ## remove what `make` made (never the data folder)
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

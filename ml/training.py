@@ -1,8 +1,9 @@
 """``fit``: from a resolved config and a dataset to weights, stored predictions and their reading."""
 
 import json
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,12 @@ MODEL_FORMAT_VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Folders: presized caches, weight files (or None), and this run's scratch and outputs."""
+    """Folders: presized caches, weight files (or None), this run's scratch and outputs; and what is decoded at most."""
 
     cache: Path
     weights: Path | None
     work: Path
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -116,15 +118,18 @@ def presized(
 ) -> PresizedCache:
     """The dataset's presized cache, built now where it is not there yet."""
 
+    started = time.monotonic()
+
     def tell(done: int, total: int) -> None:
-        reporter.on_progress(Progress(stage="presize", step=done, steps=total))
+        left = (time.monotonic() - started) * (total - done) / done if done else None
+        reporter.on_progress(Progress(stage="presize", step=done, steps=total, eta_seconds=left))
 
     cache = open_cache(
         manifest,
         source,
         presize=config.presize,
         root=places.cache,
-        limits=Limits(),
+        limits=places.limits,
         on_progress=tell,
         should_stop=reporter.should_stop,
     )

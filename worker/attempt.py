@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from ml.bundle import Bundle
 from ml.errors import Stopped
+from ml.images import Limits
 from ml.interpretation import Reading
 from ml.manifest import Manifest
 from ml.reporting import Progress
@@ -54,6 +55,11 @@ class Attempt:
         if self.job.run is None:
             raise JobBroken(f"job {self.job.id} of kind {self.job.kind} has no run")
         return self.job.run
+
+    @property
+    def limits(self) -> Limits:
+        """What is decoded at most: the same at import and in training."""
+        return Limits(max_bytes=self.settings.max_image_bytes, max_pixels=self.settings.max_image_pixels)
 
     def write(self, write: Callable[[Session], object]) -> None:
         """Do ``write`` in one transaction, again where the database is away for a moment."""

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from ml.archive import extract_archive
 from ml.bundle import write_bundle
 from ml.errors import ArchiveRejected, LearningError, Stopped
-from ml.images import Limits
 from ml.manifest import LabelRule, Manifest
 from ml.reporting import Progress
 from ml.sample import draw_sample
@@ -74,13 +73,12 @@ def _archive(attempt: Attempt, key: str) -> Path:
 
 
 def _scan(attempt: Attempt, folder: Path, payload: dict[str, Any]) -> Manifest:
-    settings = attempt.settings
     return scan_folder(
         folder,
         LabelRule.model_validate(payload["rule"]),
         name=payload["name"],
         drawn=payload["source"].get("builtin") == "sample",
-        limits=Limits(max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels),
+        limits=attempt.limits,
         on_progress=_Teller(attempt, "scan"),
     )
 

@@ -21,7 +21,9 @@ def interpret_run(attempt: Attempt) -> None:
         ResolvedConfig.model_validate(run.config),
         manifest,
         bundle,
-        places=Places(cache=attempt.settings.cache, weights=attempt.settings.weights, work=attempt.work),
+        places=Places(
+            cache=attempt.settings.cache, weights=attempt.settings.weights, work=attempt.work, limits=attempt.limits
+        ),
         reporter=attempt.reporter,
         model=attempt.fetch_model(run.id).parent,
         device=attempt.settings.device,

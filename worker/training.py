@@ -23,7 +23,9 @@ def train_run(attempt: Attempt) -> None:
         ResolvedConfig.model_validate(run.config),
         manifest,
         bundle,
-        places=Places(cache=attempt.settings.cache, weights=attempt.settings.weights, work=attempt.work),
+        places=Places(
+            cache=attempt.settings.cache, weights=attempt.settings.weights, work=attempt.work, limits=attempt.limits
+        ),
         reporter=attempt.reporter,
         keeper=keeper,
         device=attempt.settings.device,
