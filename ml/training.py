@@ -117,7 +117,6 @@ def presized(
     config: ResolvedConfig, manifest: Manifest, source: ImageSource, places: Places, reporter: Reporter
 ) -> PresizedCache:
     """The dataset's presized cache, built now where it is not there yet."""
-
     started = time.monotonic()
 
     def tell(done: int, total: int) -> None:
