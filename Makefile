@@ -36,8 +36,9 @@ check: install ## ruff, mypy and the import contracts
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 
+# Two processes with one thread each: two that each use both cores spend their time waiting for each other.
 test: install ## the whole test suite, with real Postgres, Redis and workers
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
 
 bench: install ## train beside fastai (PETS, FASTAI_PYTHON, PEER and WEIGHTS name what it needs)
 	$(BIN)/python -m benchmarks.train_vs_fastai "$(PETS)" --fastai-python "$(FASTAI_PYTHON)" --peer "$(PEER)" --weights "$(WEIGHTS)"
