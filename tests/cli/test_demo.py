@@ -21,7 +21,7 @@ def test_the_demo_goes_from_pictures_to_a_breed_over_http(tmp_path: Path) -> Non
     command = [sys.executable, "-m", "cli.main", "demo", "--data", str(data), "--pets", str(pictures), "--epochs", "1"]
     ended = subprocess.run(command, env=environment(data), capture_output=True, text=True, check=False)
     said = ended.stdout
-    assert (ended.returncode, ended.stderr) == (0, ""), said
+    assert (ended.returncode, ended.stderr) == (0, ""), said + ended.stderr
     assert "90 photos of 3 breeds" in said
     assert "(folder: mobilenet_v2.safetensors)" in said
     assert len(re.findall(r"^ *[12]\.1 ", said, re.MULTILINE)) == 4  # each epoch as it ended, and again in the table
