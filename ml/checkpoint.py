@@ -64,11 +64,16 @@ class Checkpoint:
     optimizer: dict[str, Tensor]
 
 
-def save_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
-    """Write safetensors atomically: a temporary file beside it, then a rename."""
+def save_tensors(tensors: dict[str, Tensor], path: Path, about: dict[str, str]) -> None:
+    """Write safetensors atomically: a temporary file beside it, then a rename.
+
+    safetensors writes its metadata's entries in random order; as a single entry they leave equal files for equal runs.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, scratch, metadata=metadata)
+    save_file(
+        {n: t.detach().cpu().contiguous() for n, t in tensors.items()}, scratch, metadata={"about": json.dumps(about)}
+    )
     scratch.replace(path)
 
 
@@ -101,7 +106,7 @@ def read_checkpoint(path: Path, *, config: ResolvedConfig, revision: str) -> Che
     """
     try:
         with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
+            about: dict[str, str] = json.loads((file.metadata() or {}).get("about", "{}"))
             _check_about(about, config, revision)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - a file, not a dict
     except (SafetensorError, OSError) as error:

@@ -87,11 +87,11 @@ def fit(
     cache = presized(config, manifest, source, places, reporter)
     labels = label_ids(manifest)
     training = TrainingBatches(cache, labels, split, config)
-    model = _start_model(config, len(manifest.vocab), weights, initial).to(chosen).to(memory_format=torch.channels_last)
+    model = _start_model(config, len(manifest.vocab), weights, initial)
     trainer = Trainer(
         config=config,
         revision=manifest.revision,
-        model=model,
+        model=model.to(chosen).to(memory_format=torch.channels_last),
         training=training,
         validation=ValidationBatches(cache, labels, split.valid, config),
         device=chosen,
@@ -103,14 +103,19 @@ def fit(
     )
     trainer.restore()
     reporter.on_plan(_plan(trainer, precision, weights, split))
+    logits = _train(trainer)
+    reading, predictions = read_and_store(logits, manifest, split.valid, places.work)
+    files = {"predictions.jsonl": predictions, **save_model(trainer.model, config, manifest, reading, places.work)}
+    return FitResult(files, reading)
+
+
+def _train(trainer: Trainer) -> Tensor:
     try:
-        logits = trainer.train()
+        return trainer.train()
     except torch.OutOfMemoryError as error:
+        config = trainer.config
         detail = f"{config.arch} at size {config.size} and batch_size {config.batch_size} does not fit the device"
         raise OutOfMemory(detail, hint="Halve batch_size, or choose a smaller arch or size.") from error
-    reading, predictions = read_and_store(logits, manifest, split.valid, places.work)
-    files = {"predictions.jsonl": predictions, **save_model(model, config, manifest, reading, places.work)}
-    return FitResult(files, reading)
 
 
 def presized(
