@@ -137,8 +137,34 @@ def test_a_killed_stack_leaves_nothing_running_and_recovers(tmp_path: Path) -> N
         again.wait()
         shown = pedigree(data, "datasets", "list")
         assert shown.stdout.splitlines()[1].split()[:3] == ["colours", "12", "3"]
+        servers_come_back(again)
+        assert pedigree(data, "datasets", "list").stdout == shown.stdout
         again.process.send_signal(signal.SIGINT)
         assert again.process.wait(60) == 0
+
+
+def servers_come_back(running: Up) -> None:
+    """Kill Postgres and Redis and wait until others run in their place."""
+    before = running.wait()["pids"]
+    for name in ("postgres", "redis"):
+        os.kill(before[name], signal.SIGKILL)
+
+    def both_are_new() -> bool:
+        now = (running.stack() or {"pids": before})["pids"]
+        return all(now[name] != before[name] for name in ("postgres", "redis"))
+
+    assert wait_until(both_are_new, 90), running.said.read_text()
+
+
+def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
+    with up(tmp_path / "data") as started:
+        pids = started.wait()["pids"]
+        os.kill(pids["worker"], signal.SIGSTOP)  # a stopped process answers no request to end
+        started.process.send_signal(signal.SIGINT)
+        assert wait_until(lambda: not lives(pids["api"]), 30)
+        started.process.send_signal(signal.SIGINT)
+        assert started.process.wait(15) == 0  # the worker alone would have been given 30 seconds
+        assert all_gone(pids)
 
 
 def test_a_taken_port_that_was_asked_for_is_one_line(tmp_path: Path) -> None:
