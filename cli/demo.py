@@ -1,6 +1,7 @@
 """``pedigree demo``: from nothing to a breed named over HTTP, on this machine."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -139,7 +140,7 @@ def say_what_is_left(client: Client, folder: DataFolder, run: int, began: float)
     heading(f"Done in {short_time(monotonic() - began)}")
     click.echo(f"The service answered at {client.url}: run {run} at {client.url}/runs/{run}, the page at {client.url}/")
     click.echo(f"Pictures, run and model stay in {folder.root}")
-    click.echo(f"Start it again with: pedigree up --data {folder.root}")
+    click.echo(f"Start it again with: pedigree up --data {shlex.quote(str(folder.root))}")
 
 
 def heading(text: str) -> None:

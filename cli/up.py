@@ -1,5 +1,6 @@
 """``pedigree up``."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -24,4 +25,4 @@ def up(data: Path | None, port: int | None, workers: int) -> None:
     except Told:
         click.echo("stopped before it was up")
         return
-    click.echo(f"stopped; `pedigree up --data {folder.root}` finds everything as it was")
+    click.echo(f"stopped; `pedigree up --data {shlex.quote(str(folder.root))}` finds everything as it was")
