@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -153,18 +153,7 @@ class Trainer:
         if self.device.type == "cpu" or len(self._waiting) >= _SYNC_EVERY:
             self._flush()
         speed = self.pace.stepped(self.config.batch_size)
-        self.reporter.on_progress(
-            Progress(
-                stage="train",
-                phase=phase,
-                epoch=epoch,
-                epochs=self.config.phases[phase].epochs,
-                step=self.step,
-                steps=self.steps,
-                eta_seconds=self.pace.eta_seconds(self.step),
-                images_per_second=speed,
-            )
-        )
+        self.reporter.on_progress(self._progress("train", phase, epoch, speed))
         if self.reporter.should_stop():
             self._flush()
             self._keep(optimizer)
@@ -173,6 +162,18 @@ class Trainer:
             self._flush()
             self._keep(optimizer)
 
+    def _progress(self, stage: str, phase: int, epoch: int, speed: float | None = None) -> Progress:
+        return Progress(
+            stage=stage,
+            phase=phase,
+            epoch=epoch,
+            epochs=self.config.phases[phase].epochs,
+            step=self.step,
+            steps=self.steps,
+            eta_seconds=self.pace.eta_seconds(self.step),
+            images_per_second=speed,
+        )
+
     def _flush(self) -> None:
         """Read the waiting losses back, check and report them."""
         records = []
@@ -180,16 +181,7 @@ class Trainer:
             raw = loss.item()
             self._check_finite(raw, record.step, record.lr)
             smooth = self.smooth.update(raw)
-            records.append(
-                BatchRecord(
-                    step=record.step,
-                    phase=record.phase,
-                    raw_loss=raw,
-                    train_loss=smooth,
-                    lr=record.lr,
-                    momentum=record.momentum,
-                )
-            )
+            records.append(replace(record, raw_loss=raw, train_loss=smooth))
         self._waiting.clear()
         if records:
             self.reporter.on_batches(records)
@@ -201,17 +193,7 @@ class Trainer:
 
     def _validate(self, phase: int = 0, epoch: int = 0) -> Tensor:
         def tell() -> None:
-            self.reporter.on_progress(
-                Progress(
-                    stage="validate",
-                    phase=phase,
-                    epoch=epoch,
-                    epochs=self.config.phases[phase].epochs,
-                    step=self.step,
-                    steps=self.steps,
-                    eta_seconds=self.pace.eta_seconds(self.step),
-                )
-            )
+            self.reporter.on_progress(self._progress("validate", phase, epoch))
 
         with self.pace.validating():
             inputs = self.validation.load(self.device)
