@@ -4,16 +4,19 @@ Imports no torch, so that the API and the command can use it. Names and defaults
 (workflow of the fastai book, chapter 5).
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 
+LossName = Literal["cross_entropy", "binary_cross_entropy"]
 GROUPS = 3
 """Every architecture is cut into three parameter groups: early body, late body, head."""
 
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 GroupRates = tuple[float, float, float]
+LrMax = Rate | tuple[Rate, Rate] | Literal["auto"]
+"""One rate for every group, a pair spread from the first group to the last, or ``"auto"``: a sweep finds it."""
 
 
 class Strict(BaseModel):
@@ -39,7 +42,7 @@ class Phase(Strict):
 
     freeze: bool
     epochs: int = Field(ge=1, le=1000)
-    lr_max: Rate | tuple[Rate, Rate] = 3e-3
+    lr_max: LrMax = 3e-3
     pct_start: float = Field(0.25, gt=0, lt=1)
     div: float = Field(25.0, ge=1, allow_inf_nan=False)
     div_final: float = Field(1e5, ge=1, allow_inf_nan=False)
@@ -51,15 +54,42 @@ class Phase(Strict):
 
 
 class ResolvedPhase(Strict):
-    """A phase with one maximal learning rate for each parameter group."""
+    """A phase with one maximal learning rate for each parameter group.
+
+    Where ``auto`` is set, ``lr_max`` holds multiples of a rate that a sweep finds: at this phase's start (``find``),
+    or the one that an earlier phase found (``found``).
+    """
 
     freeze: bool
     epochs: int
     lr_max: GroupRates
+    auto: Literal["find", "found"] | None = None
     pct_start: float
     div: float
     div_final: float
     momentum: tuple[float, float, float] = (0.95, 0.85, 0.95)
+
+    def at_rate(self, rate: float) -> "ResolvedPhase":
+        """The phase with its multiples turned into rates."""
+        early, late, head = self.lr_max
+        return self.model_copy(update={"lr_max": (early * rate, late * rate, head * rate), "auto": None})
+
+
+class LrSweep(Strict):
+    """How a learning rate is searched: mock trainings whose rate rises from step to step (workflow-spec 8)."""
+
+    start_lr: Rate = 1e-7
+    end_lr: Rate = 10.0
+    steps: int = Field(100, ge=2, le=1000, description="steps of one sweep; below 50 the suggestions see few points")
+    sweeps: int = Field(3, ge=1, le=10, description="sweeps, each over other batches; their spread is the doubt")
+    stop_early: bool = Field(True, description="end a sweep when its smoothed loss is 4 times its best")
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if self.start_lr >= self.end_lr:
+            message = f"start_lr {self.start_lr} is not below end_lr {self.end_lr}; lower start_lr or raise end_lr"
+            raise ValueError(message)
+        return self
 
 
 class TrainSettings(Strict):
@@ -76,8 +106,9 @@ class TrainSettings(Strict):
     split_seed: int = Field(42, ge=0, lt=2**63)
     seed: int = Field(42, ge=0, lt=2**63)
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    loss: Literal["cross_entropy"] = "cross_entropy"
+    loss: LossName = "cross_entropy"
     weight_decay: float = Field(0.01, ge=0, le=10, allow_inf_nan=False)
+    lr_sweep: LrSweep = LrSweep()
 
     @model_validator(mode="after")
     def _size_fits_presize(self) -> Self:
@@ -93,24 +124,31 @@ class FineTune(TrainSettings):
     recipe: Literal["fine_tune"] = "fine_tune"
     epochs: int = Field(2, ge=1, le=1000)
     freeze_epochs: int = Field(1, ge=0, le=1000)
-    base_lr: Rate = 2e-3
+    base_lr: Rate | Literal["auto"] = 2e-3
     lr_mult: float = Field(100.0, ge=1, allow_inf_nan=False)
 
     def phases(self) -> tuple[ResolvedPhase, ...]:
-        """The two schedules of fine_tune (workflow-spec 7.3): base_lr is halved for the second."""
+        """The two schedules of fine_tune (workflow-spec 7.3): base_lr is halved for the second.
+
+        With ``"auto"`` the rate is found once, before the first of them.
+        """
+        auto = self.base_lr == "auto"
+        rate = 1.0 if self.base_lr == "auto" else self.base_lr
         head = ResolvedPhase(
             freeze=True,
             epochs=self.freeze_epochs,
-            lr_max=(self.base_lr / 10, self.base_lr / 10, self.base_lr),
+            lr_max=(rate / 10, rate / 10, rate),
+            auto="find" if auto else None,
             pct_start=0.99,
             div=25.0,
             div_final=1e5,
         )
-        half = self.base_lr / 2
+        half = rate / 2
         whole = ResolvedPhase(
             freeze=False,
             epochs=self.epochs,
             lr_max=spread_rates(half / self.lr_mult, half),
+            auto=("found" if self.freeze_epochs else "find") if auto else None,
             pct_start=0.3,
             div=5.0,
             div_final=1e5,
@@ -123,7 +161,7 @@ class OneCycle(TrainSettings):
 
     recipe: Literal["one_cycle"]
     epochs: int = Field(3, ge=1, le=1000)
-    lr_max: Rate | tuple[Rate, Rate] = 3e-3
+    lr_max: LrMax = 3e-3
     freeze: bool = True
 
     @model_validator(mode="after")
@@ -145,6 +183,12 @@ class Phases(TrainSettings):
     def phases(self) -> tuple[ResolvedPhase, ...]:
         """Each phase with its rates spread over the groups."""
         return tuple(resolve_phase(phase) for phase in self.phases_)
+
+
+class LrFind(TrainSettings):
+    """A search for a learning rate, on a fresh model or on a run's, with the body frozen or not; trains nothing."""
+
+    freeze: bool = True
 
 
 class ResolvedConfig(TrainSettings):
@@ -180,15 +224,20 @@ def resolve(config: FineTune | OneCycle | Phases) -> ResolvedConfig:
 
 def resolve_phase(phase: Phase) -> ResolvedPhase:
     """Spread a phase's rate over the groups: a number is every group's, a pair is first to last."""
-    rates = spread_rates(*phase.lr_max) if isinstance(phase.lr_max, tuple) else (phase.lr_max,) * 3
+    auto = phase.lr_max == "auto"
     return ResolvedPhase(
         freeze=phase.freeze,
         epochs=phase.epochs,
-        lr_max=rates,
+        lr_max=_group_rates(1.0 if phase.lr_max == "auto" else phase.lr_max),
+        auto="find" if auto else None,
         pct_start=phase.pct_start,
         div=phase.div,
         div_final=phase.div_final,
     )
+
+
+def _group_rates(lr_max: float | tuple[float, float]) -> GroupRates:
+    return spread_rates(*lr_max) if isinstance(lr_max, tuple) else (lr_max, lr_max, lr_max)
 
 
 def spread_rates(first: float, last: float) -> GroupRates:
@@ -204,7 +253,23 @@ def even_mults(first: float, last: float, n: int) -> list[float]:
     return [first * (last / first) ** (i / (n - 1)) for i in range(n)]
 
 
-def _check_pair(lr_max: float | tuple[float, float]) -> None:
+Settings = TypeVar("Settings", bound=TrainSettings)
+
+
+def inherit(config: Settings, parent: TrainSettings) -> Settings:
+    """Give a config that goes on from a run that run's settings wherever it names none of its own.
+
+    The seed is the exception: an unnamed one is the parent's plus one, so that the same draws are not seen again.
+
+    Raises:
+        ValueError: what is named does not fit what is inherited (pydantic's ``ValidationError``).
+    """
+    own = config.model_dump(exclude_unset=True, by_alias=True)
+    settings = parent.model_dump(include=set(TrainSettings.model_fields))
+    return type(config).model_validate({**settings, "seed": (parent.seed + 1) % 2**63, **own})
+
+
+def _check_pair(lr_max: float | tuple[float, float] | str) -> None:
     if isinstance(lr_max, tuple) and lr_max[0] > lr_max[1]:
         message = f"lr_max pair [{lr_max[0]}, {lr_max[1]}] is in the wrong order: the early layers' rate comes first"
         raise ValueError(message)

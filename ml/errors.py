@@ -89,6 +89,18 @@ class LossDiverged(LearningError):
     code = "loss_diverged"
 
 
+class NoRateFound(LearningError):
+    """The search for a learning rate has no answer, and the config leaves the rate to it."""
+
+    code = "no_rate_found"
+
+
+class SweepTooShort(LearningError):
+    """There are too few batches or steps for the suggestions to see anything."""
+
+    code = "sweep_too_short"
+
+
 class PrecisionUnsupported(LearningError):
     """The asked precision does not run on this device."""
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name everyone reads it by
 from torch import Tensor, nn
 
+from ml.config import LossName
+from ml.losses import training_loss
 from ml.precision import Precision
 
 
@@ -29,8 +30,7 @@ def predict_logits(
     return torch.cat(logits)
 
 
-def loss_and_error(logits: Tensor, targets: Tensor) -> tuple[float, float]:
-    """Mean cross-entropy and the share of wrong first guesses."""
-    loss = F.cross_entropy(logits, targets).item()
+def loss_and_error(loss: LossName, logits: Tensor, targets: Tensor) -> tuple[float, float]:
+    """Mean loss and the share of wrong first guesses."""
     wrong = (logits.argmax(1) != targets).float().mean().item()
-    return loss, wrong
+    return training_loss(loss, logits, targets).item(), wrong

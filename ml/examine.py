@@ -12,9 +12,10 @@ from ml.evaluation import predict_logits
 from ml.manifest import Manifest
 from ml.model import build_model
 from ml.precision import choose_device, choose_precision
+from ml.predictions import PREDICTIONS, label_ids, read_logits
 from ml.reporting import Progress, Reporter
 from ml.split import make_split
-from ml.training import FitResult, Places, label_ids, presized, read_and_store
+from ml.training import FitResult, Places, presized
 from ml.versions import check_versions
 from ml.weights import load_state
 
@@ -59,5 +60,5 @@ def interpret(
         device=chosen,
         on_batch=tell,
     )
-    reading, path = read_and_store(logits, manifest, split.valid, places.work)
-    return FitResult({path.name: path}, reading)
+    reading = read_logits(config.loss, logits, manifest, split.valid, places.work)
+    return FitResult({PREDICTIONS: places.work / PREDICTIONS}, reading)

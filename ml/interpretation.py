@@ -44,15 +44,9 @@ class ClassScore:
     f1: float | None
 
 
-def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Row-wise log softmax in float64: [n, classes]."""
-    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
-    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
-    return result
-
-
 def read_predictions(
-    log_probabilities: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    losses: NDArray[np.float64],
     targets: NDArray[np.int64],
     *,
     vocab: Sequence[str],
@@ -60,10 +54,8 @@ def read_predictions(
     paths: Sequence[str],
     tta: bool = False,
 ) -> Reading:
-    """Turn log probabilities [n, classes] and targets [n] into a reading; ties go to the first class."""
-    predicted = log_probabilities.argmax(1)
-    rows = np.arange(len(targets))
-    losses = -log_probabilities[rows, targets]
+    """Turn scores in [0, 1] [n, classes], losses [n] and targets [n] into a reading; ties go to the first class."""
+    predicted = scores.argmax(1)
     return Reading(
         vocab=list(vocab),
         matrix=confusion_matrix(targets, predicted, len(vocab)).tolist(),
@@ -74,11 +66,11 @@ def read_predictions(
                 "actual": vocab[actual],
                 "predicted": vocab[guess],
                 "loss": float(loss),
-                "probability_predicted": float(np.exp(row[guess])),
-                "probability_actual": float(np.exp(row[actual])),
+                "probability_predicted": float(row[guess]),
+                "probability_actual": float(row[actual]),
             }
             for item, path, actual, guess, loss, row in zip(
-                items, paths, targets, predicted, losses, log_probabilities, strict=True
+                items, paths, targets, predicted, losses, scores, strict=True
             )
         ],
         valid_loss=float(losses.mean()),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,11 +19,13 @@ class Plan:
     valid_items: int
     steps: int
     resumed_from_step: int
+    accumulation: int = 1
+    """Parts that a batch is trained in, one after the other; 2 after the device's memory did not hold a whole one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where the work stands. ``stage`` is a word for people: fetch, presize, train, validate or interpret."""
+    """Where the work stands. ``stage`` is a word for people: fetch, presize, lr_find, train, validate or interpret."""
 
     stage: str
     phase: int = 0
@@ -58,6 +60,22 @@ class EpochRecord:
     error_rate: float
     seconds: float
     images_per_second: float
+    peak_memory_bytes: int | None = None
+    """Most memory held so far: the device's on a GPU, the process's on a CPU."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateRecord:
+    """What a search for a learning rate before phase ``phase`` gave.
+
+    ``rate`` is what ``"auto"`` uses, None where there is no answer; ``agreement`` is ``agree``, ``weak`` or ``none``.
+    ``content`` is the whole record, ready for JSON (:meth:`ml.lr_find.Found.content`).
+    """
+
+    phase: int
+    rate: float | None
+    agreement: str
+    content: dict[str, Any]
 
 
 class Reporter(Protocol):
@@ -74,6 +92,9 @@ class Reporter(Protocol):
 
     def on_epoch(self, epoch: EpochRecord) -> None:
         """Take a finished epoch."""
+
+    def on_rate(self, found: RateRecord) -> None:
+        """Take what a search for a learning rate gave."""
 
     def on_log(self, message: str) -> None:
         """Take a sentence for people."""
@@ -96,6 +117,9 @@ class NullReporter:
         """Ignore."""
 
     def on_epoch(self, epoch: EpochRecord) -> None:
+        """Ignore."""
+
+    def on_rate(self, found: RateRecord) -> None:
         """Ignore."""
 
     def on_log(self, message: str) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name everyone reads it by
 from torch import Tensor
 
 from ml.batches import Drawn, TrainingBatches, ValidationBatches
@@ -16,6 +15,7 @@ from ml.checkpoint import CheckpointKeeper, Position, read_checkpoint, write_che
 from ml.config import ResolvedConfig, ResolvedPhase
 from ml.errors import LossDiverged, Stopped
 from ml.evaluation import loss_and_error, predict_logits
+from ml.losses import training_loss
 from ml.model import BreedNet
 from ml.optimizer import Adam
 from ml.pace import Pace
@@ -119,7 +119,7 @@ class Trainer:
         seconds = time.perf_counter() - started
         images = (end - began_at) * self.config.batch_size
         self.logits = self._validate(number, epoch)
-        valid_loss, error_rate = loss_and_error(self.logits, self.validation.targets)
+        valid_loss, error_rate = loss_and_error(self.config.loss, self.logits, self.validation.targets)
         self._check_finite(valid_loss, self.step - 1, hypers_of(phase, len(steps), end - steps.start - 1).lr)
         self.reporter.on_epoch(
             EpochRecord(
@@ -138,7 +138,7 @@ class Trainer:
         seed_torch(self.config.seed, "dropout", self.step)
         with self.precision.autocast(self.device):
             logits = self.model(inputs)
-        loss = F.cross_entropy(logits.float(), targets)
+        loss = training_loss(self.config.loss, logits.float(), targets)
         self.scaler.scaled(loss).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         if self.scaler.unscale(optimizer.gradients()):
             optimizer.step(hypers)

@@ -2,13 +2,11 @@
 
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name everyone reads it by
 from torch import Tensor
 
 from ml.batches import TrainingBatches, ValidationBatches
@@ -18,10 +16,11 @@ from ml.checkpoint import CheckpointKeeper, save_tensors
 from ml.config import ResolvedConfig
 from ml.errors import OutOfMemory, Stopped
 from ml.images import Limits
-from ml.interpretation import Reading, read_predictions
+from ml.interpretation import Reading
 from ml.manifest import Manifest
 from ml.model import BreedNet, build_model
 from ml.precision import Precision, choose_device, choose_precision
+from ml.predictions import PREDICTIONS, label_ids, read_logits
 from ml.reporting import Plan, Progress, Reporter
 from ml.seed import seed_torch
 from ml.split import Split, make_split
@@ -104,8 +103,11 @@ def fit(
     trainer.restore()
     reporter.on_plan(_plan(trainer, precision, weights, split))
     logits = _train(trainer)
-    reading, predictions = read_and_store(logits, manifest, split.valid, places.work)
-    files = {"predictions.jsonl": predictions, **save_model(trainer.model, config, manifest, reading, places.work)}
+    reading = read_logits(config.loss, logits, manifest, split.valid, places.work)
+    files = {
+        PREDICTIONS: places.work / PREDICTIONS,
+        **save_model(trainer.model, config, manifest, reading, places.work),
+    }
     return FitResult(files, reading)
 
 
@@ -142,32 +144,6 @@ def presized(
     return cache
 
 
-def label_ids(manifest: Manifest) -> list[int]:
-    """Each item's position in the vocabulary."""
-    number = {label: i for i, label in enumerate(manifest.vocab)}
-    return [number[item.label] for item in manifest.items]
-
-
-def read_and_store(logits: Tensor, manifest: Manifest, items: Sequence[int], work: Path) -> tuple[Reading, Path]:
-    """Read float32 logits [n, classes] of the given items; write one JSON line an item beside it."""
-    log_probabilities = F.log_softmax(logits.double(), 1).numpy()
-    labels = label_ids(manifest)
-    reading = read_predictions(
-        log_probabilities,
-        torch.tensor([labels[i] for i in items]).numpy(),
-        vocab=manifest.vocab,
-        items=items,
-        paths=[manifest.items[i].path for i in items],
-    )
-    work.mkdir(parents=True, exist_ok=True)
-    path = work / "predictions.jsonl"
-    with path.open("w", encoding="utf-8") as file:
-        for row, probabilities in zip(reading.items, torch.softmax(logits.double(), 1).tolist(), strict=True):
-            line = {**row, "probabilities": dict(zip(reading.vocab, probabilities, strict=True))}
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    return reading, path
-
-
 def save_model(
     model: BreedNet, config: ResolvedConfig, manifest: Manifest, reading: Reading, work: Path
 ) -> dict[str, Path]:
@@ -177,6 +153,7 @@ def save_model(
     description: dict[str, Any] = {
         "format_version": MODEL_FORMAT_VERSION,
         "arch": config.arch,
+        "loss": config.loss,
         "vocab": list(manifest.vocab),
         "size": config.size,
         "presize": config.presize,

@@ -111,7 +111,7 @@ class Attempt:
 
     def record_reading(self, session: Session, reading: Reading) -> None:
         """Write what the validation predictions say into the record."""
-        record_interpretation(session, self.run.id, job_id=self.job.id, **vars(reading))
+        record_interpretation(session, self.run.id, dataset_id=self.run.dataset_id, job_id=self.job.id, **vars(reading))
 
     def record_files(self, session: Session, stored: list[tuple[str, str, str, int]]) -> None:
         """Write the uploads into the record."""

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from sqlalchemy.orm import Session, sessionmaker
 
 from ml.errors import Stopped
-from ml.reporting import BatchRecord, EpochRecord, Plan, Progress
+from ml.reporting import BatchRecord, EpochRecord, Plan, Progress, RateRecord
 from store.db.jobs import append_event, save_progress, state_in_hand
-from store.db.records import forget_after_step, record_batches, record_epoch, record_plan
+from store.db.records import forget_after_step, record_batches, record_epoch, record_plan, record_rate
 from store.states import State
 from worker.patience import OUTAGES, patiently
 
@@ -83,6 +83,18 @@ class JobReporter:
             if self._run_id is not None:
                 record_epoch(session, self._run_id, asdict(epoch))
             append_event(session, self._job_id, "epoch", asdict(epoch))
+
+        self._write(write)
+
+    def on_rate(self, found: RateRecord) -> None:
+        """Store what a search for a learning rate gave, and tell the watchers."""
+        rate = "no rate" if found.rate is None else f"{found.rate:.3g}"
+
+        def write(session: Session) -> None:
+            if self._run_id is not None:
+                record_rate(session, self._run_id, **asdict(found))
+            message = f"learning rate search before phase {found.phase + 1}: {rate} ({found.agreement})"
+            append_event(session, self._job_id, "log", {"message": message})
 
         self._write(write)
 
@@ -163,5 +175,6 @@ def _record_plan(session: Session, run_id: int, plan: Plan) -> None:
             "valid_items": plan.valid_items,
             "steps": plan.steps,
             "resumed_from_step": plan.resumed_from_step,
+            "accumulation": plan.accumulation,
         },
     )

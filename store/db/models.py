@@ -36,7 +36,7 @@ class Dataset(Base):
 
 
 class Run(Base):
-    """One training (or, later, rate search): its config, where it ran and what came of it."""
+    """One training or search for a learning rate: its config, where it ran and what came of it."""
 
     __tablename__ = "runs"
     __table_args__ = (Index("ix_runs_error_rate_id", "error_rate", "id"),)
@@ -47,7 +47,7 @@ class Run(Base):
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"), index=True)
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), index=True)
     config: Mapped[Json]
-    """ml.config.ResolvedConfig as JSON."""
+    """ml.config.ResolvedConfig as JSON; of an lr_find run, ml.config.LrFind."""
     device: Mapped[str | None] = mapped_column(Text)
     precision: Mapped[str | None] = mapped_column(Text)
     precision_reason: Mapped[str | None] = mapped_column(Text)
@@ -76,7 +76,7 @@ class Job(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(Text)
-    """train, interpret or import."""
+    """train, lr_find, interpret or import."""
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), index=True)
     payload: Mapped[Json]
     """What the kind needs beside the run: interpret's config; import's name, source and label rule."""
@@ -126,6 +126,44 @@ class Epoch(Base):
     error_rate: Mapped[float] = mapped_column(Double)
     seconds: Mapped[float] = mapped_column(Double)
     images_per_second: Mapped[float] = mapped_column(Double)
+    peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """Most memory held so far: the device's on a GPU, the process's on a CPU."""
+
+
+class RateFind(Base):
+    """A search for a learning rate: an ``lr_find`` run's own (phase 0), or a training's before a phase left to it."""
+
+    __tablename__ = "rate_finds"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    phase: Mapped[int] = mapped_column(primary_key=True)
+    rate: Mapped[float | None] = mapped_column(Double)
+    """What "auto" uses; null where there is no answer."""
+    agreement: Mapped[str] = mapped_column(Text)
+    """agree, weak or none."""
+    content: Mapped[Json]
+    """ml.lr_find.Found.content()."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Calibration(Base):
+    """How fast a machine trains a kind of model, measured with a few real steps on made-up pictures."""
+
+    __tablename__ = "calibrations"
+    __table_args__ = (Index("ix_calibrations_arch_id", "arch", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    arch: Mapped[str] = mapped_column(Text)
+    size: Mapped[int]
+    presize: Mapped[int]
+    batch_size: Mapped[int]
+    freeze: Mapped[bool]
+    device: Mapped[str] = mapped_column(Text)
+    precision: Mapped[str] = mapped_column(Text)
+    images_per_second: Mapped[float] = mapped_column(Double)
+    valid_images_per_second: Mapped[float] = mapped_column(Double)
+    peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Batch(Base):
@@ -143,11 +181,15 @@ class Batch(Base):
 
 
 class Interpretation(Base):
-    """The stored reading of a run's validation predictions; renewing it replaces the row."""
+    """The stored reading of a run's predictions on a dataset; renewing it replaces the row.
+
+    On the run's own dataset these are its validation pictures, on another one all pictures.
+    """
 
     __tablename__ = "interpretations"
 
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
     vocab: Mapped[list[Any]]
     matrix: Mapped[list[Any]]
@@ -157,6 +199,7 @@ class Interpretation(Base):
     valid_loss: Mapped[float] = mapped_column(Double)
     error_rate: Mapped[float] = mapped_column(Double)
     tta: Mapped[bool] = mapped_column(default=False)
+    """Whether each picture's probabilities are an average over augmented copies."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

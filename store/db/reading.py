@@ -143,17 +143,27 @@ def get_artifact(session: Session, run_id: int, name: str) -> Artifact:
     return artifact
 
 
-def interpretation_of(session: Session, run_id: int) -> Interpretation:
-    """The stored reading of the run's validation predictions.
+def interpretation_of(session: Session, run_id: int, dataset: str | None = None) -> Interpretation:
+    """The stored reading of the run's predictions: on its own validation pictures, or the newest on a named dataset.
 
     Raises:
         NotFound: there is no such run.
         WrongKind: a run of this kind is never interpreted.
         NotReady: the run has it later; the detail names the job to wait for.
     """
-    interpretation = session.get(Interpretation, run_id)
+    chosen = Dataset.id == Run.dataset_id if dataset is None else Dataset.name == dataset
+    statement = (
+        select(Interpretation)
+        .join(Run, Run.id == Interpretation.run_id)
+        .join(Dataset, Dataset.id == Interpretation.dataset_id)
+        .where(Run.id == run_id, chosen)
+        .order_by(Dataset.id.desc())
+        .limit(1)
+    )
+    interpretation = session.scalars(statement).one_or_none()
     if interpretation is None:
-        raise _missing(session, run_id, "interpretation")
+        what = "interpretation" if dataset is None else f"interpretation on dataset {dataset!r}"
+        raise _missing(session, run_id, what)
     return interpretation
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import func
 
 from store.db.base import Base, Json
-from store.db.models import Artifact, Batch, Epoch, Interpretation, Run
+from store.db.models import Artifact, Batch, Epoch, Interpretation, RateFind, Run
 from store.db.storable import storable
 
 
@@ -72,6 +72,7 @@ def record_interpretation(
     session: Session,
     run_id: int,
     *,
+    dataset_id: int,
     job_id: int,
     vocab: list[str],
     matrix: list[list[int]],
@@ -80,9 +81,13 @@ def record_interpretation(
     error_rate: float,
     tta: bool,
 ) -> None:
-    """Keep the reading of a run's validation predictions, in place of an earlier one. An infinite loss becomes null."""
+    """Keep the reading of a run's predictions on a dataset, in place of an earlier one.
+
+    An infinite loss becomes null.
+    """
     values = {
         "run_id": run_id,
+        "dataset_id": dataset_id,
         "job_id": job_id,
         "vocab": vocab,
         "matrix": matrix,
@@ -93,6 +98,21 @@ def record_interpretation(
         "created_at": func.now(),
     }
     _upsert(session, Interpretation, [values])
+
+
+def record_rate(
+    session: Session, run_id: int, *, phase: int, rate: float | None, agreement: str, content: Json
+) -> None:
+    """Keep what the search for a learning rate before a phase gave, in place of an earlier attempt's."""
+    values = {
+        "run_id": run_id,
+        "phase": phase,
+        "rate": rate,
+        "agreement": agreement,
+        "content": storable(content),
+        "created_at": func.now(),
+    }
+    _upsert(session, RateFind, [values])
 
 
 def record_artifact(session: Session, run_id: int, name: str, *, key: str, sha256: str, size: int) -> None:

@@ -118,6 +118,7 @@ class Records:
             record_interpretation(
                 session,
                 run.id,
+                dataset_id=run.dataset_id,
                 job_id=job.id,
                 vocab=list(VOCAB),
                 matrix=MATRIX,

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone reads it by
 
 from ml.evaluation import loss_and_error
-from ml.interpretation import log_softmax, most_confused, per_class, read_predictions, top_losses
+from ml.interpretation import most_confused, per_class, read_predictions, top_losses
+from ml.losses import item_losses, scores_of
 from tests.ml.facts import cases
 
 
@@ -15,7 +16,12 @@ def test_stored_predictions_are_read_as_fastai_reads_them(case: dict[str, Any]) 
     logits, targets = np.array(case["logits"], dtype=np.float32), np.array(case["targets"])
     n = case["n"]
     reading = read_predictions(
-        log_softmax(logits), targets, vocab=case["vocab"], items=range(n), paths=[f"{i}.jpg" for i in range(n)]
+        scores_of("cross_entropy", torch.tensor(logits)).numpy(),
+        item_losses("cross_entropy", torch.tensor(logits).double(), torch.tensor(targets)).numpy(),
+        targets,
+        vocab=case["vocab"],
+        items=range(n),
+        paths=[f"{i}.jpg" for i in range(n)],
     )
     assert reading.matrix == case["confusion_matrix"]
     assert [case["vocab"].index(row["predicted"]) for row in reading.items] == case["decoded"]
@@ -35,7 +41,7 @@ def test_stored_predictions_are_read_as_fastai_reads_them(case: dict[str, Any]) 
 
 @pytest.mark.parametrize("case", cases("interpretation"), ids=lambda case: f"{case['n']}x{case['classes']}")
 def test_validation_figures_are_size_weighted_means(case: dict[str, Any]) -> None:
-    loss, error = loss_and_error(torch.tensor(case["logits"]), torch.tensor(case["targets"]))
+    loss, error = loss_and_error("cross_entropy", torch.tensor(case["logits"]), torch.tensor(case["targets"]))
     assert loss == pytest.approx(case["valid_loss"], rel=1e-5)
     assert error == pytest.approx(case["error_rate"], rel=1e-5)
 
@@ -56,7 +62,7 @@ def test_the_notes_loss_numbers(case: dict[str, Any]) -> None:
     acts = torch.tensor(case["acts"], requires_grad=True)
     targets = torch.tensor(case["targ"])
     torch.testing.assert_close(F.softmax(acts, 1).detach(), torch.tensor(case["softmax"]), rtol=1e-5, atol=1e-6)
-    ours = torch.tensor(log_softmax(acts.detach().numpy()), dtype=torch.float32)
+    ours = scores_of("cross_entropy", acts.detach()).log().float()
     torch.testing.assert_close(ours, torch.tensor(case["log_softmax"]), rtol=1e-5, atol=1e-6)
     each = F.cross_entropy(acts, targets, reduction="none")
     assert each.tolist() == pytest.approx(case["cross_entropy_none"], rel=1e-5)

@@ -83,6 +83,7 @@ def test_a_renewed_interpretation_replaces_the_earlier_one(sessions: Sessions) -
             record_interpretation(
                 session,
                 run.id,
+                dataset_id=run.dataset_id,
                 job_id=job.id,
                 vocab=["Birman", "pug"],
                 matrix=[[1, 0], [1, 2]],
