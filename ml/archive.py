@@ -16,6 +16,7 @@ from typing import IO
 
 from ml.errors import ArchiveRejected, DiskFull
 from ml.metered import Budget, ByteStream, MeteredReader
+from ml.zip_directory import directory_bytes
 
 MAX_BYTES = 8 << 30
 MAX_FILES = 200_000
@@ -24,6 +25,8 @@ _XZ_MEMORY = 256 << 20
 _ENCRYPTED = 0x1
 _NAME_BYTES = 255
 _DEPTH = 32
+_DIRECTORY_BYTES = 64 << 20
+"""A list of entries grows about tenfold in memory; half a million ordinary names fit."""
 _BROKEN = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -104,6 +107,11 @@ def _entries(archive: Path, budget: Budget) -> Iterator[tuple[str, IO[bytes] | N
 
 
 def _zip_entries(file: IO[bytes], budget: Budget) -> Iterator[tuple[str, IO[bytes] | None]]:
+    listed = directory_bytes(file)
+    if listed > _DIRECTORY_BYTES:
+        detail = f"the zip's list of entries has {listed} bytes, at most {_DIRECTORY_BYTES} are read"
+        raise ArchiveRejected(detail, hint="Pack fewer files, or send a tar.")
+    file.seek(0)
     with zipfile.ZipFile(file) as packed:
         members = packed.infolist()
         budget.promised(sum(member.file_size for member in members), len(members))

@@ -114,6 +114,8 @@ def open_cache(
             if not _complete(folder, manifest, presize):
                 tell = _both(lock, on_progress)
                 _build(folder, manifest, source, placements, limits, tell, should_stop or _never)
+            elif on_progress is not None:
+                on_progress(len(placements), len(placements))
     return PresizedCache(folder, presize)
 
 

@@ -4,8 +4,9 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -59,7 +60,9 @@ def write_pixels(
         def write(index: int) -> None:
             _write_at(file, _rendered(manifest, source, index, placements[index], limits), offsets[index])
 
-        _report(_in_parallel(write, len(placements), should_stop), len(placements), on_progress)
+        # Closed before the file is: a caller's exception must find no thread that still writes to its descriptor.
+        with closing(_in_parallel(write, len(placements), should_stop)) as steps:
+            _report(steps, len(placements), on_progress)
         # Without this a power failure could leave the marker on the disk and the pixels not.
         os.fsync(file)
     except OSError as error:
@@ -77,16 +80,20 @@ def starts(placements: Sequence[Placement]) -> list[int]:
     return offsets
 
 
-def _in_parallel(work: Callable[[int], None], count: int, should_stop: Callable[[], bool]) -> Iterator[None]:
+def _in_parallel(
+    work: Callable[[int], None], count: int, should_stop: Callable[[], bool]
+) -> Generator[None, None, None]:
     # Batches keep little queued, so that a stop or a failure ends the build soon.
     waiting = iter(range(count))
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    pool = ThreadPoolExecutor(max_workers=os.cpu_count())
+    try:
         while batch := list(islice(waiting, _BATCH)):
             for _ in pool.map(work, batch):
                 if should_stop():
-                    pool.shutdown(wait=False, cancel_futures=True)
                     raise Stopped
                 yield
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _report(steps: Iterator[None], total: int, on_progress: OnProgress) -> None:

@@ -7,7 +7,8 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from ml.errors import UnknownArch, WeightsInvalid
+from ml.architectures import check_arch
+from ml.errors import WeightsInvalid
 from ml.optimizer import ParameterGroup
 
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -72,6 +73,7 @@ def build_model(arch: str, classes: int, state: dict[str, Tensor] | None) -> Bre
         UnknownArch: the name is of none of these families.
         WeightsInvalid: ``state`` lacks tensors of the body or has other shapes.
     """
+    check_arch(arch)
     original = torchvision.models.get_model(arch, weights=None)
     if state is not None:
         _load_body(original, state, arch)
@@ -118,11 +120,8 @@ def _cut(model: nn.Module, arch: str) -> tuple[nn.Sequential, int, int]:
     if arch.startswith("swin"):
         stages = list(model.get_submodule("features").children())
         return nn.Sequential(*stages, model.get_submodule("norm"), model.get_submodule("permute")), 4, features
-    if arch.startswith(("convnext", "efficientnet", "mobilenet")):
-        stages = list(model.get_submodule("features").children())
-        return nn.Sequential(*stages), len(stages) // 2, features
-    detail = f"{arch!r} is not an architecture of the supported families"
-    raise UnknownArch(detail, hint="Use a torchvision ResNet, ConvNeXt, EfficientNet, MobileNet, RegNet or Swin.")
+    stages = list(model.get_submodule("features").children())
+    return nn.Sequential(*stages), len(stages) // 2, features
 
 
 def _first_linear(module: nn.Module) -> nn.Linear:

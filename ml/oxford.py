@@ -1,6 +1,7 @@
 """The Oxford-IIIT Pet dataset from where torchvision says it is published."""
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from torchvision.datasets import OxfordIIITPet
 
 from ml.archive import extract_archive
+from ml.cache_lock import building_alone
 from ml.download import download
 from ml.errors import ArchiveRejected, DownloadFailed
 
@@ -54,18 +56,26 @@ def download_pets(into: Path, *, on_progress: OnProgress | None = None, publishe
         ArchiveRejected: the verified archive cannot be unpacked.
         DiskFull: the disk does not hold the pictures.
     """
+    into.mkdir(parents=True, exist_ok=True)
+    with building_alone(into / "pets.lock", on_progress, None):
+        return _downloaded(into, on_progress, published)
+
+
+def _downloaded(into: Path, on_progress: OnProgress | None, published: Published | None) -> Path:
     images = into / "images"
     if images.is_dir():
         return images
-    into.mkdir(parents=True, exist_ok=True)
     archive = into / _IMAGES
     _fetch(published or published_images(), archive, on_progress)
     unpacked = into / "unpacked"
+    # What a killed import left.
+    if unpacked.exists():
+        shutil.rmtree(unpacked)
     extract_archive(archive, unpacked)
     if not (unpacked / "images").is_dir():
         raise ArchiveRejected(f"{_IMAGES} holds no folder named images", hint=_WAY_ROUND)
     (unpacked / "images").replace(images)
-    unpacked.rmdir()
+    shutil.rmtree(unpacked)
     archive.unlink()
     return images
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ml.archive import extract_archive
 from ml.bundle import write_bundle
-from ml.errors import ArchiveRejected, LearningError, Stopped
+from ml.errors import ArchiveRejected, DatasetUnusable, Stopped
 from ml.manifest import LabelRule, Manifest
 from ml.reporting import Progress
 from ml.sample import draw_sample
@@ -107,7 +107,7 @@ def _used_up(attempt: Attempt, source: dict[str, Any]) -> Iterator[None]:
     key = source.get("key")
     try:
         yield
-    except LearningError:
+    except (ArchiveRejected, DatasetUnusable):
         if key is not None:
             attempt.artifacts.delete(key)
         raise

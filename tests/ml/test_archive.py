@@ -117,6 +117,18 @@ def test_a_zip_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
     assert "broken" in refused(tmp_path, lying)
 
 
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_zip_whose_list_of_entries_would_fill_the_memory_is_refused(tmp_path: Path, wide: bool) -> None:
+    data = bytearray(zipped(FILES))
+    end = data.rindex(b"PK\x05\x06")
+    if wide:
+        record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 8, 8, 1 << 40, 0)
+        data[end:end] = record + struct.pack("<4sLQL", b"PK\x06\x07", 0, end, 1)
+    else:
+        struct.pack_into("<L", data, end + 12, 0x7FFFFFFF)
+    assert "list of entries has" in refused(tmp_path, bytes(data))
+
+
 def test_a_tar_header_of_an_absurd_size_is_refused(tmp_path: Path) -> None:
     member = tarfile.TarInfo("pax")
     member.type, member.size = tarfile.XHDTYPE, 1 << 30

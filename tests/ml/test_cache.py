@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -209,3 +210,19 @@ def test_a_killed_builders_leftovers_are_cleaned_and_the_cache_is_built(tmp_path
     cache = opened(manifest, Folder(folder, manifest), root)
     assert len(cache) == 40
     assert folder_of(root).suffix != ".part"
+
+
+def test_a_listener_that_fails_finds_no_thread_writing_when_the_build_has_ended(tmp_path: Path) -> None:
+    manifest, _ = dataset(tmp_path / "pets", each=20)
+    source = SlowFolder(tmp_path / "pets", manifest, 0.05)
+
+    def tell(_done: int, _total: int) -> None:
+        raise ConnectionError
+
+    root = tmp_path / "cache"
+    with pytest.raises(ConnectionError):
+        open_cache(manifest, source, presize=SIZE, root=root, limits=Limits(), on_progress=tell)
+    reads = source.reads
+    assert reads < len(manifest.items)
+    assert not [thread for thread in threading.enumerate() if "ThreadPoolExecutor" in thread.name]
+    assert [path.suffix for path in root.iterdir()] == [".lock"]

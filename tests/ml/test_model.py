@@ -71,8 +71,9 @@ def test_incomplete_weights_are_refused_by_name() -> None:
 
 
 def test_an_architecture_of_no_supported_family_is_refused() -> None:
-    with pytest.raises(UnknownArch, match="vgg11"):
-        build_model("vgg11", 3, None)
+    for arch in ("vgg11", "vit_b_16", "googlenet", "deeplabv3_resnet50", "resnet99"):
+        with pytest.raises(UnknownArch, match=arch):
+            build_model(arch, 3, None)
 
 
 def _state(model: BreedNet) -> dict[str, torch.Tensor]:

@@ -44,7 +44,7 @@ def test_it_is_fetched_verified_unpacked_and_not_fetched_again(tmp_path: Path, s
     assert images == tmp_path / "images"
     assert (images / "pug_2.jpg").read_bytes() == jpeg(seed=2)
     assert told[-1] == (size, size)
-    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "pets.lock"]
     assert download_pets(tmp_path, published=source(server)) == images
     assert len(server.ranges) == 1
 
@@ -57,6 +57,14 @@ def test_it_goes_on_where_it_broke_off(tmp_path: Path, server: Publisher) -> Non
     server.break_after = None
     download_pets(tmp_path, published=source(server))
     assert server.ranges == [None, "bytes=700-"]
+
+
+def test_what_a_killed_import_left_is_no_obstacle(tmp_path: Path, server: Publisher) -> None:
+    (tmp_path / "unpacked" / "images").mkdir(parents=True)
+    (tmp_path / "unpacked" / "images" / "pug_0.jpg").write_bytes(b"half of it")
+    images = download_pets(tmp_path, published=source(server))
+    assert (images / "pug_0.jpg").read_bytes() == jpeg(seed=0)
+    assert not (tmp_path / "unpacked").exists()
 
 
 def test_a_server_without_ranges_is_asked_for_the_whole(tmp_path: Path, server: Publisher) -> None:
@@ -73,7 +81,7 @@ def test_a_complete_part_is_not_fetched_again(tmp_path: Path, server: Publisher)
 def test_a_wrong_checksum_is_refused_and_thrown_away(tmp_path: Path, server: Publisher) -> None:
     with pytest.raises(DownloadFailed, match="MD5"):
         download_pets(tmp_path, published=Published(server.url(NAME), "0" * 32))
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["pets.lock"]
 
 
 def test_a_missing_file_is_said_with_the_way_round(tmp_path: Path, server: Publisher) -> None:
