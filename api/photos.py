@@ -1,5 +1,6 @@
 """The original pictures of a dataset, read from its bundle in the artifact store."""
 
+import hashlib
 import os
 import tarfile
 import threading
@@ -24,6 +25,8 @@ MEDIA_TYPES = {
     "TIFF": "image/tiff",
 }
 
+_AGAIN = "Import the dataset again."
+
 
 @dataclass(frozen=True)
 class Photo:
@@ -42,27 +45,53 @@ class OpenBundle:
 
     @cached_property
     def places(self) -> dict[str, tuple[int, int]]:
-        """From an item's path to offset and size in bytes."""
-        with tarfile.open(self.path, "r:") as tar:
-            return {member.name: (member.offset_data, member.size) for member in tar}
+        """From an item's path to offset and size in bytes.
+
+        Raises:
+            ArtifactMissing: the file is no bundle.
+        """
+        try:
+            with tarfile.open(self.path, "r:") as tar:
+                return {member.name: (member.offset_data, member.size) for member in tar}
+        except (tarfile.TarError, OSError, EOFError) as error:
+            detail = f"the bundle of dataset {self.manifest.name!r} cannot be read: {error}"
+            raise ArtifactMissing(detail, _AGAIN) from error
 
     def photo(self, item: int) -> Photo:
         """Item ``item`` of the manifest.
 
         Raises:
             NotFound: the manifest has no such item.
-            ArtifactMissing: the bundle lacks it.
+            ArtifactMissing: the bundle lacks it, or is gone itself.
         """
         if not 0 <= item < len(self.manifest.items):
-            raise NotFound(f"the dataset has no item {item}", f"Items are 0 to {len(self.manifest.items) - 1}.")
+            count = len(self.manifest.items)
+            raise NotFound(
+                f"the dataset has {count} items, and no item {item}", f"Give a number from 0 to {count - 1}."
+            )
         entry = self.manifest.items[item]
         if entry.path not in self.places:
-            raise ArtifactMissing(f"the bundle of dataset {self.manifest.name!r} lacks item {item}")
+            raise ArtifactMissing(f"the bundle of dataset {self.manifest.name!r} lacks item {item}", _AGAIN)
         offset, size = self.places[entry.path]
         # A file of its own for each read: the shelf may drop a bundle while another thread reads it.
-        with self.path.open("rb") as file:
-            data = os.pread(file.fileno(), size, offset)
+        try:
+            with self.path.open("rb") as file:
+                data = os.pread(file.fileno(), size, offset)
+        except OSError as error:
+            raise ArtifactMissing(f"the bundle of dataset {self.manifest.name!r} is gone", _AGAIN) from error
         return Photo(data, MEDIA_TYPES.get(entry.format, "application/octet-stream"))
+
+    def read(self, index: int) -> bytes:
+        """Item ``index``'s bytes, checked to be those that were imported.
+
+        Raises:
+            ArtifactMissing: the bundle lacks it, or holds other bytes.
+        """
+        data = self.photo(index).data
+        entry = self.manifest.items[index]
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise ArtifactMissing(f"the bundle's {entry.path} is not the file that was imported", _AGAIN)
+        return data
 
 
 class PhotoShelf:
@@ -82,9 +111,24 @@ class PhotoShelf:
             ArtifactMissing: the dataset's files are gone.
             ServiceUnavailable: the artifact store does not answer.
         """
-        return self._bundle(revision).photo(item)
+        return self.bundle(revision).photo(item)
 
-    def _bundle(self, revision: str) -> OpenBundle:
+    def manifest(self, revision: str) -> Manifest:
+        """A revision's manifest as it is stored now: importing again may have added to it.
+
+        Raises:
+            ArtifactMissing: it is gone.
+            ServiceUnavailable: the artifact store does not answer.
+        """
+        return Manifest.model_validate_json(self._artifacts.get_bytes(manifest_key(revision)))
+
+    def bundle(self, revision: str) -> OpenBundle:
+        """A revision's files, opened or fetched where they are not yet.
+
+        Raises:
+            ArtifactMissing: the dataset's files are gone.
+            ServiceUnavailable: the artifact store does not answer.
+        """
         with self._lock:
             found = self._open.get(revision)
             if found is None:
@@ -96,12 +140,12 @@ class PhotoShelf:
             return found
 
     def _opened(self, revision: str) -> OpenBundle:
-        manifest = Manifest.model_validate_json(self._artifacts.get_bytes(manifest_key(revision)))
+        manifest = self.manifest(revision)
         key = bundle_key(revision)
         path = self._artifacts.open_local(key)
         if path is None:
             path = self._artifacts.fetch(key, self._cache / "datasets" / revision / "images.tar")
         bundle = OpenBundle(path, manifest)
         if not bundle.places:
-            raise ArtifactMissing(f"the bundle of dataset {manifest.name!r} is empty")
+            raise ArtifactMissing(f"the bundle of dataset {manifest.name!r} is empty", _AGAIN)
         return bundle

@@ -6,9 +6,11 @@ from time import monotonic
 import click
 
 from cli.client import Client, Json
+from cli.dataset_looks import batch, presizing, summary
+from cli.dataset_report import kind_of, show_dataset
 from cli.errors import CommandError
 from cli.options import json_option, with_client
-from cli.tables import on_terminal, show_json, show_pairs, show_table
+from cli.tables import on_terminal, show_json, show_table
 from cli.upload import send_archive
 from cli.watch import watch
 
@@ -31,34 +33,27 @@ def list_datasets(client: Client, limit: int, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    rows = [[one["name"], one["items"], one["breeds"], _kind(one), one["revision"][:12]] for one in found]
+    rows = [[one["name"], one["items"], one["breeds"], kind_of(one), one["revision"][:12]] for one in found]
     show_table(("name", "pictures", "breeds", "kind", "revision"), rows)
 
 
 @datasets.command()
 @click.argument("name")
+@click.option("--valid-pct", type=float, help="Split to look for twins across  [default: 0.2]")
+@click.option("--split-seed", type=click.IntRange(0), help="Its seed  [default: 42]")
 @json_option
 @with_client
-def show(client: Client, name: str, as_json: bool) -> None:
-    """Show a dataset: counts, sizes, and what was left out and why."""
-    found = client.get(f"/datasets/{name}")
+def show(client: Client, name: str, valid_pct: float | None, split_seed: int | None, as_json: bool) -> None:
+    """Show a dataset: counts, sizes, what was left out and why, and pictures that occur twice."""
+    found = client.get(f"/datasets/{name}", valid_pct=valid_pct, split_seed=split_seed)
     if as_json:
         show_json(found)
         return
-    rule = found["label_rule"]
-    label = "the folder's name" if rule.get("kind") == "folder" else f"regex {rule.get('regex')}"
-    show_pairs(
-        [
-            ("name", found["name"]),
-            ("pictures", f"{found['items']}, {_kind(found)}"),
-            ("breeds", len(found["vocab"])),
-            ("label", label),
-            ("revision", found["revision"]),
-        ]
-    )
-    _show_exclusions(found["summary"].get("exclusions") or {})
-    per_breed = found["summary"].get("per_breed") or {}
-    show_table(("breed", "pictures"), list(per_breed.items()))
+    show_dataset(found)
+
+
+for look in (batch, presizing, summary):
+    datasets.add_command(look)
 
 
 @datasets.command()
@@ -82,7 +77,7 @@ def add(
     if not no_wait and not as_json:
         watch(client, job["id"])
         added = client.get(f"/datasets/{name}")
-        click.echo(f"{name}: {added['items']} pictures of {len(added['vocab'])} breeds, {_kind(added)}")
+        click.echo(f"{name}: {added['items']} pictures of {len(added['vocab'])} breeds, {kind_of(added)}")
     elif as_json:
         show_json(job)
     else:
@@ -126,21 +121,3 @@ class _Sending:
     def end(self) -> None:
         if on_terminal():
             click.echo("\r\033[K", nl=False, err=True)
-
-
-def _kind(dataset: Json) -> str:
-    return "drawn, no photographs" if dataset["drawn"] else "photographs"
-
-
-def _show_exclusions(exclusions: Json) -> None:
-    rows = [
-        [code, found.get("count"), _example(found)] for code, found in exclusions.items() if isinstance(found, dict)
-    ]
-    if rows:
-        show_table(("left out", "files", "for example"), rows)
-
-
-def _example(found: Json) -> str:
-    examples = found.get("examples") or [""]
-    first = examples[0]
-    return str(first.get("path", first) if isinstance(first, dict) else first)

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from ml.config import Strict
+from ml.fingerprint import PATTERN as FINGERPRINT
 
 DEFAULT_REGEX = r"(.+)_\d+.jpg$"
 ExclusionCode = Literal["no_label", "not_an_image", "truncated", "too_many_pixels", "too_small", "too_many_bytes"]
@@ -63,7 +64,10 @@ class LabelRule(Strict):
 
 
 class Item(Strict):
-    """One picture. ``width`` and ``height`` are in pixels after the EXIF orientation, ``bytes`` is the file's size."""
+    """One picture. ``width`` and ``height`` are in pixels after the EXIF orientation, ``bytes`` is the file's size.
+
+    ``fingerprint`` is ml.fingerprint's; None in the manifests of imports that did not take it yet.
+    """
 
     path: str
     label: str
@@ -73,6 +77,7 @@ class Item(Strict):
     bytes: int = Field(ge=1)
     format: str
     mode: str
+    fingerprint: str | None = Field(None, pattern=FINGERPRINT)
 
     @field_validator("path")
     @classmethod
@@ -125,7 +130,7 @@ class Manifest(Strict):
 
     @cached_property
     def revision(self) -> str:
-        """SHA-256 (hex) of the items' paths, labels and contents; neither name nor exclusions count."""
+        """SHA-256 (hex) of the items' paths, labels and contents; name, exclusions and fingerprints do not count."""
         content = [[item.path, item.label, item.sha256] for item in self.items]
         return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
@@ -134,8 +139,9 @@ class Manifest(Strict):
 
         Returns:
             ``items``, ``breeds``, ``per_breed`` (breed → items), ``sizes`` ({width, height} → {min, median, max} in
-            pixels), ``formats`` and ``modes`` (name → items), ``disguised`` ({count, examples}: files whose suffix
-            lies) and ``exclusions`` (code → {count, examples: [{path, detail}]}, at most 20 examples each).
+            pixels), ``formats`` and ``modes`` (name → items), ``disguised`` ({count, examples: [{path, format}]}:
+            files whose suffix lies, with what they really are) and ``exclusions`` (code → {count, examples: [{path,
+            detail}]}), at most 20 examples each.
         """
         return {
             "items": len(self.items),
@@ -152,8 +158,8 @@ class Manifest(Strict):
         }
 
     def _disguised(self) -> dict[str, Any]:
-        paths = [item.path for item in self.items if item.disguised]
-        return {"count": len(paths), "examples": paths[:EXAMPLES]}
+        found = [{"path": item.path, "format": item.format} for item in self.items if item.disguised]
+        return {"count": len(found), "examples": found[:EXAMPLES]}
 
     def _excluded(self) -> dict[str, Any]:
         found: dict[str, dict[str, Any]] = {}

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from ml.errors import DatasetUnusable, ImageRejected
+from ml.fingerprint import fingerprint
 from ml.images import Limits, examine_image
 from ml.manifest import EXAMPLES, Exclusion, Item, LabelRule, Manifest
 
@@ -135,7 +136,7 @@ def _item(file: _Found, label: str, limits: Limits) -> Item:
         detail = f"the file has {size} bytes, at most {limits.max_bytes} are accepted"
         raise ImageRejected("too_many_bytes", detail)
     data = file.real.read_bytes()
-    _, facts = examine_image(data, limits)
+    image, facts = examine_image(data, limits)
     return Item(
         path=file.path,
         label=label,
@@ -145,6 +146,7 @@ def _item(file: _Found, label: str, limits: Limits) -> Item:
         bytes=len(data),
         format=facts.format,
         mode=facts.mode,
+        fingerprint=fingerprint(image),
     )
 
 

@@ -1,28 +1,49 @@
-"""Datasets: what is there, and bringing one in."""
+"""Datasets: what is there, how it looks, and bringing one in."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 
 from api.dependencies import Services, ServicesDep, SliceDep
+from api.field_errors import BodyRefused
 from api.label_rules import check_regex
-from api.schemas.datasets import ArchiveForm, BuiltinRequest, DatasetOut, DatasetSummary
+from api.looks import MAX_BATCH, Side
+from api.schemas.datasets import (
+    ArchiveForm,
+    BuiltinRequest,
+    CollatedOut,
+    DatasetOut,
+    DatasetSummary,
+    ItemSteps,
+    StepOut,
+    TwinsOut,
+)
 from api.schemas.fields import DatasetName, PageOut
 from api.schemas.jobs import JobOut
 from api.schemas.problem import problems
 from api.uploads import read_form, scratch_file
+from ml.config import TrainSettings
+from ml.labelled_batch import Shown
 from ml.manifest import LabelRule
+from ml.split import random_split
 from store.db.base import Json
 from store.db.datasets import current_dataset, list_datasets
 from store.db.jobs import create_job
-from store.db.models import Job
-from store.errors import InvalidRequest, NotFound
+from store.db.models import Dataset, Job
+from store.errors import ArtifactMissing, InvalidRequest, NotFound, ServiceUnavailable
 from store.keys import new_upload_key
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
+
+Name = Annotated[DatasetName, Path()]
+ValidPct = Annotated[float, Query(gt=0, lt=1, description="share of the validation side")]
+SplitSeed = Annotated[int, Query(ge=0, lt=2**63)]
+Seed = Annotated[int, Query(ge=0, lt=2**63, description="the same seed gives the same picture")]
+Item = Annotated[int, Query(ge=-(2**63), lt=2**63, description="position in the dataset, from 0")]
+SHOWN: dict[str, Shown] = {"true": "augmented", "false": "as_is", "both": "both"}
+PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "the picture"}}
 
 _builtin: TypeAdapter[BuiltinRequest] = TypeAdapter(BuiltinRequest)
 _form: TypeAdapter[ArchiveForm] = TypeAdapter(ArchiveForm)
@@ -62,14 +83,76 @@ def list_the_datasets(services: ServicesDep, part: SliceDep) -> PageOut[DatasetS
     return PageOut(items=[DatasetSummary.of(one) for one in page.items], next_cursor=page.next_cursor)
 
 
-@router.get("/{name}", responses=problems(404))
-def get_a_dataset(name: Annotated[DatasetName, Path()], services: ServicesDep) -> DatasetOut:
-    """A dataset: vocabulary, count per breed, sizes, and the files that were left out with the reason."""
-    with services.sessions.begin() as session:
-        dataset = current_dataset(session, name)
-    if dataset is None:
-        raise NotFound(f"there is no dataset {name!r}", "GET /datasets lists them.")
-    return DatasetOut.of(dataset)
+@router.get("/{name}", responses=problems(404, 429))
+def get_a_dataset(
+    name: Name, services: ServicesDep, valid_pct: ValidPct = 0.2, split_seed: SplitSeed = 42
+) -> DatasetOut:
+    """A dataset: vocabulary, count per breed, sizes, the files that were left out with the reason, and its twins.
+
+    Twins are pictures that occur twice: across the split of `valid_pct` and `split_seed`, under different labels, and
+    anywhere.
+    """
+    dataset = _dataset(services, name)
+    try:
+        found = services.looks.twins(dataset)
+    except (ArtifactMissing, ServiceUnavailable) as error:
+        return DatasetOut.with_twins(dataset, None, error.detail)
+    valid = random_split(len(found.manifest.items), valid_pct, split_seed).valid
+    twins = TwinsOut.of(found.twins, found.manifest, valid, valid_pct=valid_pct, split_seed=split_seed)
+    return DatasetOut.with_twins(dataset, twins)
+
+
+@router.get("/{name}/batch.png", response_class=Response, responses={**PNG, **problems(400, 404, 429)})
+def get_a_batch(
+    name: Name,
+    services: ServicesDep,
+    split: Annotated[Side, Query(description="the side that the pictures are taken from")] = "train",
+    augment: Annotated[
+        Literal["true", "false", "both"], Query(description="as in training, as they are, or both, one below the other")
+    ] = "both",
+    n: Annotated[int, Query(ge=1, le=MAX_BATCH, description="pictures")] = 9,
+    seed: Seed = 0,
+    valid_pct: ValidPct = 0.2,
+    split_seed: SplitSeed = 42,
+) -> Response:
+    """A labelled batch: pictures in the order and with the draws of the first step of a run with this seed."""
+    dataset = _dataset(services, name)
+    settings = TrainSettings(seed=seed, valid_pct=valid_pct, split_seed=split_seed)
+    return _png(services.looks.batch(dataset, split, n, settings, SHOWN[augment]))
+
+
+@router.get("/{name}/presizing.png", response_class=Response, responses={**PNG, **problems(404, 429)})
+def get_the_presizing(name: Name, services: ServicesDep, item: Item = 0, seed: Seed = 0) -> Response:
+    """The same strong changes of one item, by one interpolation and step by step, with a detail magnified."""
+    return _png(services.looks.presizing(_dataset(services, name), item, seed, TrainSettings()))
+
+
+@router.get("/{name}/summary", responses=problems(400, 404, 429))
+def get_the_steps_of_an_item(
+    name: Name,
+    services: ServicesDep,
+    item: Item = 0,
+    presize: Annotated[int, Query(ge=32, le=1024, description="side of the presized square, pixels")] = 460,
+    size: Annotated[int, Query(ge=32, le=1024, description="side of the model's input, pixels")] = 224,
+    resize: Annotated[bool, Query(description="false: what happens where no resize is asked for")] = True,
+    seed: Seed = 0,
+) -> ItemSteps:
+    """One item through every step, with type, shape, dtype and range of values.
+
+    Where items cannot be put into one batch, their shapes, the reason and the one thing to add.
+    """
+    if size > presize:
+        raise InvalidRequest(f"size {size} is larger than presize {presize}", "Raise presize or lower size.")
+    dataset = _dataset(services, name)
+    settings = TrainSettings(presize=presize, size=size, seed=seed)
+    passage = services.looks.steps(dataset, item, settings, resize=resize)
+    return ItemSteps(
+        dataset=dataset.name,
+        drawn=dataset.drawn,
+        item=item,
+        steps=[StepOut.model_validate(step) for step in passage.steps],
+        collated=CollatedOut.model_validate(passage.collated),
+    )
 
 
 @router.post("", status_code=202, openapi_extra=REQUEST_BODY, responses=problems(400, 413, 415))
@@ -89,7 +172,7 @@ def _builtin_payload(body: bytes) -> Json:
     try:
         request = _builtin.validate_json(body)
     except ValidationError as error:
-        raise _as_request_error(error) from None
+        raise BodyRefused(error, BuiltinRequest) from None
     rule = LabelRule().model_dump(mode="json")
     return {"name": request.name, "source": {"kind": "builtin", "builtin": request.builtin}, "rule": rule}
 
@@ -101,7 +184,7 @@ async def _archive_payload(request: Request, services: Services) -> Json:
         try:
             fields = _form.validate_python(form.fields)
         except ValidationError as error:
-            raise _as_request_error(error) from None
+            raise BodyRefused(error, ArchiveForm) from None
         if not form.archive_bytes:
             raise InvalidRequest("the form has no archive", "Send a zip or tar as the part `archive`.")
         rule = _label_rule(fields)
@@ -121,13 +204,21 @@ def _label_rule(fields: ArchiveForm) -> LabelRule:
     return LabelRule(regex=fields.regex)
 
 
+def _dataset(services: Services, name: str) -> Dataset:
+    with services.sessions.begin() as session:
+        dataset = current_dataset(session, name)
+    if dataset is None:
+        raise NotFound(f"there is no dataset {name!r}", "GET /datasets lists them.")
+    return dataset
+
+
+def _png(picture: bytes) -> Response:
+    # A dataset's name may come to mean other pictures.
+    return Response(picture, media_type="image/png", headers={"Cache-Control": "private, no-cache"})
+
+
 def _queue_import(services: Services, payload: Json) -> Job:
     with services.sessions.begin() as session:
         job = create_job(session, kind="import", payload=payload, max_attempts=services.settings.max_attempts)
     services.publish(job.id)
     return job
-
-
-def _as_request_error(error: ValidationError) -> RequestValidationError:
-    """A body that this route reads itself, refused like any other."""
-    return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)])

@@ -80,7 +80,7 @@ def test_a_builtin_is_asked_for_by_json(client: TestClient, records: Records) ->
     assert client.post("/datasets", json={"name": "x", "builtin": "nonsense"}).status_code == 422
     assert client.post("/datasets", json=[1]).status_code == 422
     broken = client.post("/datasets", content=b"{", headers={"content-type": "application/json"})
-    assert (broken.status_code, broken.json()["code"]) == (422, "invalid_request")
+    assert (broken.status_code, broken.json()["code"]) == (400, "bad_request")
 
 
 @pytest.mark.parametrize(

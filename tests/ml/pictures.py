@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from ml.bundle import Folder
@@ -53,6 +54,15 @@ def dataset(folder: Path, breeds: int = 2, each: int = 3, name: str = "pets") ->
     fill(folder, (f"breed{breed}_{number}.jpg" for breed in range(breeds) for number in range(each)))
     manifest = scan_folder(folder, LabelRule(), name=name)
     return manifest, Folder(folder, manifest)
+
+
+def holds(sheet: Image.Image, part: npt.NDArray[np.uint8]) -> bool:
+    """Whether a picture has uint8 [h, w, 3] in it somewhere, pixel for pixel."""
+    whole = np.asarray(sheet)
+    height, width, _ = part.shape
+    tops, lefts = whole.shape[0] - height + 1, whole.shape[1] - width + 1
+    corners = np.argwhere((whole[:tops, :lefts] == part[0, 0]).all(-1)).tolist()
+    return any(np.array_equal(whole[top : top + height, left : left + width], part) for top, left in corners)
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

@@ -79,7 +79,7 @@ def test_the_summary_counts_and_shows_at_most_twenty_examples() -> None:
     assert summary["per_breed"] == {"a": 2, "b": 1}
     assert summary["formats"] == {"GIF": 1, "JPEG": 2}
     assert summary["sizes"]["width"] == {"min": 40, "median": 40, "max": 40}
-    assert summary["disguised"] == {"count": 1, "examples": ["b.jpg"]}
+    assert summary["disguised"] == {"count": 1, "examples": [{"path": "b.jpg", "format": "GIF"}]}
     assert summary["exclusions"]["no_label"]["count"] == 25
     assert len(summary["exclusions"]["no_label"]["examples"]) == 20
 

@@ -46,7 +46,9 @@ def test_disguised_and_odd_coloured_files_are_items_and_said(tmp_path: Path) -> 
         (tmp_path / f"odd_{number}.jpg").write_bytes(encoded(picture(mode=mode), form))
     found = scan(tmp_path)
     assert [item.format for item in found.items if item.label == "odd"] == ["GIF", "PNG", "JPEG", "JPEG", "PNG"]
-    assert found.summary()["disguised"] == {"count": 3, "examples": ["odd_0.jpg", "odd_1.jpg", "odd_4.jpg"]}
+    disguised = [("odd_0.jpg", "GIF"), ("odd_1.jpg", "PNG"), ("odd_4.jpg", "PNG")]
+    examples = [{"path": path, "format": form} for path, form in disguised]
+    assert found.summary()["disguised"] == {"count": 3, "examples": examples}
     assert found.summary()["modes"] == {"CMYK": 1, "L": 1, "P": 2, "RGB": 1, "RGBA": 1}
 
 

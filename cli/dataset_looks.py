@@ -1,0 +1,95 @@
+"""``pedigree datasets batch``, ``presizing`` and ``summary``: looking at a dataset before anything is trained."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from cli.client import Client, Json
+from cli.errors import CommandError
+from cli.options import json_option, with_client
+from cli.tables import show_json, show_table
+
+_out = click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
+_seed = click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Equal seeds, equal pictures."
+)
+
+
+@click.command()
+@click.argument("name")
+@_out
+@click.option("--split", type=click.Choice(["train", "valid"]), default="train", show_default=True)
+@click.option("--augment", type=click.Choice(["true", "false", "both"]), default="both", show_default=True)
+@click.option("--n", type=click.IntRange(1, 64), default=9, show_default=True, help="Pictures.")
+@_seed
+@click.option("--valid-pct", type=float, default=0.2, show_default=True)
+@click.option("--split-seed", type=click.IntRange(0), default=42, show_default=True)
+@with_client
+def batch(client: Client, /, name: str, out: Path, **asked: str | float) -> None:
+    """Draw a labelled batch into OUT.png, as it is and augmented as in training."""
+    _save(client, f"/datasets/{name}/batch.png", asked, out)
+
+
+@click.command()
+@click.argument("name")
+@_out
+@click.option("--item", type=int, default=0, show_default=True, help="Position in the dataset.")
+@_seed
+@with_client
+def presizing(client: Client, name: str, out: Path, item: int, seed: int) -> None:
+    """Draw into OUT.png what presizing saves: one interpolation beside step-by-step resampling."""
+    _save(client, f"/datasets/{name}/presizing.png", {"item": item, "seed": seed}, out)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--item", type=int, default=0, show_default=True, help="Position in the dataset.")
+@click.option("--presize", type=int, default=460, show_default=True, help="Pixels.")
+@click.option("--size", type=int, default=224, show_default=True, help="Pixels.")
+@click.option("--no-resize", is_flag=True, help="What happens where no resize is asked for.")
+@_seed
+@json_option
+@with_client
+def summary(
+    client: Client, name: str, item: int, presize: int, size: int, no_resize: bool, seed: int, as_json: bool
+) -> None:
+    """Show one item through every step: type, shape and range of values."""
+    resize = "false" if no_resize else "true"
+    found = client.get(f"/datasets/{name}/summary", item=item, presize=presize, size=size, resize=resize, seed=seed)
+    if as_json:
+        show_json(found)
+        return
+    rows = [
+        [step["name"], step["type"], _shape(step), step["dtype"] or "", _range(step), step["does"]]
+        for step in found["steps"]
+    ]
+    show_table(("step", "type", "shape", "dtype", "values", "what it does"), rows)
+    _show_collated(found["collated"])
+
+
+def _show_collated(collated: Json) -> None:
+    if collated["fits"]:
+        click.echo(f"\nItems {collated['items'][0]} and {collated['items'][1]} make a batch.")
+        return
+    click.echo(f"\nNo batch can be made: {collated['reason']}.")
+    for item, path, shape in zip(collated["items"], collated["paths"], collated["shapes"], strict=True):
+        click.echo(f"  item {item}  {' x '.join(map(str, shape))}  {path}")
+    click.echo(collated["mend"])
+
+
+def _shape(step: Json) -> str:
+    return " x ".join(map(str, step["shape"]))
+
+
+def _range(step: Json) -> str:
+    return "" if step["low"] is None else f"{step['low']:.4g} to {step['high']:.4g}"
+
+
+def _save(client: Client, path: str, asked: Mapping[str, str | float], out: Path) -> None:
+    picture = client.call("GET", path, params=asked).content
+    try:
+        out.write_bytes(picture)
+    except OSError as error:
+        raise CommandError(f"{out} cannot be written: {error.strerror}.") from error
+    click.echo(f"{out}: {len(picture) // 1024} KiB")

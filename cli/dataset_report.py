@@ -1,0 +1,115 @@
+"""What ``pedigree datasets show`` prints of a dataset."""
+
+import click
+
+from cli.client import Json
+from cli.tables import show_pairs, show_table
+
+_MEANT = {
+    "no_label": "no label matches",
+    "not_an_image": "no picture",
+    "truncated": "broken",
+    "too_many_pixels": "too many pixels",
+    "too_small": "too small",
+    "too_many_bytes": "too many bytes",
+}
+
+
+def kind_of(dataset: Json) -> str:
+    """Whether it holds drawings or photographs, in words."""
+    return "drawn, no photographs" if dataset["drawn"] else "photographs"
+
+
+def show_dataset(found: Json) -> None:
+    """Print what the service says of a dataset: facts, what was left out, twins, pictures of each breed."""
+    summary = found["summary"]
+    rule = found["label_rule"]
+    label = "the folder's name" if rule.get("kind") == "folder" else f"regex {rule.get('regex')}"
+    sizes = summary.get("sizes") or {}
+    show_pairs(
+        [
+            ("name", found["name"]),
+            ("pictures", f"{found['items']}, {kind_of(found)}"),
+            ("breeds", len(found["vocab"])),
+            ("label", label),
+            ("width", _spread(sizes.get("width"))),
+            ("height", _spread(sizes.get("height"))),
+            ("formats", _counted(summary.get("formats"))),
+            ("colours", _counted(summary.get("modes"))),
+            ("revision", found["revision"]),
+        ]
+    )
+    _show_left_out(summary.get("exclusions") or {})
+    _show_disguised(summary.get("disguised") or {})
+    _show_twins(found)
+    per_breed = summary.get("per_breed") or {}
+    _show_part("Pictures of each breed", ("breed", "pictures"), sorted(per_breed.items()))
+
+
+def _show_left_out(exclusions: Json) -> None:
+    rows = [
+        [_MEANT.get(code, code), found.get("count"), *_example(found)]
+        for code, found in exclusions.items()
+        if isinstance(found, dict)
+    ]
+    _show_part("Left out", ("why", "files", "for example", "because"), rows)
+
+
+def _show_disguised(disguised: Json) -> None:
+    rows = [
+        [one["path"], one["format"]] if isinstance(one, dict) else [one, None]
+        for one in disguised.get("examples") or []
+    ]
+    title = f"Not what the name says, but taken all the same: {disguised.get('count')}"
+    _show_part(title, ("file", "really is"), rows)
+
+
+def _show_twins(found: Json) -> None:
+    twins = found.get("twins")
+    if twins is None:
+        if why := found.get("twins_missing"):
+            click.echo(f"\nTwins are unknown: {why}")
+        return
+    crossing, contrary = twins["across_split"], twins["labels_differ"]
+    split = f"across the split (valid_pct {twins['valid_pct']:g}, seed {twins['split_seed']})"
+    rows = [
+        [where, counted["byte"], counted["near"]]
+        for where, counted in (("anywhere", twins["anywhere"]), (split, crossing), ("under different labels", contrary))
+    ]
+    title = "Pairs of twins" if twins["complete"] else "Pairs of twins, so many that counting was given up; at least"
+    _show_part(title, ("where", "equal files", "near"), rows)
+    if twins["near_missing"]:
+        click.echo(f"Near twins are unknown: {twins['near_missing']}.")
+    if crossing["valid_items"]:
+        click.echo(f"{crossing['valid_items']} validation pictures have a twin that is trained on.")
+    across = [[one["first"], one["second"], *_how(one)] for one in crossing["examples"]]
+    _show_part("Twins across the split", ("in training", "in validation", "kind", "bits"), across)
+    labelled = [[_labelled(one, "first"), _labelled(one, "second"), *_how(one)] for one in contrary["examples"]]
+    _show_part("Twins under different labels", ("one", "other", "kind", "bits"), labelled)
+
+
+def _show_part(title: str, columns: tuple[str, ...], rows: list[list[object]] | list[tuple[str, object]]) -> None:
+    if rows:
+        click.echo(f"\n{title}")
+        show_table(columns, rows)
+
+
+def _labelled(twin: Json, which: str) -> str:
+    return f"{twin[which]} ({twin[f'{which}_label']})"
+
+
+def _how(twin: Json) -> list[object]:
+    return ["equal" if twin["kind"] == "byte" else "near", twin["distance"]]
+
+
+def _example(found: Json) -> list[object]:
+    first = (found.get("examples") or [{}])[0]
+    return [first.get("path"), first.get("detail")] if isinstance(first, dict) else [first, None]
+
+
+def _spread(sizes: Json | None) -> str | None:
+    return f"{sizes['min']} to {sizes['max']} pixels, median {sizes['median']:g}" if sizes else None
+
+
+def _counted(counts: Json | None) -> str | None:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) if counts else None
