@@ -1,8 +1,12 @@
 // The page: everything it shows comes from the HTTP API; text is set as text, never as markup.
 
-const SVG = "http://www.w3.org/2000/svg";
+import { figuresOf, forget, readCell, showFigure } from "/figures.js";
+
 const FINAL = new Set(["succeeded", "failed", "cancelled"]);
 const REFRESH_MS = 5000;
+const FIGURES_MS = 1500;
+const LIVE = ["loss", "schedule", "lr-find"];
+const EPOCHS_ONLY = 1000000;
 
 const byId = (id) => document.getElementById(id);
 const words = (name) => name.replaceAll("_", " ");
@@ -10,14 +14,14 @@ const percent = (share) => (share === null ? "–" : `${(100 * share).toFixed(1)
 const decimal = (value) => (value === null ? "–" : value.toFixed(4));
 
 let chosen = null;
-let metricsDue = 0;
+let figuresDue = 0;
+let figures = [];
 const progress = new Map();
-const watched = new Map();
+let watched = null;
 
 function make(tag, options = {}, ...children) {
-  const node = options.svg ? document.createElementNS(SVG, tag) : document.createElement(tag);
+  const node = document.createElement(tag);
   for (const [name, value] of Object.entries(options)) {
-    if (name === "svg") continue;
     if (name === "on") for (const [event, act] of Object.entries(value)) node.addEventListener(event, act);
     else if (value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
   }
@@ -25,7 +29,6 @@ function make(tag, options = {}, ...children) {
   return node;
 }
 
-const draw = (tag, options, ...children) => make(tag, { svg: true, ...options }, ...children);
 const cell = (content, number = false) => make("td", number ? { class: "number" } : {}, content);
 
 async function ask(path, options) {
@@ -50,7 +53,18 @@ async function refreshRuns() {
   byId("no-runs").hidden = items.length > 0;
   byId("runs").querySelector("tbody").replaceChildren(...items.map(runRow));
   if (focused) document.querySelector(`[data-run="${CSS.escape(focused)}"]`)?.focus();
-  items.filter((run) => !FINAL.has(run.state)).forEach(watch);
+  const unfinished = items.filter((run) => !FINAL.has(run.state));
+  watch(unfinished.find((run) => run.id === chosen) ?? unfinished.find((run) => run.state === "running"));
+  if (unfinished.length > 1) await refreshProgress(unfinished);
+}
+
+async function refreshProgress(runs) {
+  const { items } = await ask("/jobs?limit=200");
+  const known = new Map(items.map((job) => [job.id, job]));
+  for (const run of runs.filter(({ job }) => job !== watched?.job && known.get(job)?.progress)) {
+    progress.set(run.job, known.get(run.job).progress);
+    byId(`progress-${run.job}`)?.replaceChildren(...progressOf(run));
+  }
 }
 
 function runRow(run) {
@@ -62,7 +76,10 @@ function runRow(run) {
 }
 
 function progressOf(run) {
-  if (FINAL.has(run.state)) return [run.state === "failed" ? make("span", { class: "bad" }, "see the job") : ""];
+  if (run.state === "failed") {
+    return [make("button", { type: "button", class: "link bad", on: { click: () => choose(run.id) } }, "why")];
+  }
+  if (FINAL.has(run.state)) return [""];
   const at = progress.get(run.job);
   if (!at) return [""];
   const left = at.eta_seconds == null ? "" : ` ${Math.ceil(at.eta_seconds)} s left`;
@@ -70,22 +87,26 @@ function progressOf(run) {
   return [make("progress", { max: Math.max(at.steps, 1), value: at.step, "aria-label": label }), ` ${label}${left}`];
 }
 
+// One stream at a time: a browser opens six connections to a host, and each stream keeps one.
 function watch(run) {
-  if (watched.has(run.job)) return;
-  const source = new EventSource(`/jobs/${run.job}/events`);
-  watched.set(run.job, source);
+  if (run?.job === watched?.job) return;
+  watched?.source.close();
+  watched = run ? { job: run.job, source: new EventSource(`/jobs/${run.job}/events`) } : null;
+  if (run) follow(run, watched.source);
+}
+
+function follow(run, source) {
   const data = (event) => JSON.parse(event.data);
   source.addEventListener("progress", (event) => {
     progress.set(run.job, data(event));
     byId(`progress-${run.job}`)?.replaceChildren(...progressOf({ ...run, state: "running" }));
   });
-  const figures = () => { if (run.id === chosen) showMetricsSoon(run.id); };
-  source.addEventListener("batch", figures);
-  source.addEventListener("epoch", figures);
+  const moved = () => { if (run.id === chosen) showProgressSoon(run.id); };
+  source.addEventListener("batch", moved);
+  source.addEventListener("epoch", moved);
   source.addEventListener("state", (event) => {
     if (FINAL.has(data(event).state)) {
       source.close();
-      watched.delete(run.job);
       if (run.id === chosen) tell(showRun(run.id));
     }
     tell(refreshRuns());
@@ -110,8 +131,15 @@ async function showRun(id) {
   byId("register").hidden = run.state !== "succeeded" || run.kind !== "train";
   byId("register").onclick = () => tell(register(run.id));
   await showJobError(run);
-  await showMetrics(id);
-  await showConfusion(id);
+  if (id !== chosen) return;
+  showCurves(run.curves);
+  byId("cautions").replaceChildren(...run.cautions.map((caution) => make("li", {}, caution)));
+  placeFigures(run);
+  if (FINAL.has(run.state)) await Promise.all([showEpochs(id), showFigures(), showConfusion(id)]);
+  else {
+    byId("reading").hidden = true;
+    await Promise.all([showEpochs(id), showFigures(LIVE)]);
+  }
 }
 
 async function showJobError(run) {
@@ -141,43 +169,45 @@ async function register(id) {
   }
 }
 
-function showMetricsSoon(id) {
-  clearTimeout(metricsDue);
-  metricsDue = setTimeout(() => tell(showMetrics(id)), 300);
+// A running run's loss and schedule follow it, at most once in FIGURES_MS.
+function showProgressSoon(id) {
+  if (figuresDue) return;
+  figuresDue = setTimeout(() => {
+    figuresDue = 0;
+    if (id === chosen) tell(Promise.all([showEpochs(id), showFigures(LIVE)]));
+  }, FIGURES_MS);
 }
 
-async function showMetrics(id) {
-  const { epochs, batches } = await ask(`/runs/${id}/metrics`);
+async function showEpochs(id) {
+  const { epochs } = await ask(`/runs/${id}/metrics?every=${EPOCHS_ONLY}`);
   if (id !== chosen) return;
+  byId("table-of-epochs").hidden = epochs.length === 0;
   byId("epochs").querySelector("tbody").replaceChildren(...epochs.map((row) => make("tr", {},
-    cell(row.phase), cell(row.epoch), cell(decimal(row.train_loss), true), cell(decimal(row.valid_loss), true),
+    cell(row.phase + 1), cell(row.epoch + 1), cell(decimal(row.train_loss), true), cell(decimal(row.valid_loss), true),
     cell(percent(row.error_rate), true), cell(row.seconds.toFixed(1), true))));
-  byId("loss").replaceChildren(batches.step.length ? lossChart(epochs, batches) : make("p", { class: "quiet" }, "No steps yet."));
 }
 
-function lossChart(epochs, { step, train_loss: loss }) {
-  const [width, height, left, bottom] = [460, 220, 40, 24];
-  const valid = validPoints(epochs, step);
-  const top = Math.max(...loss, ...valid.map(([, value]) => value)) * 1.05 || 1;
-  const last = Math.max(step.at(-1), 1);
-  const x = (at) => left + (at / last) * (width - left - 10);
-  const y = (value) => 10 + (1 - value / top) * (height - bottom - 10);
-  const line = (points, kind) => draw("polyline", { class: kind, points: points.map(([at, value]) => `${x(at)},${y(value)}`).join(" ") });
-  const ticks = [0, top / 2, top].map((value) => draw("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, value.toFixed(2)));
-  return draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Smoothed training loss by step, and validation loss by epoch" },
-    draw("path", { class: "axis", d: `M${left},10V${height - bottom}H${width - 10}` }), ...ticks,
-    draw("text", { x: left, y: height - 6 }, "step 0"), draw("text", { x: width - 10, y: height - 6, "text-anchor": "end" }, `${last}`),
-    draw("text", { x: width - 90, y: 22, class: "key-train" }, "training"),
-    draw("text", { x: width - 90, y: 38, class: "key-valid" }, "validation"),
-    line(step.map((at, i) => [at, loss[i]]), "train"), line(valid, "valid"),
-    ...valid.map(([at, value]) => draw("circle", { class: "dot", cx: x(at), cy: y(value), r: 3 })));
+function showCurves(curves) {
+  byId("curves").replaceChildren(...curves.map(({ phase, word, sentence }) => make("li", {},
+    make("strong", {}, phase === null ? "The run: " : `Phase ${phase + 1}: `), make("span", { class: "tag" }, words(word)), ` ${sentence}`)));
 }
 
-function validPoints(epochs, step) {
-  // All epochs of a run have the same number of steps; the last one may be under way.
-  if (!epochs.length) return [];
-  const whole = Math.max(1, Math.floor(step.length / epochs.length));
-  return epochs.map((row, i) => [step[Math.min((i + 1) * whole, step.length) - 1], row.valid_loss]);
+// Figures
+
+function placeFigures(run) {
+  for (const { place } of figures) forget(place);
+  figures = figuresOf(run).map((figure) => ({ ...figure, place: make("figure", { hidden: true, "data-figure": figure.name }) }));
+  byId("figures").replaceChildren(...figures.map(({ place }) => place));
+}
+
+async function showFigures(names) {
+  const wanted = figures.filter(({ name }) => !names || names.includes(name));
+  await Promise.all(wanted.map(async (figure) => {
+    // A hidden place has no width to draw in.
+    const wasHidden = figure.place.hidden;
+    figure.place.hidden = false;
+    figure.place.hidden = !(await showFigure(figure.place, figure)) && wasHidden;
+  }));
 }
 
 // Confusion
@@ -194,7 +224,7 @@ async function showConfusion(id) {
   if (id !== chosen) return;
   byId("reading").hidden = false;
   byId("confusion-facts").textContent = `${found.n} ${found.drawn ? "drawn pictures" : "photos"}, error rate ${percent(found.error_rate)}`;
-  byId("matrix").replaceChildren(heatMap(found));
+  walkable(found);
   byId("confused").querySelector("tbody").replaceChildren(...found.most_confused.slice(0, 50).map((row) =>
     make("tr", {}, cell(words(row.actual)), cell(words(row.predicted)), cell(row.count, true))));
   byId("scores").querySelector("tbody").replaceChildren(...found.per_class.map((row) => make("tr", {},
@@ -202,46 +232,23 @@ async function showConfusion(id) {
     cell(percent(row.f1), true))));
 }
 
-function heatMap({ vocab, matrix }) {
-  const [side, label] = [16, 150];
-  const size = label + side * vocab.length + 4;
-  const most = Math.max(1, ...matrix.flat());
-  const mark = draw("rect", { class: "mark", width: side, height: side, visibility: "hidden" });
-  const point = (row, column) => {
-    mark.setAttribute("x", label + column * side);
-    mark.setAttribute("y", label + row * side);
-    mark.setAttribute("visibility", "visible");
-    byId("cell").textContent = `${words(vocab[row])} was taken for ${words(vocab[column])}: ${matrix[row][column]}`;
-  };
-  const cells = matrix.flatMap((counts, row) => counts.flatMap((count, column) => {
-    const [x, y] = [label + column * side, label + row * side];
-    const parts = [draw("rect", { class: "hit", x, y, width: side, height: side, "fill-opacity": (0.85 * Math.sqrt(count / most)).toFixed(3) })];
-    if (count) parts.push(draw("text", { class: "count", x: x + side / 2, y: y + side / 2 + 3 }, `${count}`));
-    return parts;
-  }));
-  const names = vocab.flatMap((name, i) => [
-    draw("text", { x: label - 5, y: label + i * side + 12, "text-anchor": "end" }, words(name)),
-    draw("text", { transform: `translate(${label + i * side + 12},${label - 5}) rotate(-90)` }, words(name)),
-  ]);
-  const at = (event) => {
-    const box = chart.getBoundingClientRect();
-    const scale = size / box.width;
-    const column = Math.floor(((event.clientX - box.left) * scale - label) / side);
-    const row = Math.floor(((event.clientY - box.top) * scale - label) / side);
-    if (matrix[row]?.[column] !== undefined) point(row, column);
-  };
+// The arrow keys read the confusion figure cell by cell.
+function walkable({ vocab, matrix }) {
+  const place = figures.find(({ name }) => name === "confusion")?.place;
+  if (!place || place.dataset.walkable) return;
+  place.dataset.walkable = "yes";
+  place.tabIndex = 0;
+  byId("cell").textContent = "In the confusion figure the arrow keys read cell by cell.";
   let [row, column] = [0, 0];
   const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-  const walk = (event) => {
+  const within = (at) => Math.min(vocab.length - 1, Math.max(0, at));
+  place.addEventListener("keydown", (event) => {
     if (!steps[event.key]) return;
     event.preventDefault();
-    row = Math.min(vocab.length - 1, Math.max(0, row + steps[event.key][0]));
-    column = Math.min(vocab.length - 1, Math.max(0, column + steps[event.key][1]));
-    point(row, column);
-  };
-  const chart = draw("svg", { viewBox: `0 0 ${size} ${size}`, role: "img", tabindex: 0, on: { pointermove: at, keydown: walk },
-    "aria-label": "Confusion matrix, rows actual and columns predicted; the arrow keys read it cell by cell" }, ...cells, ...names, mark);
-  return chart;
+    [row, column] = [within(row + steps[event.key][0]), within(column + steps[event.key][1])];
+    byId("cell").textContent = `${words(vocab[row])} was taken for ${words(vocab[column])}: ${matrix[row][column]}`;
+    readCell(place, row, column);
+  });
 }
 
 // Predict
@@ -260,6 +267,7 @@ async function predict(file) {
     const kind = found.species ? `, a ${found.species}` : "";
     guesses.replaceChildren(make("h3", {}, `${words(found.breed)}${kind}`), ...found.top.map(guessBar),
       make("p", { class: "quiet" }, `Version ${model.version}, ${model.arch} `, drawnTag(model.drawn),
+        model.note ? ` ${model.note}` : "",
         model.drawn ? " It learned from drawn pictures: its answers on photos mean nothing." : ""));
   } catch (error) {
     guesses.replaceChildren(make("p", { class: "bad" }, error.message));
@@ -292,6 +300,14 @@ async function showDatasets() {
   byId("datasets").querySelector("tbody").replaceChildren(...items.map((one) => make("tr", {},
     cell(one.name), cell(one.items, true), cell(one.breeds, true), cell(one.drawn ? drawnTag(true) : "photos"),
     cell(make("code", { title: one.revision }, one.revision.slice(0, 12))))));
+  const imports = await ask("/jobs?kind=import&limit=5");
+  byId("imports").replaceChildren(...imports.items.filter(({ state }) => state !== "succeeded").map((job) =>
+    make("li", { class: job.state === "failed" ? "bad" : null }, importLine(job))));
+}
+
+function importLine({ id, state, progress: at, error }) {
+  const reason = error ? `: ${error.detail}. ${error.hint ?? ""}` : "";
+  return `Import ${id} ${state}${at && !FINAL.has(state) ? `, ${at.stage} ${at.step}/${at.steps}` : ""}${reason}`;
 }
 
 async function showServed() {

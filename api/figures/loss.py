@@ -1,0 +1,68 @@
+"""The loss figure: each step's loss, its smoothed course and the validation loss at each epoch's end."""
+
+import math
+from collections.abc import Sequence
+
+from api.figures.chart import Axis, Chart, Line, Panel
+from api.figures.heading import loss_name, origin, run_title
+from api.figures.palette import BLUE, SKY, VERMILION
+from api.figures.steps import epoch_ends, phase_rules, with_gaps
+from store.db.models import Batch, Epoch, Run
+
+MOST_SEEN = 0.98
+"""Share of the single steps' losses that the axis has to show; spikes may leave it."""
+LOG_FROM = 10.0
+"""Where the losses span so much, a linear axis would press the later epochs to the ground."""
+STEPS_OF_TICKS = (1, 2, 5)
+MOST_POWERS = 5
+
+
+def loss_chart(run: Run, batches: Sequence[Batch], epochs: Sequence[Epoch]) -> Chart:
+    """Loss by step, as far as the run has come. The axis is logarithmic where the losses span a decade."""
+    smoothed = [batch.train_loss for batch in batches]
+    raw = [batch.raw_loss for batch in batches]
+    valid = [row.valid_loss for row in epochs]
+    x, raw_y = with_gaps(batches, raw)
+    smoothed_y = with_gaps(batches, smoothed)[1]
+    marks = [
+        Line(name="training, each step", x=x, y=raw_y, colour=SKY, width=1, opacity=0.55),
+        Line(name="training, smoothed", x=x, y=smoothed_y, colour=BLUE, width=2.2, dots=len(batches) == 1),
+    ]
+    if epochs:
+        ends = epoch_ends(run, epochs)
+        marks.append(Line(name="validation, each epoch", x=ends, y=valid, colour=VERMILION, dots=True))
+    return Chart(
+        title=run_title("Loss", run),
+        subtitle=origin(run, None, *_last_figures(epochs)),
+        drawn=run.dataset.drawn,
+        x=Axis(title="training step", low=0, high=None if len(batches) > 1 else 1),
+        panels=[Panel(y=_axis(run, [*smoothed, *valid], raw), marks=marks)],
+        rules=phase_rules(run, batches),
+    )
+
+
+def _axis(run: Run, thick: Sequence[float], raw: Sequence[float]) -> Axis:
+    """An axis that shows all of the thick lines and nearly all of the single steps' losses."""
+    thick = [value for value in thick if math.isfinite(value)]
+    steps = sorted(value for value in raw if math.isfinite(value))
+    most = max([*thick, *steps[: int(MOST_SEEN * len(steps))]], default=1.0)
+    least = min(thick, default=0.0)
+    title = f"{loss_name(run)} loss"
+    if least <= 0 or most < LOG_FROM * least:
+        return Axis(title=title, low=0, high=1.05 * most)
+    low, high = least / 2, 1.2 * most
+    return Axis(title=f"{title} (log)", log=True, low=low, high=high, ticks=_log_ticks(low, high))
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 of each power of ten from ``low`` to ``high``; only the powers where that would be too many."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = STEPS_OF_TICKS if len(powers) <= MOST_POWERS else STEPS_OF_TICKS[:1]
+    return [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
+
+
+def _last_figures(epochs: Sequence[Epoch]) -> list[str]:
+    if not epochs:
+        return []
+    last = epochs[-1]
+    return [f"validation loss {last.valid_loss:.3f}, error rate {100 * last.error_rate:.1f} %"]

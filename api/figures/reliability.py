@@ -1,0 +1,66 @@
+"""The reliability figure: how often the model is right where it says that it is sure."""
+
+import numpy as np
+
+from api.figures.chart import Axis, Bars, Chart, Line, Marker, Panel
+from api.figures.heading import SIDES, origin, run_title
+from api.figures.palette import BLUE, GREY, QUIET
+from api.interpretations import Stored
+from ml.interpretation import Bin, reliability
+from store.db.models import Run
+
+BINS = 10
+WIDTH = 880
+
+
+def reliability_chart(run: Run, stored: Stored) -> Chart:
+    """Accuracy by confidence with 95 % Wilson intervals beside the diagonal, and the number of pictures in each bin."""
+    found = stored.interpretation
+    side = SIDES[stored.side]
+    read = reliability(
+        np.array([item["probability_predicted"] for item in found.items], dtype=np.float64),
+        np.array([item["predicted"] == item["actual"] for item in found.items], dtype=np.bool_),
+        BINS,
+    )
+    averaged = ["averaged over augmented copies"] if found.tta else []
+    return Chart(
+        title=run_title(f"Reliability, calibration error {read.ece:.3f}", run, WIDTH - 100),
+        subtitle=origin(run, stored.dataset, f"{BINS} bins, {read.n} {side}", *averaged),
+        drawn=stored.dataset.drawn,
+        x=Axis(title="confidence (score of the first guess)", low=0, high=1, percent=True),
+        panels=[
+            Panel(
+                y=Axis(title="accuracy", low=0, high=1.02, percent=True),
+                marks=[
+                    Line(name="perfectly calibrated", x=[0, 1], y=[0, 1], colour=GREY, dash="dash", width=1.5),
+                    _points(read.bins),
+                ],
+                share=3,
+            ),
+            Panel(
+                y=Axis(title="pictures", low=0),
+                marks=[
+                    Bars(
+                        name="pictures",
+                        x=[(one.low + one.high) / 2 for one in read.bins],
+                        heights=[one.n for one in read.bins],
+                        width=1 / BINS,
+                        colour=QUIET,
+                    )
+                ],
+            ),
+        ],
+        width=WIDTH,
+        height=740,
+    )
+
+
+def _points(bins: list[Bin]) -> Marker:
+    x, y, low, high = [], [], [], []
+    for one in bins:
+        if one.confidence is not None and one.accuracy is not None:
+            x.append(one.confidence)
+            y.append(one.accuracy)
+            low.append(one.accuracy if one.accuracy_low is None else one.accuracy_low)
+            high.append(one.accuracy if one.accuracy_high is None else one.accuracy_high)
+    return Marker(name="accuracy with its 95 % interval", x=x, y=y, low=low, high=high, colour=BLUE)

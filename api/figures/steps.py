@@ -1,0 +1,58 @@
+"""The steps of a training as columns, with where its phases and epochs lie among them."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from api.figures.chart import Rule
+from store.db.models import Batch, Epoch, Run
+
+MOST_POINTS = 2000
+"""More points than this a line cannot show."""
+PLOT_WIDTH = 860
+LETTER = 7
+"""Pixels: the width of the figure's panel, and of a letter of a label."""
+
+
+def thinning(steps: int) -> int:
+    """Each how-manieth of so many steps is enough to draw."""
+    return max(1, math.ceil(steps / MOST_POINTS))
+
+
+def phase_rules(run: Run, batches: Sequence[Batch]) -> list[Rule]:
+    """Where each phase that has begun starts, with its name as far as there is room; phases count from 1 for people."""
+    starts = [(0, batches[0].phase)] if batches else []
+    starts += [(before.step + 1, batch.phase) for before, batch in pairwise(batches) if before.phase != batch.phase]
+    if not starts:
+        return []
+    ends = [*(start for start, _ in starts[1:]), batches[-1].step + 1]
+    whole = ends[-1]
+    return [
+        Rule(start, _phase_label(run, phase, PLOT_WIDTH * (end - start) / whole))
+        for (start, phase), end in zip(starts, ends, strict=True)
+    ]
+
+
+def epoch_ends(run: Run, epochs: Sequence[Epoch]) -> list[float]:
+    """The last step of each epoch; all epochs of a run have the same number of steps, which its plan knows."""
+    lengths = [phase["epochs"] for phase in run.config["phases"]]
+    each = (run.plan or {"steps": sum(lengths)})["steps"] / sum(lengths)
+    return [(sum(lengths[: row.phase]) + row.epoch + 1) * each - 1 for row in epochs]
+
+
+def with_gaps(batches: Sequence[Batch], values: Sequence[float]) -> tuple[list[float], list[float]]:
+    """The steps and their values with a gap between phases."""
+    x, y = [float(batch.step) for batch in batches[:1]], list(values[:1])
+    for (before, batch), value in zip(pairwise(batches), values[1:], strict=True):
+        if before.phase != batch.phase:
+            x.append(float(batch.step))
+            y.append(math.nan)
+        x.append(float(batch.step))
+        y.append(value)
+    return x, y
+
+
+def _phase_label(run: Run, phase: int, room: float) -> str:
+    frozen = "frozen" if run.config["phases"][phase]["freeze"] else "unfrozen"
+    labels = (f"phase {phase + 1}, {frozen}", str(phase + 1))
+    return next((label for label in labels if LETTER * len(label) < room), "")

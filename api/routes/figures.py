@@ -1,0 +1,67 @@
+"""A run's figures, for Plotly or as pictures. No route here runs a model."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from api.dependencies import ServicesDep
+from api.figures.catalogue import FIGURES, Asked, chart_of
+from api.figures.plotly_json import as_plotly
+from api.schemas.fields import DatasetName, Id
+from api.schemas.problem import problems
+
+router = APIRouter(prefix="/runs", tags=["runs"])
+
+PNG = "image/png"
+SUFFIX = ".png"
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A Plotly figure (`data` and `layout`), or the picture",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            PNG: {"schema": {"type": "string", "format": "binary"}},
+        },
+    },
+    **problems(404, 409),
+}
+HEADERS = {"Vary": "Accept", "Cache-Control": "no-cache"}
+
+
+class FigureQuery(BaseModel):
+    """Which of several figures of a name, and the size of its picture in pixels."""
+
+    width: int | None = Field(None, ge=200, le=2000, description="of the picture; its own where left out")
+    height: int | None = Field(None, ge=200, le=2000, description="of the picture; its own where left out")
+    scale: float = Field(1.0, ge=0.5, le=2, description="dots of the picture for each pixel")
+    phase: int | None = Field(
+        None, ge=0, lt=1000, description="lr-find: the search before this phase, from 0; the first where left out"
+    )
+    dataset: DatasetName | None = Field(
+        None, description="confusion, reliability: a dataset that the run was interpreted on"
+    )
+
+
+@router.get("/{run_id}/figures/{name}", response_class=Response, responses=ANSWERS)
+def get_a_figure(
+    run_id: Annotated[Id, Path()],
+    name: Annotated[str, Path(max_length=64, description=f"{', '.join(FIGURES)}; with `.png` the picture")],
+    query: Annotated[FigureQuery, Query()],
+    services: ServicesDep,
+    accept: Annotated[str, Header(description="with `image/png` the picture")] = "",
+) -> Response:
+    """A figure of the run, as far as the run has come: Plotly's JSON, or a PNG."""
+    asked = Asked(phase=query.phase, dataset=query.dataset)
+    with services.sessions.begin() as session:
+        chart = chart_of(session, run_id, name.removesuffix(SUFFIX), asked)
+    if name.endswith(SUFFIX) or _wants_picture(accept):
+        picture = services.painter.as_png(chart, width=query.width, height=query.height, scale=query.scale)
+        return Response(picture, media_type=PNG, headers=HEADERS)
+    return JSONResponse(as_plotly(chart), headers=HEADERS)
+
+
+def _wants_picture(accept: str) -> bool:
+    """Whether a picture is asked for by name and JSON is not."""
+    kinds = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
+    return bool(kinds & {PNG, "image/*"}) and "application/json" not in kinds

@@ -1,0 +1,247 @@
+"""What a run's curves say: one word and one sentence for each phase, from the table of epochs.
+
+The rules, in the order in which they are tried. A *reference* is the phase's first epoch or, where there is one, the
+last epoch of the phase before, whichever had the lower error rate.
+
+"Clearly" is what :mod:`ml.chance` calls more than chance.
+
+``rate_too_high``
+    The training loss ended 10 % or more above the reference's, and the error rate ended clearly above it and at 1.5
+    times or more. Over-fitting lowers the training loss; a step that is too long raises both.
+``too_few_epochs``
+    One epoch, not clearly worse than the reference: it says nothing about a trend.
+``over_fitting``
+    The validation loss and the error rate both ended clearly above their best, and the training loss fell meanwhile.
+``over_confident``
+    The validation loss has been above its best for 2 epochs or more, ended clearly above it, and the training loss
+    fell meanwhile, while the error rate ended not clearly above what it was at that best.
+``getting_worse``
+    The error rate or the validation loss ended clearly above its best, in any other way.
+``still_improving``
+    In the last quarter of the epochs (one at least) the best validation loss or error rate is clearly below the best
+    of the epochs before.
+``flat``
+    Nothing of these.
+
+With several phases a last reading, of phase None, tells of the run as a whole, with the last phase's word.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal, Protocol
+
+from ml.chance import Chance
+
+Word = Literal[
+    "too_few_epochs", "still_improving", "flat", "over_confident", "over_fitting", "rate_too_high", "getting_worse"
+]
+
+TRAIN_LOSS_ROSE = 1.1
+ERROR_FAR_WORSE = 1.5
+CONFIDENT_EPOCHS = 2
+LAST_PART = 4
+
+
+class EpochFigures(Protocol):
+    """One row of the table of epochs; ``phase`` and ``epoch`` count from 0, the error rate is in [0, 1]."""
+
+    @property
+    def phase(self) -> int:
+        """The phase."""
+        ...
+
+    @property
+    def train_loss(self) -> float:
+        """Smoothed training loss at the epoch's end."""
+        ...
+
+    @property
+    def valid_loss(self) -> float:
+        """Mean loss of the validation pictures."""
+        ...
+
+    @property
+    def error_rate(self) -> float:
+        """Share of the validation pictures whose first guess is wrong."""
+        ...
+
+
+@dataclass(frozen=True)
+class CurveReading:
+    """What the curves of a phase say; ``phase`` counts from 0, None is the run as a whole."""
+
+    phase: int | None
+    word: Word
+    sentence: str
+
+
+def read_curves(epochs: Sequence[EpochFigures], valid_items: int) -> list[CurveReading]:
+    """Read each phase and, where there are several, the run as a whole.
+
+    Args:
+        epochs: the finished epochs, in order.
+        valid_items: validation pictures, n > 0; how much chance there is in an error rate.
+
+    Returns:
+        One reading a phase that has an epoch; nothing for a run without epochs.
+    """
+    chance = Chance(valid_items)
+    phases = [list(rows) for _, rows in groupby(epochs, key=lambda row: row.phase)]
+    readings = []
+    for i, rows in enumerate(phases):
+        reading = _Phase(rows, phases[i - 1][-1] if i else None, chance)
+        readings.append(CurveReading(rows[0].phase, *reading.read()))
+    if len(phases) > 1:
+        readings.append(CurveReading(None, readings[-1].word, _whole(epochs, len(phases), chance)))
+    return readings
+
+
+class _Phase:
+    """The rows of one phase beside the last row of the phase before."""
+
+    def __init__(self, rows: Sequence[EpochFigures], before: EpochFigures | None, chance: Chance) -> None:
+        self.rows = rows
+        self.chance = chance
+        self.last = rows[-1]
+        self.best_loss = min(range(len(rows)), key=lambda i: _or_infinite(rows[i].valid_loss))
+        self.best_error = min(range(len(rows)), key=lambda i: rows[i].error_rate)
+        starts = [row for row in (before, rows[0] if len(rows) > 1 else None) if row is not None]
+        self.reference = min(starts, key=lambda row: row.error_rate) if starts else None
+        self.from_before = self.reference is before
+
+    def read(self) -> tuple[Word, str]:
+        """The first rule that holds."""
+        return self._rate() or self._single() or self._worse() or self._trend()
+
+    def _rate(self) -> tuple[Word, str] | None:
+        start, last = self.reference, self.last
+        if start is None or not self.chance.clearly_worse(last.error_rate, start.error_rate):
+            return None
+        if last.error_rate < ERROR_FAR_WORSE * start.error_rate or last.train_loss < TRAIN_LOSS_ROSE * start.train_loss:
+            return None
+        return "rate_too_high", (
+            f"The error rate rose from {_percent(start.error_rate)} {self._start()} to {_percent(last.error_rate)} and "
+            f"the training loss with it, from {start.train_loss:.3g} to {last.train_loss:.3g}: the learning rate is "
+            "probably too high."
+        )
+
+    def _single(self) -> tuple[Word, str] | None:
+        if len(self.rows) > 1:
+            return None
+        start, last = self.reference, self.last
+        if start is not None and self.chance.clearly_worse(last.error_rate, start.error_rate):
+            return "getting_worse", (
+                f"After its one epoch the error rate is {_percent(last.error_rate)}, against "
+                f"{_percent(start.error_rate)} {self._start()}; whether it would come back, one epoch cannot say."
+            )
+        return "too_few_epochs", (
+            f"One epoch, with an error rate of {_percent(last.error_rate)} (±{self._points(last.error_rate)} points of "
+            f"chance on {_pictures(self.chance.n)}), says nothing about a trend."
+        )
+
+    def _worse(self) -> tuple[Word, str] | None:
+        rows, last, chance = self.rows, self.last, self.chance
+        loss, error = rows[self.best_loss], rows[self.best_error]
+        learned = last.train_loss < loss.train_loss
+        since = len(rows) - 1 - self.best_loss
+        loss_up = chance.loss_clearly_above(last.valid_loss, loss.valid_loss)
+        error_up = chance.clearly_worse(last.error_rate, error.error_rate)
+        loss_part = f"the validation loss rose from {loss.valid_loss:.3g} to {last.valid_loss:.3g}"
+        train_part = f"the training loss fell from {loss.train_loss:.3g} to {last.train_loss:.3g}"
+        at = f"since epoch {self.best_loss + 1} of {len(rows)}"
+        if loss_up and error_up and learned:
+            return "over_fitting", (
+                f"Over-fitting {at}: {loss_part} and the error rate from {_percent(error.error_rate)} to "
+                f"{_percent(last.error_rate)}, while {train_part}."
+            )
+        if (
+            loss_up
+            and learned
+            and since >= CONFIDENT_EPOCHS
+            and not chance.clearly_worse(last.error_rate, loss.error_rate)
+        ):
+            return "over_confident", (
+                f"Over-confident, not yet over-fitting: {at} {loss_part}, but the error rate is not worse "
+                f"({_percent(loss.error_rate)}, now {_percent(last.error_rate)}), while {train_part}."
+            )
+        if loss_up or error_up:
+            return "getting_worse", self._how_worse(loss_up=loss_up, error_up=error_up)
+        return None
+
+    def _how_worse(self, *, loss_up: bool, error_up: bool) -> str:
+        last, loss, error = self.last, self.rows[self.best_loss], self.rows[self.best_error]
+        parts = []
+        if loss_up:
+            parts.append(
+                f"the validation loss {last.valid_loss:.3g}, against {loss.valid_loss:.3g} in epoch "
+                f"{self.best_loss + 1}"
+            )
+        if error_up:
+            parts.append(
+                f"the error rate {_percent(last.error_rate)}, against {_percent(error.error_rate)} in epoch "
+                f"{self.best_error + 1}"
+            )
+        ends = f"{len(self.rows)} epochs end worse than the best of them: {' and '.join(parts)}"
+        steady = "" if error_up else f"; the error rate, {_percent(last.error_rate)}, is not clearly worse"
+        return f"{ends}{steady}."
+
+    def _trend(self) -> tuple[Word, str]:
+        rows, chance = self.rows, self.chance
+        part = math.ceil(len(rows) / LAST_PART)
+        early, late = rows[:-part], rows[-part:]
+        loss, new_loss = (min(_or_infinite(row.valid_loss) for row in some) for some in (early, late))
+        error, new_error = (min(row.error_rate for row in some) for some in (early, late))
+        fell = chance.loss_clearly_above(loss, new_loss)
+        error_fell = chance.clearly_worse(error, new_error)
+        where = f"the last {part} of {len(rows)} epochs" if part > 1 else f"the last of {len(rows)} epochs"
+        losses = f"validation loss from {loss:.3g} to {new_loss:.3g}"
+        errors = f"error rate from {_percent(error)} to {_percent(new_error)}"
+        if error_fell:
+            return "still_improving", f"Still improving in {where}: {errors}, {losses}."
+        points = f"{_shown_points(chance.of_errors(error, new_error))} points of error"
+        if fell:
+            moved = f"{errors}, where up to {points} may be chance"
+            return "still_improving", f"Still improving in {where}: {losses}; {moved}."
+        return "flat", (
+            f"Flat: in {where} the best validation loss went from {loss:.3g} to {new_loss:.3g} and the best {errors}; "
+            f"on {_pictures(chance.n)} up to "
+            f"{_percent(chance.loss_share)} of the loss and {points} may be chance."
+        )
+
+    def _start(self) -> str:
+        return "at the end of the phase before" if self.from_before else "after the phase's first epoch"
+
+    def _points(self, error: float) -> str:
+        return _shown_points(self.chance.of_errors(error, error) / math.sqrt(2))
+
+
+def _whole(epochs: Sequence[EpochFigures], phases: int, chance: Chance) -> str:
+    first, last = epochs[0], epochs[-1]
+    best = min(range(len(epochs)), key=lambda i: epochs[i].error_rate)
+    sentence = (
+        f"Over {phases} phases and {len(epochs)} epochs the error rate went from {_percent(first.error_rate)} to "
+        f"{_percent(last.error_rate)}"
+    )
+    if chance.clearly_worse(last.error_rate, epochs[best].error_rate):
+        return f"{sentence}; the best, {_percent(epochs[best].error_rate)}, was epoch {best + 1}'s."
+    if best == len(epochs) - 1:
+        return f"{sentence}, the best of all epochs."
+    return f"{sentence}; no epoch was clearly better than the last on {_pictures(chance.n)}."
+
+
+def _or_infinite(loss: float) -> float:
+    return math.inf if math.isnan(loss) else loss
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _shown_points(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _pictures(n: int) -> str:
+    return f"{n} pictures" if n > 1 else "1 picture"

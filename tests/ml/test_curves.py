@@ -1,0 +1,189 @@
+from dataclasses import dataclass
+
+import pytest
+
+from ml.chance import Chance
+from ml.curves import CurveReading, read_curves
+
+VALID_ITEMS = 1478
+
+
+@dataclass
+class Row:
+    phase: int
+    train_loss: float
+    valid_loss: float
+    error_rate: float
+
+
+Figures = tuple[float, float, float]
+
+
+def read(*phases: list[Figures], items: int = VALID_ITEMS) -> list[CurveReading]:
+    return read_curves([Row(i, *figures) for i, phase in enumerate(phases) for figures in phase], items)
+
+
+def word(*phases: list[Figures], items: int = VALID_ITEMS) -> str:
+    """Of the last phase."""
+    return read(*phases, items=items)[-1].word
+
+
+HEAD = [(1.158203, 0.300560, 0.092693), (0.516345, 0.242830, 0.073072), (0.335896, 0.207630, 0.065629)]
+DISCRIMINATIVE = [
+    (0.257385, 0.204113, 0.068336),
+    (0.266140, 0.203935, 0.065629),
+    (0.240853, 0.194436, 0.060893),
+    (0.218652, 0.189227, 0.062246),
+    (0.196062, 0.192026, 0.063599),
+    (0.173631, 0.184970, 0.060217),
+    (0.159832, 0.185538, 0.061570),
+    (0.151429, 0.180841, 0.061570),
+    (0.136421, 0.182115, 0.062246),
+    (0.133766, 0.175982, 0.058187),
+    (0.133599, 0.178821, 0.056834),
+    (0.128872, 0.176038, 0.058863),
+]
+RATE_TOO_HIGH = ([(2.648785, 4.358732, 0.443843)], [(4.398980, 3.214994, 0.839648)])
+DEEPER = (
+    [(1.251300, 0.289129, 0.081867), (0.567936, 0.275442, 0.083221), (0.440096, 0.237322, 0.071719)],
+    [
+        (0.271949, 0.198495, 0.065629),
+        (0.322747, 0.302487, 0.093369),
+        (0.256723, 0.226659, 0.071042),
+        (0.166247, 0.190719, 0.064953),
+        (0.092291, 0.155199, 0.050744),
+        (0.060924, 0.141513, 0.048038),
+    ],
+)
+LOW_RATE = [
+    (0.280055, 0.198210, 0.065629),
+    (0.259113, 0.193244, 0.066306),
+    (0.228144, 0.190782, 0.063599),
+    (0.209694, 0.186441, 0.064276),
+    (0.203076, 0.189319, 0.064276),
+    (0.180903, 0.186041, 0.062246),
+]
+
+
+def test_a_run_without_epochs_says_nothing() -> None:
+    assert read() == []
+
+
+def test_one_epoch_says_nothing_about_a_trend() -> None:
+    (only,) = read(HEAD[:1])
+    assert (only.phase, only.word) == (0, "too_few_epochs")
+    assert "9.3 % (±1.5 points" in only.sentence
+
+
+def test_the_notes_twelve_discriminative_epochs_end_flat_and_the_head_before_was_still_improving() -> None:
+    head, body, whole = read(HEAD, DISCRIMINATIVE)
+    assert (head.phase, head.word) == (0, "still_improving")
+    assert "0.243 to 0.208" in head.sentence
+    assert (body.phase, body.word) == (1, "flat")
+    assert "0.181 to 0.176" in body.sentence
+    assert "6.0 % to 5.7 %" in body.sentence
+    assert (whole.phase, whole.word) == (None, "flat")
+    assert "2 phases and 15 epochs" in whole.sentence
+    assert "9.3 % to 5.9 %" in whole.sentence
+
+
+def test_the_notes_rate_of_a_tenth_is_called_too_high_with_its_numbers() -> None:
+    first, second, whole = read(*RATE_TOO_HIGH)
+    assert first.word == "too_few_epochs"
+    assert second.word == whole.word == "rate_too_high"
+    assert "44.4 % at the end of the phase before to 84.0 %" in second.sentence
+    assert "from 2.65 to 4.4" in second.sentence
+    assert "the best, 44.4 %, was epoch 1's" in whole.sentence
+
+
+def test_the_notes_deeper_model_is_still_improving_although_it_got_worse_on_the_way() -> None:
+    assert word(*DEEPER) == "still_improving"
+    assert word(DEEPER[0], DEEPER[1][:2]) == "getting_worse"
+
+
+def test_the_notes_six_epochs_at_a_low_rate_are_flat() -> None:
+    assert word(LOW_RATE) == "flat"
+
+
+def test_a_first_unfrozen_epoch_that_is_clearly_worse_is_said_to_be_no_more_than_that() -> None:
+    reading = read([(1.086781, 0.335212, 0.107578)], [(0.733380, 0.517203, 0.146143)])[1]
+    assert reading.word == "getting_worse"
+    assert "one epoch cannot say" in reading.sentence
+
+
+MADE: dict[str, tuple[list[Figures], str]] = {
+    "loss rises for two epochs, error falls": (
+        [(0.5, 0.40, 0.120), (0.3, 0.35, 0.100), (0.2, 0.39, 0.098), (0.1, 0.43, 0.095)],
+        "over_confident",
+    ),
+    "loss rises for two epochs, error within chance": (
+        [(0.5, 0.40, 0.120), (0.3, 0.35, 0.100), (0.2, 0.39, 0.101), (0.1, 0.43, 0.105)],
+        "over_confident",
+    ),
+    "loss and error rise, training loss falls": (
+        [(0.5, 0.40, 0.120), (0.3, 0.35, 0.100), (0.2, 0.41, 0.120), (0.1, 0.50, 0.140)],
+        "over_fitting",
+    ),
+    "loss and error rise, training loss too, but not by half": (
+        [(0.50, 0.40, 0.120), (0.30, 0.35, 0.100), (0.32, 0.41, 0.120), (0.31, 0.50, 0.140)],
+        "getting_worse",
+    ),
+    "loss and error rise, training loss too, error by more than half": (
+        [(0.50, 0.40, 0.120), (0.60, 0.45, 0.150), (0.80, 0.70, 0.200)],
+        "rate_too_high",
+    ),
+    "one epoch of rising loss is no over-confidence": (
+        [(0.5, 0.40, 0.120), (0.3, 0.35, 0.100), (0.2, 0.39, 0.100)],
+        "getting_worse",
+    ),
+    "loss rises while the training loss does": (
+        [(0.50, 0.40, 0.120), (0.30, 0.35, 0.100), (0.33, 0.39, 0.100), (0.31, 0.43, 0.100)],
+        "getting_worse",
+    ),
+    "error falls beyond chance at a steady loss": (
+        [(0.5, 0.40, 0.200), (0.4, 0.40, 0.140)],
+        "still_improving",
+    ),
+    "nothing moves": ([(0.5, 0.40, 0.1), (0.5, 0.40, 0.1), (0.5, 0.40, 0.1)], "flat"),
+    "the loss is no longer a number": ([(0.5, 0.40, 0.1), (0.4, float("nan"), 0.1)], "getting_worse"),
+    "no error at all": ([(0.5, 0.1, 0.0), (0.4, 0.1, 0.0)], "flat"),
+}
+
+
+@pytest.mark.parametrize("case", MADE)
+def test_each_word_has_its_curve(case: str) -> None:
+    rows, expected = MADE[case]
+    assert word(rows) == expected
+
+
+def test_what_many_pictures_show_is_chance_on_few() -> None:
+    rows = [(0.5, 0.40, 0.20), (0.4, 0.36, 0.15)]
+    assert word(rows, items=VALID_ITEMS) == "still_improving"
+    assert word(rows, items=20) == "flat"
+
+
+def test_over_confidence_and_over_fitting_tell_their_numbers() -> None:
+    confident = read(MADE["loss rises for two epochs, error falls"][0])[0].sentence
+    assert "since epoch 2 of 4" in confident
+    assert "0.35 to 0.43" in confident
+    assert "10.0 %, now 9.5 %" in confident
+    fitting = read(MADE["loss and error rise, training loss falls"][0])[0].sentence
+    assert "0.35 to 0.5" in fitting
+    assert "10.0 % to 14.0 %" in fitting
+    assert "0.3 to 0.1" in fitting
+
+
+def test_error_rates_within_two_standard_errors_do_not_differ() -> None:
+    chance = Chance(1000)
+    # √(.1·.9/1000 · 2) = .01342; twice that is .0268.
+    assert chance.of_errors(0.1, 0.1) == pytest.approx(0.0268, abs=2e-4)
+    assert not chance.clearly_worse(0.126, 0.1)
+    assert chance.clearly_worse(0.131, 0.1)
+    assert Chance(1).clearly_worse(1.0, 0.0) is False
+
+
+def test_a_validation_loss_differs_by_three_percent_or_more_where_pictures_are_few() -> None:
+    assert Chance(10_000).loss_clearly_above(1.031, 1.0)
+    assert not Chance(10_000).loss_clearly_above(1.029, 1.0)
+    assert not Chance(100).loss_clearly_above(1.15, 1.0)
+    assert Chance(100).loss_clearly_above(1.17, 1.0)
