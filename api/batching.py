@@ -1,5 +1,8 @@
 """Pictures of many requests share forward passes: a bounded queue and one thread that empties it.
 
+An augmented copy of a picture counts as a picture: it takes a place and a part of a pass like any other, so that a
+request with many of them goes through in several passes, and what others sent meanwhile has its turn.
+
 Nothing waits for a batch to fill. While one pass runs, what arrives gathers; the next pass takes it together. An idle
 service answers a single picture at once.
 """
@@ -18,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.telemetry import Telemetry
+from ml.config import LossName
 from ml.images import Limits
 from store.errors import ServiceUnavailable, TooBusy
 
@@ -44,12 +48,30 @@ class ClassifierLike(Protocol):
         """True where the model learned from drawn pictures."""
         ...
 
-    def prepare(self, data: bytes, limits: Limits) -> Any:  # noqa: ANN401 - a tensor, which only the classifier reads
+    @property
+    def loss(self) -> LossName:
+        """What it was trained with; it decides what the scores sum to."""
+        ...
+
+    @property
+    def copies(self) -> int:
+        """How many inputs ``prepare_copies`` makes."""
+        ...
+
+    def prepare(self, data: bytes, limits: Limits) -> Any:  # noqa: ANN401 - which only the classifier reads
         """Decode one picture; raises ImageRejected."""
         ...
 
+    def prepare_copies(self, data: bytes, limits: Limits) -> list[Any]:
+        """Decode one picture: plain, and augmented copies of it; raises ImageRejected."""
+        ...
+
     def probabilities(self, batch: Sequence[Any]) -> NDArray[np.float32]:
-        """From prepared pictures to float32 [n, classes]."""
+        """From prepared pictures to scores, float32 [n, classes]."""
+        ...
+
+    def average(self, rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """One picture's scores from those of its copies, in their order."""
         ...
 
     def warm_up(self) -> None:

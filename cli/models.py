@@ -71,14 +71,16 @@ def point(client: Client, name: str, version: int | None, drop: bool) -> None:
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--model", default=PRODUCTION, show_default=True, help="An alias or a version.")
+@click.option("--tta", is_flag=True, help="Average each answer over four changed copies of the picture; takes longer.")
 @json_option
 @with_client
-def predict(client: Client, files: tuple[Path, ...], model: str, as_json: bool) -> None:
+def predict(client: Client, files: tuple[Path, ...], model: str, tta: bool, as_json: bool) -> None:
     """Name the breed in each picture."""
-    answers = [ask(client, files[at : at + FILES_AT_ONCE], model) for at in range(0, len(files), FILES_AT_ONCE)]
+    parts = [files[at : at + FILES_AT_ONCE] for at in range(0, len(files), FILES_AT_ONCE)]
+    answers = [ask(client, part, model, tta=tta) for part in parts]
     entries = [entry for answer in answers for entry in answer["predictions"]]
     if as_json:
-        show_json({"model": answers[0]["model"], "predictions": entries})
+        show_json({"model": answers[0]["model"], "tta": tta, "predictions": entries})
     else:
         show_predictions(answers[0]["model"], entries)
     broken = [entry["filename"] for entry in entries if "error" in entry]
@@ -86,11 +88,12 @@ def predict(client: Client, files: tuple[Path, ...], model: str, as_json: bool) 
         raise CommandError(f"{len(broken)} of {len(files)} files could not be looked at.")
 
 
-def ask(client: Client, files: tuple[Path, ...], model: str) -> Json:
+def ask(client: Client, files: tuple[Path, ...], model: str, *, tta: bool = False) -> Json:
     """Send pictures and return the service's answer."""
     with ExitStack() as opened:
         parts = [("file", (path.name, opened.enter_context(path.open("rb")))) for path in files]
-        answer: Json = client.call("POST", "/predict", files=parts, params={"model": model}).json()
+        query = {"model": model, **({"tta": "true"} if tta else {})}
+        answer: Json = client.call("POST", "/predict", files=parts, params=query).json()
     return answer
 
 
@@ -108,5 +111,7 @@ def show_predictions(served: Json, entries: list[Json]) -> None:
         )
     show_table(("file", "breed", "species", "sure", "else"), rows)
     click.echo(f"by version {served['version']} ({served['arch']}, run {served['run']})")
+    if served.get("note"):
+        click.echo(served["note"])
     if served["drawn"]:
         click.echo("This model learned from drawn pictures; do not trust it with photographs.")

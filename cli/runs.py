@@ -3,16 +3,23 @@
 import click
 
 from cli.client import Client, Json
+from cli.lr_find import read
 from cli.options import json_option, with_client
+from cli.story import story
 from cli.tables import show_json, show_pairs, show_table
-from cli.watch import EPOCH_COLUMNS, epoch_cells
+from cli.watch import EPOCH_COLUMNS, epoch_cells, watch
 
 MOST_SHOWN = 15
+
+dataset_option = click.option("--dataset", help="A dataset that the run was interpreted on, instead of its own.")
 
 
 @click.group()
 def runs() -> None:
     """Look at runs: how they went and what they confuse."""
+
+
+runs.add_command(read)
 
 
 @runs.command("list")
@@ -57,7 +64,7 @@ def show(client: Client, run: int, as_json: bool) -> None:
     ]
     pairs += [(name.replace("_", " "), found[name]) for name in ("train_loss", "valid_loss", "error_rate")]
     pairs += [(f"artifact {one['name']}", f"{one['bytes']} bytes") for one in found["artifacts"]]
-    show_pairs(pairs)
+    show_pairs([*pairs, *story(found)])
 
 
 @runs.command()
@@ -76,17 +83,61 @@ def metrics(client: Client, run: int, as_json: bool) -> None:
 @runs.command()
 @click.argument("run", type=int)
 @click.option("--min-val", type=click.IntRange(1), default=2, show_default=True, help="Least count of a pair.")
+@dataset_option
 @json_option
 @with_client
-def confusion(client: Client, run: int, min_val: int, as_json: bool) -> None:
+def confusion(client: Client, run: int, min_val: int, dataset: str | None, as_json: bool) -> None:
     """Show which breeds are taken for which."""
-    found = client.get(f"/runs/{run}/confusion", min_val=min_val)
+    found = client.get(f"/runs/{run}/confusion", min_val=min_val, dataset=dataset)
     if as_json:
         show_json(found)
         return
-    drawn = " drawn" if found["drawn"] else ""
-    click.echo(f"{found['n']}{drawn} validation pictures, error rate {found['error_rate']:.4f}")
+    click.echo(what_was_read(found))
     show_confused(found["most_confused"])
+
+
+@runs.command("top-losses")
+@click.argument("run", type=int)
+@click.option("--k", type=click.IntRange(1, 1000), default=9, show_default=True, help="How many pictures.")
+@dataset_option
+@json_option
+@with_client
+def top_losses(client: Client, run: int, k: int, dataset: str | None, as_json: bool) -> None:
+    """Show the pictures that the model was most wrong about, worst first."""
+    found = client.get(f"/runs/{run}/top-losses", k=k, dataset=dataset)
+    if as_json:
+        show_json(found)
+        return
+    names = ("item", "actual", "predicted", "loss", "probability_predicted", "probability_actual", "image")
+    columns = ("item", "actual", "taken for", "loss", "sure of that", "of the truth", "picture")
+    show_table(columns, [[one[name] for name in names] for one in found])
+
+
+@runs.command()
+@click.argument("run", type=int)
+@click.option("--tta", is_flag=True, help="Average the scores over four changed copies of each picture and itself.")
+@click.option("--dataset", help="Predict all pictures of this dataset, instead of the run's own validation pictures.")
+@click.option("--follow", is_flag=True, help="Watch it to its end.")
+@json_option
+@with_client
+def interpret(client: Client, run: int, tta: bool, dataset: str | None, follow: bool, as_json: bool) -> None:
+    """Predict a finished run's pictures again, or those of another dataset, and store what comes of it."""
+    body: Json = {"kind": "interpret", "run": run, "config": {"tta": tta, "dataset": dataset}}
+    job = client.post("/jobs", body)
+    if follow:
+        job = watch(client, job["id"])
+    if as_json:
+        show_json(job)
+    else:
+        click.echo(f"job {job['id']}, run {run}: {job['state']}")
+
+
+def what_was_read(found: Json) -> str:
+    """One line: how many pictures of which dataset, how they were scored, and the error rate."""
+    kind = f"{'drawn ' if found['drawn'] else ''}{'validation ' if found['side'] == 'validation' else ''}pictures"
+    line = f"{found['n']} {kind} of {found['dataset']['name']}{', averaged over copies' if found['tta'] else ''}"
+    known = f"; the model was trained on {found['trained_on']} of them" if found["trained_on"] else ""
+    return f"{line}, error rate {found['error_rate']:.4f}{known}"
 
 
 def show_epochs(epochs: list[Json]) -> None:

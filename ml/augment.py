@@ -1,5 +1,6 @@
 """Batches of presized pictures become the model's input, on the training device."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,6 +26,15 @@ def draw_recipe(n: int, augment: Augment, min_scale: float, generator: Generator
     homographies = homography(draw(n, augment, min_scale, generator))
     brightness, contrast = draw_lighting(n, augment, generator)
     return Recipe(homographies, brightness, contrast)
+
+
+def join(recipes: Sequence[Recipe]) -> Recipe:
+    """The changes of several batches, one after the other, as one."""
+    return Recipe(
+        homographies=torch.cat([one.homographies for one in recipes]),
+        brightness=torch.cat([one.brightness for one in recipes]),
+        contrast=torch.cat([one.contrast for one in recipes]),
+    )
 
 
 def training_input(pictures: Tensor, recipe: Recipe, size: int) -> Tensor:

@@ -1,5 +1,6 @@
-"""Renew a run's interpretation: predict its validation side again with the stored weights."""
+"""Renew a run's interpretation: predict its validation side, or another dataset, again with the stored weights."""
 
+import time
 from pathlib import Path
 
 import torch
@@ -7,17 +8,19 @@ import torch
 from ml.batches import ValidationBatches
 from ml.bundle import ImageSource
 from ml.config import ResolvedConfig
-from ml.errors import Stopped
+from ml.errors import DatasetUnusable, Stopped
 from ml.evaluation import predict_logits
 from ml.manifest import Manifest
 from ml.model import build_model
 from ml.precision import choose_device, choose_precision
-from ml.predictions import PREDICTIONS, label_ids, read_logits
+from ml.predictions import PREDICTIONS, Learned, read_averages, read_logits
 from ml.reporting import Progress, Reporter
 from ml.split import make_split
-from ml.training import FitResult, Places, presized
+from ml.training import FitResult
+from ml.tta import COPIES, tta_scores
 from ml.versions import check_versions
 from ml.weights import load_state
+from ml.workbench import Places, presized
 
 
 def interpret(
@@ -29,36 +32,69 @@ def interpret(
     reporter: Reporter,
     model: Path,
     device: str = "auto",
+    tta: bool = False,
+    learned: Manifest | None = None,
 ) -> FitResult:
-    """Predict the run's validation side with ``model`` (a folder with ``model.safetensors``).
+    """Predict with ``model`` (a folder with ``model.safetensors``): the validation side, or all of another dataset.
+
+    Args:
+        config: what the run was trained by.
+        manifest: the dataset to predict.
+        source: its items' bytes.
+        places: folders.
+        reporter: hears of the progress and is asked whether to stop.
+        model: the run's weights.
+        device: auto, cpu or cuda.
+        tta: average each picture's scores over augmented copies.
+        learned: the run's own dataset, where ``manifest`` is another; then every item is predicted, the vocabulary
+            stays the model's, and each row says whether the model was trained on that very picture.
 
     Raises:
-        LearningError: with a code, whatever a user can act on.
+        DatasetUnusable: the other dataset has a breed that the model does not know.
+        LearningError: with a code, whatever else a user can act on.
         Stopped: the reporter asked for it.
     """
     check_versions()
     chosen = choose_device(device)
-    split = make_split(manifest, config.valid_pct, config.split_seed)
+    precision = choose_precision(config.precision, chosen)
+    own = make_split(learned or manifest, config.valid_pct, config.split_seed)
+    known, items = None, own.valid
+    if learned is not None:
+        known = Learned(learned.vocab, frozenset(learned.items[i].sha256 for i in own.train))
+        _check_breeds(manifest, known)
+        items = tuple(range(len(manifest.items)))
     cache = presized(config, manifest, source, places, reporter)
-    network = build_model(config.arch, len(manifest.vocab), None)
+    network = build_model(config.arch, len((learned or manifest).vocab), None)
     network.load_state_dict(load_state(model / "model.safetensors"))
-    batches = ValidationBatches(cache, label_ids(manifest), split.valid, config)
-    total = -(-len(split.valid) // config.batch_size)
-    done = 0
-
-    def tell() -> None:
-        nonlocal done
-        done += 1
-        reporter.on_progress(Progress(stage="interpret", step=done, steps=total))
-        if reporter.should_stop():
-            raise Stopped
-
-    logits = predict_logits(
-        network.to(chosen).to(memory_format=torch.channels_last),
-        batches.load(chosen),
-        precision=choose_precision(config.precision, chosen),
-        device=chosen,
-        on_batch=tell,
-    )
-    reading = read_logits(config.loss, logits, manifest, split.valid, places.work)
+    network = network.to(chosen).to(memory_format=torch.channels_last)
+    tell = _Teller(reporter, -(-len(items) // config.batch_size) * (COPIES + 1 if tta else 1))
+    if tta:
+        scores = tta_scores(network, cache, items, config, precision=precision, device=chosen, on_batch=tell)
+        reading = read_averages(config.loss, scores, manifest, items, places.work, known)
+    else:
+        inputs = ValidationBatches(cache, (), items, config).load(chosen)
+        logits = predict_logits(network, inputs, precision=precision, device=chosen, on_batch=tell)
+        reading = read_logits(config.loss, logits, manifest, items, places.work, known)
     return FitResult({PREDICTIONS: places.work / PREDICTIONS}, reading)
+
+
+def _check_breeds(manifest: Manifest, known: Learned) -> None:
+    unknown = [breed for breed in manifest.vocab if breed not in known.vocab]
+    if unknown:
+        detail = f"dataset {manifest.name!r} has {len(unknown)} of its breeds unknown to the model: {unknown[0]!r} …"
+        raise DatasetUnusable(detail, hint="Choose a dataset whose breeds are all among the model's.")
+
+
+class _Teller:
+    """Progress after each batch, with the time that is left; also where the work notices that it must stop."""
+
+    def __init__(self, reporter: Reporter, steps: int) -> None:
+        self._reporter, self._steps = reporter, steps
+        self._done, self._began = 0, time.monotonic()
+
+    def __call__(self) -> None:
+        self._done += 1
+        left = (time.monotonic() - self._began) / self._done * (self._steps - self._done)
+        self._reporter.on_progress(Progress(stage="interpret", step=self._done, steps=self._steps, eta_seconds=left))
+        if self._reporter.should_stop():
+            raise Stopped

@@ -1,5 +1,6 @@
 """Reading stored predictions: confusion, per-class scores, top losses. numpy only; no inference happens here."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,13 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_Z95 = 1.959963984540054
+"""The standard normal's 97.5 % point."""
+
 
 @dataclass(frozen=True)
 class Reading:
-    """What the validation predictions say.
+    """What a model's predictions say.
 
-    ``matrix`` counts, rows actual, columns predicted. ``items`` has one row a validation picture with ``item`` (index
-    in the manifest), ``path``, ``actual``, ``predicted``, ``loss``, ``probability_predicted``, ``probability_actual``.
+    ``matrix`` counts, rows actual, columns predicted. ``items`` has one row a picture with ``item`` (index in the
+    manifest), ``path``, ``actual``, ``predicted``, ``loss``, ``probability_predicted``, ``probability_actual``; on
+    another dataset than the model's own also ``trained_on``: whether the model was trained on this very picture.
     """
 
     vocab: list[str]
@@ -44,6 +49,35 @@ class ClassScore:
     f1: float | None
 
 
+@dataclass(frozen=True)
+class Bin:
+    """Pictures whose first guess had a confidence in [low, high); the last bin has its upper edge too.
+
+    ``confidence`` and ``accuracy`` are means in [0, 1], ``accuracy_low`` to ``accuracy_high`` is the 95 % Wilson
+    interval of the accuracy; all four are None where the bin is empty.
+    """
+
+    low: float
+    high: float
+    n: int
+    confidence: float | None
+    accuracy: float | None
+    accuracy_low: float | None
+    accuracy_high: float | None
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How often the first guess is right where the model says that it is sure.
+
+    ``ece`` is the expected calibration error: the mean over the pictures of |accuracy - confidence| of their bin.
+    """
+
+    bins: list[Bin]
+    ece: float
+    n: int
+
+
 def read_predictions(
     scores: NDArray[np.float64],
     losses: NDArray[np.float64],
@@ -52,27 +86,29 @@ def read_predictions(
     vocab: Sequence[str],
     items: Sequence[int],
     paths: Sequence[str],
+    trained_on: Sequence[bool] | None = None,
     tta: bool = False,
 ) -> Reading:
     """Turn scores in [0, 1] [n, classes], losses [n] and targets [n] into a reading; ties go to the first class."""
     predicted = scores.argmax(1)
+    rows: list[dict[str, Any]] = [
+        {
+            "item": int(item),
+            "path": path,
+            "actual": vocab[actual],
+            "predicted": vocab[guess],
+            "loss": float(loss),
+            "probability_predicted": float(row[guess]),
+            "probability_actual": float(row[actual]),
+        }
+        for item, path, actual, guess, loss, row in zip(items, paths, targets, predicted, losses, scores, strict=True)
+    ]
+    if trained_on is not None:
+        rows = [{**row, "trained_on": bool(known)} for row, known in zip(rows, trained_on, strict=True)]
     return Reading(
         vocab=list(vocab),
         matrix=confusion_matrix(targets, predicted, len(vocab)).tolist(),
-        items=[
-            {
-                "item": int(item),
-                "path": path,
-                "actual": vocab[actual],
-                "predicted": vocab[guess],
-                "loss": float(loss),
-                "probability_predicted": float(row[guess]),
-                "probability_actual": float(row[actual]),
-            }
-            for item, path, actual, guess, loss, row in zip(
-                items, paths, targets, predicted, losses, scores, strict=True
-            )
-        ],
+        items=rows,
         valid_loss=float(losses.mean()),
         error_rate=float((predicted != targets).mean()),
         tta=tta,
@@ -116,6 +152,48 @@ def top_losses(losses: Sequence[float], k: int) -> list[int]:
     """Positions of the ``k`` largest losses, largest first."""
     order = np.argsort(-np.asarray(losses), kind="stable")
     return [int(i) for i in order[:k]]
+
+
+def reliability(confidence: NDArray[np.float64], hit: NDArray[np.bool_], bins: int = 10) -> Reliability:
+    """Compare confidence with accuracy in bins of equal width (Guo et al. 2017, equations 2 to 5).
+
+    Args:
+        confidence: the first guess's score in [0, 1], float64 [n].
+        hit: whether the first guess was right, bool [n].
+        bins: how many.
+
+    Raises:
+        ValueError: there are no pictures, no bins, or a confidence outside [0, 1].
+    """
+    if bins < 1 or not len(confidence) or not ((confidence >= 0) & (confidence <= 1)).all():
+        message = f"{len(confidence)} confidences in {bins} bins: there must be some of each, all in [0, 1]"
+        raise ValueError(message)
+    edges = np.arange(bins + 1) / bins
+    place = np.searchsorted(edges[1:-1], confidence, side="right")
+    filled = [_bin(float(edges[i]), float(edges[i + 1]), confidence[place == i], hit[place == i]) for i in range(bins)]
+    gaps = sum(
+        abs(one.accuracy - one.confidence) * one.n
+        for one in filled
+        if one.accuracy is not None and one.confidence is not None
+    )
+    return Reliability(filled, gaps / len(confidence), len(confidence))
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share of ``hits`` in ``n`` > 0 (Wilson 1927), within [0, 1]."""
+    share = hits / n
+    spread = _Z95**2 / n
+    middle = (share + spread / 2) / (1 + spread)
+    half = _Z95 / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _bin(low: float, high: float, confidence: NDArray[np.float64], hit: NDArray[np.bool_]) -> Bin:
+    n = len(hit)
+    if n == 0:
+        return Bin(low, high, 0, None, None, None, None)
+    hits = int(hit.sum())
+    return Bin(low, high, n, float(confidence.mean()), hits / n, *wilson(hits, n))
 
 
 def _ratio(part: np.int64, whole: np.int64) -> float | None:

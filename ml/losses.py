@@ -30,12 +30,11 @@ def item_losses(loss: LossName, logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def item_losses_of_scores(loss: LossName, scores: Tensor, targets: Tensor) -> Tensor:
-    """As :func:`item_losses`, from scores in [0, 1] that have no logits, such as averages; a score of 0 is infinite."""
-    hit = scores.gather(1, targets[:, None])[:, 0]
+    """As :func:`item_losses`, from scores in [0, 1] without logits, such as averages; a certain miss is infinite."""
     if loss == "cross_entropy":
-        return -hit.log()
-    others = (1 - scores).log().sum(1) - (1 - hit).log()
-    return -(hit.log() + others) / scores.shape[1]
+        return -scores.gather(1, targets[:, None])[:, 0].log()
+    wanted = F.one_hot(targets, scores.shape[1]).bool()
+    return -torch.where(wanted, scores, 1 - scores).log().mean(1)
 
 
 def scores_of(loss: LossName, logits: Tensor) -> Tensor:

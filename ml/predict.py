@@ -1,36 +1,58 @@
 """Serving: a trained model answers for single pictures exactly as it did in validation."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
+from pydantic import ValidationError
 from torch import Tensor
 
-from ml.augment import validation_input
+from ml.augment import Recipe, draw_recipe, join, training_input, validation_input
+from ml.config import Augment, LossName, TrainSettings
 from ml.errors import CheckpointInvalid
 from ml.images import Limits, open_rgb
+from ml.losses import scores_of
 from ml.model import BreedNet, build_model
 from ml.precision import Precision, choose_device, choose_precision
 from ml.presize import resize_square
+from ml.seed import generator
+from ml.tta import COPIES, combine
 from ml.weights import load_state
 
 FORMAT_VERSION = 1
+_AUGMENTATION = ("augment", "min_scale")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One input of the model: uint8 [presize, presize, 3], and its random changes where it is an augmented copy."""
+
+    pixels: Tensor
+    recipe: Recipe | None = None
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A loaded model. ``prepare`` and ``probabilities`` may be called from any thread."""
+    """A loaded model. Every method may be called from any thread.
+
+    ``augment`` and ``min_scale`` are those of its training, for the copies that scores are averaged over.
+    """
 
     model: BreedNet
     vocab: tuple[str, ...]
     arch: str
+    loss: LossName
     size: int
     presize: int
+    augment: Augment
+    min_scale: float
     drawn: bool
     device: torch.device
     precision: Precision
@@ -50,39 +72,86 @@ class Classifier:
             model.load_state_dict(load_state(folder / "model.safetensors"))
         except (RuntimeError, OSError) as error:
             raise CheckpointInvalid(f"the weights do not fit {about['arch']}: {error}") from error
+        augment, min_scale = _augmentation_of(about)
         return cls(
             model=model.eval().requires_grad_(False).to(chosen).to(memory_format=torch.channels_last),
             vocab=tuple(about["vocab"]),
             arch=about["arch"],
+            loss=_loss_of(about),
             size=about["size"],
             presize=about["presize"],
+            augment=augment,
+            min_scale=min_scale,
             drawn=about["drawn"],
             device=chosen,
             precision=choose_precision("auto", chosen),
         )
 
-    def prepare(self, data: bytes, limits: Limits) -> Tensor:
-        """Decode and presize one picture: uint8 [presize, presize, 3].
+    @property
+    def copies(self) -> int:
+        """How many inputs ``prepare_copies`` makes of a picture: the plain one and the changed."""
+        return COPIES + 1
+
+    def prepare(self, data: bytes, limits: Limits) -> Prepared:
+        """Decode and presize one picture.
 
         Raises:
             ImageRejected: the bytes are not a picture within the limits.
         """
-        square = resize_square(open_rgb(data, limits), self.presize, 0.5, 0.5)
-        return torch.from_numpy(np.array(square))
+        return Prepared(self._square(open_rgb(data, limits), 0.5))
 
-    def probabilities(self, batch: Sequence[Tensor]) -> NDArray[np.float32]:
-        """Softmax over the vocabulary: float32 [n, classes], each row sums to 1."""
+    def prepare_copies(self, data: bytes, limits: Limits) -> list[Prepared]:
+        """One picture plain and, after that, ``COPIES`` times changed as in training; equal bytes get equal changes.
+
+        Raises:
+            ImageRejected: the bytes are not a picture within the limits.
+        """
+        image = open_rgb(data, limits)
+        chance = generator(int.from_bytes(hashlib.sha256(data).digest()[:8], "big"), "tta")
+        positions = torch.rand(COPIES, generator=chance).tolist()
+        recipes = [draw_recipe(1, self.augment, self.min_scale, chance) for _ in range(COPIES)]
+        copies = [
+            Prepared(self._square(image, position), recipe) for position, recipe in zip(positions, recipes, strict=True)
+        ]
+        return [Prepared(self._square(image, 0.5)), *copies]
+
+    def probabilities(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
+        """Scores in [0, 1] over the vocabulary, float32 [n, classes]; under cross-entropy each row sums to 1."""
         with torch.inference_mode():
-            inputs = validation_input(torch.stack(list(batch)).to(self.device), self.size)
+            inputs = self._inputs(batch)
             with self.precision.autocast(self.device):
                 logits = self.model(inputs)
-            found: NDArray[np.float32] = logits.double().softmax(1).float().cpu().numpy()
+            found: NDArray[np.float32] = scores_of(self.loss, logits).float().cpu().numpy()
+        return found
+
+    def average(self, rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """One picture's scores [classes] from those of its ``prepare_copies``, the plain one first."""
+        plain, *augmented = (torch.from_numpy(row).double() for row in rows)
+        found: NDArray[np.float32] = combine(plain[None], torch.stack(augmented)[:, None])[0].float().numpy()
         return found
 
     def warm_up(self) -> None:
         """Pay for the first call's allocations and kernels before anyone waits."""
-        blank = torch.zeros(self.presize, self.presize, 3, dtype=torch.uint8)
-        self.probabilities([blank])
+        self.probabilities([Prepared(torch.zeros(self.presize, self.presize, 3, dtype=torch.uint8))])
+
+    def _square(self, image: Image.Image, position: float) -> Tensor:
+        return torch.from_numpy(np.array(resize_square(image, self.presize, position, position)))
+
+    def _inputs(self, batch: Sequence[Prepared]) -> Tensor:
+        """The model's input, plain pictures and augmented copies each drawn together, in the batch's order."""
+        plain = [i for i, one in enumerate(batch) if one.recipe is None]
+        copies = [i for i, one in enumerate(batch) if one.recipe is not None]
+        parts = []
+        if plain:
+            parts.append(validation_input(self._pixels(batch, plain), self.size))
+        if copies:
+            recipe = join([one.recipe for one in batch if one.recipe is not None])
+            parts.append(training_input(self._pixels(batch, copies), recipe, self.size))
+        order = torch.tensor([*plain, *copies]).argsort().to(self.device)
+        return torch.cat(parts)[order].contiguous(memory_format=torch.channels_last)
+
+    def _pixels(self, batch: Sequence[Prepared], which: Sequence[int]) -> Tensor:
+        return torch.stack([batch[i].pixels for i in which]).to(self.device)
 
 
 def _read_description(path: Path) -> dict[str, Any]:
@@ -93,3 +162,21 @@ def _read_description(path: Path) -> dict[str, Any]:
     if not isinstance(about, dict) or about.get("format_version") != FORMAT_VERSION:
         raise CheckpointInvalid(f"the model is not of format version {FORMAT_VERSION}", hint="Train the run again.")
     return dict(about)
+
+
+def _loss_of(about: dict[str, Any]) -> LossName:
+    """Models of before there was a choice name none."""
+    loss: LossName = about.get("loss", "cross_entropy")
+    if loss not in get_args(LossName):
+        raise CheckpointInvalid(f"the model was trained with the unknown loss {loss!r}", hint="Train the run again.")
+    return loss
+
+
+def _augmentation_of(about: dict[str, Any]) -> tuple[Augment, float]:
+    """What the model's training changed in its pictures; the defaults where the description is silent."""
+    config = about.get("config", {})
+    try:
+        settings = TrainSettings.model_validate({name: config[name] for name in _AUGMENTATION if name in config})
+    except (TypeError, ValidationError) as error:
+        raise CheckpointInvalid(f"the model's description has a wrong augmentation: {error}") from error
+    return settings.augment, settings.min_scale

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,28 +16,59 @@ from ml.manifest import Manifest
 PREDICTIONS = "predictions.jsonl"
 
 
+@dataclass(frozen=True)
+class Learned:
+    """What a model learned from: its breeds, and the sha256 (hex) of the pictures on its training side."""
+
+    vocab: tuple[str, ...]
+    pictures: frozenset[str]
+
+
 def label_ids(manifest: Manifest, vocab: Sequence[str] | None = None) -> list[int]:
     """Each item's position in the vocabulary, the manifest's own by default."""
     number = {label: i for i, label in enumerate(manifest.vocab if vocab is None else vocab)}
     return [number[item.label] for item in manifest.items]
 
 
-def read_logits(loss: LossName, logits: Tensor, manifest: Manifest, items: Sequence[int], work: Path) -> Reading:
-    """Read float32 logits [n, classes] of the given items; writes ``predictions.jsonl`` into ``work``."""
-    targets = _targets(manifest, items)
-    scores = scores_of(loss, logits)
-    return _read(scores, item_losses(loss, logits.double(), targets), targets, manifest, items, work, tta=False)
+def read_logits(
+    loss: LossName,
+    logits: Tensor,
+    manifest: Manifest,
+    items: Sequence[int],
+    work: Path,
+    learned: Learned | None = None,
+) -> Reading:
+    """Read float32 logits [n, classes] of the given items; writes ``predictions.jsonl`` into ``work``.
+
+    Args:
+        loss: what the model was trained with; it decides what a score is.
+        logits: of the items, in their order.
+        manifest: the dataset that the items are of.
+        items: positions in the manifest.
+        work: a folder, made where missing.
+        learned: what the model learned from, where that is another dataset than the manifest.
+    """
+    targets = _targets(manifest, items, learned)
+    losses = item_losses(loss, logits.double(), targets)
+    return _read(scores_of(loss, logits), losses, targets, manifest, items, work, learned, tta=False)
 
 
-def read_averages(loss: LossName, scores: Tensor, manifest: Manifest, items: Sequence[int], work: Path) -> Reading:
-    """Read averaged scores, float64 [n, classes], of the given items; writes ``predictions.jsonl`` into ``work``."""
-    targets = _targets(manifest, items)
+def read_averages(
+    loss: LossName,
+    scores: Tensor,
+    manifest: Manifest,
+    items: Sequence[int],
+    work: Path,
+    learned: Learned | None = None,
+) -> Reading:
+    """As :func:`read_logits`, from averaged scores in [0, 1], float64 [n, classes]."""
+    targets = _targets(manifest, items, learned)
     losses = item_losses_of_scores(loss, scores, targets)
-    return _read(scores, losses, targets, manifest, items, work, tta=True)
+    return _read(scores, losses, targets, manifest, items, work, learned, tta=True)
 
 
-def _targets(manifest: Manifest, items: Sequence[int]) -> Tensor:
-    labels = label_ids(manifest)
+def _targets(manifest: Manifest, items: Sequence[int], learned: Learned | None) -> Tensor:
+    labels = label_ids(manifest, learned.vocab if learned else None)
     return torch.tensor([labels[i] for i in items])
 
 
@@ -47,16 +79,19 @@ def _read(
     manifest: Manifest,
     items: Sequence[int],
     work: Path,
+    learned: Learned | None,
     *,
     tta: bool,
 ) -> Reading:
+    chosen = [manifest.items[i] for i in items]
     reading = read_predictions(
         scores.numpy(),
         losses.numpy(),
         targets.numpy(),
-        vocab=manifest.vocab,
+        vocab=learned.vocab if learned else manifest.vocab,
         items=items,
-        paths=[manifest.items[i].path for i in items],
+        paths=[item.path for item in chosen],
+        trained_on=[item.sha256 in learned.pictures for item in chosen] if learned else None,
         tta=tta,
     )
     work.mkdir(parents=True, exist_ok=True)

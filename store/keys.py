@@ -26,6 +26,11 @@ def run_key(run_id: int, name: str) -> str:
     return f"runs/{run_id}/{name}"
 
 
+def predictions_name(dataset_id: int, own_dataset_id: int) -> str:
+    """The name of a run's stored predictions on a dataset; those on its own validation pictures have the plain one."""
+    return "predictions.jsonl" if dataset_id == own_dataset_id else f"predictions-{dataset_id}.jsonl"
+
+
 def checkpoint_key(run_id: int) -> str:
     """A run's last checkpoint; gone when the run has succeeded."""
     return run_key(run_id, CHECKPOINT)

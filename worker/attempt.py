@@ -14,7 +14,7 @@ from ml.manifest import Manifest
 from ml.reporting import Progress
 from store.artifacts import ArtifactStore
 from store.db.jobs import change_state
-from store.db.models import Job, Run
+from store.db.models import Dataset, Job, Run
 from store.db.reading import get_artifact
 from store.db.records import record_artifact, record_interpretation
 from store.errors import AppError
@@ -79,20 +79,28 @@ class Attempt:
         if change_state(session, self.job.id, State.SUCCEEDED, attempt=self.number) is None:
             raise Stopped
 
-    def dataset(self) -> tuple[Manifest, Bundle]:
-        """The run's dataset: read where the store is this host's, fetched into the cache where it is not.
+    def dataset(self, dataset_id: int | None = None) -> tuple[Manifest, Bundle]:
+        """A dataset, the run's own by default: read where the store is this host's, else fetched into the cache.
 
-        Two names may share a revision, hence its files; the manifest gets the name of the dataset that the run chose.
+        Raises:
+            JobBroken: there is no such dataset.
         """
-        chosen = self.run.dataset
-        stored = Manifest.model_validate_json(self.artifacts.get_bytes(manifest_key(chosen.revision)))
-        manifest = stored.model_copy(update={"name": chosen.name, "drawn": chosen.drawn})
+        chosen = self.run.dataset if dataset_id is None else self._read_dataset(dataset_id)
+        manifest = self.manifest(chosen)
         key = bundle_key(chosen.revision)
         local = self.artifacts.open_local(key)
         if local is None:
             self.reporter.on_progress(Progress(stage="fetch"))
             local = self.artifacts.fetch(key, self.settings.cache / "datasets" / chosen.revision / "images.tar")
         return manifest, Bundle(local, manifest)
+
+    def manifest(self, chosen: Dataset) -> Manifest:
+        """A dataset's items.
+
+        Two names may share a revision, hence its files; the manifest gets the name of the dataset that was chosen.
+        """
+        stored = Manifest.model_validate_json(self.artifacts.get_bytes(manifest_key(chosen.revision)))
+        return stored.model_copy(update={"name": chosen.name, "drawn": chosen.drawn})
 
     def fetch_model(self, run_id: int) -> Path:
         """A finished run's ``model.safetensors`` in a folder of the work folder."""
@@ -109,11 +117,19 @@ class Attempt:
             stored.append((name, done.key, done.sha256, done.bytes))
         return stored
 
-    def record_reading(self, session: Session, reading: Reading) -> None:
-        """Write what the validation predictions say into the record."""
-        record_interpretation(session, self.run.id, dataset_id=self.run.dataset_id, job_id=self.job.id, **vars(reading))
+    def record_reading(self, session: Session, reading: Reading, dataset_id: int | None = None) -> None:
+        """Write what the predictions on a dataset, the run's own by default, say into the record."""
+        about = self.run.dataset_id if dataset_id is None else dataset_id
+        record_interpretation(session, self.run.id, dataset_id=about, job_id=self.job.id, **vars(reading))
 
     def record_files(self, session: Session, stored: list[tuple[str, str, str, int]]) -> None:
         """Write the uploads into the record."""
         for name, key, sha256, size in stored:
             record_artifact(session, self.run.id, name, key=key, sha256=sha256, size=size)
+
+    def _read_dataset(self, dataset_id: int) -> Dataset:
+        with self.sessions.begin() as session:
+            found = session.get(Dataset, dataset_id)
+        if found is None:
+            raise JobBroken(f"job {self.job.id} is about dataset {dataset_id}, which is not there")
+        return found

@@ -1,7 +1,8 @@
 """Predict: pictures in, breeds out."""
 
 import asyncio
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 import numpy as np
 from fastapi import APIRouter, File, Query, UploadFile
@@ -9,17 +10,20 @@ from fastapi.concurrency import run_in_threadpool
 from numpy.typing import NDArray
 
 from api.dependencies import Services, ServicesDep
+from api.errors import hint_of
 from api.predictor import Served
 from api.schemas.predictions import FailedPicture, Guess, PictureError, Prediction, Predictions, ServedModel
 from api.schemas.problem import problems
 from ml.breeds import species_of
 from ml.errors import ImageRejected
+from ml.images import Limits
 from store.db.registry import DEFAULT_ALIAS
 from store.errors import PayloadTooLarge
 
 router = APIRouter(tags=["predict"])
 
 MAX_NAME = 255
+Decoded = TypeVar("Decoded")
 
 Name = Annotated[str, Query(pattern=r"^([A-Za-z][A-Za-z0-9._-]{0,63}|[0-9]{1,18})$", description="alias or version")]
 
@@ -30,52 +34,65 @@ async def predict(
     services: ServicesDep,
     model: Name = DEFAULT_ALIAS,
     top_k: Annotated[int, Query(ge=1, le=1000)] = 5,
-    tta: Annotated[Literal[False], Query(description="averaging over augmented copies is not offered yet")] = False,
+    tta: Annotated[bool, Query(description="average over four augmented copies and the plain picture")] = False,
 ) -> Predictions:
-    """The breed in each picture, with the probability of every breed.
+    """The breed in each picture, with the score of every breed.
 
     One broken picture of several fails alone; a single broken one is the answer's own error.
     """
-    del tta
     if len(file) > services.settings.max_predict_files:
         most = services.settings.max_predict_files
         raise PayloadTooLarge(f"the request has {len(file)} files", f"Send at most {most} at a time.")
     served = services.predictor.ready(model)
     if served is None:
         served = await run_in_threadpool(services.predictor.serve, model)
-    with services.batcher.places(len(file)):
-        rows = await asyncio.gather(*(_row_of(one, served, services) for one in file), return_exceptions=True)
-    return _answer(file, rows, served, top_k)
+    row_of = _averaged_row if tta else _plain_row
+    with services.batcher.places(len(file) * (served.classifier.copies if tta else 1)):
+        rows = await asyncio.gather(*(row_of(one, served, services) for one in file), return_exceptions=True)
+    return _answer(file, rows, served, top_k, tta=tta)
 
 
-async def _row_of(file: UploadFile, served: Served, services: Services) -> NDArray[np.float32]:
-    """The probabilities for one picture."""
-    loop = asyncio.get_running_loop()
-    picture = await loop.run_in_executor(services.decoders, _decoded, file, served, services)
+async def _plain_row(file: UploadFile, served: Served, services: Services) -> NDArray[np.float32]:
+    """The scores for one picture."""
+    picture = await _decoded(file, served.classifier.prepare, services)
     return await asyncio.wrap_future(services.batcher.submit(served.classifier, picture))
 
 
-def _decoded(file: UploadFile, served: Served, services: Services) -> object:
+async def _averaged_row(file: UploadFile, served: Served, services: Services) -> NDArray[np.float32]:
+    """The scores for one picture, averaged over its copies."""
+    copies = await _decoded(file, served.classifier.prepare_copies, services)
+    answers = [asyncio.wrap_future(services.batcher.submit(served.classifier, one)) for one in copies]
+    return served.classifier.average(await asyncio.gather(*answers))
+
+
+async def _decoded(file: UploadFile, prepare: Callable[[bytes, Limits], Decoded], services: Services) -> Decoded:
     limits = services.image_limits
-    # One byte more than the limit is enough for the decoder to refuse it.
-    return served.classifier.prepare(file.file.read(limits.max_bytes + 1), limits)
+
+    def work() -> Decoded:
+        # One byte more than the limit is enough for the decoder to refuse it.
+        return prepare(file.file.read(limits.max_bytes + 1), limits)
+
+    return await asyncio.get_running_loop().run_in_executor(services.decoders, work)
 
 
 def _answer(
-    files: list[UploadFile], rows: list[NDArray[np.float32] | BaseException], served: Served, top_k: int
+    files: list[UploadFile], rows: list[NDArray[np.float32] | BaseException], served: Served, top_k: int, *, tta: bool
 ) -> Predictions:
     entries: list[Prediction | FailedPicture] = []
     for file, row in zip(files, rows, strict=True):
         name = (file.filename or "")[:MAX_NAME]
         if isinstance(row, ImageRejected) and len(files) > 1:
-            entries.append(FailedPicture(filename=name, error=PictureError(code=row.code, detail=row.detail)))
+            told = PictureError(code=row.code, detail=row.detail, hint=hint_of(row))
+            entries.append(FailedPicture(filename=name, error=told))
         elif isinstance(row, BaseException):
             raise row
         else:
             entries.append(_prediction(name, row, served.classifier.vocab, top_k))
     classifier = served.classifier
-    about = ServedModel(version=served.version, run=served.run, arch=classifier.arch, drawn=classifier.drawn)
-    return Predictions(model=about, predictions=entries)
+    about = ServedModel.of_loss(
+        classifier.loss, version=served.version, run=served.run, arch=classifier.arch, drawn=classifier.drawn
+    )
+    return Predictions(model=about, tta=tta, predictions=entries)
 
 
 def _prediction(filename: str, row: NDArray[np.float32], vocab: tuple[str, ...], top_k: int) -> Prediction:

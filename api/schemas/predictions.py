@@ -4,8 +4,10 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from api.schemas.scores import Scoring
 
-class ServedModel(BaseModel):
+
+class ServedModel(Scoring):
     """Which model answered. ``drawn`` is true where it learned from drawn pictures: do not trust it with photos."""
 
     version: int
@@ -15,14 +17,14 @@ class ServedModel(BaseModel):
 
 
 class Guess(BaseModel):
-    """A breed and its probability, 0 to 1."""
+    """A breed and its score, 0 to 1."""
 
     breed: str
     probability: float
 
 
 class Prediction(BaseModel):
-    """The answer for one picture. ``probabilities`` holds every breed and sums to 1."""
+    """The answer for one picture. ``probabilities`` holds every breed; the model's ``scores`` says what they sum to."""
 
     filename: str
     breed: str = Field(examples=["Birman"])
@@ -37,6 +39,7 @@ class PictureError(BaseModel):
 
     code: str
     detail: str
+    hint: str | None = None
 
 
 class FailedPicture(BaseModel):
@@ -50,4 +53,5 @@ class Predictions(BaseModel):
     """An entry for each file, in the order sent."""
 
     model: ServedModel
+    tta: bool = Field(description="whether each picture's scores are an average over augmented copies")
     predictions: list[Prediction | FailedPicture]

@@ -1,6 +1,7 @@
 """The read side: what the API answers with."""
 
 from collections.abc import Collection, Sequence
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session
@@ -9,6 +10,8 @@ from store.db.models import Artifact, Batch, Dataset, Epoch, Interpretation, Job
 from store.db.paging import Page, check_limit, decode_cursor, make_page
 from store.errors import InvalidRequest, NotFound, NotReady, WrongKind
 from store.states import State
+
+Row = TypeVar("Row", Interpretation, Dataset)
 
 
 def get_job(session: Session, job_id: int) -> Job:
@@ -19,7 +22,7 @@ def get_job(session: Session, job_id: int) -> Job:
     """
     job = session.get(Job, job_id)
     if job is None:
-        raise NotFound(f"there is no job {job_id}")
+        raise NotFound(f"there is no job {job_id}", "GET /jobs lists them.")
     return job
 
 
@@ -57,6 +60,11 @@ def events_after(session: Session, job_id: int, after_id: int, limit: int = 500)
     return session.scalars(statement.order_by(JobEvent.id).limit(limit)).all()
 
 
+def newest_event(session: Session, job_id: int) -> int:
+    """The id of a job's last event so far; 0 where it has none."""
+    return session.scalar(select(func.max(JobEvent.id)).where(JobEvent.job_id == job_id)) or 0
+
+
 def get_run(session: Session, run_id: int) -> Run:
     """A run.
 
@@ -65,7 +73,7 @@ def get_run(session: Session, run_id: int) -> Run:
     """
     run = session.get(Run, run_id)
     if run is None:
-        raise NotFound(f"there is no run {run_id}")
+        raise NotFound(f"there is no run {run_id}", "GET /runs lists them.")
     return run
 
 
@@ -104,7 +112,7 @@ def state_of_run(session: Session, run_id: int) -> Job:
     """
     found = jobs_of_runs(session, [run_id])
     if run_id not in found:
-        raise NotFound(f"there is no run {run_id}")
+        raise NotFound(f"there is no run {run_id}", "GET /runs lists them.")
     return found[run_id]
 
 
@@ -119,9 +127,13 @@ def epochs_of(session: Session, run_id: int) -> Sequence[Epoch]:
     return session.scalars(select(Epoch).where(Epoch.run_id == run_id).order_by(Epoch.phase, Epoch.epoch)).all()
 
 
-def batches_of(session: Session, run_id: int) -> Sequence[Batch]:
-    """Every training step so far, in order."""
-    return session.scalars(select(Batch).where(Batch.run_id == run_id).order_by(Batch.step)).all()
+def batches_of(session: Session, run_id: int, every: int = 1) -> Sequence[Batch]:
+    """The training steps so far, in order: all, or each ``every``-th and the last of each phase."""
+    statement = select(Batch).where(Batch.run_id == run_id).order_by(Batch.step)
+    if every > 1:
+        last = select(func.max(Batch.step)).where(Batch.run_id == run_id).group_by(Batch.phase)
+        statement = statement.where((Batch.step % every == 0) | Batch.step.in_(last))
+    return session.scalars(statement).all()
 
 
 def artifacts_of(session: Session, run_id: int) -> Sequence[Artifact]:
@@ -147,36 +159,76 @@ def interpretation_of(session: Session, run_id: int, dataset: str | None = None)
     """The stored reading of the run's predictions: on its own validation pictures, or the newest on a named dataset.
 
     Raises:
-        NotFound: there is no such run.
+        NotFound: there is no such run or dataset.
         WrongKind: a run of this kind is never interpreted.
-        NotReady: the run has it later; the detail names the job to wait for.
+        NotReady: the run has it later; the detail names the job to wait for, or the hint the one to queue.
     """
-    chosen = Dataset.id == Run.dataset_id if dataset is None else Dataset.name == dataset
-    statement = (
-        select(Interpretation)
-        .join(Run, Run.id == Interpretation.run_id)
-        .join(Dataset, Dataset.id == Interpretation.dataset_id)
-        .where(Run.id == run_id, chosen)
-        .order_by(Dataset.id.desc())
-        .limit(1)
-    )
-    interpretation = session.scalars(statement).one_or_none()
+    interpretation = session.scalars(_interpreted(select(Interpretation), run_id, dataset)).one_or_none()
     if interpretation is None:
-        what = "interpretation" if dataset is None else f"interpretation on dataset {dataset!r}"
-        raise _missing(session, run_id, what)
+        raise _not_interpreted(session, run_id, dataset)
     return interpretation
+
+
+def interpreted_dataset(session: Session, run_id: int, dataset: str | None = None) -> Dataset:
+    """The dataset that :func:`interpretation_of` is about; the run's own even before it has been interpreted.
+
+    Raises:
+        NotFound, WrongKind, NotReady: as :func:`interpretation_of`.
+    """
+    if dataset is None:
+        return get_run(session, run_id).dataset
+    found = session.scalars(_interpreted(select(Dataset), run_id, dataset)).one_or_none()
+    if found is None:
+        raise _not_interpreted(session, run_id, dataset)
+    return found
+
+
+def _interpreted(statement: Select[Row], run_id: int, dataset: str | None) -> Select[Row]:
+    """Narrow a query to the run's interpretation on its own dataset, or the newest on a named one."""
+    chosen = Dataset.id == Run.dataset_id if dataset is None else Dataset.name == dataset
+    joined = statement.select_from(Interpretation).join(Run, Run.id == Interpretation.run_id)
+    joined = joined.join(Dataset, Dataset.id == Interpretation.dataset_id)
+    return joined.where(Run.id == run_id, chosen).order_by(Dataset.id.desc()).limit(1)
+
+
+def _not_interpreted(session: Session, run_id: int, dataset: str | None) -> NotFound | WrongKind | NotReady:
+    what = "interpretation" if dataset is None else f"interpretation on dataset {dataset!r}"
+    error = _missing(session, run_id, what)
+    if dataset is None or not isinstance(error, NotReady) or state_of_run(session, run_id).state != State.SUCCEEDED:
+        return error
+    ids = session.scalars(select(Dataset.id).where(Dataset.name == dataset)).all()
+    if not ids:
+        return NotFound(f"there is no dataset {dataset!r}", hint="GET /datasets lists them.")
+    asked = Job.payload["dataset_id"].astext.in_([str(one) for one in ids])
+    statement = select(Job).where(Job.run_id == run_id, Job.kind == "interpret", asked).order_by(Job.id.desc())
+    job = session.scalars(statement.limit(1)).first()
+    if job is not None and job.state in {State.QUEUED, State.RUNNING}:
+        return NotReady(f"run {run_id} has no {what} yet: job {job.id} is {job.state}", f"Wait for job {job.id}.")
+    ended = f": job {job.id} is {job.state}" if job is not None else ""
+    request = f'{{"kind": "interpret", "run": {run_id}, "config": {{"dataset": "{dataset}"}}}}'
+    return NotReady(f"run {run_id} has no {what}{ended}", hint=f"POST /jobs {request}.")
 
 
 def _missing(session: Session, run_id: int, what: str) -> NotFound | WrongKind | NotReady:
     """The error for a run without something that trained runs have."""
     try:
-        run, job = get_run(session, run_id), state_of_run(session, run_id)
+        run = get_run(session, run_id)
     except NotFound as error:
         return error
     if run.kind != "train":
         return WrongKind(f"run {run_id} is of kind {run.kind} and never has {what}", hint="Ask a run of kind train.")
+    return not_ready(session, run_id, what)
+
+
+def not_ready(session: Session, run_id: int, what: str) -> NotReady:
+    """The error for a run without something that it has later; names the job to wait for.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    job = state_of_run(session, run_id)
     if job.state in {State.FAILED, State.CANCELLED}:
-        hint = f"POST /jobs/{job.id}/resume, or train anew."
+        hint = f"POST /jobs/{job.id}/resume, or queue a new job."
         return NotReady(f"run {run_id} has no {what}: its job {job.id} is {job.state}", hint=hint)
     return NotReady(f"run {run_id} has no {what} yet: job {job.id} is {job.state}", hint=f"Wait for job {job.id}.")
 

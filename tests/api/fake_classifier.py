@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.config import LossName
 from ml.images import Limits, open_rgb
 
 Colour = NDArray[np.float32]
@@ -17,11 +18,21 @@ Colour = NDArray[np.float32]
 class FakeClassifier:
     """Red pictures are the first breed, green ones the second, blue ones the third."""
 
-    def __init__(self, vocab: Sequence[str], arch: str, *, drawn: bool, marker: bytes = b"") -> None:
+    def __init__(
+        self,
+        vocab: Sequence[str],
+        arch: str,
+        *,
+        drawn: bool,
+        marker: bytes = b"",
+        loss: LossName = "cross_entropy",
+    ) -> None:
         self.vocab = tuple(vocab)
         self.arch = arch
         self.drawn = drawn
+        self.loss = loss
         self.marker = marker
+        self.copies = 5
         self.batches: list[int] = []
         self.may_go = threading.Event()
         self.may_go.set()
@@ -32,12 +43,19 @@ class FakeClassifier:
     def load(cls, folder: Path) -> "FakeClassifier":
         about = json.loads((folder / "model.json").read_text())
         weights = (folder / "model.safetensors").read_bytes()
-        return cls(about["vocab"], about["arch"], drawn=about["drawn"], marker=weights)
+        return cls(
+            about["vocab"], about["arch"], drawn=about["drawn"], marker=weights, loss=about.get("loss", "cross_entropy")
+        )
 
     def prepare(self, data: bytes, limits: Limits) -> Colour:
         picture = np.asarray(open_rgb(data, limits), dtype=np.float32)
         colour: Colour = picture.mean((0, 1)) / 255
         return colour
+
+    def prepare_copies(self, data: bytes, limits: Limits) -> list[Colour]:
+        """The picture, and four that are a little darker each."""
+        colour = self.prepare(data, limits)
+        return [colour * (1 - 0.1 * number) for number in range(5)]
 
     def probabilities(self, batch: Sequence[Colour]) -> NDArray[np.float32]:
         self.batches.append(len(batch))
@@ -45,7 +63,13 @@ class FakeClassifier:
         if self.failure is not None:
             raise self.failure
         scores = np.exp(np.stack(batch) * 8)
-        found: NDArray[np.float32] = (scores / scores.sum(1, keepdims=True)).astype(np.float32)
+        below = 1 + scores if self.loss == "binary_cross_entropy" else scores.sum(1, keepdims=True)
+        found: NDArray[np.float32] = (scores / below).astype(np.float32)
+        return found
+
+    def average(self, rows: Sequence[Colour]) -> Colour:
+        plain, *others = rows
+        found: Colour = (0.25 * plain + 0.75 * np.mean(others, axis=0)).astype(np.float32)
         return found
 
     def warm_up(self) -> None:

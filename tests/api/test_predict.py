@@ -6,6 +6,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
+from ml.images import Limits
 from store.settings import Settings
 from tests.api.conftest import until
 from tests.api.fake_classifier import FakeClassifier
@@ -38,7 +39,16 @@ def test_a_picture_gets_its_breed_with_every_probability(client: TestClient, rec
     answer = send(client, GREEN, query="?top_k=2")
     assert answer.status_code == 200, answer.text
     found = answer.json()
-    assert found["model"] == {"version": version, "run": 1, "arch": "resnet18", "drawn": False}
+    assert found["model"] == {
+        "version": version,
+        "run": 1,
+        "arch": "resnet18",
+        "drawn": False,
+        "loss": "cross_entropy",
+        "scores": "sum_to_one",
+        "note": None,
+    }
+    assert found["tta"] is False
     (prediction,) = found["predictions"]
     assert (prediction["filename"], prediction["breed"], prediction["species"]) == ("0.jpg", "Birman", "cat")
     assert list(prediction["probabilities"]) == VOCAB
@@ -52,6 +62,41 @@ def test_a_model_that_learned_from_drawings_says_so(client: TestClient, records:
     run = records.served(records.dataset("sample", drawn=True))
     client.post("/models", json={"run": run.id, "alias": "production"})
     assert send(client, GREEN).json()["model"]["drawn"] is True
+
+
+def test_scores_of_a_model_of_binary_cross_entropy_do_not_sum_to_one_and_it_says_so(
+    client: TestClient, records: Records
+) -> None:
+    run = records.served(loss="binary_cross_entropy")
+    client.post("/models", json={"run": run.id, "alias": "production"})
+    for query in ("", "?tta=true"):
+        found = send(client, jpeg((0, 0, 0)), query=query).json()
+        assert (found["model"]["loss"], found["model"]["scores"]) == ("binary_cross_entropy", "independent")
+        assert "do not sum to 1" in found["model"]["note"]
+        # Black is none of the three colours; each breed may score low, or high, on its own.
+        assert sum(found["predictions"][0]["probabilities"].values()) == pytest.approx(1.5, abs=0.05)
+
+
+def test_an_average_is_taken_over_the_copies_of_each_picture(
+    client: TestClient, records: Records, app: FastAPI
+) -> None:
+    register(client, records)
+    classifier = classifier_of(app)
+    answer = send(client, GREEN, b"no picture", jpeg((0, 0, 220)), query="?tta=true&top_k=1")
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["tta"] is True
+    assert [entry.get("breed") for entry in found["predictions"]] == ["Birman", None, "pug"]
+    copies = classifier.prepare_copies(GREEN, Limits())
+    expected = classifier.average(list(classifier.probabilities(copies)))
+    assert list(found["predictions"][0]["probabilities"].values()) == pytest.approx(expected.tolist(), rel=1e-5)
+    plain = send(client, GREEN).json()["predictions"][0]["probability"]
+    assert found["predictions"][0]["probability"] < plain
+
+
+def test_a_single_broken_picture_is_the_answers_error_with_copies_too(client: TestClient, records: Records) -> None:
+    register(client, records)
+    assert send(client, b"no picture", query="?tta=true").status_code == 415
 
 
 def test_several_pictures_come_back_in_order(client: TestClient, records: Records) -> None:
@@ -111,7 +156,7 @@ def test_without_a_model_the_answer_says_what_to_do(client: TestClient) -> None:
     assert send(client, GREEN, query="?model=99999999999").status_code == 404
 
 
-@pytest.mark.parametrize("query", ["?top_k=0", "?top_k=x", "?tta=true", "?model=%00", "?model=../x"])
+@pytest.mark.parametrize("query", ["?top_k=0", "?top_k=x", "?tta=perhaps", "?model=%00", "?model=../x"])
 def test_a_wrong_question_is_refused(client: TestClient, query: str) -> None:
     assert send(client, GREEN, query=query).status_code == 422
 
@@ -223,6 +268,30 @@ def test_a_full_queue_is_429_and_what_waits_shares_passes(settings: Settings, re
         # The five that gathered went as a full batch and the rest.
         assert classifier.batches == [1, 4, 1]
         assert send(client, GREEN).status_code == 200
+
+
+def test_copies_count_against_the_queue_and_leave_room_in_the_passes(settings: Settings, records: Records) -> None:
+    app = create_app(settings.model_copy(update={"predict_queue": 12, "predict_batch": 4}), load=FakeClassifier.load)
+    with TestClient(app, base_url="http://localhost") as client, ThreadPoolExecutor(6) as pool:
+        register(client, records)
+        classifier = classifier_of(app)
+        classifier.batches.clear()
+        classifier.may_go.clear()
+        batcher = app.state.services.batcher
+        waiting = [pool.submit(send, client, GREEN)]
+        until(lambda: classifier.batches == [1])
+        waiting.append(pool.submit(send, client, GREEN, GREEN, query="?tta=true"))
+        until(lambda: len(batcher._waiting) == 10)
+        refused = send(client, GREEN, query="?tta=true")
+        assert (refused.status_code, refused.json()["code"]) == (429, "queue_full")
+        assert "11 pictures" in refused.json()["detail"]
+        # What has five copies does not fit any more; a plain picture does.
+        waiting.append(pool.submit(send, client, GREEN))
+        until(lambda: len(batcher._waiting) == 11)
+        classifier.may_go.set()
+        assert {one.result().status_code for one in waiting} == {200}
+        assert classifier.batches == [1, 4, 4, 3]
+        assert batcher._accepted == 0
 
 
 def test_no_thread_outlives_the_app(settings: Settings) -> None:

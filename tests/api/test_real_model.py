@@ -49,7 +49,12 @@ def test_the_service_answers_as_the_classifier_does(settings: Settings, records:
         files = [("file", (f"{n}.jpg", photo, "image/jpeg")) for n, photo in enumerate(photos)]
         found = client.post("/predict", files=files).json()
         assert client.get("/readyz").status_code == 200
+        averaged = client.post("/predict?tta=true", files=files).json()
     assert found["model"]["drawn"] is True
+    for prediction, photo in zip(averaged["predictions"], photos, strict=True):
+        rows = classifier.probabilities(classifier.prepare_copies(photo, Limits()))
+        mean = classifier.average(list(rows)).tolist()
+        assert list(prediction["probabilities"].values()) == pytest.approx(mean, abs=5e-3)
     for prediction, row in zip(found["predictions"], expected, strict=True):
         assert list(prediction["probabilities"].values()) == pytest.approx(row.tolist(), abs=5e-3)
         assert sum(prediction["probabilities"].values()) == pytest.approx(1, abs=1e-5)

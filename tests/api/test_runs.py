@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from store.db.models import Run
+from store.db.records import record_batches
 from store.states import State
 from tests.api.records import MATRIX, VOCAB, Records
 from tests.api.web import TestClient
@@ -58,11 +59,27 @@ def test_metrics_hold_the_epochs_and_every_step(client: TestClient, records: Rec
             "error_rate": 0.25,
             "seconds": 2.0,
             "images_per_second": 10.0,
+            "peak_memory_bytes": None,
         }
     ]
     assert found["batches"]["step"] == [0, 1]
+    assert found["batches"]["phase"] == [0, 0]
+    assert found["batches"]["raw_loss"] == [2.0, 2.0]
+    assert found["batches"]["momentum"] == [0.9, 0.9]
     assert found["batches"]["train_loss"] == pytest.approx([1.9, 0.9])
     assert found["batches"]["lr"][0] == [1e-4, 1e-3, 1e-2]
+
+
+def test_a_long_runs_steps_can_be_thinned(client: TestClient, records: Records) -> None:
+    run, _ = records.run(records.dataset())
+    figures = {"raw_loss": 2.0, "train_loss": 1.0, "lr": [1e-3] * 3, "momentum": 0.9}
+    with records.sessions.begin() as session:
+        record_batches(session, run.id, [{**figures, "step": n, "phase": int(n > 4)} for n in range(10)])
+    batches = client.get(f"/runs/{run.id}/metrics?every=3").json()["batches"]
+    assert batches["step"] == [0, 3, 4, 6, 9]
+    assert batches["phase"] == [0, 0, 0, 1, 1]
+    assert {len(column) for column in batches.values()} == {5}
+    assert client.get(f"/runs/{run.id}/metrics?every=0").status_code == 422
 
 
 def test_a_waiting_run_has_empty_metrics(client: TestClient, records: Records) -> None:
@@ -84,7 +101,26 @@ def test_the_confusion_is_the_stored_matrix_with_what_to_read_first(client: Test
     assert (pug["breed"], pug["support"], pug["precision"]) == ("pug", 7, 1.0)
     assert pug["recall"] == pytest.approx(4 / 7)
     assert len(client.get(f"/runs/{run.id}/confusion").json()["most_confused"]) == 3
-    assert client.get(f"/runs/{run.id}/confusion?min_val=0").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("query", "detail", "hint"),
+    [
+        ("confusion?min_val=-3", "query.min_val is '-3': ", "min_val should be greater than or equal to 1."),
+        ("confusion?min_val=0", "query.min_val is '0': ", "min_val should be greater than or equal to 1."),
+        ("confusion?min_val=two", "query.min_val is 'two': ", "min_val should be a valid integer"),
+        ("top-losses?k=0", "query.k is '0': ", "k should be greater than or equal to 1."),
+        ("top-losses?k=1001", "query.k is '1001': ", "k should be less than or equal to 1000."),
+    ],
+)
+def test_a_number_out_of_range_is_named_with_what_to_give(
+    client: TestClient, records: Records, query: str, detail: str, hint: str
+) -> None:
+    run = records.finished()
+    answer = client.get(f"/runs/{run.id}/{query}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert answer.json()["detail"].startswith(detail)
+    assert answer.json()["hint"].startswith(hint)
 
 
 def test_top_losses_come_worst_first(client: TestClient, records: Records) -> None:
@@ -93,7 +129,7 @@ def test_top_losses_come_worst_first(client: TestClient, records: Records) -> No
     assert [item["item"] for item in found] == [2, 1]
     assert [item["loss"] for item in found] == [None, 3.5]
     assert found[0]["image"] == f"/runs/{run.id}/items/2/image"
-    assert client.get(f"/runs/{run.id}/top-losses?k=0").status_code == 422
+    assert len(client.get(f"/runs/{run.id}/top-losses?k=1000").json()) == 3
 
 
 def test_predictions_are_the_artifacts_lines(client: TestClient, records: Records) -> None:
@@ -139,8 +175,19 @@ def test_an_items_image_is_the_original_photo(client: TestClient, records: Recor
     assert Image.open(io.BytesIO(answer.content)).size == (40, 30)
 
 
-@pytest.mark.parametrize("item", ["3", "-1", "99999999999", "..%2f..%2fetc%2fpasswd", "x"])
-def test_an_item_that_is_not_there_is_refused(client: TestClient, records: Records, tmp_path: Path, item: str) -> None:
+@pytest.mark.parametrize("item", ["3", "-1", "99999999999"])
+def test_an_item_out_of_range_is_not_found_and_the_count_is_told(
+    client: TestClient, records: Records, tmp_path: Path, item: str
+) -> None:
+    run = _run_with_photos(records, tmp_path / "photos")
+    answer = client.get(f"/runs/{run.id}/items/{item}/image")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert answer.json()["detail"] == f"the dataset has 3 items, and no item {item}"
+    assert answer.json()["hint"] == "Give a number from 0 to 2."
+
+
+@pytest.mark.parametrize("item", ["..%2f..%2fetc%2fpasswd", "x", str(10**30)])
+def test_what_is_no_item_at_all_is_refused(client: TestClient, records: Records, tmp_path: Path, item: str) -> None:
     run = _run_with_photos(records, tmp_path / "photos")
     assert client.get(f"/runs/{run.id}/items/{item}/image").status_code in {404, 422}
 

@@ -5,9 +5,10 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everyone reads it by
 
+from ml.config import LossName
 from ml.evaluation import loss_and_error
-from ml.interpretation import most_confused, per_class, read_predictions, top_losses
-from ml.losses import item_losses, scores_of
+from ml.interpretation import most_confused, per_class, read_predictions, reliability, top_losses, wilson
+from ml.losses import item_losses, item_losses_of_scores, scores_of
 from tests.ml.facts import cases
 
 
@@ -73,3 +74,53 @@ def test_the_notes_loss_numbers(case: dict[str, Any]) -> None:
     torch.testing.assert_close(acts.grad, torch.tensor(case["grad"]), rtol=1e-5, atol=1e-6)
     torch.manual_seed(case["seed"])
     torch.testing.assert_close(torch.randn(6, 2) * 2, torch.tensor(case["acts"]), rtol=1e-5, atol=1e-6)
+
+
+def test_reliability_puts_confidence_beside_accuracy() -> None:
+    confidence = np.array([0.05, 0.62, 0.68, 0.7, 0.95, 1.0])
+    hit = np.array([False, True, False, True, True, True])
+    found = reliability(confidence, hit)
+    assert [one.n for one in found.bins] == [1, 0, 0, 0, 0, 0, 2, 1, 0, 2]
+    sixth = found.bins[6]
+    assert (sixth.low, sixth.high, sixth.accuracy) == (0.6, 0.7, 0.5)
+    assert sixth.confidence == pytest.approx(0.65)
+    assert (found.bins[1].confidence, found.bins[1].accuracy, found.bins[1].accuracy_low) == (None, None, None)
+    assert found.n == 6
+    # By hand: 1 * .05 + 2 * .15 + 1 * .3 + 2 * .025, over six pictures.
+    assert found.ece == pytest.approx((0.05 + 2 * 0.15 + 0.3 + 2 * 0.025) / 6)
+
+
+def test_every_picture_is_in_one_bin_and_an_edge_opens_its_bin() -> None:
+    edges = np.arange(11) / 10
+    found = reliability(edges, np.ones(11, dtype=np.bool_))
+    assert [one.n for one in found.bins] == [1] * 9 + [2]
+
+
+def test_a_wilson_interval_is_that_of_the_textbook_and_stays_within_0_and_1() -> None:
+    # 8 of 10: statsmodels' proportion_confint(8, 10, method="wilson").
+    assert wilson(8, 10) == pytest.approx((0.4901624715, 0.9433178485), abs=1e-9)
+    assert wilson(0, 10)[0] == pytest.approx(0, abs=1e-12)
+    assert wilson(10, 10)[1] == pytest.approx(1, abs=1e-12)
+    assert all(0 <= edge <= 1 for n in range(1, 50) for hits in (0, n) for edge in wilson(hits, n))
+    assert wilson(0, 1)[1] < 1
+
+
+@pytest.mark.parametrize("confidence", [[], [1.2], [-0.1], [float("nan")]])
+def test_reliability_refuses_what_is_no_confidence(confidence: list[float]) -> None:
+    with pytest.raises(ValueError, match="confidences in 10 bins"):
+        reliability(np.array(confidence), np.ones(len(confidence), dtype=np.bool_))
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
+def test_losses_of_scores_are_those_of_the_logits(loss: LossName) -> None:
+    logits = torch.randn(6, 4, generator=torch.Generator().manual_seed(0)).double()
+    targets = torch.tensor([0, 1, 2, 3, 0, 1])
+    torch.testing.assert_close(
+        item_losses_of_scores(loss, scores_of(loss, logits), targets), item_losses(loss, logits, targets)
+    )
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
+def test_a_certain_hit_costs_nothing_and_a_certain_miss_everything(loss: LossName) -> None:
+    scores = torch.tensor([[1.0, 0.0], [1.0, 0.0]], dtype=torch.float64)
+    assert item_losses_of_scores(loss, scores, torch.tensor([0, 1])).tolist() == [0, float("inf")]

@@ -1,0 +1,113 @@
+"""The served model: what it was trained with decides what it answers, and copies are a matter of the bytes alone."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ml.checkpoint import save_tensors
+from ml.errors import CheckpointInvalid, ImageRejected
+from ml.images import Limits
+from ml.losses import scores_of
+from ml.model import build_model
+from ml.predict import Classifier, Prepared
+from ml.tta import combine
+from tests.ml.pictures import jpeg
+
+VOCAB = ["Abyssinian", "Birman", "pug"]
+LIMITS = Limits()
+
+
+def classifier(folder: Path, **about: object) -> Classifier:
+    """A random resnet18 whose description says ``about``."""
+    folder.mkdir(exist_ok=True)
+    torch.manual_seed(3)
+    model = build_model("resnet18", len(VOCAB), None)
+    save_tensors(model.state_dict(), folder / "model.safetensors", {"format_version": "1", "arch": "resnet18"})
+    described = {"format_version": 1, "arch": "resnet18", "vocab": VOCAB, "size": 32, "presize": 48, "drawn": False}
+    (folder / "model.json").write_text(json.dumps({**described, **about}))
+    return Classifier.load(folder, "cpu")
+
+
+def test_a_model_without_a_loss_in_its_description_is_one_of_cross_entropy(tmp_path: Path) -> None:
+    old = classifier(tmp_path / "old")
+    assert (old.loss, old.min_scale, old.augment.max_rotate) == ("cross_entropy", 0.75, 10)
+    assert old.probabilities([old.prepare(jpeg(), LIMITS)]).sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_a_model_of_binary_cross_entropy_scores_each_breed_on_its_own(tmp_path: Path) -> None:
+    softmax, sigmoid = (classifier(tmp_path / loss, loss=loss) for loss in ("cross_entropy", "binary_cross_entropy"))
+    picture = jpeg(seed=4)
+    summing = softmax.probabilities([softmax.prepare(picture, LIMITS)])[0].astype(np.float64)
+    alone = sigmoid.probabilities([sigmoid.prepare(picture, LIMITS)])[0].astype(np.float64)
+    assert alone.sum() != pytest.approx(1, abs=0.01)
+    # The same logits lie under both: sigmoid's odds are softmax's ratios.
+    odds = alone / (1 - alone)
+    assert odds / odds.sum() == pytest.approx(summing, rel=1e-3)
+
+
+def test_equal_bytes_get_equal_copies_and_other_bytes_others(tmp_path: Path) -> None:
+    model = classifier(tmp_path / "model")
+    first, again, other = (model.prepare_copies(data, LIMITS) for data in (jpeg(), jpeg(), jpeg(seed=1)))
+    assert len(first) == 5
+    assert first[0].recipe is None
+    assert torch.equal(first[0].pixels, model.prepare(jpeg(), LIMITS).pixels)
+    for one, same, another in zip(first[1:], again[1:], other[1:], strict=True):
+        assert torch.equal(one.pixels, same.pixels)
+        assert one.recipe is not None
+        assert same.recipe is not None
+        assert another.recipe is not None
+        assert torch.equal(one.recipe.homographies, same.recipe.homographies)
+        assert not torch.equal(one.recipe.homographies, another.recipe.homographies)
+    assert len({one.recipe.homographies.numpy().tobytes() for one in first[1:] if one.recipe is not None}) == 4
+
+
+def test_copies_change_as_the_models_own_training_changed(tmp_path: Path) -> None:
+    still = {"flip": False, "max_rotate": 0, "max_zoom": 1, "max_lighting": 0, "max_warp": 0}
+    model = classifier(tmp_path / "model", config={"augment": still, "min_scale": 1.0, "arch": "resnet18"})
+    square = jpeg(60, 60)
+    rows = model.probabilities(model.prepare_copies(square, LIMITS))
+    assert rows == pytest.approx(np.repeat(rows[:1], 5, axis=0), abs=5e-3)
+
+
+def test_a_mixed_batch_keeps_its_order(tmp_path: Path) -> None:
+    model = classifier(tmp_path / "model")
+    inputs: list[Prepared] = []
+    for seed in range(3):
+        inputs += [model.prepare(jpeg(seed=seed), LIMITS), model.prepare_copies(jpeg(seed=seed), LIMITS)[seed + 1]]
+    alone = np.concatenate([model.probabilities([one]) for one in inputs])
+    assert model.probabilities(inputs) == pytest.approx(alone, abs=5e-3)
+    assert model.probabilities(inputs[::-1]) == pytest.approx(alone[::-1], abs=5e-3)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
+def test_an_average_is_three_parts_of_the_copies_and_one_of_the_picture(tmp_path: Path, loss: str) -> None:
+    model = classifier(tmp_path / "model", loss=loss)
+    rows = model.probabilities(model.prepare_copies(jpeg(seed=2), LIMITS))
+    found = model.average(list(rows))
+    assert found == pytest.approx(0.75 * rows[1:].mean(0) + 0.25 * rows[0], rel=1e-5)
+    assert found.dtype == np.float32
+    assert (found.sum() == pytest.approx(1, abs=1e-5)) == (loss == "cross_entropy")
+
+
+def test_the_average_is_that_of_the_validation(tmp_path: Path) -> None:
+    logits = torch.randn(5, 1, 3, generator=torch.Generator().manual_seed(0))
+    scores = torch.stack([scores_of("cross_entropy", one) for one in logits])
+    model = classifier(tmp_path / "model")
+    expected = combine(scores[0], scores[1:])[0]
+    assert model.average(list(scores[:, 0].float().numpy())) == pytest.approx(expected.numpy(), rel=1e-5)
+
+
+def test_a_broken_picture_has_no_copies(tmp_path: Path) -> None:
+    with pytest.raises(ImageRejected):
+        classifier(tmp_path / "model").prepare_copies(b"no picture", LIMITS)
+
+
+@pytest.mark.parametrize(
+    "about", [{"loss": "hinge"}, {"config": {"min_scale": 7}}, {"config": {"augment": {"spin": 1}}}, {"config": 3}]
+)
+def test_a_description_that_cannot_be_followed_is_refused(tmp_path: Path, about: dict[str, object]) -> None:
+    with pytest.raises(CheckpointInvalid):
+        classifier(tmp_path / "model", **about)
