@@ -1,35 +1,83 @@
-"""``python -m ml train FOLDER``: the whole of learning on one machine, without database, broker or HTTP."""
+"""``python -m ml train|lr-find FOLDER``: the whole of learning on one machine, without database, broker or HTTP."""
 
 import argparse
 import json
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 from pydantic import ValidationError
 
 from ml.bundle import Folder
 from ml.checkpoint import LocalKeeper
-from ml.config import ResolvedConfig, resolve, train_config
-from ml.errors import LearningError
-from ml.interpretation import Reading, most_confused
-from ml.manifest import DEFAULT_REGEX, LabelRule
-from ml.reporting import EpochRecord, NullReporter, Plan, Progress
+from ml.config import LrFind, complete, resolve, train_config
+from ml.errors import LearningError, Stopped
+from ml.interpretation import most_confused
+from ml.lr_find import search
+from ml.manifest import DEFAULT_REGEX, LabelRule, Manifest
+from ml.rates import Found
+from ml.reporting import EpochRecord, NullReporter, Plan, Progress, RateRecord
 from ml.scan import scan_folder
-from ml.training import Places, fit
+from ml.suggestions import FUNCTIONS
+from ml.training import fit
+from ml.workbench import Places
+
+
+class Signals:
+    """Ctrl-C and SIGTERM: the first ends the work in order, where it asks; a second one ends it at once."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self.asked = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+
+    def stop(self) -> bool:
+        """Whether a signal came. From the first call on, the work is taken to look here again and again."""
+        self.asked = True
+        return self.number is not None
+
+    @property
+    def name(self) -> str:
+        """Of the signal that came."""
+        return signal.Signals(self.number or signal.SIGINT).name
+
+    @property
+    def status(self) -> int:
+        """What a shell shows for a process that the signal ended."""
+        return 128 + (self.number or signal.SIGINT)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        again, self.number = self.number is not None, number
+        if again or not self.asked:
+            raise KeyboardInterrupt
 
 
 class JsonReporter(NullReporter):
     """One JSON object a line on standard output; progress only on a terminal, on standard error."""
 
+    def __init__(self, signals: Signals) -> None:
+        self._signals = signals
+
     def on_plan(self, plan: Plan) -> None:
         """Print the plan."""
-        print(json.dumps({"event": "plan", **asdict(plan)}), flush=True)
+        _print("plan", asdict(plan))
 
     def on_epoch(self, epoch: EpochRecord) -> None:
         """Print the epoch's row."""
-        print(json.dumps({"event": "epoch", **asdict(epoch)}), flush=True)
+        _print("epoch", asdict(epoch))
+
+    def on_rate(self, found: RateRecord) -> None:
+        """Print what a search for a learning rate gave."""
+        _print("rate", asdict(found))
+
+    def on_log(self, message: str) -> None:
+        """Print the sentence."""
+        _print("log", {"message": message})
 
     def on_progress(self, progress: Progress) -> None:
         """Keep one line on the terminal up to date."""
@@ -37,69 +85,131 @@ class JsonReporter(NullReporter):
             left = "" if progress.eta_seconds is None else f", {progress.eta_seconds:.0f} s left"
             sys.stderr.write(f"\r{progress.stage} {progress.step}/{progress.steps}{left}   ")
 
+    def should_stop(self) -> bool:
+        """Once a signal came."""
+        return self._signals.stop()
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; errors are one line on standard error and exit code 1."""
+    """Run the command; an error is one line on standard error and exit code 1, a signal a line and 128 + its number."""
     options = _parser().parse_args(arguments)
+    signals = Signals()
+    work: Callable[[argparse.Namespace, Signals], str] = options.work
     try:
-        config = _config(options)
-        reading = _train(config, options)
+        closing = work(options, signals)
     except LearningError as error:
         hint = f" {error.hint}" if error.hint else ""
-        print(f"{error.code}: {error.detail}.{hint}", file=sys.stderr)
-        return 1
+        return _complain(f"{error.code}: {error.detail}.{hint}")
     except (ValidationError, ValueError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("--set",), "msg": str(error)}
-        print(f"config: {'.'.join(map(str, first['loc']))}: {first['msg']}", file=sys.stderr)
-        return 1
-    confused = [asdict(cell) for cell in most_confused(reading.matrix, reading.vocab, 2)[:10]]
-    done = {"event": "done", "error_rate": reading.error_rate, "valid_loss": reading.valid_loss}
-    print(json.dumps({**done, "most_confused": confused}), flush=True)
+        return _complain(f"config: {'.'.join(map(str, first['loc']))}: {first['msg']}")
+    except (Stopped, KeyboardInterrupt):
+        _complain(f"stopped by {signals.name}: {options.after_stop}")
+        return signals.status
+    print(closing, flush=True)
     return 0
 
 
-def _train(config: ResolvedConfig, options: argparse.Namespace) -> Reading:
-    rule = LabelRule(kind="folder") if options.by_folder else LabelRule(regex=options.regex)
-    manifest = scan_folder(options.folder, rule, name=options.folder.name)
-    places = Places(cache=options.cache, weights=options.weights, work=options.out)
+def _train(options: argparse.Namespace, signals: Signals) -> str:
+    config = resolve(train_config.validate_python(_chosen(options)))
+    manifest = _scan(options)
     result = fit(
         config,
         manifest,
         Folder(options.folder, manifest),
-        places=places,
-        reporter=JsonReporter(),
+        places=Places(cache=options.cache, weights=options.weights, work=options.out),
+        reporter=JsonReporter(signals),
         keeper=LocalKeeper(options.out / "checkpoint"),
         device=options.device,
+        initial=options.model,
     )
-    return result.reading
+    reading = result.reading
+    confused = [asdict(cell) for cell in most_confused(reading.matrix, reading.vocab, 2)[:10]]
+    done = {"event": "done", "error_rate": reading.error_rate, "valid_loss": reading.valid_loss}
+    return json.dumps({**done, "most_confused": confused})
 
 
-def _config(options: argparse.Namespace) -> ResolvedConfig:
-    chosen = {}
+def _find_rate(options: argparse.Namespace, signals: Signals) -> str:
+    config = complete(LrFind.model_validate(_chosen(options)))
+    manifest = _scan(options)
+    found = search(
+        config,
+        manifest,
+        Folder(options.folder, manifest),
+        places=Places(cache=options.cache, weights=options.weights, work=options.cache),
+        reporter=JsonReporter(signals),
+        device=options.device,
+        initial=options.model,
+    )
+    return table(found)
+
+
+def table(found: Found) -> str:
+    """The suggestions for people: the middle, the spread in decades and each sweep's; then what they say together."""
+    width = 10
+    heads = ["", "middle", "decades", *(f"sweep {number + 1}" for number in range(len(found.sweeps)))]
+    rows = [heads]
+    for name in FUNCTIONS:
+        rates = [found.suggestions[name], *(sweep.found.rates[name] for sweep in found.sweeps)]
+        middle, *each = ["-" if rate is None else f"{rate:.2e}" for rate in rates]
+        decades = found.spread_decades[name]
+        rows.append([name, middle, "-" if decades is None else f"{decades:.2f}", *each])
+    lines = ["".join(cell.ljust(width) for cell in row).rstrip() for row in rows]
+    rate = "no rate" if found.rate is None else f"rate {found.rate:.2e}"
+    return "\n".join([*lines, f"{rate} ({found.agreement}): {found.agreement_reason}"])
+
+
+def _scan(options: argparse.Namespace) -> Manifest:
+    rule = LabelRule(kind="folder") if options.by_folder else LabelRule(regex=options.regex)
+    return scan_folder(options.folder, rule, name=options.folder.name)
+
+
+def _chosen(options: argparse.Namespace) -> dict[str, Any]:
+    """The fields that ``--set`` names; ``a.b=value`` sets field b of a."""
+    chosen: dict[str, Any] = {}
     for setting in options.set:
-        name, equals, value = setting.partition("=")
+        path, equals, value = setting.partition("=")
         if not equals:
             message = f"{setting!r} is not name=value"
             raise ValueError(message)
+        *groups, name = path.split(".")
+        fields = chosen
+        for group in groups:
+            fields = fields.setdefault(group, {})
         try:
-            chosen[name] = json.loads(value)
+            fields[name] = json.loads(value)
         except ValueError:
-            chosen[name] = value
-    return resolve(train_config.validate_python(chosen))
+            fields[name] = value
+    return chosen
+
+
+def _print(event: str, content: dict[str, Any]) -> None:
+    print(json.dumps({"event": event, **content}), flush=True)
+
+
+def _complain(sentence: str) -> int:
+    start = "\n" if sys.stderr.isatty() else ""
+    print(f"{start}{sentence}", file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m ml", description="Train on a folder of labelled pictures.")
+    parser = argparse.ArgumentParser(prog="python -m ml", description="Learn from a folder of labelled pictures.")
     commands = parser.add_subparsers(required=True)
     train = commands.add_parser("train", help="train, and leave weights and predictions in --out")
-    train.add_argument("folder", type=Path)
+    train.set_defaults(work=_train, after_stop="the same command again goes on from the last checkpoint in --out")
     train.add_argument("--out", type=Path, required=True, help="folder for weights, predictions and the checkpoint")
-    train.add_argument("--cache", type=Path, default=Path("~/.cache/pedigree").expanduser())
-    train.add_argument("--weights", type=Path, help="folder of weight files")
-    train.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    train.add_argument("--regex", default=DEFAULT_REGEX, help="its one group is the label, on the file's name")
-    train.add_argument("--by-folder", action="store_true", help="the label is the folder's name")
-    train.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a field of the config")
+    find = commands.add_parser("lr-find", help="search a learning rate; trains nothing and leaves no files")
+    find.set_defaults(work=_find_rate, after_stop="nothing was kept")
+    for command in (train, find):
+        command.add_argument("folder", type=Path)
+        command.add_argument("--cache", type=Path, default=Path("~/.cache/pedigree").expanduser())
+        command.add_argument("--weights", type=Path, help="folder of weight files")
+        command.add_argument("--model", type=Path, help="a run's model.safetensors to start from")
+        command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+        command.add_argument("--regex", default=DEFAULT_REGEX, help="its one group is the label, on the file's name")
+        command.add_argument("--by-folder", action="store_true", help="the label is the folder's name")
+        command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a field of the config")
     return parser
 
 

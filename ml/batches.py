@@ -1,7 +1,11 @@
 """Batches out of the presized cache: order, draws and tensors, each a function of the seed and the step."""
 
+import copy
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -9,7 +13,7 @@ from torch import Tensor
 
 from ml.augment import Recipe, draw_recipe, training_input, validation_input
 from ml.cache import PresizedCache
-from ml.config import ResolvedConfig
+from ml.config import TrainSettings
 from ml.errors import BatchTooLarge
 from ml.seed import generator
 from ml.split import Split
@@ -23,26 +27,41 @@ class Drawn:
     targets: Tensor
     recipe: Recipe
 
+    def parts(self, count: int) -> "list[Drawn]":
+        """The batch cut into ``count`` parts of nearly equal size, in order."""
+        if count == 1:
+            return [self]
+        changes = (self.recipe.homographies, self.recipe.brightness, self.recipe.contrast)
+        cut = (tensor.tensor_split(count) for tensor in (self.pictures, self.targets, *changes))
+        return [Drawn(pictures, targets, Recipe(*recipe)) for pictures, targets, *recipe in zip(*cut, strict=True)]
+
 
 class TrainingBatches:
     """The shuffled, augmented training side; an incomplete last batch is dropped."""
 
-    def __init__(self, cache: PresizedCache, labels: Sequence[int], split: Split, config: ResolvedConfig) -> None:
+    def __init__(self, cache: PresizedCache, labels: Sequence[int], split: Split, config: TrainSettings) -> None:
         self.per_epoch = len(split.train) // config.batch_size
         if self.per_epoch == 0:
             detail = f"{len(split.train)} training images are fewer than one batch of {config.batch_size}"
             raise BatchTooLarge(detail, hint=f"Set batch_size to {len(split.train)} or less.")
         self._cache, self._config = cache, config
+        self._seed = config.seed
         self._items = torch.tensor(split.train)
         self._labels = torch.tensor(labels)
+
+    def reseeded(self, seed: int) -> Self:
+        """The same pictures in another order and with other changes."""
+        other = copy.copy(self)
+        other._seed = seed  # noqa: SLF001 - of its own class
+        return other
 
     def draw(self, step: int) -> Drawn:
         """Gather the pictures of global step ``step`` (from 0) and draw their changes."""
         config = self._config
         epoch, number = divmod(step, self.per_epoch)
-        order = torch.randperm(len(self._items), generator=generator(config.seed, "order", epoch))
+        order = torch.randperm(len(self._items), generator=generator(self._seed, "order", epoch))
         items = self._items[order[number * config.batch_size : (number + 1) * config.batch_size]]
-        chance = generator(config.seed, "augment", step)
+        chance = generator(self._seed, "augment", step)
         positions = torch.rand(len(items), generator=chance)
         recipe = draw_recipe(len(items), config.augment, config.min_scale, chance)
         return Drawn(gather(self._cache, items.tolist(), positions.tolist()), self._labels[items], recipe)
@@ -57,7 +76,7 @@ class ValidationBatches:
     """The validation side, in the split's own order, the last batch as large as it comes."""
 
     def __init__(
-        self, cache: PresizedCache, labels: Sequence[int], items: Sequence[int], config: ResolvedConfig
+        self, cache: PresizedCache, labels: Sequence[int], items: Sequence[int], config: TrainSettings
     ) -> None:
         self._cache, self._config, self._items = cache, config, list(items)
         self._labels = labels
@@ -67,12 +86,31 @@ class ValidationBatches:
         """Label ids [n] of all items, in order."""
         return torch.tensor([self._labels[i] for i in self._items])
 
-    def load(self, device: torch.device) -> Iterator[Tensor]:
-        """Inputs float32 [≤ batch_size,3,size,size], batch by batch."""
-        step = self._config.batch_size
+    def load(self, device: torch.device, parts: int = 1) -> Iterator[Tensor]:
+        """Inputs float32 [≤ batch_size / parts,3,size,size], batch by batch."""
+        step = -(-self._config.batch_size // parts)
         for first in range(0, len(self._items), step):
             pictures = gather(self._cache, self._items[first : first + step], None)
             yield validation_input(pictures.to(device), self._config.size)
+
+
+@contextmanager
+def drawn_ahead(batches: TrainingBatches, first: int, end: int, device: torch.device) -> Iterator[Iterator[Drawn]]:
+    """The batches of steps ``first`` to ``end``; beside a GPU the next one is gathered while this one trains."""
+    if device.type == "cpu":
+        yield (batches.draw(step) for step in range(first, end))
+        return
+    with ThreadPoolExecutor(1) as thread:
+        yield _one_ahead(thread, batches, first, end)
+
+
+def _one_ahead(thread: ThreadPoolExecutor, batches: TrainingBatches, first: int, end: int) -> Iterator[Drawn]:
+    upcoming: Future[Drawn] | None = thread.submit(batches.draw, first) if first < end else None
+    for step in range(first, end):
+        current = upcoming
+        upcoming = thread.submit(batches.draw, step + 1) if step + 1 < end else None
+        if current is not None:
+            yield current.result()
 
 
 def gather(cache: PresizedCache, items: Sequence[int], positions: Sequence[float] | None) -> Tensor:

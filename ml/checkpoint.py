@@ -14,7 +14,7 @@ from torch import Tensor
 from ml.config import ResolvedConfig
 from ml.errors import CheckpointInvalid
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 class CheckpointKeeper(Protocol):
@@ -46,13 +46,19 @@ class LocalKeeper:
 
 @dataclass(frozen=True, kw_only=True)
 class Position:
-    """Where training stands: ``step`` counts finished steps over all phases, the rest is the running average."""
+    """Where training stands: ``step`` counts finished steps over all phases; then the running average and fp16's scale.
+
+    ``rate`` is what the last search for a learning rate found, None where there was none. ``accumulation`` is how many
+    parts a batch is trained in.
+    """
 
     step: int
     smooth_value: float
     smooth_count: int
     loss_scale: float
     good_steps: int
+    rate: float | None
+    accumulation: int
 
 
 @dataclass(frozen=True)

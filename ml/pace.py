@@ -13,6 +13,7 @@ class Pace:
     """Running averages of a step's and a validation's seconds; the first step (warm-up) does not count."""
 
     def __init__(self, config: ResolvedConfig, steps_per_epoch: int) -> None:
+        self._searches = _searches(config, steps_per_epoch)
         self._per_epoch = steps_per_epoch
         self._epochs = config.epochs
         self._steps = config.epochs * steps_per_epoch
@@ -37,13 +38,27 @@ class Pace:
         self._last = None
 
     def eta_seconds(self, step: int) -> float | None:
-        """Seconds that the steps and validations after ``step`` will take, or None while unknown."""
+        """Seconds that the steps, validations and searches for a rate after ``step`` will take, or None while unknown.
+
+        A search is counted in full, though a sweep that diverges ends early.
+        """
         if self._step_seconds is None:
             return None
         # Until one was seen, a validation is taken as a tenth of an epoch: forward only, on a fifth of the items.
         valid = self._valid_seconds if self._valid_seconds is not None else self._step_seconds * self._per_epoch / 10
         validations = self._epochs - step // self._per_epoch
-        return (self._steps - step) * self._step_seconds + validations * valid
+        searching = sum(steps for first, steps in self._searches if first >= step)
+        return (self._steps - step + searching) * self._step_seconds + validations * valid
+
+
+def _searches(config: ResolvedConfig, steps_per_epoch: int) -> list[tuple[int, int]]:
+    """For each phase that searches for its rate: its first step, and the steps of the search."""
+    found, first = [], 0
+    for phase in config.phases:
+        if phase.auto == "find":
+            found.append((first, config.lr_sweep.sweeps * config.lr_sweep.steps))
+        first += phase.epochs * steps_per_epoch
+    return found
 
 
 def _average(old: float | None, new: float) -> float:

@@ -1,29 +1,27 @@
 """One run from config to weights: phases, steps, validation, checkpoints (workflow-spec 12)."""
 
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ml.batches import Drawn, TrainingBatches, ValidationBatches
+from ml.batches import TrainingBatches, ValidationBatches, drawn_ahead
 from ml.checkpoint import CheckpointKeeper, Position, read_checkpoint, write_checkpoint
 from ml.config import ResolvedConfig, ResolvedPhase
-from ml.errors import LossDiverged, Stopped
+from ml.errors import LossDiverged, NoRateFound, Stopped
 from ml.evaluation import loss_and_error, predict_logits
-from ml.losses import training_loss
+from ml.lr_find import find_rate, record_of
+from ml.memory import peak_memory_bytes
 from ml.model import BreedNet
 from ml.optimizer import Adam
 from ml.pace import Pace
-from ml.precision import LossScaler, Precision
+from ml.precision import Precision
 from ml.reporting import BatchRecord, EpochRecord, Progress, Reporter
 from ml.schedule import Hypers, one_cycle, position_in_phase
-from ml.seed import seed_torch
 from ml.smoothing import SmoothLoss
+from ml.step import Learner
 
 _SYNC_EVERY = 16
 """On a GPU the losses are read back this often: each reading waits for the device."""
@@ -44,14 +42,26 @@ class Trainer:
     keeper: CheckpointKeeper
     work: Path
     checkpoint_seconds: float
+    accumulation: int = 1
+    """Parts that a batch is trained in; what a checkpoint says is kept to, where it is more."""
     step: int = 0
     smooth: SmoothLoss = field(default_factory=SmoothLoss)
+    rate: float | None = None
+    """What the last search for a learning rate found."""
     logits: Tensor | None = None
     """Validation logits of the last finished epoch."""
 
     def __post_init__(self) -> None:
         """Prepare what no caller chooses."""
-        self.scaler = LossScaler(enabled=self.precision.name == "fp16")
+        self.learner = Learner(
+            config=self.config,
+            model=self.model,
+            batches=self.training,
+            device=self.device,
+            precision=self.precision,
+            accumulation=self.accumulation,
+        )
+        self.scaler = self.learner.scaler()
         self.pace = Pace(self.config, self.training.per_epoch)
         self._waiting: list[tuple[BatchRecord, Tensor]] = []
         self._restored: dict[str, Tensor] | None = None
@@ -69,10 +79,12 @@ class Trainer:
             return
         checkpoint = read_checkpoint(path, config=self.config, revision=self.revision)
         self.model.load_state_dict(checkpoint.model)
-        self.step = checkpoint.position.step
-        self.smooth = SmoothLoss(checkpoint.position.smooth_value, checkpoint.position.smooth_count)
-        self.scaler.scale = checkpoint.position.loss_scale
-        self.scaler.good_steps = checkpoint.position.good_steps
+        position = checkpoint.position
+        self.step, self.rate = position.step, position.rate
+        self.smooth = SmoothLoss(position.smooth_value, position.smooth_count)
+        self.scaler.scale, self.scaler.good_steps = position.loss_scale, position.good_steps
+        self.accumulation = max(self.accumulation, position.accumulation)
+        self.learner = replace(self.learner, accumulation=self.accumulation)
         self._restored = checkpoint.optimizer
 
     def train(self) -> Tensor:
@@ -81,6 +93,7 @@ class Trainer:
         Raises:
             Stopped: the reporter asked for it; a checkpoint was kept.
             LossDiverged: the loss is no longer a number.
+            NoRateFound: a phase's rate was left to a search, and the search has no answer.
         """
         first = 0
         for number, phase in enumerate(self.config.phases):
@@ -93,8 +106,10 @@ class Trainer:
         return self.logits
 
     def _train_phase(self, number: int, phase: ResolvedPhase, first: int, last: int) -> None:
+        if phase.auto is not None:
+            phase = phase.at_rate(self._rate_for(number, phase, first))
         self.model.freeze_body(phase.freeze)
-        optimizer = Adam(self.model.parameter_groups(), self.config.weight_decay)
+        optimizer = self.learner.optimizer()
         if self.step == first:
             self.smooth = SmoothLoss()
         elif self._restored is not None:
@@ -105,15 +120,27 @@ class Trainer:
             self._train_epoch(number, epoch, optimizer, phase, range(first, last), end)
             self._keep(optimizer)
 
+    def _rate_for(self, number: int, phase: ResolvedPhase, first: int) -> float:
+        """The rate of a phase that names none. It is searched at the phase's start, never again after a step of it."""
+        if self.rate is None or (phase.auto == "find" and self.step == first):
+            found = find_rate(self.learner, freeze=phase.freeze, reporter=self.reporter, phase=number)
+            self.reporter.on_rate(record_of(found, number))
+            self.rate = found.rate
+        if self.rate is None:
+            detail = f"the search for a learning rate before phase {number + 1} has no answer: {found.agreement_reason}"
+            raise NoRateFound(detail, hint="Give the rate as a number.")
+        return self.rate
+
     def _train_epoch(
         self, number: int, epoch: int, optimizer: Adam, phase: ResolvedPhase, steps: range, end: int
     ) -> None:
         started, began_at = time.perf_counter(), self.step
         self.model.train()
-        with self._prefetched(end) as batches:
+        with drawn_ahead(self.training, self.step, end, self.device) as batches:
             for drawn in batches:
-                hypers = one_cycle(phase, position_in_phase(self.step - steps.start, len(steps)))
-                self._train_step(drawn, optimizer, hypers, number)
+                hypers = hypers_of(phase, len(steps), self.step - steps.start)
+                loss = self.learner.step(drawn, self.step, optimizer, hypers, self.scaler)
+                self._note_step(loss, hypers, number)
                 self._after_step(optimizer, number, epoch)
         self._flush()
         seconds = time.perf_counter() - started
@@ -130,23 +157,16 @@ class Trainer:
                 error_rate=error_rate,
                 seconds=time.perf_counter() - started,
                 images_per_second=images / seconds,
+                peak_memory_bytes=peak_memory_bytes(self.device),
             )
         )
 
-    def _train_step(self, drawn: Drawn, optimizer: Adam, hypers: Hypers, phase: int) -> None:
-        inputs, targets = self.training.load(drawn, self.device)
-        seed_torch(self.config.seed, "dropout", self.step)
-        with self.precision.autocast(self.device):
-            logits = self.model(inputs)
-        loss = training_loss(self.config.loss, logits.float(), targets)
-        self.scaler.scaled(loss).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        if self.scaler.unscale(optimizer.gradients()):
-            optimizer.step(hypers)
-        optimizer.zero_grad()
+    def _note_step(self, loss: Tensor, hypers: Hypers, phase: int) -> None:
+        """Note a finished step, whose loss is read back later."""
         record = BatchRecord(
             step=self.step, phase=phase, raw_loss=0.0, train_loss=0.0, lr=hypers.lr, momentum=hypers.momentum
         )
-        self._waiting.append((record, loss.detach()))
+        self._waiting.append((record, loss))
         self.step += 1
 
     def _after_step(self, optimizer: Adam, phase: int, epoch: int) -> None:
@@ -196,7 +216,7 @@ class Trainer:
             self.reporter.on_progress(self._progress("validate", phase, epoch))
 
         with self.pace.validating():
-            inputs = self.validation.load(self.device)
+            inputs = self.validation.load(self.device, self.accumulation)
             return predict_logits(self.model, inputs, precision=self.precision, device=self.device, on_batch=tell)
 
     def _keep(self, optimizer: Adam) -> None:
@@ -207,6 +227,8 @@ class Trainer:
             smooth_count=self.smooth.count,
             loss_scale=self.scaler.scale,
             good_steps=self.scaler.good_steps,
+            rate=self.rate,
+            accumulation=self.accumulation,
         )
         write_checkpoint(
             path,
@@ -219,25 +241,7 @@ class Trainer:
         self.keeper.keep(path)
         self._kept_at = time.monotonic()
 
-    @contextmanager
-    def _prefetched(self, end: int) -> Iterator[Iterator[Drawn]]:
-        """The epoch's remaining batches; beside a GPU the next one is gathered while this one trains."""
-        if self.device.type == "cpu":
-            yield (self.training.draw(step) for step in range(self.step, end))
-            return
-        with ThreadPoolExecutor(1) as thread:
-            yield _one_ahead(thread, self.training, self.step, end)
-
 
 def hypers_of(phase: ResolvedPhase, steps: int, step: int) -> Hypers:
     """Rates and momentum at a step of a phase."""
     return one_cycle(phase, position_in_phase(step, steps))
-
-
-def _one_ahead(thread: ThreadPoolExecutor, training: TrainingBatches, first: int, end: int) -> Iterator[Drawn]:
-    upcoming: Future[Drawn] | None = thread.submit(training.draw, first) if first < end else None
-    for step in range(first, end):
-        current = upcoming
-        upcoming = thread.submit(training.draw, step + 1) if step + 1 < end else None
-        if current is not None:
-            yield current.result()

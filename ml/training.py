@@ -1,44 +1,25 @@
 """``fit``: from a resolved config and a dataset to weights, stored predictions and their reading."""
 
 import json
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from ml.batches import TrainingBatches, ValidationBatches
 from ml.bundle import ImageSource
-from ml.cache import PresizedCache, open_cache
 from ml.checkpoint import CheckpointKeeper, save_tensors
 from ml.config import ResolvedConfig
-from ml.errors import OutOfMemory, Stopped
-from ml.images import Limits
 from ml.interpretation import Reading
+from ml.lr_find import check_sweep
 from ml.manifest import Manifest
-from ml.model import BreedNet, build_model
-from ml.precision import Precision, choose_device, choose_precision
-from ml.predictions import PREDICTIONS, label_ids, read_logits
-from ml.reporting import Plan, Progress, Reporter
-from ml.seed import seed_torch
-from ml.split import Split, make_split
+from ml.memory import halving, last_try
+from ml.model import BreedNet
+from ml.predictions import PREDICTIONS, read_logits
+from ml.reporting import Reporter
 from ml.trainer import Trainer
-from ml.versions import check_versions, installed_versions
-from ml.weights import WeightsFile, find_weights, load_state
+from ml.versions import installed_versions
+from ml.workbench import Places, Workbench, set_up
 
 MODEL_FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Places:
-    """Folders: presized caches, weight files (or None), this run's scratch and outputs; and what is decoded at most."""
-
-    cache: Path
-    weights: Path | None
-    work: Path
-    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -63,6 +44,9 @@ def fit(
 ) -> FitResult:
     """Train as the config says, resuming from the keeper's checkpoint where there is one.
 
+    Where the memory does not hold a batch, training goes on by itself, once, with each batch in two halves: from the
+    last checkpoint, or from the start.
+
     Args:
         config: what to train.
         manifest: the dataset's items.
@@ -78,70 +62,54 @@ def fit(
         LearningError: with a code, whatever a user can act on.
         Stopped: the reporter asked for it.
     """
-    check_versions()
-    chosen = choose_device(device)
-    precision = choose_precision(config.precision, chosen)
-    split = make_split(manifest, config.valid_pct, config.split_seed)
-    weights = find_weights(config.arch, places.weights) if config.pretrained and initial is None else None
-    cache = presized(config, manifest, source, places, reporter)
-    labels = label_ids(manifest)
-    training = TrainingBatches(cache, labels, split, config)
-    model = _start_model(config, len(manifest.vocab), weights, initial)
-    trainer = Trainer(
+    if any(phase.auto == "find" for phase in config.phases):
+        check_sweep(config.lr_sweep)
+    bench = set_up(config, manifest, source, places=places, reporter=reporter, device=device, initial=initial)
+
+    def attempt(accumulation: int) -> FitResult:
+        trainer = _trainer(bench, config, places.work, reporter, keeper, checkpoint_seconds, accumulation)
+        trainer.restore()
+        if trainer.accumulation > accumulation:
+            with last_try(config):
+                return _finish(trainer, bench, places.work)
+        return _finish(trainer, bench, places.work)
+
+    return halving(attempt, config, bench.device, reporter)
+
+
+def _trainer(
+    bench: Workbench,
+    config: ResolvedConfig,
+    work: Path,
+    reporter: Reporter,
+    keeper: CheckpointKeeper,
+    checkpoint_seconds: float,
+    accumulation: int,
+) -> Trainer:
+    return Trainer(
         config=config,
-        revision=manifest.revision,
-        model=model.to(chosen).to(memory_format=torch.channels_last),
-        training=training,
-        validation=ValidationBatches(cache, labels, split.valid, config),
-        device=chosen,
-        precision=precision,
+        revision=bench.manifest.revision,
+        model=bench.model(),
+        training=bench.training,
+        validation=bench.validation,
+        device=bench.device,
+        precision=bench.precision,
         reporter=reporter,
         keeper=keeper,
-        work=places.work,
+        work=work,
         checkpoint_seconds=checkpoint_seconds,
+        accumulation=accumulation,
     )
-    trainer.restore()
-    reporter.on_plan(_plan(trainer, precision, weights, split))
-    logits = _train(trainer)
-    reading = read_logits(config.loss, logits, manifest, split.valid, places.work)
-    files = {
-        PREDICTIONS: places.work / PREDICTIONS,
-        **save_model(trainer.model, config, manifest, reading, places.work),
-    }
-    return FitResult(files, reading)
 
 
-def _train(trainer: Trainer) -> Tensor:
-    try:
-        return trainer.train()
-    except torch.OutOfMemoryError as error:
-        config = trainer.config
-        detail = f"{config.arch} at size {config.size} and batch_size {config.batch_size} does not fit the device"
-        raise OutOfMemory(detail, hint="Halve batch_size, or choose a smaller arch or size.") from error
-
-
-def presized(
-    config: ResolvedConfig, manifest: Manifest, source: ImageSource, places: Places, reporter: Reporter
-) -> PresizedCache:
-    """The dataset's presized cache, built now where it is not there yet."""
-    started = time.monotonic()
-
-    def tell(done: int, total: int) -> None:
-        left = (time.monotonic() - started) * (total - done) / done if done else None
-        reporter.on_progress(Progress(stage="presize", step=done, steps=total, eta_seconds=left))
-
-    cache = open_cache(
-        manifest,
-        source,
-        presize=config.presize,
-        root=places.cache,
-        limits=places.limits,
-        on_progress=tell,
-        should_stop=reporter.should_stop,
-    )
-    if reporter.should_stop():
-        raise Stopped
-    return cache
+def _finish(trainer: Trainer, bench: Workbench, work: Path) -> FitResult:
+    """Train to the end, and leave what serving and reading need."""
+    plan = bench.plan(steps=trainer.steps, resumed_from_step=trainer.step, accumulation=trainer.accumulation)
+    trainer.reporter.on_plan(plan)
+    logits = trainer.train()
+    reading = read_logits(trainer.config.loss, logits, bench.manifest, bench.split.valid, work)
+    saved = save_model(trainer.model, trainer.config, bench.manifest, reading, work)
+    return FitResult({PREDICTIONS: work / PREDICTIONS, **saved}, reading)
 
 
 def save_model(
@@ -166,33 +134,3 @@ def save_model(
     }
     about.write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
     return {weights.name: weights, about.name: about}
-
-
-def _start_model(config: ResolvedConfig, classes: int, weights: WeightsFile | None, initial: Path | None) -> BreedNet:
-    seed_torch(config.seed, "head")
-    model = build_model(config.arch, classes, load_state(weights.path) if weights else None)
-    if initial is not None:
-        model.load_state_dict(load_state(initial))
-    return model
-
-
-def _plan(trainer: Trainer, precision: Precision, weights: WeightsFile | None, split: Split) -> Plan:
-    return Plan(
-        device=describe_device(trainer.device),
-        precision=precision.name,
-        precision_reason=precision.reason,
-        weights_file=weights.path.name if weights else None,
-        weights_sha256=weights.sha256 if weights else None,
-        versions=installed_versions(),
-        train_items=len(split.train),
-        valid_items=len(split.valid),
-        steps=trainer.steps,
-        resumed_from_step=trainer.step,
-    )
-
-
-def describe_device(device: torch.device) -> str:
-    """``cpu`` with its threads, or the GPU's name."""
-    if device.type == "cuda":
-        return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({torch.get_num_threads()} threads)"

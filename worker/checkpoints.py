@@ -1,7 +1,7 @@
 """Checkpoints in the artifact store, where the next attempt finds them, on whichever host it runs."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ml.errors import Stopped
@@ -12,21 +12,28 @@ from worker.attempt import Attempt
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class StoredKeeper:
     """Implements ``ml.checkpoint.CheckpointKeeper`` for an attempt at a run."""
 
     attempt: Attempt
+    kept: bool = field(default=False, init=False)
+    """Whether this attempt has kept one."""
 
     @property
     def _key(self) -> str:
         return checkpoint_key(self.attempt.run.id)
 
     def load(self) -> Path | None:
-        """Fetch what an earlier attempt kept; what a first attempt finds is of another database's run."""
-        if self.attempt.number == 1 or not self.attempt.artifacts.exists(self._key):
+        """Fetch what this attempt or an earlier one kept; what a first attempt finds else is of another database's run.
+
+        It asks the store each time: this attempt may have kept another one since it last asked.
+        """
+        if (self.attempt.number == 1 and not self.kept) or not self.attempt.artifacts.exists(self._key):
             return None
-        return self.attempt.artifacts.fetch(self._key, self.attempt.work / "resumed.safetensors")
+        local = self.attempt.work / "resumed.safetensors"
+        local.unlink(missing_ok=True)
+        return self.attempt.artifacts.fetch(self._key, local)
 
     def keep(self, path: Path) -> None:
         """Replace the stored checkpoint, as a whole or not at all, after the steps that led to it are in the record.
@@ -41,6 +48,7 @@ class StoredKeeper:
             raise Stopped
         try:
             self.attempt.artifacts.put_file(self._key, path)
+            self.kept = True
         except ServiceUnavailable as error:
             log.warning("job %d: a checkpoint was not kept: %s", self.attempt.job.id, error.detail)
         path.unlink()

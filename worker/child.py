@@ -29,7 +29,11 @@ from worker.reporter import JobReporter
 
 log = logging.getLogger(__name__)
 
-_LEARNING = {"train": ("worker.training", "train_run"), "interpret": ("worker.interpreting", "interpret_run")}
+_LEARNING = {
+    "train": ("worker.training", "train_run"),
+    "lr_find": ("worker.rate_finding", "find_rate_of_run"),
+    "interpret": ("worker.interpreting", "interpret_run"),
+}
 _IMPORTING = ("worker.importing", "import_dataset")
 
 

@@ -3,7 +3,8 @@
 from sqlalchemy.orm import Session
 
 from ml.config import ResolvedConfig
-from ml.training import Places, fit
+from ml.training import fit
+from ml.workbench import Places
 from store.db.records import record_final
 from worker.attempt import Attempt
 from worker.checkpoints import StoredKeeper

@@ -1,53 +1,26 @@
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ml.augment import Recipe
-from ml.batches import Drawn, TrainingBatches, ValidationBatches
+from ml.batches import Drawn
 from ml.checkpoint import LocalKeeper
 from ml.config import ResolvedConfig, resolve, train_config
-from ml.errors import CheckpointInvalid, LossDiverged, Stopped
-from ml.model import BreedNet, ConcatPool
+from ml.errors import CheckpointInvalid, LossDiverged, NoRateFound, Stopped
+from ml.lr_find import find_rate
+from ml.model import BreedNet
+from ml.optimizer import Adam
+from ml.pace import Pace
 from ml.precision import Precision
-from ml.reporting import BatchRecord, EpochRecord, NullReporter
+from ml.reporting import BatchRecord, EpochRecord, NullReporter, RateRecord
+from ml.schedule import Hypers
 from ml.trainer import Trainer
 from tests.ml.facts import cases
-
-NOTHING = Recipe(torch.empty(0), torch.empty(0), torch.empty(0))
-
-
-class FixedBatches(TrainingBatches):
-    """Given inputs in given order, without pictures."""
-
-    def __init__(self, x: Tensor, y: Tensor, batch_size: int) -> None:
-        self.x, self.y, self.batch_size = x, y, batch_size
-        self.per_epoch = len(x) // batch_size
-
-    def draw(self, step: int) -> Drawn:
-        first = step % self.per_epoch * self.batch_size
-        part = slice(first, first + self.batch_size)
-        return Drawn(self.x[part], self.y[part], NOTHING)
-
-    def load(self, drawn: Drawn, device: torch.device) -> tuple[Tensor, Tensor]:
-        return drawn.pictures.to(device), drawn.targets.to(device)
-
-
-class FixedValidation(ValidationBatches):
-    """Given inputs as one batch."""
-
-    def __init__(self, x: Tensor, y: Tensor) -> None:
-        self.x, self.y = x, y
-
-    @property
-    def targets(self) -> Tensor:
-        return self.y
-
-    def load(self, device: torch.device) -> Iterator[Tensor]:
-        yield self.x.to(device)
+from tests.ml.toys import NOTHING, FixedBatches, FixedValidation, drawn_toy, toy
 
 
 class Recorder(NullReporter):
@@ -56,6 +29,7 @@ class Recorder(NullReporter):
     def __init__(self, stop_before: int | None = None) -> None:
         self.epochs: list[EpochRecord] = []
         self.batches: list[BatchRecord] = []
+        self.rates: list[RateRecord] = []
         self.stop_before = stop_before
 
     def on_epoch(self, epoch: EpochRecord) -> None:
@@ -64,17 +38,11 @@ class Recorder(NullReporter):
     def on_batches(self, batches: Sequence[BatchRecord]) -> None:
         self.batches.extend(batches)
 
+    def on_rate(self, found: RateRecord) -> None:
+        self.rates.append(found)
+
     def should_stop(self) -> bool:
         return len(self.batches) == self.stop_before
-
-
-def toy(*, dropout: float = 0.0) -> BreedNet:
-    first = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU())
-    second = nn.Sequential(nn.Conv2d(4, 5, 3, padding=1, bias=False), nn.BatchNorm2d(5), nn.ReLU())
-    head = nn.Sequential(ConcatPool(), nn.Flatten(), nn.BatchNorm1d(10), nn.Linear(10, 4))
-    if dropout:
-        head.append(nn.Dropout(dropout))
-    return BreedNet(nn.Sequential(first, second), head, early=1)
 
 
 def ours(name: str) -> str:
@@ -187,3 +155,184 @@ def test_progress_counts_all_phases_and_knows_the_time_left(tmp_path: Path) -> N
     assert [step for step, _, _ in seen] == list(range(1, 10))
     assert {steps for _, steps, _ in seen} == {9}
     assert all(eta is not None and eta >= 0 for _, _, eta in seen[1:])
+
+
+AUTO = {"batch_size": 8, "lr_sweep": {"steps": 60, "sweeps": 2, "start_lr": 1e-4}, "precision": "fp32"}
+
+
+def toy_trainer(
+    config: ResolvedConfig, folder: Path, recorder: NullReporter, model: BreedNet | None = None, parts: int = 1
+) -> Trainer:
+    """A trainer on learnable made-up inputs, ten batches an epoch; its model always starts the same."""
+    torch.manual_seed(4)
+    return Trainer(
+        config=config,
+        revision="r",
+        model=model or toy(dropout=0.1),
+        training=FixedBatches(*drawn_toy(80), 8),
+        validation=FixedValidation(*drawn_toy(40, seed=1)),
+        device=torch.device("cpu"),
+        precision=Precision("fp32", "test"),
+        reporter=recorder,
+        keeper=LocalKeeper(folder / "kept"),
+        work=folder,
+        checkpoint_seconds=1e9,
+        accumulation=parts,
+    )
+
+
+def trained(config: ResolvedConfig, folder: Path, recorder: NullReporter) -> dict[str, Tensor]:
+    trainer = toy_trainer(config, folder, recorder)
+    trainer.train()
+    return trainer.model.state_dict()
+
+
+def check_equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+    for name, tensor in one.items():
+        assert torch.equal(tensor, other[name]), name
+
+
+def of(**recipe: object) -> ResolvedConfig:
+    return resolve(train_config.validate_python({**AUTO, **recipe}))
+
+
+def test_a_fine_tune_at_auto_equals_bit_for_bit_the_one_at_the_rate_that_was_found(tmp_path: Path) -> None:
+    recorder = Recorder()
+    auto = trained(of(base_lr="auto", epochs=2), tmp_path / "auto", recorder)
+    assert [found.phase for found in recorder.rates] == [0]
+    rate = recorder.rates[0].rate
+    assert rate is not None
+    given = Recorder()
+    check_equal(trained(of(base_lr=rate, epochs=2), tmp_path / "given", given), auto)
+    assert given.rates == []
+    assert [batch.raw_loss for batch in recorder.batches] == [batch.raw_loss for batch in given.batches]
+    assert max(batch.lr[-1] for batch in recorder.batches if batch.phase == 0) == pytest.approx(rate, rel=0.02)
+
+
+def test_phases_at_auto_each_search_on_the_weights_as_they_stand(tmp_path: Path) -> None:
+    recorder = Recorder()
+    head, whole = {"freeze": True, "epochs": 1, "lr_max": "auto"}, {"freeze": False, "epochs": 2, "lr_max": "auto"}
+    auto = trained(of(recipe="phases", phases=[head, whole]), tmp_path / "auto", recorder)
+    assert [(found.phase, found.content["freeze"]) for found in recorder.rates] == [(0, True), (1, False)]
+    assert recorder.rates[0].content["losses"][0] > recorder.rates[1].content["losses"][0]
+    rates = [found.rate for found in recorder.rates]
+    given = of(recipe="phases", phases=[{**head, "lr_max": rates[0]}, {**whole, "lr_max": rates[1]}])
+    check_equal(trained(given, tmp_path / "given", Recorder()), auto)
+
+
+def test_a_training_with_a_search_before_it_equals_the_one_without(tmp_path: Path) -> None:
+    config = of(base_lr=0.02, epochs=1)
+    searched = toy_trainer(config, tmp_path / "searched", Recorder())
+    assert find_rate(searched.learner, freeze=True, reporter=Recorder()).sweeps[0].lrs
+    find_rate(searched.learner, freeze=False, reporter=Recorder())
+    searched.train()
+    check_equal(trained(config, tmp_path / "plain", Recorder()), searched.model.state_dict())
+
+
+@pytest.mark.parametrize(("stop_before", "searches"), [(4, 1), (10, 1), (23, 0)])
+def test_a_resumed_run_keeps_its_found_rate_and_searches_only_before_a_phase(
+    stop_before: int, searches: int, tmp_path: Path
+) -> None:
+    head, whole = {"freeze": True, "epochs": 1, "lr_max": "auto"}, {"freeze": False, "epochs": 2, "lr_max": "auto"}
+    config = of(recipe="phases", phases=[head, whole])
+    uncut = trained(config, tmp_path / "whole", Recorder())
+    with pytest.raises(Stopped):
+        trained(config, tmp_path / "cut", Recorder(stop_before))
+    rest = Recorder()
+    resumed = toy_trainer(config, tmp_path / "cut", rest)
+    resumed.restore()
+    assert resumed.step == stop_before
+    resumed.train()
+    assert [found.phase for found in rest.rates] == [1] * searches
+    check_equal(uncut, resumed.model.state_dict())
+
+
+def test_a_search_without_an_answer_is_recorded_and_ends_the_run_saying_so(tmp_path: Path) -> None:
+    recorder = Recorder()
+    still = {"steps": 40, "sweeps": 2, "start_lr": 1e-12, "end_lr": 1e-11}
+    with pytest.raises(NoRateFound, match=r"before phase 1 has no answer: 2 of 2 sweeps .* the loss fell by") as raised:
+        trained(of(base_lr="auto", lr_sweep=still), tmp_path, recorder)
+    assert raised.value.code == "no_rate_found"
+    assert raised.value.hint == "Give the rate as a number."
+    assert [(found.rate, found.agreement) for found in recorder.rates] == [(None, "none")]
+    assert recorder.batches == []
+
+
+def test_a_stop_during_the_search_loses_nothing(tmp_path: Path) -> None:
+    class Impatient(Recorder):
+        asked = 0
+
+        def should_stop(self) -> bool:
+            self.asked += 1
+            return self.asked == 30
+
+    config = of(base_lr="auto", epochs=1)
+    stopped = toy_trainer(config, tmp_path, Impatient())
+    with pytest.raises(Stopped):
+        stopped.train()
+    assert (stopped.step, stopped.rate) == (0, None)
+    stopped.train()
+    check_equal(trained(config, tmp_path / "plain", Recorder()), stopped.model.state_dict())
+
+
+@pytest.mark.parametrize("size", [8, 7])
+def test_a_batch_in_two_halves_has_the_loss_and_the_gradients_of_the_whole(size: int, tmp_path: Path) -> None:
+    class Kept(Adam):
+        """Keeps the gradients of the one step it makes."""
+
+        def step(self, hypers: Hypers) -> None:
+            self.kept = [gradient.clone() for gradient in self.gradients()]
+            super().step(hypers)
+
+    found = []
+    for parts in (1, 2):
+        torch.manual_seed(2)
+        model = toy(norm=False)
+        learner = toy_trainer(of(), tmp_path, Recorder(), model, parts).learner
+        optimizer = Kept(model.parameter_groups(), 0.01)
+        x, y = drawn_toy(size)
+        hypers = Hypers(lr=(0.1,) * 3, momentum=0.9)
+        loss = learner.step(Drawn(x, y, NOTHING), 0, optimizer, hypers, learner.scaler())
+        found.append((loss, optimizer.kept))
+    (whole, gradients), (halves, summed) = found
+    torch.testing.assert_close(halves, whole)
+    for one, other in zip(summed, gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)
+        assert other.abs().max() > 0
+
+
+def test_a_checkpoint_keeps_to_the_halves_it_was_trained_in(tmp_path: Path) -> None:
+    config = of(base_lr=0.02, epochs=1)
+    whole, uncut = toy_trainer(config, tmp_path / "whole", Recorder(), parts=2), Recorder(13)
+    whole.train()
+    with pytest.raises(Stopped):
+        toy_trainer(config, tmp_path / "cut", uncut, parts=2).train()
+    resumed = toy_trainer(config, tmp_path / "cut", Recorder())
+    resumed.restore()
+    assert (resumed.accumulation, resumed.learner.accumulation) == (2, 2)
+    resumed.train()
+    check_equal(whole.model.state_dict(), resumed.model.state_dict())
+
+
+def test_each_epoch_says_how_much_memory_was_held(tmp_path: Path) -> None:
+    recorder = Recorder()
+    trained(of(base_lr=0.02, epochs=1), tmp_path, recorder)
+    peaks = [epoch.peak_memory_bytes or 0 for epoch in recorder.epochs]
+    # torch alone takes more than this; it grows and never shrinks
+    assert 50 << 20 < peaks[0] <= peaks[1] < 1 << 40
+
+
+def test_the_time_left_counts_the_searches_that_are_to_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = iter(range(100))
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(ticks)))
+    left = []
+    for lr_max in (1e-3, "auto"):
+        phases = [{"freeze": True, "epochs": 1}, {"freeze": False, "epochs": 1, "lr_max": lr_max}]
+        pace = Pace(of(recipe="phases", phases=phases), 10)
+        pace.stepped(8)
+        pace.stepped(8)
+        left.append((pace.eta_seconds(2), pace.eta_seconds(11)))
+    (given, given_later), (searched, searched_later) = left
+    assert given is not None
+    assert searched == given + 120
+    assert searched_later == given_later

@@ -1,23 +1,38 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor, nn
 
+import ml.workbench
 from ml.bundle import Folder
 from ml.checkpoint import LocalKeeper
-from ml.config import ResolvedConfig, resolve, train_config
-from ml.errors import BatchTooLarge, DeviceUnavailable, LossDiverged, PrecisionUnsupported, Stopped, WeightsMissing
+from ml.config import LrFind, ResolvedConfig, resolve, train_config
+from ml.errors import (
+    BatchTooLarge,
+    DeviceUnavailable,
+    LossDiverged,
+    OutOfMemory,
+    PrecisionUnsupported,
+    Stopped,
+    SweepTooShort,
+    WeightsMissing,
+)
 from ml.examine import interpret
 from ml.images import Limits
+from ml.lr_find import search
 from ml.manifest import LabelRule, Manifest
+from ml.model import BreedNet, build_model
 from ml.precision import LossScaler, choose_precision, cpu_flags
 from ml.predict import Classifier
-from ml.reporting import NullReporter, Plan, Progress
+from ml.reporting import NullReporter, Plan, Progress, RateRecord
 from ml.scan import scan_folder
-from ml.training import FitResult, Places, fit
+from ml.training import FitResult, fit
+from ml.workbench import Places
 
 SMALL = {"arch": "resnet18", "pretrained": False, "presize": 40, "size": 32, "batch_size": 8, "precision": "fp32"}
 
@@ -27,6 +42,8 @@ class Listener(NullReporter):
 
     def __init__(self, stop_at: int | None = None) -> None:
         self.plans: list[Plan] = []
+        self.rates: list[RateRecord] = []
+        self.logs: list[str] = []
         self.stop_at, self.step = stop_at, 0
 
     def on_plan(self, plan: Plan) -> None:
@@ -35,6 +52,12 @@ class Listener(NullReporter):
     def on_progress(self, progress: Progress) -> None:
         if progress.stage == "train":
             self.step = progress.step
+
+    def on_rate(self, found: RateRecord) -> None:
+        self.rates.append(found)
+
+    def on_log(self, message: str) -> None:
+        self.logs.append(message)
 
     def should_stop(self) -> bool:
         return self.stop_at is not None and self.step >= self.stop_at
@@ -198,3 +221,152 @@ def test_the_loss_scaler_halves_on_overflow_and_leaves_the_step_out() -> None:
     assert not scaler.unscale([bad])
     assert scaler.scale == 4.0
     assert LossScaler(enabled=False).scaled(torch.tensor(2.0)).item() == 2.0
+
+
+def test_binary_cross_entropy_learns_and_scores_each_breed_on_its_own(folder: Path, tmp_path: Path) -> None:
+    result, _ = train(folder, tmp_path / "out", config(loss="binary_cross_entropy", epochs=6))
+    assert result.reading.error_rate < 0.5
+    assert result.reading.valid_loss < 0.6931  # ln 2: what knowing nothing costs
+    rows = [json.loads(line) for line in result.files["predictions.jsonl"].read_text().splitlines()]
+    assert max(abs(sum(row["probabilities"].values()) - 1) for row in rows) > 0.01
+    assert json.loads(result.files["model.json"].read_text())["loss"] == "binary_cross_entropy"
+
+
+def test_a_rate_left_to_a_search_is_found_on_the_pictures_and_recorded(folder: Path, tmp_path: Path) -> None:
+    listener = Listener()
+    sweep = {"steps": 60, "sweeps": 2, "start_lr": 1e-5}
+    auto, _ = train(folder, tmp_path / "auto", config(base_lr="auto", epochs=1, lr_sweep=sweep), listener)
+    assert [found.phase for found in listener.rates] == [0]
+    rate = listener.rates[0].rate
+    assert rate is not None
+    given, _ = train(folder, tmp_path / "given", config(base_lr=rate, epochs=1, lr_sweep=sweep))
+    names = ("model.safetensors", "predictions.jsonl")
+    assert [auto.files[name].read_bytes() for name in names] == [given.files[name].read_bytes() for name in names]
+
+
+def test_a_sweep_too_short_to_see_anything_is_refused_before_the_pictures_are_read(
+    folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SweepTooShort):
+        train(folder, tmp_path / "out", config(base_lr="auto", lr_sweep={"steps": 5}))
+    assert not (tmp_path / "cache").exists()
+
+
+class Narrow:
+    """A device whose memory ends: refuses forward passes of more pictures than fit, as torch's allocators do."""
+
+    def __init__(self, fits: int, error: Exception, after: int = 0) -> None:
+        self.fits, self.error, self.after = fits, error, after
+        self.seen: list[int] = []
+
+    def __call__(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self.seen.append(len(inputs[0]))
+        if self.seen[-1] > self.fits and len(self.seen) > self.after:
+            raise self.error
+
+
+CUDA_ERROR = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+CPU_ERROR = RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: 9 bytes")
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[Narrow], None]:
+    """Gives every model that is built from now on a memory that ends."""
+
+    def limit(narrow: Narrow) -> None:
+        def build(arch: str, classes: int, state: dict[str, Tensor] | None) -> BreedNet:
+            model = build_model(arch, classes, state)
+            model.register_forward_pre_hook(narrow)
+            return model
+
+        monkeypatch.setattr(ml.workbench, "build_model", build)
+
+    return limit
+
+
+@pytest.mark.parametrize("error", [CUDA_ERROR, CPU_ERROR, MemoryError()])
+def test_a_batch_that_the_memory_does_not_hold_is_trained_in_halves_and_the_run_says_so(
+    error: Exception, folder: Path, tmp_path: Path, memory: Callable[[Narrow], None]
+) -> None:
+    narrow, listener = Narrow(4, error), Listener()
+    memory(narrow)
+    result, _ = train(folder, tmp_path / "out", config(epochs=1, freeze_epochs=0), listener)
+    assert [plan.accumulation for plan in listener.plans] == [1, 2]
+    (said,) = listener.logs
+    assert said.startswith("the memory does not hold a batch of 8: each batch is now trained in two halves")
+    # 3 batches of 8 in two halves, then 7 pictures to validate, at most half a batch at a time
+    assert narrow.seen == [8, 4, 4, 4, 4, 4, 4, 4, 3]
+    assert listener.step == 3
+    assert len(result.reading.items) == 7
+
+
+def test_a_later_phase_that_does_not_fit_goes_on_in_halves_from_the_last_checkpoint(
+    folder: Path, tmp_path: Path, memory: Callable[[Narrow], None]
+) -> None:
+    narrow, listener = Narrow(4, CUDA_ERROR, after=4), Listener()
+    memory(narrow)
+    train(folder, tmp_path / "out", config(epochs=1), listener)
+    assert [(plan.accumulation, plan.resumed_from_step) for plan in listener.plans] == [(1, 0), (2, 3)]
+    # the head's three batches and its validation, the whole's first one, and that again in halves
+    assert narrow.seen == [8, 8, 8, 7, 8, 4, 4, 4, 4, 4, 4, 4, 3]
+
+
+def test_what_does_not_fit_in_halves_either_is_out_of_memory_with_the_one_thing_to_change(
+    folder: Path, tmp_path: Path, memory: Callable[[Narrow], None]
+) -> None:
+    narrow, listener = Narrow(3, CPU_ERROR), Listener()
+    memory(narrow)
+    with pytest.raises(OutOfMemory, match="resnet18 at size 32 and batch_size 8 does not fit") as raised:
+        train(folder, tmp_path / "out", config(epochs=1), listener)
+    assert (raised.value.code, narrow.seen) == ("out_of_memory", [8, 4])
+    assert raised.value.hint == "Halve batch_size, or choose a smaller arch or size."
+
+
+def test_a_run_that_went_on_in_halves_and_was_cut_off_is_not_halved_again(
+    folder: Path, tmp_path: Path, memory: Callable[[Narrow], None]
+) -> None:
+    memory(Narrow(4, CUDA_ERROR))
+    with pytest.raises(Stopped):
+        train(folder, tmp_path / "out", config(), Listener(stop_at=4))
+    memory(narrow := Narrow(2, CUDA_ERROR))
+    listener = Listener()
+    with pytest.raises(OutOfMemory):
+        train(folder, tmp_path / "out", config(), listener)
+    assert [(plan.accumulation, plan.resumed_from_step) for plan in listener.plans] == [(2, 4)]
+    assert (narrow.seen, listener.logs) == ([4], [])
+
+
+def test_a_batch_too_small_to_halve_is_out_of_memory_at_once(
+    folder: Path, tmp_path: Path, memory: Callable[[Narrow], None]
+) -> None:
+    memory(narrow := Narrow(1, CUDA_ERROR))
+    with pytest.raises(OutOfMemory):
+        train(folder, tmp_path / "out", config(batch_size=3))
+    assert narrow.seen == [3]
+
+
+def test_an_error_that_is_not_about_memory_is_not_mistaken_for_one(
+    folder: Path, tmp_path: Path, memory: Callable[[Narrow], None]
+) -> None:
+    memory(narrow := Narrow(4, RuntimeError("mat1 and mat2 shapes cannot be multiplied")))
+    with pytest.raises(RuntimeError, match="mat1"):
+        train(folder, tmp_path / "out", config())
+    assert narrow.seen == [8]
+
+
+def test_a_search_that_the_memory_does_not_hold_is_made_in_halves(
+    folder: Path, tmp_path: Path, memory: Callable[[Narrow], None]
+) -> None:
+    memory(Narrow(4, CUDA_ERROR))
+    listener = Listener()
+    manifest = scan_folder(folder, LabelRule(), name="colours")
+    search(
+        LrFind.model_validate({**SMALL, "lr_sweep": {"steps": 23, "sweeps": 1}}),
+        manifest,
+        Folder(folder, manifest),
+        places=Places(cache=tmp_path / "cache", weights=None, work=tmp_path / "out"),
+        reporter=listener,
+        device="cpu",
+    )
+    assert [plan.accumulation for plan in listener.plans] == [1, 2]
+    assert len(listener.rates) == 1

@@ -67,6 +67,13 @@ def queue_training(sessions: Sessions, dataset_id: int, **columns: int) -> tuple
         return run.id, create_job(session, kind="train", run_id=run.id, max_attempts=3).id
 
 
+def queue_interpretation(sessions: Sessions, run_id: int, dataset_id: int, *, tta: bool) -> int:
+    """An interpret job as POST /jobs makes it, not yet published."""
+    payload = {"config": {"tta": tta, "dataset": None}, "dataset_id": dataset_id}
+    with sessions.begin() as session:
+        return create_job(session, kind="interpret", run_id=run_id, payload=payload, max_attempts=3).id
+
+
 def finished(sessions: Sessions, job_id: int) -> Job:
     job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
     assert job.error is None
@@ -96,6 +103,46 @@ def test_train_then_go_on_from_it_then_interpret(
         assert renewed.valid_loss == pytest.approx(first.valid_loss, rel=1e-4)
         assert get_run(session, child_id).weights is None
         assert len(epochs_of(session, child_id)) == 2
+
+
+def test_interpret_with_copies_and_on_a_later_revision_of_the_dataset(
+    settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery, pets: int
+) -> None:
+    run_id, job_id = queue_training(sessions, pets)
+    # The same pictures, and two more of each breed.
+    import_id, _ = queue_import(sessions, artifacts, archive(PER_BREED + 2))
+    with running("worker", settings):
+        for one in (job_id, import_id):
+            dispatch_job(celery, sessions, one)
+            finished(sessions, one)
+        with sessions.begin() as session:
+            later = current_dataset(session, "pets")
+            assert later is not None
+            before = interpretation_of(session, run_id)
+        averaged, elsewhere = (
+            queue_interpretation(sessions, run_id, about, tta=tta) for about, tta in ((pets, True), (later.id, False))
+        )
+        for one in (averaged, elsewhere):
+            dispatch_job(celery, sessions, one)
+            finished(sessions, one)
+    with sessions.begin() as session:
+        own, other = interpretation_of(session, run_id), interpretation_of(session, run_id, "pets")
+        files = {file.name: file.key for file in artifacts_of(session, run_id)}
+        said = [event.data["message"] for event in events_after(session, elsewhere, 0) if event.event == "log"]
+        assert get_run(session, run_id).error_rate == before.error_rate
+    assert (own.dataset_id, own.job_id, own.tta) == (pets, averaged, True)
+    assert [row["item"] for row in own.items] == [row["item"] for row in before.items]
+    assert own.valid_loss != before.valid_loss
+    assert (other.dataset_id, other.job_id, other.tta) == (later.id, elsewhere, False)
+    assert (other.vocab, [sum(row) for row in other.matrix]) == (["Birman", "pug"], [PER_BREED + 2] * 2)
+    known = {row["path"] for row in other.items if row["trained_on"]}
+    assert len(known) == 2 * PER_BREED - len(before.items)
+    assert not known & {row["path"] for row in before.items}
+    everything = 2 * (PER_BREED + 2)
+    assert said == [f"the model was trained on {len(known)} of these {everything} pictures"]
+    lines = artifacts.get_bytes(files[f"predictions-{later.id}.jsonl"]).decode().splitlines()
+    assert [json.loads(line)["item"] for line in lines] == list(range(everything))
+    assert len(artifacts.get_bytes(files["predictions.jsonl"]).splitlines()) == len(own.items)
 
 
 def check_record(sessions: Sessions, artifacts: ArtifactStore, run_id: int, job_id: int) -> None:

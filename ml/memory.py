@@ -1,0 +1,90 @@
+"""Memory of the device that trains: how much was taken, and what it looks like when there is not enough."""
+
+import gc
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from resource import RUSAGE_SELF, getrusage
+from typing import TypeVar
+
+import torch
+
+from ml.config import TrainSettings
+from ml.errors import OutOfMemory
+from ml.reporting import Reporter
+
+Result = TypeVar("Result")
+
+_REFUSALS = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
+"""What torch's allocators, CUDA and its libraries say, lower case, in a RuntimeError of no class of its own."""
+
+_LEAST_BATCH = 4
+"""Half of a smaller batch is a single picture, which BatchNorm cannot train on."""
+
+
+def halving(work: Callable[[int], Result], config: TrainSettings, device: torch.device, reporter: Reporter) -> Result:
+    """Do the work; where the memory does not hold it do it once more, each batch trained in two halves.
+
+    Args:
+        work: takes the number of parts that a batch is trained in, and starts, or goes on, by itself.
+        config: of the work.
+        device: that it runs on.
+        reporter: is told in a sentence.
+
+    Raises:
+        OutOfMemory: two halves do not fit either, or the batch is too small to be halved.
+    """
+    try:
+        return work(1)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        if config.batch_size < _LEAST_BATCH:
+            raise _refusal(config) from error
+    free_memory(device)
+    reporter.on_log(
+        f"the memory does not hold a batch of {config.batch_size}: each batch is now trained in two halves, with the "
+        "mean of their gradients; BatchNorm sees each half alone"
+    )
+    with last_try(config):
+        return work(2)
+
+
+@contextmanager
+def last_try(config: TrainSettings) -> Iterator[None]:
+    """Turn whatever says that memory did not suffice into :class:`OutOfMemory`."""
+    try:
+        yield
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise _refusal(config) from error
+        raise
+
+
+def _refusal(config: TrainSettings) -> OutOfMemory:
+    detail = f"{config.arch} at size {config.size} and batch_size {config.batch_size} does not fit the memory"
+    halved = ", not even with each batch in two halves" if config.batch_size >= _LEAST_BATCH else ""
+    return OutOfMemory(detail + halved, hint="Halve batch_size, or choose a smaller arch or size.")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory did not suffice, of whatever kind of device."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(said in str(error).lower() for said in _REFUSALS)
+
+
+def free_memory(device: torch.device) -> None:
+    """Give back what nobody holds any more. Call it outside the ``except`` block: a traceback holds its frames."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """The most memory held so far: the device's by torch's allocator on a GPU, this process's on a CPU."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_reserved(device))
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return getrusage(RUSAGE_SELF).ru_maxrss * unit

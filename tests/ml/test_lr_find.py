@@ -1,0 +1,277 @@
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ml.bundle import Folder
+from ml.config import LrFind, LrSweep
+from ml.errors import BatchTooLarge, Stopped, SweepTooShort
+from ml.lr_find import find_rate, search
+from ml.manifest import LabelRule
+from ml.precision import Precision
+from ml.rates import Found
+from ml.reporting import NullReporter, Plan, Progress, RateRecord
+from ml.scan import scan_folder
+from ml.schedule import Hypers, exponential
+from ml.smoothing import SmoothLoss
+from ml.step import Learner
+from ml.suggestions import FUNCTIONS, Suggestions, suggest
+from ml.sweep import Stopper, Sweep, one_sweep
+from ml.workbench import Places
+from tests.ml.facts import cases
+from tests.ml.pictures import fill
+from tests.ml.toys import FixedBatches, drawn_toy, toy
+
+SWEEP = LrSweep(steps=60, sweeps=3, start_lr=1e-5, end_lr=10.0)
+
+
+class Listener(NullReporter):
+    """Remembers what it is told; wants to stop after a number of steps where one is given."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.progress: list[Progress] = []
+        self.rates: list[RateRecord] = []
+        self.plans: list[Plan] = []
+        self.stop_after = stop_after
+
+    def on_plan(self, plan: Plan) -> None:
+        self.plans.append(plan)
+
+    def on_progress(self, progress: Progress) -> None:
+        if progress.stage == "lr_find":
+            self.progress.append(progress)
+
+    def on_rate(self, found: RateRecord) -> None:
+        self.rates.append(found)
+
+    def should_stop(self) -> bool:
+        return self.stop_after is not None and len(self.progress) >= self.stop_after
+
+
+def learner(sweep: LrSweep = SWEEP, *, dropout: float = 0.0, accumulation: int = 1) -> Learner:
+    """A toy on shuffled made-up inputs."""
+    torch.manual_seed(1)
+    x, y = drawn_toy(160)
+    return Learner(
+        config=LrFind(lr_sweep=sweep, batch_size=8),
+        model=toy(dropout=dropout),
+        batches=FixedBatches(x, y, 8),
+        device=torch.device("cpu"),
+        precision=Precision("fp32", "test"),
+        accumulation=accumulation,
+    )
+
+
+@pytest.mark.parametrize("case", cases("lr_find"), ids=lambda case: f"{case['kind']}-{case['num_it']}")
+def test_a_sweep_has_fastai_s_rates_smoothed_losses_and_end(case: dict[str, Any]) -> None:
+    stopper, smooth = Stopper(enabled=case["stop_div"]), SmoothLoss()
+    lrs: list[float] = []
+    smoothed: list[float] = []
+    for number, raw in enumerate(case["raw_losses"]):
+        lrs.append(exponential(1e-7, 10, number / case["num_it"]))
+        smoothed.append(smooth.update(float(raw)))
+        if stopper.diverged(smoothed[-1]):
+            break
+    assert len(lrs) == case["n_run"]
+    assert lrs == pytest.approx(case["lrs"], rel=1e-4, abs=1e-10)
+    assert smoothed == pytest.approx([float(value) for value in case["smoothed"]], rel=2e-5, nan_ok=True)
+
+
+def state_of(model: nn.Module) -> dict[str, Any]:
+    """Everything that a search must leave alone."""
+    return {
+        "tensors": {name: tensor.clone() for name, tensor in model.state_dict().items()},
+        "trainable": [parameter.requires_grad for parameter in model.parameters()],
+        "gradients": [parameter.grad for parameter in model.parameters()],
+        "modes": [module.training for module in model.modules()],
+        "random": torch.get_rng_state(),
+    }
+
+
+def check_untouched(before: dict[str, Any], model: nn.Module) -> None:
+    after = state_of(model)
+    for name, tensor in before["tensors"].items():
+        assert torch.equal(tensor, after["tensors"][name]), name
+    assert torch.equal(before["random"], after["random"])
+    for one, other in zip(before["gradients"], after["gradients"], strict=True):
+        assert one is other
+    assert (before["trainable"], before["modes"]) == (after["trainable"], after["modes"])
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_a_search_leaves_everything_as_it_was_bit_for_bit(freeze: bool) -> None:
+    found = learner(dropout=0.2)
+    found.model.freeze_body(not freeze)
+    found.model.eval()
+    found.model.head.train()
+    next(found.model.head.parameters()).grad = torch.ones(10)
+    before = state_of(found.model)
+    find_rate(found, freeze=freeze, reporter=Listener())
+    check_untouched(before, found.model)
+
+
+def test_a_search_that_is_stopped_leaves_everything_as_it_was_too() -> None:
+    found = learner()
+    before = state_of(found.model)
+    with pytest.raises(Stopped):
+        find_rate(found, freeze=False, reporter=Listener(stop_after=70))
+    check_untouched(before, found.model)
+
+
+def test_a_sweep_without_restoring_does_change_the_model() -> None:
+    found = learner()
+    before = state_of(found.model)
+    one_sweep(found, SWEEP, lambda _: None)
+    with pytest.raises(AssertionError):
+        check_untouched(before, found.model)
+
+
+def test_sweeps_see_different_batches_and_the_same_ones_when_searched_again() -> None:
+    first, again = (find_rate(learner(), freeze=False, reporter=Listener()) for _ in range(2))
+    assert first == again
+    losses = [sweep.losses[0] for sweep in first.sweeps]
+    assert len(set(losses)) == 3
+
+
+def test_a_frozen_search_leaves_the_body_still_during_the_sweep() -> None:
+    frozen, free = (find_rate(learner(), freeze=freeze, reporter=Listener()) for freeze in (True, False))
+    assert (frozen.freeze, free.freeze) == (True, False)
+    # On the same batches from the same weights: only what moves makes the difference.
+    assert frozen.sweeps[0].losses[0] == free.sweeps[0].losses[0]
+    assert frozen.sweeps[0].losses[1:] != free.sweeps[0].losses[1:]
+
+
+def test_the_toy_learns_best_near_the_rate_that_is_found() -> None:
+    found = find_rate(learner(), freeze=False, reporter=Listener())
+    assert found.agreement in {"agree", "weak"}
+    assert found.rate is not None
+    assert 1e-3 < found.rate < 1
+
+    def after(rate: float) -> float:
+        tried = learner()
+        optimizer, scaler = tried.optimizer(), tried.scaler()
+        hypers = Hypers(lr=(rate,) * 3, momentum=0.9)
+        tried.model.train()
+        return sum(tried.step(tried.batches.draw(i), i, optimizer, hypers, scaler).item() for i in range(40)) / 40
+
+    assert after(found.rate) < min(after(found.rate / 100), after(found.rate * 1000))
+
+
+def test_progress_counts_all_sweeps_and_ends_where_the_last_one_does() -> None:
+    listener = Listener()
+    found = find_rate(learner(), freeze=False, reporter=listener, phase=1)
+    steps = [progress.step for progress in listener.progress]
+    assert steps == sorted(steps)
+    assert {(progress.steps, progress.phase) for progress in listener.progress} == {(180, 1)}
+    assert steps[-1] == 120 + len(found.sweeps[2].lrs)
+    assert all(progress.eta_seconds is not None and progress.eta_seconds >= 0 for progress in listener.progress)
+
+
+def test_a_loss_that_is_no_number_ends_the_sweep_and_is_null_in_the_record() -> None:
+    hot = LrSweep(steps=60, sweeps=1, start_lr=1e-3, end_lr=1e30, stop_early=False)
+    found = find_rate(learner(hot), freeze=False, reporter=Listener())
+    sweep = found.sweeps[0]
+    assert sweep.stopped_early
+    assert not math.isfinite(sweep.losses[-1])
+    assert all(math.isfinite(loss) for loss in sweep.losses[:-1])
+    content = found.content()
+    assert content["losses"][-1] is None
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
+
+
+def test_too_few_steps_are_refused_with_the_number_that_is_enough() -> None:
+    with pytest.raises(SweepTooShort, match="22 steps leaves fewer than 16 points") as raised:
+        find_rate(learner(LrSweep(steps=22)), freeze=True, reporter=Listener())
+    assert raised.value.hint == "Set lr_sweep.steps to 23 or more; 100 is usual."
+
+
+def made(valleys: Sequence[float | None]) -> Found:
+    """A search whose sweeps found these valleys, or nothing at all."""
+    sweeps = []
+    for valley in valleys:
+        rates: dict[str, float | None] = dict.fromkeys(FUNCTIONS, valley)
+        reasons = {} if valley else dict.fromkeys(FUNCTIONS, "the loss is flat")
+        sweeps.append(Sweep((0.1, 0.2), (2.0, 1.0), (2.0, 1.5), 2, Suggestions(rates, reasons)))
+    return Found(tuple(sweeps), freeze=True, batch_size=4)
+
+
+@pytest.mark.parametrize(
+    ("valleys", "word", "rate", "says"),
+    [
+        ([1e-3, 2e-3, 1.5e-3], "agree", 1.5e-3, "between 0.001 and 0.002 in 3 of 3 sweeps, 0.30 decades apart"),
+        ([1e-3, 4e-3, 2e-3], "weak", 2e-3, "0.60 decades apart; up to 0.5 is agreement"),
+        ([1e-3, None, 2e-3], "weak", math.sqrt(2e-6), "in 2 of 3 sweeps"),
+        ([1e-3], "weak", 1e-3, "a single sweep says 0.001, and nothing confirms it"),
+        ([1e-4, 1e-3, 2e-3], "none", None, "1.30 decades apart; more than 1 is no answer"),
+        ([1e-3, None, None], "none", None, "2 of 3 sweeps have no answer; the first of them because the loss is flat"),
+        ([None], "none", None, "the loss is flat"),
+    ],
+)
+def test_the_word_for_the_sweeps_agreement_has_its_numbers(
+    valleys: Sequence[float | None], word: str, rate: float | None, says: str
+) -> None:
+    found = made(valleys)
+    assert found.agreement == word
+    assert found.rate == (None if rate is None else pytest.approx(rate))
+    assert says in found.agreement_reason
+
+
+def test_sweeps_of_noise_alone_hardly_ever_agree() -> None:
+    chance = np.random.default_rng(1)
+    lrs = [exponential(1e-7, 10, number / 100) for number in range(100)]
+
+    def noise() -> Sweep:
+        losses, smooth = chance.normal(3.6, 0.3, 100).tolist(), SmoothLoss()
+        smoothed = [smooth.update(loss) for loss in losses]
+        return Sweep(tuple(lrs), tuple(losses), tuple(smoothed), 100, suggest(lrs, losses, smoothed, 100))
+
+    searches = [Found((noise(), noise(), noise()), freeze=True, batch_size=8) for _ in range(100)]
+    assert sum(found.rate is not None for found in searches) <= 5
+
+
+def test_the_record_has_every_sweep_the_middles_and_a_reason_for_each_null() -> None:
+    content = made([1e-3, 1e-2, None]).content()
+    assert content["suggestions"] == dict.fromkeys(FUNCTIONS, pytest.approx(math.sqrt(1e-5)))
+    assert content["spread_decades"] == dict.fromkeys(FUNCTIONS, pytest.approx(1.0))
+    assert content["reasons"] == {}
+    assert [sweep["suggestions"]["valley"] for sweep in content["sweeps"]] == [1e-3, 1e-2, None]
+    assert content["sweeps"][2]["reasons"]["slide"] == "the loss is flat"
+    assert (content["lrs"], content["freeze"], content["batch_size"]) == ([0.1, 0.2], True, 4)
+    nothing = made([None, None]).content()
+    assert nothing["suggestions"] == nothing["spread_decades"] == dict.fromkeys(FUNCTIONS)
+    assert nothing["reasons"].keys() == FUNCTIONS.keys()
+
+
+SMALL = {"arch": "mobilenet_v3_small", "pretrained": False, "presize": 40, "size": 32, "precision": "fp32"}
+
+
+def search_pictures(folder: Path, listener: Listener, **config: object) -> Found:
+    fill(folder / "pets", (f"{breed}_{number}.jpg" for breed in ("Birman", "pug") for number in range(12)))
+    manifest = scan_folder(folder / "pets", LabelRule(), name="pets")
+    places = Places(cache=folder / "cache", weights=None, work=folder / "work")
+    chosen = LrFind.model_validate({**SMALL, "batch_size": 4, **config})
+    return search(chosen, manifest, Folder(folder / "pets", manifest), places=places, reporter=listener, device="cpu")
+
+
+def test_a_search_on_pictures_tells_its_plan_and_what_it_found(tmp_path: Path) -> None:
+    listener = Listener()
+    found = search_pictures(tmp_path, listener, lr_sweep={"steps": 24, "sweeps": 2}, freeze=False)
+    assert [(plan.steps, plan.accumulation, plan.train_items) for plan in listener.plans] == [(48, 1, 20)]
+    assert [(rate.phase, rate.agreement, rate.content) for rate in listener.rates] == [
+        (0, found.agreement, found.content())
+    ]
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_search_that_cannot_have_an_answer_is_refused_before_the_pictures_are_read(tmp_path: Path) -> None:
+    with pytest.raises(SweepTooShort):
+        search_pictures(tmp_path, Listener(), lr_sweep={"steps": 10})
+    assert not (tmp_path / "cache").exists()
+    with pytest.raises(BatchTooLarge):
+        search_pictures(tmp_path, Listener(), batch_size=64)

@@ -1,0 +1,31 @@
+"""An lr_find job: sweep, and store what was found; it leaves no files."""
+
+from ml.config import LrFind
+from ml.lr_find import search
+from ml.workbench import Places
+from worker.attempt import Attempt
+
+
+def find_rate_of_run(attempt: Attempt) -> None:
+    """Search a learning rate for the job's run, on a fresh model or on its parent's weights.
+
+    A search without an answer is a success too: its record says why.
+
+    Raises:
+        LearningError: with a code, whatever a user can act on.
+        Stopped: the work was put down or the job is not ours any more.
+    """
+    run = attempt.run
+    manifest, bundle = attempt.dataset()
+    search(
+        LrFind.model_validate(run.config),
+        manifest,
+        bundle,
+        places=Places(
+            cache=attempt.settings.cache, weights=attempt.settings.weights, work=attempt.work, limits=attempt.limits
+        ),
+        reporter=attempt.reporter,
+        device=attempt.settings.device,
+        initial=attempt.fetch_model(run.parent_id) if run.parent_id is not None else None,
+    )
+    attempt.write(attempt.succeed)
