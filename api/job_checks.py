@@ -1,15 +1,27 @@
 """What must hold before a job is queued: whatever it names exists, has finished and fits."""
 
+from typing import TypeVar
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from api.schemas.jobs import InterpretRequest, TrainRequest
+from api.parents import check_fits, inherited, parent_run
+from api.schemas.jobs import InterpretRequest, LrFindRequest, TrainRequest
 from ml.architectures import check_arch
-from ml.config import ResolvedConfig, resolve
+from ml.config import LrFind, LrSweep, ResolvedConfig, TrainSettings, complete, resolve
+from ml.errors import BatchTooLarge, SweepTooShort
+from ml.forecast import split_sizes
+from ml.suggestions import LEAST_STEPS
 from store.db.datasets import current_dataset
 from store.db.models import Dataset, Run
 from store.db.reading import get_run, state_of_run
 from store.errors import InvalidRequest, NotFound, NotReady, WrongKind
 from store.states import State
+
+NAMED_BREEDS = 5
+
+Settings = TypeVar("Settings", bound=TrainSettings)
 
 
 def check_train(session: Session, request: TrainRequest) -> tuple[ResolvedConfig, Dataset]:
@@ -17,30 +29,94 @@ def check_train(session: Session, request: TrainRequest) -> tuple[ResolvedConfig
 
     Raises:
         UnknownArch: the architecture is not supported.
+        BatchTooLarge: fewer training pictures than a batch.
+        SweepTooShort: a rate is left to a search of too few steps.
         NotFound: no such dataset or parent run.
-        NotReady: the parent has not succeeded.
-        WrongKind: the parent trained nothing.
-        InvalidRequest: the parent's weights do not fit.
+        AppError: as ``api.parents``, where the parent cannot be gone on from.
     """
-    check_arch(request.config.arch)
-    dataset = current_dataset(session, request.dataset)
-    if dataset is None:
-        hint = "GET /datasets lists them; `pedigree datasets add` or POST /datasets brings one in."
-        raise NotFound(f"there is no dataset {request.dataset!r}", hint)
-    if request.from_run is not None:
-        _check_parent(trained_run(session, request.from_run), request.config.arch, dataset)
-    return resolve(request.config), dataset
+    config, dataset = _start(session, request, request.config)
+    resolved = resolve(config)
+    if any(phase.auto == "find" for phase in resolved.phases):
+        _check_sweep(resolved.lr_sweep)
+    return resolved, dataset
 
 
-def check_interpret(session: Session, request: InterpretRequest) -> Run:
-    """The run to interpret.
+def check_lr_find(session: Session, request: LrFindRequest) -> tuple[LrFind, Dataset]:
+    """The config with what it inherits and the dataset's current revision.
 
     Raises:
-        NotFound: no such run.
-        NotReady: it has not succeeded.
-        WrongKind: it trained nothing.
+        SweepTooShort: the sweep has too few steps for any suggestion.
+        UnknownArch, BatchTooLarge, NotFound, AppError: as :func:`check_train`.
     """
-    return trained_run(session, request.run)
+    config, dataset = _start(session, request, request.config)
+    _check_sweep(config.lr_sweep)
+    return config, dataset
+
+
+def _start(session: Session, request: TrainRequest | LrFindRequest, config: Settings) -> tuple[Settings, Dataset]:
+    parent = parent_run(session, request.from_run) if request.from_run is not None else None
+    config = inherited(config, parent) if parent is not None else _completed(config, request.kind)
+    check_arch(config.arch)
+    name = request.dataset or (parent.dataset.name if parent is not None else "")
+    dataset = current_dataset(session, name)
+    if dataset is None:
+        hint = "GET /datasets lists them; `pedigree datasets add` or POST /datasets brings one in."
+        raise NotFound(f"there is no dataset {name!r}", hint)
+    if parent is not None:
+        check_fits(session, parent, config, dataset)
+    train, _ = split_sizes(dataset.items, config.valid_pct)
+    if train < config.batch_size:
+        detail = f"{train} training pictures of {dataset.name!r} are fewer than one batch of {config.batch_size}"
+        raise BatchTooLarge(detail, f"Set batch_size to {train} or less.")
+    return config, dataset
+
+
+def _check_sweep(sweep: LrSweep) -> None:
+    if sweep.steps < LEAST_STEPS:
+        detail = f"lr_sweep.steps {sweep.steps} is too short a sweep for any suggestion"
+        raise SweepTooShort(detail, f"Set lr_sweep.steps to {LEAST_STEPS} or more; 100 is usual.")
+
+
+def _completed(config: Settings, kind: str) -> Settings:
+    """The config with its defaults, which must fit what it names.
+
+    Raises:
+        RequestValidationError: they do not.
+    """
+    try:
+        return complete(config)
+    except ValidationError as error:
+        # The path that the fault would have had, had the body been checked for it: with the names of union members.
+        recipe = getattr(config, "recipe", None)
+        path = ("body", kind, "config") if recipe is None else ("body", kind, "config", recipe)
+        raise RequestValidationError([{**fault, "loc": (*path, *fault["loc"])} for fault in error.errors()]) from None
+
+
+def check_interpret(session: Session, request: InterpretRequest) -> tuple[Run, Dataset]:
+    """The run to interpret, and the dataset to predict: its own, or the current revision of the named one.
+
+    Raises:
+        NotFound: no such run or dataset.
+        NotReady: the run has not succeeded.
+        WrongKind: it trained nothing.
+        InvalidRequest: the dataset has a breed that the run did not learn.
+    """
+    run = trained_run(session, request.run)
+    name = request.config.dataset
+    if name is None:
+        return run, run.dataset
+    dataset = current_dataset(session, name)
+    if dataset is None:
+        raise NotFound(f"there is no dataset {name!r}", "GET /datasets lists them.")
+    learned = set(run.dataset.vocab)
+    unknown = [breed for breed in dataset.vocab if breed not in learned]
+    if unknown:
+        named = ", ".join(repr(breed) for breed in unknown[:NAMED_BREEDS])
+        more = f" and {len(unknown) - NAMED_BREEDS} more" if len(unknown) > NAMED_BREEDS else ""
+        detail = f"dataset {name!r} has breeds that run {run.id} did not learn: {named}{more}"
+        hint = f"Name a dataset whose breeds are all among the {len(learned)} of run {run.id}."
+        raise InvalidRequest(detail, hint)
+    return run, dataset
 
 
 def trained_run(session: Session, run_id: int) -> Run:
@@ -58,13 +134,3 @@ def trained_run(session: Session, run_id: int) -> Run:
     if job.state != State.SUCCEEDED:
         raise NotReady(f"run {run_id} holds no model: its job {job.id} is {job.state}", f"Wait for job {job.id}.")
     return run
-
-
-def _check_parent(parent: Run, arch: str, dataset: Dataset) -> None:
-    trained = parent.config["arch"]
-    if trained != arch:
-        detail = f"run {parent.id} holds weights of {trained}, which do not fit {arch}"
-        raise InvalidRequest(detail, f'Set config.arch to "{trained}".')
-    if parent.dataset.vocab != dataset.vocab:
-        detail = f"run {parent.id} learned other breeds ({len(parent.dataset.vocab)}) than {dataset.name!r} has"
-        raise InvalidRequest(detail, "Train from a run of a dataset with the same breeds, or without from_run.")

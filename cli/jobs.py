@@ -1,34 +1,34 @@
 """``pedigree train`` and ``pedigree jobs``."""
 
-import json
-from typing import Any
-
 import click
 
 from cli.client import Client, Json
 from cli.errors import CommandError
+from cli.forecast import ask_for_forecast, show_forecast
+from cli.lr_find import search
 from cli.options import json_option, with_client
+from cli.settings import read_settings
 from cli.tables import short_time, show_json, show_pairs, show_table
 from cli.watch import watch
 
 
 @click.command()
-@click.option("--dataset", required=True, help="Name of a dataset.")
-@click.option("--arch", help="Architecture  [default: resnet34].")
+@click.option("--dataset", help="Name of a dataset  [default, with --from-run: that run's].")
+@click.option("--arch", help="Architecture  [default: resnet34; with --from-run that run's].")
 @click.option("--epochs", type=int, help="Epochs of the recipe.")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any field of the configuration; JSON values."
 )
-@click.option("--from-run", type=int, help="Start from this run's weights.")
+@click.option("--from-run", type=int, help="Start from this run's weights, by its settings.")
 @click.option("--name", help="A name for people.")
 @click.option("--follow", is_flag=True, help="Watch it to its end.")
-@click.option("--dry-run", is_flag=True, help="Check and show the resolved configuration; start nothing.")
+@click.option("--dry-run", is_flag=True, help="Check and say how long it would take; start nothing.")
 @json_option
 @with_client
 def train(
     client: Client,
     *,
-    dataset: str,
+    dataset: str | None,
     arch: str | None,
     epochs: int | None,
     settings: tuple[str, ...],
@@ -38,7 +38,9 @@ def train(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Train a classifier on a dataset."""
+    """Train a classifier on a dataset, fresh or from where another run stands."""
+    if dataset is None and from_run is None:
+        raise CommandError("Name a dataset with --dataset, or a run to start from with --from-run.")
     config = {"arch": arch, "epochs": epochs}
     body: Json = {
         "kind": "train",
@@ -48,7 +50,8 @@ def train(
         "name": name,
     }
     if dry_run:
-        show_json(client.post("/jobs", body, dry_run="true"))
+        answer = ask_for_forecast(client, body)
+        show_json(answer) if as_json else show_forecast(answer)
         return
     job = client.post("/jobs", body)
     if follow:
@@ -60,40 +63,18 @@ def train(
         click.echo(f"job {job['id']}, run {job['run']}: {job['state']}")
 
 
-def read_settings(settings: tuple[str, ...]) -> Json:
-    """``augment.flip=false`` and the like as a configuration; a value that is no JSON is a text.
-
-    Raises:
-        CommandError: one has no ``=``.
-    """
-    config: Json = {}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals or not key:
-            raise CommandError(f"--set {setting}: write it as key=value, for example --set size=160.")
-        place = config
-        *groups, last = key.split(".")
-        for group in groups:
-            place = place.setdefault(group, {})
-        place[last] = _value(text)
-    return config
-
-
-def _value(text: str) -> Any:  # noqa: ANN401  # JSON
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
-
-
 @click.group()
 def jobs() -> None:
-    """Look at jobs, watch, cancel and resume them."""
+    """Look at jobs, watch, cancel and resume them; queue trainings and searches for a rate."""
+
+
+jobs.add_command(train)
+jobs.add_command(search)
 
 
 @jobs.command("list")
 @click.option("--state", help="queued, running, cancelling, succeeded, failed or cancelled.")
-@click.option("--kind", help="train, interpret or import.")
+@click.option("--kind", help="train, lr_find, interpret or import.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
 @json_option
 @with_client

@@ -6,16 +6,50 @@ Imports no torch, so that the API and the command can use it. Names and defaults
 
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 LossName = Literal["cross_entropy", "binary_cross_entropy"]
 GROUPS = 3
 """Every architecture is cut into three parameter groups: early body, late body, head."""
 
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+SMALLEST, LARGEST = 1e-30, 1e30
+"""Of rates and of what divides them: their products and quotients, and the steps in float32, stay finite."""
+
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 GroupRates = tuple[float, float, float]
-LrMax = Rate | tuple[Rate, Rate] | Literal["auto"]
+
+
+def _or_say(demand: str) -> WrapValidator:
+    """One sentence for a value that is not taken: for a union in place of one for each member."""
+
+    def check(value: Any, take: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - whatever the caller sent
+        try:
+            return take(value)
+        except ValidationError:
+            raise PydanticCustomError("rate", "It should be {demand}", {"demand": demand}) from None
+
+    return WrapValidator(check)
+
+
+Rate = Annotated[float, Field(ge=SMALLEST, le=LARGEST, allow_inf_nan=False), _or_say("a rate from 1e-30 to 1e30")]
+Divisor = Annotated[float, Field(ge=1, le=LARGEST, allow_inf_nan=False), _or_say("a number from 1 to 1e30")]
+AutoRate = Annotated[Rate | Literal["auto"], _or_say('a rate from 1e-30 to 1e30 or "auto"')]
+LrMax = Annotated[
+    Rate | tuple[Rate, Rate] | Literal["auto"],
+    _or_say('a rate from 1e-30 to 1e30, a pair of them (the early layers\' first) or "auto"'),
+]
 """One rate for every group, a pair spread from the first group to the last, or ``"auto"``: a sweep finds it."""
 
 
@@ -23,6 +57,11 @@ class Strict(BaseModel):
     """Immutable, and an unknown field is an error, not a silent default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _all_or_none_named(config: BaseModel, first: str, second: str) -> bool:
+    """Whether a rule over two fields can be judged: where one is named, the other may yet be inherited."""
+    return len({first, second} & config.model_fields_set) != 1
 
 
 class Augment(Strict):
@@ -44,8 +83,8 @@ class Phase(Strict):
     epochs: int = Field(ge=1, le=1000)
     lr_max: LrMax = 3e-3
     pct_start: float = Field(0.25, gt=0, lt=1)
-    div: float = Field(25.0, ge=1, allow_inf_nan=False)
-    div_final: float = Field(1e5, ge=1, allow_inf_nan=False)
+    div: Divisor = 25.0
+    div_final: Divisor = 1e5
 
     @model_validator(mode="after")
     def _pair_is_ordered(self) -> Self:
@@ -86,7 +125,7 @@ class LrSweep(Strict):
 
     @model_validator(mode="after")
     def _rises(self) -> Self:
-        if self.start_lr >= self.end_lr:
+        if _all_or_none_named(self, "start_lr", "end_lr") and self.start_lr >= self.end_lr:
             message = f"start_lr {self.start_lr} is not below end_lr {self.end_lr}; lower start_lr or raise end_lr"
             raise ValueError(message)
         return self
@@ -112,7 +151,7 @@ class TrainSettings(Strict):
 
     @model_validator(mode="after")
     def _size_fits_presize(self) -> Self:
-        if self.size > self.presize:
+        if _all_or_none_named(self, "size", "presize") and self.size > self.presize:
             message = f"size {self.size} is larger than presize {self.presize}; raise presize or lower size"
             raise ValueError(message)
         return self
@@ -124,8 +163,8 @@ class FineTune(TrainSettings):
     recipe: Literal["fine_tune"] = "fine_tune"
     epochs: int = Field(2, ge=1, le=1000)
     freeze_epochs: int = Field(1, ge=0, le=1000)
-    base_lr: Rate | Literal["auto"] = 2e-3
-    lr_mult: float = Field(100.0, ge=1, allow_inf_nan=False)
+    base_lr: AutoRate = 2e-3
+    lr_mult: Divisor = 100.0
 
     def phases(self) -> tuple[ResolvedPhase, ...]:
         """The two schedules of fine_tune (workflow-spec 7.3): base_lr is halved for the second.
@@ -211,13 +250,23 @@ def _recipe_of(value: Any) -> str:  # noqa: ANN401 - pydantic hands over whateve
 
 TrainConfig = Annotated[
     Annotated[FineTune, Tag("fine_tune")] | Annotated[OneCycle, Tag("one_cycle")] | Annotated[Phases, Tag("phases")],
-    Discriminator(_recipe_of),
+    Discriminator(
+        _recipe_of,
+        custom_error_type="unknown_recipe",
+        custom_error_message="recipe should be 'fine_tune', 'one_cycle' or 'phases'",
+        custom_error_context={"field": "recipe"},
+    ),
 ]
 train_config: TypeAdapter[FineTune | OneCycle | Phases] = TypeAdapter(TrainConfig)
 
 
 def resolve(config: FineTune | OneCycle | Phases) -> ResolvedConfig:
-    """Turn a recipe into the phases it means."""
+    """Turn a recipe into the phases it means.
+
+    Raises:
+        ValueError: as :func:`complete`.
+    """
+    config = complete(config)
     shared = {name: getattr(config, name) for name in TrainSettings.model_fields}
     return ResolvedConfig(recipe=config.recipe, phases=config.phases(), **shared)
 
@@ -256,6 +305,15 @@ def even_mults(first: float, last: float, n: int) -> list[float]:
 Settings = TypeVar("Settings", bound=TrainSettings)
 
 
+def complete(config: Settings) -> Settings:
+    """The config with its defaults as if they had been named: nothing will be inherited any more.
+
+    Raises:
+        ValueError: what is named does not fit a default (pydantic's ``ValidationError``).
+    """
+    return type(config).model_validate(config.model_dump(by_alias=True))
+
+
 def inherit(config: Settings, parent: TrainSettings) -> Settings:
     """Give a config that goes on from a run that run's settings wherever it names none of its own.
 
@@ -266,10 +324,14 @@ def inherit(config: Settings, parent: TrainSettings) -> Settings:
     """
     own = config.model_dump(exclude_unset=True, by_alias=True)
     settings = parent.model_dump(include=set(TrainSettings.model_fields))
+    for name in {"augment", "lr_sweep"} & own.keys():
+        own[name] = {**settings[name], **own[name]}
     return type(config).model_validate({**settings, "seed": (parent.seed + 1) % 2**63, **own})
 
 
 def _check_pair(lr_max: float | tuple[float, float] | str) -> None:
     if isinstance(lr_max, tuple) and lr_max[0] > lr_max[1]:
-        message = f"lr_max pair [{lr_max[0]}, {lr_max[1]}] is in the wrong order: the early layers' rate comes first"
+        early, late = lr_max
+        mend = f"the early layers' rate comes first: [{late}, {early}]"
+        message = f"lr_max pair [{early}, {late}] is in the wrong order; {mend}"
         raise ValueError(message)

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(5.0, alias="PEDIGREE_SWEEP_SECONDS", gt=0)
     max_attempts: int = Field(3, alias="PEDIGREE_MAX_ATTEMPTS", ge=1)
     checkpoint_seconds: float = Field(60.0, alias="PEDIGREE_CHECKPOINT_SECONDS", gt=0)
+    calibration_seconds: float = Field(
+        60.0, alias="PEDIGREE_CALIBRATION_SECONDS", ge=0, description="a forecast's wait for a worker; 0: asks none"
+    )
 
     @field_validator("cache", "weights")
     @classmethod
@@ -86,10 +89,16 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
-        detail = f"{name}: {first['msg']}"
-        raise SettingsInvalid(detail, hint=f"Set {name}, or start the whole service with `pedigree up`.") from None
+        name, reason = wrong_setting(error)
+        hint = f"Set {name}, or start the whole service with `pedigree up`."
+        raise SettingsInvalid(f"{name}: {reason}", hint) from None
+
+
+def wrong_setting(error: ValidationError) -> tuple[str, str]:
+    """The first variable that cannot be used, and why."""
+    first = error.errors(include_input=False)[0]
+    name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
+    return name, str(first["msg"]).removeprefix("Value error, ")
 
 
 def _without_secret(value: str) -> str:

@@ -8,14 +8,15 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.dependencies import ServicesDep, SliceDep
-from api.job_checks import check_interpret, check_train
+from api.dependencies import Services, ServicesDep, SliceDep
+from api.forecast import forecast_job
+from api.job_checks import check_interpret, check_lr_find, check_train
 from api.schemas.fields import Id, PageOut
-from api.schemas.jobs import DryRun, InterpretConfig, InterpretRequest, JobOut, JobRequest, TrainRequest
+from api.schemas.jobs import DryRun, InterpretRequest, JobOut, JobRequest, LrFindRequest, TrainRequest
 from api.schemas.problem import problems
-from ml.config import ResolvedConfig
+from ml.config import LrFind, ResolvedConfig
 from store.db.jobs import create_job, find_by_idempotency_key, request_cancel, resume
-from store.db.models import Job, Run
+from store.db.models import Dataset, Job, Run
 from store.db.reading import get_job, list_jobs
 from store.states import State
 
@@ -25,23 +26,24 @@ IdempotencyKey = Annotated[
     str | None,
     Header(pattern=r"^[\x21-\x7e]{1,200}$", description="the same key and body again is the same job"),
 ]
-NO_FORECAST = "this version keeps no timings of past runs to forecast from"
+NO_FORECAST = "interpret jobs are not forecast: they predict each picture once, with tta five times"
 
 
-@router.post("/jobs", status_code=202, responses={200: {"model": JobOut | DryRun}, **problems(400, 404, 409)})
+@router.post("/jobs", status_code=202, responses={200: {"model": JobOut | DryRun}, **problems(400, 404, 409, 413, 415)})
 def create_a_job(
     request: JobRequest,
     services: ServicesDep,
     response: Response,
     idempotency_key: IdempotencyKey = None,
-    dry_run: Annotated[bool, Query(description="validate and resolve; store nothing")] = False,
+    dry_run: Annotated[
+        bool,
+        Query(description="validate, resolve and forecast; queue nothing. May wait for a worker to time a few steps"),
+    ] = False,
 ) -> JobOut | DryRun:
-    """Queue a train or interpret job. A job that is on record is 200, a new one 202."""
+    """Queue a train, lr_find or interpret job. A job that is on record is 200, a new one 202."""
     if dry_run:
-        with services.sessions.begin() as session:
-            config = _resolved(session, request)
         response.status_code = 200
-        return DryRun(config=config, forecast=None, forecast_reason=NO_FORECAST)
+        return _dry_run(services, request)
     digest = _digest(request)
     try:
         with services.sessions.begin() as session:
@@ -98,34 +100,54 @@ def resume_a_job(job_id: Annotated[Id, Path()], services: ServicesDep) -> JobOut
     return JobOut.of(job)
 
 
-def _digest(request: TrainRequest | InterpretRequest) -> str:
+def _digest(request: TrainRequest | LrFindRequest | InterpretRequest) -> str:
     """The same for equal requests, however they were written."""
-    return hashlib.sha256(json.dumps(request.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+    asked = request.model_dump(mode="json", by_alias=True)
+    if not isinstance(request, InterpretRequest) and request.from_run is not None:
+        # What is left unsaid is inherited: saying a default is another request.
+        named = request.config.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        asked["config"] = named | {"recipe": asked["config"].get("recipe")}
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
-def _resolved(session: Session, request: TrainRequest | InterpretRequest) -> ResolvedConfig | InterpretConfig:
-    """What the job would work by."""
-    if isinstance(request, TrainRequest):
-        return check_train(session, request)[0]
-    check_interpret(session, request)
-    return request.config
+def _dry_run(services: Services, request: TrainRequest | LrFindRequest | InterpretRequest) -> DryRun:
+    """What the job would work by, and how long it would take."""
+    if isinstance(request, InterpretRequest):
+        with services.sessions.begin() as session:
+            check_interpret(session, request)
+        return DryRun(config=request.config, forecast=None, forecast_reason=NO_FORECAST)
+    with services.sessions.begin() as session:
+        config, dataset = _checked(session, request)
+    forecast, reason = forecast_job(services, config, dataset.items)
+    return DryRun(config=config, forecast=forecast, forecast_reason=reason)
+
+
+def _checked(session: Session, request: TrainRequest | LrFindRequest) -> tuple[ResolvedConfig | LrFind, Dataset]:
+    if isinstance(request, LrFindRequest):
+        return check_lr_find(session, request)
+    return check_train(session, request)
 
 
 def _queue(
-    session: Session, request: TrainRequest | InterpretRequest, max_attempts: int, key: str | None, digest: str
+    session: Session,
+    request: TrainRequest | LrFindRequest | InterpretRequest,
+    max_attempts: int,
+    key: str | None,
+    digest: str,
 ) -> Job:
-    """Add the job, and for a training its run."""
+    """Add the job, and for a training or a search its run."""
     if isinstance(request, InterpretRequest):
-        run = check_interpret(session, request)
-        payload = {"config": request.config.model_dump(mode="json")}
+        run, about = check_interpret(session, request)
+        # The name's revision of now: an import in between does not change what the job is about.
+        payload = {"config": request.config.model_dump(mode="json"), "dataset_id": about.id}
     else:
-        resolved, dataset = check_train(session, request)
+        config, dataset = _checked(session, request)
         run = Run(
             kind=request.kind,
             name=request.name,
             dataset_id=dataset.id,
             parent_id=request.from_run,
-            config=resolved.model_dump(mode="json"),
+            config=config.model_dump(mode="json"),
         )
         session.add(run)
         session.flush()

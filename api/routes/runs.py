@@ -7,6 +7,8 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import FileResponse
 
 from api.dependencies import ServicesDep, SliceDep
+from api.interpretations import ABOUT, Stored
+from api.lineage import story_of
 from api.schemas.fields import ArchName, DatasetName, Id, PageOut
 from api.schemas.problem import problems
 from api.schemas.runs import (
@@ -16,6 +18,7 @@ from api.schemas.runs import (
     Confusion,
     EpochOut,
     Metrics,
+    RunDataset,
     RunOut,
     RunSummary,
     TopLoss,
@@ -27,17 +30,21 @@ from store.db.reading import (
     epochs_of,
     get_artifact,
     get_run,
-    interpretation_of,
+    interpreted_dataset,
     jobs_of_runs,
     list_runs,
     state_of_run,
 )
+from store.keys import predictions_name
 from store.states import State
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
 RunId = Annotated[Id, Path()]
-PREDICTIONS = "predictions.jsonl"
+Interpreted = Annotated[
+    DatasetName | None,
+    Query(description="a dataset that the run was interpreted on; without it the run's own validation pictures"),
+]
 IMAGE_CACHE = "private, max-age=86400, immutable"
 
 
@@ -72,19 +79,29 @@ def get_a_run(run_id: RunId, services: ServicesDep) -> RunOut:
     """A run with its config as resolved, the dataset's revision, where it ran and what it left."""
     with services.sessions.begin() as session:
         run, job = get_run(session, run_id), state_of_run(session, run_id)
-        return RunOut.of_record(run, job, list(artifacts_of(session, run_id)))
+        return RunOut.of_record(
+            run, job, list(artifacts_of(session, run_id)), story_of(session, run), epochs_of(session, run_id)
+        )
 
 
 @router.get("/{run_id}/metrics", responses=problems(404))
-def get_the_metrics(run_id: RunId, services: ServicesDep) -> Metrics:
-    """The table of epochs and every step, as far as the run has come."""
+def get_the_metrics(
+    run_id: RunId,
+    services: ServicesDep,
+    every: Annotated[
+        int, Query(ge=1, le=1_000_000, description="only each so manieth step, and the last of each phase")
+    ] = 1,
+) -> Metrics:
+    """The table of epochs and the steps, as far as the run has come."""
     with services.sessions.begin() as session:
         get_run(session, run_id)
-        epochs, batches = epochs_of(session, run_id), batches_of(session, run_id)
+        epochs, batches = epochs_of(session, run_id), batches_of(session, run_id, every)
     return Metrics(
         epochs=[EpochOut.model_validate(epoch) for epoch in epochs],
         batches=Batches(
             step=[batch.step for batch in batches],
+            phase=[batch.phase for batch in batches],
+            raw_loss=[batch.raw_loss for batch in batches],
             train_loss=[batch.train_loss for batch in batches],
             lr=[batch.lr for batch in batches],
             momentum=[batch.momentum for batch in batches],
@@ -97,51 +114,76 @@ def get_the_confusion(
     run_id: RunId,
     services: ServicesDep,
     min_val: Annotated[int, Query(ge=1, le=1_000_000, description="least count among the most confused")] = 1,
+    dataset: Interpreted = None,
 ) -> Confusion:
     """The stored confusion matrix, rows actual and columns predicted, with the pairs most often confused."""
     with services.sessions.begin() as session:
-        found = interpretation_of(session, run_id)
-        drawn = get_run(session, run_id).dataset.drawn
-    return Confusion(
+        stored = Stored.of(session, run_id, dataset)
+    found = stored.interpretation
+    return Confusion.of_loss(
+        stored.loss,
+        dataset=RunDataset.of(stored.dataset),
+        side=stored.side,
+        tta=found.tta,
+        trained_on=sum(bool(item.get("trained_on")) for item in found.items),
         vocab=found.vocab,
         matrix=found.matrix,
         n=sum(map(sum, found.matrix)),
         error_rate=found.error_rate,
         most_confused=[ConfusedOut(**asdict(one)) for one in most_confused(found.matrix, found.vocab, min_val)],
         per_class=[ClassScoreOut(**asdict(one)) for one in per_class(found.matrix, found.vocab)],
-        drawn=drawn,
+        drawn=stored.dataset.drawn,
     )
 
 
-@router.get("/{run_id}/top-losses", responses=problems(404, 409))
+@router.get("/{run_id}/top-losses", responses={200: {"headers": ABOUT}, **problems(404, 409)})
 def get_the_top_losses(
-    run_id: RunId, services: ServicesDep, k: Annotated[int, Query(ge=1, le=1000)] = 9
+    run_id: RunId,
+    services: ServicesDep,
+    response: Response,
+    k: Annotated[int, Query(ge=1, le=1000)] = 9,
+    dataset: Interpreted = None,
 ) -> list[TopLoss]:
-    """The validation pictures that the model was most wrong about, worst first."""
+    """The pictures that the model was most wrong about, worst first; the headers say what they are pictures of."""
     with services.sessions.begin() as session:
-        items = interpretation_of(session, run_id).items
+        stored = Stored.of(session, run_id, dataset)
+    response.headers.update(stored.headers())
     # The record has null for an infinite loss, which is the worst there is.
+    items = stored.interpretation.items
     worst = sorted(items, key=lambda item: -(float("inf") if item["loss"] is None else item["loss"]))[:k]
-    return [TopLoss(**item, image=f"/runs/{run_id}/items/{item['item']}/image") for item in worst]
+    query = f"?dataset={dataset}" if dataset is not None else ""
+    return [TopLoss(**item, image=f"/runs/{run_id}/items/{item['item']}/image{query}") for item in worst]
 
 
-@router.get("/{run_id}/predictions", response_class=FileResponse, responses=problems(404, 409))
-def get_the_predictions(run_id: RunId, services: ServicesDep) -> FileResponse:
-    """The stored validation probabilities as JSON lines, one row an item."""
+@router.get(
+    "/{run_id}/predictions",
+    response_class=FileResponse,
+    responses={200: {"headers": ABOUT}, **problems(404, 409)},
+)
+def get_the_predictions(run_id: RunId, services: ServicesDep, dataset: Interpreted = None) -> FileResponse:
+    """The stored scores as JSON lines, one row an item; the headers say what they are scores of."""
     with services.sessions.begin() as session:
-        artifact = get_artifact(session, run_id, PREDICTIONS)
+        stored = Stored.of(session, run_id, dataset)
+        artifact = get_artifact(session, run_id, predictions_name(stored.dataset.id, stored.own_dataset_id))
     path = services.artifacts.open_local(artifact.key)
     if path is None:
         # Interpreting again replaces the artifact: the copy here goes by content.
         copy = services.settings.cache / "runs" / str(run_id) / f"{artifact.sha256}.jsonl"
         path = services.artifacts.fetch(artifact.key, copy, expected_sha256=artifact.sha256)
-    return FileResponse(path, media_type="application/x-ndjson")
+    return FileResponse(path, media_type="application/x-ndjson", headers=stored.headers())
 
 
-@router.get("/{run_id}/items/{item}/image", response_class=Response, responses=problems(404))
-def get_an_image(run_id: RunId, item: Annotated[int, Path(ge=0, le=2**31)], services: ServicesDep) -> Response:
+@router.get("/{run_id}/items/{item}/image", response_class=Response, responses=problems(404, 409))
+def get_an_image(
+    run_id: RunId,
+    item: Annotated[int, Path(ge=-(2**63), lt=2**63, description="position in the dataset, from 0")],
+    services: ServicesDep,
+    dataset: Interpreted = None,
+) -> Response:
     """The original picture of an item, as it was added to the dataset."""
     with services.sessions.begin() as session:
-        revision = get_run(session, run_id).dataset.revision
+        revision = interpreted_dataset(session, run_id, dataset).revision
     photo = services.photos.photo(revision, item)
-    return Response(photo.data, media_type=photo.media_type, headers={"Cache-Control": IMAGE_CACHE})
+    # A run's own pictures never change; another dataset's name may be interpreted anew in a later revision.
+    caching = IMAGE_CACHE if dataset is None else "private, no-cache"
+    return Response(photo.data, media_type=photo.media_type, headers={"Cache-Control": caching})

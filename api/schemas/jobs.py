@@ -1,23 +1,44 @@
 """Jobs, in and out."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validator
 
 from api.schemas.fields import Body, DatasetName, Id, ShortText
-from ml.config import FineTune, ResolvedConfig, TrainConfig
+from api.schemas.forecast import ForecastOut
+from ml.config import FineTune, LrFind, ResolvedConfig, TrainConfig
 from store.db.models import Job
 from store.states import State
 
 
 class InterpretConfig(Body):
-    """How the validation pictures are read again."""
+    """How a run's pictures are predicted again."""
 
-    tta: Literal[False] = Field(False, description="averaging over augmented copies is not offered yet")
+    tta: bool = Field(False, description="average each picture's scores over four augmented copies and the plain one")
+    dataset: DatasetName | None = Field(
+        None, description="predict all pictures of this dataset, instead of the validation side of the run's own"
+    )
 
 
-class TrainRequest(Body):
+class StartRequest(Body):
+    """What makes a run of its own: fresh on a dataset, or from where another run stands."""
+
+    dataset: DatasetName | None = Field(None, description="may be left out with from_run: the same as that run's")
+    from_run: Id | None = Field(
+        None, description="start from this run's weights; config inherits that run's settings where it names none"
+    )
+    name: ShortText | None = None
+
+    @model_validator(mode="after")
+    def _is_of_a_dataset(self) -> Self:
+        if self.dataset is None and self.from_run is None:
+            message = "dataset is missing; name one, or a run to start from with from_run"
+            raise ValueError(message)
+        return self
+
+
+class TrainRequest(StartRequest):
     """Train a classifier; makes a run of its own."""
 
     model_config = ConfigDict(
@@ -26,7 +47,6 @@ class TrainRequest(Body):
                 {"kind": "train", "dataset": "oxford-iiit-pet", "name": "resnet34 baseline"},
                 {
                     "kind": "train",
-                    "dataset": "oxford-iiit-pet",
                     "config": {"recipe": "one_cycle", "epochs": 3, "lr_max": [1e-6, 1e-4], "freeze": False},
                     "from_run": 12,
                 },
@@ -35,10 +55,18 @@ class TrainRequest(Body):
     )
 
     kind: Literal["train"]
-    dataset: DatasetName
     config: TrainConfig = FineTune()
-    from_run: Id | None = Field(None, description="start from this run's weights")
-    name: ShortText | None = None
+
+
+class LrFindRequest(StartRequest):
+    """Search for a learning rate; makes a run of its own, which holds no model."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"kind": "lr_find", "from_run": 12, "config": {"freeze": False}}]}
+    )
+
+    kind: Literal["lr_find"]
+    config: LrFind = LrFind()
 
 
 class InterpretRequest(Body):
@@ -49,7 +77,7 @@ class InterpretRequest(Body):
     config: InterpretConfig = InterpretConfig()
 
 
-JobRequest = Annotated[TrainRequest | InterpretRequest, Discriminator("kind")]
+JobRequest = Annotated[TrainRequest | LrFindRequest | InterpretRequest, Discriminator("kind")]
 
 
 class JobError(BaseModel):
@@ -108,8 +136,8 @@ class JobOut(BaseModel):
 
 
 class DryRun(BaseModel):
-    """What a train job would do; nothing was stored."""
+    """What a job would do, and how long it would take; neither a job nor a run was stored."""
 
-    config: ResolvedConfig | InterpretConfig
-    forecast: dict[str, Any] | None
-    forecast_reason: str | None
+    config: ResolvedConfig | LrFind | InterpretConfig
+    forecast: ForecastOut | None
+    forecast_reason: str | None = Field(description="why there is no forecast, and what to do")

@@ -1,11 +1,15 @@
 """Runs and what can be read out of them."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from store.db.models import Artifact, Job, Run
+from api.schemas.lineage import Story
+from api.schemas.scores import Scoring
+from ml.curves import Word, read_curves
+from store.db.models import Artifact, Dataset, Epoch, Job, Run
 from store.states import State
 
 
@@ -17,6 +21,17 @@ class RunDataset(BaseModel):
     drawn: bool
     breeds: int
     items: int
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Self:
+        """From the record."""
+        return cls(
+            name=dataset.name,
+            revision=dataset.revision,
+            drawn=dataset.drawn,
+            breeds=len(dataset.vocab),
+            items=dataset.items,
+        )
 
 
 class RunSummary(BaseModel):
@@ -50,7 +65,24 @@ class ArtifactOut(BaseModel):
     bytes: int
 
 
-class RunOut(RunSummary):
+class CurveOut(BaseModel):
+    """What the curves of a phase say, in a word and a sentence; ``phase`` counts from 0."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    phase: int | None = Field(description="null: the run as a whole")
+    word: Word
+    sentence: str
+
+    @classmethod
+    def of(cls, run: Run, epochs: Sequence[Epoch]) -> list[Self]:
+        """Read the table of epochs; nothing where there is none."""
+        if not epochs or run.plan is None:
+            return []
+        return [cls.model_validate(one) for one in read_curves(epochs, run.plan["valid_items"])]
+
+
+class RunOut(RunSummary, Story):
     """A run with everything that made it. All of the plan is null until a worker has made it."""
 
     config: dict[str, Any] = Field(description="the resolved config")
@@ -62,12 +94,14 @@ class RunOut(RunSummary):
     plan: dict[str, Any] | None
     seed: int
     artifacts: list[ArtifactOut]
+    curves: list[CurveOut]
 
     @classmethod
-    def of_record(cls, run: Run, job: Job, artifacts: list[Artifact]) -> Self:
+    def of_record(cls, run: Run, job: Job, artifacts: list[Artifact], story: Story, epochs: Sequence[Epoch]) -> Self:
         """From the record."""
         return cls(
             **_summary(run, job),
+            **dict(story),
             config=run.config,
             device=run.device,
             precision=run.precision,
@@ -77,11 +111,11 @@ class RunOut(RunSummary):
             plan=run.plan,
             seed=run.config["seed"],
             artifacts=[ArtifactOut(name=one.name, sha256=one.sha256, bytes=one.bytes) for one in artifacts],
+            curves=CurveOut.of(run, epochs),
         )
 
 
 def _summary(run: Run, job: Job) -> dict[str, Any]:
-    dataset = run.dataset
     return {
         "id": run.id,
         "kind": run.kind,
@@ -89,13 +123,7 @@ def _summary(run: Run, job: Job) -> dict[str, Any]:
         "state": State(job.state),
         "job": job.id,
         "arch": run.config["arch"],
-        "dataset": RunDataset(
-            name=dataset.name,
-            revision=dataset.revision,
-            drawn=dataset.drawn,
-            breeds=len(dataset.vocab),
-            items=dataset.items,
-        ),
+        "dataset": RunDataset.of(run.dataset),
         "parent": run.parent_id,
         "error_rate": run.error_rate,
         "valid_loss": run.valid_loss,
@@ -117,12 +145,15 @@ class EpochOut(BaseModel):
     error_rate: float
     seconds: float
     images_per_second: float
+    peak_memory_bytes: int | None = Field(description="so far: the device's on a GPU, the process's on a CPU")
 
 
 class Batches(BaseModel):
-    """Every step, a column a figure; ``lr`` has one rate for each parameter group."""
+    """Steps, a column a figure; ``lr`` has one rate for each parameter group, ``train_loss`` is smoothed."""
 
     step: list[int]
+    phase: list[int]
+    raw_loss: list[float]
     train_loss: list[float]
     lr: list[list[float]]
     momentum: list[float]
@@ -153,9 +184,13 @@ class ClassScoreOut(BaseModel):
     f1: float | None
 
 
-class Confusion(BaseModel):
-    """The confusion matrix over the validation pictures, with what to read in it first."""
+class Confusion(Scoring):
+    """The confusion matrix over the pictures of a stored interpretation, with what to read in it first."""
 
+    dataset: RunDataset = Field(description="which pictures")
+    side: Literal["validation", "all"] = Field(description="the run's own validation pictures, or all of the dataset's")
+    tta: bool = Field(description="whether the scores are averages over augmented copies")
+    trained_on: int = Field(description="how many of these very pictures the model was trained on")
     vocab: list[str]
     matrix: list[list[int]]
     rows: str = "actual"
@@ -168,7 +203,7 @@ class Confusion(BaseModel):
 
 
 class TopLoss(BaseModel):
-    """One of the validation pictures that the model was most wrong about."""
+    """One of the pictures that the model was most wrong about."""
 
     item: int
     actual: str
@@ -176,4 +211,5 @@ class TopLoss(BaseModel):
     loss: float | None = Field(description="null where it is infinite")
     probability_predicted: float
     probability_actual: float
+    trained_on: bool = Field(False, description="whether the model was trained on this very picture")
     image: str = Field(description="path of the picture", examples=["/runs/12/items/345/image"])

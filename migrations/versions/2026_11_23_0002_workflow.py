@@ -29,6 +29,7 @@ def downgrade() -> None:
     op.create_primary_key("pk_interpretations", "interpretations", ["run_id"])
     op.drop_column("interpretations", "dataset_id")
     op.drop_table("calibrations")
+    op.drop_table("calibration_requests")
     op.drop_table("rate_finds")
     op.drop_column("epochs", "peak_memory_bytes")
 
@@ -49,8 +50,19 @@ def _create_rate_finds() -> None:
 
 def _create_calibrations() -> None:
     op.create_table(
+        "calibration_requests",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("settings", postgresql.JSONB(), nullable=False),
+        sa.Column("worker", sa.Text(), nullable=True),
+        sa.Column("error", postgresql.JSONB(), nullable=True),
+        sa.Column("created_at", TIME, server_default=NOW, nullable=False),
+        sa.Column("answered_at", TIME, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calibration_requests")),
+    )
+    op.create_table(
         "calibrations",
         sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("request_id", sa.Integer(), nullable=False),
         sa.Column("arch", sa.Text(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("presize", sa.Integer(), nullable=False),
@@ -60,8 +72,16 @@ def _create_calibrations() -> None:
         sa.Column("precision", sa.Text(), nullable=False),
         sa.Column("images_per_second", sa.Double(), nullable=False),
         sa.Column("valid_images_per_second", sa.Double(), nullable=False),
+        sa.Column("step_images_per_second", postgresql.JSONB(), nullable=False),
+        sa.Column("step_pictures", sa.Integer(), nullable=False),
         sa.Column("peak_memory_bytes", sa.BigInteger(), nullable=True),
         sa.Column("created_at", TIME, server_default=NOW, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["request_id"],
+            ["calibration_requests.id"],
+            name=op.f("fk_calibrations_request_id_calibration_requests"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calibrations")),
     )
     op.create_index("ix_calibrations_arch_id", "calibrations", ["arch", "id"], unique=False)

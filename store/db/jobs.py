@@ -16,6 +16,13 @@ from store.states import FINAL, State, sources_of
 IN_HAND = frozenset({State.RUNNING, State.CANCELLING})
 """The states in which a worker holds the job."""
 
+_INSTEAD_OF_RESUME = {
+    State.QUEUED: "It waits for a worker already; there is nothing to do.",
+    State.RUNNING: "It is at work already; to begin its attempt anew, cancel it first.",
+    State.CANCELLING: "Wait until it is cancelled.",
+    State.SUCCEEDED: "It is done; POST /jobs queues a new one.",
+}
+
 
 def create_job(
     session: Session,
@@ -180,7 +187,8 @@ def request_cancel(session: Session, job_id: int) -> Job:
     target = State.CANCELLED if job.state == State.QUEUED else State.CANCELLING
     changed = change_state(session, job_id, target)
     if changed is None:
-        raise StateConflict(f"job {job_id} is {job.state} and cannot be cancelled")
+        hint = "It has ended; there is nothing to stop."
+        raise StateConflict(f"job {job_id} is {job.state} and cannot be cancelled", hint)
     return changed
 
 
@@ -202,7 +210,8 @@ def resume(session: Session, job_id: int, *, max_attempts: int = 3) -> Job:
         published_at=None,
     )
     if changed is None:
-        raise StateConflict(f"job {job_id} is {job.state}; only a failed or cancelled job can be resumed")
+        detail = f"job {job_id} is {job.state}; only a failed or cancelled job can be resumed"
+        raise StateConflict(detail, _INSTEAD_OF_RESUME[State(job.state)])
     return changed
 
 
@@ -240,6 +249,9 @@ def _move(
         values = {"lease_until": None, "worker": None, **values}
     if target in FINAL:
         values = {"finished_at": func.now(), **values}
+    if target == State.QUEUED:
+        # What the ended attempt had reached, and its estimate, are not the next one's.
+        values = {"progress": None, **values}
     statement = update(Job).where(*ours).values({**values, "state": target}).returning(Job.id)
     if session.scalar(statement, execution_options={"synchronize_session": False}) is None:
         return None
@@ -261,7 +273,7 @@ def _locked(session: Session, job_id: int) -> Job | None:
 def _locked_or_raise(session: Session, job_id: int) -> Job:
     job = _locked(session, job_id)
     if job is None:
-        raise NotFound(f"there is no job {job_id}")
+        raise NotFound(f"there is no job {job_id}", "GET /jobs lists them.")
     return job
 
 

@@ -146,6 +146,22 @@ class RateFind(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class CalibrationRequest(Base):
+    """A forecast's question to the workers: how fast is this kind of model? Answered by calibrations or an error."""
+
+    __tablename__ = "calibration_requests"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    settings: Mapped[Json]
+    """ml.config.TrainSettings as JSON."""
+    worker: Mapped[str | None] = mapped_column(Text)
+    """Who measures; null until one has taken the request."""
+    error: Mapped[Json | None]
+    """{"code", "detail", "hint"} of a measurement that failed."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    answered_at: Mapped[datetime | None]
+
+
 class Calibration(Base):
     """How fast a machine trains a kind of model, measured with a few real steps on made-up pictures."""
 
@@ -153,6 +169,7 @@ class Calibration(Base):
     __table_args__ = (Index("ix_calibrations_arch_id", "arch", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    request_id: Mapped[int] = mapped_column(ForeignKey("calibration_requests.id", ondelete="CASCADE"))
     arch: Mapped[str] = mapped_column(Text)
     size: Mapped[int]
     presize: Mapped[int]
@@ -161,7 +178,12 @@ class Calibration(Base):
     device: Mapped[str] = mapped_column(Text)
     precision: Mapped[str] = mapped_column(Text)
     images_per_second: Mapped[float] = mapped_column(Double)
+    """Training, at the median step."""
     valid_images_per_second: Mapped[float] = mapped_column(Double)
+    step_images_per_second: Mapped[list[Any]]
+    """Of every timed training step."""
+    step_pictures: Mapped[int]
+    """Pictures in a timed step: a batch, or the part of it that was timed on a slow machine."""
     peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -64,7 +64,7 @@ def drop_alias(session: Session, alias: str) -> None:
     """
     gone = session.scalar(delete(ModelAlias).where(ModelAlias.alias == alias).returning(ModelAlias.alias))
     if gone is None:
-        raise NotFound(f"there is no alias {alias!r}")
+        raise NotFound(f"there is no alias {alias!r}", hint="GET /models lists versions and aliases.")
 
 
 def list_versions(session: Session, *, cursor: str | None = None, limit: int = 50) -> Page[ModelVersion]:

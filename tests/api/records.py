@@ -79,7 +79,7 @@ class Records:
 
     def run(self, dataset: Dataset, *, kind: str = "train", **config: Any) -> tuple[Run, Job]:  # noqa: ANN401 - config fields
         """A queued run."""
-        resolved = resolve(FineTune(**{"arch": "resnet18", **config}))
+        resolved = resolve(FineTune(**{"arch": "resnet18", "batch_size": 4, **config}))
         with self.sessions.begin() as session:
             run = Run(kind=kind, name="a run", dataset_id=dataset.id, config=resolved.model_dump(mode="json"))
             session.add(run)
@@ -136,11 +136,11 @@ class Records:
         with self.sessions.begin() as session:
             record_artifact(session, run.id, name, key=stored.key, sha256=stored.sha256, size=stored.bytes)
 
-    def served(self, dataset: Dataset | None = None, *, content: bytes = b"weights") -> Run:
+    def served(self, dataset: Dataset | None = None, *, content: bytes = b"weights", **config: Any) -> Run:  # noqa: ANN401 - as above
         """A finished run with model files that the fake classifier reads."""
-        run = self.finished(dataset)
+        run = self.finished(dataset, **config)
         self.artifact(run, "model.safetensors", content)
-        about = {"arch": "resnet18", "vocab": VOCAB, "drawn": run.dataset.drawn}
+        about = {"arch": "resnet18", "vocab": VOCAB, "drawn": run.dataset.drawn, "loss": run.config["loss"]}
         self.artifact(run, "model.json", json.dumps(about).encode())
         return run
 

@@ -13,7 +13,8 @@ from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records
 from tests.api.web import TestClient
 
-TRAIN = {"kind": "train", "dataset": "pets", "config": {"arch": "resnet18", "epochs": 1}}
+A_RATE = 'a rate from 1e-30 to 1e30, a pair of them (the early layers\' first) or "auto"'
+TRAIN = {"kind": "train", "dataset": "pets", "config": {"arch": "resnet18", "epochs": 1, "batch_size": 4}}
 
 
 def test_a_train_job_is_queued_with_its_run_and_published(client: TestClient, records: Records, app: FastAPI) -> None:
@@ -36,8 +37,6 @@ def test_a_dry_run_resolves_and_stores_nothing(client: TestClient, records: Reco
     answer = client.post("/jobs?dry_run=true", json=TRAIN)
     assert answer.status_code == 200
     assert [phase["freeze"] for phase in answer.json()["config"]["phases"]] == [True, False]
-    assert answer.json()["forecast"] is None
-    assert answer.json()["forecast_reason"]
     assert client.get("/jobs").json()["items"] == []
     assert client.get("/runs").json()["items"] == []
     assert client.post("/jobs?dry_run=true", json={**TRAIN, "dataset": "none"}).status_code == 404
@@ -129,23 +128,136 @@ def test_a_wrong_field_is_named_with_its_value(client: TestClient) -> None:
     assert problem["detail"].endswith(problem["errors"][0]["message"])
 
 
-def test_a_parent_must_have_succeeded_and_must_fit(client: TestClient, records: Records) -> None:
-    dataset = records.dataset()
-    waiting, _ = records.run(dataset)
-    parent = records.finished(dataset)
-    other = records.dataset("others", vocab=["Bengal", "pug"])
+@pytest.mark.parametrize(
+    ("config", "detail", "hint"),
+    [
+        (
+            {"recipe": "phases", "phases": [{"freeze": True, "epochs": 0}]},
+            "body.config.phases.0.epochs is 0: Input should be greater than or equal to 1",
+            "epochs should be greater than or equal to 1.",
+        ),
+        (
+            {"recipe": "one_cycle", "lr_max": [1e-3, 1e-5]},
+            "body.config: lr_max pair [0.001, 1e-05] is in the wrong order",
+            "The early layers' rate comes first: [1e-05, 0.001].",
+        ),
+        (
+            {"recipe": "phases", "phases": [{"freeze": True, "epochs": 1, "lr_max": [2, 1]}]},
+            "body.config.phases.0: lr_max pair [2.0, 1.0] is in the wrong order",
+            "The early layers' rate comes first: [1.0, 2.0].",
+        ),
+        (
+            {"recipe": "one_cycle", "lr_max": -1},
+            f"body.config.lr_max is -1: It should be {A_RATE}",
+            f"lr_max should be {A_RATE}.",
+        ),
+        (
+            {"recipe": "two_cycles"},
+            "body.config.recipe is 'two_cycles': recipe should be 'fine_tune', 'one_cycle' or 'phases'",
+            "recipe should be 'fine_tune', 'one_cycle' or 'phases'.",
+        ),
+        ({"recipe": "phases"}, "body.config.phases: Field required", "Add phases."),
+    ],
+)
+def test_a_config_that_cannot_be_is_one_sentence_about_the_field_that_was_sent(
+    client: TestClient, records: Records, config: dict[str, Any], detail: str, hint: str
+) -> None:
+    records.dataset()
+    problem = client.post("/jobs", json={**TRAIN, "config": config}).json()
+    assert (problem["code"], problem["detail"], problem["hint"]) == ("invalid_request", detail, hint)
+    assert len(problem["errors"]) == 1
 
-    def post(**change: Any) -> Any:  # noqa: ANN401 - JSON
-        return client.post("/jobs", json={**TRAIN, **change})
 
-    assert post(from_run=waiting.id).json()["code"] == "not_ready"
-    wrong_arch = post(from_run=parent.id, config={"arch": "resnet34"})
-    assert (wrong_arch.status_code, wrong_arch.json()["code"]) == (400, "invalid_request")
-    assert "resnet18" in wrong_arch.json()["hint"]
-    assert post(from_run=parent.id, dataset=other.name).status_code == 400
-    child = post(from_run=parent.id)
-    assert child.status_code == 202
-    assert client.get(f"/runs/{child.json()['run']}").json()["parent"] == parent.id
+@pytest.mark.parametrize(
+    ("sweep", "detail"),
+    [
+        ({"steps": 1}, "body.config.lr_sweep.steps is 1: Input should be greater than or equal to 2"),
+        ({"sweeps": 0}, "body.config.lr_sweep.sweeps is 0: Input should be greater than or equal to 1"),
+        ({"start_lr": 10}, "body.config.lr_sweep: start_lr 10.0 is not below end_lr 10.0"),
+        ({"start_lr": 0}, "body.config.lr_sweep.start_lr is 0: It should be a rate from 1e-30 to 1e30"),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_refused(
+    client: TestClient, records: Records, sweep: dict[str, Any], detail: str
+) -> None:
+    records.dataset()
+    problem = client.post("/jobs", json={"kind": "lr_find", "dataset": "pets", "config": {"lr_sweep": sweep}}).json()
+    assert (problem["status"], problem["code"]) == (422, "invalid_request")
+    assert problem["detail"].startswith(detail)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"kind": "lr_find", "config": {"lr_sweep": {"steps": 22}}},
+        {"kind": "train", "config": {"base_lr": "auto", "lr_sweep": {"steps": 22}}},
+        {
+            "kind": "train",
+            "config": {
+                "recipe": "phases",
+                "phases": [{"freeze": True, "epochs": 1}, {"freeze": False, "epochs": 1, "lr_max": "auto"}],
+                "lr_sweep": {"steps": 22},
+            },
+        },
+    ],
+)
+def test_a_sweep_too_short_for_a_suggestion_is_refused(
+    client: TestClient, records: Records, body: dict[str, Any]
+) -> None:
+    records.dataset()
+    asked = {**body, "dataset": "pets", "config": {"batch_size": 4, **body["config"]}}
+    problem = client.post("/jobs", json=asked).json()
+    assert (problem["status"], problem["code"]) == (422, "sweep_too_short")
+    assert problem["detail"] == "lr_sweep.steps 22 is too short a sweep for any suggestion"
+    assert problem["hint"] == "Set lr_sweep.steps to 23 or more; 100 is usual."
+    asked["config"]["lr_sweep"]["steps"] = 23
+    assert client.post("/jobs", json=asked).status_code == 202
+
+
+@pytest.mark.parametrize("kind", ["train", "lr_find"])
+def test_fewer_pictures_than_a_batch_are_refused(client: TestClient, records: Records, kind: str) -> None:
+    records.dataset()
+    problem = client.post("/jobs", json={"kind": kind, "dataset": "pets", "config": {"batch_size": 18}}).json()
+    assert (problem["status"], problem["code"]) == (422, "batch_too_large")
+    assert problem["detail"] == "17 training pictures of 'pets' are fewer than one batch of 18"
+    assert problem["hint"] == "Set batch_size to 17 or less."
+    assert client.get("/runs").json()["items"] == []
+
+
+def test_an_lr_find_job_is_queued_with_a_run_of_its_kind(client: TestClient, records: Records, app: FastAPI) -> None:
+    records.dataset()
+    config = {"arch": "resnet18", "batch_size": 4, "freeze": False, "lr_sweep": {"sweeps": 1}}
+    answer = client.post("/jobs", json={"kind": "lr_find", "dataset": "pets", "config": config, "name": "how fast"})
+    assert answer.status_code == 202, answer.text
+    job = answer.json()
+    assert (job["kind"], job["state"]) == ("lr_find", "queued")
+    run = client.get(f"/runs/{job['run']}").json()
+    assert (run["kind"], run["name"], run["state"], run["job"]) == ("lr_find", "how fast", "queued", job["id"])
+    assert run["config"]["freeze"] is False
+    assert (run["config"]["lr_sweep"]["sweeps"], run["config"]["lr_sweep"]["steps"]) == (1, 100)
+    client.post("/jobs", json=TRAIN)
+    kinds = {
+        kind: [one["id"] for one in client.get(f"/runs?kind={kind}").json()["items"]] for kind in ("lr_find", "train")
+    }
+    assert kinds["lr_find"] == [run["id"]]
+    assert {one["kind"] for one in client.get("/runs").json()["items"]} == {"lr_find", "train"}
+    with app.state.services.celery.connection_for_read() as connection:
+        assert connection.default_channel.client.llen("pedigree") == 2
+
+
+def test_a_search_that_failed_is_run_again_and_its_run_follows(client: TestClient, records: Records) -> None:
+    run, job = records.run(records.dataset(), kind="lr_find")
+    records.move(job, State.RUNNING, State.FAILED)
+    assert client.get(f"/runs/{run.id}").json()["state"] == "failed"
+    assert client.post(f"/jobs/{job.id}/resume").status_code == 202
+    assert client.get(f"/runs/{run.id}").json()["state"] == "queued"
+
+
+def test_a_job_without_dataset_or_parent_is_refused(client: TestClient) -> None:
+    for kind in ("train", "lr_find"):
+        problem = client.post("/jobs", json={"kind": kind}).json()
+        assert problem["detail"] == "body: dataset is missing"
+        assert problem["hint"] == "Name one, or a run to start from with from_run."
 
 
 def test_an_interpret_job_is_of_the_finished_run(client: TestClient, records: Records) -> None:
@@ -158,10 +270,10 @@ def test_an_interpret_job_is_of_the_finished_run(client: TestClient, records: Re
     assert client.get(f"/runs/{run.id}").json()["state"] == "succeeded"
     assert client.post("/jobs", json={"kind": "interpret", "run": waiting.id}).json()["code"] == "not_ready"
     assert client.post("/jobs", json={"kind": "interpret", "run": 99}).status_code == 404
-    tta = client.post("/jobs", json={"kind": "interpret", "run": run.id, "config": {"tta": True}})
+    tta = client.post("/jobs", json={"kind": "interpret", "run": run.id, "config": {"tta": "x"}})
     assert tta.status_code == 422
     dry = client.post("/jobs?dry_run=true", json={"kind": "interpret", "run": run.id})
-    assert dry.json()["config"] == {"tta": False}
+    assert dry.json()["config"] == {"tta": False, "dataset": None}
 
 
 def test_cancel_and_resume_follow_the_states(client: TestClient, records: Records) -> None:

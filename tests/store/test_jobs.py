@@ -121,6 +121,21 @@ def test_a_failure_is_kept_told_and_cleared_by_a_resume(sessions: Sessions) -> N
         assert told[3] == {"state": "queued", "attempt": 1}
 
 
+def test_a_job_that_is_queued_again_has_no_progress_of_the_attempt_before(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        job_id = make_job(session).id
+        claimed(session, job_id)
+        save_progress(session, job_id, 1, {"stage": "train", "step": 40, "eta_seconds": 12.5})
+        assert hand_back(session, job_id, 1, error=ERROR) is not None
+        assert get_job(session, job_id).progress is None
+        assert claimed(session, job_id).progress is None
+        save_progress(session, job_id, 2, {"stage": "train", "step": 50, "eta_seconds": 9.5})
+        failed = change_state(session, job_id, State.FAILED, attempt=2, error=ERROR)
+        assert failed is not None
+        assert failed.progress == {"stage": "train", "step": 50, "eta_seconds": 9.5}
+        assert resume(session, job_id).progress is None
+
+
 def test_hand_back_queues_until_the_attempts_are_used_up(sessions: Sessions) -> None:
     with sessions.begin() as session:
         job_id = make_job(session, max_attempts=2).id
@@ -158,10 +173,12 @@ def test_cancel_by_state(sessions: Sessions) -> None:
         assert request_cancel(session, waiting).state == State.CANCELLED
         assert request_cancel(session, running).state == State.CANCELLING
         assert request_cancel(session, running).state == State.CANCELLING
-        with pytest.raises(StateConflict, match="succeeded"):
+        with pytest.raises(StateConflict, match="succeeded") as refused:
             request_cancel(session, over)
-        with pytest.raises(NotFound):
+        assert refused.value.hint == "It has ended; there is nothing to stop."
+        with pytest.raises(NotFound) as missing:
             request_cancel(session, 999)
+        assert missing.value.hint == "GET /jobs lists them."
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.FAILED, State.CANCELLED}))
@@ -169,8 +186,9 @@ def test_resume_only_from_failed_or_cancelled(sessions: Sessions, state: State) 
     with sessions.begin() as session:
         job = make_job(session)
         force_state(session, job, state)
-        with pytest.raises(StateConflict, match=state):
+        with pytest.raises(StateConflict, match=state) as raised:
             resume(session, job.id)
+        assert raised.value.hint
 
 
 def test_an_idempotency_key_finds_its_job_and_no_other_body(sessions: Sessions) -> None:

@@ -51,6 +51,45 @@ def test_up_down_up_and_no_drift(empty_database: str) -> None:
     assert look(empty_database) == (ours, [])
 
 
+def statements(url: str, *lines: str) -> list[Any]:
+    """Run them in one transaction; the rows of the last."""
+    engine = create_engine(make_url(url))
+    try:
+        with engine.begin() as connection:
+            *first, last = [connection.execute(text(line)) for line in lines]
+            del first
+            return [tuple(row) for row in last] if last.returns_rows else []
+    finally:
+        engine.dispose()
+
+
+def test_a_record_of_the_first_schema_lives_on_in_the_second_and_back(empty_database: str) -> None:
+    upgrade(empty_database, "0001")
+    statements(
+        empty_database,
+        "INSERT INTO datasets (id, name, revision, drawn, label_rule, vocab, items, summary)"
+        " VALUES (7, 'pets', 'r', false, '{}', '[]', 1, '{}'), (8, 'others', 'r', false, '{}', '[]', 1, '{}')",
+        "INSERT INTO runs (id, kind, dataset_id, config) VALUES (3, 'train', 7, '{}')",
+        "INSERT INTO jobs (id, kind, run_id, payload, state, attempt, max_attempts)"
+        " VALUES (5, 'train', 3, '{}', 'succeeded', 1, 3)",
+        "INSERT INTO epochs VALUES (3, 0, 0, 1, 1, 0.5, 9, 4)",
+        "INSERT INTO interpretations (run_id, job_id, vocab, matrix, items, valid_loss, error_rate, tta)"
+        " VALUES (3, 5, '[]', '[]', '[]', 1, 0.5, false)",
+    )
+    upgrade(empty_database)
+    own = "SELECT run_id, dataset_id, error_rate FROM interpretations ORDER BY dataset_id"
+    assert statements(empty_database, own) == [(3, 7, 0.5)]
+    assert statements(empty_database, "SELECT seconds, peak_memory_bytes FROM epochs") == [(9.0, None)]
+    statements(
+        empty_database,
+        "INSERT INTO interpretations (run_id, dataset_id, job_id, vocab, matrix, items, valid_loss, error_rate, tta)"
+        " VALUES (3, 8, 5, '[]', '[]', '[]', 1, 0.75, true)",
+    )
+    assert len(statements(empty_database, own)) == 2
+    downgrade(empty_database, "0001")
+    assert statements(empty_database, "SELECT run_id, error_rate FROM interpretations") == [(3, 0.5)]
+
+
 def test_two_at_once_are_safe(empty_database: str) -> None:
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(upgrade, empty_database) for _ in range(2)]:

@@ -136,6 +136,7 @@ def test_what_is_missing_says_why(sessions: Sessions) -> None:
             interpretation_of(session, run.id)
         assert raised.value.hint is not None
         assert f"/jobs/{job.id}/resume" in raised.value.hint
-        for read in (get_run, get_job, state_of_run):
-            with pytest.raises(NotFound):
+        for read, kind in ((get_run, "runs"), (get_job, "jobs"), (state_of_run, "runs")):
+            with pytest.raises(NotFound) as missing:
                 read(session, 99)
+            assert missing.value.hint == f"GET /{kind} lists them."

@@ -1,0 +1,77 @@
+"""A run's story from the record: its ancestors and children, the rates that were found, and what to be careful of."""
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy.orm import Session
+
+from api.schemas.lineage import Ancestor, PhaseRate, Story
+from ml.config import ResolvedPhase
+from store.db.lineage import ancestors_of, children_of
+from store.db.models import RateFind, Run
+from store.db.rates import rate_finds_of
+
+REVISION_CHARS = 12
+
+
+def story_of(session: Session, run: Run) -> Story:
+    """How the run came about and what is to be said of it."""
+    ancestors = ancestors_of(session, run)
+    return Story(
+        lineage=[
+            Ancestor(
+                id=one.id,
+                name=one.name,
+                kind=one.kind,
+                recipe=one.config.get("recipe"),
+                error_rate=one.error_rate,
+            )
+            for one in ancestors
+        ],
+        children=list(children_of(session, run.id)),
+        cautions=list(_cautions(run, ancestors)),
+        rates=list(_rates(run, rate_finds_of(session, run.id))),
+    )
+
+
+def _cautions(run: Run, ancestors: Sequence[Run]) -> Iterator[str]:
+    if run.kind != "train":
+        return
+    for one in ancestors:
+        if one.dataset.revision != run.dataset.revision:
+            revision = one.dataset.revision[:REVISION_CHARS]
+            learned = f"learned from {one.dataset.name!r} at {revision}, another set of pictures"
+        elif any(one.config[name] != run.config[name] for name in ("split_seed", "valid_pct")):
+            learned = "split the same pictures otherwise"
+        else:
+            continue
+        yield (
+            f"run {one.id}, whose weights this run goes back to, {learned}: "
+            "what validates here may have been learned there, so the error rate may be too low"
+        )
+    parts = (run.plan or {}).get("accumulation", 1)
+    if parts > 1:
+        batch = run.config["batch_size"]
+        yield (
+            f"the device's memory did not hold a batch of {batch}: each was trained in {parts} parts, one after the "
+            "other; the recipe is the same, but BatchNorm saw the parts alone"
+        )
+
+
+def _rates(run: Run, searches: Sequence[RateFind]) -> Iterator[PhaseRate]:
+    """The rate of each phase that was left to a search which is on record."""
+    found = {search.phase: search for search in searches}
+    latest: RateFind | None = None
+    for number, config in enumerate(run.config.get("phases", [])):
+        phase = ResolvedPhase.model_validate(config)
+        if phase.auto is None:
+            continue
+        latest = found.get(number) if phase.auto == "find" else latest
+        if latest is None:
+            return
+        yield PhaseRate(
+            phase=number,
+            rate=latest.rate,
+            agreement=latest.agreement,
+            lr_max=None if latest.rate is None else phase.at_rate(latest.rate).lr_max,
+            searched_in=latest.phase,
+        )

@@ -1,0 +1,24 @@
+"""How long a job would take."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ForecastOut(BaseModel):
+    """Durations in seconds. ``low`` and ``high`` are what the fastest and the slowest measurement say."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
+    seconds_per_epoch: list[float] = Field(description="of each phase, validation included")
+    search_seconds: float = Field(description="all searches for a learning rate, their sweeps counted in full")
+    total_seconds: float = Field(description="all epochs and searches; presizing is not in it")
+    total_seconds_low: float
+    total_seconds_high: float
+    peak_memory_bytes: int | None = Field(description="of the device on a GPU, of the job's process on a CPU")
+    device: str
+    precision: str
+    source: Literal["stored", "calibrated"] = Field(
+        alias="from", description="epochs of past runs, or (in part) a few steps timed on made-up pictures"
+    )
+    basis: str = Field(description="a sentence with what it is made from")

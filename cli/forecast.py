@@ -1,0 +1,59 @@
+"""What a dry run says, in words."""
+
+import click
+
+from cli.client import Client, Json
+from cli.tables import short_time, show_table
+
+PATIENCE_SECONDS = 600.0
+"""The service may wait for a worker to time a few steps before it answers."""
+
+GIB = 1 << 30
+
+
+def ask_for_forecast(client: Client, body: Json) -> Json:
+    """The service's answer to a dry run of a job."""
+    answer: Json = client.call("POST", "/jobs", json=body, params={"dry_run": "true"}, timeout=PATIENCE_SECONDS).json()
+    return answer
+
+
+def show_forecast(answer: Json) -> None:
+    """Print what the job would do and how long it would take, or why nobody knows."""
+    config, forecast = answer["config"], answer["forecast"]
+    _show_phases(config, forecast)
+    if forecast is None:
+        click.echo(f"no forecast: {answer['forecast_reason']}")
+        return
+    if forecast["search_seconds"]:
+        click.echo(f"searching for a rate: at most {short_time(forecast['search_seconds'])}")
+    low, high = short_time(forecast["total_seconds_low"]), short_time(forecast["total_seconds_high"])
+    total = short_time(forecast["total_seconds"])
+    click.echo(f"total: {total}{'' if low == high else f' ({low} to {high})'}")
+    peak = forecast["peak_memory_bytes"]
+    click.echo(f"peak memory: {'not known' if peak is None else f'{peak / GIB:.2f} GiB'}")
+    click.echo(f"{forecast['from']}: {forecast['basis']}")
+
+
+def _show_phases(config: Json, forecast: Json | None) -> None:
+    phases = config.get("phases")
+    if phases is None:
+        sweep = config["lr_sweep"]
+        body = _body(config)
+        click.echo(f"{config['arch']}, {body}: {sweep['sweeps']} sweeps of {sweep['steps']} steps")
+        return
+    seconds = forecast["seconds_per_epoch"] if forecast is not None else [None] * len(phases)
+    click.echo(f"{config['arch']}, {config['recipe']}, batches of {config['batch_size']}")
+    rows = [
+        [number, _body(phase), phase["epochs"], _rates(phase), None if epoch is None else short_time(epoch)]
+        for number, (phase, epoch) in enumerate(zip(phases, seconds, strict=True), 1)
+    ]
+    show_table(("phase", "body", "epochs", "lr_max", "an epoch"), rows)
+
+
+def _body(phase: Json) -> str:
+    return "frozen" if phase["freeze"] else "unfrozen"
+
+
+def _rates(phase: Json) -> str:
+    rates = ", ".join(f"{rate:.3g}" for rate in phase["lr_max"])
+    return f"auto × ({rates})" if phase.get("auto") else rates

@@ -1,0 +1,33 @@
+"""``--set KEY=VALUE``: fields of a configuration on the command line."""
+
+import json
+from typing import Any
+
+from cli.client import Json
+from cli.errors import CommandError
+
+
+def read_settings(settings: tuple[str, ...]) -> Json:
+    """``augment.flip=false`` and the like as a configuration; a value that is no JSON is a text.
+
+    Raises:
+        CommandError: one has no ``=``.
+    """
+    config: Json = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key:
+            raise CommandError(f"--set {setting}: write it as key=value, for example --set size=160.")
+        place = config
+        *groups, last = key.split(".")
+        for group in groups:
+            place = place.setdefault(group, {})
+        place[last] = _value(text)
+    return config
+
+
+def _value(text: str) -> Any:  # noqa: ANN401  # JSON
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

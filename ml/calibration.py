@@ -1,0 +1,181 @@
+"""A few real steps on made-up pictures: how fast this machine trains a kind of model, and what memory it takes.
+
+The pictures are noise, but go the way that real ones go: uint8 at presize, drawn by ``training_input`` with a batch's
+random changes, through the model, the loss, the backward pass and the optimizer.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+import torch
+
+from ml.augment import draw_recipe, validation_input
+from ml.batches import Drawn, TrainingBatches
+from ml.config import TrainSettings
+from ml.evaluation import predict_logits
+from ml.memory import last_try, peak_memory_bytes
+from ml.model import build_model
+from ml.precision import choose_device, choose_precision
+from ml.schedule import Hypers
+from ml.seed import generator, seed_torch
+from ml.step import Learner
+from ml.workbench import describe_device
+
+CLASSES = 37
+LEAST_STEPS = 3
+MOST_STEPS = 20
+ENOUGH_SECONDS = 2.0
+"""A fast machine is timed for this long, or for MOST_STEPS, so that one hiccup does not decide."""
+
+PATIENCE_SECONDS = 8.0
+"""A slow one stops after the step that passes this, warm-up included, even before LEAST_STEPS; where not even two steps
+fit into it, part of a batch is timed, and the memory of a whole one stays unknown."""
+
+PROBE_PICTURES = 8
+VALID_STEPS = 2
+_HYPERS = Hypers(lr=(1e-6, 1e-6, 1e-6), momentum=0.9)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One kind of phase: training at the median step and at each timed one, validation; peak memory in bytes."""
+
+    freeze: bool
+    images_per_second: float
+    valid_images_per_second: float
+    step_images_per_second: list[float]
+    step_pictures: int
+    """Pictures in a timed step: a batch, or the part of it that was timed."""
+    peak_memory_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What was measured, and where: device and precision as a run's plan names them."""
+
+    device: str
+    precision: str
+    kinds: tuple[Timed, ...]
+
+
+def calibrate(settings: TrainSettings, device: str = "auto") -> Calibrated:
+    """Time training steps with the body frozen and without, and validation steps.
+
+    Args:
+        settings: which model, at which sizes, batch and precision.
+        device: auto, cpu or cuda.
+
+    Raises:
+        OutOfMemory: a step does not fit the device.
+        LearningError: the device or the precision is not to be had.
+    """
+    chosen = choose_device(device)
+    precision = choose_precision(settings.precision, chosen)
+    with last_try(settings):
+        seed_torch(settings.seed, "calibration")
+        model = build_model(settings.arch, CLASSES, None).to(chosen).to(memory_format=torch.channels_last)
+        noise = Noise(settings)
+        learner = Learner(config=settings, model=model, batches=noise, device=chosen, precision=precision)
+        kinds = _time_kinds(_Bench(learner, noise))
+    return Calibrated(describe_device(chosen), precision.name, kinds)
+
+
+class Noise(TrainingBatches):
+    """One batch of noise, drawn from the seed, that changes anew at each step; ``pictures`` of it are used."""
+
+    def __init__(self, settings: TrainSettings) -> None:
+        chance = generator(settings.seed, "noise")
+        shape = (settings.batch_size, settings.presize, settings.presize, 3)
+        self.pictures = settings.batch_size
+        self.pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=chance)
+        self.targets = torch.randint(0, CLASSES, (settings.batch_size,), generator=chance)
+        self._config = settings
+
+    def draw(self, step: int) -> Drawn:
+        """The batch, copied, as gathering it from the presized cache does."""
+        chance = generator(self._config.seed, "augment", step)
+        recipe = draw_recipe(self.pictures, self._config.augment, self._config.min_scale, chance)
+        return Drawn(self.pixels[: self.pictures].clone(), self.targets[: self.pictures], recipe)
+
+
+def _time_kinds(bench: "_Bench") -> tuple[Timed, ...]:
+    # Frozen first: it takes less memory, and a process' peak only rises.
+    found = [(freeze, *_time_training(bench, freeze=freeze)) for freeze in (True, False)]
+    part = found[-1][1]
+    valid = part / median(_timed(lambda: bench.validate(part), bench.device, least=VALID_STEPS))
+    return tuple(
+        Timed(
+            freeze=freeze,
+            images_per_second=pictures / median(seconds),
+            valid_images_per_second=valid,
+            step_images_per_second=[pictures / one for one in seconds],
+            step_pictures=pictures,
+            peak_memory_bytes=peak,
+        )
+        for freeze, pictures, seconds, peak in found
+    )
+
+
+def _time_training(bench: "_Bench", *, freeze: bool) -> tuple[int, list[float], int | None]:
+    """Pictures in a timed step, seconds of each, and peak memory where whole batches were timed."""
+    bench.start(freeze=freeze)
+    batch = bench.learner.config.batch_size
+    few = min(PROBE_PICTURES, batch)
+    bench.train(few)
+    each = _seconds_of(lambda: bench.train(few), bench.device) / few
+    pictures = step_pictures(batch, each)
+    seconds = _timed(lambda: bench.train(pictures), bench.device, least=LEAST_STEPS)
+    return pictures, seconds, peak_memory_bytes(bench.device) if pictures == batch else None
+
+
+def step_pictures(batch: int, seconds_each: float) -> int:
+    """How many pictures a timed step has: a batch, or what lets four steps fit into PATIENCE_SECONDS."""
+    if 2 * batch * seconds_each <= PATIENCE_SECONDS:
+        return batch
+    return min(batch, max(PROBE_PICTURES, int(PATIENCE_SECONDS / 4 / seconds_each)))
+
+
+class _Bench:
+    """Steps of a learner; ``start`` before ``train``."""
+
+    def __init__(self, learner: Learner, noise: Noise) -> None:
+        self.learner, self.noise = learner, noise
+        self.device = learner.device
+        self.steps = 0
+
+    def start(self, *, freeze: bool) -> None:
+        self.learner.model.train()
+        self.learner.model.freeze_body(freeze)
+        self.optimizer, self.scaler = self.learner.optimizer(), self.learner.scaler()
+
+    def train(self, pictures: int) -> None:
+        self.noise.pictures = pictures
+        self.learner.step(self.noise.draw(self.steps), self.steps, self.optimizer, _HYPERS, self.scaler)
+        self.steps += 1
+
+    def validate(self, pictures: int) -> None:
+        learner = self.learner
+        inputs = validation_input(self.noise.pixels[:pictures].clone().to(self.device), learner.config.size)
+        predict_logits(learner.model, iter([inputs]), precision=learner.precision, device=self.device)
+
+
+def _timed(step: Callable[[], None], device: torch.device, *, least: int) -> list[float]:
+    """Seconds of each step after the first, which warms up."""
+    began = time.perf_counter()
+    _seconds_of(step, device)
+    timed: list[float] = []
+    while len(timed) < least or (sum(timed) < ENOUGH_SECONDS and len(timed) < MOST_STEPS):
+        timed.append(_seconds_of(step, device))
+        if time.perf_counter() - began >= PATIENCE_SECONDS:
+            break
+    return timed
+
+
+def _seconds_of(step: Callable[[], None], device: torch.device) -> float:
+    started = time.perf_counter()
+    step()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - started

@@ -1,0 +1,135 @@
+"""How long a training will take, from how fast its kind of steps went before. Arithmetic alone; imports no torch.
+
+An epoch of T training and V validation pictures at batch size B takes (T // B) · B / s + V / v seconds, where s and v
+are pictures per second in training and in validation. A search for a rate takes sweeps · steps · B / s.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from ml.config import LrFind, LrSweep, ResolvedConfig
+
+
+@dataclass(frozen=True)
+class Speed:
+    """One measurement: pictures per second in training and in validation."""
+
+    training: float
+    validation: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is known of one kind of phase (body frozen, or not). ``speeds`` are not empty; memory in bytes."""
+
+    speeds: tuple[Speed, ...]
+    peak_memory_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """A duration: what the median measurement says, and the fastest and the slowest."""
+
+    expected: float
+    low: float
+    high: float
+
+    def __add__(self, other: "Seconds") -> "Seconds":
+        return Seconds(self.expected + other.expected, self.low + other.low, self.high + other.high)
+
+    def __mul__(self, times: int) -> "Seconds":
+        return Seconds(self.expected * times, self.low * times, self.high * times)
+
+
+NOTHING = Seconds(0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Durations of one epoch of each phase, of all searches for a rate, and of everything; peak memory in bytes."""
+
+    epochs: tuple[Seconds, ...]
+    searches: Seconds
+    total: Seconds
+    peak_memory_bytes: int | None
+
+
+def split_sizes(items: int, valid_pct: float) -> tuple[int, int]:
+    """Training and validation pictures of a split (workflow-spec 1.2)."""
+    valid = int(valid_pct * items)
+    return items - valid, valid
+
+
+def kinds_needed(config: ResolvedConfig | LrFind) -> tuple[bool, ...]:
+    """The kinds of phase that a job has: True for a frozen body, False for one that is not."""
+    if isinstance(config, LrFind):
+        return (config.freeze,)
+    return tuple(dict.fromkeys(phase.freeze for phase in config.phases))
+
+
+def forecast(config: ResolvedConfig | LrFind, items: int, measured: Mapping[bool, Measured]) -> Forecast:
+    """Durations of a training, or of a search.
+
+    Args:
+        config: what will run.
+        items: pictures of the dataset.
+        measured: by kind of phase, every kind of ``kinds_needed``.
+
+    Returns:
+        The forecast. Sweeps are counted in full: one that ends early takes less. Presizing is not in it.
+    """
+    train, valid = split_sizes(items, config.valid_pct)
+    batch = config.batch_size
+    peak = _largest([measured[kind].peak_memory_bytes for kind in kinds_needed(config)])
+    if isinstance(config, LrFind):
+        search = _search(config.lr_sweep, batch, measured[config.freeze])
+        return Forecast((), search, search, peak)
+    epochs = tuple(_epoch(train // batch * batch, valid, measured[phase.freeze].speeds) for phase in config.phases)
+    searches = NOTHING
+    for phase in config.phases:
+        if phase.auto == "find":
+            searches += _search(config.lr_sweep, batch, measured[phase.freeze])
+    total = searches
+    for phase, seconds in zip(config.phases, epochs, strict=True):
+        total += seconds * phase.epochs
+    return Forecast(epochs, searches, total, peak)
+
+
+def speed_of_epoch(
+    *, train_items: int, valid_items: int, batch_size: int, seconds: float, images_per_second: float
+) -> Speed | None:
+    """The speeds of an epoch that was trained before.
+
+    Args:
+        train_items: training pictures; what does not fill a batch was left out.
+        valid_items: validation pictures.
+        batch_size: pictures in a batch.
+        seconds: of the whole epoch, with its validation.
+        images_per_second: of its training alone.
+
+    Returns:
+        None for an epoch that was interrupted and went on later: its seconds are those of its end alone.
+    """
+    if images_per_second <= 0:
+        return None
+    validating = seconds - train_items // batch_size * batch_size / images_per_second
+    return Speed(images_per_second, valid_items / validating) if validating > 0 else None
+
+
+def _epoch(train: int, valid: int, speeds: Sequence[Speed]) -> Seconds:
+    return _spread([train / speed.training + valid / speed.validation for speed in speeds])
+
+
+def _search(sweep: LrSweep, batch: int, measured: Measured) -> Seconds:
+    images = sweep.sweeps * sweep.steps * batch
+    return _spread([images / speed.training for speed in measured.speeds])
+
+
+def _spread(seconds: Sequence[float]) -> Seconds:
+    return Seconds(median(seconds), min(seconds), max(seconds))
+
+
+def _largest(sizes: Sequence[int | None]) -> int | None:
+    known = [size for size in sizes if size is not None]
+    return max(known) if known else None

@@ -1,0 +1,124 @@
+"""How fast past runs trained: what a forecast is made from."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy.orm import Session
+
+from store.db.models import Calibration, CalibrationRequest, Epoch, Run
+
+RUNS_USED = 5
+RUNS_LOOKED_AT = 50
+"""A run may have no epochs of the asked kind; so many are looked through for those that have."""
+
+
+@dataclass(frozen=True)
+class ModelKey:
+    """What decides how long a step takes, beside the machine. Sizes in pixels."""
+
+    arch: str
+    presize: int
+    size: int
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where it runs and in which number format, as a run's plan names them."""
+
+    device: str
+    precision: str
+
+
+@dataclass(frozen=True)
+class PastEpoch:
+    """An epoch of a past run. ``images_per_second`` is training alone, ``seconds`` has the validation too."""
+
+    run_id: int
+    train_items: int
+    valid_items: int
+    seconds: float
+    images_per_second: float
+    peak_memory_bytes: int | None
+
+
+def newest_machine(session: Session, precision: str) -> Machine | None:
+    """The machine that last ran what asked for ``precision`` (auto, fp32, bf16 or fp16); None: nothing ever did."""
+    asked = Run.config["precision"].astext if precision == "auto" else Run.precision
+    runs = select(Run.device, Run.precision, Run.created_at).where(asked == precision, Run.device.is_not(None))
+    measured = (
+        select(Calibration.device, Calibration.precision, Calibration.created_at)
+        .join(CalibrationRequest)
+        .where(CalibrationRequest.settings["precision"].astext == precision)
+    )
+    newest = [
+        row
+        for row in (
+            session.execute(runs.order_by(Run.id.desc()).limit(1)).first(),
+            session.execute(measured.order_by(Calibration.id.desc()).limit(1)).first(),
+        )
+        if row is not None
+    ]
+    if not newest:
+        return None
+    latest = max(newest, key=lambda row: row.created_at)
+    return Machine(latest.device, latest.precision)
+
+
+def past_epochs(session: Session, key: ModelKey, machine: Machine, *, freeze: bool) -> list[PastEpoch]:
+    """Epochs of the newest runs of this model on this machine, those with the body frozen or those without."""
+    here = [*_is_model(key), Run.device == machine.device, Run.precision == machine.precision]
+    statement = select(Run).where(
+        Run.kind == "train", *here, Run.plan.is_not(None), exists().where(Epoch.run_id == Run.id)
+    )
+    runs = session.scalars(statement.order_by(Run.id.desc()).limit(RUNS_LOOKED_AT)).all()
+    found: list[PastEpoch] = []
+    used = 0
+    for run in runs:
+        epochs = _epochs_of(session, run, freeze)
+        used += bool(epochs)
+        found += epochs
+        if used == RUNS_USED:
+            break
+    return found
+
+
+def newest_calibration(session: Session, key: ModelKey, machine: Machine, *, freeze: bool) -> Calibration | None:
+    """The last measurement of this model on this machine."""
+    statement = select(Calibration).where(
+        Calibration.arch == key.arch,
+        Calibration.presize == key.presize,
+        Calibration.size == key.size,
+        Calibration.batch_size == key.batch_size,
+        Calibration.device == machine.device,
+        Calibration.precision == machine.precision,
+        Calibration.freeze == freeze,
+    )
+    return session.scalars(statement.order_by(Calibration.id.desc()).limit(1)).first()
+
+
+def _is_model(key: ModelKey) -> list[ColumnElement[bool]]:
+    return [
+        Run.config["arch"].astext == key.arch,
+        Run.config["presize"].as_integer() == key.presize,
+        Run.config["size"].as_integer() == key.size,
+        Run.config["batch_size"].as_integer() == key.batch_size,
+    ]
+
+
+def _epochs_of(session: Session, run: Run, freeze: bool) -> list[PastEpoch]:
+    phases = [number for number, phase in enumerate(run.config["phases"]) if phase["freeze"] == freeze]
+    statement = select(Epoch).where(Epoch.run_id == run.id, Epoch.phase.in_(phases))
+    epochs = session.scalars(statement.order_by(Epoch.phase, Epoch.epoch)).all()
+    plan = run.plan or {}
+    return [
+        PastEpoch(
+            run_id=run.id,
+            train_items=plan["train_items"],
+            valid_items=plan["valid_items"],
+            seconds=epoch.seconds,
+            images_per_second=epoch.images_per_second,
+            peak_memory_bytes=epoch.peak_memory_bytes,
+        )
+        for epoch in epochs
+    ]

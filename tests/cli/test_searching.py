@@ -1,0 +1,170 @@
+import json
+from typing import Any
+
+import pytest
+
+from tests.cli.service import Answer
+from tests.cli.test_commands import JOB, ask
+
+FOUND: dict[str, Any] = {
+    "run": 2,
+    "phase": 0,
+    "rate": 1.2e-3,
+    "agreement": "agree",
+    "agreement_reason": "the valleys lie 0.25 decades apart",
+    "lrs": [1e-7],
+    "losses": [4.0],
+    "smoothed": [4.0],
+    "stopped_early": False,
+    "suggestions": {"minimum": 1e-2, "steep": None, "valley": 1.2e-3, "slide": 3e-3},
+    "reasons": {"steep": "the loss is flat"},
+    "spread_decades": {"minimum": 0.5, "steep": None, "valley": 0.25, "slide": 0.125},
+    "freeze": False,
+    "sweeps": [{}, {}, {}],
+}
+FORECAST: dict[str, Any] = {
+    "seconds_per_epoch": [30.0, 90.0],
+    "search_seconds": 60.0,
+    "total_seconds": 270.0,
+    "total_seconds_low": 240.0,
+    "total_seconds_high": 300.0,
+    "peak_memory_bytes": 3 << 29,
+    "device": "cpu (2 threads)",
+    "precision": "bf16",
+    "from": "stored",
+    "basis": "On cpu (2 threads) in bf16: frozen from 3 epochs of run 12.",
+}
+CONFIG: dict[str, Any] = {
+    "arch": "resnet18",
+    "recipe": "fine_tune",
+    "batch_size": 64,
+    "phases": [
+        {"freeze": True, "epochs": 1, "lr_max": [0.1, 0.1, 1.0], "auto": "find"},
+        {"freeze": False, "epochs": 2, "lr_max": [1e-5, 1e-4, 1e-3], "auto": None},
+    ],
+}
+
+
+@pytest.fixture
+def words(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - a function
+    return lambda answers, *given: ask(capsys, monkeypatch, answers, *given)
+
+
+def test_a_search_is_queued_watched_and_shown(words: Any) -> None:  # noqa: ANN401 - as above
+    job = {**JOB, "kind": "lr_find", "state": "succeeded"}
+    answers = {
+        "POST /jobs": [Answer(job, 202)],
+        "GET /jobs/4/events": [
+            Answer('id: 1\nevent: state\ndata: {"state": "succeeded"}\n\n', kind="text/event-stream")
+        ],
+        "GET /jobs/4": [Answer(job)],
+        "GET /runs/2/lr-find": [Answer(FOUND)],
+    }
+    given = ("jobs", "lr-find", "pets", "--unfreeze", "--set", "lr_sweep.sweeps=2", "--from-run", "7")
+    code, out, err, service = words(answers, *given)
+    assert (code, err) == (0, "")
+    assert json.loads(service.asked[0][2]) == {
+        "kind": "lr_find",
+        "dataset": "pets",
+        "config": {"freeze": False, "lr_sweep": {"sweeps": 2}},
+        "from_run": 7,
+        "name": None,
+    }
+    lines = out.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("suggestion"))
+    assert [line.split()[0] for line in lines[start + 1 : start + 5]] == ["minimum", "steep", "valley", "slide"]
+    assert lines[start + 2].split(maxsplit=3) == ["steep", "–", "–", "the loss is flat"]
+    assert lines[start + 3].split() == ["valley", "1.20e-03", "0.25"]
+    assert [line.split(maxsplit=1) for line in lines[start + 5 :]] == [
+        ["run", "2, before phase 1, unfrozen"],
+        ["sweeps", "3"],
+        ["agreement", "agree: the valleys lie 0.25 decades apart"],
+        ["rate", "1.20e-03"],
+    ]
+
+
+def test_the_search_before_a_phase_is_asked_for_by_its_number_from_one(words: Any) -> None:  # noqa: ANN401 - as above
+    found = {**FOUND, "phase": 1, "rate": None, "agreement": "none"}
+    code, out, _, _ = words({"GET /runs/2/lr-find?phase=1": [Answer(found)]}, "runs", "lr-find", "2", "--phase", "2")
+    assert code == 0
+    assert "2, before phase 2, unfrozen" in out
+    assert out.splitlines()[-1].split() == ["rate", "none"]
+
+
+def test_a_dry_run_is_told_in_words(words: Any) -> None:  # noqa: ANN401 - as above
+    answer = {"config": CONFIG, "forecast": FORECAST, "forecast_reason": None}
+    answers = {"POST /jobs?dry_run=true": [Answer(answer)]}
+    code, out, _, service = words(answers, "jobs", "train", "--from-run", "12", "--set", "size=160", "--dry-run")
+    assert code == 0
+    body = json.loads(service.asked[0][2])
+    assert (body["dataset"], body["from_run"], body["config"]) == (None, 12, {"size": 160})
+    assert out.splitlines() == [
+        "resnet18, fine_tune, batches of 64",
+        "phase  body      epochs  lr_max                an epoch",
+        "    1  frozen         1  auto × (0.1, 0.1, 1)  30 s",
+        "    2  unfrozen       2  1e-05, 0.0001, 0.001  1 min 30 s",
+        "searching for a rate: at most 1 min 0 s",
+        "total: 4 min 30 s (4 min 0 s to 5 min 0 s)",
+        "peak memory: 1.50 GiB",
+        "stored: On cpu (2 threads) in bf16: frozen from 3 epochs of run 12.",
+    ]
+
+
+def test_a_dry_run_without_a_forecast_says_why(words: Any) -> None:  # noqa: ANN401 - as above
+    config = {"arch": "resnet18", "freeze": True, "lr_sweep": {"sweeps": 3, "steps": 100}}
+    answer = {"config": config, "forecast": None, "forecast_reason": "no worker answered within 60 s; start one"}
+    answers = {"POST /jobs?dry_run=true": [Answer(answer)]}
+    code, out, _, _ = words(answers, "jobs", "lr-find", "pets", "--dry-run")
+    assert code == 0
+    assert out.splitlines() == [
+        "resnet18, frozen: 3 sweeps of 100 steps",
+        "no forecast: no worker answered within 60 s; start one",
+    ]
+
+
+@pytest.mark.parametrize("given", [("train",), ("jobs", "train"), ("jobs", "lr-find")])
+def test_a_job_of_nothing_is_refused(words: Any, given: tuple[str, ...]) -> None:  # noqa: ANN401 - as above
+    code, _, err, service = words({}, *given)
+    assert code == 1
+    assert "--from-run" in err
+    assert service.asked == []
+
+
+def test_a_run_tells_its_story(words: Any) -> None:  # noqa: ANN401 - as above
+    dataset = {"name": "pets", "revision": "0" * 64, "drawn": False, "breeds": 37, "items": 100}
+    names = ("name", "job", "arch", "device", "precision", "precision_reason", "seed", "train_loss", "valid_loss")
+    run = {
+        **dict.fromkeys(names),
+        "id": 3,
+        "state": "succeeded",
+        "dataset": dataset,
+        "weights": None,
+        "error_rate": 0.05,
+        "artifacts": [],
+        "parent": 2,
+        "lineage": [
+            {"id": 1, "name": None, "kind": "train", "recipe": "one_cycle", "error_rate": 0.125},
+            {"id": 2, "name": None, "kind": "train", "recipe": "phases", "error_rate": None},
+        ],
+        "children": [4, 5],
+        "rates": [
+            {"phase": 0, "rate": 2e-3, "agreement": "weak", "lr_max": [2e-4, 2e-4, 2e-3], "searched_in": 0},
+            {"phase": 1, "rate": None, "agreement": "none", "lr_max": None, "searched_in": 1},
+        ],
+        "curves": [
+            {"phase": 0, "word": "flat", "sentence": "Nothing moved."},
+            {"phase": None, "word": "flat", "sentence": "Nothing at all."},
+        ],
+        "cautions": ["run 1 learned from other pictures"],
+    }
+    code, out, _, _ = words({"GET /runs/3": [Answer(run)]}, "runs", "show", "3")
+    assert code == 0
+    width = len("curves of phase 1")
+    told = {line[:width].strip(): line[width:].strip() for line in out.splitlines()}
+    assert told["lineage"] == "run 1 (one_cycle, error rate 0.1250) → run 2 (phases) → run 3"
+    assert told["children"] == "run 4, run 5"
+    assert told["rate of phase 1"] == "2.00e-03 (weak), lr_max 2.00e-04, 2.00e-04, 2.00e-03"
+    assert told["rate of phase 2"] == "none found (none)"
+    assert told["curves of phase 1"] == "flat: Nothing moved."
+    assert told["curves"] == "flat: Nothing at all."
+    assert told["caution"] == "run 1 learned from other pictures"
