@@ -13,13 +13,18 @@ from fastapi.routing import APIRoute
 from api.batching import Batcher
 from api.dependencies import Services
 from api.errors import install_error_handlers
-from api.gate import Gate
+from api.figures.png import Painter
+from api.gate import BodyLimit, Gate
+from api.leaving import QuietLeave
+from api.looks import Looks
 from api.photos import PhotoShelf
 from api.predictor import Loader, Predictor
-from api.routes import datasets, events, jobs, models, operations, page, predict, runs
+from api.routes import datasets, events, figures, jobs, lr_find, models, operations, page, predict, runs
 from api.schemas.datasets import BuiltinRequest
 from api.schemas.problem import Problem, problems
 from api.telemetry import RequestTimer, Telemetry
+from api.uploads import UPLOAD_HINT
+from ml.images import Limits
 from ml.predict import Classifier
 from store.artifacts import ArtifactStore
 from store.db.session import make_engine, make_sessions
@@ -37,6 +42,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
     events.router,
     runs.router,
+    figures.router,
+    lr_find.router,
     datasets.router,
     models.router,
     predict.router,
@@ -71,6 +78,7 @@ def create_app(settings: Settings, load: Loader | None = None) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     # The last one added is the outermost.
+    app.add_middleware(QuietLeave)
     app.add_middleware(Gate, hosts=_hosts(settings), limit_of=_body_limit(settings))
     app.add_middleware(RequestTimer, telemetry=services.telemetry)
     _describe(app)
@@ -83,13 +91,16 @@ def make_services(settings: Settings, load: Loader) -> Services:
     sessions = make_sessions(engine)
     artifacts = ArtifactStore(settings.artifacts_url)
     telemetry = Telemetry()
+    photos = PhotoShelf(artifacts, settings.cache)
     return Services(
         settings=settings,
         engine=engine,
         sessions=sessions,
         artifacts=artifacts,
         celery=make_celery(settings),
-        photos=PhotoShelf(artifacts, settings.cache),
+        photos=photos,
+        looks=Looks(photos, Limits(max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels)),
+        painter=Painter(settings.cache),
         predictor=Predictor(sessions=sessions, artifacts=artifacts, cache=settings.cache, load=load),
         batcher=Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry),
         decoders=ThreadPoolExecutor(DECODERS, thread_name_prefix="decode"),
@@ -113,6 +124,7 @@ def _stop(services: Services) -> None:
     services.predictor.stop()
     services.batcher.stop()
     services.decoders.shutdown(cancel_futures=True)
+    services.looks.close()
     services.celery.close()
     services.engine.dispose()
 
@@ -121,13 +133,17 @@ def _hosts(settings: Settings) -> list[str]:
     return [host.strip() for host in settings.allowed_hosts.split(",") if host.strip()]
 
 
-def _body_limit(settings: Settings) -> Callable[[str, str], int]:
-    """From method and path to the most bytes of a body."""
+def _body_limit(settings: Settings) -> Callable[[str, str], BodyLimit]:
+    """From method and path to what a body may have."""
     limits = {
-        ("POST", "/datasets"): settings.max_upload_bytes + FORM_BYTES,
-        ("POST", "/predict"): settings.max_predict_bytes + FORM_BYTES,
+        ("POST", "/datasets"): BodyLimit(settings.max_upload_bytes + FORM_BYTES, UPLOAD_HINT),
+        ("POST", "/predict"): BodyLimit(
+            settings.max_predict_bytes + FORM_BYTES,
+            "Send fewer or smaller pictures at a time, or raise PEDIGREE_MAX_PREDICT_BYTES.",
+        ),
     }
-    return lambda method, path: limits.get((method, path), JSON_BYTES)
+    other = BodyLimit(JSON_BYTES, "Send a smaller body.")
+    return lambda method, path: limits.get((method, path), other)
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -11,6 +11,8 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.batching import Batcher
+from api.figures.png import Painter
+from api.looks import Looks
 from api.photos import PhotoShelf
 from api.predictor import Predictor
 from api.schemas.fields import Cursor, Limit
@@ -31,6 +33,8 @@ class Services:
     artifacts: ArtifactStore
     celery: Celery
     photos: PhotoShelf
+    looks: Looks
+    painter: Painter
     predictor: Predictor
     batcher: Batcher
     decoders: ThreadPoolExecutor

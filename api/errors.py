@@ -2,9 +2,9 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, cast
+from typing import cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,13 +12,14 @@ from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalErr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from api.field_errors import BodyRefused, Fault, cut, faults_of
 from api.schemas.problem import PROBLEM_TYPE, FieldProblem, Problem
+from api.unreadable import unread_body, unread_json
 from ml.errors import LearningError
 from store.errors import AppError
 
 logger = logging.getLogger(__name__)
 
-MAX_VALUE_CHARS = 80
 MAX_FIELD_PROBLEMS = 20
 
 LEARNING_STATUS: dict[str, int] = {
@@ -28,8 +29,18 @@ LEARNING_STATUS: dict[str, int] = {
     "too_many_pixels": 422,
     "too_small": 422,
     "unknown_arch": 422,
+    "batch_too_large": 422,
+    "sweep_too_short": 422,
 }
 """The learning errors that a request can cause; any other is the service's own fault."""
+
+LEARNING_HINTS: dict[str, str] = {
+    "not_an_image": "Send a picture as JPEG, PNG, GIF, WebP, BMP or TIFF.",
+    "truncated": "Send the file again; where it is broken itself, save it anew.",
+    "too_small": "Send a larger picture.",
+    "too_many_pixels": "Scale it down.",
+}
+"""What a caller can do where the error itself does not say."""
 
 HTTP_CODES: dict[int, str] = {
     400: "bad_request",
@@ -54,6 +65,14 @@ class HostRefused(AppError):
     status = 400
     code = "host_refused"
     title = "Unknown host"
+
+
+class RefusedInside(HTTPException):
+    """An error raised while FastAPI reads a body, where it turns any exception but this kind into a 400."""
+
+    def __init__(self, error: AppError) -> None:
+        super().__init__(error.status, error.detail)
+        self.error = error
 
 
 def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
@@ -93,49 +112,52 @@ async def _on_learning_error(request: Request, error: Exception) -> Response:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s %s: %s (%s)", request.method, request.url.path, found.detail, found.code)
     title = found.code.replace("_", " ").capitalize()
-    return problem_response(Problem(title=title, status=status, detail=found.detail, code=found.code, hint=found.hint))
+    hint = hint_of(found)
+    return problem_response(Problem(title=title, status=status, detail=found.detail, code=found.code, hint=hint))
+
+
+def hint_of(error: LearningError) -> str | None:
+    """The one thing to change, or None where nothing helps."""
+    return error.hint or LEARNING_HINTS.get(error.code)
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
-    del request
-    fields = [field_problem(one) for one in cast("RequestValidationError", error).errors()[:MAX_FIELD_PROBLEMS]]
-    detail = f"{fields[0].field}: {fields[0].message}" if fields else "the request has the wrong shape"
+    found = cast("RequestValidationError", error)
+    unread = unread_json(found)
+    if unread is not None:
+        return app_error_response(unread)
+    faults = faults_of(found.errors(), _asked_kind(request, found))[:MAX_FIELD_PROBLEMS]
+    fields = [FieldProblem(field=one.field, message=one.message, value=one.value) for one in faults]
+    detail, hint = (_first_said(faults[0]), faults[0].hint) if faults else ("the request has the wrong shape", None)
     return problem_response(
-        Problem(title="Invalid request", status=422, detail=detail, code="invalid_request", errors=fields)
+        Problem(title="Invalid request", status=422, detail=detail, code="invalid_request", hint=hint, errors=fields)
     )
 
 
-def field_problem(error: Mapping[str, Any]) -> FieldProblem:
-    """One of pydantic's errors as a field, a sentence and the value in short (none where the field is missing)."""
-    location: Sequence[str | int] = error["loc"]
-    value = None if error["type"] in {"missing", "json_invalid"} else _short(error.get("input"))
-    field = ".".join(str(part) for part in location) or "request"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return FieldProblem(field=_cut(field, 200), message=_cut(message, 400), value=value)
+def _asked_kind(request: Request, error: RequestValidationError) -> object:
+    """The type that the route wants its body to be, or None."""
+    if isinstance(error, BodyRefused):
+        return error.kind
+    wanted = getattr(request.scope.get("route"), "body_field", None)
+    return wanted.field_info.annotation if wanted is not None else None
 
 
-def _short(value: object) -> str:
-    """A value as a caller would recognise it; large ones are named by kind, so that nothing is copied whole."""
-    if isinstance(value, (dict, list, tuple)):
-        return f"{'object' if isinstance(value, dict) else 'list'} of {len(value)}"
-    if isinstance(value, (str, bytes)):
-        return _cut(ascii(value[: MAX_VALUE_CHARS + 1]), MAX_VALUE_CHARS)
-    if isinstance(value, int) and value.bit_length() > 4 * MAX_VALUE_CHARS:
-        return f"a number of {value.bit_length()} bits"
-    return _cut(ascii(value), MAX_VALUE_CHARS)
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+def _first_said(fault: Fault) -> str:
+    """A sentence with the field and its value; what one of our rules says after its fact is the hint's."""
+    sent = "" if fault.value is None else f" is {fault.value}"
+    return f"{fault.field}{sent}: {fault.message.partition('; ')[0]}"
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     found = cast("HTTPException", error)
+    told = found.error if isinstance(found, RefusedInside) else unread_body(found)
+    if told is not None:
+        return app_error_response(told)
     code = HTTP_CODES.get(found.status_code, "http_error")
     title = HTTPStatus(found.status_code).phrase
     detail = str(found.detail)
     if detail == title:
-        detail = f"{request.method} {_cut(request.url.path, 200)}: {title.lower()}"
+        detail = f"{request.method} {cut(request.url.path, 200)}: {title.lower()}"
     return problem_response(Problem(title=title, status=found.status_code, detail=detail, code=code), found.headers)
 
 

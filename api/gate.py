@@ -1,13 +1,13 @@
 """What every request passes before a route sees it: host, origin, size; and the headers every answer carries."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import CrossOrigin, HostRefused, app_error_response
+from api.errors import CrossOrigin, HostRefused, RefusedInside, app_error_response
 from store.errors import AppError, PayloadTooLarge
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -24,6 +24,14 @@ ANSWER_HEADERS = {
 }
 
 
+@dataclass(frozen=True)
+class BodyLimit:
+    """The most bytes of a body, and what to do with more."""
+
+    most: int
+    hint: str
+
+
 class Gate:
     """ASGI middleware.
 
@@ -32,13 +40,13 @@ class Gate:
     send no Origin and pass.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], limit_of: Callable[[str, str], int]) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], limit_of: Callable[[str, str], BodyLimit]) -> None:
         """Stand before ``app``.
 
         Args:
             app: what to protect.
             hosts: accepted host names without port; ``*`` accepts any, ``*.example.org`` any below.
-            limit_of: from method and path to the most bytes that a body may have.
+            limit_of: from method and path to what a body may have.
         """
         self.app = app
         self.hosts = tuple(host.lower() for host in hosts)
@@ -56,7 +64,7 @@ class Gate:
             return
         await self.app(scope, _limited(receive, limit), _with_headers(send))
 
-    def _refusal(self, method: str, headers: Headers, limit: int) -> AppError | None:
+    def _refusal(self, method: str, headers: Headers, limit: BodyLimit) -> AppError | None:
         host = headers.get("host", "")
         if not self._is_ours(host):
             return HostRefused(
@@ -64,9 +72,12 @@ class Gate:
                 hint="Add the name to PEDIGREE_ALLOWED_HOSTS.",
             )
         if method not in SAFE_METHODS and _is_foreign(headers, host):
-            return CrossOrigin("a page of another site may not change anything here")
+            return CrossOrigin(
+                "a page of another site may not change anything here",
+                hint="Use the service's own page, or a client that is no browser.",
+            )
         length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length[:20]) > limit:
+        if length.isdecimal() and int(length[:20]) > limit.most:
             return too_large(limit)
         return None
 
@@ -85,9 +96,9 @@ def host_name(host: str) -> str:
     return host.partition(":")[0].lower()
 
 
-def too_large(limit: int) -> PayloadTooLarge:
-    """The error for a body of more than ``limit`` bytes."""
-    return PayloadTooLarge(f"the request's body is over the limit of {limit} bytes")
+def too_large(limit: BodyLimit) -> PayloadTooLarge:
+    """The error for a body over its limit."""
+    return PayloadTooLarge(f"the request's body is over the limit of {limit.most} bytes", limit.hint)
 
 
 def _is_foreign(headers: Headers, host: str) -> bool:
@@ -97,7 +108,7 @@ def _is_foreign(headers: Headers, host: str) -> bool:
     return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
 
 
-def _limited(receive: Receive, limit: int) -> Receive:
+def _limited(receive: Receive, limit: BodyLimit) -> Receive:
     """Count what arrives: a chunked body has no length to check beforehand."""
     seen = 0
 
@@ -105,9 +116,8 @@ def _limited(receive: Receive, limit: int) -> Receive:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > limit:
-            # FastAPI turns any other exception of body reading into a 400.
-            raise HTTPException(413, too_large(limit).detail)
+        if seen > limit.most:
+            raise RefusedInside(too_large(limit))
         return message
 
     return receive_within_limit

@@ -12,11 +12,13 @@ from fastapi.concurrency import run_in_threadpool
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from api.unreadable import unread_form
 from store.errors import InvalidRequest, PayloadTooLarge, UnsupportedMedia
 
 MAX_FIELD_BYTES = 4096
 MAX_FIELDS = 16
 MAX_HEADER_BYTES = 4096
+UPLOAD_HINT = "Pack fewer or smaller pictures, or raise PEDIGREE_MAX_UPLOAD_BYTES."
 
 
 @dataclass
@@ -40,7 +42,7 @@ async def read_form(request: Request, archive: Path, *, max_bytes: int) -> Form:
 
     Raises:
         UnsupportedMedia: the body is no multipart form.
-        InvalidRequest: the form is broken or has parts that are too large.
+        InvalidRequest, BodyUnreadable: the form is broken or has parts that are too large.
         PayloadTooLarge: the archive has more than ``max_bytes``.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
@@ -60,7 +62,7 @@ async def _feed(reader: "_FormReader", chunks: AsyncIterator[bytes]) -> None:
         async for chunk in chunks:
             await run_in_threadpool(reader.feed, chunk)
     except FormParserError as error:
-        raise InvalidRequest(f"the form cannot be read: {error}") from error
+        raise unread_form(error) from error
 
 
 class _FormReader:
@@ -113,9 +115,11 @@ class _FormReader:
         _, options = parse_options_header(self._disposition)
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         if self._name in self.form.fields or (self._name == "archive" and self.form.archive_bytes is not None):
-            raise InvalidRequest(f"the form has more than one part {self._name[:80]!r}")
+            raise InvalidRequest(f"the form has more than one part {self._name[:80]!r}", "Send it once.")
         if len(self.form.fields) >= MAX_FIELDS:
-            raise InvalidRequest(f"the form has more than {MAX_FIELDS} fields")
+            raise InvalidRequest(
+                f"the form has more than {MAX_FIELDS} fields", "Leave out what is no field of POST /datasets."
+            )
         if self._name == "archive":
             self.form.archive_bytes = 0
 
@@ -125,7 +129,7 @@ class _FormReader:
             return
         self.form.archive_bytes += end - start
         if self.form.archive_bytes > self._max_bytes:
-            raise PayloadTooLarge(f"the archive is over the limit of {self._max_bytes} bytes")
+            raise PayloadTooLarge(f"the archive is over the limit of {self._max_bytes} bytes", UPLOAD_HINT)
         self._file.write(data[start:end])
 
     def _end(self) -> None:
@@ -138,4 +142,5 @@ class _FormReader:
     def _grow(self, buffer: bytearray, data: bytes, limit: int) -> None:
         buffer.extend(data)
         if len(buffer) > limit:
-            raise InvalidRequest(f"a part of the form beside the archive is over {limit} bytes")
+            detail = f"a part of the form beside the archive, or a part's head, is over {limit} bytes"
+            raise InvalidRequest(detail, "Shorten the field, or the file's name.")

@@ -135,10 +135,26 @@ def raise_for_problem(answer: httpx.Response) -> None:
     if not isinstance(problem, dict):
         problem = {}
     detail = str(problem.get("detail") or f"{answer.request.url} answered {answer.status_code} {answer.reason_phrase}")
-    fields = [f"{one['field']}: {one['message']}" for one in problem.get("errors") or []]
+    fields = [_field(one) for one in problem.get("errors") or []]
     sentence = "; ".join(fields) or detail
     code = str(problem.get("code") or "")
-    raise ServiceError(_ended(sentence), problem.get("hint"), status=answer.status_code, code=code)
+    hint = problem.get("hint")
+    if hint is not None and _says(sentence, str(hint)):
+        hint = None
+    raise ServiceError(_ended(sentence), hint, status=answer.status_code, code=code)
+
+
+def _says(sentence: str, hint: str) -> bool:
+    """Whether a field's own message has the hint's demand already."""
+    demand = hint.partition(" should ")[2] or hint[1:]
+    return demand.removesuffix(".") in sentence
+
+
+def _field(fault: Json) -> str:
+    sent = "" if fault.get("value") is None else f" is {fault['value']}"
+    # Where in the request's body a setting goes is the command's business, not its user's.
+    name = str(fault["field"]).removeprefix("body.").removeprefix("config.")
+    return f"{name}{sent}: {fault['message']}"
 
 
 def _ended(sentence: str) -> str:

@@ -65,4 +65,4 @@ def run_once(arguments: Sequence[str], environment: Mapping[str, str], log: Path
     """
     process = start_process([sys.executable, "-m", *arguments], log=log, cwd=HOUSE, environment=environment)
     if process.wait() != 0:
-        raise StackError(f"`python -m {' '.join(arguments)}` failed: {last_line(log)}", f"Read {log}.")
+        raise StackError(f"`python -m {' '.join(arguments)}` failed: {last_line(log).rstrip('.')}.", f"Read {log}.")

@@ -19,7 +19,7 @@ from cli.errors import StackError
 from cli.processes import kill_group, last_line, wait_until
 from cli.servers import Postgres, Redis
 from cli.services import API_STOP, SWEEP_STOP, WORKER_STOP, Part, Service, run_once
-from store.settings import Settings
+from store.settings import Settings, wrong_setting
 
 DEFAULT_PORT = 8000
 PORTS_TRIED = 100
@@ -27,6 +27,7 @@ READY_SECONDS = 180.0  # the API imports torch, which a cold disk makes slow
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 SETTLED_SECONDS = 60.0  # up for this long, and the next end counts as the first again
+TO_BE_STARTED = {"DATABASE_URL": "postgresql://", "REDIS_URL": "redis://"}
 
 Say = Callable[[str], None]
 
@@ -61,6 +62,7 @@ class Stack:
     kept: list[Kept] = field(default_factory=list)
     signals: int = 0
     stopping: bool = False
+    started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     def start(self) -> None:
         """Start all, each when what it needs is there; the address is in ``url`` and in stack.json.
@@ -69,8 +71,8 @@ class Stack:
             StackError: a part cannot run. The caller stops what did start.
         """
         self.port = choose_port(self.port, self.say)
+        check_settings(self._own_settings())
         environment = self._environment()
-        check_settings(environment)
         with self._step("migrations"):
             run_once(["migrations"], environment, self._log("migrations"))
         for number in range(1, self.workers + 1):
@@ -130,9 +132,19 @@ class Stack:
                 else:
                     kill_group(process)
 
+    def _own_settings(self) -> dict[str, str]:
+        """What is set from outside, the rest this folder's; the servers' addresses come with the servers."""
+        root = self.folder.root
+        own = {
+            "ARTIFACTS_URL": (root / "artifacts").as_uri(),
+            "PEDIGREE_CACHE": str(root / "cache"),
+            "PEDIGREE_WEIGHTS": str(self.folder.weights),
+        }
+        return own | dict(os.environ) | {"PYTHONUNBUFFERED": "1"}
+
     def _environment(self) -> dict[str, str]:
-        """The settings of every process: what is set from outside stays, the rest is this folder's."""
-        environment = dict(os.environ)
+        """The settings of every process, with servers started where none are set."""
+        environment = self._own_settings()
         root = self.folder.root
         for name, variable, make in (
             ("postgres", "DATABASE_URL", lambda: Postgres(root / "postgres", self._log("postgres"))),
@@ -143,10 +155,6 @@ class Stack:
             else:
                 with self._step(name):
                     environment[variable] = str(self._keep(name, make()))
-        environment.setdefault("ARTIFACTS_URL", (root / "artifacts").as_uri())
-        environment.setdefault("PEDIGREE_CACHE", str(root / "cache"))
-        environment.setdefault("PEDIGREE_WEIGHTS", str(self.folder.weights))
-        environment["PYTHONUNBUFFERED"] = "1"
         return environment
 
     def _keep(self, name: str, part: Part) -> object:
@@ -184,10 +192,8 @@ class Stack:
 
     def _write(self) -> None:
         pids = {kept.name: kept.part.process.pid for kept in self.kept if kept.part.process is not None}
-        started = datetime.now(UTC).isoformat(timespec="seconds")
-        self.folder.write_stack(
-            {"url": self.url, "data": str(self.folder.root), "pid": os.getpid(), "started_at": started, "pids": pids}
-        )
+        where = {"url": self.url, "data": str(self.folder.root), "pid": os.getpid()}
+        self.folder.write_stack({**where, "started_at": self.started_at, "pids": pids})
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:
@@ -258,16 +264,16 @@ def free_port(port: int) -> int | None:
 
 
 def check_settings(environment: Mapping[str, str]) -> None:
-    """Look at the settings once before many processes do.
+    """Look at the settings once before many processes do; a server whose address is not set is yet to be started.
 
     Raises:
         StackError: one has a value that cannot be used.
     """
     try:
-        Settings.model_validate(dict(environment))
+        Settings.model_validate(TO_BE_STARTED | {name: value for name, value in environment.items() if value})
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        raise StackError(f"{first['loc'][0]}: {first['msg']}.", "Change or unset that variable.") from None
+        name, reason = wrong_setting(error)
+        raise StackError(f"{name}: {reason}.", "Change or unset that variable.") from None
 
 
 def _has_ended(part: Part) -> bool:

@@ -7,6 +7,7 @@ import click
 
 from cli.data_folder import DataFolder
 from cli.options import data_option
+from cli.readiness import unready_parts
 from cli.stack import Told, running_stack
 
 
@@ -20,6 +21,8 @@ def up(data: Path | None, port: int | None, workers: int) -> None:
     try:
         with running_stack(folder, click.echo, port=port, workers=workers) as stack:
             click.echo(f"\nPedigree answers at {stack.url}\nIts data is in {folder.root}; Ctrl-C stops it.")
+            for name, state in unready_parts(stack.url).items():
+                click.echo(f"! {name}: {state}")
             stack.keep_up()
             click.echo("stopping…")
     except Told:

@@ -25,6 +25,7 @@ from store.db.models import Job
 from store.dispatch import dispatch_job
 from store.settings import Settings
 from store.states import State
+from worker.leftovers import remove_leftovers
 from worker.patience import OUTAGES, patiently
 
 log = logging.getLogger(__name__)
@@ -68,11 +69,12 @@ def run_job(host: Host, job_id: int) -> None:
         log.info("job %d is not queued any more; nothing to do", job_id)
         return
     log.info("job %d: attempt %d starts", job_id, attempt)
-    child = subprocess.Popen(_command(job_id, attempt), start_new_session=True)  # noqa: S603 - our own module, two integers
+    remove_leftovers(host.settings.cache / "work", host.sessions)
+    child = subprocess.Popen(tethered("worker.child", job_id, attempt), start_new_session=True)  # noqa: S603 - our own
     try:
         Watch(host, child, job_id, attempt).until_ended()
     finally:
-        _kill(child)
+        kill_group(child)
         # by its own hand where it ends in order; a child that was killed leaves its work folder to us
         shutil.rmtree(work_folder(host.settings, job_id, attempt), ignore_errors=True)
     _settle(host, job_id, attempt, child.returncode)
@@ -83,9 +85,9 @@ def work_folder(settings: Settings, job_id: int, attempt: int) -> Path:
     return settings.cache / "work" / f"job-{job_id}-{attempt}"
 
 
-def _command(job_id: int, attempt: int) -> list[str]:
-    """The child by way of the tether, which has the kernel end it with this process."""
-    child = [sys.executable, "-m", "worker.child", str(job_id), str(attempt)]
+def tethered(module: str, *numbers: int) -> list[str]:
+    """``python -m MODULE NUMBERS`` by way of the tether, which has the kernel end it with this process."""
+    child = [sys.executable, "-m", module, *map(str, numbers)]
     return [sys.executable, "-m", "worker.tether", str(os.getpid()), *child]
 
 
@@ -103,7 +105,7 @@ class Watch:
     def until_ended(self) -> None:
         """Return when the child has ended, or must be killed."""
         renewed_at = time.monotonic()
-        while not _ends_within(self.child, _POLL_SECONDS):
+        while not ends_within(self.child, _POLL_SECONDS):
             now = time.monotonic()
             if now - renewed_at >= self.host.settings.lease_seconds / 3:
                 renewed_at = now
@@ -134,10 +136,11 @@ class Watch:
         if state is State.CANCELLING and self.cancelling_since is None:
             self.cancelling_since = now
         # a child that has just spoken its verdict has nothing in hand any more, and a moment to tidy up
-        return state is not None or _ends_within(self.child, VERDICT_GRACE_SECONDS)
+        return state is not None or ends_within(self.child, VERDICT_GRACE_SECONDS)
 
 
-def _ends_within(child: subprocess.Popen[bytes], seconds: float) -> bool:
+def ends_within(child: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait for a child; whether it ended in time."""
     try:
         child.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -145,7 +148,7 @@ def _ends_within(child: subprocess.Popen[bytes], seconds: float) -> bool:
     return True
 
 
-def _kill(child: subprocess.Popen[bytes]) -> None:
+def kill_group(child: subprocess.Popen[bytes]) -> None:
     """End the child and whatever it started, and reap it; it leads a group of its own."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)

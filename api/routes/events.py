@@ -12,7 +12,7 @@ from api.dependencies import Services, ServicesDep
 from api.schemas.fields import MAX_ID, Id
 from api.schemas.problem import problems
 from store.db.models import JobEvent
-from store.db.reading import events_after, get_job
+from store.db.reading import events_after, get_job, newest_event
 from store.states import FINAL
 
 router = APIRouter(tags=["jobs"])
@@ -32,8 +32,11 @@ def starting_point(
     """The event to go on from; a job that does not exist is answered before the stream begins."""
     with services.sessions.begin() as session:
         get_job(session, job_id)
+        newest = newest_event(session, job_id)
     if last_event_id is not None and last_event_id.isascii() and last_event_id.isdecimal():
-        return min(int(last_event_id[:18]), MAX_ID)
+        seen = int(last_event_id[:18])
+        # An id above every event comes from an earlier data folder: waiting for a larger one would be silence.
+        return seen if seen <= newest else 0
     return after or 0
 
 
@@ -43,8 +46,9 @@ async def watch_a_job(
 ) -> AsyncIterator[ServerSentEvent]:
     """Events `progress`, `batch`, `epoch`, `state` and `log`, each with its id; ends after the final state.
 
-    `Last-Event-ID` or `?after=` goes on after that event; nothing is lost or sent twice. A comment each 15 seconds
-    keeps the connection open.
+    `Last-Event-ID` or `?after=` goes on after that event; nothing is lost or sent twice. A `Last-Event-ID` that the job
+    has not reached is of another database, and all events are sent. A comment each 15 seconds keeps the connection
+    open.
     """
     while True:
         events, is_final = await to_thread.run_sync(_read, services, job_id, after, limiter=services.watchers)

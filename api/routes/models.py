@@ -14,7 +14,7 @@ from store.db.registry import aliases, drop_alias, list_versions, register, set_
 router = APIRouter(prefix="/models", tags=["models"])
 
 
-@router.post("", status_code=201, responses=problems(404, 409))
+@router.post("", status_code=201, responses=problems(400, 404, 409, 413, 415))
 def register_a_model(request: RegisterRequest, services: ServicesDep, response: Response) -> ModelOut:
     """Make a finished run a version; the same run again is the same version."""
     with services.sessions.begin() as session:
@@ -35,7 +35,7 @@ def list_the_models(services: ServicesDep, part: SliceDep) -> PageOut[ModelOut]:
     return PageOut(items=items, next_cursor=page.next_cursor)
 
 
-@router.put("/aliases/{alias}", responses=problems(400, 404))
+@router.put("/aliases/{alias}", responses=problems(400, 404, 413, 415))
 def point_an_alias(alias: Annotated[AliasName, Path()], request: AliasRequest, services: ServicesDep) -> AliasOut:
     """Point an alias at a version; requests under way finish on the version they began with."""
     with services.sessions.begin() as session:

@@ -10,7 +10,7 @@ from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records
 from tests.api.web import TestClient
 
-TRAIN = {"kind": "train", "dataset": "pets", "config": {"arch": "resnet18"}}
+TRAIN = {"kind": "train", "dataset": "pets", "config": {"arch": "resnet18", "batch_size": 4}}
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000"])
@@ -47,6 +47,7 @@ def test_a_page_of_another_site_changes_nothing(client: TestClient, records: Rec
     records.dataset()
     answer = client.post("/jobs", json=TRAIN, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "cross_origin")
+    assert "own page" in answer.json()["hint"]
     assert client.get("/jobs").json()["items"] == []
 
 
@@ -64,6 +65,13 @@ def test_every_answer_carries_the_policy(client: TestClient) -> None:
         assert headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize("path", ["/", "/page.css", "/page.js"])
+def test_the_page_can_be_asked_for_its_head(client: TestClient, path: str) -> None:
+    answer, whole = client.head(path), client.get(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-length"] == str(len(whole.content))
+
+
 def test_a_body_over_the_limit_is_413_with_and_without_a_length(client: TestClient) -> None:
     body = json.dumps({**TRAIN, "name": "x" * 2_000_000}).encode()
     headers = {"content-type": "application/json"}
@@ -73,7 +81,13 @@ def test_a_body_over_the_limit_is_413_with_and_without_a_length(client: TestClie
 
     for content in (body, chunks()):
         answer = client.post("/jobs", content=content, headers=headers)
-        assert (answer.status_code, answer.json()["code"]) == (413, "payload_too_large")
+        problem = answer.json()
+        assert (answer.status_code, problem["code"], problem["title"]) == (
+            413,
+            "payload_too_large",
+            "Payload too large",
+        )
+        assert problem["hint"] == "Send a smaller body."
         assert answer.headers["content-type"] == "application/problem+json"
 
 
@@ -127,7 +141,8 @@ def test_json_under_another_name_is_refused(client: TestClient, records: Records
     # Browsers send these three without asking the service first.
     records.dataset()
     answer = client.post("/jobs", content=json.dumps(TRAIN), headers={"content-type": content_type})
-    assert answer.status_code == 422
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert answer.json()["hint"] == "Send the header Content-Type: application/json."
     assert client.get("/jobs").json()["items"] == []
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cli.jobs import read_settings
 from cli.main import main
+from cli.settings import read_settings
 from cli.stack import free_port
 from tests.cli.service import Answer, Service, serving
 
@@ -99,7 +99,36 @@ def test_every_wrong_field_is_named(capsys: pytest.CaptureFixture[str], monkeypa
     problem = {"detail": "wrong", "errors": [{"field": "body.config.batch_size", "message": "too small"}]}
     answers = {"POST /jobs": [Answer(problem, 422)]}
     code, _, err, _ = ask(capsys, monkeypatch, answers, "train", "--dataset", "x", "--set", "batch_size=0")
-    assert (code, err) == (1, "pedigree: body.config.batch_size: too small.\n")
+    assert (code, err) == (1, "pedigree: batch_size: too small.\n")
+
+
+@pytest.mark.parametrize(
+    ("fault", "hint", "line"),
+    [
+        (
+            {"field": "body.config.size", "message": "Input should be an object", "value": "'x'"},
+            "size should be an object.",
+            "size is 'x': Input should be an object.",
+        ),
+        (
+            {"field": "body.config", "message": "size 9 is too large; lower size"},
+            "Lower size.",
+            "config: size 9 is too large; lower size.",
+        ),
+        (
+            {"field": "body.config.sizes", "message": "There is no such field", "value": "1"},
+            "Did you mean size?",
+            "sizes is 1: There is no such field. Did you mean size?",
+        ),
+        ({"field": "body.kind", "message": "Field required"}, "Add kind.", "kind: Field required. Add kind."),
+    ],
+)
+def test_a_wrong_field_is_named_as_the_command_takes_it_and_its_hint_is_said_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, fault: dict[str, str], hint: str, line: str
+) -> None:
+    answers = {"POST /jobs": [Answer({"detail": "wrong", "hint": hint, "errors": [fault]}, 422)]}
+    code, _, err, _ = ask(capsys, monkeypatch, answers, "train", "--dataset", "x")
+    assert (code, err) == (1, f"pedigree: {line}\n")
 
 
 @pytest.mark.parametrize("body", ["<html>502</html>", '["a list"]'])

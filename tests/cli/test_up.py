@@ -106,6 +106,7 @@ def test_a_stack_keeps_itself_up_stops_cleanly_and_finds_everything_again(tmp_pa
         assert wait_until(lambda: (first.stack() or stack)["pids"]["worker"] != stack["pids"]["worker"], 60)
         restarted = first.stack()
         assert restarted is not None
+        assert restarted["started_at"] == stack["started_at"]
         assert {name for name in PARTS if restarted["pids"][name] != stack["pids"][name]} == {"worker"}
         assert "! worker ended (signal SIGKILL); starting it again in 1 s" in first.said.read_text()
 
@@ -180,7 +181,7 @@ def test_a_taken_port_that_was_asked_for_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("DATABASE_URL", "mysql://nowhere", "pedigree: DATABASE_URL: Value error, must begin with postgresql://."),
+        ("DATABASE_URL", "mysql://nowhere", "pedigree: DATABASE_URL: must begin with postgresql://."),
         ("PEDIGREE_LEASE_SECONDS", "soon", "pedigree: PEDIGREE_LEASE_SECONDS: Input should be a valid number"),
     ],
 )
@@ -190,6 +191,9 @@ def test_a_setting_that_cannot_be_used_is_one_line(tmp_path: Path, name: str, va
     assert refused.returncode == 1
     assert refused.stderr.startswith(sentence)
     assert len(refused.stderr.splitlines()) == 1
+    assert refused.stdout == ""  # nothing was started for it
+    assert not (tmp_path / "data" / "postgres").exists()
+    assert not (tmp_path / "data" / "redis").exists()
 
 
 def test_a_database_out_of_reach_ends_the_start_and_leaves_nothing(tmp_path: Path) -> None:
@@ -198,7 +202,9 @@ def test_a_database_out_of_reach_ends_the_start_and_leaves_nothing(tmp_path: Pat
     changed = environment(data) | {"DATABASE_URL": nowhere}
     refused = subprocess.run([*COMMAND, "up", "--port", "0"], env=changed, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
-    assert refused.stderr.startswith("pedigree: `python -m migrations` failed: ")
+    assert refused.stderr.startswith("pedigree: `python -m migrations` failed: the database cannot be migrated: ")
+    assert "Connection refused. Read " in refused.stderr
+    assert "sqlalche.me" not in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
     assert "s3cret" not in refused.stderr
     assert "– postgres: DATABASE_URL is set, none is started" in refused.stdout

@@ -17,6 +17,8 @@ from store.states import State
 from tests.store.rows import ERROR
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import is_gone, job_in, running, until
+from worker.leftovers import remove_leftovers
+from worker.lifecycle import work_folder
 
 Sessions = sessionmaker[Session]
 
@@ -41,12 +43,26 @@ def test_a_killed_worker_takes_its_child_along_and_the_job_runs_again(
         child = worker.paused_child()
         worker.end(signal.SIGKILL)
         until(lambda: is_gone(child), "the end of a child whose worker was killed")
+    left = work_folder(settings, job_id, 1)
+    left.mkdir(parents=True)
+    (left / "pictures.tar").write_bytes(b"half an archive")
     with running("worker.sweep", settings) as sweep, running("worker", settings):
         job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
         assert sweep.end() == 0
     assert (job.state, job.attempt) == (State.SUCCEEDED, 2)
     assert states_of(sessions, job_id) == ["queued", "running", "queued", "running", "succeeded"]
     assert "lost its worker" in sweep.said()
+    assert not left.exists()
+
+
+def test_only_what_no_attempt_holds_is_removed(settings: Settings, sessions: Sessions, job_id: int) -> None:
+    with sessions.begin() as session:
+        claim(session, job_id, worker="another host", lease_seconds=60)
+    held, lost, foreign = (settings.cache / "work" / name for name in (f"job-{job_id}-1", f"job-{job_id}-0", "notes"))
+    for folder in (held, lost, foreign):
+        folder.mkdir(parents=True)
+    remove_leftovers(settings.cache / "work", sessions)
+    assert (held.exists(), lost.exists(), foreign.exists()) == (True, False, True)
 
 
 def test_a_killed_child_is_run_again(settings: Settings, sessions: Sessions, job_id: int) -> None:

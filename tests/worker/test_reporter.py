@@ -150,7 +150,8 @@ def test_a_resumed_plan_forgets_what_came_after_its_checkpoint(
     with sessions.begin() as session:
         run = get_run(session, 1)
         assert run.weights == {"file": "w.pth", "sha256": "ab"}
-        assert run.plan == {"train_items": 8, "valid_items": 2, "steps": 4, "resumed_from_step": 2}
+        counts = {"train_items": 8, "valid_items": 2, "steps": 4, "resumed_from_step": 2}
+        assert run.plan == {**counts, "accumulation": 1}
     assert "cpu, fp32 (asked), 4 steps" in events(sessions, job_id, "log")[0].data["message"]
 
 
@@ -233,7 +234,14 @@ def test_a_kept_checkpoint_has_its_steps_in_the_record(
     assert steps(sessions) == [0, 1]
     assert artifacts.get_bytes(checkpoint_key(1)) == b"state"
     assert not written.exists()
-    assert keeper.load() is None, "a first attempt has nothing to go on from"
+    first = StoredKeeper(Attempt(settings, sessions, artifacts, job, reporter, tmp_path / "first", 1))
+    assert first.load() is None, "a first attempt has nothing to go on from but what it kept itself"
+    for state in (b"state", b"later state", b"state"):
+        written.write_bytes(state)
+        keeper.keep(written)
+        own = keeper.load()
+        assert own is not None
+        assert own.read_bytes() == state
     later = StoredKeeper(Attempt(settings, sessions, artifacts, job, reporter, tmp_path / "work", 2))
     found = later.load()
     assert found is not None

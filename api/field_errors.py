@@ -1,0 +1,202 @@
+"""Pydantic's errors of a request, told of the fields that the caller knows.
+
+A union puts the name of its member into a field's path (``body.train.config.fine_tune.batch_size``); the caller sent
+no such thing. Only the types that were asked for tell such a part from a field of the same name.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Tag, ValidationError
+
+Error = Mapping[str, Any]
+Location = tuple[str | int, ...]
+
+MAX_VALUE_CHARS = 80
+MAX_FIELD_CHARS = 200
+MAX_MESSAGE_CHARS = 400
+MAX_HINT_CHARS = 1000
+
+_TAG_ERRORS = frozenset({"union_tag_invalid", "union_tag_not_found"})
+_OBJECT = "Input should be an object"
+_LIST = "Input should be a list"
+_IN_JSON = {
+    "extra_forbidden": "There is no such field",
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+    "dict_type": _OBJECT,
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+}
+"""Pydantic's words where they are Python's own."""
+
+
+class BodyRefused(RequestValidationError):
+    """A body that a route reads itself, refused like any other; ``kind`` is the model that it should have been."""
+
+    def __init__(self, error: ValidationError, kind: type[BaseModel]) -> None:
+        super().__init__([{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)])
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One wrong field: its path as sent, a sentence, the value in short (None: there is none to show), what to do."""
+
+    place: Location
+    message: str
+    value: str | None
+    hint: str
+
+    @property
+    def field(self) -> str:
+        """The path, with dots."""
+        return cut(".".join(str(part) for part in self.place) or "request", MAX_FIELD_CHARS)
+
+
+def faults_of(errors: Sequence[Error], kind: object) -> list[Fault]:
+    """The errors with paths as in the body, one a field, without those that only follow from another.
+
+    Args:
+        errors: pydantic's.
+        kind: the type that the body should have been; None where it is not known.
+    """
+    told = [_located(error, kind) for error in errors]
+    return [_fault(error, kind) for number, error in enumerate(told) if not _follows(error, number, told)]
+
+
+def cut(text: str, length: int) -> str:
+    """At most ``length`` characters of a text, with … where some are left out."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _located(error: Error, kind: object) -> Error:
+    """The error with the caller's path in ``place``; one of a union's choice is of the field that makes it."""
+    place, inside = _walk(kind, error["loc"])
+    told = error.get("ctx", {})
+    chooser = told.get("field")
+    message = error["msg"]
+    if error["type"] in _TAG_ERRORS:
+        # A discriminator that is a field's name takes no words of ours.
+        chooser = told["discriminator"].strip("'")
+        names = [repr(name) for member in _members(inside) for name in _names_of(member)]
+        message = f"{chooser} should be {', '.join(names[:-1])} or {names[-1]}"
+    if chooser is None:
+        return {**error, "place": place}
+    sent = error.get("input")
+    if isinstance(sent, dict) and chooser in sent:
+        return {**error, "msg": message, "place": (*place, chooser), "input": sent[chooser]}
+    return {**error, "msg": message, "place": (*place, chooser), "input": None, "unsent": True}
+
+
+def _walk(kind: object, location: Location) -> tuple[Location, object]:
+    """The location without the names of union members, and the type that is there (None: unknown)."""
+    if location[:1] != ("body",):
+        return location, None
+    place: list[str | int] = ["body"]
+    inside = _bare(kind)
+    for part in location[1:]:
+        members = _members(inside)
+        if len(members) > 1:
+            inside = next((_bare(member) for member in members if part in _names_of(member)), None)
+        else:
+            place.append(part)
+            inside = _bare(_part_of(members[0], part))
+    return tuple(place), inside
+
+
+def _bare(kind: object) -> object:
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def _members(kind: object) -> list[object]:
+    """What a value of the type may be, beside null."""
+    if get_origin(kind) in {Union, UnionType}:
+        return [member for member in get_args(kind) if member is not NoneType]
+    return [kind]
+
+
+def _names_of(member: object) -> Iterable[object]:
+    """What pydantic may call a member of a union."""
+    if get_origin(member) is Annotated:
+        return [note.tag for note in get_args(member)[1:] if isinstance(note, Tag)]
+    fields = member.model_fields.values() if _is_model(member) else ()  # type: ignore[attr-defined]
+    return [name for field in fields if get_origin(field.annotation) is Literal for name in get_args(field.annotation)]
+
+
+def _part_of(kind: object, part: str | int) -> object:
+    kind = _bare(kind)
+    if _is_model(kind):
+        fields = kind.model_fields.items()  # type: ignore[attr-defined]
+        return next((field.annotation for name, field in fields if part == (field.alias or name)), None)
+    return get_args(kind)[0] if get_origin(kind) in {list, tuple} else None
+
+
+def _is_model(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _follows(error: Error, number: int, told: Sequence[Error]) -> bool:
+    """Whether an earlier error is of the same field, or of one of the parts that a list is now short of."""
+    place: Location = error["place"]
+    if any(other["place"] == place for other in told[:number]):
+        return True
+    return error["type"] == "too_short" and any(
+        other["place"][: len(place)] == place for other in told if other is not error
+    )
+
+
+def _fault(error: Error, kind: object) -> Fault:
+    message = _IN_JSON.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
+    # The sentence of a rule over several fields names them; "object of 7" adds nothing.
+    is_rule = error["type"] == "value_error" and isinstance(error.get("input"), dict)
+    unsent = error["type"] in {"missing", "json_invalid"} or error.get("unsent", False)
+    value = None if is_rule or unsent else _short(error.get("input"))
+    hint = _hint(error, message, kind)
+    return Fault(error["place"], cut(message, MAX_MESSAGE_CHARS), value, cut(hint, MAX_HINT_CHARS))
+
+
+def _hint(error: Error, message: str, kind: object) -> str:
+    name = cut(_name(error["place"]), MAX_VALUE_CHARS)
+    if error["type"] == "extra_forbidden":
+        return _known_instead(str(error["place"][-1]), _walk(kind, error["loc"][:-1])[1])
+    if error["type"] == "missing":
+        return "Send a body." if name == "body" else f"Add {name}."
+    _, _, mend = message.partition("; ")
+    if mend:
+        return f"{mend[0].upper()}{mend[1:]}."
+    for verb in ("should", "must"):
+        _, is_demand, demand = f" {message}".partition(f" {verb} ")
+        if is_demand:
+            return f"{name} {verb} {demand}."
+    return f"Give another value for {name}."
+
+
+def _name(place: Location) -> str:
+    """The field's own name, with the position where it is one of a list's."""
+    last = next((index for index in reversed(range(len(place))) if isinstance(place[index], str)), 0)
+    return ".".join(str(part) for part in place[last:]) or "the request"
+
+
+def _known_instead(name: str, kind: object) -> str:
+    """What a field that does not exist was meant to be."""
+    if not _is_model(kind):
+        return f"Leave {cut(name, MAX_VALUE_CHARS)} out."
+    known = [field.alias or own for own, field in kind.model_fields.items()]  # type: ignore[attr-defined]
+    near = get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]}?" if near else f"The fields here are {', '.join(known)}."
+
+
+def _short(value: object) -> str:
+    """A value as a caller would recognise it; large ones are named by kind, so that nothing is copied whole."""
+    if isinstance(value, (dict, list, tuple)):
+        return f"{'object' if isinstance(value, dict) else 'list'} of {len(value)}"
+    if isinstance(value, (str, bytes)):
+        return cut(ascii(value[: MAX_VALUE_CHARS + 1]), MAX_VALUE_CHARS)
+    if isinstance(value, int) and value.bit_length() > 4 * MAX_VALUE_CHARS:
+        return f"a number of {value.bit_length()} bits"
+    return cut(ascii(value), MAX_VALUE_CHARS)

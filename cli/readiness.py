@@ -1,0 +1,15 @@
+"""Whether a service that answers can also work."""
+
+import httpx
+
+SECONDS = 30.0
+"""A model in production is loaded before the answer comes."""
+
+
+def unready_parts(url: str) -> dict[str, str]:
+    """What GET /readyz names as not ready, by part; a model is no part of a start: it comes of the first training."""
+    try:
+        answer = httpx.get(f"{url}/readyz", timeout=SECONDS, trust_env=False).json()
+    except (httpx.HTTPError, ValueError):
+        return {"readiness": f"{url}/readyz does not answer"}
+    return {name: state for name, state in answer.get("parts", {}).items() if state != "ok" and name != "model"}

@@ -1,0 +1,55 @@
+"""Configurations at the edge of what they may say."""
+
+import math
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from ml.config import ResolvedPhase, resolve, train_config
+from ml.schedule import one_cycle
+
+LEAST, MOST = 1e-30, 1e30
+PHASE = {"freeze": False, "epochs": 1}
+
+
+def phases_of(config: dict[str, Any]) -> tuple[ResolvedPhase, ...]:
+    return resolve(train_config.validate_python(config)).phases
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"base_lr": 1e31},
+        {"base_lr": 1e308},
+        {"base_lr": 5e-324},
+        {"lr_mult": 1e308},
+        {"recipe": "one_cycle", "lr_max": 1e308},
+        {"recipe": "one_cycle", "lr_max": [5e-324, 1]},
+        {"recipe": "phases", "phases": [{**PHASE, "lr_max": [1, 1e308]}]},
+        {"recipe": "phases", "phases": [{**PHASE, "div": 1e308}]},
+        {"recipe": "phases", "phases": [{**PHASE, "div_final": 1e308}]},
+        {"lr_sweep": {"end_lr": 1e308}},
+    ],
+)
+def test_a_rate_beyond_what_can_be_computed_is_refused(config: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        train_config.validate_python(config)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"base_lr": 1e9},
+        {"base_lr": MOST, "lr_mult": 1},
+        {"base_lr": LEAST, "lr_mult": MOST},
+        {"recipe": "one_cycle", "lr_max": [LEAST, MOST]},
+        {"recipe": "phases", "phases": [{**PHASE, "lr_max": [LEAST, MOST], "div": MOST, "div_final": MOST}]},
+        {"recipe": "phases", "phases": [{**PHASE, "lr_max": LEAST, "div": MOST, "div_final": MOST}]},
+    ],
+)
+def test_every_rate_of_an_accepted_config_is_finite_and_above_zero(config: dict[str, Any]) -> None:
+    for phase in phases_of(config):
+        assert all(rate > 0 and math.isfinite(rate) for rate in phase.lr_max)
+        for position in (0.0, 0.1, 0.5, 0.99):
+            assert all(rate > 0 and math.isfinite(rate) for rate in one_cycle(phase, position).lr)
