@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ml.augment import Recipe, draw_recipe, join, training_input, validation_input
 from ml.config import Augment, LossName, TrainSettings
-from ml.errors import CheckpointInvalid
+from ml.errors import CheckpointInvalid, PrecisionUnsupported
 from ml.images import Limits, open_rgb
 from ml.losses import scores_of
 from ml.model import BreedNet, build_model
@@ -84,7 +84,7 @@ class Classifier:
             min_scale=min_scale,
             drawn=about["drawn"],
             device=chosen,
-            precision=choose_precision("auto", chosen),
+            precision=_precision_of(about, chosen),
         )
 
     @property
@@ -152,6 +152,17 @@ class Classifier:
 
     def _pixels(self, batch: Sequence[Prepared], which: Sequence[int]) -> Tensor:
         return torch.stack([batch[i].pixels for i in which]).to(self.device)
+
+
+def _precision_of(about: dict[str, Any], device: torch.device) -> Precision:
+    """The precision that the validation ran in, so that a served answer is the stored one; else the device's own.
+
+    A model of fp16 that is served by a CPU, which does not run it, is the case for the latter.
+    """
+    try:
+        return choose_precision(about.get("precision", "auto"), device)
+    except PrecisionUnsupported:
+        return choose_precision("auto", device)
 
 
 def _read_description(path: Path) -> dict[str, Any]:

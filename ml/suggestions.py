@@ -167,7 +167,10 @@ def _flat(rates: Values, smoothed: Values, losses: Sequence[float], steps: int) 
     if fall > needed:
         return None
     span = f"between learning rates {rates[0]:.3g} and {rates[-1]:.3g}"
-    return f"the loss fell by no more than {fall:.3g} {span}, and chance alone may do {needed:.3g}"
+    said = f"the loss fell by no more than {fall:.3g} {span}, and chance alone may do {needed:.3g}"
+    risen = np.flatnonzero(smoothed - np.minimum.accumulate(smoothed) > needed)
+    # Of a model that is trained already this is all that a sweep shows, and worth knowing.
+    return f"{said}; it has risen clearly by {rates[risen[0]]:.2g}, so stay well below" if risen.size else said
 
 
 def _need(losses: Values, points: int) -> None:

@@ -23,6 +23,10 @@ from ml.schedule import Hypers, one_cycle, position_in_phase
 from ml.smoothing import SmoothLoss
 from ml.step import Learner
 
+_DIVERGED_LOSS = 1e6
+"""Guessing costs a few units and a certain mistake a few hundred: a loss like this is no training any more, even where
+it stays finite for want of weight decay."""
+
 _SYNC_EVERY = 16
 """On a GPU the losses are read back this often: each reading waits for the device."""
 
@@ -119,6 +123,8 @@ class Trainer:
             end = first + (epoch + 1) * self.training.per_epoch
             self._train_epoch(number, epoch, optimizer, phase, range(first, last), end)
             self._keep(optimizer)
+            if self.reporter.should_stop():
+                raise Stopped
 
     def _rate_for(self, number: int, phase: ResolvedPhase, first: int) -> float:
         """The rate of a phase that names none. It is searched at the phase's start, never again after a step of it."""
@@ -141,13 +147,13 @@ class Trainer:
                 hypers = hypers_of(phase, len(steps), self.step - steps.start)
                 loss = self.learner.step(drawn, self.step, optimizer, hypers, self.scaler)
                 self._note_step(loss, hypers, number)
-                self._after_step(optimizer, number, epoch)
+                self._after_step(optimizer, number, epoch, end)
         self._flush()
         seconds = time.perf_counter() - started
         images = (end - began_at) * self.config.batch_size
         self.logits = self._validate(number, epoch)
         valid_loss, error_rate = loss_and_error(self.config.loss, self.logits, self.validation.targets)
-        self._check_finite(valid_loss, self.step - 1, hypers_of(phase, len(steps), end - steps.start - 1).lr)
+        self._check_loss(valid_loss, self.step - 1, hypers_of(phase, len(steps), end - steps.start - 1).lr)
         self.reporter.on_epoch(
             EpochRecord(
                 phase=number,
@@ -169,11 +175,14 @@ class Trainer:
         self._waiting.append((record, loss))
         self.step += 1
 
-    def _after_step(self, optimizer: Adam, phase: int, epoch: int) -> None:
+    def _after_step(self, optimizer: Adam, phase: int, epoch: int, end: int) -> None:
         if self.device.type == "cpu" or len(self._waiting) >= _SYNC_EVERY:
             self._flush()
         speed = self.pace.stepped(self.config.batch_size)
         self.reporter.on_progress(self._progress("train", phase, epoch, speed))
+        if self.step == end:
+            # The epoch's row comes first: a checkpoint from before it would resume in the next epoch, without it.
+            return
         if self.reporter.should_stop():
             self._flush()
             self._keep(optimizer)
@@ -199,16 +208,16 @@ class Trainer:
         records = []
         for record, loss in self._waiting:
             raw = loss.item()
-            self._check_finite(raw, record.step, record.lr)
+            self._check_loss(raw, record.step, record.lr)
             smooth = self.smooth.update(raw)
             records.append(replace(record, raw_loss=raw, train_loss=smooth))
         self._waiting.clear()
         if records:
             self.reporter.on_batches(records)
 
-    def _check_finite(self, loss: float, step: int, lr: tuple[float, ...]) -> None:
-        if loss - loss != 0:  # true for NaN and both infinities
-            detail = f"the loss became {loss} at step {step} of {self.steps}, at learning rate {max(lr):.3g}"
+    def _check_loss(self, loss: float, step: int, lr: tuple[float, ...]) -> None:
+        if not loss < _DIVERGED_LOSS:  # also true for NaN
+            detail = f"the loss became {loss:.3g} at step {step} of {self.steps}, at learning rate {max(lr):.3g}"
             raise LossDiverged(detail, hint="Lower the learning rate, by a factor of ten to begin with.")
 
     def _validate(self, phase: int = 0, epoch: int = 0) -> Tensor:

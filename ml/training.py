@@ -108,12 +108,12 @@ def _finish(trainer: Trainer, bench: Workbench, work: Path) -> FitResult:
     trainer.reporter.on_plan(plan)
     logits = trainer.train()
     reading = read_logits(trainer.config.loss, logits, bench.manifest, bench.split.valid, work)
-    saved = save_model(trainer.model, trainer.config, bench.manifest, reading, work)
+    saved = save_model(trainer.model, trainer.config, bench.precision.name, bench.manifest, reading, work)
     return FitResult({PREDICTIONS: work / PREDICTIONS, **saved}, reading)
 
 
 def save_model(
-    model: BreedNet, config: ResolvedConfig, manifest: Manifest, reading: Reading, work: Path
+    model: BreedNet, config: ResolvedConfig, precision: str, manifest: Manifest, reading: Reading, work: Path
 ) -> dict[str, Path]:
     """Write ``model.safetensors`` and ``model.json``, all that serving needs."""
     weights, about = work / "model.safetensors", work / "model.json"
@@ -122,6 +122,7 @@ def save_model(
         "format_version": MODEL_FORMAT_VERSION,
         "arch": config.arch,
         "loss": config.loss,
+        "precision": precision,
         "vocab": list(manifest.vocab),
         "size": config.size,
         "presize": config.presize,

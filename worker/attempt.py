@@ -14,7 +14,7 @@ from ml.manifest import Manifest
 from ml.reporting import Progress
 from store.artifacts import ArtifactStore
 from store.db.jobs import change_state
-from store.db.models import Dataset, Job, Run
+from store.db.models import Artifact, Dataset, Job, Run
 from store.db.reading import get_artifact
 from store.db.records import record_artifact, record_interpretation
 from store.errors import AppError
@@ -110,12 +110,22 @@ class Attempt:
         return self.artifacts.fetch(model.key, path, expected_sha256=model.sha256)
 
     def store_files(self, files: dict[str, Path]) -> list[tuple[str, str, str, int]]:
-        """Upload outputs; returns name, key, sha256 and bytes of each, for the record."""
+        """Upload outputs; returns name, key, sha256 and bytes of each, for the record.
+
+        The keys are this attempt's own: what the record names stays as it is until the record names another.
+        """
         stored = []
         for name, path in files.items():
-            done = self.artifacts.put_file(run_key(self.run.id, name), path)
+            key = run_key(self.run.id, f"{self.job.id}-{self.number}/{name}")
+            done = self.artifacts.put_file(key, path)
             stored.append((name, done.key, done.sha256, done.bytes))
         return stored
+
+    def key_of(self, name: str) -> str | None:
+        """Where the run's file of a name lies now, None where there is none yet."""
+        with self.sessions.begin() as session:
+            found = session.get(Artifact, (self.run.id, name))
+            return None if found is None else found.key
 
     def record_reading(self, session: Session, reading: Reading, dataset_id: int | None = None) -> None:
         """Write what the predictions on a dataset, the run's own by default, say into the record."""

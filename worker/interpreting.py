@@ -39,7 +39,9 @@ def interpret_run(attempt: Attempt) -> None:
         learned=None if is_own else attempt.manifest(run.dataset),
     )
     _tell_what_was_known(attempt, result.reading)
-    stored = attempt.store_files({predictions_name(about, run.dataset_id): result.files[PREDICTIONS]})
+    name = predictions_name(about, run.dataset_id)
+    replaced = attempt.key_of(name)
+    stored = attempt.store_files({name: result.files[PREDICTIONS]})
 
     def write(session: Session) -> None:
         attempt.record_files(session, stored)
@@ -47,6 +49,8 @@ def interpret_run(attempt: Attempt) -> None:
         attempt.succeed(session)
 
     attempt.write(write)
+    if replaced is not None:
+        attempt.artifacts.delete(replaced)
 
 
 def _tell_what_was_known(attempt: Attempt, reading: Reading) -> None:

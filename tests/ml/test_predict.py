@@ -37,6 +37,16 @@ def test_a_model_without_a_loss_in_its_description_is_one_of_cross_entropy(tmp_p
     assert old.probabilities([old.prepare(jpeg(), LIMITS)]).sum() == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_it_answers_in_the_precision_it_was_validated_in(precision: str, tmp_path: Path) -> None:
+    assert classifier(tmp_path, precision=precision).precision.name == precision
+
+
+def test_a_precision_that_the_device_does_not_run_gives_way_to_its_own(tmp_path: Path) -> None:
+    own = classifier(tmp_path / "own").precision.name
+    assert classifier(tmp_path / "half", precision="fp16").precision.name == own != "fp16"
+
+
 def test_a_model_of_binary_cross_entropy_scores_each_breed_on_its_own(tmp_path: Path) -> None:
     softmax, sigmoid = (classifier(tmp_path / loss, loss=loss) for loss in ("cross_entropy", "binary_cross_entropy"))
     picture = jpeg(seed=4)

@@ -113,6 +113,8 @@ def test_a_run_that_was_stopped_ends_bit_for_bit_as_if_it_had_not_been(stop_befo
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, cut.state_dict()[name]), name
     assert whole_record.batches == first_record.batches + second_record.batches
+    rows = [(row.phase, row.epoch, row.valid_loss) for row in first_record.epochs + second_record.epochs]
+    assert rows == [(row.phase, row.epoch, row.valid_loss) for row in whole_record.epochs]
 
 
 def test_a_checkpoint_of_another_config_is_refused(tmp_path: Path) -> None:
@@ -134,9 +136,11 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
         trainer(case, toy(), config_of(case), tmp_path, Recorder()).restore()
 
 
-def test_a_rate_of_a_billion_fails_naming_the_step_and_the_rate(tmp_path: Path) -> None:
+@pytest.mark.parametrize("weight_decay", [0.01, 0.0])
+def test_a_rate_of_a_billion_fails_naming_the_step_and_the_rate(weight_decay: float, tmp_path: Path) -> None:
     case = cases("e2e_finetune")[0]
-    config = resolve(train_config.validate_python({"batch_size": case["bs"], "epochs": 40, "base_lr": 1e9}))
+    asked = {"batch_size": case["bs"], "epochs": 40, "base_lr": 1e9, "weight_decay": weight_decay}
+    config = resolve(train_config.validate_python(asked))
     with pytest.raises(LossDiverged, match=r"at step \d+ of \d+, at learning rate \d") as raised:
         trainer(case, toy(), config, tmp_path, Recorder()).train()
     assert raised.value.hint is not None
