@@ -7,6 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from store.db.models import RateFind
 
 
+class Suggested(BaseModel):
+    """A figure for each suggestion, in the order in which the workflow names them; null where there is none."""
+
+    minimum: float | None = None
+    steep: float | None = None
+    valley: float | None = None
+    slide: float | None = None
+
+
 class LrFindOut(BaseModel):
     """A search. ``lrs``, ``losses`` and ``smoothed`` are the first sweep's, a value a step."""
 
@@ -20,12 +29,10 @@ class LrFindOut(BaseModel):
     losses: list[float | None] = Field(description="of each step's batch; null where it is no number")
     smoothed: list[float | None]
     stopped_early: bool
-    suggestions: dict[str, float | None] = Field(
-        description="minimum, steep, valley and slide: the sweeps' geometric median, null without an answer"
-    )
+    suggestions: Suggested = Field(description="the sweeps' geometric median, null without an answer")
     reasons: dict[str, str] = Field({}, description="why, for each suggestion without an answer")
-    spread_decades: dict[str, float | None] = Field(
-        {}, description="of each suggestion: log10 of the sweeps' largest over their smallest"
+    spread_decades: Suggested = Field(
+        Suggested(), description="of each suggestion: log10 of the sweeps' largest over their smallest"
     )
     agreement_reason: str | None = Field(None, description="what the word rests on")
     freeze: bool = Field(description="whether the body was frozen")
