@@ -45,7 +45,7 @@ def training_input(pictures: Tensor, recipe: Recipe, size: int) -> Tensor:
     chunk = 1 if pictures.device.type == "cpu" else len(pictures)
     for first in range(0, len(pictures), chunk):
         part = slice(first, first + chunk)
-        coordinates = grid(recipe.homographies[part].to(pictures.device), size, size)
+        coordinates = grid(recipe.homographies[part].to(pictures.device, non_blocking=True), size, size)
         drawn = sample(as_float(pictures[part]), coordinates).div_(255)
         out[part] = normalise(light(drawn, recipe.brightness[part], recipe.contrast[part]))
     return out

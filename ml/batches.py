@@ -1,11 +1,12 @@
 """Batches out of the presized cache: order, draws and tensors, each a function of the seed and the step."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from ml.config import TrainSettings
 from ml.errors import BatchTooLarge
 from ml.seed import generator
 from ml.split import Split
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,12 @@ class Drawn:
         changes = (self.recipe.homographies, self.recipe.brightness, self.recipe.contrast)
         cut = (tensor.tensor_split(count) for tensor in (self.pictures, self.targets, *changes))
         return [Drawn(pictures, targets, Recipe(*recipe)) for pictures, targets, *recipe in zip(*cut, strict=True)]
+
+    def pinned(self) -> "Drawn":
+        """The batch in page-locked memory, from which a GPU copies while it computes."""
+        recipe = self.recipe
+        changes = (recipe.homographies.pin_memory(), recipe.brightness.pin_memory(), recipe.contrast.pin_memory())
+        return Drawn(self.pictures.pin_memory(), self.targets.pin_memory(), Recipe(*changes))
 
 
 class TrainingBatches:
@@ -69,7 +78,7 @@ class TrainingBatches:
     def load(self, drawn: Drawn, device: torch.device) -> tuple[Tensor, Tensor]:
         """Input float32 [n,3,size,size] and targets [n], on the device."""
         pictures = drawn.pictures.to(device, non_blocking=True)
-        return training_input(pictures, drawn.recipe, self._config.size), drawn.targets.to(device)
+        return training_input(pictures, drawn.recipe, self._config.size), drawn.targets.to(device, non_blocking=True)
 
 
 class ValidationBatches:
@@ -89,28 +98,46 @@ class ValidationBatches:
     def load(self, device: torch.device, parts: int = 1) -> Iterator[Tensor]:
         """Inputs float32 [≤ batch_size / parts,3,size,size], batch by batch."""
         step = -(-self._config.batch_size // parts)
-        for first in range(0, len(self._items), step):
+
+        def gathered(first: int) -> Tensor:
             pictures = gather(self._cache, self._items[first : first + step], None)
-            yield validation_input(pictures.to(device), self._config.size)
+            return pictures if device.type == "cpu" else pictures.pin_memory()
+
+        with one_ahead(gathered, range(0, len(self._items), step), device) as batches:
+            for pictures in batches:
+                yield validation_input(pictures.to(device, non_blocking=True), self._config.size)
+
+
+def drawn_ahead(
+    batches: TrainingBatches, first: int, end: int, device: torch.device
+) -> AbstractContextManager[Iterator[Drawn]]:
+    """The batches of steps ``first`` to ``end``; beside a GPU the next one is gathered while this one trains."""
+
+    def drawn(step: int) -> Drawn:
+        batch = batches.draw(step)
+        return batch if device.type == "cpu" else batch.pinned()
+
+    return one_ahead(drawn, range(first, end), device)
 
 
 @contextmanager
-def drawn_ahead(batches: TrainingBatches, first: int, end: int, device: torch.device) -> Iterator[Iterator[Drawn]]:
-    """The batches of steps ``first`` to ``end``; beside a GPU the next one is gathered while this one trains."""
+def one_ahead(make: Callable[[int], Made], numbers: range, device: torch.device) -> Iterator[Iterator[Made]]:
+    """``make`` of each number in order; beside a GPU the next one is made by a thread while this one is used."""
     if device.type == "cpu":
-        yield (batches.draw(step) for step in range(first, end))
+        yield map(make, numbers)
         return
     with ThreadPoolExecutor(1) as thread:
-        yield _one_ahead(thread, batches, first, end)
+        yield _made_ahead(thread, make, numbers)
 
 
-def _one_ahead(thread: ThreadPoolExecutor, batches: TrainingBatches, first: int, end: int) -> Iterator[Drawn]:
-    upcoming: Future[Drawn] | None = thread.submit(batches.draw, first) if first < end else None
-    for step in range(first, end):
-        current = upcoming
-        upcoming = thread.submit(batches.draw, step + 1) if step + 1 < end else None
-        if current is not None:
-            yield current.result()
+def _made_ahead(thread: ThreadPoolExecutor, make: Callable[[int], Made], numbers: range) -> Iterator[Made]:
+    upcoming: deque[Future[Made]] = deque(thread.submit(make, number) for number in numbers[:1])
+    for number in numbers[1:]:
+        current = upcoming.popleft()
+        upcoming.append(thread.submit(make, number))
+        yield current.result()
+    for last in upcoming:
+        yield last.result()
 
 
 def gather(cache: PresizedCache, items: Sequence[int], positions: Sequence[float] | None) -> Tensor:

@@ -1,6 +1,7 @@
 """Brightness and contrast in logit space (workflow-spec 4.8), and normalisation."""
 
 import math
+from functools import cache
 
 import torch
 from torch import Generator, Tensor
@@ -26,13 +27,19 @@ def draw_lighting(n: int, augment: Augment, generator: Generator) -> tuple[Tenso
 def light(images: Tensor, brightness: Tensor, contrast: Tensor) -> Tensor:
     """Compute σ((logit(x) + logit(v))·c) on float images [n,c,h,w] in [0, 1], into a new tensor."""
     shape = (-1, 1, 1, 1)
-    shift = torch.logit(brightness.to(images.device)).view(shape)
+    shift = torch.logit(brightness.to(images.device, non_blocking=True)).view(shape)
     x = torch.logit(images, eps=_EDGE)
-    return x.add_(shift).mul_(contrast.to(images.device).view(shape)).sigmoid_()
+    return x.add_(shift).mul_(contrast.to(images.device, non_blocking=True).view(shape)).sigmoid_()
 
 
 def normalise(images: Tensor) -> Tensor:
     """(x - mean)/std with ImageNet's statistics: float [n,3,h,w] in [0, 1] → about [-2.1, 2.6]."""
-    mean = torch.tensor(MEAN, device=images.device).view(1, 3, 1, 1)
-    std = torch.tensor(STD, device=images.device).view(1, 3, 1, 1)
+    mean, std = _statistics(images.device)
     return (images - mean) / std
+
+
+@cache
+def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and deviation, [1,3,1,1] each; kept, because every new copy would make a GPU wait for the host."""
+    mean, std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (MEAN, STD))
+    return mean, std
