@@ -3,8 +3,8 @@
     python -m benchmarks.train_vs_fastai PHOTOS --fastai-python ENV/bin/python --peer fastai_train.py --weights FOLDER
 
 fastai runs in an environment of its own. First come short unfrozen trainings of both in turn (A B A B …), whose
-ratio of images per second is the speed figure; then a whole ``fine_tune`` of each, for the error rates. Prints one
-JSON object a part.
+ratio of images per second is the speed figure; then a whole ``fine_tune`` of each for every seed, for the error rates.
+The split is the same for all of them. Prints one JSON object a part.
 """
 
 import argparse
@@ -44,7 +44,8 @@ def main() -> None:
         if "speed" in options.parts:
             tell("speed", measure_speed(options, Path(scratch)))
         if "error" in options.parts:
-            tell("error_rate", measure_error(options, Path(scratch)))
+            for seed in options.seeds:
+                tell("error_rate", measure_error(options, Path(scratch), seed))
 
 
 def tell(part: str, figures: dict[str, Any]) -> None:
@@ -73,11 +74,12 @@ def measure_speed(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     }
 
 
-def measure_error(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+def measure_error(options: argparse.Namespace, scratch: Path, seed: int) -> dict[str, Any]:
     """A whole fine_tune of each, and McNemar's exact test on the validation items that only one got right."""
-    out, theirs_file = scratch / "whole", scratch / "fastai.json"
-    lines = train_ours(options, options.photos, out, epochs=options.epochs, freeze_epochs=1)
-    peer = train_fastai(options, options.photos, ["--epochs", str(options.epochs), "--preds", str(theirs_file)])
+    out, theirs_file = scratch / f"whole{seed}", scratch / f"fastai{seed}.json"
+    lines = train_ours(options, options.photos, out, epochs=options.epochs, freeze_epochs=1, seed=seed)
+    more = ["--epochs", str(options.epochs), "--preds", str(theirs_file), "--seed", str(seed)]
+    peer = train_fastai(options, options.photos, more)
     ours = {}
     for row in (out / "predictions.jsonl").read_text(encoding="utf-8").splitlines():
         item = json.loads(row)
@@ -92,6 +94,7 @@ def measure_error(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     only_ours = sum(ours[n] and not theirs[n] for n in ours)
     only_theirs = sum(theirs[n] and not ours[n] for n in ours)
     return {
+        "seed": seed,
         "validation_items": len(ours),
         "pedigree": 1 - sum(ours.values()) / len(ours),
         "fastai": 1 - sum(theirs.values()) / len(theirs),
@@ -110,9 +113,12 @@ def mcnemar(a: int, b: int) -> float:
     return float(min(1.0, 2 * tail))
 
 
-def train_ours(options: argparse.Namespace, photos: Path, out: Path, *, epochs: int, freeze_epochs: int) -> Lines:
+def train_ours(
+    options: argparse.Namespace, photos: Path, out: Path, *, epochs: int, freeze_epochs: int, seed: int = 42
+) -> Lines:
     """Run ``python -m ml train`` and return its lines."""
     settings = {"arch": options.arch, "size": options.size, "epochs": epochs, "freeze_epochs": freeze_epochs}
+    settings["seed"] = seed
     command = [sys.executable, "-m", "ml", "train", str(photos), "--out", str(out), "--cache", str(options.cache)]
     command += ["--weights", str(options.weights)]
     for name, value in settings.items():
@@ -169,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--limit", type=int, default=640, help="files of the speed runs")
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42], help="a whole fine_tune of each for every seed")
     parser.add_argument("--workers", type=int, default=0, help="fastai's loader processes")
     parser.add_argument("--parts", nargs="+", choices=("speed", "error"), default=("speed", "error"))
     return parser
