@@ -2,6 +2,8 @@
 
 Both ways show the same part of the picture. The way that presizing replaces shrinks first and then interpolates again
 for each change; every interpolation takes fine detail away, and what a step turns out of the frame the next has lost.
+Detail is measured as the contrast of neighbouring pixels, and compared with that of an antialiased resample of the same
+map: a single bilinear interpolation shrinks without a filter, and part of its contrast is aliasing.
 """
 
 import math
@@ -32,6 +34,9 @@ LEAST_CROP = 0.75
 """Stronger than training draws them, so that the eye sees the difference: degrees, factor, perspective, and the least
 area of the crop."""
 
+SUPERSAMPLED = 4
+"""Points across and down that the antialiased resample takes for each pixel."""
+
 CORNERS = ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0))
 
 
@@ -49,7 +54,8 @@ class Comparison:
     ``source`` is the presized square uint8 [S, S, 3], ``once`` and ``stepwise`` uint8 [size, size, 3]. ``outline`` has
     the corners in the source of what both show; they may lie outside of it, where the border is mirrored. ``said`` is
     the draws in words, ``steps`` the names of the interpolations of the stepwise way (a mirror costs none),
-    ``detail_once`` and ``detail_stepwise`` are fine_detail of the two.
+    ``contrast_once``, ``contrast_stepwise`` and ``contrast_antialiased`` are neighbour_contrast of the two, and of the
+    map drawn at SUPERSAMPLED times the size and averaged down.
     """
 
     source: Tensor
@@ -58,8 +64,19 @@ class Comparison:
     outline: tuple[Point, ...]
     said: str
     steps: tuple[str, ...]
-    detail_once: float
-    detail_stepwise: float
+    contrast_once: float
+    contrast_stepwise: float
+    contrast_antialiased: float
+
+    @property
+    def kept_once(self) -> float:
+        """The single interpolation's contrast as a share of the antialiased one; above 1 the excess is aliasing."""
+        return _share(self.contrast_once, self.contrast_antialiased)
+
+    @property
+    def kept_stepwise(self) -> float:
+        """What the steps leave of the antialiased contrast."""
+        return _share(self.contrast_stepwise, self.contrast_antialiased)
 
 
 def strong_draws(seed: int) -> Draws:
@@ -96,12 +113,13 @@ def compare(source: Tensor, draws: Draws, size: int) -> Comparison:
         outline=tuple(_where(whole[0], x, y) for x, y in CORNERS),
         said=_said(draws),
         steps=("resize", *(name for name, _ in _steps(draws) if name != "flip")),
-        detail_once=fine_detail(once),
-        detail_stepwise=fine_detail(stepwise),
+        contrast_once=neighbour_contrast(once),
+        contrast_stepwise=neighbour_contrast(stepwise),
+        contrast_antialiased=neighbour_contrast(_antialiased(picture, whole, size)),
     )
 
 
-def fine_detail(picture: Tensor) -> float:
+def neighbour_contrast(picture: Tensor) -> float:
     """Mean absolute difference of neighbouring pixels, across and down, in levels of 255; of uint8 [h, w, 3]."""
     values = picture.float()
     across, down = (values[:, 1:] - values[:, :-1]).abs().mean(), (values[1:] - values[:-1]).abs().mean()
@@ -135,6 +153,16 @@ def _step_by_step(picture: Tensor, draws: Draws, size: int) -> Tensor:
     for _, matrix in _steps(draws):
         small = sample(small, grid(matrix, size, size))
     return small
+
+
+def _antialiased(picture: Tensor, whole: Tensor, size: int) -> Tensor:
+    large = sample(picture, grid(whole, SUPERSAMPLED * size, SUPERSAMPLED * size))
+    return _as_pixels(torch.nn.functional.avg_pool2d(large, SUPERSAMPLED))
+
+
+def _share(part: float, whole: float) -> float:
+    """Of a picture without any contrast nothing is lost."""
+    return part / whole if whole else 1.0
 
 
 def _as_pixels(picture: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """The figure of what presizing saves: both ways side by side, and below them the same detail magnified."""
 
+import textwrap
+
 import torch
 from PIL import Image, ImageDraw
 
@@ -23,6 +25,8 @@ from ml.presizing import Comparison, busiest
 SHOWN = 448
 """Side of every picture of the figure, in pixels: an input of 224 at twice its size."""
 DETAIL = 56
+LETTERS = 46
+"""Of a line of the text beside the pictures."""
 _LINE = 3
 
 
@@ -35,21 +39,24 @@ def draw_presizing(found: Comparison, *, title: str, drawn: bool) -> Image.Image
         drawn: whether the picture is a drawing, which the figure then says.
     """
     corner = busiest(found.once, DETAIL)
-    kept = 100 * found.detail_stepwise / found.detail_once if found.detail_once else 100.0
     tiles = [
         Tile((_outlined(found),), f"presized to {len(found.source)} pixels; outlined: what is shown"),
         Tile((_framed(found.once, corner),), "one interpolation for all changes"),
         Tile((_framed(found.stepwise, corner),), "step by step, an interpolation each"),
-        Tile((_explained(found, kept),), ""),
-        Tile((_magnified(found.once, corner),), _detail_said(found.detail_once, "")),
-        Tile((_magnified(found.stepwise, corner),), _detail_said(found.detail_stepwise, f", {kept:.0f} %")),
+        Tile((_explained(found),), ""),
+        Tile((_magnified(found.once, corner),), _contrast_said(found.contrast_once, found.kept_once)),
+        Tile((_magnified(found.stepwise, corner),), _contrast_said(found.contrast_stepwise, found.kept_stepwise)),
     ]
     heading = Heading(title, notes=(f"The same draws in both ways: {found.said}.",), drawn=drawn)
     return draw_sheet(heading, tiles, columns=3)
 
 
-def _detail_said(levels: float, share: str) -> str:
-    return f"magnified (whole picture: neighbours differ by {levels:.1f} levels{share})"
+def _contrast_said(levels: float, kept: float) -> str:
+    return f"magnified (whole picture: neighbours differ by {levels:.1f} levels, {_percent(kept)})"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}\u00a0%"
 
 
 def _outlined(found: Comparison) -> Image.Image:
@@ -78,7 +85,17 @@ def _magnified(pixels: torch.Tensor, corner: tuple[int, int]) -> Image.Image:
     return part.resize((SHOWN, SHOWN), Image.Resampling.NEAREST)
 
 
-def _explained(found: Comparison, kept: float) -> Image.Image:
+def _left(found: Comparison) -> list[str]:
+    """What both ways have of an antialiased resample's contrast; what the single one has above it is no detail."""
+    said = (
+        "Contrast of neighbouring pixels, beside an antialiased resample (100\u00a0%): "
+        f"step by step {_percent(found.kept_stepwise)}, one interpolation {_percent(found.kept_once)}"
+    )
+    said += "; above 100\u00a0% it is aliasing." if found.kept_once > 1 else "."
+    return textwrap.wrap(said, LETTERS)
+
+
+def _explained(found: Comparison) -> Image.Image:
     """A tile of text beside the magnified detail."""
     size = len(found.once)
     lines = [
@@ -91,8 +108,8 @@ def _explained(found: Comparison, kept: float) -> Image.Image:
         (f"{', '.join(found.steps)}: {len(found.steps)} interpolations", QUIET_INK),
         (f"at {size} pixels, each from the one before.", QUIET_INK),
         ("", INK),
-        (f"That leaves {kept:.0f} % of the fine detail; and what", INK),
-        ("a step turns out of the frame is lost to the", INK),
+        *((line, INK) for line in _left(found)),
+        ("What a step turns out of the frame is lost to the", INK),
         ("next, which sees the mirrored border there.", INK),
     ]
     tile = Image.new("RGB", (SHOWN, SHOWN), PAPER)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ml.augment import as_float
 from ml.geometry import Draws
-from ml.presizing import LEAST_CROP, ROTATE, WARP, ZOOM, busiest, compare, fine_detail, strong_draws
+from ml.presizing import LEAST_CROP, ROTATE, WARP, ZOOM, busiest, compare, neighbour_contrast, strong_draws
 from ml.presizing_figure import DETAIL, SHOWN, draw_presizing
 from ml.resample import resize_exactly
 from tests.ml.pictures import holds, picture
@@ -51,11 +51,24 @@ def test_both_ways_show_the_same_part(seed: int) -> None:
     assert turned.abs().mean() > 10
 
 
-def test_step_by_step_loses_fine_detail() -> None:
+def test_step_by_step_loses_contrast_against_an_antialiased_resample_and_once_has_aliasing_above_it() -> None:
     for seed in range(4):
         found = compare(fine(), strong_draws(seed), 80)
-        assert found.detail_stepwise < 0.6 * found.detail_once
-        assert found.detail_once == fine_detail(found.once)
+        assert found.contrast_once == neighbour_contrast(found.once)
+        assert found.kept_stepwise == found.contrast_stepwise / found.contrast_antialiased
+        assert found.kept_stepwise < 0.7
+        assert found.kept_once > 1.05
+
+
+def test_the_antialiased_resample_shows_the_same_picture_and_differs_where_detail_is_too_fine() -> None:
+    # Without a shrink there is nothing to alias: the two agree on a smooth picture.
+    found = compare(smooth(), strong_draws(0), 320)
+    assert found.kept_once == pytest.approx(1, abs=0.1)
+
+
+def test_a_picture_without_any_contrast_has_lost_none() -> None:
+    found = compare(torch.full((160, 160, 3), 90, dtype=torch.uint8), strong_draws(0), 80)
+    assert (found.kept_once, found.kept_stepwise) == (1, 1)
 
 
 def test_without_changes_step_by_step_is_the_plain_resize() -> None:
@@ -82,10 +95,10 @@ def test_the_interpolations_are_named_and_a_mirror_is_none() -> None:
     assert found.said.startswith("mirrored, turned by ")
 
 
-def test_fine_detail_is_the_mean_step_between_neighbours() -> None:
+def test_contrast_is_the_mean_step_between_neighbours() -> None:
     stripes = torch.zeros(4, 6, 3, dtype=torch.uint8)
     stripes[:, ::2] = 100
-    assert fine_detail(stripes) == 50
+    assert neighbour_contrast(stripes) == 50
 
 
 def test_the_busiest_window_is_found() -> None:
