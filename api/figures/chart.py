@@ -1,11 +1,14 @@
 """What a figure shows, in words that no drawing library owns. Sizes are in pixels; NaN in a line is a gap."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 Dash = Literal["solid", "dash", "dot"]
 Symbol = Literal["circle", "square", "diamond", "triangle"]
+FACTS = " · "
+"""Stands between two facts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +25,13 @@ class Axis:
     ticks: Sequence[float] | None = None
     percent: bool = False
     """The values are shares in [0, 1], written as per cent."""
+    whole: bool = False
+    """The values are whole numbers, and no tick stands between two."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """Points joined in order. ``legend`` says whether its name is in the legend."""
+    """Points joined in order. ``legend``: its name is in the legend; ``dots``: each point has one."""
 
     name: str
     x: Sequence[float]
@@ -37,6 +42,12 @@ class Line:
     dash: Dash = "solid"
     dots: bool = False
     legend: bool = True
+
+    def dotted(self) -> list[int]:
+        """The points that need a dot to be seen: all where asked for, else those that no neighbour is joined to."""
+        there = [math.isfinite(y) for y in self.y]
+        joined = [before or after for before, after in zip([False, *there], [*there[1:], False], strict=False)]
+        return [i for i, seen in enumerate(there) if seen and (self.dots or not joined[i])]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,20 +77,24 @@ class Bars:
 
 @dataclass(frozen=True, kw_only=True)
 class Heatmap:
-    """Counts by row and column, first row on top; a zero stays blank. ``cell`` is a cell's side."""
+    """Counts by row and column, first row on top; a zero stays blank.
+
+    ``cell`` is a cell's side, ``least_cell`` the side below which labels cannot be read.
+    """
 
     rows: Sequence[str]
     columns: Sequence[str]
     counts: Sequence[Sequence[int]]
     cell: float
+    least_cell: float
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A vertical line through every panel with a label above the first."""
+    """A vertical line through every panel; of its labels the first that there is room for stands above it."""
 
     x: float
-    label: str
+    labels: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +108,10 @@ class Panel:
 
 @dataclass(frozen=True)
 class Margins:
-    """Room round the panels."""
+    """Room beside and below the panels; above them is as much as title and legend need."""
 
     left: int = 82
     right: int = 24
-    top: int = 104
     bottom: int = 58
 
 
@@ -105,12 +119,13 @@ class Margins:
 class Chart:
     """A figure: panels, one above the other, over one x axis; or a heat map in place of the panels.
 
-    ``subtitle`` tells which run, architecture and dataset, and that the pictures are drawn where ``drawn``. ``notes``
-    are sentences below the figure.
+    ``facts`` tell which architecture and dataset, that the pictures are drawn where ``drawn``, and more. ``notes`` are
+    sentences below the figure, ``told`` sentences for who does not see it. ``width`` is the whole picture's,
+    ``plot_height`` that of all panels.
     """
 
     title: str
-    subtitle: str
+    facts: Sequence[str]
     drawn: bool
     x: Axis
     panels: Sequence[Panel] = ()
@@ -118,6 +133,24 @@ class Chart:
     rows_title: str = ""
     rules: Sequence[Rule] = ()
     notes: Sequence[str] = ()
+    told: Sequence[str] = ()
     width: int = 960
-    height: int = 500
+    plot_height: int = 338
     margins: Margins = field(default_factory=Margins)
+
+    @property
+    def subtitle(self) -> str:
+        """The facts in one line, however long."""
+        return FACTS.join(self.facts)
+
+    @property
+    def alt(self) -> str:
+        """The whole figure in words, for a reader that speaks: without dots between facts."""
+        said = " ".join([f"{self.title}.", f"{self.subtitle}.", *self.told, *self.notes])
+        return said.replace(FACTS, ", ")
+
+    @property
+    def legend(self) -> list[str]:
+        """The names in the legend, in the order in which they are drawn."""
+        marks = [mark for panel in self.panels for mark in panel.marks]
+        return [mark.name for mark in marks if not isinstance(mark, Bars) and mark.legend]

@@ -1,43 +1,29 @@
 """What every figure says of where it comes from."""
 
-import textwrap
 from collections.abc import Sequence
 
 from api.schemas.scores import loss_of
 from store.db.models import Dataset, Run
 
 LOSS_NAMES = {"cross_entropy": "cross-entropy", "binary_cross_entropy": "binary cross-entropy"}
-
-
 SIDES = {"validation": "validation pictures", "all": "pictures"}
-TITLE_LETTER = 10.2
-"""Width of a letter of a title."""
-TITLE_ROOM = 850
-MOST_DATASET = 32
-MOST_NOTE = 115
-"""Letters that a line has room for."""
+AVERAGED = "averaged over augmented copies"
 
 
-def run_title(what: str, run: Run, room: int = TITLE_ROOM) -> str:
-    """What is shown, and the run's number and name; cut where ``room`` pixels are not enough."""
-    return _cut(f"{what} · run {run.id}" + (f" · {run.name}" if run.name else ""), int(room / TITLE_LETTER))
+def run_title(what: str, run: Run) -> str:
+    """What is shown, and the run's number and name."""
+    return f"{what} · run {run.id}" + (f" · {run.name}" if run.name else "")
 
 
-def origin(run: Run, dataset: Dataset | None = None, *more: str) -> str:
-    """Architecture, dataset (the run's own, or the one named) and further facts."""
+def origin(run: Run, dataset: Dataset | None = None, *more: str) -> list[str]:
+    """Architecture, dataset (the run's own, or the one named), that it is drawn where it is, and further facts."""
     seen = dataset or run.dataset
-    parts = [f"{run.config['arch']} on {_cut(seen.name, MOST_DATASET)}", *more]
-    return " · ".join([*parts, "drawn pictures, not photos"] if seen.drawn else parts)
+    return [f"{run.config['arch']} on {seen.name}", *(["drawn pictures, not photos"] if seen.drawn else []), *more]
 
 
 def loss_name(run: Run) -> str:
     """The run's loss, in words."""
     return LOSS_NAMES[loss_of(run.config)]
-
-
-def note_lines(sentences: Sequence[str]) -> list[str]:
-    """Sentences as lines that fit below a figure."""
-    return [line for sentence in sentences for line in textwrap.wrap(sentence, MOST_NOTE)]
 
 
 def rate_text(rate: float) -> str:
@@ -46,5 +32,6 @@ def rate_text(rate: float) -> str:
     return f"{digits.removesuffix('.0')}e{int(power)}"
 
 
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence has them: a, b and c."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -8,8 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from api.figures.chart import Axis, Chart, Line, Marker, Panel, Rule, Symbol
-from api.figures.heading import loss_name, note_lines, origin, rate_text, run_title
+from api.figures.heading import loss_name, origin, rate_text, run_title
 from api.figures.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from ml.rates import USED
 from ml.suggestions import seen
 from store.db.models import RateFind, Run
 
@@ -19,9 +20,14 @@ SUGGESTIONS: tuple[tuple[str, str, Symbol], ...] = (
     ("valley", VERMILION, "circle"),
     ("slide", ORANGE, "diamond"),
 )
-AGREEMENT = {"agree": "the sweeps agree", "weak": "weak agreement", "none": "no agreement"}
+SHOWN_AS = {"minimum": "minimum/10"}
+"""Suggestions whose name is not what they answer."""
+AGREEMENT = {"agree": "agrees", "weak": "agrees weakly", "none": "does not agree"}
 ROOM = 0.1
 """The axis ends so far above the highest loss that a suggestion sees: divergence would press the rest to the ground."""
+
+BESIDE = 1.3
+"""The axis goes on by so many times before the first rate and after the last."""
 
 
 def lr_find_chart(run: Run, found: RateFind) -> Chart:
@@ -31,14 +37,14 @@ def lr_find_chart(run: Run, found: RateFind) -> Chart:
     lines = [line for i in reversed(range(len(sweeps))) for line in _sweep_lines(sweeps[i], i)]
     count = f"{len(sweeps)} sweeps" if len(sweeps) > 1 else "1 sweep"
     return Chart(
-        title=run_title(f"Learning-rate search, {AGREEMENT[found.agreement]}", run),
-        subtitle=origin(run, None, "body frozen" if content["freeze"] else "unfrozen", count),
+        title=run_title(f"Learning-rate search, {_word(found)}", run),
+        facts=origin(run, None, "body frozen" if content["freeze"] else "unfrozen", count),
         drawn=run.dataset.drawn,
-        x=Axis(title="learning rate (log)", log=True),
+        x=_rates_axis(sweeps),
         panels=[Panel(y=_axis(run, sweeps), marks=[*lines, *_markers(content["suggestions"], sweeps[0])])],
-        rules=[] if found.rate is None else [Rule(found.rate, f"“auto” takes {rate_text(found.rate)}")],
+        rules=[] if found.rate is None else [Rule(found.rate, [f"“auto” takes {rate_text(found.rate)}"])],
         notes=_notes(content),
-        height=540,
+        plot_height=378,
     )
 
 
@@ -86,7 +92,8 @@ def _markers(suggestions: dict[str, float | None], sweep: _Sweep) -> list[Marker
         rate = suggestions[name]
         if rate is not None and finite:
             height = float(np.interp(math.log(rate), places, heights))
-            markers.append(Marker(name=f"{name} {rate_text(rate)}", x=[rate], y=[height], colour=colour, symbol=symbol))
+            shown = f"{_shown_as(name)} {rate_text(rate)}"
+            markers.append(Marker(name=shown, x=[rate], y=[height], colour=colour, symbol=symbol))
     return markers
 
 
@@ -101,11 +108,48 @@ def _axis(run: Run, sweeps: Sequence[_Sweep]) -> Axis:
     return Axis(title=title, low=max(0.0, low - ROOM * (high - low)), high=high + ROOM * (high - low))
 
 
+def _rates_axis(sweeps: Sequence[_Sweep]) -> Axis:
+    rates = [rate for sweep in sweeps for rate in sweep.rates]
+    return Axis(title="learning rate (log)", log=True, low=min(rates) / BESIDE, high=max(rates) * BESIDE)
+
+
+def _word(found: RateFind) -> str:
+    """Whether the sweeps agree on the rate that is used, and how far they lie apart."""
+    content = found.content
+    if content["suggestions"][USED] is None:
+        return f"{USED} has no answer"
+    if len(content["sweeps"]) == 1:
+        return f"{USED} of a single sweep"
+    return f"{USED} {AGREEMENT[found.agreement]} ({_decades(content['spread_decades'][USED])})"
+
+
 def _notes(content: dict[str, Any]) -> list[str]:
-    """Why a suggestion has no answer, and what the agreement's word rests on."""
+    """Every suggestion with its spread, why one has no answer, and what the agreement's word rests on."""
+    answers = "; ".join(_answer(name, content) for name, _, _ in SUGGESTIONS)
     names: dict[str, list[str]] = {}
-    for name, reason in content["reasons"].items():
-        names.setdefault(reason, []).append(name)
+    for name, _, _ in SUGGESTIONS:
+        if name in content["reasons"]:
+            names.setdefault(content["reasons"][name], []).append(_shown_as(name))
     missing = [f"No answer from {', '.join(some)}: {reason}." for reason, some in names.items()]
     why: str = content["agreement_reason"]
-    return note_lines([*missing, *([] if why in names else [f"{why[:1].upper()}{why[1:]}."])])
+    answered = any(rate is not None for rate in content["suggestions"].values())
+    return [
+        *([f"{answers}."] if answered else []),
+        *missing,
+        *([] if why in names else [f"{why[:1].upper()}{why[1:]}."]),
+    ]
+
+
+def _answer(name: str, content: dict[str, Any]) -> str:
+    rate, spread = content["suggestions"][name], content["spread_decades"][name]
+    if rate is None:
+        return f"{_shown_as(name)}: no answer"
+    return f"{_shown_as(name)} {rate_text(rate)}" + ("" if spread is None else f" ({_decades(spread)})")
+
+
+def _decades(spread: float) -> str:
+    return f"{spread:.2f} decades"
+
+
+def _shown_as(name: str) -> str:
+    return SHOWN_AS.get(name, name)

@@ -9,40 +9,60 @@ from typing import Any, cast
 import plotly.graph_objects as go
 
 from api.figures.chart import Axis, Bars, Chart, Heatmap, Line, Marker
-from api.figures.chart_geometry import LEGEND_Y, SUBTITLE_Y, TITLE_Y, full_height, note_y, panel_boxes, plot_box
+from api.figures.chart_geometry import (
+    EDGE,
+    LABEL_SIZE,
+    LEAST_WIDTH,
+    SUBTITLE_SIZE,
+    TEXT_SIZE,
+    TITLE_SIZE,
+    Label,
+    Placed,
+    Text,
+    place,
+)
+from api.figures.heat_letters import count_size, label_step
 from api.figures.palette import BLUES, GRID, GROUND, INK, QUIET
-from api.figures.ticks import POWERS, power_text
+from api.figures.ticks import POWERS, power_text, whole_ticks
 
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 SYMBOLS = {"circle": "circle", "square": "square", "diamond": "diamond", "triangle": "triangle-up"}
-LEAST_LETTERS_CELL = 12
+DOT = 7
+FEW = 10
+"""Over a shorter axis Plotly would put ticks between whole numbers."""
 
 
-def as_plotly(chart: Chart) -> dict[str, Any]:
+def as_plotly(chart: Chart, *, width: int | None = None, height: int | None = None) -> dict[str, Any]:
     """The chart as Plotly's JSON (``data`` and ``layout``), checked by Plotly's own schema.
 
-    Text of users is escaped: Plotly reads some HTML in its texts. NaN and infinities become null.
+    Without a ``width`` whoever shows it may stretch it, or narrow it to LEAST_WIDTH: its texts fit into that. A heat
+    map keeps its width. ``layout.meta`` has the texts unbroken, and in ``alt`` the whole figure in words. Text of users
+    is escaped: Plotly reads some HTML in its texts. NaN and infinities become null.
     """
+    placed = place(chart, width=width, height=height, room=None if width or chart.heatmap else LEAST_WIDTH)
     traces: list[Any] = []
     if chart.heatmap is not None:
-        traces.append(_heatmap(chart.heatmap))
+        traces.append(_heatmap(chart.heatmap, placed))
     for i, panel in enumerate(chart.panels):
         axis = f"y{i + 1}" if i else "y"
         traces += [_trace(mark, axis) for mark in panel.marks]
-    figure = go.Figure(data=traces, layout=_layout(chart))
+    figure = go.Figure(data=traces, layout=_layout(chart, placed))
     return cast("dict[str, Any]", json.loads(figure.to_json()))
 
 
 def _trace(mark: Line | Marker | Bars, axis: str) -> Any:  # noqa: ANN401 - Plotly ships no types
     if isinstance(mark, Line):
+        dotted = set(mark.dotted())
         return go.Scatter(
             name=html.escape(mark.name),
             x=_finite(mark.x),
             y=_finite(mark.y),
             yaxis=axis,
-            mode="lines+markers" if mark.dots else "lines",
+            mode="lines+markers" if dotted else "lines",
             line={"color": mark.colour, "width": mark.width, "dash": mark.dash},
-            marker={"size": 7},
+            marker={"size": DOT if mark.dots else [DOT if i in dotted else 0 for i in range(len(mark.y))]}
+            if dotted
+            else None,
             opacity=mark.opacity,
             showlegend=mark.legend,
             hoverinfo="all" if mark.opacity == 1 else "skip",
@@ -91,16 +111,19 @@ def _interval(mark: Marker) -> dict[str, Any] | None:
     }
 
 
-def _heatmap(heatmap: Heatmap) -> Any:  # noqa: ANN401 - as above
+def _heatmap(heatmap: Heatmap, placed: Placed) -> Any:  # noqa: ANN401 - as above
+    letters = count_size(heatmap, placed.plot.width)
     return go.Heatmap(
         x=[html.escape(name) for name in heatmap.columns],
         y=[html.escape(name) for name in heatmap.rows],
         z=[[math.sqrt(count) for count in row] for row in heatmap.counts],
         customdata=[list(row) for row in heatmap.counts],
         text=[[str(count) if count else "" for count in row] for row in heatmap.counts],
-        texttemplate="%{text}" if heatmap.cell >= LEAST_LETTERS_CELL else None,
-        textfont={"size": 11},
+        texttemplate="%{text}" if letters else None,
+        textfont={"size": letters},
         hovertemplate="%{y} was taken for %{x}: %{customdata}<extra></extra>",
+        zmin=0,
+        zmax=math.sqrt(max((count for row in heatmap.counts for count in row), default=0)) or 1,
         colorscale=[[i / (len(BLUES) - 1), colour] for i, colour in enumerate(BLUES)],
         showscale=False,
         xgap=1,
@@ -108,49 +131,55 @@ def _heatmap(heatmap: Heatmap) -> Any:  # noqa: ANN401 - as above
     )
 
 
-def _layout(chart: Chart) -> Any:  # noqa: ANN401 - as above
-    margins, height = chart.margins, full_height(chart)
-    axes = _panel_axes(chart) if chart.heatmap is None else _heatmap_axes(chart)
+def _layout(chart: Chart, placed: Placed) -> Any:  # noqa: ANN401 - as above
+    margins = chart.margins
+    axes = _panel_axes(chart, placed) if chart.heatmap is None else _heatmap_axes(chart, chart.heatmap, placed)
     return go.Layout(
         template="none",
-        meta={"title": chart.title, "subtitle": chart.subtitle, "notes": list(chart.notes), "drawn": chart.drawn},
-        font={"family": FONT, "size": 12, "color": INK},
+        meta={
+            "title": chart.title,
+            "subtitle": chart.subtitle,
+            "notes": list(chart.notes),
+            "drawn": chart.drawn,
+            "alt": chart.alt,
+        },
+        font={"family": FONT, "size": TEXT_SIZE, "color": INK},
         paper_bgcolor=GROUND,
         plot_bgcolor=GROUND,
-        width=chart.width,
-        height=height,
+        width=placed.width,
+        height=placed.height,
         margin={
             "l": margins.left,
-            "r": margins.right,
-            "t": margins.top,
-            "b": height - chart.height + margins.bottom,
+            "r": placed.width - placed.plot.left - placed.plot.width,
+            "t": placed.plot.top,
+            "b": placed.below,
             "autoexpand": False,
         },
         legend={
             "orientation": "h",
             "x": 0,
             "xanchor": "left",
-            "y": _paper_y(chart, LEGEND_Y),
-            "yanchor": "middle",
+            "y": _paper_y(placed, placed.legend_top),
+            "yanchor": "top",
             "bgcolor": "rgba(0,0,0,0)",
         },
         hovermode="closest",
         shapes=[_rule(rule.x) for rule in chart.rules],
         annotations=[
-            _text(html.escape(chart.title), _paper_y(chart, TITLE_Y), size=17, colour=INK, weight="bold"),
-            _text(html.escape(chart.subtitle), _paper_y(chart, SUBTITLE_Y), size=13),
-            *[_rule_label(rule.x, rule.label, log=chart.x.log) for rule in chart.rules],
-            *[_text(html.escape(note), _paper_y(chart, note_y(chart, i))) for i, note in enumerate(chart.notes)],
+            *[_text(line, placed, size=TITLE_SIZE, colour=INK, weight="bold") for line in placed.title],
+            *[_text(line, placed, size=SUBTITLE_SIZE) for line in placed.subtitle],
+            *[_rule_label(label, log=chart.x.log) for label in placed.labels],
+            *[_text(line, placed) for line in placed.notes],
         ],
         **axes,
     )
 
 
-def _panel_axes(chart: Chart) -> dict[str, Any]:
+def _panel_axes(chart: Chart, placed: Placed) -> dict[str, Any]:
     last = f"y{len(chart.panels)}" if len(chart.panels) > 1 else "y"
     axes: dict[str, Any] = {"xaxis": {**_axis(chart.x), "anchor": last, "showgrid": chart.x.log}}
-    for i, (panel, box) in enumerate(zip(chart.panels, panel_boxes(chart), strict=True)):
-        bottom, top = _paper_y(chart, box.top + box.height), _paper_y(chart, box.top)
+    for i, (panel, box) in enumerate(zip(chart.panels, placed.panels, strict=True)):
+        bottom, top = _paper_y(placed, box.top + box.height), _paper_y(placed, box.top)
         axes[f"yaxis{i + 1 if i else ''}"] = {
             **_axis(panel.y),
             "anchor": "x",
@@ -159,18 +188,23 @@ def _panel_axes(chart: Chart) -> dict[str, Any]:
     return axes
 
 
-def _heatmap_axes(chart: Chart) -> dict[str, Any]:
-    plain = {"showgrid": False, "zeroline": False, "ticks": "", "dtick": 1, "tickfont": {"size": 11}}
+def _heatmap_axes(chart: Chart, heatmap: Heatmap, placed: Placed) -> dict[str, Any]:
+    plain = {
+        "showgrid": False,
+        "zeroline": False,
+        "ticks": "",
+        "dtick": label_step(heatmap, placed.plot.width),
+        "tickfont": {"size": LABEL_SIZE},
+    }
     return {
         "xaxis": {**plain, "title": {"text": chart.x.title, "standoff": 8}, "tickangle": -90},
         "yaxis": {**plain, "title": {"text": chart.rows_title, "standoff": 8}, "autorange": "reversed"},
     }
 
 
-def _paper_y(chart: Chart, y: float) -> float:
+def _paper_y(placed: Placed, y: float) -> float:
     """Pixels from the top as Plotly's paper coordinate: 0 at the foot of the panels, 1 at their top."""
-    whole = plot_box(chart)
-    return (whole.top + whole.height - y) / whole.height
+    return (placed.plot.top + placed.plot.height - y) / placed.plot.height
 
 
 def _axis(axis: Axis) -> dict[str, Any]:
@@ -197,6 +231,8 @@ def _ticks(axis: Axis) -> dict[str, Any]:
     """Powers of ten are written by us: Plotly would set them with styles that the page's policy forbids."""
     if axis.ticks is not None:
         return {"tickvals": list(axis.ticks)}
+    if axis.whole and axis.low is not None and axis.high is not None and axis.high - axis.low < FEW:
+        return {"tickvals": whole_ticks(axis.low, axis.high)}
     if axis.log:
         return {"tickvals": [10.0**power for power in POWERS], "ticktext": [power_text(power) for power in POWERS]}
     return {}
@@ -214,26 +250,29 @@ def _rule(x: float) -> dict[str, Any]:
     }
 
 
-def _rule_label(x: float, label: str, *, log: bool) -> dict[str, Any]:
+def _rule_label(label: Label, *, log: bool) -> dict[str, Any]:
     return {
-        "x": math.log10(x) if log else x,
+        "x": math.log10(label.x) if log else label.x,
         "y": 1,
         "yref": "paper",
-        "text": html.escape(label),
+        "text": html.escape(label.text),
         "showarrow": False,
-        "xanchor": "left",
+        "xanchor": "left" if label.side == "right" else "right",
         "yanchor": "bottom",
-        "font": {"color": QUIET, "size": 12},
+        "font": {"color": QUIET, "size": TEXT_SIZE},
     }
 
 
-def _text(text: str, y: float, *, size: int = 12, colour: str = QUIET, weight: str = "normal") -> dict[str, Any]:
+def _text(
+    line: Text, placed: Placed, *, size: int = TEXT_SIZE, colour: str = QUIET, weight: str = "normal"
+) -> dict[str, Any]:
     return {
-        "text": text,
+        "text": html.escape(line.text),
         "x": 0,
         "xref": "paper",
         "xanchor": "left",
-        "y": y,
+        "xshift": EDGE - placed.plot.left,
+        "y": _paper_y(placed, line.y),
         "yref": "paper",
         "yanchor": "middle",
         "showarrow": False,

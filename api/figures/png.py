@@ -4,12 +4,22 @@ import io
 import os
 import threading
 import warnings
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.figures.chart import Chart
-from api.figures.chart_geometry import LEGEND_Y, SUBTITLE_Y, TITLE_Y, Box, full_height, note_y, panel_boxes, plot_box
+from api.figures.chart_geometry import (
+    EDGE,
+    LEGEND_LINE,
+    SUBTITLE_SIZE,
+    TEXT_SIZE,
+    TITLE_SIZE,
+    Box,
+    Placed,
+    Text,
+    place,
+)
 from api.figures.palette import GROUND, INK, QUIET
 from api.figures.png_marks import draw_heatmap, draw_panel, draw_rules
 
@@ -21,8 +31,6 @@ if TYPE_CHECKING:
 DOTS = 100
 POINT = 72 / DOTS
 """Points to a pixel of our sizes: Matplotlib measures text and lines in points."""
-LEAST_PANEL = 100
-"""Pixels that a panel needs to show anything."""
 STYLE: "dict[RcKeyType, Any]" = {
     "font.family": "DejaVu Sans",
     "font.size": 12 * POINT,
@@ -57,96 +65,86 @@ class Painter:
 
         Its own size where None; a size that leaves no room beside the labels is raised.
         """
-        sized = _sized(chart, width or chart.width, height or full_height(chart))
+        placed = place(chart, width=width, height=height)
         with self._turn:
             os.environ.setdefault("MPLCONFIGDIR", str(self._cache))
-            return _paint(sized, scale)
+            return _paint(chart, placed, scale)
 
 
-def _sized(chart: Chart, width: int, height: int) -> Chart:
-    margins, notes = chart.margins, full_height(chart) - chart.height
-    return replace(
-        chart,
-        width=max(width, margins.left + margins.right + LEAST_PANEL),
-        height=max(height - notes, margins.top + margins.bottom + LEAST_PANEL * max(1, len(chart.panels))),
-    )
-
-
-def _paint(chart: Chart, scale: float) -> bytes:
-    from matplotlib import rc_context  # noqa: PLC0415 - see Painter
+def draw(chart: Chart, placed: Placed) -> "Figure":
+    """The chart as Matplotlib has it, a pixel to a dot."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - see Painter
+
+    figure = Figure(figsize=(placed.width / DOTS, placed.height / DOTS), dpi=DOTS, facecolor=GROUND)
+    _write(figure, placed, placed.title, TITLE_SIZE, INK, weight="bold")
+    _write(figure, placed, placed.subtitle, SUBTITLE_SIZE, QUIET)
+    _write(figure, placed, placed.notes, TEXT_SIZE, QUIET)
+    if chart.heatmap is not None:
+        draw_heatmap(_axes(figure, placed, placed.plot), chart, chart.heatmap, placed.plot.width, point=POINT)
+        return figure
+    every = [_axes(figure, placed, box) for box in placed.panels]
+    for axes, panel in zip(every, chart.panels, strict=True):
+        draw_panel(axes, chart.x, panel, point=POINT)
+        axes.tick_params(labelbottom=axes is every[-1])
+    every[-1].set_xlabel(chart.x.title)
+    draw_rules(every, chart.rules, placed.labels, point=POINT)
+    _legend(figure, placed, every)
+    return figure
+
+
+def _paint(chart: Chart, placed: Placed, scale: float) -> bytes:
+    from matplotlib import rc_context  # noqa: PLC0415 - see Painter
 
     out = io.BytesIO()
     with rc_context(STYLE), warnings.catch_warnings():
         # A run's name may have letters that the font has not; they become boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure = Figure(figsize=(chart.width / DOTS, full_height(chart) / DOTS), dpi=DOTS, facecolor=GROUND)
-        _draw(figure, chart)
-        figure.savefig(out, format="png", dpi=DOTS * scale, metadata={"Title": chart.title})
+        about = {"Title": chart.title, "Description": chart.alt}
+        draw(chart, placed).savefig(out, format="png", dpi=DOTS * scale, metadata=about)
     return out.getvalue()
 
 
-def _draw(figure: "Figure", chart: Chart) -> None:
-    left = chart.margins.left
-    _write(figure, chart, left, TITLE_Y, chart.title, size=17, weight="bold")
-    _write(figure, chart, left, SUBTITLE_Y, chart.subtitle, size=13, colour=QUIET)
-    for i, note in enumerate(chart.notes):
-        _write(figure, chart, left, note_y(chart, i), note, size=12, colour=QUIET)
-    if chart.heatmap is not None:
-        draw_heatmap(_axes(figure, chart, plot_box(chart)), chart, chart.heatmap, point=POINT)
-        return
-    every = [_axes(figure, chart, box) for box in panel_boxes(chart)]
-    for axes, panel in zip(every, chart.panels, strict=True):
-        draw_panel(axes, chart.x, panel, point=POINT)
-        axes.tick_params(labelbottom=axes is every[-1])
-    every[-1].set_xlabel(chart.x.title)
-    draw_rules(every, chart.rules, point=POINT)
-    _legend(figure, chart, every)
-
-
-def _legend(figure: "Figure", chart: Chart, every: "list[Axes]") -> None:
+def _legend(figure: "Figure", placed: Placed, every: "list[Axes]") -> None:
     pairs = [axes.get_legend_handles_labels() for axes in every]
     handles = [handle for some, _ in pairs for handle in some]
     labels = [label for _, some in pairs for label in some]
-    if handles:
-        figure.legend(
-            handles,
-            labels,
-            loc="center left",
-            bbox_to_anchor=(chart.margins.left / chart.width, 1 - LEGEND_Y / full_height(chart)),
-            ncols=len(handles),
-            frameon=False,
-            borderpad=0,
-            borderaxespad=0,
-            handlelength=2,
-            handletextpad=0.5,
-            columnspacing=1.4,
-        )
+    if not handles:
+        return
+    # Matplotlib fills column after column.
+    columns = placed.legend_columns
+    order = [i for column in range(columns) for i in range(column, len(handles), columns)]
+    figure.legend(
+        [handles[i] for i in order],
+        [labels[i] for i in order],
+        loc="upper left",
+        bbox_to_anchor=(placed.plot.left / placed.width, 1 - placed.legend_top / placed.height),
+        ncols=columns,
+        frameon=False,
+        borderpad=0,
+        borderaxespad=0,
+        handlelength=2,
+        handletextpad=0.5,
+        columnspacing=1.4,
+        labelspacing=LEGEND_LINE / TEXT_SIZE - 1,
+    )
 
 
-def _axes(figure: "Figure", chart: Chart, box: Box) -> "Axes":
-    width, height = chart.width, full_height(chart)
+def _axes(figure: "Figure", placed: Placed, box: Box) -> "Axes":
+    width, height = placed.width, placed.height
     bottom = height - box.top - box.height
     return figure.add_axes((box.left / width, bottom / height, box.width / width, box.height / height))
 
 
 def _write(
-    figure: "Figure",
-    chart: Chart,
-    x: float,
-    y: float,
-    text: str,
-    *,
-    size: float,
-    weight: str = "normal",
-    colour: str = INK,
+    figure: "Figure", placed: Placed, lines: Sequence[Text], size: float, colour: str, *, weight: str = "normal"
 ) -> None:
-    figure.text(
-        x / chart.width,
-        1 - y / full_height(chart),
-        text,
-        fontsize=size * POINT,
-        fontweight=weight,
-        color=colour,
-        verticalalignment="center",
-    )
+    for line in lines:
+        figure.text(
+            EDGE / placed.width,
+            1 - line.y / placed.height,
+            line.text,
+            fontsize=size * POINT,
+            fontweight=weight,
+            color=colour,
+            verticalalignment="center",
+        )

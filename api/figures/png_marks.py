@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from api.figures.chart import Axis, Bars, Chart, Heatmap, Line, Marker, Panel, Rule
+from api.figures.chart_geometry import LABEL_SIZE, Label
+from api.figures.heat_letters import count_size, label_step
 from api.figures.palette import BLUES, DARK_FROM, GRID, GROUND, INK, QUIET
-from api.figures.ticks import power_text
+from api.figures.ticks import power_text, whole_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DASHES = {"solid": "-", "dash": (0, (5, 2.5)), "dot": (0, (1.2, 1.6))}
 SYMBOLS = {"circle": "o", "square": "s", "diamond": "D", "triangle": "^"}
-LEAST_LETTERS_CELL = 12
-"""Below this side a cell has no room for its count."""
 
 
 def draw_panel(axes: "Axes", x: Axis, panel: Panel, *, point: float) -> None:
@@ -41,34 +41,41 @@ def draw_panel(axes: "Axes", x: Axis, panel: Panel, *, point: float) -> None:
         elif of.ticks is not None:
             axis.set_ticks(list(of.ticks), labels=[f"{tick:g}" for tick in of.ticks])
             axis.set_ticks([], minor=True)
+        elif of.whole and of.low is not None and of.high is not None:
+            axis.set_ticks(whole_ticks(of.low, of.high))
         elif of.log:
             axis.set_major_formatter(_power)
             axis.set_minor_formatter(_nothing)
 
 
-def draw_rules(panels: "Sequence[Axes]", rules: Sequence[Rule], *, point: float) -> None:
+def draw_rules(panels: "Sequence[Axes]", rules: Sequence[Rule], labels: Sequence[Label], *, point: float) -> None:
     """Vertical lines through every panel, their labels at the top of the first."""
     for rule in rules:
         for axes in panels:
             axes.axvline(rule.x, color=QUIET, linewidth=point, linestyle=(0, (1, 2)))
+    for label in labels:
         panels[0].annotate(
-            rule.label,
-            (rule.x, 1),
+            label.text,
+            (label.x, 1),
             xycoords=("data", "axes fraction"),
             xytext=(0, 4 * point),
             textcoords="offset points",
             color=QUIET,
+            horizontalalignment="left" if label.side == "right" else "right",
             verticalalignment="bottom",
         )
 
 
-def draw_heatmap(axes: "Axes", chart: Chart, heatmap: Heatmap, *, point: float) -> None:
-    """Cells in shades of blue with their counts, white on dark ones; a zero stays blank."""
+def draw_heatmap(axes: "Axes", chart: Chart, heatmap: Heatmap, side: float, *, point: float) -> None:
+    """Cells in shades of blue with their counts, white on dark ones; ``side`` is that of all cells in pixels."""
     most = max((count for row in heatmap.counts for count in row), default=0)
     shares = [[math.sqrt(count / most) if most else 0.0 for count in row] for row in heatmap.counts]
     axes.imshow([[_shade(share) for share in row] for row in shares], interpolation="nearest", aspect="auto")
-    axes.set_xticks(range(len(heatmap.columns)), heatmap.columns, rotation=90, fontsize=11 * point)
-    axes.set_yticks(range(len(heatmap.rows)), heatmap.rows, fontsize=11 * point)
+    step = label_step(heatmap, side)
+    axes.set_xticks(
+        range(0, len(heatmap.columns), step), heatmap.columns[::step], rotation=90, fontsize=LABEL_SIZE * point
+    )
+    axes.set_yticks(range(0, len(heatmap.rows), step), heatmap.rows[::step], fontsize=LABEL_SIZE * point)
     axes.set_xticks([i - 0.5 for i in range(1, len(heatmap.columns))], minor=True)
     axes.set_yticks([i - 0.5 for i in range(1, len(heatmap.rows))], minor=True)
     axes.grid(which="minor", color=GROUND, linewidth=point)
@@ -76,8 +83,12 @@ def draw_heatmap(axes: "Axes", chart: Chart, heatmap: Heatmap, *, point: float) 
     axes.spines[:].set_visible(False)
     axes.set_xlabel(chart.x.title)
     axes.set_ylabel(chart.rows_title)
-    if heatmap.cell < LEAST_LETTERS_CELL:
-        return
+    letters = count_size(heatmap, side)
+    if letters is not None:
+        _write_counts(axes, heatmap, shares, letters * point)
+
+
+def _write_counts(axes: "Axes", heatmap: Heatmap, shares: Sequence[Sequence[float]], size: float) -> None:
     for row, (counts, row_shares) in enumerate(zip(heatmap.counts, shares, strict=True)):
         for column, (count, share) in enumerate(zip(counts, row_shares, strict=True)):
             if count:
@@ -86,13 +97,14 @@ def draw_heatmap(axes: "Axes", chart: Chart, heatmap: Heatmap, *, point: float) 
                     row,
                     str(count),
                     color=GROUND if share > DARK_FROM else INK,
-                    fontsize=11 * point,
+                    fontsize=size,
                     horizontalalignment="center",
                     verticalalignment="center_baseline",
                 )
 
 
 def _draw_line(axes: "Axes", line: Line, point: float) -> None:
+    dotted = line.dotted()
     axes.plot(
         line.x,
         line.y,
@@ -101,7 +113,8 @@ def _draw_line(axes: "Axes", line: Line, point: float) -> None:
         linewidth=line.width * point,
         alpha=line.opacity,
         linestyle=DASHES[line.dash],
-        marker="o" if line.dots else None,
+        marker="o" if dotted else None,
+        markevery=dotted or None,
         markersize=6 * point,
         solid_capstyle="round",
     )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from api.figures.chart import Axis, Bars, Chart, Line, Marker, Panel
-from api.figures.heading import SIDES, origin, run_title
+from api.figures.heading import AVERAGED, SIDES, origin, run_title
 from api.figures.palette import BLUE, GREY, QUIET
 from api.interpretations import Stored
 from ml.interpretation import Bin, reliability
@@ -22,10 +22,10 @@ def reliability_chart(run: Run, stored: Stored) -> Chart:
         np.array([item["predicted"] == item["actual"] for item in found.items], dtype=np.bool_),
         BINS,
     )
-    averaged = ["averaged over augmented copies"] if found.tta else []
+    averaged = [AVERAGED] if found.tta else []
     return Chart(
-        title=run_title(f"Reliability, calibration error {read.ece:.3f}", run, WIDTH - 100),
-        subtitle=origin(run, stored.dataset, f"{BINS} bins, {read.n} {side}", *averaged),
+        title=run_title(f"Reliability, calibration error {read.ece:.3f}", run),
+        facts=origin(run, stored.dataset, f"{BINS} bins, {read.n} {side}", *averaged),
         drawn=stored.dataset.drawn,
         x=Axis(title="confidence (score of the first guess)", low=0, high=1, percent=True),
         panels=[
@@ -50,9 +50,17 @@ def reliability_chart(run: Run, stored: Stored) -> Chart:
                 ],
             ),
         ],
+        told=_told(read.bins),
         width=WIDTH,
-        height=740,
+        plot_height=578,
     )
+
+
+def _told(bins: list[Bin]) -> list[str]:
+    parts = [
+        f"{one.accuracy:.0%} of {one.n} at {one.low:.0%} to {one.high:.0%}" for one in bins if one.accuracy is not None
+    ]
+    return [f"Right at which confidence: {', '.join(parts)}."] if parts else []
 
 
 def _points(bins: list[Bin]) -> Marker:

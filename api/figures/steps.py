@@ -4,14 +4,13 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from api.figures.chart import Rule
+from api.figures.chart import Axis, Rule
 from store.db.models import Batch, Epoch, Run
 
 MOST_POINTS = 2000
 """More points than this a line cannot show."""
-PLOT_WIDTH = 860
-LETTER = 7
-"""Pixels: the width of the figure's panel, and of a letter of a label."""
+BESIDE = 0.015
+"""Share of the steps that the axis shows before the first and after the last, so that dots there are whole."""
 
 
 def thinning(steps: int) -> int:
@@ -19,18 +18,18 @@ def thinning(steps: int) -> int:
     return max(1, math.ceil(steps / MOST_POINTS))
 
 
+def step_axis(batches: Sequence[Batch]) -> Axis:
+    """From the first step to the last so far, of which there is one; the same in every figure over steps."""
+    last = batches[-1].step
+    beside = BESIDE * last or 0.5
+    return Axis(title="training step", low=-beside, high=last + beside, whole=True)
+
+
 def phase_rules(run: Run, batches: Sequence[Batch]) -> list[Rule]:
-    """Where each phase that has begun starts, with its name as far as there is room; phases count from 1 for people."""
+    """Where each phase that has begun starts, with its name; phases count from 1 for people."""
     starts = [(0, batches[0].phase)] if batches else []
     starts += [(before.step + 1, batch.phase) for before, batch in pairwise(batches) if before.phase != batch.phase]
-    if not starts:
-        return []
-    ends = [*(start for start, _ in starts[1:]), batches[-1].step + 1]
-    whole = ends[-1]
-    return [
-        Rule(start, _phase_label(run, phase, PLOT_WIDTH * (end - start) / whole))
-        for (start, phase), end in zip(starts, ends, strict=True)
-    ]
+    return [Rule(start, _phase_labels(run, phase)) for start, phase in starts]
 
 
 def epoch_ends(run: Run, epochs: Sequence[Epoch]) -> list[float]:
@@ -52,7 +51,6 @@ def with_gaps(batches: Sequence[Batch], values: Sequence[float]) -> tuple[list[f
     return x, y
 
 
-def _phase_label(run: Run, phase: int, room: float) -> str:
+def _phase_labels(run: Run, phase: int) -> tuple[str, ...]:
     frozen = "frozen" if run.config["phases"][phase]["freeze"] else "unfrozen"
-    labels = (f"phase {phase + 1}, {frozen}", str(phase + 1))
-    return next((label for label in labels if LETTER * len(label) < room), "")
+    return f"phase {phase + 1}, {frozen}", str(phase + 1)

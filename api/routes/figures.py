@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.dependencies import ServicesDep
 from api.figures.catalogue import FIGURES, Asked, chart_of
+from api.figures.chart_geometry import LEAST_WIDTH
 from api.figures.plotly_json import as_plotly
 from api.schemas.fields import DatasetName, Id
 from api.schemas.problem import problems
@@ -30,10 +31,17 @@ HEADERS = {"Vary": "Accept", "Cache-Control": "no-cache"}
 
 
 class FigureQuery(BaseModel):
-    """Which of several figures of a name, and the size of its picture in pixels."""
+    """Which of several figures of a name, and its size in pixels."""
 
-    width: int | None = Field(None, ge=200, le=2000, description="of the picture; its own where left out")
-    height: int | None = Field(None, ge=200, le=2000, description="of the picture; its own where left out")
+    width: int | None = Field(
+        None,
+        ge=LEAST_WIDTH,
+        le=2000,
+        description="its own where left out; a confusion whose names would touch is wider than asked for",
+    )
+    height: int | None = Field(
+        None, ge=200, le=2000, description="its own where left out; one without room for the labels is raised"
+    )
     scale: float = Field(1.0, ge=0.5, le=2, description="dots of the picture for each pixel")
     phase: int | None = Field(
         None, ge=0, lt=1000, description="lr-find: the search before this phase, from 0; the first where left out"
@@ -51,14 +59,19 @@ def get_a_figure(
     services: ServicesDep,
     accept: Annotated[str, Header(description="with `image/png` the picture")] = "",
 ) -> Response:
-    """A figure of the run, as far as the run has come: Plotly's JSON, or a PNG."""
+    """A figure of the run, as far as the run has come: Plotly's JSON, or a PNG.
+
+    Plotly's `layout.meta` has `title`, `subtitle`, `notes`, `drawn`, and `alt`: all that the figure says in one text,
+    for who does not see it. Without `width` its texts break so that it can be narrowed to 400 pixels; with `width` they
+    break for that.
+    """
     asked = Asked(phase=query.phase, dataset=query.dataset)
     with services.sessions.begin() as session:
         chart = chart_of(session, run_id, name.removesuffix(SUFFIX), asked)
     if name.endswith(SUFFIX) or _wants_picture(accept):
         picture = services.painter.as_png(chart, width=query.width, height=query.height, scale=query.scale)
         return Response(picture, media_type=PNG, headers=HEADERS)
-    return JSONResponse(as_plotly(chart), headers=HEADERS)
+    return JSONResponse(as_plotly(chart, width=query.width, height=query.height), headers=HEADERS)
 
 
 def _wants_picture(accept: str) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
+from api.figures.heading import rate_text
 from api.figures.palette import BLUE, BLUES, GREY, VERMILION
 from api.figures.steps import MOST_POINTS, thinning
 from ml.interpretation import reliability
@@ -65,7 +66,8 @@ def test_each_figure_is_one_for_plotly_and_a_picture_without_a_browser(client: T
     answer = client.get(f"/runs/{run.id}/figures/{name}.png")
     assert answer.headers["content-type"] == "image/png"
     drawn = picture(answer.content)
-    assert drawn.size == (found["layout"]["width"], found["layout"]["height"])
+    laid_out = figure(client, run, name, f"?width={drawn.width}")["layout"]
+    assert drawn.size == (laid_out["width"], laid_out["height"])
     assert len(colours(drawn)) > 20
 
 
@@ -91,10 +93,10 @@ def test_a_picture_has_the_size_that_is_asked_for_within_limits(client: TestClie
     address = f"/runs/{run.id}/figures/loss"
     answer = client.get(f"{address}?width=600&height=400&scale=2", headers=PICTURE)
     assert picture(answer.content).size == (1200, 800)
-    for query in ("width=199", "width=2001", "height=0", "scale=2.1", "scale=nan", "width=x"):
+    for query in ("width=399", "width=2001", "height=0", "scale=2.1", "scale=nan", "width=x"):
         assert client.get(f"{address}?{query}", headers=PICTURE).status_code == 422
     # The smallest that can be asked for still has room for the labels.
-    small = client.get(f"/runs/{run.id}/figures/confusion?width=200&height=200", headers=PICTURE)
+    small = client.get(f"/runs/{run.id}/figures/confusion?width=400&height=200", headers=PICTURE)
     assert small.status_code == 200
 
 
@@ -112,6 +114,7 @@ def test_the_loss_figure_has_steps_their_smoothed_course_and_each_epochs_validat
     valid = by_name["validation, each epoch"]
     assert valid["x"] == [9, 19, 29]
     assert valid["y"] == pytest.approx([0.5, 0.4, 0.3])
+    assert "Validation loss of each epoch: 0.5, 0.4, 0.3." in found["layout"]["meta"]["alt"]
     assert [shape["x0"] for shape in found["layout"]["shapes"]] == [0, 10]
     assert {"phase 1, frozen", "phase 2, unfrozen"} <= set(texts(found))
     assert "error rate 10.0 %" in found["layout"]["meta"]["subtitle"]
@@ -133,7 +136,9 @@ def test_the_losses_axis_is_logarithmic_where_they_span_a_decade(client: TestCli
 def test_a_loss_that_is_no_number_is_a_gap(client: TestClient, records: Records) -> None:
     run, _ = records.run(records.dataset(), epochs=2)
     trained(records, run, steps=4, losses=[2.0, 1.5, float("inf"), float("nan")])
-    assert traces(figure(client, run, "loss"))["training, smoothed"]["y"] == [2.0, 1.5, None, None]
+    found = figure(client, run, "loss")
+    assert traces(found)["training, smoothed"]["y"] == [2.0, 1.5, None, None]
+    assert found["layout"]["meta"]["notes"] == ["A loss that is no number is a gap; the first is that of step 2."]
     assert client.get(f"/runs/{run.id}/figures/loss.png").status_code == 200
 
 
@@ -179,6 +184,7 @@ def test_the_confusion_figure_has_actual_rows_predicted_columns_and_blank_zeros(
     assert heat["customdata"] == MATRIX
     assert heat["text"] == [["5", "2", ""], ["1", "6", ""], ["", "3", "4"]]
     assert heat["z"][0][0] == pytest.approx(math.sqrt(5))
+    assert (heat["zmin"], heat["zmax"]) == (0, pytest.approx(math.sqrt(6)))
     axes = found["layout"]
     assert (axes["xaxis"]["title"]["text"], axes["yaxis"]["title"]["text"]) == ("predicted", "actual")
     assert axes["yaxis"]["autorange"] == "reversed"
@@ -225,7 +231,7 @@ def test_a_search_for_a_rate_shows_its_sweeps_the_suggestions_and_the_word(
     shown = figure(client, run, "lr-find")
     by_name = traces(shown)
     assert shown["layout"]["xaxis"]["type"] == "log"
-    assert "the sweeps agree" in shown["layout"]["meta"]["title"]
+    assert f"valley agrees ({found.spread_decades['valley']:.2f} decades)" in shown["layout"]["meta"]["title"]
     first = by_name["first sweep"]
     assert first["line"]["color"] == BLUE
     # Without the first tenth and the last five points, which stay in grey.
@@ -236,7 +242,13 @@ def test_a_search_for_a_rate_shows_its_sweeps_the_suggestions_and_the_word(
     assert found.rate is not None
     valley = next(trace for name, trace in by_name.items() if name.startswith("valley"))
     assert valley["x"] == [pytest.approx(found.rate, rel=1e-5)]
-    assert {name.split()[0] for name in by_name} >= {"minimum", "steep", "valley", "slide"}
+    assert {name.split()[0] for name in by_name} >= {"minimum/10", "steep", "valley", "slide"}
+    (answers, _) = shown["layout"]["meta"]["notes"]
+    assert [answer.split()[0] for answer in answers.split("; ")] == ["minimum/10", "steep", "valley", "slide"]
+    assert answers.count(" decades)") == 4
+    assert (
+        f"steep {rate_text(found.suggestions['steep'] or 0)} ({found.spread_decades['steep']:.2f} decades)" in answers
+    )
     assert shown["layout"]["shapes"][0]["x0"] == found.rate
     assert any(text.startswith("“auto” takes") for text in texts(shown))
     drawn = colours(picture(client.get(f"/runs/{run.id}/figures/lr-find.png").content))
@@ -247,9 +259,10 @@ def test_a_search_without_an_answer_says_why(client: TestClient, records: Record
     run, _ = records.run(records.dataset(), kind="lr_find")
     searched(records, run, broken=2)
     shown = figure(client, run, "lr-find")
-    assert "no agreement" in shown["layout"]["meta"]["title"]
+    assert "valley has no answer" in shown["layout"]["meta"]["title"]
     assert not any("auto" in text for text in texts(shown))
-    assert "2 of 3 sweeps have no answer" in " ".join(shown["layout"]["meta"]["notes"])
+    (note,) = shown["layout"]["meta"]["notes"]
+    assert note.startswith("No answer from minimum/10, steep, valley, slide: 2 of 3 sweeps have no answer")
     assert client.get(f"/runs/{run.id}/figures/lr-find.png").status_code == 200
 
 
@@ -316,7 +329,7 @@ from api.figures.chart import Axis, Chart, Line, Panel
 from api.figures.png import Painter
 before = "matplotlib" in sys.modules
 line = Line(name="a", x=[0, 1], y=[0, 1], colour="#000000")
-chart = Chart(title="t", subtitle="s", drawn=False, x=Axis(title="x"), panels=[Panel(y=Axis(title="y"), marks=[line])])
+chart = Chart(title="t", facts=["s"], drawn=False, x=Axis(title="x"), panels=[Panel(y=Axis(title="y"), marks=[line])])
 data = Painter(Path(sys.argv[1])).as_png(chart)
 print(json.dumps([before, len(data), "matplotlib.pyplot" in sys.modules]))
 """
