@@ -5,10 +5,11 @@ from typing import Any, Literal, Self
 
 from sqlalchemy.orm import Session
 
+from api.schemas.runs import InterpretationOut
 from api.schemas.scores import Scoring, loss_of
 from ml.config import LossName
-from store.db.models import Dataset, Interpretation
-from store.db.reading import get_run, interpretation_of
+from store.db.models import Dataset, Interpretation, Run
+from store.db.reading import get_run, interpretation_of, interpretations_of
 
 ABOUT: dict[str, Any] = {
     "Pedigree-Dataset": {"description": "the dataset's name", "schema": {"type": "string"}},
@@ -58,3 +59,17 @@ class Stored:
             "Pedigree-Loss": self.loss,
             "Pedigree-Scores": Scoring.of_loss(self.loss).scores,
         }
+
+
+def all_stored(session: Session, run: Run) -> list[InterpretationOut]:
+    """What a run's record says of its interpretations."""
+    return [
+        InterpretationOut(
+            dataset=dataset.name,
+            side="validation" if dataset.id == run.dataset_id else "all",
+            tta=found.tta,
+            error_rate=found.error_rate,
+            job=found.job_id,
+        )
+        for found, dataset in interpretations_of(session, run.id)
+    ]

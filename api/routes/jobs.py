@@ -70,10 +70,11 @@ def list_the_jobs(
     part: SliceDep,
     kind: Annotated[str | None, Query(pattern="^[a-z_]{1,32}$")] = None,
     state: State | None = None,
+    run: Annotated[Id | None, Query(description="only the jobs of this run: its own, and its interpretations")] = None,
 ) -> PageOut[JobOut]:
     """Jobs, newest first."""
     with services.sessions.begin() as session:
-        page = list_jobs(session, kind=kind, state=state, cursor=part.cursor, limit=part.limit)
+        page = list_jobs(session, kind=kind, state=state, run=run, cursor=part.cursor, limit=part.limit)
     return PageOut(items=[JobOut.of(job) for job in page.items], next_cursor=page.next_cursor)
 
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import FileResponse
 
 from api.dependencies import ServicesDep, SliceDep
-from api.interpretations import ABOUT, Stored
+from api.interpretations import ABOUT, Stored, all_stored
 from api.lineage import story_of
 from api.schemas.fields import ArchName, DatasetName, Id, PageOut
 from api.schemas.problem import problems
@@ -80,7 +80,12 @@ def get_a_run(run_id: RunId, services: ServicesDep) -> RunOut:
     with services.sessions.begin() as session:
         run, job = get_run(session, run_id), state_of_run(session, run_id)
         return RunOut.of_record(
-            run, job, list(artifacts_of(session, run_id)), story_of(session, run), epochs_of(session, run_id)
+            run,
+            job,
+            artifacts=artifacts_of(session, run_id),
+            story=story_of(session, run),
+            epochs=epochs_of(session, run_id),
+            interpretations=all_stored(session, run),
         )
 
 

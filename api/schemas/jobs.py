@@ -110,6 +110,7 @@ class JobOut(BaseModel):
     id: int
     kind: str
     run: int | None
+    config: InterpretConfig | None = Field(description="what an interpret job is asked to do; null for other kinds")
     state: State
     attempt: int
     progress: JobProgress | None
@@ -125,6 +126,7 @@ class JobOut(BaseModel):
             id=job.id,
             kind=job.kind,
             run=job.run_id,
+            config=InterpretConfig.model_validate(job.payload.get("config", {})) if job.kind == "interpret" else None,
             state=State(job.state),
             attempt=job.attempt,
             progress=JobProgress.model_validate(job.progress) if job.progress else None,

@@ -82,6 +82,16 @@ class CurveOut(BaseModel):
         return [cls.model_validate(one) for one in read_curves(epochs, run.plan["valid_items"])]
 
 
+class InterpretationOut(BaseModel):
+    """An interpretation that is stored; without ``?dataset=`` the routes answer with the one of side validation."""
+
+    dataset: str
+    side: Literal["validation", "all"] = Field(description="the run's own validation pictures, or all of the dataset's")
+    tta: bool = Field(description="whether the scores are averages over augmented copies")
+    error_rate: float
+    job: int = Field(description="which made it: the run's own, or an interpret job")
+
+
 class RunOut(RunSummary, Story):
     """A run with everything that made it. All of the plan is null until a worker has made it."""
 
@@ -95,9 +105,19 @@ class RunOut(RunSummary, Story):
     seed: int
     artifacts: list[ArtifactOut]
     curves: list[CurveOut]
+    interpretations: list[InterpretationOut] = Field(description="the run's own first")
 
     @classmethod
-    def of_record(cls, run: Run, job: Job, artifacts: list[Artifact], story: Story, epochs: Sequence[Epoch]) -> Self:
+    def of_record(
+        cls,
+        run: Run,
+        job: Job,
+        *,
+        artifacts: Sequence[Artifact],
+        story: Story,
+        epochs: Sequence[Epoch],
+        interpretations: list[InterpretationOut],
+    ) -> Self:
         """From the record."""
         return cls(
             **_summary(run, job),
@@ -112,6 +132,7 @@ class RunOut(RunSummary, Story):
             seed=run.config["seed"],
             artifacts=[ArtifactOut(name=one.name, sha256=one.sha256, bytes=one.bytes) for one in artifacts],
             curves=CurveOut.of(run, epochs),
+            interpretations=interpretations,
         )
 
 

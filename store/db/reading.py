@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from store.db.models import Artifact, Batch, Dataset, Epoch, Interpretation, Job, JobEvent, Run
 from store.db.paging import Page, check_limit, decode_cursor, make_page
@@ -31,10 +31,11 @@ def list_jobs(
     *,
     kind: str | None = None,
     state: State | None = None,
+    run: int | None = None,
     cursor: str | None = None,
     limit: int = 50,
 ) -> Page[Job]:
-    """Jobs, newest first.
+    """Jobs, newest first; with ``run`` those that are about it.
 
     Raises:
         InvalidRequest: the limit or the cursor cannot be used.
@@ -44,6 +45,8 @@ def list_jobs(
         statement = statement.where(Job.kind == kind)
     if state is not None:
         statement = statement.where(Job.state == state)
+    if run is not None:
+        statement = statement.where(Job.run_id == run)
     if cursor is not None:
         statement = statement.where(Job.id < decode_cursor(cursor)[0])
     return make_page(session.scalars(statement).all(), limit, lambda job: (job.id,))
@@ -167,6 +170,26 @@ def interpretation_of(session: Session, run_id: int, dataset: str | None = None)
     if interpretation is None:
         raise _not_interpreted(session, run_id, dataset)
     return interpretation
+
+
+def interpretations_of(session: Session, run_id: int) -> Sequence[tuple[Interpretation, Dataset]]:
+    """The run's interpretations that can be asked for, each with its dataset: of a name the newest revision."""
+    newest = (
+        select(func.max(Dataset.id))
+        .join(Interpretation, Interpretation.dataset_id == Dataset.id)
+        .where(Interpretation.run_id == run_id)
+        .group_by(Dataset.name)
+    )
+    own = select(Run.dataset_id).where(Run.id == run_id).scalar_subquery()
+    statement = (
+        select(Interpretation, Dataset)
+        .join(Dataset, Dataset.id == Interpretation.dataset_id)
+        .where(Interpretation.run_id == run_id, (Dataset.id == own) | Dataset.id.in_(newest))
+        .order_by((Dataset.id == own).desc(), Dataset.name)
+        # The matrix and the items are large, and a list shows neither.
+        .options(defer(Interpretation.matrix), defer(Interpretation.items))
+    )
+    return [(found, dataset) for found, dataset in session.execute(statement)]
 
 
 def interpreted_dataset(session: Session, run_id: int, dataset: str | None = None) -> Dataset:

@@ -186,3 +186,38 @@ def test_the_newest_interpreted_revision_of_a_name_is_read(client: TestClient, r
     interpreted(records, run, new)
     found = client.get(f"/runs/{run.id}/confusion?dataset=others").json()
     assert (found["dataset"]["revision"], found["drawn"]) == ("newer", True)
+
+
+def test_a_run_says_which_interpretations_of_it_can_be_read(client: TestClient, records: Records) -> None:
+    run = records.finished(error_rate=0.25)
+    assert client.get(f"/runs/{run.id}").json()["interpretations"] == [
+        {"dataset": "pets", "side": "validation", "tta": False, "error_rate": 0.25, "job": 1}
+    ]
+    interpreted(records, run, records.dataset("others", vocab=["Birman", "pug"]), tta=True)
+    newer = Dataset(
+        name="others", revision="newer", drawn=False, label_rule={}, vocab=["pug"], items=3, summary={"items": 3}
+    )
+    with records.sessions.begin() as session:
+        session.add(newer)
+    interpreted(records, run, newer)
+    # Of two revisions of a name, the one that the name leads to.
+    listed = client.get(f"/runs/{run.id}").json()["interpretations"]
+    assert [(one["dataset"], one["side"], one["tta"]) for one in listed] == [
+        ("pets", "validation", False),
+        ("others", "all", False),
+    ]
+
+
+def test_a_runs_interpretations_are_found_by_it_and_say_what_they_were_asked_to_do(
+    client: TestClient, records: Records
+) -> None:
+    run = records.finished()
+    records.dataset("others", vocab=["Birman", "pug"])
+    asked = ask(client, run, dataset="others", tta=True).json()
+    assert asked["config"] == {"tta": True, "dataset": "others"}
+    records.run(run.dataset)
+    (found,) = client.get(f"/jobs?run={run.id}&kind=interpret").json()["items"]
+    assert (found["id"], found["config"]) == (asked["id"], asked["config"])
+    own = client.get(f"/jobs?run={run.id}&kind=train").json()["items"]
+    assert [(job["run"], job["config"]) for job in own] == [(run.id, None)]
+    assert client.get("/jobs?run=0").status_code == 422
