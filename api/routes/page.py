@@ -6,12 +6,17 @@ from pathlib import Path
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
+from store.errors import NotFound
+
 router = APIRouter(include_in_schema=False)
 
 METHODS = ["GET", "HEAD"]
 FOLDER = Path(__file__).parent.parent / "page"
 PLOTLY = Path(str(files("plotly") / "package_data" / "plotly.min.js"))
 SCRIPT = "text/javascript"
+SCRIPTS = {path.stem: path for path in FOLDER.glob("*.js")}
+FRESH = {"Cache-Control": "no-cache"}
+"""The files belong together: a browser asks whether they have changed."""
 DAY = {"Cache-Control": "private, max-age=86400"}
 """4.8 MB that change only with the package."""
 
@@ -19,28 +24,24 @@ DAY = {"Cache-Control": "private, max-age=86400"}
 @router.api_route("/", methods=METHODS, response_class=FileResponse)
 def get_the_page() -> FileResponse:
     """The page itself."""
-    return FileResponse(FOLDER / "index.html", media_type="text/html")
+    return FileResponse(FOLDER / "index.html", media_type="text/html", headers=FRESH)
 
 
 @router.api_route("/page.css", methods=METHODS, response_class=FileResponse)
 def get_the_style() -> FileResponse:
     """How the page looks."""
-    return FileResponse(FOLDER / "page.css", media_type="text/css")
+    return FileResponse(FOLDER / "page.css", media_type="text/css", headers=FRESH)
 
 
-@router.api_route("/page.js", methods=METHODS, response_class=FileResponse)
-def get_the_script() -> FileResponse:
-    """What the page does."""
-    return FileResponse(FOLDER / "page.js", media_type=SCRIPT)
-
-
-@router.get("/figures.js", response_class=FileResponse)
-def get_the_figures_script() -> FileResponse:
-    """How the page shows figures."""
-    return FileResponse(FOLDER / "figures.js", media_type=SCRIPT)
-
-
-@router.get("/plotly.min.js", response_class=FileResponse)
+@router.api_route("/plotly.min.js", methods=METHODS, response_class=FileResponse)
 def get_plotly() -> FileResponse:
     """The script that draws figures in a browser."""
     return FileResponse(PLOTLY, media_type=SCRIPT, headers=DAY)
+
+
+@router.api_route("/{name}.js", methods=METHODS, response_class=FileResponse)
+def get_a_script(name: str) -> FileResponse:
+    """What the page does, a file for each part of it."""
+    if name not in SCRIPTS:
+        raise NotFound(f"there is no script {name!r}", "The page at / names the scripts that it needs.")
+    return FileResponse(SCRIPTS[name], media_type=SCRIPT, headers=FRESH)

@@ -1,0 +1,124 @@
+// One dataset: what is in it, what was left out, its twins, and two pictures of what a training sees.
+
+import { byId, cell, counted, drawnTag, fill, make, words } from "/parts.js";
+import { ask, askForPicture, sentence } from "/service.js";
+
+const LEFT_OUT = {
+  no_label: "no label matches",
+  not_an_image: "no picture",
+  truncated: "broken",
+  too_many_pixels: "too many pixels",
+  too_small: "too small",
+  too_many_bytes: "too many bytes",
+};
+const EXAMPLES = 5;
+// Neighbours are of one breed: the next item to show is some way on.
+const STRIDE = 101;
+
+let chosen = null;
+let seed = 0;
+
+export async function chooseDataset(name) {
+  chosen = name;
+  seed = 0;
+  let found;
+  try {
+    found = await ask(`/datasets/${encodeURIComponent(name)}`);
+  } catch (error) {
+    // Another dataset was chosen meanwhile: nobody waits for this one.
+    if (name !== chosen) return;
+    byId("dataset").hidden = true;
+    throw error;
+  }
+  if (name !== chosen) return;
+  showFacts(found);
+  showLeftOut(found.summary);
+  showTwins(found);
+  byId("other-pictures").onclick = () => { seed += 1; showPictures(found); };
+  showPictures(found);
+  byId("dataset").focus();
+}
+
+function showFacts({ name, drawn, items, vocab, label_rule: rule, summary }) {
+  byId("dataset").hidden = false;
+  byId("dataset-title").replaceChildren(`Dataset ${name} `, drawnTag(drawn));
+  const { width, height } = summary.sizes ?? {};
+  const label = rule.kind === "folder" ? "the label is the folder’s name" : `the label is what ${rule.regex} finds in the file’s name`;
+  byId("dataset-facts").textContent = [
+    `${counted(items, "picture")} of ${counted(vocab.length, "breed")}`,
+    width ? `${spread(width)} wide, ${spread(height)} high` : null,
+    Object.entries(summary.formats ?? {}).map(([format, count]) => `${count} ${format}`).join(", "),
+    label,
+  ].filter(Boolean).join("; ");
+  const counts = Object.entries(summary.per_breed ?? {}).sort(([one], [other]) => one.localeCompare(other));
+  const most = Math.max(1, ...counts.map(([, count]) => count));
+  fill("breeds", counts.map(([breed, count]) => make("tr", {}, cell(words(breed)), cell(count, true),
+    cell(make("meter", { min: 0, max: most, value: count, "aria-hidden": "true" })))));
+}
+
+const spread = ({ min, max, median }) => `${min} to ${max} pixels (median ${median})`;
+
+function showLeftOut({ exclusions = {}, disguised = {} }) {
+  const groups = Object.entries(exclusions).map(([code, { count, examples }]) =>
+    group(`${counted(count, "file")}: ${LEFT_OUT[code] ?? words(code)}`, examples.map(({ path, detail }) => `${path}: ${detail}`), count));
+  if (disguised.count) {
+    const lines = disguised.examples.map(({ path, format }) => `${path} is a ${format}`);
+    groups.push(group(`Taken, but not what the name says: ${counted(disguised.count, "file")}`, lines, disguised.count));
+  }
+  byId("left-out").replaceChildren(...(groups.length ? groups : [make("li", {}, "No file.")]));
+}
+
+function group(title, lines, count) {
+  const more = count - Math.min(lines.length, EXAMPLES);
+  return make("li", {}, title, make("ul", {}, ...lines.slice(0, EXAMPLES).map((line) => make("li", {}, line)),
+    more > 0 ? make("li", { class: "quiet" }, `and ${more} more`) : ""));
+}
+
+function showTwins({ twins, twins_missing: missing }) {
+  const lines = [];
+  if (twins) {
+    const { across_split: across, labels_differ: contrary, anywhere } = twins;
+    const hit = across.count ? `; ${counted(across.valid_items, "validation picture")} with a twin that is trained on` : "";
+    lines.push(
+      twinGroup(`Across the split (validation ${twins.valid_pct * 100} %, seed ${twins.split_seed})`, across, hit,
+        (one) => `${one.first} is trained on, ${one.second} validates`),
+      twinGroup("Under different labels", contrary, "",
+        (one) => `${one.first} (${words(one.first_label)}) and ${one.second} (${words(one.second_label)})`),
+      twinGroup("Anywhere", anywhere, "", (one) => `${one.first} and ${one.second}`));
+    if (!twins.complete) lines.push(make("li", {}, "There are so many that counting was given up: these are the least."));
+  }
+  for (const reason of [missing, twins?.near_missing].filter(Boolean)) lines.push(make("li", {}, sentence(reason)));
+  byId("twins").replaceChildren(...lines);
+}
+
+function twinGroup(where, { count, byte, near, examples }, more, told) {
+  if (count === 0 && near !== null) return make("li", {}, `${where}: none`);
+  const kinds = near === null ? `${byte} equal, near ones unknown` : `${byte} equal, ${near} near`;
+  const lines = examples.map((one) => `${told(one)}: ${one.kind === "byte" ? "equal files" : `near, ${one.distance} bits apart`}`);
+  return group(`${where}: ${counted(count, "pair")} (${kinds})${more}`, lines, count);
+}
+
+function showPictures({ name, items }) {
+  const base = `/datasets/${encodeURIComponent(name)}`;
+  place("batch", `${base}/batch.png?augment=both&seed=${seed}`, "A labelled batch, as the pictures are and augmented");
+  place("presizing", `${base}/presizing.png?item=${(seed * STRIDE) % items}&seed=${seed}`,
+    "The same changes of a picture by one interpolation and step by step");
+}
+
+// The picture, or the reason for which there is none, in its place.
+async function place(id, path, alt) {
+  const host = byId(id);
+  host.dataset.path = path;
+  host.setAttribute("aria-busy", "true");
+  if (!host.childElementCount) host.replaceChildren(make("p", { class: "quiet" }, "Drawing…"));
+  let shown;
+  try {
+    const address = URL.createObjectURL(await askForPicture(path));
+    shown = make("img", { src: address, alt, on: { load: () => URL.revokeObjectURL(address) } });
+  } catch (error) {
+    shown = make("p", { class: "bad", role: "alert" }, error.message);
+  }
+  if (host.dataset.path !== path) return;
+  host.removeAttribute("aria-busy");
+  host.replaceChildren(shown);
+}

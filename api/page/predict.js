@@ -1,0 +1,42 @@
+// Which breed is on a photo.
+
+import { byId, drawnTag, make, percent, words } from "/parts.js";
+import { ask } from "/service.js";
+
+export function acceptPhotos() {
+  const zone = byId("drop");
+  byId("photo").addEventListener("change", ({ target }) => target.files[0] && predict(target.files[0]));
+  for (const event of ["dragover", "dragleave", "drop"]) {
+    zone.addEventListener(event, (happened) => {
+      happened.preventDefault();
+      zone.classList.toggle("over", event === "dragover");
+      if (event === "drop" && happened.dataTransfer.files[0]) predict(happened.dataTransfer.files[0]);
+    });
+  }
+}
+
+async function predict(file) {
+  const picture = make("img", { alt: `The photo ${file.name}`, src: URL.createObjectURL(file) });
+  picture.addEventListener("load", () => URL.revokeObjectURL(picture.src), { once: true });
+  picture.addEventListener("error", () => picture.remove(), { once: true });
+  const guesses = make("div", {}, make("p", { class: "quiet" }, "Looking…"));
+  byId("answer").replaceChildren(picture, guesses);
+  const form = new FormData();
+  form.append("file", file);
+  try {
+    const { model, predictions: [found] } = await ask("/predict?top_k=5", { method: "POST", body: form });
+    const kind = found.species ? `, a ${found.species}` : "";
+    guesses.replaceChildren(make("h3", {}, `${words(found.breed)}${kind}`), ...found.top.map(guessBar),
+      make("p", { class: "quiet" }, `Version ${model.version}, ${model.arch} `, drawnTag(model.drawn),
+        model.note ? ` ${model.note}` : "",
+        model.drawn ? " It learned from drawn pictures: its answers on photos mean nothing." : ""));
+  } catch (error) {
+    guesses.replaceChildren(make("p", { class: "bad", role: "alert" }, error.message));
+  }
+}
+
+function guessBar({ breed, probability }) {
+  return make("div", { class: "guess" }, make("span", {}, words(breed)),
+    make("meter", { min: 0, max: 1, value: probability, "aria-label": `${words(breed)}: ${percent(probability)}` }),
+    make("span", { class: "number" }, percent(probability)));
+}

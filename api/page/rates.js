@@ -1,0 +1,42 @@
+// What searches for a learning rate suggest, with the spread of their sweeps, or why they suggest nothing.
+
+import { searchesOf } from "/figures.js";
+import { byId, cell, counted, make, rate, words } from "/parts.js";
+import { ask, sentence } from "/service.js";
+
+const MEANT = {
+  agree: "The sweeps agree",
+  weak: "The sweeps agree weakly",
+  none: "The sweeps do not agree",
+};
+const NOT_THERE = new Set(["not_ready", "not_found"]);
+
+export async function showRates(run, still) {
+  const phases = run.kind === "lr_find" ? [null] : searchesOf(run);
+  const found = await Promise.all(phases.map((phase) => readSearch(run.id, phase)));
+  if (still()) byId("rates").replaceChildren(...found.filter(Boolean).map((one) => tableOf(one, run)));
+}
+
+async function readSearch(id, phase) {
+  const query = phase === null ? "" : `?phase=${phase}`;
+  try {
+    return await ask(`/runs/${id}/lr-find${query}`);
+  } catch (error) {
+    if (NOT_THERE.has(error.code)) return null;
+    throw error;
+  }
+}
+
+function tableOf(found, run) {
+  const where = run.kind === "lr_find" ? "" : `, before phase ${found.phase + 1}`;
+  const used = found.rate === null ? "“auto” has no rate here." : `“auto” takes ${rate(found.rate)}.`;
+  const why = found.agreement_reason ? `: ${found.agreement_reason}` : "";
+  const said = sentence(`${MEANT[found.agreement] ?? found.agreement}${why}`);
+  const sweeps = found.sweeps.length ? `${counted(found.sweeps.length, "sweep")}, body ${found.freeze ? "frozen" : "unfrozen"}. ` : "";
+  const head = ["Suggestion", "Rate", "Spread, decades"].map((name) => make("th", { scope: "col" }, name));
+  const rows = Object.entries(found.suggestions).map(([name, value]) => make("tr", {},
+    cell(words(name)), cell(value === null ? `none: ${found.reasons[name] ?? "no reason is on record"}` : rate(value)),
+    cell(found.spread_decades[name]?.toFixed(2) ?? "–")));
+  return make("div", {}, make("h3", {}, `Suggested learning rates${where}`), make("p", { class: "quiet" }, `${sweeps}${said} ${used}`),
+    make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows))));
+}
