@@ -4,6 +4,8 @@ import { make } from "/parts.js";
 import { ask } from "/service.js";
 
 const NOT_THERE = new Set(["not_ready", "wrong_kind", "not_found"]);
+const LEAST_WIDTH = 400;
+const MOST_WIDTH = 1200;
 const CONFIG = { displayModeBar: false, responsive: true, displaylogo: false };
 
 let script = null;
@@ -54,15 +56,23 @@ export class Board {
 
   // Draw, or draw again over what is there; a figure that the run does not have yet stays hidden.
   async show() {
-    await Promise.all(this.figures.map((one) => draw(one)));
+    const room = this.host.clientWidth;
+    await Promise.all(this.figures.map((one) => draw(Object.assign(one, { room }))));
   }
+}
+
+// The query of a figure whose texts break to the room that there is; a confusion matrix keeps a size of its own.
+function sized({ name, query, room }) {
+  if (name === "confusion") return query;
+  const width = Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, room));
+  return `${query}${query ? "&" : "?"}width=${width}`;
 }
 
 async function draw(one) {
   const { place, path, query } = one;
   let found;
   try {
-    found = await ask(`${path}${query}`, { headers: { Accept: "application/json" } });
+    found = await ask(`${path}${sized(one)}`, { headers: { Accept: "application/json" } });
   } catch (error) {
     if (NOT_THERE.has(error.code)) return;
     throw error;
@@ -73,8 +83,7 @@ async function draw(one) {
   place.hidden = false;
   const picture = `${path}.png${query}`;
   const chart = place.querySelector(".chart") ?? frame(place, picture);
-  const { title, subtitle } = found.layout.meta;
-  chart.setAttribute("aria-label", `${title}. ${subtitle}`);
+  chart.setAttribute("aria-label", found.layout.meta.alt);
   if (found.data[0]?.type !== "heatmap") delete found.layout.width;
   one.layout = found.layout;
   if (hasPlotly) await window.Plotly.react(chart, found.data, found.layout, CONFIG);
