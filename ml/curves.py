@@ -6,8 +6,10 @@ last epoch of the phase before, whichever had the lower error rate.
 "Clearly" is what :mod:`ml.chance` calls more than chance.
 
 ``rate_too_high``
-    The training loss ended 10 % or more above the reference's, and the error rate ended clearly above it and at 1.5
-    times or more. Over-fitting lowers the training loss; a step that is too long raises both.
+    The training loss ended 10 % or more above the reference's, and the error rate ended clearly above it (and at 1.5
+    times or more, where the phase is not over). Over-fitting lowers the training loss; a step that is too long raises
+    both. Or: the training loss ended 10 % or more above the reference's, and both losses are worse than guessing. Or:
+    the training loss is worse than that of a model not yet trained. See :mod:`ml.rate_signs`.
 ``too_few_epochs``
     One epoch, not clearly worse than the reference: it says nothing about a trend.
 ``over_fitting``
@@ -23,6 +25,9 @@ last epoch of the phase before, whichever had the lower error rate.
 ``flat``
     Nothing of these.
 
+To ``too_few_epochs``, ``getting_worse`` and ``flat`` a second sentence is added where the validation loss is worse than
+guessing although nothing was learned by heart.
+
 With several phases a last reading, of phase None, tells of the run as a whole, with the last phase's word.
 """
 
@@ -30,42 +35,32 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal, Protocol
+from typing import Literal
 
 from ml.chance import Chance
+from ml.config import LossName
+from ml.rate_signs import EpochFigures, Guessing, Signs
 
 Word = Literal[
     "too_few_epochs", "still_improving", "flat", "over_confident", "over_fitting", "rate_too_high", "getting_worse"
 ]
 
-TRAIN_LOSS_ROSE = 1.1
-ERROR_FAR_WORSE = 1.5
 CONFIDENT_EPOCHS = 2
 LAST_PART = 4
+DOUBTED: frozenset[Word] = frozenset({"too_few_epochs", "getting_worse", "flat"})
 
 
-class EpochFigures(Protocol):
-    """One row of the table of epochs; ``phase`` and ``epoch`` count from 0, the error rate is in [0, 1]."""
+@dataclass(frozen=True)
+class Asked:
+    """What the run was to do, as far as its curves are read by it.
 
-    @property
-    def phase(self) -> int:
-        """The phase."""
-        ...
+    ``epochs`` and ``rates`` are by phase: how many, and the highest learning rate, None where it is not known.
+    """
 
-    @property
-    def train_loss(self) -> float:
-        """Smoothed training loss at the epoch's end."""
-        ...
-
-    @property
-    def valid_loss(self) -> float:
-        """Mean loss of the validation pictures."""
-        ...
-
-    @property
-    def error_rate(self) -> float:
-        """Share of the validation pictures whose first guess is wrong."""
-        ...
+    loss: LossName
+    breeds: int
+    epochs: Sequence[int]
+    rates: Sequence[float | None]
 
 
 @dataclass(frozen=True)
@@ -77,12 +72,13 @@ class CurveReading:
     sentence: str
 
 
-def read_curves(epochs: Sequence[EpochFigures], valid_items: int) -> list[CurveReading]:
+def read_curves(epochs: Sequence[EpochFigures], valid_items: int, asked: Asked) -> list[CurveReading]:
     """Read each phase and, where there are several, the run as a whole.
 
     Args:
         epochs: the finished epochs, in order.
         valid_items: validation pictures, n > 0; how much chance there is in an error rate.
+        asked: what the run was to do.
 
     Returns:
         One reading a phase that has an epoch; nothing for a run without epochs.
@@ -91,17 +87,18 @@ def read_curves(epochs: Sequence[EpochFigures], valid_items: int) -> list[CurveR
     phases = [list(rows) for _, rows in groupby(epochs, key=lambda row: row.phase)]
     readings = []
     for i, rows in enumerate(phases):
-        reading = _Phase(rows, phases[i - 1][-1] if i else None, chance)
+        reading = _Phase(rows, phases[i - 1][-1] if i else None, chance, asked)
         readings.append(CurveReading(rows[0].phase, *reading.read()))
     if len(phases) > 1:
-        readings.append(CurveReading(None, readings[-1].word, _whole(epochs, len(phases), chance)))
+        word, sentence = readings[-1].word, _whole(epochs, len(phases), chance)
+        readings.append(CurveReading(None, word, sentence + _rates(asked) if word == "rate_too_high" else sentence))
     return readings
 
 
 class _Phase:
     """The rows of one phase beside the last row of the phase before."""
 
-    def __init__(self, rows: Sequence[EpochFigures], before: EpochFigures | None, chance: Chance) -> None:
+    def __init__(self, rows: Sequence[EpochFigures], before: EpochFigures | None, chance: Chance, asked: Asked) -> None:
         self.rows = rows
         self.chance = chance
         self.last = rows[-1]
@@ -110,22 +107,24 @@ class _Phase:
         starts = [row for row in (before, rows[0] if len(rows) > 1 else None) if row is not None]
         self.reference = min(starts, key=lambda row: row.error_rate) if starts else None
         self.from_before = self.reference is before
+        self.signs = Signs(
+            last=self.last,
+            start=self.reference,
+            since=self._start(),
+            over=len(rows) >= asked.epochs[self.last.phase],
+            rate=asked.rates[self.last.phase],
+            guessing=Guessing(asked.loss, asked.breeds),
+            chance=chance,
+        )
 
     def read(self) -> tuple[Word, str]:
         """The first rule that holds."""
-        return self._rate() or self._single() or self._worse() or self._trend()
-
-    def _rate(self) -> tuple[Word, str] | None:
-        start, last = self.reference, self.last
-        if start is None or not self.chance.clearly_worse(last.error_rate, start.error_rate):
-            return None
-        if last.error_rate < ERROR_FAR_WORSE * start.error_rate or last.train_loss < TRAIN_LOSS_ROSE * start.train_loss:
-            return None
-        return "rate_too_high", (
-            f"The error rate rose from {_percent(start.error_rate)} {self._start()} to {_percent(last.error_rate)} and "
-            f"the training loss with it, from {start.train_loss:.3g} to {last.train_loss:.3g}: the learning rate is "
-            "probably too high."
-        )
+        too_high = self.signs.verdict()
+        if too_high is not None:
+            return "rate_too_high", too_high
+        word, sentence = self._single() or self._worse() or self._trend()
+        doubt = self.signs.doubt() if word in DOUBTED else None
+        return word, sentence if doubt is None else f"{sentence} {doubt}"
 
     def _single(self) -> tuple[Word, str] | None:
         if len(self.rows) > 1:
@@ -198,15 +197,15 @@ class _Phase:
         where = f"the last {part} of {len(rows)} epochs" if part > 1 else f"the last of {len(rows)} epochs"
         losses = f"validation loss from {loss:.3g} to {new_loss:.3g}"
         errors = f"error rate from {_percent(error)} to {_percent(new_error)}"
+        improving = f"Still improving in {where}, by the best before and the best since:"
         if error_fell:
-            return "still_improving", f"Still improving in {where}: {errors}, {losses}."
+            return "still_improving", f"{improving} {errors}, {losses}."
         points = f"{_shown_points(chance.of_errors(error, new_error))} points of error"
         if fell:
-            moved = f"{errors}, where up to {points} may be chance"
-            return "still_improving", f"Still improving in {where}: {losses}; {moved}."
+            return "still_improving", f"{improving} {losses}; {errors}, where up to {points} may be chance."
         return "flat", (
-            f"Flat: in {where} the best validation loss went from {loss:.3g} to {new_loss:.3g} and the best {errors}; "
-            f"on {_pictures(chance.n)} up to "
+            f"Flat: the best before {where} was a validation loss of {loss:.3g} and an error rate of {_percent(error)}"
+            f", the best since is {new_loss:.3g} and {_percent(new_error)}; on {_pictures(chance.n)} up to "
             f"{_percent(chance.loss_share)} of the loss and {points} may be chance."
         )
 
@@ -226,9 +225,17 @@ def _whole(epochs: Sequence[EpochFigures], phases: int, chance: Chance) -> str:
     )
     if chance.clearly_worse(last.error_rate, epochs[best].error_rate):
         return f"{sentence}; the best, {_percent(epochs[best].error_rate)}, was epoch {best + 1}'s."
-    if best == len(epochs) - 1:
-        return f"{sentence}, the best of all epochs."
+    if all(chance.clearly_worse(row.error_rate, last.error_rate) for row in epochs[:-1]):
+        return f"{sentence}, clearly the best of all epochs."
+    if not chance.clearly_worse(first.error_rate, last.error_rate):
+        points = _shown_points(chance.of_errors(first.error_rate, last.error_rate))
+        return f"{sentence}; on {_pictures(chance.n)} up to {points} points may be chance."
     return f"{sentence}; no epoch was clearly better than the last on {_pictures(chance.n)}."
+
+
+def _rates(asked: Asked) -> str:
+    known = [rate for rate in asked.rates if rate is not None]
+    return f" The highest learning rate was {max(known):.3g}." if known else ""
 
 
 def _or_infinite(loss: float) -> float:

@@ -6,9 +6,10 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas.lineage import Story
+from api.schemas.lineage import PhaseRate, Story
 from api.schemas.scores import Scoring
-from ml.curves import Word, read_curves
+from ml.config import ResolvedConfig
+from ml.curves import Asked, Word, read_curves
 from store.db.models import Artifact, Dataset, Epoch, Job, Run
 from store.states import State
 
@@ -75,11 +76,26 @@ class CurveOut(BaseModel):
     sentence: str
 
     @classmethod
-    def of(cls, run: Run, epochs: Sequence[Epoch]) -> list[Self]:
-        """Read the table of epochs; nothing where there is none."""
+    def of(cls, run: Run, epochs: Sequence[Epoch], found: Sequence[PhaseRate]) -> list[Self]:
+        """Read the table of epochs; nothing where there is none. ``found`` are the rates that searches found."""
         if not epochs or run.plan is None:
             return []
-        return [cls.model_validate(one) for one in read_curves(epochs, run.plan["valid_items"])]
+        readings = read_curves(epochs, run.plan["valid_items"], _asked(run, found))
+        return [cls.model_validate(one) for one in readings]
+
+
+def _asked(run: Run, found: Sequence[PhaseRate]) -> Asked:
+    config = ResolvedConfig.model_validate(run.config)
+    searched = {one.phase: None if one.lr_max is None else max(one.lr_max) for one in found}
+    return Asked(
+        loss=config.loss,
+        breeds=len(run.dataset.vocab),
+        epochs=[phase.epochs for phase in config.phases],
+        rates=[
+            max(phase.lr_max) if phase.auto is None else searched.get(number)
+            for number, phase in enumerate(config.phases)
+        ],
+    )
 
 
 class InterpretationOut(BaseModel):
@@ -131,7 +147,7 @@ class RunOut(RunSummary, Story):
             plan=run.plan,
             seed=run.config["seed"],
             artifacts=[ArtifactOut(name=one.name, sha256=one.sha256, bytes=one.bytes) for one in artifacts],
-            curves=CurveOut.of(run, epochs),
+            curves=CurveOut.of(run, epochs, story.rates),
             interpretations=interpretations,
         )
 

@@ -3,7 +3,8 @@ from dataclasses import dataclass
 import pytest
 
 from ml.chance import Chance
-from ml.curves import CurveReading, read_curves
+from ml.config import LossName
+from ml.curves import Asked, CurveReading, read_curves
 
 VALID_ITEMS = 1478
 
@@ -19,13 +20,23 @@ class Row:
 Figures = tuple[float, float, float]
 
 
-def read(*phases: list[Figures], items: int = VALID_ITEMS) -> list[CurveReading]:
-    return read_curves([Row(i, *figures) for i, phase in enumerate(phases) for figures in phase], items)
+def read(
+    *phases: list[Figures],
+    items: int = VALID_ITEMS,
+    breeds: int = 37,
+    loss: LossName = "cross_entropy",
+    rates: tuple[float | None, ...] = (),
+    more_epochs: int = 0,
+) -> list[CurveReading]:
+    """Of phases that ran all their epochs, or of which the last has ``more_epochs`` to run."""
+    epochs = [len(phase) for phase in phases]
+    asked = Asked(loss, breeds, [*epochs[:-1], *(n + more_epochs for n in epochs[-1:])], rates or (None,) * len(phases))
+    return read_curves([Row(i, *figures) for i, phase in enumerate(phases) for figures in phase], items, asked)
 
 
-def word(*phases: list[Figures], items: int = VALID_ITEMS) -> str:
+def word(*phases: list[Figures], items: int = VALID_ITEMS, breeds: int = 37, more_epochs: int = 0) -> str:
     """Of the last phase."""
-    return read(*phases, items=items)[-1].word
+    return read(*phases, items=items, breeds=breeds, more_epochs=more_epochs)[-1].word
 
 
 HEAD = [(1.158203, 0.300560, 0.092693), (0.516345, 0.242830, 0.073072), (0.335896, 0.207630, 0.065629)]
@@ -80,25 +91,29 @@ def test_the_notes_twelve_discriminative_epochs_end_flat_and_the_head_before_was
     assert (head.phase, head.word) == (0, "still_improving")
     assert "0.243 to 0.208" in head.sentence
     assert (body.phase, body.word) == (1, "flat")
-    assert "0.181 to 0.176" in body.sentence
-    assert "6.0 % to 5.7 %" in body.sentence
+    assert "the best before the last 3 of 12 epochs was a validation loss of 0.181 and an error rate of 6.0 %" in (
+        body.sentence
+    )
+    assert "the best since is 0.176 and 5.7 %" in body.sentence
     assert (whole.phase, whole.word) == (None, "flat")
     assert "2 phases and 15 epochs" in whole.sentence
     assert "9.3 % to 5.9 %" in whole.sentence
 
 
 def test_the_notes_rate_of_a_tenth_is_called_too_high_with_its_numbers() -> None:
-    first, second, whole = read(*RATE_TOO_HIGH)
+    first, second, whole = read(*RATE_TOO_HIGH, rates=(0.1, 0.05))
     assert first.word == "too_few_epochs"
+    assert "4.36, is worse than guessing every breed alike (ln 37 = 3.61)" in first.sentence
+    assert "(here up to 0.1)" in first.sentence
     assert second.word == whole.word == "rate_too_high"
     assert "44.4 % at the end of the phase before to 84.0 %" in second.sentence
-    assert "from 2.65 to 4.4" in second.sentence
-    assert "the best, 44.4 %, was epoch 1's" in whole.sentence
+    assert "from 2.65 to 4.4: the learning rate, up to 0.05 in this phase, is probably too high" in second.sentence
+    assert "the best, 44.4 %, was epoch 1's. The highest learning rate was 0.1." in whole.sentence
 
 
 def test_the_notes_deeper_model_is_still_improving_although_it_got_worse_on_the_way() -> None:
     assert word(*DEEPER) == "still_improving"
-    assert word(DEEPER[0], DEEPER[1][:2]) == "getting_worse"
+    assert word(DEEPER[0], DEEPER[1][:2], more_epochs=4) == "getting_worse"
 
 
 def test_the_notes_six_epochs_at_a_low_rate_are_flat() -> None:
@@ -148,6 +163,103 @@ MADE: dict[str, tuple[list[Figures], str]] = {
     "the loss is no longer a number": ([(0.5, 0.40, 0.1), (0.4, float("nan"), 0.1)], "getting_worse"),
     "no error at all": ([(0.5, 0.1, 0.0), (0.4, 0.1, 0.0)], "flat"),
 }
+
+
+# Trained for this: resnet18 at 64 pixels, 240 pictures of 15 breeds (guessing costs 2.71), 60 to validate on.
+TOO_HIGH: dict[str, tuple[list[Figures], list[Figures]]] = {
+    "0.1, 3 steps an epoch": ([(3.931, 89.648, 0.850)], [(4.557, 56.198, 0.933)]),
+    "0.1, 7 steps an epoch": ([(4.124, 42.983, 0.733)], [(6.429, 96.163, 0.967)]),
+    "0.1, 30 steps an epoch": ([(7.313, 23.657, 0.750)], [(12.783, 12.622, 0.917)]),
+    "0.03, 30 steps an epoch": ([(4.305, 9.077, 0.767)], [(5.560, 5.347, 0.750)]),
+}
+BEGUN: dict[str, tuple[list[Figures], ...]] = {
+    "0.002, 3 steps an epoch": ([(4.133, 6.530, 0.967)], [(3.851, 4.777, 0.883)]),
+    "0.006, 3 steps an epoch": ([(4.073, 7.137, 0.883)], [(3.235, 5.295, 0.700)]),
+    "0.006, 30 steps an epoch": ([(3.922, 3.980, 0.700)], [(3.018, 3.332, 0.650)]),
+    "from scratch at 0.001, 3 steps an epoch": ([(4.405, 2.817, 0.933), (4.106, 2.811, 0.900)],),
+    "from scratch at 0.003, 7 steps an epoch": ([(4.047, 54.818, 0.967), (4.002, 22.765, 0.967)],),
+    "from scratch at 0.003, 30 steps an epoch": ([(4.200, 37.268, 0.900), (3.851, 3.622, 0.900)],),
+}
+
+
+@pytest.mark.parametrize("case", TOO_HIGH)
+def test_a_rate_that_makes_the_training_worse_than_guessing_is_too_high_on_few_pictures_too(case: str) -> None:
+    frozen, unfrozen = TOO_HIGH[case]
+    assert word(frozen, unfrozen, items=60, breeds=15) == "rate_too_high"
+
+
+@pytest.mark.parametrize("case", BEGUN)
+def test_a_training_that_has_only_begun_is_not_blamed_on_its_rate(case: str) -> None:
+    for reading in read(*BEGUN[case], items=60, breeds=15):
+        assert reading.word != "rate_too_high"
+    # While the rate is still high, too.
+    assert word(BEGUN[case][0][:1], items=60, breeds=15, more_epochs=3) == "too_few_epochs"
+
+
+def test_one_epoch_that_validates_far_worse_than_guessing_says_so_with_both_causes() -> None:
+    (only,) = read([(4.5, 98.5, 0.857)], items=60, breeds=20, rates=(0.1,))
+    assert only.word == "too_few_epochs"
+    assert only.sentence.endswith(
+        "The validation loss, 98.5, is worse than guessing every breed alike (ln 20 = 3.00): a learning rate that is "
+        "too high does that (here up to 0.1), and so does a training that has only begun."
+    )
+
+
+def test_a_training_loss_that_rises_above_guessing_is_a_rate_too_high_whatever_the_error_rate() -> None:
+    frozen, unfrozen, whole = read([(4.5, 98.5, 0.857)], [(5.8, 173.6, 0.857)], items=60, breeds=20, rates=(0.1, 0.05))
+    assert (frozen.word, unfrozen.word, whole.word) == ("too_few_epochs", "rate_too_high", "rate_too_high")
+    assert unfrozen.sentence == (
+        "The training loss rose from 4.5 at the end of the phase before to 5.8; it and the validation loss, 174, are "
+        "worse than guessing every breed alike (ln 20 = 3.00): the learning rate, up to 0.05 in this phase, is "
+        "probably too high."
+    )
+
+
+def test_a_training_loss_above_a_new_models_is_a_rate_too_high_in_the_first_epoch() -> None:
+    (only,) = read([(7.313, 23.657, 0.75)], items=60, breeds=15, rates=(0.1,))
+    assert only.word == "rate_too_high"
+    assert "The training loss, 7.31, is worse than a new model's" in only.sentence
+    assert "(ln 15 = 2.71)" in only.sentence
+    assert word([(5.6, 23.657, 0.75)], items=60, breeds=15) == "too_few_epochs"
+
+
+def test_a_short_walk_at_a_tenth_is_called_too_high_without_half_again_as_many_errors() -> None:
+    phases = [(2.787198, 4.393918, 0.474151)], [(3.506744, 3.528927, 0.579025)]
+    assert word(*phases, items=677) == "rate_too_high"
+    # With epochs to come the rate is still high, and the error may come back.
+    assert word(*phases, items=677, more_epochs=2) == "getting_worse"
+
+
+def test_under_binary_cross_entropy_guessing_is_even_odds() -> None:
+    early = [(0.9, 0.60, 0.8)]
+    (only,) = read(early, breeds=37, loss="binary_cross_entropy")
+    assert "guessing" not in only.sentence
+    (worse,) = read([(0.9, 0.80, 0.8)], breeds=37, loss="binary_cross_entropy")
+    assert "0.8, is worse than even odds on every breed (ln 2 = 0.69)" in worse.sentence
+    assert "too high does that," in worse.sentence
+
+
+def test_what_was_learned_by_heart_is_not_held_against_the_rate() -> None:
+    rows = [(1.5, 2.0, 0.50), (0.8, 3.1, 0.52), (0.2, 4.2, 0.53)]
+    assert "guessing" not in read(rows, breeds=10)[0].sentence
+
+
+def test_the_last_epoch_is_the_best_of_all_only_beyond_chance() -> None:
+    first = [(2.8, 0.87, 0.250)]
+    whole = read(first, [(0.98, 0.65, 0.214)], items=677)[-1].sentence
+    assert whole.endswith("from 25.0 % to 21.4 %; on 677 pictures up to 4.6 points may be chance.")
+    assert read(first, [(0.98, 0.65, 0.150)], items=677)[-1].sentence.endswith(
+        "15.0 %, clearly the best of all epochs."
+    )
+
+
+def test_a_flat_phase_whose_last_epoch_is_within_chance_above_its_best_is_not_said_to_have_gone_there() -> None:
+    rows = [(0.91, 0.653, 0.195), (0.85, 0.624, 0.192), (0.78, 0.615, 0.195)]
+    (flat,) = read(rows, items=677)
+    assert flat.sentence.startswith(
+        "Flat: the best before the last of 3 epochs was a validation loss of 0.624 and an error rate of 19.2 %, the "
+        "best since is 0.615 and 19.5 %;"
+    )
 
 
 @pytest.mark.parametrize("case", MADE)
