@@ -8,8 +8,8 @@ from cli.forecast import ask_for_forecast, show_forecast
 from cli.lr_find import search
 from cli.options import json_option, with_client
 from cli.settings import read_settings
-from cli.tables import short_time, show_json, show_pairs, show_table
-from cli.watch import watch
+from cli.tables import show_json, show_pairs, show_table
+from cli.watch import time_left, watch
 
 
 @click.command()
@@ -140,5 +140,5 @@ def _position(job: Json) -> str:
     if job["state"] not in {"running", "cancelling"} or not progress:
         return ""
     steps = f" {progress.get('step')}/{progress['steps']}" if progress.get("steps") else ""
-    left = f", {short_time(progress['eta_seconds'])} left" if progress.get("eta_seconds") is not None else ""
-    return f"{progress.get('stage') or ''}{steps}{left}"
+    left = time_left(progress)
+    return f"{progress.get('stage') or ''}{steps}{f', {left}' if left else ''}"

@@ -47,7 +47,7 @@ class Screen:
 
     def _progress(self, data: Json) -> None:
         step, steps, stage = int(data.get("step") or 0), int(data.get("steps") or 0), str(data.get("stage") or "")
-        left = "" if data.get("eta_seconds") is None else f"{short_time(data['eta_seconds'])} left"
+        left = time_left(data)
         rate = f"{data['images_per_second']:.0f} images/s" if data.get("images_per_second") else ""
         if self.bar is not None:
             self.task = self.task if self.task is not None else self.bar.add_task("")
@@ -73,6 +73,14 @@ class Screen:
     def context(self) -> AbstractContextManager[object]:
         """Where the live line lives."""
         return self.bar if self.bar is not None else nullcontext()
+
+
+def time_left(progress: Json) -> str:
+    """The job's, else the stage's, said as such; nothing where neither is known."""
+    if progress.get("eta_seconds") is not None:
+        return f"{short_time(progress['eta_seconds'])} left"
+    stage = progress.get("stage_eta_seconds")
+    return "" if stage is None else f"{short_time(stage)} left of this stage"
 
 
 def epoch_cells(epoch: Json) -> list[str]:

@@ -82,12 +82,17 @@ class JsonReporter(NullReporter):
     def on_progress(self, progress: Progress) -> None:
         """Keep one line on the terminal up to date."""
         if sys.stderr.isatty():
-            left = "" if progress.eta_seconds is None else f", {progress.eta_seconds:.0f} s left"
-            sys.stderr.write(f"\r{progress.stage} {progress.step}/{progress.steps}{left}   ")
+            sys.stderr.write(f"\r{progress.stage} {progress.step}/{progress.steps}{_left(progress)}   ")
 
     def should_stop(self) -> bool:
         """Once a signal came."""
         return self._signals.stop()
+
+
+def _left(progress: Progress) -> str:
+    if progress.eta_seconds is not None:
+        return f", {progress.eta_seconds:.0f} s left"
+    return "" if progress.stage_eta_seconds is None else f", {progress.stage_eta_seconds:.0f} s left of this stage"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

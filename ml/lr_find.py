@@ -51,14 +51,14 @@ def search(
 
     def attempt(accumulation: int) -> Found:
         reporter.on_plan(bench.plan(steps=steps, accumulation=accumulation))
-        return find_rate(bench.learner(accumulation), freeze=config.freeze, reporter=reporter)
+        return find_rate(bench.learner(accumulation), freeze=config.freeze, reporter=reporter, whole_job=True)
 
     found = halving(attempt, config, bench.device, reporter)
     reporter.on_rate(record_of(found, 0))
     return found
 
 
-def find_rate(learner: Learner, *, freeze: bool, reporter: Reporter, phase: int = 0) -> Found:
+def find_rate(learner: Learner, *, freeze: bool, reporter: Reporter, phase: int = 0, whole_job: bool = False) -> Found:
     """Sweep as ``learner.config.lr_sweep`` says, on the weights as they stand with the body frozen or not.
 
     Each sweep sees batches, augmentation and dropout of its own, drawn from the run's seed and the sweep's number; the
@@ -70,6 +70,7 @@ def find_rate(learner: Learner, *, freeze: bool, reporter: Reporter, phase: int 
         freeze: whether the body is frozen, as it will be in training.
         reporter: hears of the progress and is asked whether to stop.
         phase: for the progress.
+        whole_job: whether nothing comes after the search, so that the time left is the job's.
 
     Raises:
         SweepTooShort: there are too few steps for any suggestion.
@@ -77,7 +78,7 @@ def find_rate(learner: Learner, *, freeze: bool, reporter: Reporter, phase: int 
     """
     sweep = learner.config.lr_sweep
     check_sweep(sweep)
-    watch = _Watch(reporter, sweep, phase)
+    watch = _Watch(reporter, sweep, phase, whole_job=whole_job)
     sweeps = []
     for number in range(sweep.sweeps):
         with untouched(learner.model):
@@ -110,8 +111,8 @@ def record_of(found: Found, phase: int) -> RateRecord:
 class _Watch:
     """Tells how far the search is, and notices that it must stop."""
 
-    def __init__(self, reporter: Reporter, sweep: LrSweep, phase: int) -> None:
-        self._reporter, self._sweep, self._phase = reporter, sweep, phase
+    def __init__(self, reporter: Reporter, sweep: LrSweep, phase: int, *, whole_job: bool) -> None:
+        self._reporter, self._sweep, self._phase, self._whole_job = reporter, sweep, phase, whole_job
         self._ended = 0
         self._ran = 0
         self._began = time.monotonic()
@@ -121,7 +122,14 @@ class _Watch:
         done, steps = self._ended * self._sweep.steps + step, self._sweep.sweeps * self._sweep.steps
         left = (time.monotonic() - self._began) / self._ran * (steps - done)
         self._reporter.on_progress(
-            Progress(stage="lr_find", phase=self._phase, step=done, steps=steps, eta_seconds=left)
+            Progress(
+                stage="lr_find",
+                phase=self._phase,
+                step=done,
+                steps=steps,
+                eta_seconds=left if self._whole_job else None,
+                stage_eta_seconds=None if self._whole_job else left,
+            )
         )
         if self._reporter.should_stop():
             raise Stopped

@@ -25,7 +25,11 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where the work stands. ``stage`` is a word for people: fetch, presize, lr_find, train, validate or interpret."""
+    """Where the work stands. ``stage`` is a word for people: fetch, presize, lr_find, train, validate or interpret.
+
+    ``eta_seconds`` is the time that the whole job still takes; None where it is not known, and then
+    ``stage_eta_seconds`` may say how long this stage still takes, after which others come.
+    """
 
     stage: str
     phase: int = 0
@@ -34,6 +38,7 @@ class Progress:
     step: int = 0
     steps: int = 0
     eta_seconds: float | None = None
+    stage_eta_seconds: float | None = None
     images_per_second: float | None = None
 
 

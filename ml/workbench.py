@@ -140,7 +140,7 @@ def presized(
 
     def tell(done: int, total: int) -> None:
         left = (time.monotonic() - started) * (total - done) / done if done else None
-        reporter.on_progress(Progress(stage="presize", step=done, steps=total, eta_seconds=left))
+        reporter.on_progress(Progress(stage="presize", step=done, steps=total, stage_eta_seconds=left))
 
     cache = open_cache(
         manifest,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validato
 from api.schemas.fields import Body, DatasetName, Id, ShortText
 from api.schemas.forecast import ForecastOut
 from ml.config import FineTune, LrFind, ResolvedConfig, TrainConfig
+from store.db.jobs import IN_HAND
 from store.db.models import Job
 from store.states import State
 
@@ -91,7 +92,7 @@ class JobError(BaseModel):
 
 
 class JobProgress(BaseModel):
-    """Where a job stands; ``stage`` is a word for people."""
+    """Where a job stands; ``stage`` is a word for people. A job that is not being worked on has no time left."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -101,7 +102,20 @@ class JobProgress(BaseModel):
     epochs: int | None = None
     step: int | None = None
     steps: int | None = None
-    eta_seconds: float | None = None
+    eta_seconds: float | None = Field(None, description="that the whole job still takes; null while it is not known")
+    stage_eta_seconds: float | None = Field(
+        None, description="that this stage still takes, where the whole job's time is not known"
+    )
+
+    @classmethod
+    def of(cls, job: Job) -> Self | None:
+        """From the record."""
+        if job.progress is None:
+            return None
+        progress = cls.model_validate(job.progress)
+        # The last estimate of a job that has ended is of its last step but a few.
+        ended = {"eta_seconds": None, "stage_eta_seconds": None}
+        return progress if State(job.state) in IN_HAND else progress.model_copy(update=ended)
 
 
 class JobOut(BaseModel):
@@ -129,7 +143,7 @@ class JobOut(BaseModel):
             config=InterpretConfig.model_validate(job.payload.get("config", {})) if job.kind == "interpret" else None,
             state=State(job.state),
             attempt=job.attempt,
-            progress=JobProgress.model_validate(job.progress) if job.progress else None,
+            progress=JobProgress.of(job),
             error=JobError.model_validate(job.error) if job.error else None,
             created_at=job.created_at,
             started_at=job.started_at,

@@ -5,6 +5,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
+from store.db.jobs import save_progress
 from store.db.paging import encode_cursor
 from store.db.reading import get_job, list_jobs
 from store.settings import Settings
@@ -287,6 +288,23 @@ def test_cancel_and_resume_follow_the_states(client: TestClient, records: Record
     assert (resumed.status_code, resumed.json()["state"]) == (202, "queued")
     records.move(job, State.RUNNING)
     assert client.post(f"/jobs/{job.id}/cancel").json()["state"] == "cancelling"
+
+
+@pytest.mark.parametrize("end", [State.SUCCEEDED, State.FAILED])
+def test_a_job_that_has_ended_keeps_where_it_stood_and_has_no_time_left(
+    client: TestClient, records: Records, end: State
+) -> None:
+    _, job = records.run(records.dataset(), kind="lr_find")
+    records.move(job, State.RUNNING)
+    stood = {"stage": "lr_find", "step": 179, "steps": 180, "eta_seconds": 0.84, "stage_eta_seconds": 3.0}
+    with records.sessions.begin() as session:
+        assert save_progress(session, job.id, 1, stood)
+    running = client.get(f"/jobs/{job.id}").json()["progress"]
+    assert running == {**running, **stood}
+    records.move(job, end)
+    ended = {**running, "eta_seconds": None, "stage_eta_seconds": None}
+    assert client.get(f"/jobs/{job.id}").json()["progress"] == ended
+    assert client.get("/jobs").json()["items"][0]["progress"] == ended
 
 
 def test_a_failed_job_says_why(client: TestClient, records: Records) -> None:

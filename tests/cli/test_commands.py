@@ -155,6 +155,22 @@ def test_a_list_goes_over_its_pages(capsys: pytest.CaptureFixture[str], monkeypa
     assert "train 10/40, 1 min 15 s left" in out
 
 
+def test_the_time_left_of_a_stage_is_not_said_to_be_the_jobs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    presizing = {"stage": "presize", "step": 2893, "steps": 3389, "eta_seconds": None, "stage_eta_seconds": 1.0}
+    stream = f"id: 1\nevent: progress\ndata: {json.dumps(presizing)}\n\n"
+    answers = {
+        "GET /jobs/4/events": [Answer(stream, kind="text/event-stream")],
+        "GET /jobs/4": [Answer({**JOB, "state": "succeeded"})],
+        "GET /jobs?limit=20": [Answer({"items": [{**JOB, "progress": presizing}], "next_cursor": None})],
+    }
+    _, watched, _, _ = ask(capsys, monkeypatch, answers, "jobs", "watch", "4")
+    assert watched.splitlines()[0] == "presize  2893/3389  1 s left of this stage"
+    _, listed, _, _ = ask(capsys, monkeypatch, answers, "jobs", "list")
+    assert "presize 2893/3389, 1 s left of this stage" in listed
+
+
 def test_a_watched_job_that_fails_ends_with_its_reason(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,11 +29,11 @@ class Listener(NullReporter):
 
     def __init__(self, stop_after: int | None = None) -> None:
         self.told: list[Progress] = []
+        self.before: list[Progress] = []
         self.stop_after = stop_after
 
     def on_progress(self, progress: Progress) -> None:
-        if progress.stage == "interpret":
-            self.told.append(progress)
+        (self.told if progress.stage == "interpret" else self.before).append(progress)
 
     def should_stop(self) -> bool:
         return self.stop_after is not None and len(self.told) >= self.stop_after
@@ -98,6 +98,13 @@ def test_averaging_reads_the_same_pictures_and_says_so(tmp_path: Path, model: Pa
     left = [one.eta_seconds for one in listener.told]
     assert left[-1] == 0
     assert all(seconds is not None and seconds > 0 for seconds in left[:-1])
+
+
+def test_while_pictures_are_presized_the_time_left_is_that_stages_alone(tmp_path: Path, model: Path) -> None:
+    listener = Listener()
+    look(model, pictures(tmp_path / "pets"), listener)
+    assert {(one.stage, one.eta_seconds) for one in listener.before} == {("presize", None)}
+    assert listener.before[-1].stage_eta_seconds == 0
 
 
 def test_the_same_interpretation_twice_is_the_same(tmp_path: Path, model: Path) -> None:

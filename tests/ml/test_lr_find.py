@@ -170,7 +170,17 @@ def test_progress_counts_all_sweeps_and_ends_where_the_last_one_does() -> None:
     assert steps == sorted(steps)
     assert {(progress.steps, progress.phase) for progress in listener.progress} == {(180, 1)}
     assert steps[-1] == 120 + len(found.sweeps[2].lrs)
-    assert all(progress.eta_seconds is not None and progress.eta_seconds >= 0 for progress in listener.progress)
+
+
+@pytest.mark.parametrize("whole_job", [False, True])
+def test_the_time_left_is_the_jobs_only_where_nothing_comes_after_the_search(*, whole_job: bool) -> None:
+    listener = Listener()
+    find_rate(learner(), freeze=False, reporter=listener, whole_job=whole_job)
+    job = [progress.eta_seconds for progress in listener.progress]
+    stage = [progress.stage_eta_seconds for progress in listener.progress]
+    known, unknown = (job, stage) if whole_job else (stage, job)
+    assert all(seconds is not None and seconds >= 0 for seconds in known)
+    assert set(unknown) == {None}
 
 
 def test_a_loss_that_is_no_number_ends_the_sweep_and_is_null_in_the_record() -> None:
