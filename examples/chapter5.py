@@ -5,8 +5,9 @@
     python examples/chapter5.py --dataset pets --arch resnet18 --scale 0.25
 
 Nothing but HTTP: every step is a request that anyone could send, and every figure is read back from the record.
-``--scale`` shortens the trainings for small machines: 0.25 makes 12 epochs 3, and every training keeps at least one.
-Prints Markdown, and saves the pictures and figures into ``--out``.
+``--scale`` shortens the trainings for small machines: 0.25 makes 12 epochs 3, and every training keeps at least one;
+titles tell the epochs that ran, and in brackets the chapter's own. ``--looks-dataset sample`` shows the labelled batch
+and the presizing of the drawn pictures instead of photos. Prints Markdown, and saves the pictures into ``--out``.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +27,29 @@ import httpx
 Json = dict[str, Any]
 POLL_SECONDS = 1.0
 EPOCHS_HEADER = "| phase | epoch | train_loss | valid_loss | error_rate | time |\n|--:|--:|--:|--:|--:|--:|"
+STEPS_HEADER = "| step | does | type | shape | dtype | range |\n|---|---|---|---|---|---|"
+SUGGESTIONS = ("minimum", "steep", "valley", "slide")
 FIGURES = {"train": ("loss", "schedule", "confusion", "reliability"), "lr_find": ("lr-find",)}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a step. ``training`` are the seconds of its epochs, ``job`` all that a worker spent on it."""
+
+    title: str
+    run: int
+    error_rate: float | None
+    training: float | None
+    job: float
 
 
 @dataclass
 class Walk:
-    """The service, the chapter's choices, and what came of each step (title, run, error rate, seconds)."""
+    """The service, the chapter's choices, and what came of each step."""
 
     http: httpx.Client
     options: argparse.Namespace
-    results: list[tuple[str, int, float | None, float]] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
 
     @property
     def dataset(self) -> str:
@@ -46,13 +61,19 @@ class Walk:
         scale: float = self.options.scale
         return max(1, round(full * scale))
 
+    def title(self, text: str, *full: int) -> str:
+        """The text with the epochs that run, and the chapter's in brackets where these are others."""
+        run = [self.epochs(number) for number in full]
+        book = "" if run == list(full) else f" [{' and '.join(map(str, full))} in the chapter]"
+        return text.format(*run) + book
+
     def get(self, path: str, **params: str | int) -> Any:  # noqa: ANN401  # JSON
         """The JSON at a path."""
         return checked(self.http.get(path, params=params)).json()
 
-    def save(self, path: str, name: str, **params: str | int) -> None:
+    def save(self, path: str, name: str) -> None:
         """Keep a picture of the service."""
-        answer = checked(self.http.get(path, params=params, headers={"Accept": "image/png"}))
+        answer = checked(self.http.get(path, headers={"Accept": "image/png"}))
         (self.options.out / name).write_bytes(answer.content)
         say(f"![{name}]({name})")
 
@@ -68,7 +89,7 @@ class Walk:
         run = self.run(title, request | {"from_run": from_run})
         say(EPOCHS_HEADER)
         for row in self.get(f"/runs/{run['id']}/metrics")["epochs"]:
-            cells = [row["phase"] + 1, row["epoch"]]
+            cells = [row["phase"] + 1, row["epoch"] + 1]
             cells += [f"{row[name]:.6f}" for name in ("train_loss", "valid_loss", "error_rate")]
             say("| " + " | ".join(map(str, [*cells, clock(row["seconds"])])) + " |")
         say()
@@ -80,27 +101,32 @@ class Walk:
     def find_rate(self, title: str, *, freeze: bool, from_run: int | None = None) -> Json:
         """Search a learning rate and show the suggestions."""
         shared = self.settings() if from_run is None else {"lr_sweep": self.settings()["lr_sweep"]}
-        request = {"kind": "lr_find", "dataset": self.options.dataset, "config": shared | {"freeze": freeze}}
+        config = shared | {"freeze": freeze}
+        request = {"kind": "lr_find", "dataset": self.options.dataset, "config": config, "name": title}
         run = self.run(title, request | {"from_run": from_run})
         found: Json = self.get(f"/runs/{run['id']}/lr-find")
         say("| suggestion | learning rate | spread in decades |\n|---|--:|--:|")
-        for name, rate in found["suggestions"].items():
-            spread = found["spread_decades"][name]
-            shown = found["reasons"].get(name, "none") if rate is None else f"{rate:.2e}"
+        for name in SUGGESTIONS:
+            rate, spread = found["suggestions"][name], found["spread_decades"][name]
+            shown = "none" if rate is None else f"{rate:.2e}"
             say(f"| {name} | {shown} | {'' if spread is None else f'{spread:.2f}'} |")
         say(f"\n**{found['agreement']}**: {found['agreement_reason']}\n")
+        for reason in dict.fromkeys(found["reasons"].values()):
+            if reason != found["agreement_reason"]:
+                names = [name for name in SUGGESTIONS if found["reasons"].get(name) == reason]
+                say(f"- {', '.join(names)}: {reason}")
         return found
 
     def run(self, title: str, request: Json) -> Json:
         """Post a job, wait for its end, save its figures, and return its run."""
         say(f"\n## {title}\n")
-        job = checked(self.http.post("/jobs", json=request)).json()
-        started = time.monotonic()
-        job = self.wait(job["id"])
+        job = self.wait(checked(self.http.post("/jobs", json=request)).json()["id"])
         run: Json = self.get(f"/runs/{job['run']}")
-        say(f"Run {run['id']}, {run['device']}, {run['precision']}: {json.dumps(request['config'])}\n")
-        seconds = time.monotonic() - started
-        self.results.append((title, run["id"], run["error_rate"], seconds))
+        where = f"{run['device']}, {run['precision']} ({run['precision_reason']})"
+        say(f"Run {run['id']}, {where}: `{json.dumps(request['config'])}`\n")
+        epochs = self.get(f"/runs/{run['id']}/metrics", every=1_000_000)["epochs"]
+        training = sum(row["seconds"] for row in epochs) if epochs else None
+        self.results.append(Result(title, run["id"], run["error_rate"], training, seconds_of(job)))
         for name in FIGURES[run["kind"]]:
             self.save(f"/runs/{run['id']}/figures/{name}.png", f"run-{run['id']}-{name}.png")
         say()
@@ -124,16 +150,19 @@ class Walk:
 
 def main() -> None:
     """Walk the chapter."""
-    options = _parser().parse_args()
+    options = make_parser().parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with httpx.Client(base_url=options.url, timeout=120) as http:
         walk = Walk(http, options)
         look(walk)
-        first_model(walk)
+        steps_of_a_picture(walk)
+        first = first_model(walk)
+        averaged(walk, first)
         learning_rate(walk)
         unfreezing(walk)
         discriminative(walk)
-        deeper(walk)
+        deeper(walk, first)
+        independent(walk)
         compare(walk)
 
 
@@ -142,15 +171,39 @@ def look(walk: Walk) -> None:
     say("## Look at the data\n")
     dataset = walk.get(walk.dataset)
     say(f"{dataset['items']} pictures of {len(dataset['vocab'])} breeds, revision {dataset['revision'][:12]}.\n")
-    walk.save(f"{walk.dataset}/batch.png", "batch.png")
-    walk.save(f"{walk.dataset}/presizing.png", "presizing.png")
-    say("\n## One picture through every step\n")
-    say("```json\n" + json.dumps(walk.get(f"{walk.dataset}/summary"), indent=1) + "\n```")
+    looked_at = walk.options.looks_dataset or walk.options.dataset
+    if walk.get(f"/datasets/{looked_at}")["drawn"]:
+        say(f"A labelled batch and the presizing, of the drawn pictures of {looked_at!r}:\n")
+    for name in ("batch.png", "presizing.png"):
+        walk.save(f"/datasets/{looked_at}/{name}", name)
 
 
-def first_model(walk: Walk) -> None:
+def steps_of_a_picture(walk: Walk) -> None:
+    """The chapter's summary: where a batch fails without a resize, and what goes on with one."""
+    say("\n## One picture through every step, without a resize\n")
+    say_steps(walk.get(f"{walk.dataset}/summary", resize="false"))
+    presize, size = walk.options.presize, walk.options.size
+    say(f"\n## The same with presize {presize} and size {size}\n")
+    say_steps(walk.get(f"{walk.dataset}/summary", presize=presize, size=size))
+
+
+def say_steps(summary: Json) -> None:
+    """A table of the steps, and whether the batch came together."""
+    say(STEPS_HEADER)
+    for step in summary["steps"]:
+        span = "" if step["low"] is None else f"{step['low']:.4g} to {step['high']:.4g}"
+        shape = " x ".join(map(str, step["shape"]))
+        say(f"| {step['name']} | {step['does']} | {step['type']} | {shape} | {step['dtype'] or ''} | {span} |")
+    collated = summary["collated"]
+    paths = " and ".join(collated["paths"])
+    say(f"\n{paths} {'fit' if collated['fits'] else 'do not fit'} into one batch.")
+    if not collated["fits"]:
+        say(f"\n**Why**: {collated['reason']}\n\n**What to do**: {collated['mend']}")
+
+
+def first_model(walk: Walk) -> Json:
     """A first model and what it confuses."""
-    run = walk.train("fine_tune(2)", {"recipe": "fine_tune", "epochs": walk.epochs(2)})
+    run = walk.train(walk.title("fine_tune({})", 2), {"recipe": "fine_tune", "epochs": walk.epochs(2)})
     confusion = walk.get(f"/runs/{run['id']}/confusion", min_val=2)
     say("| actual | predicted | count |\n|---|---|--:|")
     for pair in confusion["most_confused"][:10]:
@@ -160,25 +213,42 @@ def first_model(walk: Walk) -> None:
     for item in worst:
         chances = f"{item['probability_predicted']:.3f} | {item['probability_actual']:.5f}"
         say(f"| {item['actual']} | {item['predicted']} | {item['loss']:.2f} | {chances} |")
+    return run
+
+
+def averaged(walk: Walk, run: Json) -> None:
+    """Predict the first run's validation pictures again, each averaged over augmented copies."""
+    say("\n### With test-time augmentation\n")
+    request = {"kind": "interpret", "run": run["id"], "config": {"tta": True}}
+    walk.wait(checked(walk.http.post("/jobs", json=request)).json()["id"])
+    after = walk.get(f"/runs/{run['id']}/confusion")
+    plain, n = run["error_rate"], after["n"]
+    say("| scores | error_rate | wrong |\n|---|--:|--:|")
+    for name, rate in (
+        ("of the plain picture", plain),
+        ("of four augmented copies and the plain", after["error_rate"]),
+    ):
+        say(f"| {name} | {rate:.6f} | {round(rate * n)} of {n} |")
 
 
 def learning_rate(walk: Walk) -> None:
     """A rate that is too high, and one that was looked for."""
-    walk.train("base_lr 0.1: too high", {"recipe": "fine_tune", "epochs": 1, "base_lr": 0.1})
+    walk.train("fine_tune(1, base_lr=0.1): too high", {"recipe": "fine_tune", "epochs": 1, "base_lr": 0.1})
     found = walk.find_rate("Find a learning rate", freeze=True)
     rate = found["suggestions"]["steep"] or found["rate"] or 3e-3
-    walk.train(f"fine_tune(2) at {rate:.2e}", {"recipe": "fine_tune", "epochs": walk.epochs(2), "base_lr": rate})
+    title = walk.title(f"fine_tune({{}}, base_lr={rate:.2e})", 2)
+    walk.train(title, {"recipe": "fine_tune", "epochs": walk.epochs(2), "base_lr": rate})
 
 
 def unfreezing(walk: Walk) -> None:
     """The head first; then find a rate again and go on with everything."""
     head = walk.train(
-        "The head, fit_one_cycle(3, 3e-3)",
+        walk.title("The head, fit_one_cycle({}, 3e-3)", 3),
         {"recipe": "one_cycle", "epochs": walk.epochs(3), "lr_max": 3e-3, "freeze": True},
     )
     walk.find_rate("Find again, unfrozen", freeze=False, from_run=head["id"])
     walk.train(
-        "Unfrozen, fit_one_cycle(6, 1e-5)",
+        walk.title("Unfrozen, fit_one_cycle({}, 1e-5)", 6),
         {"recipe": "one_cycle", "epochs": walk.epochs(6), "lr_max": 1e-5, "freeze": False},
         from_run=head["id"],
     )
@@ -190,22 +260,51 @@ def discriminative(walk: Walk) -> None:
         {"freeze": True, "epochs": walk.epochs(3), "lr_max": 3e-3},
         {"freeze": False, "epochs": walk.epochs(12), "lr_max": [1e-6, 1e-4]},
     ]
-    walk.train("Head, then 12 epochs at 1e-6 to 1e-4", {"recipe": "phases", "phases": phases})
+    title = walk.title("Head: {}, then unfrozen: {} at 1e-6 to 1e-4", 3, 12)
+    walk.train(title, {"recipe": "phases", "phases": phases})
 
 
-def deeper(walk: Walk) -> None:
-    """More layers, in mixed precision."""
+def deeper(walk: Walk, first: Json) -> None:
+    """More layers, in the mixed precision that "auto" chose for this device, where it has one."""
+    arch, precision = walk.options.deep_arch, first["precision"]
     config = {"recipe": "fine_tune", "epochs": walk.epochs(6), "freeze_epochs": walk.epochs(3)}
-    deep = {"arch": walk.options.deep_arch, "batch_size": walk.options.deep_batch_size}
-    walk.train(f"{walk.options.deep_arch} in mixed precision", config | deep)
+    deep = {"arch": arch, "batch_size": walk.options.deep_batch_size, "precision": precision}
+    kind = f"{precision} mixed precision" if precision != "fp32" else "fp32: no mixed precision on this device"
+    walk.train(walk.title(f"{arch} in {kind}, fine_tune({{}}, freeze_epochs={{}})", 6, 3), config | deep)
+    if precision == "fp32":
+        say(f"Mixed precision was not asked for: {first['precision_reason']}.\n")
+
+
+def independent(walk: Walk) -> None:
+    """One sigmoid a breed: a picture that shows none of them, here a figure, can score low everywhere."""
+    config = {"recipe": "one_cycle", "epochs": 1, "lr_max": 3e-3, "freeze": True, "loss": "binary_cross_entropy"}
+    run = walk.train("The head with binary_cross_entropy, fit_one_cycle(1, 3e-3)", config)
+    model = checked(walk.http.post("/models", json={"run": run["id"]})).json()
+    item = walk.get(f"/runs/{run['id']}/top-losses", k=1000)[-1]
+    pictures = [(item["actual"], item["image"]), ("a figure", f"/runs/{run['id']}/figures/loss.png")]
+    files = [("file", (name, checked(walk.http.get(path)).content)) for name, path in pictures]
+    answer = checked(walk.http.post("/predict", files=files, params={"model": model["version"]})).json()
+    say("| picture | first guess | its score | sum of all scores |\n|---|---|--:|--:|")
+    for one in answer["predictions"]:
+        total = sum(one["probabilities"].values())
+        say(f"| {one['filename']} | {one['breed']} | {one['probability']:.3f} | {total:.3f} |")
+    say(f"\n{answer['model']['note']}")
 
 
 def compare(walk: Walk) -> None:
-    """All trainings side by side."""
-    say("\n## Side by side\n\n| step | run | error_rate | time |\n|---|--:|--:|--:|")
-    for title, run, error_rate, seconds in walk.results:
-        shown = "" if error_rate is None else f"{error_rate:.6f}"
-        say(f"| {title} | {run} | {shown} | {clock(seconds)} |")
+    """All steps side by side."""
+    say("\n## Side by side\n\nTimes from the record: of the epochs, and of the whole job without its wait.\n")
+    say("| step | run | error_rate | training | job |\n|---|--:|--:|--:|--:|")
+    for one in walk.results:
+        error_rate = "" if one.error_rate is None else f"{one.error_rate:.6f}"
+        training = "" if one.training is None else clock(one.training)
+        say(f"| {one.title} | {one.run} | {error_rate} | {training} | {clock(one.job)} |")
+
+
+def seconds_of(job: Json) -> float:
+    """Between a job's start and its end."""
+    start, end = (datetime.fromisoformat(job[name]) for name in ("started_at", "finished_at"))
+    return (end - start).total_seconds()
 
 
 def checked(answer: httpx.Response) -> httpx.Response:
@@ -240,11 +339,13 @@ def live_line() -> Iterator[Any]:
     show("")
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The choices of whoever walks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     url = os.environ.get("PEDIGREE_URL", "http://127.0.0.1:8000")
     parser.add_argument("--url", default=url, help="the service (default: PEDIGREE_URL)")
     parser.add_argument("--dataset", required=True, help="a dataset of the service")
+    parser.add_argument("--looks-dataset", help="whose pictures batch.png and presizing.png show (default: --dataset)")
     parser.add_argument("--out", type=Path, default=Path("chapter5"), help="folder for pictures and figures")
     parser.add_argument("--scale", type=float, default=1.0, help="factor of the chapter's numbers of epochs")
     parser.add_argument("--arch", default="resnet34")

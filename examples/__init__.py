@@ -1,0 +1,1 @@
+"""Scripts that show the service in use; each runs by itself."""
