@@ -180,9 +180,9 @@ def look(walk: Walk) -> None:
 
 def steps_of_a_picture(walk: Walk) -> None:
     """The chapter's summary: where a batch fails without a resize, and what goes on with one."""
-    say("\n## One picture through every step, without a resize\n")
-    say_steps(walk.get(f"{walk.dataset}/summary", resize="false"))
     presize, size = walk.options.presize, walk.options.size
+    say("\n## One picture through every step, without a resize\n")
+    say_steps(walk.get(f"{walk.dataset}/summary", presize=presize, size=size, resize="false"))
     say(f"\n## The same with presize {presize} and size {size}\n")
     say_steps(walk.get(f"{walk.dataset}/summary", presize=presize, size=size))
 

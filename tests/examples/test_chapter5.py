@@ -118,7 +118,10 @@ def test_the_summary_is_asked_for_without_a_resize_and_then_at_the_walks_own_siz
     summary = {"steps": [{**STEP, "low": 0.0, "high": 254.0}], "collated": FAILS}
     service.answers["/datasets/pets/summary"] = summary
     steps_of_a_picture(walked(service, "--size", "96", "--presize", "128"))
-    assert service.asked == ["/datasets/pets/summary?resize=false", "/datasets/pets/summary?presize=128&size=96"]
+    assert service.asked == [
+        "/datasets/pets/summary?presize=128&size=96&resize=false",
+        "/datasets/pets/summary?presize=128&size=96",
+    ]
     said = capsys.readouterr().out
     assert "| presize | a square | numpy.ndarray | 8 x 8 x 3 | uint8 | 0 to 254 |" in said
     assert "a.jpg and b.jpg do not fit into one batch." in said
