@@ -9,7 +9,8 @@ last epoch of the phase before, whichever had the lower error rate.
     The training loss ended 10 % or more above the reference's, and the error rate ended clearly above it (and at 1.5
     times or more, where the phase is not over). Over-fitting lowers the training loss; a step that is too long raises
     both. Or: the training loss ended 10 % or more above the reference's, and both losses are worse than guessing. Or:
-    the training loss is worse than that of a model not yet trained. See :mod:`ml.rate_signs`.
+    the training loss is worse than that of a model not yet trained. Or: the weights were pretrained, and the
+    validation loss is far worse than guessing. See :mod:`ml.rate_signs`.
 ``too_few_epochs``
     One epoch, not clearly worse than the reference: it says nothing about a trend.
 ``over_fitting``
@@ -59,6 +60,7 @@ class Asked:
 
     loss: LossName
     breeds: int
+    pretrained: bool
     epochs: Sequence[int]
     rates: Sequence[float | None]
 
@@ -114,6 +116,7 @@ class _Phase:
             over=len(rows) >= asked.epochs[self.last.phase],
             rate=asked.rates[self.last.phase],
             guessing=Guessing(asked.loss, asked.breeds),
+            pretrained=asked.pretrained,
             chance=chance,
         )
 

@@ -7,7 +7,8 @@ rare a breed is would give less, but a training begins at even odds and passes t
 The training loss is the better witness. It is taken with each batch's own statistics, while a validation uses
 BatchNorm's running averages. Before these have settled, a healthy training may validate at many times what guessing
 gives: 2.6 times was seen after 3 steps with pretrained weights, 20 times after 7 steps from scratch at the usual rate.
-So a validation loss worse than guessing never speaks the verdict alone; it is told with both of its possible causes.
+So a validation loss worse than guessing is told with both of its possible causes, and speaks the verdict alone only
+where the weights were pretrained and it is far worse (:data:`FAR_WORSE`).
 """
 
 import math
@@ -22,6 +23,9 @@ ERROR_FAR_WORSE = 1.5
 NEVER_TRAINED = 3.0
 """Above guessing. The head's first weights give logits of variance 2, and 4 with dropout, which costs half of that: an
 untrained model's training loss is about 2 above guessing at most, 1.7 where it was measured."""
+FAR_WORSE = 10.0
+"""Times guessing. After a few steps from pretrained weights, whose BatchNorm is settled but in the head, 2.6 times was
+seen, and 8 where all layers learned at 0.003 from the first step; at 0.1 it was 9 to 43 times (docs/experiments.md)."""
 LEARNED = 0.5
 """Below this share of guessing, a training loss has been learned: what then validates worse than guessing was learned
 by heart."""
@@ -74,7 +78,8 @@ class Signs:
     """A phase's last row beside the row that it is compared with, None where there is none.
 
     ``since`` says in words where that row stands; ``over`` is true where the phase has run all its epochs, so that its
-    rate has come down to nothing; ``rate`` is the highest of the phase, None where it is not known.
+    rate has come down to nothing; ``rate`` is the highest of the phase, None where it is not known; ``pretrained`` says
+    whether the run goes back to pretrained weights.
     """
 
     last: EpochFigures
@@ -83,16 +88,17 @@ class Signs:
     over: bool
     rate: float | None
     guessing: Guessing
+    pretrained: bool
     chance: Chance
 
     def verdict(self) -> str | None:
         """The sentence that says that the rate is too high, or None."""
-        return self._error_rose() or self._loss_rose() or self._worse_than_new()
+        return self._error_rose() or self._loss_rose() or self._worse_than_new() or self._far_worse()
 
     def doubt(self) -> str | None:
         """The sentence for a validation loss worse than guessing, which has two possible causes; or None."""
         last = self.last
-        if last.train_loss < LEARNED * self.guessing.value or not self._validates_worse():
+        if self._has_learned() or not self._validates_worse():
             return None
         here = "" if self.rate is None else f" (here up to {self.rate:.3g})"
         return (
@@ -135,6 +141,19 @@ class Signs:
             f"The training loss, {self.last.train_loss:.3g}, is worse than a new model's, which is about 2 above "
             f"{self.guessing} at most: the learning rate{self._up_to} is too high."
         )
+
+    def _far_worse(self) -> str | None:
+        times = self.last.valid_loss / self.guessing.value
+        if not self.pretrained or self._has_learned() or times <= FAR_WORSE:
+            return None
+        return (
+            f"The validation loss, {self.last.valid_loss:.3g}, is {times:.0f} times that of {self.guessing}, far more "
+            f"than where a training from pretrained weights has only begun: the learning rate{self._up_to} is probably "
+            "too high."
+        )
+
+    def _has_learned(self) -> bool:
+        return self.last.train_loss < LEARNED * self.guessing.value
 
     def _train_rose(self, start: EpochFigures) -> bool:
         return self.last.train_loss >= TRAIN_LOSS_ROSE * start.train_loss

@@ -90,6 +90,7 @@ def _asked(run: Run, found: Sequence[PhaseRate]) -> Asked:
     return Asked(
         loss=config.loss,
         breeds=len(run.dataset.vocab),
+        pretrained=config.pretrained,
         epochs=[phase.epochs for phase in config.phases],
         rates=[
             max(phase.lr_max) if phase.auto is None else searched.get(number)

@@ -27,10 +27,17 @@ def read(
     loss: LossName = "cross_entropy",
     rates: tuple[float | None, ...] = (),
     more_epochs: int = 0,
+    pretrained: bool = True,
 ) -> list[CurveReading]:
     """Of phases that ran all their epochs, or of which the last has ``more_epochs`` to run."""
     epochs = [len(phase) for phase in phases]
-    asked = Asked(loss, breeds, [*epochs[:-1], *(n + more_epochs for n in epochs[-1:])], rates or (None,) * len(phases))
+    asked = Asked(
+        loss=loss,
+        breeds=breeds,
+        pretrained=pretrained,
+        epochs=[*epochs[:-1], *(n + more_epochs for n in epochs[-1:])],
+        rates=rates or (None,) * len(phases),
+    )
     return read_curves([Row(i, *figures) for i, phase in enumerate(phases) for figures in phase], items, asked)
 
 
@@ -170,12 +177,14 @@ TOO_HIGH: dict[str, tuple[list[Figures], list[Figures]]] = {
     "0.1, 3 steps an epoch": ([(3.931, 89.648, 0.850)], [(4.557, 56.198, 0.933)]),
     "0.1, 7 steps an epoch": ([(4.124, 42.983, 0.733)], [(6.429, 96.163, 0.967)]),
     "0.1, 30 steps an epoch": ([(7.313, 23.657, 0.750)], [(12.783, 12.622, 0.917)]),
+    "0.1, 3 steps an epoch, at 96 pixels": ([(3.409, 117.610, 0.883)], [(3.443, 31.845, 0.867)]),
     "0.03, 30 steps an epoch": ([(4.305, 9.077, 0.767)], [(5.560, 5.347, 0.750)]),
 }
 BEGUN: dict[str, tuple[list[Figures], ...]] = {
     "0.002, 3 steps an epoch": ([(4.133, 6.530, 0.967)], [(3.851, 4.777, 0.883)]),
     "0.006, 3 steps an epoch": ([(4.073, 7.137, 0.883)], [(3.235, 5.295, 0.700)]),
     "0.006, 30 steps an epoch": ([(3.922, 3.980, 0.700)], [(3.018, 3.332, 0.650)]),
+    "0.003 in all layers, 3 steps an epoch": ([(3.868, 15.468, 0.867), (3.318, 22.643, 0.933)],),
     "from scratch at 0.001, 3 steps an epoch": ([(4.405, 2.817, 0.933), (4.106, 2.811, 0.900)],),
     "from scratch at 0.003, 7 steps an epoch": ([(4.047, 54.818, 0.967), (4.002, 22.765, 0.967)],),
     "from scratch at 0.003, 30 steps an epoch": ([(4.200, 37.268, 0.900), (3.851, 3.622, 0.900)],),
@@ -190,14 +199,16 @@ def test_a_rate_that_makes_the_training_worse_than_guessing_is_too_high_on_few_p
 
 @pytest.mark.parametrize("case", BEGUN)
 def test_a_training_that_has_only_begun_is_not_blamed_on_its_rate(case: str) -> None:
-    for reading in read(*BEGUN[case], items=60, breeds=15):
+    pretrained = "scratch" not in case
+    for reading in read(*BEGUN[case], items=60, breeds=15, pretrained=pretrained):
         assert reading.word != "rate_too_high"
     # While the rate is still high, too.
-    assert word(BEGUN[case][0][:1], items=60, breeds=15, more_epochs=3) == "too_few_epochs"
+    (early,) = read(BEGUN[case][0][:1], items=60, breeds=15, more_epochs=3, pretrained=pretrained)
+    assert early.word == "too_few_epochs"
 
 
-def test_one_epoch_that_validates_far_worse_than_guessing_says_so_with_both_causes() -> None:
-    (only,) = read([(4.5, 98.5, 0.857)], items=60, breeds=20, rates=(0.1,))
+def test_one_epoch_that_validates_worse_than_guessing_says_so_with_both_causes() -> None:
+    (only,) = read([(4.5, 98.5, 0.857)], items=60, breeds=20, rates=(0.1,), pretrained=False)
     assert only.word == "too_few_epochs"
     assert only.sentence.endswith(
         "The validation loss, 98.5, is worse than guessing every breed alike (ln 20 = 3.00): a learning rate that is "
@@ -205,9 +216,24 @@ def test_one_epoch_that_validates_far_worse_than_guessing_says_so_with_both_caus
     )
 
 
+def test_from_pretrained_weights_one_epoch_far_worse_than_guessing_is_a_rate_too_high() -> None:
+    (only,) = read([(4.5, 98.5, 0.857)], items=60, breeds=20, rates=(0.1,))
+    assert only.word == "rate_too_high"
+    assert only.sentence == (
+        "The validation loss, 98.5, is 33 times that of guessing every breed alike (ln 20 = 3.00), far more than where "
+        "a training from pretrained weights has only begun: the learning rate, up to 0.1 in this phase, is probably "
+        "too high."
+    )
+    assert read([(4.5, 10 * 2.99, 0.857)], items=60, breeds=20)[0].word == "too_few_epochs"
+    # Learned by heart: other pictures may cost anything.
+    assert read([(1.4, 98.5, 0.4)], items=60, breeds=20)[0].word == "too_few_epochs"
+
+
 def test_a_training_loss_that_rises_above_guessing_is_a_rate_too_high_whatever_the_error_rate() -> None:
-    frozen, unfrozen, whole = read([(4.5, 98.5, 0.857)], [(5.8, 173.6, 0.857)], items=60, breeds=20, rates=(0.1, 0.05))
-    assert (frozen.word, unfrozen.word, whole.word) == ("too_few_epochs", "rate_too_high", "rate_too_high")
+    frozen, unfrozen, whole = read(
+        [(4.5, 98.5, 0.857)], [(5.8, 173.6, 0.857)], items=60, breeds=20, rates=(0.1, 0.05), pretrained=False
+    )
+    assert [one.word for one in (frozen, unfrozen, whole)] == ["too_few_epochs", "rate_too_high", "rate_too_high"]
     assert unfrozen.sentence == (
         "The training loss rose from 4.5 at the end of the phase before to 5.8; it and the validation loss, 174, are "
         "worse than guessing every breed alike (ln 20 = 3.00): the learning rate, up to 0.05 in this phase, is "
@@ -220,7 +246,7 @@ def test_a_training_loss_above_a_new_models_is_a_rate_too_high_in_the_first_epoc
     assert only.word == "rate_too_high"
     assert "The training loss, 7.31, is worse than a new model's" in only.sentence
     assert "(ln 15 = 2.71)" in only.sentence
-    assert word([(5.6, 23.657, 0.75)], items=60, breeds=15) == "too_few_epochs"
+    assert read([(5.6, 23.657, 0.75)], items=60, breeds=15, pretrained=False)[0].word == "too_few_epochs"
 
 
 def test_a_short_walk_at_a_tenth_is_called_too_high_without_half_again_as_many_errors() -> None:
