@@ -27,7 +27,7 @@ last epoch of the phase before, whichever had the lower error rate.
     Nothing of these.
 
 To ``too_few_epochs``, ``getting_worse`` and ``flat`` a second sentence is added where the validation loss is worse than
-guessing although nothing was learned by heart.
+guessing although nothing was learned by heart, and the error rate did not fall clearly.
 
 With several phases a last reading, of phase None, tells of the run as a whole, with the last phase's word.
 """

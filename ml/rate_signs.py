@@ -98,7 +98,7 @@ class Signs:
     def doubt(self) -> str | None:
         """The sentence for a validation loss worse than guessing, which has two possible causes; or None."""
         last = self.last
-        if self._has_learned() or not self._validates_worse():
+        if self._has_learned() or not self._validates_worse() or self._clearly_fewer_errors():
             return None
         here = "" if self.rate is None else f" (here up to {self.rate:.3g})"
         return (
@@ -121,6 +121,10 @@ class Signs:
         if not self.chance.clearly_worse(self.last.error_rate, start.error_rate):
             return False
         return self.over or self.last.error_rate >= ERROR_FAR_WORSE * start.error_rate
+
+    def _clearly_fewer_errors(self) -> bool:
+        start = self.start
+        return start is not None and self.chance.clearly_worse(start.error_rate, self.last.error_rate)
 
     def _loss_rose(self) -> str | None:
         start, last = self.start, self.last

@@ -270,6 +270,15 @@ def test_what_was_learned_by_heart_is_not_held_against_the_rate() -> None:
     assert "guessing" not in read(rows, breeds=10)[0].sentence
 
 
+def test_a_phase_with_clearly_fewer_errors_is_on_its_way() -> None:
+    begun, going = [(4.008, 5.422, 0.867)], [(2.448, 3.477, 0.667)]
+    first, second, _ = read(begun, going, items=60, breeds=15)
+    assert "guessing" in first.sentence
+    assert "guessing" not in second.sentence
+    # On 35 pictures the same may be chance.
+    assert "guessing" in read(begun, going, items=35, breeds=15)[1].sentence
+
+
 def test_the_last_epoch_is_the_best_of_all_only_beyond_chance() -> None:
     first = [(2.8, 0.87, 0.250)]
     whole = read(first, [(0.98, 0.65, 0.214)], items=677)[-1].sentence
