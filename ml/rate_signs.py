@@ -102,8 +102,8 @@ class Signs:
             return None
         here = "" if self.rate is None else f" (here up to {self.rate:.3g})"
         return (
-            f"The validation loss, {last.valid_loss:.3g}, is worse than {self.guessing}: a learning rate that is too "
-            f"high does that{here}, and so does a training that has only begun."
+            f"The validation loss, {last.valid_loss:.3g}, is worse than {self.guessing}: a training that has only "
+            f"begun does that, and so does a learning rate{here} that is too high."
         )
 
     def _error_rose(self) -> str | None:

@@ -211,8 +211,8 @@ def test_one_epoch_that_validates_worse_than_guessing_says_so_with_both_causes()
     (only,) = read([(4.5, 98.5, 0.857)], items=60, breeds=20, rates=(0.1,), pretrained=False)
     assert only.word == "too_few_epochs"
     assert only.sentence.endswith(
-        "The validation loss, 98.5, is worse than guessing every breed alike (ln 20 = 3.00): a learning rate that is "
-        "too high does that (here up to 0.1), and so does a training that has only begun."
+        "The validation loss, 98.5, is worse than guessing every breed alike (ln 20 = 3.00): a training that has "
+        "only begun does that, and so does a learning rate (here up to 0.1) that is too high."
     )
 
 
@@ -262,7 +262,7 @@ def test_under_binary_cross_entropy_guessing_is_even_odds() -> None:
     assert "guessing" not in only.sentence
     (worse,) = read([(0.9, 0.80, 0.8)], breeds=37, loss="binary_cross_entropy")
     assert "0.8, is worse than even odds on every breed (ln 2 = 0.69)" in worse.sentence
-    assert "too high does that," in worse.sentence
+    assert "so does a learning rate that is too high." in worse.sentence
 
 
 def test_what_was_learned_by_heart_is_not_held_against_the_rate() -> None:
