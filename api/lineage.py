@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 from api.schemas.lineage import Ancestor, PhaseRate, Story
 from ml.config import ResolvedPhase
 from store.db.lineage import ancestors_of, children_of
-from store.db.models import RateFind, Run
+from store.db.models import Epoch, RateFind, Run
 from store.db.rates import rate_finds_of
+from store.db.reading import epochs_of
 
 REVISION_CHARS = 12
 
@@ -31,6 +32,16 @@ def story_of(session: Session, run: Run) -> Story:
         cautions=list(_cautions(run, ancestors)),
         rates=list(_rates(run, rate_finds_of(session, run.id))),
     )
+
+
+def end_of_parent(session: Session, run: Run) -> Epoch | None:
+    """The last epoch of the run that this one goes on from, where it had the same loss and validated the same."""
+    parent = None if run.parent_id is None else session.get(Run, run.parent_id)
+    if parent is None or parent.dataset.revision != run.dataset.revision:
+        return None
+    if any(parent.config[name] != run.config[name] for name in ("split_seed", "valid_pct", "loss")):
+        return None
+    return next(reversed(epochs_of(session, parent.id)), None)
 
 
 def _cautions(run: Run, ancestors: Sequence[Run]) -> Iterator[str]:

@@ -23,12 +23,16 @@ class Chance:
     n: int
 
     def of_errors(self, one: float, other: float) -> float:
-        """Two standard errors of the difference of two error rates."""
-        return 2 * math.sqrt(self._variance(one) + self._variance(other))
+        """Two standard errors of the difference of two error rates, at most 1."""
+        return min(1.0, 2 * math.sqrt(self._variance(one) + self._variance(other)))
 
     def clearly_worse(self, error: float, than: float) -> bool:
         """Whether an error rate is above another by more than the noise."""
         return error - than > self.of_errors(error, than)
+
+    def clearly_below(self, error: float, known: float) -> bool:
+        """Whether an error rate is below one that is known exactly by more than two standard errors."""
+        return known - error > 2 * math.sqrt(self._variance(error))
 
     def loss_clearly_above(self, loss: float, best: float) -> bool:
         """Whether a validation loss is above another by more than it scatters; NaN is above everything."""
@@ -36,8 +40,8 @@ class Chance:
 
     @property
     def loss_share(self) -> float:
-        """The share of a validation loss by which it may change by chance."""
-        return max(LEAST_LOSS_CHANGE, LOSS_SCATTER / math.sqrt(self.n))
+        """The share of a validation loss by which it may change by chance, at most 1."""
+        return min(1.0, max(LEAST_LOSS_CHANGE, LOSS_SCATTER / math.sqrt(self.n)))
 
     def _variance(self, error: float) -> float:
         share = (error * self.n + 1) / (self.n + 2)

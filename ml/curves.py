@@ -1,7 +1,8 @@
 """What a run's curves say: one word and one sentence for each phase, from the table of epochs.
 
-The rules, in the order in which they are tried. A *reference* is the phase's first epoch or, where there is one, the
-last epoch of the phase before, whichever had the lower error rate.
+The rules, in the order in which they are tried. What comes *before* a phase is the last epoch of the phase before or,
+before a run's first phase, the last one of the run that it goes on from. A *reference* is the phase's first epoch or,
+where there is one, the epoch before the phase, whichever had the lower error rate.
 
 "Clearly" is what :mod:`ml.chance` calls more than chance.
 
@@ -19,7 +20,8 @@ last epoch of the phase before, whichever had the lower error rate.
     The validation loss has been above its best for 2 epochs or more, ended clearly above it, and the training loss
     fell meanwhile, while the error rate ended not clearly above what it was at that best.
 ``getting_worse``
-    The error rate or the validation loss ended clearly above its best, in any other way.
+    The error rate or the validation loss ended clearly above its best, in any other way; or the error rate ended
+    clearly above that of the epoch before the phase, whichever way it goes now.
 ``still_improving``
     In the last quarter of the epochs (one at least) the best validation loss or error rate is clearly below the best
     of the epochs before.
@@ -27,9 +29,11 @@ last epoch of the phase before, whichever had the lower error rate.
     Nothing of these.
 
 To ``too_few_epochs``, ``getting_worse`` and ``flat`` a second sentence is added where the validation loss is worse than
-guessing although nothing was learned by heart, and the error rate did not fall clearly.
+guessing although nothing was learned by heart, and the error rate did not fall clearly. To any word but
+``rate_too_high`` one is added where the error rate is not clearly below that of guessing.
 
-With several phases a last reading, of phase None, tells of the run as a whole, with the last phase's word.
+With several phases a last reading, of phase None, tells of the run as a whole: with the last phase's word, or
+``getting_worse`` where its end is clearly worse than the best of all epochs.
 """
 
 import math
@@ -49,6 +53,7 @@ Word = Literal[
 CONFIDENT_EPOCHS = 2
 LAST_PART = 4
 DOUBTED: frozenset[Word] = frozenset({"too_few_epochs", "getting_worse", "flat"})
+HOPEFUL: frozenset[Word] = frozenset({"too_few_epochs", "still_improving", "flat"})
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class Asked:
     """What the run was to do, as far as its curves are read by it.
 
     ``epochs`` and ``rates`` are by phase: how many, and the highest learning rate, None where it is not known.
+    ``before`` is the last epoch of the run that it goes on from, where that one validated the same pictures.
     """
 
     loss: LossName
@@ -63,6 +69,7 @@ class Asked:
     pretrained: bool
     epochs: Sequence[int]
     rates: Sequence[float | None]
+    before: EpochFigures | None = None
 
 
 @dataclass(frozen=True)
@@ -89,10 +96,13 @@ def read_curves(epochs: Sequence[EpochFigures], valid_items: int, asked: Asked) 
     phases = [list(rows) for _, rows in groupby(epochs, key=lambda row: row.phase)]
     readings = []
     for i, rows in enumerate(phases):
-        reading = _Phase(rows, phases[i - 1][-1] if i else None, chance, asked)
+        reading = _Phase(rows, phases[i - 1][-1] if i else asked.before, chance, asked)
         readings.append(CurveReading(rows[0].phase, *reading.read()))
     if len(phases) > 1:
         word, sentence = readings[-1].word, _whole(epochs, len(phases), chance)
+        best = min(row.error_rate for row in epochs)
+        if word in HOPEFUL and chance.clearly_worse(epochs[-1].error_rate, best):
+            word = "getting_worse"
         readings.append(CurveReading(None, word, sentence + _rates(asked) if word == "rate_too_high" else sentence))
     return readings
 
@@ -104,6 +114,9 @@ class _Phase:
         self.rows = rows
         self.chance = chance
         self.last = rows[-1]
+        self.before = before
+        self.before_at = "at the end of the " + ("phase before" if rows[0].phase else "run that this one goes on from")
+        self.guess = 1 - 1 / asked.breeds
         self.best_loss = min(range(len(rows)), key=lambda i: _or_infinite(rows[i].valid_loss))
         self.best_error = min(range(len(rows)), key=lambda i: rows[i].error_rate)
         starts = [row for row in (before, rows[0] if len(rows) > 1 else None) if row is not None]
@@ -125,9 +138,9 @@ class _Phase:
         too_high = self.signs.verdict()
         if too_high is not None:
             return "rate_too_high", too_high
-        word, sentence = self._single() or self._worse() or self._trend()
+        word, sentence = self._single() or self._worse() or self._behind() or self._trend()
         doubt = self.signs.doubt() if word in DOUBTED else None
-        return word, sentence if doubt is None else f"{sentence} {doubt}"
+        return word, " ".join(part for part in (sentence, doubt, self._no_better_than_guessing()) if part is not None)
 
     def _single(self) -> tuple[Word, str] | None:
         if len(self.rows) > 1:
@@ -189,6 +202,21 @@ class _Phase:
         steady = "" if error_up else f"; the error rate, {_percent(last.error_rate)}, is not clearly worse"
         return f"{ends}{steady}."
 
+    def _behind(self) -> tuple[Word, str] | None:
+        """Worse than before the phase, whatever it does now."""
+        before, last = self.before, self.last
+        if before is None or not self.chance.clearly_worse(last.error_rate, before.error_rate):
+            return None
+        return "getting_worse", (
+            f"The error rate, {_percent(last.error_rate)}, is clearly above the {_percent(before.error_rate)} "
+            f"{self.before_at}. {self._trend()[1]}"
+        )
+
+    def _no_better_than_guessing(self) -> str | None:
+        if self.chance.clearly_below(self.last.error_rate, self.guess):
+            return None
+        return f"The error rate is not clearly below that of guessing, {_percent(self.guess)}."
+
     def _trend(self) -> tuple[Word, str]:
         rows, chance = self.rows, self.chance
         part = math.ceil(len(rows) / LAST_PART)
@@ -213,7 +241,7 @@ class _Phase:
         )
 
     def _start(self) -> str:
-        return "at the end of the phase before" if self.from_before else "after the phase's first epoch"
+        return self.before_at if self.from_before else "after the phase's first epoch"
 
     def _points(self, error: float) -> str:
         return _shown_points(self.chance.of_errors(error, error) / math.sqrt(2))

@@ -3,7 +3,7 @@
 import { reasonOf } from "/service.js";
 
 export const FINAL = new Set(["succeeded", "failed", "cancelled"]);
-const WHOLE_JOB = new Set(["train", "validate", "interpret"]);
+const IN_EPOCHS = new Set(["train", "validate"]);
 
 export const byId = (id) => document.getElementById(id);
 export const words = (name) => name.replaceAll("_", " ");
@@ -41,17 +41,17 @@ export function datasetLink(name) {
   return make("a", { href: `/?dataset=${encodeURIComponent(name)}`, "data-dataset": name }, name);
 }
 
-function timeLeft({ stage, eta_seconds: left }) {
+function timeLeft({ eta_seconds: whole, stage_eta_seconds: stage }) {
+  const left = whole ?? stage;
   if (left === null || left === undefined) return "";
   const time = left < 120 ? `${Math.ceil(left)} s` : `${Math.ceil(left / 60)} min`;
-  // Before the training there is more to come than this stage.
-  return `, ${time} left${WHOLE_JOB.has(stage) ? "" : " of this stage"}`;
+  return `, ${time} left${whole === left ? "" : " of this stage"}`;
 }
 
 export function progressLine(at) {
   const stage = words(at.stage ?? "");
   if (!at.steps) return [stage];
-  const epoch = at.epochs && WHOLE_JOB.has(at.stage) ? `, phase ${at.phase + 1}, epoch ${at.epoch + 1} of ${at.epochs}` : "";
+  const epoch = at.epochs && IN_EPOCHS.has(at.stage) ? `, phase ${at.phase + 1}, epoch ${at.epoch + 1} of ${at.epochs}` : "";
   const label = `${stage} ${at.step}/${at.steps}`;
   return [make("progress", { max: at.steps, value: at.step, "aria-label": label }), ` ${label}${epoch}${timeLeft(at)}`];
 }

@@ -8,7 +8,7 @@ from fastapi.responses import FileResponse
 
 from api.dependencies import ServicesDep, SliceDep
 from api.interpretations import ABOUT, Stored, all_stored
-from api.lineage import story_of
+from api.lineage import end_of_parent, story_of
 from api.schemas.fields import ArchName, DatasetName, Id, PageOut
 from api.schemas.problem import problems
 from api.schemas.runs import (
@@ -85,6 +85,7 @@ def get_a_run(run_id: RunId, services: ServicesDep) -> RunOut:
             artifacts=artifacts_of(session, run_id),
             story=story_of(session, run),
             epochs=epochs_of(session, run_id),
+            before=end_of_parent(session, run),
             interpretations=all_stored(session, run),
         )
 

@@ -76,15 +76,18 @@ class CurveOut(BaseModel):
     sentence: str
 
     @classmethod
-    def of(cls, run: Run, epochs: Sequence[Epoch], found: Sequence[PhaseRate]) -> list[Self]:
-        """Read the table of epochs; nothing where there is none. ``found`` are the rates that searches found."""
+    def of(cls, run: Run, epochs: Sequence[Epoch], found: Sequence[PhaseRate], before: Epoch | None) -> list[Self]:
+        """Read the table of epochs; nothing where there is none.
+
+        ``found`` are the rates that searches found, ``before`` is the last comparable epoch of the parent.
+        """
         if not epochs or run.plan is None:
             return []
-        readings = read_curves(epochs, run.plan["valid_items"], _asked(run, found))
+        readings = read_curves(epochs, run.plan["valid_items"], _asked(run, found, before))
         return [cls.model_validate(one) for one in readings]
 
 
-def _asked(run: Run, found: Sequence[PhaseRate]) -> Asked:
+def _asked(run: Run, found: Sequence[PhaseRate], before: Epoch | None) -> Asked:
     config = ResolvedConfig.model_validate(run.config)
     searched = {one.phase: None if one.lr_max is None else max(one.lr_max) for one in found}
     return Asked(
@@ -96,6 +99,7 @@ def _asked(run: Run, found: Sequence[PhaseRate]) -> Asked:
             max(phase.lr_max) if phase.auto is None else searched.get(number)
             for number, phase in enumerate(config.phases)
         ],
+        before=before,
     )
 
 
@@ -133,9 +137,10 @@ class RunOut(RunSummary, Story):
         artifacts: Sequence[Artifact],
         story: Story,
         epochs: Sequence[Epoch],
+        before: Epoch | None,
         interpretations: list[InterpretationOut],
     ) -> Self:
-        """From the record."""
+        """From the record; ``before`` as in the curves."""
         return cls(
             **_summary(run, job),
             **dict(story),
@@ -148,7 +153,7 @@ class RunOut(RunSummary, Story):
             plan=run.plan,
             seed=run.config["seed"],
             artifacts=[ArtifactOut(name=one.name, sha256=one.sha256, bytes=one.bytes) for one in artifacts],
-            curves=CurveOut.of(run, epochs, story.rates),
+            curves=CurveOut.of(run, epochs, story.rates, before),
             interpretations=interpretations,
         )
 

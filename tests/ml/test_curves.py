@@ -208,7 +208,7 @@ def test_a_training_that_has_only_begun_is_not_blamed_on_its_rate(case: str) -> 
 
 
 def test_one_epoch_that_validates_worse_than_guessing_says_so_with_both_causes() -> None:
-    (only,) = read([(4.5, 98.5, 0.857)], items=60, breeds=20, rates=(0.1,), pretrained=False)
+    (only,) = read([(4.5, 98.5, 0.8)], items=60, breeds=20, rates=(0.1,), pretrained=False)
     assert only.word == "too_few_epochs"
     assert only.sentence.endswith(
         "The validation loss, 98.5, is worse than guessing every breed alike (ln 20 = 3.00): a training that has "
@@ -334,3 +334,42 @@ def test_a_validation_loss_differs_by_three_percent_or_more_where_pictures_are_f
     assert not Chance(10_000).loss_clearly_above(1.029, 1.0)
     assert not Chance(100).loss_clearly_above(1.15, 1.0)
     assert Chance(100).loss_clearly_above(1.17, 1.0)
+
+
+def go_on(before: Figures, phase: list[Figures]) -> list[CurveReading]:
+    """Of a run of one phase that goes on from a run that ended with ``before``."""
+    asked = Asked(
+        loss="cross_entropy", breeds=37, pretrained=True, epochs=[len(phase)], rates=[1e-2], before=Row(0, *before)
+    )
+    return read_curves([Row(0, *figures) for figures in phase], VALID_ITEMS, asked)
+
+
+def test_a_run_that_goes_on_is_measured_by_the_run_before_it() -> None:
+    falling = [(0.9, 0.9, 0.40), (0.7, 0.7, 0.30), (0.5, 0.5, 0.20)]
+    assert read(falling)[0].word == "still_improving"
+    reading = go_on((0.6, 0.25, 0.066), falling)[0]
+    assert reading.word == "getting_worse"
+    assert reading.sentence.startswith(
+        "The error rate, 20.0 %, is clearly above the 6.6 % at the end of the run that this one goes on from. "
+        "Still improving"
+    )
+    assert go_on((0.6, 0.25, 0.21), falling)[0].word == "still_improving"
+
+
+def test_a_run_whose_later_phase_stays_behind_the_earlier_one_gets_worse() -> None:
+    phase, whole = read([(0.8, 0.4, 0.10)], [(0.75, 0.9, 0.40), (0.7, 0.7, 0.30), (0.5, 0.5, 0.20)])[1:]
+    assert (phase.word, whole.word) == ("getting_worse", "getting_worse")
+    assert "at the end of the phase before" in phase.sentence
+
+
+def test_guessing_is_called_guessing() -> None:
+    flat = read([(3.7, 3.7, 0.973), (3.65, 3.65, 0.97)])[0]
+    assert flat.word == "flat"
+    assert flat.sentence.endswith("The error rate is not clearly below that of guessing, 97.3 %.")
+    assert "guessing" not in read([(1.2, 1.1, 0.5), (1.1, 1.1, 0.5)])[0].sentence
+
+
+def test_chance_is_never_more_than_everything() -> None:
+    chance = Chance(1)
+    assert chance.of_errors(0.5, 0.5) <= 1
+    assert chance.loss_share == 1
