@@ -15,9 +15,8 @@ from ml.forecast import split_sizes
 from ml.suggestions import LEAST_STEPS
 from store.db.datasets import current_dataset
 from store.db.models import Dataset, Run
-from store.db.reading import get_run, state_of_run
+from store.db.reading import get_run, holds_model, state_of_run, wait_for
 from store.errors import InvalidRequest, NotFound, NotReady, WrongKind
-from store.states import State
 
 NAMED_BREEDS = 5
 
@@ -97,7 +96,7 @@ def check_interpret(session: Session, request: InterpretRequest) -> tuple[Run, D
 
     Raises:
         NotFound: no such run or dataset.
-        NotReady: the run has not succeeded.
+        NotReady: the run holds no model.
         WrongKind: it trained nothing.
         InvalidRequest: the dataset has a breed that the run did not learn.
     """
@@ -120,17 +119,17 @@ def check_interpret(session: Session, request: InterpretRequest) -> tuple[Run, D
 
 
 def trained_run(session: Session, run_id: int) -> Run:
-    """A run of kind train that has succeeded.
+    """A run of kind train that holds a model.
 
     Raises:
         NotFound: no such run.
-        NotReady: it has not succeeded.
+        NotReady: it holds none, or none yet.
         WrongKind: it is of another kind.
     """
     run = get_run(session, run_id)
     if run.kind != "train":
         raise WrongKind(f"run {run_id} is of kind {run.kind} and holds no model", "Name a run of kind train.")
     job = state_of_run(session, run_id)
-    if job.state != State.SUCCEEDED:
-        raise NotReady(f"run {run_id} holds no model: its job {job.id} is {job.state}", f"Wait for job {job.id}.")
+    if not holds_model(session, job):
+        raise NotReady(f"run {run_id} holds no model: its job {job.id} is {job.state}", wait_for(job))
     return run

@@ -1,12 +1,12 @@
 """A run's story from the record: its ancestors and children, the rates that were found, and what to be careful of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
 from api.schemas.lineage import Ancestor, PhaseRate, Story
 from ml.config import ResolvedPhase
-from store.db.lineage import ancestors_of, children_of
+from store.db.lineage import ancestors_of, children_of, cut_short
 from store.db.models import Epoch, RateFind, Run
 from store.db.rates import rate_finds_of
 from store.db.reading import epochs_of
@@ -29,7 +29,7 @@ def story_of(session: Session, run: Run) -> Story:
             for one in ancestors
         ],
         children=list(children_of(session, run.id)),
-        cautions=list(_cautions(run, ancestors)),
+        cautions=list(_cautions(run, ancestors, cut_short(session, [run.id, *(one.id for one in ancestors)]))),
         rates=list(_rates(run, rate_finds_of(session, run.id))),
     )
 
@@ -44,9 +44,22 @@ def end_of_parent(session: Session, run: Run) -> Epoch | None:
     return next(reversed(epochs_of(session, parent.id)), None)
 
 
-def _cautions(run: Run, ancestors: Sequence[Run]) -> Iterator[str]:
-    if run.kind != "train":
-        return
+def _cautions(run: Run, ancestors: Sequence[Run], finished: Mapping[int, int]) -> Iterator[str]:
+    """``finished``: of the runs that ended before their last phase, how many they had finished."""
+    if run.kind == "train":
+        yield from _leaks(run, ancestors)
+    for one in (*ancestors, run):
+        if one.id in finished:
+            phases, of = finished[one.id], len(one.config["phases"])
+            whose = "this run" if one is run else f"run {one.id}, whose weights this run goes back to,"
+            yield (
+                f"{whose} ended before phase {phases + 1} of {of}, for want of a rate: "
+                "its model and its figures are those of the phases before"
+            )
+    yield from _halves(run)
+
+
+def _leaks(run: Run, ancestors: Sequence[Run]) -> Iterator[str]:
     for one in ancestors:
         if one.dataset.revision != run.dataset.revision:
             revision = one.dataset.revision[:REVISION_CHARS]
@@ -59,12 +72,16 @@ def _cautions(run: Run, ancestors: Sequence[Run]) -> Iterator[str]:
             f"run {one.id}, whose weights this run goes back to, {learned}: "
             "what validates here may have been learned there, so the error rate may be too low"
         )
-    parts = (run.plan or {}).get("accumulation", 1)
+
+
+def _halves(run: Run) -> Iterator[str]:
+    plan = run.plan or {}
+    parts, first = plan.get("accumulation", 1), plan.get("halved_from_step")
     if parts > 1:
-        batch = run.config["batch_size"]
+        since = f"from step {first} of {plan['steps']} on, " if first else ""
         yield (
-            f"the device's memory did not hold a batch of {batch}: each was trained in {parts} parts, one after the "
-            "other; the recipe is the same, but BatchNorm saw the parts alone"
+            f"the memory did not hold a batch of {run.config['batch_size']}: {since}each was trained in {parts} parts, "
+            "one after the other; the recipe is the same, but BatchNorm saw the parts alone"
         )
 
 

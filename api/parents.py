@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from ml.config import TrainSettings, inherit
 from store.db.lineage import ancestors_of
 from store.db.models import Dataset, Job, Run
-from store.db.reading import state_of_run
+from store.db.reading import holds_model, state_of_run, wait_for
 from store.errors import AppError, InvalidRequest, NotFound, NotReady, WrongKind
 from store.states import State
 
@@ -48,13 +48,13 @@ class SplitDiffers(AppError):
 
 
 def parent_run(session: Session, run_id: int) -> Run:
-    """A run that others can start from: of kind train, succeeded.
+    """A run that others can start from: of kind train, with a model.
 
     Raises:
         NotFound: there is none.
         WrongKind: it is a search and holds no weights.
         NotReady: it is not done yet.
-        ParentWithoutModel: it failed or was cancelled.
+        ParentWithoutModel: it failed or was cancelled, and left none.
     """
     run = session.get(Run, run_id)
     if run is None:
@@ -64,12 +64,12 @@ def parent_run(session: Session, run_id: int) -> Run:
         detail = f"run {run_id} is of kind {run.kind}: it searched for a rate and holds no weights to start from"
         raise WrongKind(detail, _instead_of(run))
     job = state_of_run(session, run_id)
+    if holds_model(session, job):
+        return run
     if job.state in {State.FAILED, State.CANCELLED}:
         detail = f"run {run_id} holds no weights to start from: its job {job.id} {_ended(job)}"
-        raise ParentWithoutModel(detail, f"POST /jobs/{job.id}/resume and wait for it, or name another run.")
-    if job.state != State.SUCCEEDED:
-        raise NotReady(f"run {run_id} holds no weights yet: its job {job.id} is {job.state}", f"Wait for job {job.id}.")
-    return run
+        raise ParentWithoutModel(detail, wait_for(job))
+    raise NotReady(f"run {run_id} holds no weights yet: its job {job.id} is {job.state}", wait_for(job))
 
 
 def inherited(config: Settings, parent: Run) -> Settings:

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 UPLOADS = "uploads/"
 CHECKPOINT = "checkpoint.safetensors"
+MODEL = "model.safetensors"
 
 
 def manifest_key(revision: str) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from store.db.base import Json
 from store.db.models import Job, JobEvent
+from store.db.reading import holds_model
 from store.db.storable import storable
 from store.errors import IdempotencyConflict, NotFound, StateConflict
 from store.states import FINAL, State, sources_of
@@ -140,7 +141,16 @@ def save_progress(session: Session, job_id: int, attempt: int, progress: Json) -
     return True
 
 
-def hand_back(session: Session, job_id: int, attempt: int, *, error: Json, spare: bool = False) -> Job | None:
+def hand_back(
+    session: Session,
+    job_id: int,
+    attempt: int,
+    *,
+    error: Json,
+    spare: bool = False,
+    final: bool = False,
+    payload: Json | None = None,
+) -> Job | None:
     """End an attempt that came to no verdict: queued again while attempts remain, else failed with ``error``.
 
     A job that was to be cancelled becomes ``cancelled`` instead: nobody works on it any more.
@@ -151,6 +161,8 @@ def hand_back(session: Session, job_id: int, attempt: int, *, error: Json, spare
         attempt: the fence.
         error: what to fail with when no attempt is left.
         spare: the attempt was interrupted on purpose and does not count.
+        final: another attempt would end the same way, so that there is none.
+        payload: what later attempts, those of a resume too, are to be given besides what the job has.
 
     Returns:
         The job as it is now, or None when it was no longer this attempt's.
@@ -160,8 +172,9 @@ def hand_back(session: Session, job_id: int, attempt: int, *, error: Json, spare
         return None
     if job.state == State.CANCELLING:
         return change_state(session, job_id, State.CANCELLED, attempt=attempt)
-    if not spare and job.attempt >= job.max_attempts:
-        return change_state(session, job_id, State.FAILED, attempt=attempt, error=error)
+    given = {**job.payload, **(payload or {})}
+    if final or (not spare and job.attempt >= job.max_attempts):
+        return change_state(session, job_id, State.FAILED, attempt=attempt, error=error, payload=given)
     budget = job.max_attempts + 1 if spare else job.max_attempts
     return change_state(
         session,
@@ -171,6 +184,7 @@ def hand_back(session: Session, job_id: int, attempt: int, *, error: Json, spare
         sources={State.RUNNING},
         max_attempts=budget,
         published_at=None,
+        payload=given,
     )
 
 
@@ -197,9 +211,13 @@ def resume(session: Session, job_id: int, *, max_attempts: int = 3) -> Job:
 
     Raises:
         NotFound: there is no such job.
-        StateConflict: the job is neither failed nor cancelled.
+        StateConflict: the job is neither failed nor cancelled, or its run keeps the model of its finished phases, which
+            stays as it is: others may have gone on from it.
     """
     job = _locked_or_raise(session, job_id)
+    if job.kind == "train" and job.state == State.FAILED and holds_model(session, job):
+        detail = f"job {job_id} failed, and its run {job.run_id} keeps the model of the phases that it finished"
+        raise StateConflict(detail, (job.error or {}).get("hint"))
     changed = change_state(
         session,
         job_id,

@@ -1,11 +1,13 @@
 """Where a run's weights come from and what went on from them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from store.db.models import Run
+from store.db.models import Artifact, Epoch, Job, Run
+from store.keys import MODEL
+from store.states import State
 
 
 def ancestors_of(session: Session, run: Run) -> list[Run]:
@@ -19,3 +21,15 @@ def ancestors_of(session: Session, run: Run) -> list[Run]:
 def children_of(session: Session, run_id: int) -> Sequence[int]:
     """Ids of the runs that started from this one's weights."""
     return session.scalars(select(Run.id).where(Run.parent_id == run_id).order_by(Run.id)).all()
+
+
+def cut_short(session: Session, run_ids: Collection[int]) -> dict[int, int]:
+    """Of these, the runs that failed and kept a model: the phases that each had finished."""
+    statement = (
+        select(Epoch.run_id, func.max(Epoch.phase) + 1)
+        .join(Job, (Job.run_id == Epoch.run_id) & (Job.kind == "train") & (Job.state == State.FAILED))
+        .join(Artifact, (Artifact.run_id == Epoch.run_id) & (Artifact.name == MODEL))
+        .where(Epoch.run_id.in_(run_ids))
+        .group_by(Epoch.run_id)
+    )
+    return dict(session.execute(statement).all())

@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session, defer
 from store.db.models import Artifact, Batch, Dataset, Epoch, Interpretation, Job, JobEvent, Run
 from store.db.paging import Page, check_limit, decode_cursor, make_page
 from store.errors import InvalidRequest, NotFound, NotReady, WrongKind
-from store.states import State
+from store.keys import MODEL
+from store.resuming import way_on
+from store.states import FINAL, State
 
 Row = TypeVar("Row", Interpretation, Dataset)
 
@@ -217,7 +219,7 @@ def _interpreted(statement: Select[Row], run_id: int, dataset: str | None) -> Se
 def _not_interpreted(session: Session, run_id: int, dataset: str | None) -> NotFound | WrongKind | NotReady:
     what = "interpretation" if dataset is None else f"interpretation on dataset {dataset!r}"
     error = _missing(session, run_id, what)
-    if dataset is None or not isinstance(error, NotReady) or state_of_run(session, run_id).state != State.SUCCEEDED:
+    if dataset is None or not isinstance(error, NotReady) or not holds_model(session, state_of_run(session, run_id)):
         return error
     ids = session.scalars(select(Dataset.id).where(Dataset.name == dataset)).all()
     if not ids:
@@ -250,10 +252,25 @@ def not_ready(session: Session, run_id: int, what: str) -> NotReady:
         NotFound: there is no such run.
     """
     job = state_of_run(session, run_id)
+    yet = "" if job.state in FINAL else " yet"
+    return NotReady(f"run {run_id} has no {what}{yet}: its job {job.id} is {job.state}", hint=wait_for(job))
+
+
+def wait_for(job: Job) -> str:
+    """What to do for what a job has not brought: wait, or what helps after it failed or was cancelled."""
     if job.state in {State.FAILED, State.CANCELLED}:
-        hint = f"POST /jobs/{job.id}/resume, or queue a new job."
-        return NotReady(f"run {run_id} has no {what}: its job {job.id} is {job.state}", hint=hint)
-    return NotReady(f"run {run_id} has no {what} yet: job {job.id} is {job.state}", hint=f"Wait for job {job.id}.")
+        return way_on(job.id, job.error)
+    return f"Wait for job {job.id}."
+
+
+def holds_model(session: Session, job: Job) -> bool:
+    """Whether a training, by the job that carries its state, left weights.
+
+    It did where it succeeded, and where it failed after phases whose model was kept.
+    """
+    if job.state == State.FAILED:
+        return session.get(Artifact, (job.run_id, MODEL)) is not None
+    return job.state == State.SUCCEEDED
 
 
 def _is_own_job() -> ColumnElement[bool]:

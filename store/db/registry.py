@@ -8,9 +8,8 @@ from sqlalchemy.orm import Session
 
 from store.db.models import ModelAlias, ModelVersion
 from store.db.paging import Page, check_limit, decode_cursor, make_page
-from store.db.reading import get_run, state_of_run
+from store.db.reading import get_run, holds_model, state_of_run, wait_for
 from store.errors import InvalidRequest, NoModel, NotFound, NotReady, WrongKind
-from store.states import State
 
 DEFAULT_ALIAS = "production"
 _ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
@@ -20,18 +19,20 @@ _LARGEST_ID = 2**31 - 1
 def register(session: Session, run_id: int, alias: str | None = None) -> ModelVersion:
     """Make a run a version, and point an alias at it; the same run again is the same version.
 
+    A run that failed and kept the model of its finished phases may be one: its reading is of these very weights.
+
     Raises:
         NotFound: there is no such run.
         WrongKind: the run trained nothing.
-        NotReady: the run has not succeeded.
+        NotReady: the run holds no model.
         InvalidRequest: the alias is no usable name.
     """
     run, job = get_run(session, run_id), state_of_run(session, run_id)
     if run.kind != "train":
         raise WrongKind(f"run {run_id} is of kind {run.kind} and holds no model", hint="Register a run of kind train.")
-    if job.state != State.SUCCEEDED:
-        hint = f"Wait for job {job.id}."
-        raise NotReady(f"run {run_id} cannot be registered: its job {job.id} is {job.state}", hint=hint)
+    if not holds_model(session, job):
+        detail = f"run {run_id} cannot be registered: its job {job.id} is {job.state}"
+        raise NotReady(detail, hint=wait_for(job))
     session.execute(insert(ModelVersion).values(run_id=run_id).on_conflict_do_nothing())
     version = session.scalars(select(ModelVersion).where(ModelVersion.run_id == run_id)).one()
     if alias is not None:

@@ -23,6 +23,7 @@ from store.keys import bundle_key, manifest_key, run_key
 from store.states import State
 
 VOCAB = ["Abyssinian", "Birman", "pug"]
+DIVERGED = {"code": "loss_diverged", "detail": "NaN at step 3", "hint": "Lower the learning rate."}
 MATRIX = [[5, 2, 0], [1, 6, 0], [0, 3, 4]]
 
 
@@ -95,8 +96,7 @@ class Records:
                 if state == State.RUNNING:
                     assert claim(session, job.id, worker="a worker", lease_seconds=60)
                 else:
-                    error = {"code": "loss_diverged", "detail": "NaN at step 3"} if state == State.FAILED else None
-                    assert change_state(session, job.id, state, error=error)
+                    assert change_state(session, job.id, state, error=DIVERGED if state == State.FAILED else None)
 
     def event(self, job: Job, event: str, data: dict[str, Any]) -> int:
         """One more event of a job."""

@@ -221,3 +221,32 @@ def test_a_runs_interpretations_are_found_by_it_and_say_what_they_were_asked_to_
     own = client.get(f"/jobs?run={run.id}&kind=train").json()["items"]
     assert [(job["run"], job["config"]) for job in own] == [(run.id, None)]
     assert client.get("/jobs?run=0").status_code == 422
+
+
+def test_what_a_failed_run_lacks_is_not_waited_for(client: TestClient, records: Records) -> None:
+    run, job = records.run(records.dataset())
+    records.move(job, State.RUNNING, State.FAILED)
+    again = "Queue a new job: resuming would end the same way. Lower the learning rate."
+    answers = [
+        ask(client, run),
+        client.get(f"/runs/{run.id}/confusion"),
+        client.post("/models", json={"run": run.id}),
+        client.post("/jobs", json={"kind": "train", "from_run": run.id}),
+    ]
+    assert [answer.status_code for answer in answers] == [409] * 4
+    assert {answer.json()["hint"] for answer in answers} == {again}
+
+
+@pytest.mark.parametrize("code", ["worker_lost", None])
+def test_what_an_interrupted_run_lacks_comes_with_a_resume(
+    client: TestClient, records: Records, code: str | None
+) -> None:
+    run, job = records.run(records.dataset())
+    records.move(job, State.RUNNING)
+    state = State.FAILED if code else State.CANCELLED
+    with records.sessions.begin() as session:
+        error = {"code": code, "detail": "it stopped answering", "hint": None} if code else None
+        found = get_job(session, job.id)
+        found.state, found.error = state, error
+    for answer in (ask(client, run), client.get(f"/runs/{run.id}/confusion")):
+        assert answer.json()["hint"] == f"POST /jobs/{job.id}/resume, or queue a new job."

@@ -312,7 +312,7 @@ def test_a_failed_job_says_why(client: TestClient, records: Records) -> None:
     records.move(job, State.RUNNING, State.FAILED)
     found = client.get(f"/jobs/{job.id}").json()
     assert found["state"] == "failed"
-    assert found["error"] == {"code": "loss_diverged", "detail": "NaN at step 3", "hint": None}
+    assert found["error"] == {"code": "loss_diverged", "detail": "NaN at step 3", "hint": "Lower the learning rate."}
     assert found["finished_at"].endswith("Z")
 
 

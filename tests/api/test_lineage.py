@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from store.db.datasets import add_dataset
-from store.db.models import Dataset, Run
+from store.db.models import Dataset, Job, Run
 from store.db.reading import get_job
 from store.db.records import record_rate
 from store.states import State
@@ -112,7 +112,7 @@ def test_each_parent_that_cannot_be_gone_on_from_has_its_own_error(client: TestC
         409,
         "parent_without_model",
         f"run {failed.id} holds no weights to start from: its job {failed_job.id} failed with loss_diverged",
-        f"POST /jobs/{failed_job.id}/resume and wait for it, or name another run.",
+        "Queue a new job: resuming would end the same way. Lower the learning rate.",
     )
     status, code, detail, _ = refused(from_run=waiting.id)
     assert (status, code) == (409, "not_ready")
@@ -198,12 +198,44 @@ def test_a_run_on_a_later_revision_carries_a_caution(client: TestClient, records
     assert client.get(f"/runs/{search}").json()["cautions"] == []
 
 
-def test_a_run_trained_in_parts_of_a_batch_says_so(client: TestClient, records: Records) -> None:
-    run, _ = records.run(records.dataset(), batch_size=8)
+@pytest.mark.parametrize("kind", ["train", "lr_find"])
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        ({}, "did not hold a batch of 8: each was trained in 2 parts"),
+        ({"halved_from_step": 0}, "did not hold a batch of 8: each was trained in 2 parts"),
+        ({"halved_from_step": 5}, "did not hold a batch of 8: from step 5 of 12 on, each was trained in 2 parts"),
+    ],
+)
+def test_a_run_trained_in_parts_of_a_batch_says_from_where(
+    client: TestClient, records: Records, kind: str, plan: dict[str, int], said: str
+) -> None:
+    run, _ = records.run(records.dataset(), kind=kind, batch_size=8)
     with records.sessions.begin() as session:
-        session.execute(update(Run).where(Run.id == run.id).values(plan={"accumulation": 2}))
+        session.execute(update(Run).where(Run.id == run.id).values(plan={"accumulation": 2, "steps": 12, **plan}))
     (caution,) = client.get(f"/runs/{run.id}").json()["cautions"]
-    assert "did not hold a batch of 8: each was trained in 2 parts" in caution
+    assert said in caution
+
+
+def test_a_run_that_kept_the_model_of_its_first_phases_is_a_parent_with_a_caution(
+    client: TestClient, records: Records
+) -> None:
+    parent = records.served()
+    with records.sessions.begin() as session:
+        job = session.query(Job).filter_by(run_id=parent.id).one()
+        error = {"code": "no_rate_found", "detail": "the search has no answer", "hint": "Go on with from_run."}
+        job.state, job.error = State.FAILED, error
+    child = made(client, from_run=parent.id)
+    said = "ended before phase 2 of 2, for want of a rate: its model and its figures are those of the phases before"
+    assert child["cautions"] == [f"run {parent.id}, whose weights this run goes back to, {said}"]
+    found = client.get(f"/runs/{parent.id}").json()
+    assert (found["state"], found["cautions"]) == ("failed", [f"this run {said}"])
+    assert client.get(f"/runs/{parent.id}/confusion").status_code == 200
+    assert client.post("/jobs", json={"kind": "interpret", "run": parent.id}).status_code == 202
+    assert client.post("/models", json={"run": parent.id}).status_code == 201
+    refused = client.post(f"/jobs/{found['job']}/resume")
+    assert (refused.status_code, refused.json()["code"]) == (409, "state_conflict")
+    assert refused.json()["hint"] == "Go on with from_run."
 
 
 def test_with_a_parent_a_default_said_aloud_is_another_request(client: TestClient, records: Records) -> None:

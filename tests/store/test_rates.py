@@ -55,7 +55,7 @@ def test_a_search_that_is_still_to_come_names_the_job(sessions: Sessions) -> Non
         with pytest.raises(NotReady, match=f"job {job.id} is queued"):
             rate_find_of(session, run.id)
         claimed(session, job.id)
-        change_state(session, job.id, State.FAILED, error={"code": "x"})
+        change_state(session, job.id, State.FAILED, error={"code": "worker_lost"})
         assert state_of_run(session, run.id).id == job.id
         with pytest.raises(NotReady, match=f"its job {job.id} is failed") as refused:
             rate_find_of(session, run.id)
