@@ -78,6 +78,9 @@ def _of_epochs(epochs: list[PastEpoch], batch_size: int) -> Known | None:
     peaks = [epoch.peak_memory_bytes for epoch, _ in used if epoch.peak_memory_bytes is not None]
     measured = Measured(tuple(speed for _, speed in used), max(peaks) if peaks else None)
     basis = f"{_count(len(used), 'epoch')} of run{'s' if len(runs) > 1 else ''} {_listed(runs)}"
+    halved = sum(epoch.halved for epoch, _ in used)
+    if halved:
+        basis += f" ({halved} of them with each batch in two halves, as the memory did not hold a whole one)"
     return Known(measured, "stored", basis)
 
 
@@ -98,7 +101,9 @@ def _of_calibration(found: Calibration) -> Known:
     speeds = tuple(Speed(training, found.valid_images_per_second) for training in found.step_images_per_second)
     whole = found.step_pictures == found.batch_size
     of = "" if whole else f" of {found.step_pictures} pictures (a whole batch takes too long to be timed)"
-    basis = f"{_count(len(speeds), 'step')}{of} timed on made-up pictures at {found.created_at:%Y-%m-%d %H:%M} UTC"
+    parts = ", each in two halves, as the memory does not hold a whole batch," if found.accumulation > 1 else ""
+    when = f"{found.created_at:%Y-%m-%d %H:%M} UTC"
+    basis = f"{_count(len(speeds), 'step')}{of}{parts} timed on made-up pictures at {when}"
     return Known(Measured(speeds, found.peak_memory_bytes), "calibrated", basis)
 
 

@@ -128,6 +128,8 @@ def _train(options: argparse.Namespace, signals: Signals) -> str:
         device=options.device,
         initial=options.model,
     )
+    if result.failure is not None:
+        raise result.failure
     reading = result.reading
     confused = [asdict(cell) for cell in most_confused(reading.matrix, reading.vocab, 2)[:10]]
     done = {"event": "done", "error_rate": reading.error_rate, "valid_loss": reading.valid_loss}

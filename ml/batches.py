@@ -19,6 +19,7 @@ from ml.errors import BatchTooLarge
 from ml.seed import generator
 from ml.split import Split
 
+Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
@@ -45,14 +46,23 @@ class Drawn:
         return Drawn(self.pictures.pin_memory(), self.targets.pin_memory(), Recipe(*changes))
 
 
+def check_batch(split: Split, config: TrainSettings) -> None:
+    """Refuse a training side that does not fill a single batch.
+
+    Raises:
+        BatchTooLarge: it has fewer pictures.
+    """
+    if len(split.train) < config.batch_size:
+        detail = f"{len(split.train)} training images are fewer than one batch of {config.batch_size}"
+        raise BatchTooLarge(detail, hint=f"Set batch_size to {len(split.train)} or less.")
+
+
 class TrainingBatches:
     """The shuffled, augmented training side; an incomplete last batch is dropped."""
 
     def __init__(self, cache: PresizedCache, labels: Sequence[int], split: Split, config: TrainSettings) -> None:
+        check_batch(split, config)
         self.per_epoch = len(split.train) // config.batch_size
-        if self.per_epoch == 0:
-            detail = f"{len(split.train)} training images are fewer than one batch of {config.batch_size}"
-            raise BatchTooLarge(detail, hint=f"Set batch_size to {len(split.train)} or less.")
         self._cache, self._config = cache, config
         self._seed = config.seed
         self._items = torch.tensor(split.train)
@@ -81,6 +91,16 @@ class TrainingBatches:
         return training_input(pictures, drawn.recipe, self._config.size), drawn.targets.to(device, non_blocking=True)
 
 
+def cuts(count: int, batch_size: int, parts: int) -> list[slice]:
+    """``count`` items in batches, each batch in up to ``parts`` parts; where each part begins and ends."""
+    step = -(-batch_size // parts)
+    return [
+        slice(first, min(first + step, start + batch_size, count))
+        for start in range(0, count, batch_size)
+        for first in range(start, min(start + batch_size, count), step)
+    ]
+
+
 class ValidationBatches:
     """The validation side, in the split's own order, the last batch as large as it comes."""
 
@@ -97,13 +117,12 @@ class ValidationBatches:
 
     def load(self, device: torch.device, parts: int = 1) -> Iterator[Tensor]:
         """Inputs float32 [≤ batch_size / parts,3,size,size], batch by batch."""
-        step = -(-self._config.batch_size // parts)
 
-        def gathered(first: int) -> Tensor:
-            pictures = gather(self._cache, self._items[first : first + step], None)
+        def gathered(cut: slice) -> Tensor:
+            pictures = gather(self._cache, self._items[cut], None)
             return pictures if device.type == "cpu" else pictures.pin_memory()
 
-        with one_ahead(gathered, range(0, len(self._items), step), device) as batches:
+        with one_ahead(gathered, cuts(len(self._items), self._config.batch_size, parts), device) as batches:
             for pictures in batches:
                 yield validation_input(pictures.to(device, non_blocking=True), self._config.size)
 
@@ -121,20 +140,20 @@ def drawn_ahead(
 
 
 @contextmanager
-def one_ahead(make: Callable[[int], Made], numbers: range, device: torch.device) -> Iterator[Iterator[Made]]:
-    """``make`` of each number in order; beside a GPU the next one is made by a thread while this one is used."""
+def one_ahead(make: Callable[[Given], Made], given: Sequence[Given], device: torch.device) -> Iterator[Iterator[Made]]:
+    """What ``make`` makes of each, in order; beside a GPU a thread makes the next one while this one is used."""
     if device.type == "cpu":
-        yield map(make, numbers)
+        yield map(make, given)
         return
     with ThreadPoolExecutor(1) as thread:
-        yield _made_ahead(thread, make, numbers)
+        yield _made_ahead(thread, make, given)
 
 
-def _made_ahead(thread: ThreadPoolExecutor, make: Callable[[int], Made], numbers: range) -> Iterator[Made]:
-    upcoming: deque[Future[Made]] = deque(thread.submit(make, number) for number in numbers[:1])
-    for number in numbers[1:]:
+def _made_ahead(thread: ThreadPoolExecutor, make: Callable[[Given], Made], given: Sequence[Given]) -> Iterator[Made]:
+    upcoming: deque[Future[Made]] = deque(thread.submit(make, one) for one in given[:1])
+    for one in given[1:]:
         current = upcoming.popleft()
-        upcoming.append(thread.submit(make, number))
+        upcoming.append(thread.submit(make, one))
         yield current.result()
     for last in upcoming:
         yield last.result()

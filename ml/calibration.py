@@ -15,9 +15,10 @@ from ml.augment import draw_recipe, validation_input
 from ml.batches import Drawn, TrainingBatches
 from ml.config import TrainSettings
 from ml.evaluation import predict_logits
-from ml.memory import last_try, peak_memory_bytes
+from ml.memory import halving, peak_memory_bytes
 from ml.model import build_model
 from ml.precision import choose_device, choose_precision
+from ml.reporting import NullReporter
 from ml.schedule import Hypers
 from ml.seed import generator, seed_torch
 from ml.step import Learner
@@ -48,6 +49,8 @@ class Timed:
     step_images_per_second: list[float]
     step_pictures: int
     """Pictures in a timed step: a batch, or the part of it that was timed."""
+    accumulation: int
+    """Parts that they were trained in: 2 where the memory does not hold a whole batch."""
     peak_memory_bytes: int | None
 
 
@@ -63,22 +66,34 @@ class Calibrated:
 def calibrate(settings: TrainSettings, device: str = "auto") -> Calibrated:
     """Time training steps with the body frozen and without, and validation steps.
 
+    Where the memory does not hold a batch, all are timed with each batch in two halves, as a training would go on.
+
     Args:
         settings: which model, at which sizes, batch and precision.
         device: auto, cpu or cuda.
 
     Raises:
-        OutOfMemory: a step does not fit the device.
+        OutOfMemory: a step does not fit the device, in two halves neither.
         LearningError: the device or the precision is not to be had.
     """
     chosen = choose_device(device)
     precision = choose_precision(settings.precision, chosen)
-    with last_try(settings):
+
+    def timed(accumulation: int) -> tuple[Timed, ...]:
         seed_torch(settings.seed, "calibration")
         model = build_model(settings.arch, CLASSES, None).to(chosen).to(memory_format=torch.channels_last)
         noise = Noise(settings)
-        learner = Learner(config=settings, model=model, batches=noise, device=chosen, precision=precision)
-        kinds = _time_kinds(_Bench(learner, noise))
+        learner = Learner(
+            config=settings,
+            model=model,
+            batches=noise,
+            device=chosen,
+            precision=precision,
+            accumulation=accumulation,
+        )
+        return _time_kinds(_Bench(learner, noise))
+
+    kinds = halving(timed, settings, chosen, NullReporter())
     return Calibrated(describe_device(chosen), precision.name, kinds)
 
 
@@ -103,7 +118,7 @@ class Noise(TrainingBatches):
 def _time_kinds(bench: "_Bench") -> tuple[Timed, ...]:
     # Frozen first: it takes less memory, and a process' peak only rises.
     found = [(freeze, *_time_training(bench, freeze=freeze)) for freeze in (True, False)]
-    part = found[-1][1]
+    part = -(-found[-1][1] // bench.learner.accumulation)
     valid = part / median(_timed(lambda: bench.validate(part), bench.device, least=VALID_STEPS))
     return tuple(
         Timed(
@@ -112,6 +127,7 @@ def _time_kinds(bench: "_Bench") -> tuple[Timed, ...]:
             valid_images_per_second=valid,
             step_images_per_second=[pictures / one for one in seconds],
             step_pictures=pictures,
+            accumulation=bench.learner.accumulation,
             peak_memory_bytes=peak,
         )
         for freeze, pictures, seconds, peak in found

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ml.config import ResolvedConfig
-from ml.errors import CheckpointInvalid
+from ml.errors import CheckpointInvalid, DiskFull
 
 FORMAT_VERSION = 2
 
@@ -49,7 +49,8 @@ class Position:
     """Where training stands: ``step`` counts finished steps over all phases; then the running average and fp16's scale.
 
     ``rate`` is what the last search for a learning rate found, None where there was none. ``accumulation`` is how many
-    parts a batch is trained in.
+    parts a batch is trained in; where it is more than one, from step ``halved_from`` on. ``skipped`` are the fp16 steps
+    of the epoch that changed nothing. The last two have defaults for checkpoints that were written without them.
     """
 
     step: int
@@ -59,6 +60,8 @@ class Position:
     good_steps: int
     rate: float | None
     accumulation: int
+    halved_from: int = 0
+    skipped: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,13 +77,28 @@ def save_tensors(tensors: dict[str, Tensor], path: Path, about: dict[str, str]) 
     """Write safetensors atomically: a temporary file beside it, then a rename.
 
     safetensors writes its metadata's entries in random order; as a single entry they leave equal files for equal runs.
+
+    Raises:
+        DiskFull: there is no room for it; what was written of it is gone, and an earlier file stands.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(
-        {n: t.detach().cpu().contiguous() for n, t in tensors.items()}, scratch, metadata={"about": json.dumps(about)}
-    )
-    scratch.replace(path)
+    whole = {n: t.detach().cpu().contiguous() for n, t in tensors.items()}
+    try:
+        save_file(whole, scratch, metadata={"about": json.dumps(about)})
+        scratch.replace(path)
+    except (SafetensorError, OSError) as error:
+        # safetensors speaks of a full disk in a sentence alone
+        if "No space left on device" not in str(error):
+            raise
+        raise _disk_full(path, sum(t.nbytes for t in whole.values())) from error
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _disk_full(path: Path, needed: int) -> DiskFull:
+    detail = f"the disk has no room for {path.name}, which needs {needed / 2**20:.0f} MiB"
+    return DiskFull(detail, hint=f"Free space on the disk of {path.parent}.")
 
 
 def write_checkpoint(

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import torch
 
-from ml.batches import ValidationBatches
+from ml.batches import ValidationBatches, cuts
 from ml.bundle import ImageSource
 from ml.config import ResolvedConfig
 from ml.errors import DatasetUnusable, Stopped
 from ml.evaluation import predict_logits
+from ml.interpretation import Reading
 from ml.manifest import Manifest
-from ml.model import build_model
+from ml.memory import PREDICTED, halving
+from ml.model import BreedNet, build_model
 from ml.precision import choose_device, choose_precision
 from ml.predictions import PREDICTIONS, Learned, read_averages, read_logits
 from ml.reporting import Progress, Reporter
@@ -34,6 +36,7 @@ def interpret(
     device: str = "auto",
     tta: bool = False,
     learned: Manifest | None = None,
+    accumulation: int = 1,
 ) -> FitResult:
     """Predict with ``model`` (a folder with ``model.safetensors``): the validation side, or all of another dataset.
 
@@ -48,6 +51,8 @@ def interpret(
         tta: average each picture's scores over augmented copies.
         learned: the run's own dataset, where ``manifest`` is another; then every item is predicted, the vocabulary
             stays the model's, and each row says whether the model was trained on that very picture.
+        accumulation: parts that a batch is predicted in, to begin with: what the run was trained in. Where the memory
+            does not hold a whole one, it is done once more, in two halves.
 
     Raises:
         DatasetUnusable: the other dataset has a breed that the model does not know.
@@ -64,18 +69,27 @@ def interpret(
         _check_breeds(manifest, known)
         items = tuple(range(len(manifest.items)))
     cache = presized(config, manifest, source, places, reporter)
-    network = build_model(config.arch, len((learned or manifest).vocab), None)
-    network.load_state_dict(load_state(model / "model.safetensors"))
-    network = network.to(chosen).to(memory_format=torch.channels_last)
-    tell = _Teller(reporter, -(-len(items) // config.batch_size) * (COPIES + 1 if tta else 1))
-    if tta:
-        scores = tta_scores(network, cache, items, config, precision=precision, device=chosen, on_batch=tell)
-        reading = read_averages(config.loss, scores, manifest, items, places.work, known)
-    else:
-        inputs = ValidationBatches(cache, (), items, config).load(chosen)
+
+    def predict(parts: int) -> Reading:
+        network = _network(config.arch, len((learned or manifest).vocab), model, chosen)
+        tell = _Teller(reporter, len(cuts(len(items), config.batch_size, parts)) * (COPIES + 1 if tta else 1))
+        if tta:
+            scores = tta_scores(
+                network, cache, items, config, precision=precision, device=chosen, on_batch=tell, parts=parts
+            )
+            return read_averages(config.loss, scores, manifest, items, places.work, known)
+        inputs = ValidationBatches(cache, (), items, config).load(chosen, parts)
         logits = predict_logits(network, inputs, precision=precision, device=chosen, on_batch=tell)
-        reading = read_logits(config.loss, logits, manifest, items, places.work, known)
+        return read_logits(config.loss, logits, manifest, items, places.work, known)
+
+    reading = halving(predict, config, chosen, reporter, first=accumulation, doing=PREDICTED)
     return FitResult({PREDICTIONS: places.work / PREDICTIONS}, reading)
+
+
+def _network(arch: str, classes: int, model: Path, device: torch.device) -> BreedNet:
+    network = build_model(arch, classes, None)
+    network.load_state_dict(load_state(model / "model.safetensors"))
+    return network.to(device).to(memory_format=torch.channels_last)
 
 
 def _check_breeds(manifest: Manifest, known: Learned) -> None:

@@ -29,6 +29,7 @@ def search(
     reporter: Reporter,
     device: str = "auto",
     initial: Path | None = None,
+    accumulation: int = 1,
 ) -> Found:
     """The whole of an lr_find job: search on a fresh model, or on a run's, and report what was found; trains nothing.
 
@@ -40,6 +41,7 @@ def search(
         reporter: hears everything.
         device: auto, cpu or cuda.
         initial: a run's ``model.safetensors``, to search on a model that was trained.
+        accumulation: parts that a batch is trained in, to begin with.
 
     Raises:
         LearningError: with a code, whatever a user can act on.
@@ -53,7 +55,7 @@ def search(
         reporter.on_plan(bench.plan(steps=steps, accumulation=accumulation))
         return find_rate(bench.learner(accumulation), freeze=config.freeze, reporter=reporter, whole_job=True)
 
-    found = halving(attempt, config, bench.device, reporter)
+    found = halving(attempt, config, bench.device, reporter, first=accumulation)
     reporter.on_rate(record_of(found, 0))
     return found
 

@@ -21,31 +21,44 @@ _REFUSALS = ("out of memory", "can't allocate memory", "not enough memory", "all
 _LEAST_BATCH = 4
 """Half of a smaller batch is a single picture, which BatchNorm cannot train on."""
 
+TRAINED = "trained in two halves, with the mean of their gradients; BatchNorm sees each half alone"
+PREDICTED = "predicted in two halves"
 
-def halving(work: Callable[[int], Result], config: TrainSettings, device: torch.device, reporter: Reporter) -> Result:
-    """Do the work; where the memory does not hold it do it once more, each batch trained in two halves.
+
+def halving(
+    work: Callable[[int], Result],
+    config: TrainSettings,
+    device: torch.device,
+    reporter: Reporter,
+    *,
+    first: int = 1,
+    doing: str = TRAINED,
+) -> Result:
+    """Do the work; where the memory does not hold it do it once more, each batch in two halves.
 
     Args:
-        work: takes the number of parts that a batch is trained in, and starts, or goes on, by itself.
+        work: takes the number of parts that a batch is cut into, and starts, or goes on, by itself.
         config: of the work.
         device: that it runs on.
         reporter: is told in a sentence.
+        first: parts to begin with; 2 where it is known that a whole batch does not fit.
+        doing: what is done with the halves, for that sentence.
 
     Raises:
         OutOfMemory: two halves do not fit either, or the batch is too small to be halved.
     """
-    try:
-        return work(1)
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        if config.batch_size < _LEAST_BATCH:
-            raise _refusal(config) from error
-    free_memory(device)
-    reporter.on_log(
-        f"the memory does not hold a batch of {config.batch_size}: each batch is now trained in two halves, with the "
-        "mean of their gradients; BatchNorm sees each half alone"
-    )
+    if first == 1:
+        try:
+            return work(1)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            if config.batch_size < _LEAST_BATCH:
+                raise _refusal(config) from error
+        free_memory(device)
+        reporter.on_log(f"the memory does not hold a batch of {config.batch_size}: each batch is now {doing}")
+    elif config.batch_size < _LEAST_BATCH:
+        raise _refusal(config)
     with last_try(config):
         return work(2)
 
@@ -75,14 +88,21 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def free_memory(device: torch.device) -> None:
-    """Give back what nobody holds any more. Call it outside the ``except`` block: a traceback holds its frames."""
+    """Give back what nobody holds any more, and forget the peak that it made.
+
+    Call it outside the ``except`` block: a traceback holds its frames.
+    """
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
 
 
 def peak_memory_bytes(device: torch.device) -> int:
-    """The most memory held so far: the device's by torch's allocator on a GPU, this process's on a CPU."""
+    """The most memory held so far: the device's by torch's allocator on a GPU, this process's on a CPU.
+
+    On a GPU it is since :func:`free_memory`; a process's own peak cannot be set back.
+    """
     if device.type == "cuda":
         return int(torch.cuda.max_memory_reserved(device))
     # Linux counts in KiB, macOS in bytes.

@@ -8,7 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ml.errors import DeviceUnavailable, PrecisionUnsupported
+from ml.errors import DeviceUnavailable, LossDiverged, PrecisionUnsupported
+
+_LEAST_SCALE = 1.0
+"""Below it gradients would be made smaller than they are."""
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -83,24 +86,35 @@ def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
 
 @dataclass
 class LossScaler:
-    """Keeps float16 gradients in range: halves after an overflow, doubles after 2000 good steps."""
+    """Keeps float16 gradients in range: halves after an overflow, doubles after 2000 good steps.
+
+    ``skipped`` counts the steps that were left out after an overflow; whoever tells of them sets it back.
+    """
 
     enabled: bool
     scale: float = 65536.0
     good_steps: int = 0
+    skipped: int = 0
 
     def scaled(self, loss: Tensor) -> Tensor:
         """The loss to run backward from."""
         return loss * self.scale if self.enabled else loss
 
     def unscale(self, gradients: Sequence[Tensor]) -> bool:
-        """Divide the gradients in place; False where one is not finite and the step must be left out."""
+        """Divide the gradients in place; False where one is not finite and the step must be left out.
+
+        Raises:
+            LossDiverged: they overflow without any scaling too, so that it is the training and not the number format.
+        """
         if not self.enabled:
             return True
         torch._foreach_mul_(list(gradients), 1 / self.scale)
         finite = all(bool(torch.isfinite(g).all()) for g in gradients)
         if not finite:
-            self.scale, self.good_steps = self.scale / 2, 0
+            self.scale, self.good_steps, self.skipped = self.scale / 2, 0, self.skipped + 1
+            if self.scale < _LEAST_SCALE:
+                detail = f"the gradients overflow in fp16 at a loss scale of {2 * self.scale:g}, the least there is"
+                raise LossDiverged(detail, hint="Lower the learning rate, or train in bf16 or fp32.")
             return False
         self.good_steps += 1
         if self.good_steps % 2000 == 0:

@@ -20,7 +20,9 @@ class Plan:
     steps: int
     resumed_from_step: int
     accumulation: int = 1
-    """Parts that a batch is trained in, one after the other; 2 after the device's memory did not hold a whole one."""
+    """Parts that a batch is trained in, one after the other; 2 after the memory did not hold a whole one."""
+    halved_from_step: int | None = None
+    """The first step of those trained in parts; None where all are trained whole."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,6 +53,9 @@ class Learner:
             optimizer: steps, unless a gradient overflows in fp16.
             hypers: what is in force.
             scaler: of fp16.
+
+        Raises:
+            LossDiverged: the gradients overflow in fp16 even without loss scaling.
         """
         seed_torch(self.config.seed, "dropout", number)
         total = torch.zeros((), device=self.device)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ml.batches import drawn_ahead
 from ml.config import GROUPS, LrSweep
+from ml.errors import LossDiverged
 from ml.schedule import Hypers, exponential
 from ml.smoothing import SmoothLoss
 from ml.step import Learner
@@ -86,7 +87,11 @@ def one_sweep(learner: Learner, sweep: LrSweep, after_step: Callable[[int], None
         for number, drawn in enumerate(batches):
             lr = exponential(sweep.start_lr, sweep.end_lr, number / sweep.steps)
             hypers = Hypers(lr=(lr,) * GROUPS, momentum=MOMENTUM)
-            loss = learner.step(drawn, number, optimizer, hypers, scaler).item()
+            try:
+                loss = learner.step(drawn, number, optimizer, hypers, scaler).item()
+            except LossDiverged:
+                # In fp16 the gradients can leave its range for good before the loss does: the sweep has seen enough.
+                break
             lrs.append(lr)
             losses.append(loss)
             smoothed.append(smooth.update(loss))

@@ -48,6 +48,8 @@ class Trainer:
     checkpoint_seconds: float
     accumulation: int = 1
     """Parts that a batch is trained in; what a checkpoint says is kept to, where it is more."""
+    halved_from: int = 0
+    """The first step that is trained in parts, where ``accumulation`` is more than 1."""
     step: int = 0
     smooth: SmoothLoss = field(default_factory=SmoothLoss)
     rate: float | None = None
@@ -87,16 +89,18 @@ class Trainer:
         self.step, self.rate = position.step, position.rate
         self.smooth = SmoothLoss(position.smooth_value, position.smooth_count)
         self.scaler.scale, self.scaler.good_steps = position.loss_scale, position.good_steps
+        self.scaler.skipped = position.skipped
+        self.halved_from = position.halved_from if position.accumulation > 1 else position.step
         self.accumulation = max(self.accumulation, position.accumulation)
         self.learner = replace(self.learner, accumulation=self.accumulation)
         self._restored = checkpoint.optimizer
 
-    def train(self) -> Tensor:
-        """Run all phases from where training stands; returns the last epoch's validation logits.
+    def train(self) -> None:
+        """Run all phases from where training stands.
 
         Raises:
             Stopped: the reporter asked for it; a checkpoint was kept.
-            LossDiverged: the loss is no longer a number.
+            LossDiverged: the loss is no longer a number, or no fp16 gradient is.
             NoRateFound: a phase's rate was left to a search, and the search has no answer.
         """
         first = 0
@@ -105,6 +109,9 @@ class Trainer:
             if self.step < last:
                 self._train_phase(number, phase, first, last)
             first = last
+
+    def last_logits(self) -> Tensor:
+        """Validation logits of the weights as they stand after an epoch."""
         if self.logits is None:
             self.logits = self._validate()
         return self.logits
@@ -134,7 +141,10 @@ class Trainer:
             self.rate = found.rate
         if self.rate is None:
             detail = f"the search for a learning rate before phase {number + 1} has no answer: {found.agreement_reason}"
-            raise NoRateFound(detail, hint="Give the rate as a number.")
+            hint = "Give the rate as a number."
+            if number:
+                hint = "Go on from the model of the finished phases, with the rate given as a number."
+            raise NoRateFound(detail, hint=hint)
         return self.rate
 
     def _train_epoch(
@@ -149,6 +159,7 @@ class Trainer:
                 self._note_step(loss, hypers, number)
                 self._after_step(optimizer, number, epoch, end)
         self._flush()
+        self._tell_skipped(number, epoch)
         seconds = time.perf_counter() - started
         images = (end - began_at) * self.config.batch_size
         self.logits = self._validate(number, epoch)
@@ -215,6 +226,16 @@ class Trainer:
         if records:
             self.reporter.on_batches(records)
 
+    def _tell_skipped(self, phase: int, epoch: int) -> None:
+        """Say how many of the epoch's steps changed nothing."""
+        skipped, self.scaler.skipped = self.scaler.skipped, 0
+        if skipped:
+            of = f"{skipped} of the {self.training.per_epoch} steps of phase {phase + 1}, epoch {epoch + 1}"
+            self.reporter.on_log(
+                f"{of}, were skipped: their gradients overflowed in fp16, and the loss scale is now "
+                f"{self.scaler.scale:g}"
+            )
+
     def _check_loss(self, loss: float, step: int, lr: tuple[float, ...]) -> None:
         if not loss < _DIVERGED_LOSS:  # also true for NaN
             detail = f"the loss became {loss:.3g} at step {step} of {self.steps}, at learning rate {max(lr):.3g}"
@@ -236,8 +257,10 @@ class Trainer:
             smooth_count=self.smooth.count,
             loss_scale=self.scaler.scale,
             good_steps=self.scaler.good_steps,
+            skipped=self.scaler.skipped,
             rate=self.rate,
             accumulation=self.accumulation,
+            halved_from=self.halved_from,
         )
         write_checkpoint(
             path,

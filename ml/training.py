@@ -8,6 +8,7 @@ from typing import Any
 from ml.bundle import ImageSource
 from ml.checkpoint import CheckpointKeeper, save_tensors
 from ml.config import ResolvedConfig
+from ml.errors import NoRateFound
 from ml.interpretation import Reading
 from ml.lr_find import check_sweep
 from ml.manifest import Manifest
@@ -24,10 +25,14 @@ MODEL_FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a run leaves: files by name and what its validation predictions say."""
+    """What a run leaves: files by name and what its validation predictions say.
+
+    ``failure`` is why it ended before its last phase; files and reading are then of the phases that it finished.
+    """
 
     files: dict[str, Path]
     reading: Reading
+    failure: NoRateFound | None = None
 
 
 def fit(
@@ -41,11 +46,13 @@ def fit(
     device: str = "auto",
     checkpoint_seconds: float = 60.0,
     initial: Path | None = None,
+    accumulation: int = 1,
 ) -> FitResult:
     """Train as the config says, resuming from the keeper's checkpoint where there is one.
 
     Where the memory does not hold a batch, training goes on by itself, once, with each batch in two halves: from the
-    last checkpoint, or from the start.
+    last checkpoint, or from the start. Where the search for a later phase's rate has no answer, what the phases before
+    it learned is kept, and the result names the failure.
 
     Args:
         config: what to train.
@@ -57,6 +64,7 @@ def fit(
         device: auto, cpu or cuda.
         checkpoint_seconds: a checkpoint is kept at least this often, and at each epoch's end.
         initial: a parent run's ``model.safetensors`` to start from instead of pretrained weights.
+        accumulation: parts that a batch is trained in, to begin with.
 
     Raises:
         LearningError: with a code, whatever a user can act on.
@@ -74,7 +82,7 @@ def fit(
                 return _finish(trainer, bench, places.work)
         return _finish(trainer, bench, places.work)
 
-    return halving(attempt, config, bench.device, reporter)
+    return halving(attempt, config, bench.device, reporter, first=accumulation)
 
 
 def _trainer(
@@ -104,18 +112,41 @@ def _trainer(
 
 def _finish(trainer: Trainer, bench: Workbench, work: Path) -> FitResult:
     """Train to the end, and leave what serving and reading need."""
-    plan = bench.plan(steps=trainer.steps, resumed_from_step=trainer.step, accumulation=trainer.accumulation)
+    plan = bench.plan(
+        steps=trainer.steps,
+        resumed_from_step=trainer.step,
+        accumulation=trainer.accumulation,
+        halved_from_step=trainer.halved_from,
+    )
     trainer.reporter.on_plan(plan)
-    logits = trainer.train()
-    reading = read_logits(trainer.config.loss, logits, bench.manifest, bench.split.valid, work)
-    saved = save_model(trainer.model, trainer.config, bench.precision.name, bench.manifest, reading, work)
-    return FitResult({PREDICTIONS: work / PREDICTIONS, **saved}, reading)
+    failure = _train(trainer)
+    reading = read_logits(trainer.config.loss, trainer.last_logits(), bench.manifest, bench.split.valid, work)
+    epochs = trainer.step // trainer.training.per_epoch
+    saved = save_model(trainer.model, trainer.config, bench.precision.name, bench.manifest, reading, epochs, work)
+    return FitResult({PREDICTIONS: work / PREDICTIONS, **saved}, reading, failure)
+
+
+def _train(trainer: Trainer) -> NoRateFound | None:
+    """Train; the failure that left a model of finished phases, where there was one."""
+    try:
+        trainer.train()
+    except NoRateFound as error:
+        if trainer.step == 0:
+            raise
+        return error
+    return None
 
 
 def save_model(
-    model: BreedNet, config: ResolvedConfig, precision: str, manifest: Manifest, reading: Reading, work: Path
+    model: BreedNet,
+    config: ResolvedConfig,
+    precision: str,
+    manifest: Manifest,
+    reading: Reading,
+    epochs: int,
+    work: Path,
 ) -> dict[str, Path]:
-    """Write ``model.safetensors`` and ``model.json``, all that serving needs."""
+    """Write ``model.safetensors`` and ``model.json``, all that serving needs; ``epochs`` were trained."""
     weights, about = work / "model.safetensors", work / "model.json"
     save_tensors(model.state_dict(), weights, {"format_version": str(MODEL_FORMAT_VERSION), "arch": config.arch})
     description: dict[str, Any] = {
@@ -129,7 +160,7 @@ def save_model(
         "config": config.model_dump(mode="json"),
         "drawn": manifest.drawn,
         "dataset": {"name": manifest.name, "revision": manifest.revision},
-        "epochs": config.epochs,
+        "epochs": epochs,
         "error_rate": reading.error_rate,
         "versions": installed_versions(),
     }

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from ml.augment import draw_recipe, training_input
-from ml.batches import ValidationBatches, gather
+from ml.augment import Recipe, draw_recipe, training_input
+from ml.batches import ValidationBatches, cuts, gather
 from ml.cache import PresizedCache
 from ml.config import ResolvedConfig
 from ml.evaluation import predict_logits
@@ -45,25 +45,27 @@ def tta_scores(
     device: torch.device,
     on_batch: Callable[[], None] | None = None,
     copies: int = COPIES,
+    parts: int = 1,
 ) -> Tensor:
     """Averaged scores of ``items``, in their order: float64 [items, classes] on the CPU.
 
     The copies are made by the training transforms, drawn from the run's seed, so that equal runs get equal copies.
-    The model works in evaluation mode. ``on_batch`` is called once a batch of each of the ``copies + 1`` passes.
+    The model works in evaluation mode. Each batch is predicted in ``parts`` parts, and ``on_batch`` called once a part
+    of each of the ``copies + 1`` passes.
     """
 
     def scores(inputs: Iterator[Tensor]) -> Tensor:
         logits = predict_logits(model, inputs, precision=precision, device=device, on_batch=on_batch)
         return scores_of(config.loss, logits)
 
-    plain = scores(ValidationBatches(cache, (), items, config).load(device))
-    return combine(plain, torch.stack([scores(_copies(cache, items, config, n, device)) for n in range(copies)]))
+    plain = scores(ValidationBatches(cache, (), items, config).load(device, parts))
+    return combine(plain, torch.stack([scores(_copies(cache, items, config, n, device, parts)) for n in range(copies)]))
 
 
 def _copies(
-    cache: PresizedCache, items: Sequence[int], config: ResolvedConfig, number: int, device: torch.device
+    cache: PresizedCache, items: Sequence[int], config: ResolvedConfig, number: int, device: torch.device, parts: int
 ) -> Iterator[Tensor]:
-    """The inputs of augmented pass ``number``, batch by batch."""
+    """The inputs of augmented pass ``number``, batch by batch, each in parts; its draws are of the whole batch."""
     step = config.batch_size
     batches = -(-len(items) // step)
     for batch in range(batches):
@@ -71,4 +73,7 @@ def _copies(
         chance = generator(config.seed, "tta", number * batches + batch)
         positions = torch.rand(len(part), generator=chance)
         recipe = draw_recipe(len(part), config.augment, config.min_scale, chance)
-        yield training_input(gather(cache, part, positions.tolist()).to(device), recipe, config.size)
+        pictures = gather(cache, part, positions.tolist())
+        for cut in cuts(len(part), step, parts):
+            changes = Recipe(recipe.homographies[cut], recipe.brightness[cut], recipe.contrast[cut])
+            yield training_input(pictures[cut].to(device), changes, config.size)

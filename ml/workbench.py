@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ml.batches import TrainingBatches, ValidationBatches
+from ml.batches import TrainingBatches, ValidationBatches, check_batch
 from ml.bundle import ImageSource
 from ml.cache import PresizedCache, open_cache
 from ml.config import TrainSettings
@@ -58,11 +58,7 @@ class Workbench:
 
     @cached_property
     def training(self) -> TrainingBatches:
-        """The training side.
-
-        Raises:
-            BatchTooLarge: it has fewer pictures than one batch.
-        """
+        """The training side."""
         return TrainingBatches(self.cache, self.labels, self.split, self.config)
 
     @property
@@ -90,7 +86,7 @@ class Workbench:
             accumulation=accumulation,
         )
 
-    def plan(self, *, steps: int, resumed_from_step: int = 0, accumulation: int = 1) -> Plan:
+    def plan(self, *, steps: int, resumed_from_step: int = 0, accumulation: int = 1, halved_from_step: int = 0) -> Plan:
         """What is about to be done."""
         return Plan(
             device=describe_device(self.device),
@@ -104,6 +100,7 @@ class Workbench:
             steps=steps,
             resumed_from_step=resumed_from_step,
             accumulation=accumulation,
+            halved_from_step=halved_from_step if accumulation > 1 else None,
         )
 
 
@@ -127,6 +124,7 @@ def set_up(
     chosen = choose_device(device)
     precision = choose_precision(config.precision, chosen)
     split = make_split(manifest, config.valid_pct, config.split_seed)
+    check_batch(split, config)
     weights = find_weights(config.arch, places.weights) if config.pretrained and initial is None else None
     cache = presized(config, manifest, source, places, reporter)
     return Workbench(config, manifest, cache, split, chosen, precision, weights, initial)

@@ -18,7 +18,7 @@ from store.db.models import Artifact, Dataset, Job, Run
 from store.db.reading import get_artifact
 from store.db.records import record_artifact, record_interpretation
 from store.errors import AppError
-from store.keys import bundle_key, manifest_key, run_key
+from store.keys import MODEL, bundle_key, manifest_key, run_key
 from store.settings import Settings
 from store.states import State
 from worker.lifecycle import OUTAGE_SECONDS
@@ -57,6 +57,11 @@ class Attempt:
         return self.job.run
 
     @property
+    def accumulation(self) -> int:
+        """Parts that a batch is cut into, to begin with."""
+        return int(self.job.payload.get("accumulation", 1))
+
+    @property
     def limits(self) -> Limits:
         """What is decoded at most: the same at import and in training."""
         return Limits(max_bytes=self.settings.max_image_bytes, max_pixels=self.settings.max_image_pixels)
@@ -77,6 +82,15 @@ class Attempt:
             Stopped: the job is not this attempt's any more; nothing may be written.
         """
         if change_state(session, self.job.id, State.SUCCEEDED, attempt=self.number) is None:
+            raise Stopped
+
+    def fail(self, session: Session, error: dict[str, str | None]) -> None:
+        """The other verdict, {"code", "detail", "hint"}, for what came of the job all the same.
+
+        Raises:
+            Stopped: as :meth:`succeed`.
+        """
+        if change_state(session, self.job.id, State.FAILED, attempt=self.number, error=error) is None:
             raise Stopped
 
     def dataset(self, dataset_id: int | None = None) -> tuple[Manifest, Bundle]:
@@ -105,7 +119,7 @@ class Attempt:
     def fetch_model(self, run_id: int) -> Path:
         """A finished run's ``model.safetensors`` in a folder of the work folder."""
         with self.sessions.begin() as session:
-            model = get_artifact(session, run_id, "model.safetensors")
+            model = get_artifact(session, run_id, MODEL)
         path = self.work / f"run-{run_id}" / model.name
         return self.artifacts.fetch(model.key, path, expected_sha256=model.sha256)
 

@@ -37,6 +37,8 @@ def interpret_run(attempt: Attempt) -> None:
         device=attempt.settings.device,
         tta=bool(payload.get("config", {}).get("tta")),
         learned=None if is_own else attempt.manifest(run.dataset),
+        # what did not fit in training is not tried here
+        accumulation=max(attempt.accumulation, (run.plan or {}).get("accumulation", 1)),
     )
     _tell_what_was_known(attempt, result.reading)
     name = predictions_name(about, run.dataset_id)

@@ -27,5 +27,6 @@ def find_rate_of_run(attempt: Attempt) -> None:
         reporter=attempt.reporter,
         device=attempt.settings.device,
         initial=attempt.fetch_model(run.parent_id) if run.parent_id is not None else None,
+        accumulation=attempt.accumulation,
     )
     attempt.write(attempt.succeed)

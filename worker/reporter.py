@@ -176,5 +176,6 @@ def _record_plan(session: Session, run_id: int, plan: Plan) -> None:
             "steps": plan.steps,
             "resumed_from_step": plan.resumed_from_step,
             "accumulation": plan.accumulation,
+            "halved_from_step": plan.halved_from_step,
         },
     )

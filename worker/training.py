@@ -3,6 +3,7 @@
 from sqlalchemy.orm import Session
 
 from ml.config import ResolvedConfig
+from ml.errors import NoRateFound
 from ml.training import fit
 from ml.workbench import Places
 from store.db.records import record_final
@@ -11,7 +12,7 @@ from worker.checkpoints import StoredKeeper
 
 
 def train_run(attempt: Attempt) -> None:
-    """Train the job's run.
+    """Train the job's run. One that ends for want of a later phase's rate is recorded with what it learned before.
 
     Raises:
         LearningError: with a code, whatever a user can act on.
@@ -32,6 +33,7 @@ def train_run(attempt: Attempt) -> None:
         device=attempt.settings.device,
         checkpoint_seconds=attempt.settings.checkpoint_seconds,
         initial=attempt.fetch_model(run.parent_id) if run.parent_id is not None else None,
+        accumulation=attempt.accumulation,
     )
     attempt.reporter.flush()
     stored = attempt.store_files(result.files)
@@ -40,7 +42,16 @@ def train_run(attempt: Attempt) -> None:
         attempt.record_files(session, stored)
         attempt.record_reading(session, result.reading)
         record_final(session, run.id, valid_loss=result.reading.valid_loss, error_rate=result.reading.error_rate)
-        attempt.succeed(session)
+        if result.failure is None:
+            attempt.succeed(session)
+        else:
+            attempt.fail(session, _error(result.failure, run.id))
 
     attempt.write(write)
     keeper.forget()
+
+
+def _error(failure: NoRateFound, run_id: int) -> dict[str, str | None]:
+    hint = f"Go on with from_run {run_id} and the rate given as a number."
+    detail = f"{failure.detail}; the model of the phases before it is kept"
+    return {"code": failure.code, "detail": detail, "hint": hint}

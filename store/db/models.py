@@ -79,7 +79,8 @@ class Job(Base):
     """train, lr_find, interpret or import."""
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), index=True)
     payload: Mapped[Json]
-    """What the kind needs beside the run: interpret's config; import's name, source and label rule."""
+    """What the kind needs beside the run: interpret's config; import's name, source and label rule. ``accumulation`` is
+    there once the kernel has killed an attempt for want of memory: the parts that a batch is cut into since."""
     state: Mapped[str] = mapped_column(Text, default=State.QUEUED)
     attempt: Mapped[int] = mapped_column(default=0)
     """Claims so far; also the fence: a child writes only while the row still has its attempt."""
@@ -184,6 +185,8 @@ class Calibration(Base):
     """Of every timed training step."""
     step_pictures: Mapped[int]
     """Pictures in a timed step: a batch, or the part of it that was timed on a slow machine."""
+    accumulation: Mapped[int] = mapped_column(server_default=text("1"))
+    """Parts that they were trained in: 2 where the memory did not hold a whole batch."""
     peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

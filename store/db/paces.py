@@ -32,7 +32,10 @@ class Machine:
 
 @dataclass(frozen=True)
 class PastEpoch:
-    """An epoch of a past run. ``images_per_second`` is training alone, ``seconds`` has the validation too."""
+    """An epoch of a past run. ``images_per_second`` is training alone, ``seconds`` has the validation too.
+
+    ``halved``: some of its batches, or all, were trained in parts.
+    """
 
     run_id: int
     train_items: int
@@ -40,6 +43,7 @@ class PastEpoch:
     seconds: float
     images_per_second: float
     peak_memory_bytes: int | None
+    halved: bool
 
 
 def newest_machine(session: Session, precision: str) -> Machine | None:
@@ -119,6 +123,17 @@ def _epochs_of(session: Session, run: Run, freeze: bool) -> list[PastEpoch]:
             seconds=epoch.seconds,
             images_per_second=epoch.images_per_second,
             peak_memory_bytes=epoch.peak_memory_bytes,
+            halved=_is_halved(run, epoch),
         )
         for epoch in epochs
     ]
+
+
+def _is_halved(run: Run, epoch: Epoch) -> bool:
+    plan = run.plan or {}
+    if plan.get("accumulation", 1) == 1:
+        return False
+    before = sum(phase["epochs"] for phase in run.config["phases"][: epoch.phase]) + epoch.epoch
+    end: int = (before + 1) * (plan["train_items"] // run.config["batch_size"])
+    first: int = plan.get("halved_from_step") or 0
+    return end > first

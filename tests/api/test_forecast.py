@@ -218,6 +218,7 @@ def measured(freeze: bool, *rates: float, **changes: Any) -> dict[str, Any]:  # 
         "valid_images_per_second": 8.0,
         "step_images_per_second": list(rates),
         "step_pictures": 4,
+        "accumulation": 1,
         "peak_memory_bytes": 1000 if freeze else 2000,
         **changes,
     }
@@ -283,6 +284,28 @@ def test_part_of_a_batch_that_was_timed_is_told(client: TestClient, records: Rec
     found = dry(client)["forecast"]
     assert found["peak_memory_bytes"] is None
     assert "1 step of 2 pictures (a whole batch takes too long to be timed)" in found["basis"]
+
+
+def test_halves_that_were_timed_are_told(client: TestClient, records: Records) -> None:
+    records.dataset()
+    with records.sessions.begin() as session:
+        request = open_request(session, {"precision": "auto"}, patience_seconds=60)
+        assert request is not None
+        answer_request(session, request.id, [measured(freeze, 2.0, accumulation=2) for freeze in (True, False)])
+    basis = dry(client)["forecast"]["basis"]
+    assert "1 step, each in two halves, as the memory does not hold a whole batch, timed on made-up" in basis
+
+
+def test_epochs_that_were_trained_in_halves_are_told(client: TestClient, records: Records) -> None:
+    # Four batches an epoch; halves from the middle of the second epoch on.
+    run = timed(records, epoch(0, 0, 3.0, 8.0), epoch(1, 0, 5.0, 4.0), epoch(1, 1, 7.0, 4.0))
+    with records.sessions.begin() as session:
+        plan = {"train_items": 17, "valid_items": 4, "steps": 12, "accumulation": 2, "halved_from_step": 6}
+        session.query(Run).filter_by(id=run.id).update({"plan": plan})
+    basis = dry(client)["forecast"]["basis"]
+    assert f"frozen from 1 epoch of run {run.id}:" in basis
+    halves = "2 of them with each batch in two halves, as the memory did not hold a whole one"
+    assert f"unfrozen from 2 epochs of run {run.id} ({halves}):" in basis
 
 
 def test_a_measurement_that_failed_is_told_with_its_hint(patient: TestClient, records: Records) -> None:

@@ -1,10 +1,15 @@
+from collections.abc import Callable
+
 import pytest
 import torch
+from torch import Tensor, nn
 
+import ml.calibration
 from ml.calibration import PATIENCE_SECONDS, PROBE_PICTURES, calibrate, step_pictures
 from ml.config import TrainSettings
-from ml.errors import PrecisionUnsupported
-from ml.memory import peak_memory_bytes
+from ml.errors import OutOfMemory, PrecisionUnsupported
+from ml.memory import free_memory, peak_memory_bytes
+from ml.model import BreedNet, build_model
 from ml.workbench import describe_device
 
 TINY = TrainSettings(arch="mobilenet_v3_small", presize=40, size=32, batch_size=4, precision="fp32")
@@ -21,6 +26,45 @@ def test_both_kinds_of_phase_are_timed_on_this_machine() -> None:
         assert kind.valid_images_per_second > 0
         assert kind.peak_memory_bytes is not None
         assert 50e6 < kind.peak_memory_bytes <= peak_memory_bytes(torch.device("cpu"))
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
+    """Lets models hold so many pictures and no more; the list gets the size of each forward pass in training."""
+
+    def limit(fits: int) -> list[int]:
+        seen: list[int] = []
+
+        def refuse(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            if module.training:
+                seen.append(len(inputs[0]))
+            if len(inputs[0]) > fits:
+                message = "CUDA out of memory."
+                raise torch.OutOfMemoryError(message)
+
+        def build(arch: str, classes: int, state: dict[str, Tensor] | None) -> BreedNet:
+            model = build_model(arch, classes, state)
+            model.register_forward_pre_hook(refuse)
+            return model
+
+        monkeypatch.setattr(ml.calibration, "build_model", build)
+        return seen
+
+    return limit
+
+
+def test_a_batch_that_the_memory_does_not_hold_is_timed_in_halves(memory: Callable[[int], list[int]]) -> None:
+    seen = memory(2)
+    found = calibrate(TINY, "cpu")
+    assert [(kind.accumulation, kind.step_pictures) for kind in found.kinds] == [(2, 4), (2, 4)]
+    assert (seen[0], set(seen[1:])) == (4, {2})
+
+
+def test_what_does_not_fit_in_halves_either_was_tried(memory: Callable[[int], list[int]]) -> None:
+    seen = memory(1)
+    with pytest.raises(OutOfMemory, match="not even with each batch in two halves"):
+        calibrate(TINY, "cpu")
+    assert seen == [4, 2]
 
 
 def test_what_does_not_run_here_is_refused_as_in_training() -> None:
@@ -40,3 +84,13 @@ def test_what_does_not_run_here_is_refused_as_in_training() -> None:
 )
 def test_a_slow_machine_is_timed_on_part_of_a_batch(batch: int, seconds_each: float, pictures: int) -> None:
     assert step_pictures(batch, seconds_each) == pictures
+
+
+def test_what_a_failed_attempt_took_is_not_the_peak_of_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: called.append("empty_cache"))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _: called.append("reset"))
+    free_memory(torch.device("cpu"))
+    assert called == []
+    free_memory(torch.device("cuda"))
+    assert called == ["empty_cache", "reset"]

@@ -78,3 +78,14 @@ def test_a_training_that_is_told_to_end_says_so_in_a_line_and_can_be_gone_on_wit
     assert said == f"stopped by {how.name}: {again}\n"
     assert process.returncode == 128 + how
     assert (folder.parent / "out" / "checkpoint" / "checkpoint.safetensors").exists()
+
+
+def test_a_training_without_a_rate_for_its_second_phase_says_so_and_leaves_the_first_one_s_model(folder: Path) -> None:
+    phases = [{"freeze": True, "epochs": 1}, {"freeze": False, "epochs": 1, "lr_max": "auto"}]
+    sweep = {"steps": 24, "sweeps": 1, "start_lr": 1e-12, "end_lr": 1e-11}
+    settings = ("recipe=phases", f"phases={json.dumps(phases)}", f"lr_sweep={json.dumps(sweep)}")
+    done = run(folder, "train", *settings)
+    assert done.returncode == 1
+    assert done.stderr.startswith("no_rate_found: the search for a learning rate before phase 2 has no answer")
+    assert "Go on from the model of the finished phases, with the rate given as a number." in done.stderr
+    assert (folder.parent / "out" / "model.safetensors").exists()

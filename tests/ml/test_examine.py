@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
+import ml.examine
 from ml.bundle import Folder
 from ml.checkpoint import save_tensors
 from ml.config import ResolvedConfig, resolve, train_config
-from ml.errors import DatasetUnusable, Stopped
+from ml.errors import DatasetUnusable, OutOfMemory, Stopped
 from ml.examine import interpret
 from ml.interpretation import Reading
 from ml.manifest import LabelRule, Manifest
-from ml.model import build_model
+from ml.model import BreedNet, build_model
 from ml.reporting import NullReporter, Progress
 from ml.scan import scan_folder
 from ml.split import make_split
@@ -30,10 +32,14 @@ class Listener(NullReporter):
     def __init__(self, stop_after: int | None = None) -> None:
         self.told: list[Progress] = []
         self.before: list[Progress] = []
+        self.logs: list[str] = []
         self.stop_after = stop_after
 
     def on_progress(self, progress: Progress) -> None:
         (self.told if progress.stage == "interpret" else self.before).append(progress)
+
+    def on_log(self, message: str) -> None:
+        self.logs.append(message)
 
     def should_stop(self) -> bool:
         return self.stop_after is not None and len(self.told) >= self.stop_after
@@ -152,3 +158,51 @@ def test_it_can_be_put_down_between_two_batches(tmp_path: Path, model: Path, tta
         look(model, pictures(tmp_path / "pets"), listener, tta=tta)
     assert len(listener.told) == 2
     assert not (tmp_path / "work" / "predictions.jsonl").exists()
+
+
+@pytest.mark.parametrize("tta", [False, True])
+def test_what_the_memory_does_not_hold_is_predicted_in_halves_with_the_same_draws(
+    tmp_path: Path, model: Path, tta: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = pictures(tmp_path / "pets")
+    whole, _ = look(model, found, tta=tta)
+    seen: list[int] = []
+
+    def build(arch: str, classes: int, state: dict[str, Tensor] | None) -> BreedNet:
+        def refuse(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            seen.append(len(inputs[0]))
+            if len(inputs[0]) > 2:
+                message = "CUDA out of memory."
+                raise torch.OutOfMemoryError(message)
+
+        network = build_model(arch, classes, state)
+        network.register_forward_pre_hook(refuse)
+        return network
+
+    monkeypatch.setattr(ml.examine, "build_model", build)
+    listener = Listener()
+    halved, _ = look(model, found, listener, tta=tta)
+    assert listener.logs == ["the memory does not hold a batch of 4: each batch is now predicted in two halves"]
+    passes = 5 if tta else 1
+    # nine pictures, four a batch
+    assert seen == [4, *[2, 2, 2, 2, 1] * passes]
+    assert [one.step for one in listener.told] == list(range(1, 5 * passes + 1))
+    assert [row["predicted"] for row in halved.items] == [row["predicted"] for row in whole.items]
+    assert [row["loss"] for row in halved.items] == pytest.approx([row["loss"] for row in whole.items], rel=1e-4)
+    # what is known not to fit is not tried
+    seen.clear()
+    again = Listener()
+    assert look(model, found, again, tta=tta, accumulation=2)[0] == halved
+    assert (max(seen), again.logs) == (2, [])
+
+
+def test_what_does_not_fit_in_halves_either_is_out_of_memory(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> BreedNet:
+        message = "CUDA out of memory."
+        raise torch.OutOfMemoryError(message)
+
+    monkeypatch.setattr(ml.examine, "build_model", refuse)
+    with pytest.raises(OutOfMemory, match="mobilenet_v3_small at size 32 and batch_size 4 does not fit the memory"):
+        look(model, pictures(tmp_path / "pets"))

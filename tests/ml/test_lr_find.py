@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from ml.batches import Drawn
 from ml.bundle import Folder
 from ml.config import LrFind, LrSweep
-from ml.errors import BatchTooLarge, Stopped, SweepTooShort
+from ml.errors import BatchTooLarge, LossDiverged, Stopped, SweepTooShort
 from ml.lr_find import find_rate, search
 from ml.manifest import LabelRule
 from ml.precision import Precision
@@ -193,6 +194,21 @@ def test_a_loss_that_is_no_number_ends_the_sweep_and_is_null_in_the_record() -> 
     content = found.content()
     assert content["losses"][-1] is None
     assert json.loads(json.dumps(content, allow_nan=False)) == content
+
+
+def test_gradients_that_leave_fp16_for_good_end_the_sweep_and_not_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    step = Learner.step
+
+    def overflow(self: Learner, drawn: Drawn, number: int, *rest: Any) -> Tensor:  # noqa: ANN401 - step's own
+        if number == 30:
+            message = "the gradients overflow"
+            raise LossDiverged(message)
+        return step(self, drawn, number, *rest)
+
+    monkeypatch.setattr(Learner, "step", overflow)
+    found = find_rate(learner(), freeze=False, reporter=Listener())
+    assert [len(sweep.losses) for sweep in found.sweeps] == [30] * 3
+    assert all(sweep.stopped_early for sweep in found.sweeps)
 
 
 def test_too_few_steps_are_refused_with_the_number_that_is_enough() -> None:

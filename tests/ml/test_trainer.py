@@ -5,17 +5,19 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
+import ml.checkpoint
 from ml.batches import Drawn
-from ml.checkpoint import LocalKeeper
+from ml.checkpoint import LocalKeeper, save_tensors
 from ml.config import ResolvedConfig, resolve, train_config
-from ml.errors import CheckpointInvalid, LossDiverged, NoRateFound, Stopped
+from ml.errors import CheckpointInvalid, DiskFull, LossDiverged, NoRateFound, Stopped
 from ml.lr_find import find_rate
 from ml.model import BreedNet
 from ml.optimizer import Adam
 from ml.pace import Pace
-from ml.precision import Precision
+from ml.precision import LossScaler, Precision
 from ml.reporting import BatchRecord, EpochRecord, NullReporter, RateRecord
 from ml.schedule import Hypers
 from ml.trainer import Trainer
@@ -340,3 +342,52 @@ def test_the_time_left_counts_the_searches_that_are_to_come(monkeypatch: pytest.
     assert given is not None
     assert searched == given + 120
     assert searched_later == given_later
+
+
+class Logging(Recorder):
+    """Keeps the sentences too."""
+
+    def __init__(self, stop_before: int | None = None) -> None:
+        super().__init__(stop_before)
+        self.logs: list[str] = []
+
+    def on_log(self, message: str) -> None:
+        self.logs.append(message)
+
+
+def test_steps_that_fp16_skipped_are_told_once_an_epoch_over_a_resume(tmp_path: Path) -> None:
+    config, first, rest = of(base_lr=0.02, epochs=1), Logging(5), Logging()
+    cut = toy_trainer(config, tmp_path, first)
+    # so large a scale overflows in fp32 too, until it has been halved a few times
+    cut.scaler = LossScaler(enabled=True, scale=2.0**130)
+    with pytest.raises(Stopped):
+        cut.train()
+    skipped = cut.scaler.skipped
+    assert (0 < skipped < 5, first.logs) == (True, [])
+    resumed = toy_trainer(config, tmp_path, rest)
+    resumed.scaler = LossScaler(enabled=True)
+    resumed.restore()
+    resumed.train()
+    told = f"{skipped} of the 10 steps of phase 1, epoch 1, were skipped: their gradients overflowed in fp16"
+    assert rest.logs == [f"{told}, and the loss scale is now {2.0 ** (130 - skipped):g}"]
+
+
+def test_a_checkpoint_that_the_disk_does_not_hold_leaves_the_earlier_one_and_no_scratch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    save_tensors({"x": torch.zeros(3)}, path, {})
+    before = path.read_bytes()
+
+    def full(_tensors: object, scratch: Path, **_: object) -> None:
+        scratch.write_bytes(b"half of it")
+        message = "Error while serializing: I/O error: No space left on device (os error 28)"
+        raise SafetensorError(message)
+
+    monkeypatch.setattr(ml.checkpoint, "save_file", full)
+    with pytest.raises(DiskFull, match=r"no room for checkpoint.safetensors, which needs 8 MiB"):
+        save_tensors({"x": torch.zeros(2 << 20)}, path, {})
+    monkeypatch.undo()
+    assert (list(tmp_path.iterdir()), path.read_bytes()) == ([path], before)
+    save_tensors({"x": torch.ones(3)}, path, {})
+    assert path.read_bytes() != before

@@ -78,11 +78,17 @@ def folder(tmp_path: Path) -> Path:
 
 
 def config(**changes: object) -> ResolvedConfig:
-    return resolve(train_config.validate_python({**SMALL, "epochs": 2, **changes}))
+    fields = {**SMALL, "epochs": 2, **changes}
+    return resolve(train_config.validate_python({name: one for name, one in fields.items() if one is not None}))
 
 
 def train(
-    folder: Path, out: Path, chosen: ResolvedConfig, listener: Listener | None = None, device: str = "cpu"
+    folder: Path,
+    out: Path,
+    chosen: ResolvedConfig,
+    listener: Listener | None = None,
+    device: str = "cpu",
+    accumulation: int = 1,
 ) -> tuple[FitResult, Manifest]:
     manifest = scan_folder(folder, LabelRule(), name="colours")
     result = fit(
@@ -93,6 +99,7 @@ def train(
         reporter=listener or Listener(),
         keeper=LocalKeeper(out / "kept"),
         device=device,
+        accumulation=accumulation,
     )
     return result, manifest
 
@@ -167,9 +174,10 @@ def test_a_parent_s_weights_are_where_a_child_run_starts(folder: Path, tmp_path:
     assert child.reading.error_rate <= parent.reading.error_rate + 0.3
 
 
-def test_too_large_a_batch_names_both_numbers(folder: Path, tmp_path: Path) -> None:
+def test_too_large_a_batch_names_both_numbers_before_the_pictures_are_presized(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(BatchTooLarge, match="29 training images are fewer than one batch of 64"):
         train(folder, tmp_path / "out", config(batch_size=64))
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_huge_rate_ends_in_loss_diverged(folder: Path, tmp_path: Path) -> None:
@@ -223,6 +231,16 @@ def test_the_loss_scaler_halves_on_overflow_and_leaves_the_step_out() -> None:
     assert LossScaler(enabled=False).scaled(torch.tensor(2.0)).item() == 2.0
 
 
+def test_gradients_that_overflow_without_scaling_end_the_training_in_a_sentence() -> None:
+    scaler = LossScaler(enabled=True)
+    overflown = torch.tensor([float("inf")])
+    assert [scaler.unscale([overflown]) for _ in range(16)] == [False] * 16
+    assert (scaler.scale, scaler.skipped) == (1.0, 16)
+    with pytest.raises(LossDiverged, match="overflow in fp16 at a loss scale of 1, the least there is") as raised:
+        scaler.unscale([overflown])
+    assert raised.value.hint == "Lower the learning rate, or train in bf16 or fp32."
+
+
 def test_binary_cross_entropy_learns_and_scores_each_breed_on_its_own(folder: Path, tmp_path: Path) -> None:
     result, _ = train(folder, tmp_path / "out", config(loss="binary_cross_entropy", epochs=6))
     assert result.reading.error_rate < 0.5
@@ -242,6 +260,31 @@ def test_a_rate_left_to_a_search_is_found_on_the_pictures_and_recorded(folder: P
     given, _ = train(folder, tmp_path / "given", config(base_lr=rate, epochs=1, lr_sweep=sweep))
     names = ("model.safetensors", "predictions.jsonl")
     assert [auto.files[name].read_bytes() for name in names] == [given.files[name].read_bytes() for name in names]
+
+
+STILL = {"steps": 40, "sweeps": 2, "start_lr": 1e-12, "end_lr": 1e-11}
+"""A search that can have no answer."""
+
+
+def test_what_the_head_learned_is_kept_where_the_search_after_it_has_no_answer(folder: Path, tmp_path: Path) -> None:
+    head = {"freeze": True, "epochs": 2}
+    whole = {"freeze": False, "epochs": 1, "lr_max": "auto"}
+    both, listener = config(recipe="phases", phases=[head, whole], lr_sweep=STILL, epochs=None), Listener()
+    cut, _ = train(folder, tmp_path / "both", both, listener)
+    assert cut.failure is not None
+    assert (cut.failure.code, "before phase 2" in cut.failure.detail) == ("no_rate_found", True)
+    assert cut.failure.hint == "Go on from the model of the finished phases, with the rate given as a number."
+    assert [(found.phase, found.rate) for found in listener.rates] == [(1, None)]
+    alone, _ = train(folder, tmp_path / "alone", config(recipe="phases", phases=[head], epochs=None))
+    assert alone.failure is None
+    assert cut.reading == alone.reading
+    for name in ("model.safetensors", "predictions.jsonl"):
+        assert cut.files[name].read_bytes() == alone.files[name].read_bytes()
+    assert json.loads(cut.files["model.json"].read_text())["epochs"] == 2
+    # the same again, from the checkpoint at the head's end
+    again, _ = train(folder, tmp_path / "both", both)
+    assert again.failure is not None
+    assert again.reading == cut.reading
 
 
 def test_a_sweep_too_short_to_see_anything_is_refused_before_the_pictures_are_read(
@@ -291,7 +334,7 @@ def test_a_batch_that_the_memory_does_not_hold_is_trained_in_halves_and_the_run_
     narrow, listener = Narrow(4, error), Listener()
     memory(narrow)
     result, _ = train(folder, tmp_path / "out", config(epochs=1, freeze_epochs=0), listener)
-    assert [plan.accumulation for plan in listener.plans] == [1, 2]
+    assert [(plan.accumulation, plan.halved_from_step) for plan in listener.plans] == [(1, None), (2, 0)]
     (said,) = listener.logs
     assert said.startswith("the memory does not hold a batch of 8: each batch is now trained in two halves")
     # 3 batches of 8 in two halves, then 7 pictures to validate, at most half a batch at a time
@@ -307,6 +350,7 @@ def test_a_later_phase_that_does_not_fit_goes_on_in_halves_from_the_last_checkpo
     memory(narrow)
     train(folder, tmp_path / "out", config(epochs=1), listener)
     assert [(plan.accumulation, plan.resumed_from_step) for plan in listener.plans] == [(1, 0), (2, 3)]
+    assert [plan.halved_from_step for plan in listener.plans] == [None, 3]
     # the head's three batches and its validation, the whole's first one, and that again in halves
     assert narrow.seen == [8, 8, 8, 7, 8, 4, 4, 4, 4, 4, 4, 4, 3]
 
@@ -334,6 +378,29 @@ def test_a_run_that_went_on_in_halves_and_was_cut_off_is_not_halved_again(
         train(folder, tmp_path / "out", config(), listener)
     assert [(plan.accumulation, plan.resumed_from_step) for plan in listener.plans] == [(2, 4)]
     assert (narrow.seen, listener.logs) == ([4], [])
+
+
+def test_halves_that_began_in_the_middle_are_still_told_from_there_after_a_resume(
+    folder: Path, tmp_path: Path, memory: Callable[[Narrow], None]
+) -> None:
+    memory(Narrow(4, CUDA_ERROR, after=4))
+    with pytest.raises(Stopped):
+        train(folder, tmp_path / "out", config(), Listener(stop_at=5))
+    listener = Listener()
+    train(folder, tmp_path / "out", config(), listener)
+    (plan,) = listener.plans
+    assert (plan.accumulation, plan.resumed_from_step, plan.halved_from_step) == (2, 5, 3)
+
+
+def test_halves_that_are_asked_for_are_not_tried_whole_first(
+    folder: Path, tmp_path: Path, memory: Callable[[Narrow], None]
+) -> None:
+    memory(narrow := Narrow(8, CUDA_ERROR))
+    listener = Listener()
+    train(folder, tmp_path / "out", config(epochs=1, freeze_epochs=0), listener, accumulation=2)
+    assert ([plan.accumulation for plan in listener.plans], max(narrow.seen), listener.logs) == ([2], 4, [])
+    with pytest.raises(OutOfMemory):
+        train(folder, tmp_path / "small", config(batch_size=3), Listener(), accumulation=2)
 
 
 def test_a_batch_too_small_to_halve_is_out_of_memory_at_once(

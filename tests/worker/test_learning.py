@@ -12,10 +12,13 @@ from sqlalchemy.orm import Session, sessionmaker
 from ml.config import resolve, train_config
 from store.artifacts import ArtifactStore
 from store.db.datasets import current_dataset
-from store.db.jobs import create_job
+from store.db.jobs import create_job, resume
+from store.db.lineage import cut_short
 from store.db.models import Job, Run
-from store.db.reading import artifacts_of, batches_of, epochs_of, events_after, get_run, interpretation_of
+from store.db.reading import artifacts_of, batches_of, epochs_of, events_after, get_job, get_run, interpretation_of
+from store.db.registry import register
 from store.dispatch import dispatch_job
+from store.errors import StateConflict
 from store.keys import checkpoint_key
 from store.settings import Settings
 from store.states import State
@@ -183,6 +186,61 @@ def test_a_training_whose_process_is_killed_goes_on_from_its_checkpoint(
         assert len(epochs_of(session, run_id)) == 2
     assert not artifacts.exists(checkpoint_key(run_id))
     assert not list(tmp_path.glob("cache/work/*"))
+
+
+def test_an_attempt_after_one_that_the_kernel_killed_trains_and_predicts_in_halves(
+    settings: Settings, sessions: Sessions, celery: Celery, pets: int
+) -> None:
+    run_id, job_id = queue_training(sessions, pets)
+    with sessions.begin() as session:
+        get_job(session, job_id).payload = {"accumulation": 2}
+    dispatch_job(celery, sessions, job_id)
+    with running("worker", settings):
+        finished(sessions, job_id)
+        again = queue_interpretation(sessions, run_id, pets, tta=False)
+        dispatch_job(celery, sessions, again)
+        finished(sessions, again)
+    with sessions.begin() as session:
+        plan = get_run(session, run_id).plan
+        assert plan is not None
+        assert (plan["accumulation"], plan["halved_from_step"]) == (2, 0)
+        steps = [e.data["steps"] for e in events_after(session, again, 0) if e.data.get("stage") == "interpret"]
+    assert set(steps) == {2}  # four pictures, four a batch, in two halves
+
+
+def test_a_head_is_kept_where_the_search_after_it_has_no_answer_and_others_go_on_from_it(
+    settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery, pets: int
+) -> None:
+    shared = {name: value for name, value in CONFIG.items() if name not in {"recipe", "epochs", "freeze"}}
+    phases = [{"freeze": True, "epochs": 1}, {"freeze": False, "epochs": 1, "lr_max": "auto"}]
+    still = {"steps": 24, "sweeps": 1, "start_lr": 1e-12, "end_lr": 1e-11}
+    both = {**shared, "recipe": "phases", "phases": phases, "lr_sweep": still}
+    run_id, job_id = queue_training(sessions, pets)
+    child_id, child_job = queue_training(sessions, pets, parent_id=run_id)
+    with sessions.begin() as session:
+        get_run(session, run_id).config = resolve(train_config.validate_python(both)).model_dump(mode="json")
+    with running("worker", settings):
+        dispatch_job(celery, sessions, job_id)
+        failed = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
+        dispatch_job(celery, sessions, child_job)
+        finished(sessions, child_job)
+    assert failed.error is not None
+    assert failed.error["code"] == "no_rate_found"
+    assert "before phase 2 has no answer" in failed.error["detail"]
+    assert failed.error["detail"].endswith("; the model of the phases before it is kept")
+    assert failed.error["hint"] == f"Go on with from_run {run_id} and the rate given as a number."
+    with sessions.begin() as session:
+        run, reading = get_run(session, run_id), interpretation_of(session, run_id)
+        assert (run.error_rate, reading.job_id, len(reading.items)) == (reading.error_rate, job_id, 4)
+        assert [epoch.phase for epoch in epochs_of(session, run_id)] == [0]
+        names = {file.name for file in artifacts_of(session, run_id)}
+        assert names == {"model.safetensors", "model.json", "predictions.jsonl"}
+        assert register(session, run_id).run_id == run_id
+        assert cut_short(session, [run_id, child_id]) == {run_id: 1}
+        with pytest.raises(StateConflict, match=f"its run {run_id} keeps the model") as raised:
+            resume(session, job_id)
+        assert raised.value.hint == failed.error["hint"]
+    assert not artifacts.exists(checkpoint_key(run_id))
 
 
 def test_an_impossible_training_fails_with_its_code(
