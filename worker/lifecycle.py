@@ -15,17 +15,18 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from celery import Celery
 from sqlalchemy.orm import Session, sessionmaker
 
-from store.db.jobs import claim, hand_back, renew_lease
+from store.db.jobs import append_event, claim, hand_back, renew_lease
 from store.db.models import Job
+from store.db.reading import get_job
 from store.dispatch import dispatch_job
 from store.settings import Settings
 from store.states import State
 from worker.leftovers import remove_leftovers
+from worker.oom_kills import oom_kills
 from worker.patience import OUTAGES, patiently
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,9 @@ STOP_GRACE_SECONDS = 15.0
 """From SIGTERM to SIGKILL: time for a step to end and its checkpoint to be kept."""
 
 VERDICT_GRACE_SECONDS = 10.0
+
+_IN_BATCHES = frozenset({"train", "lr_find", "interpret"})
+"""The kinds of job whose memory goes by the size of a batch."""
 
 OUTAGE_SECONDS = 60.0
 _POLL_SECONDS = 0.2
@@ -70,14 +74,18 @@ def run_job(host: Host, job_id: int) -> None:
         return
     log.info("job %d: attempt %d starts", job_id, attempt)
     remove_leftovers(host.settings.cache / "work", host.sessions)
+    killed_before = oom_kills()
     child = subprocess.Popen(tethered("worker.child", job_id, attempt), start_new_session=True)  # noqa: S603 - our own
     try:
         Watch(host, child, job_id, attempt).until_ended()
     finally:
+        # None: it still runs, and it is us who kill it, whatever the kernel does to others meanwhile
+        ended = child.poll()
         kill_group(child)
         # by its own hand where it ends in order; a child that was killed leaves its work folder to us
         shutil.rmtree(work_folder(host.settings, job_id, attempt), ignore_errors=True)
-    _settle(host, job_id, attempt, child.returncode)
+    starved = ended == -signal.SIGKILL and oom_kills() > killed_before
+    _settle(host, job_id, attempt, child.returncode, starved=starved)
 
 
 def work_folder(settings: Settings, job_id: int, attempt: int) -> Path:
@@ -155,24 +163,50 @@ def kill_group(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _settle(host: Host, job_id: int, attempt: int, status: int) -> None:
-    """Give the verdict that the child could not give itself."""
+def _settle(host: Host, job_id: int, attempt: int, status: int, *, starved: bool) -> None:
+    """Give the verdict that the child could not give itself; ``starved``: the kernel killed it for want of memory."""
     detail = f"the job's process ended without a verdict ({describe_status(status)}) in attempt {attempt}"
-    hint = "Often the machine ran out of memory: halve batch_size, or choose a smaller arch; then resume the job."
-    error: dict[str, Any] = {"code": "job_crashed", "detail": detail, "hint": hint}
 
     def settle() -> Job | None:
+        # stopping a worker is nobody's failure, so that it uses up no attempt
+        spare = host.stopping.is_set()
         with host.sessions.begin() as session:
-            # stopping a worker is nobody's failure, so that it uses up no attempt
-            return hand_back(session, job_id, attempt, error=error, spare=host.stopping.is_set())
+            if starved:
+                return _hand_back_starved(session, job_id, attempt, spare=spare)
+            error = {"code": "job_crashed", "detail": detail, "hint": "See the worker's log, then resume the job."}
+            return hand_back(session, job_id, attempt, error=error, spare=spare)
 
     job = patiently(settle, seconds=OUTAGE_SECONDS, what=f"job {job_id}")
     if job is None:
         log.info("job %d: attempt %d has its verdict", job_id, attempt)
         return
-    log.warning("job %d: %s; now %s", job_id, detail, job.state)
+    log.warning("job %d: %s%s; now %s", job_id, detail, ", for want of memory" if starved else "", job.state)
     if job.state == State.QUEUED:
         dispatch_job(host.celery, host.sessions, job_id)
+
+
+def _hand_back_starved(session: Session, job_id: int, attempt: int, *, spare: bool) -> Job | None:
+    """After a whole batch the next attempt cuts each in two halves; after halves, there is none."""
+    job = get_job(session, job_id)
+    said = f"the kernel killed the job's process for want of memory in attempt {attempt}"
+    if job.kind not in _IN_BATCHES:
+        hint = "Give the machine more memory, or stop what else runs on it; then resume the job."
+        error = {"code": "job_crashed", "detail": said, "hint": hint}
+        return hand_back(session, job_id, attempt, error=error, spare=spare)
+    plan = (job.run.plan if job.run is not None else None) or {}
+    if max(job.payload.get("accumulation", 1), plan.get("accumulation", 1)) > 1:
+        detail = f"{said}, with each batch in two halves"
+        error = {
+            "code": "out_of_memory",
+            "detail": detail,
+            "hint": "Halve batch_size, or choose a smaller arch or size.",
+        }
+        return hand_back(session, job_id, attempt, error=error, spare=spare, final=not spare)
+    error = {"code": "job_crashed", "detail": said, "hint": "Resume the job: it goes on with each batch in two halves."}
+    handed = hand_back(session, job_id, attempt, error=error, spare=spare, payload={"accumulation": 2})
+    if handed is not None and handed.state == State.QUEUED:
+        append_event(session, job_id, "log", {"message": f"{said}: from here on each batch is cut into two halves"})
+    return handed
 
 
 def describe_status(status: int) -> str:

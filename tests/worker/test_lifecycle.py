@@ -1,24 +1,29 @@
 import os
 import signal
+import sys
+import threading
+from itertools import count
 from pathlib import Path
 
 import pytest
 from celery import Celery
 from sqlalchemy.orm import Session, sessionmaker
 
+import worker.lifecycle
 from store.artifacts import ArtifactStore
 from store.db.datasets import current_dataset
-from store.db.jobs import claim, hand_back, request_cancel
+from store.db.jobs import claim, create_job, hand_back, request_cancel, resume
+from store.db.models import Job, Run
 from store.db.reading import events_after, get_job
 from store.dispatch import dispatch_job
 from store.queue import publish_job, queue_length
 from store.settings import Settings
 from store.states import State
-from tests.store.rows import ERROR
+from tests.store.rows import ERROR, make_run
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import is_gone, job_in, running, until
 from worker.leftovers import remove_leftovers
-from worker.lifecycle import work_folder
+from worker.lifecycle import Host, run_job, work_folder
 
 Sessions = sessionmaker[Session]
 
@@ -85,6 +90,84 @@ def test_a_child_killed_on_its_last_attempt_fails_the_job(
     assert job.error is not None
     assert job.error["code"] == "job_crashed"
     assert "SIGKILL" in job.error["detail"]
+
+
+@pytest.fixture
+def host(settings: Settings, sessions: Sessions, celery: Celery, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """A worker whose children are killed at once, each of them by the kernel as its counter says."""
+    suicide = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+    monkeypatch.setattr(worker.lifecycle, "tethered", lambda *_: suicide)
+    kills = count()
+    monkeypatch.setattr(worker.lifecycle, "oom_kills", lambda: next(kills))
+    return Host(settings, sessions, celery, threading.Event())
+
+
+def queue_run(sessions: Sessions, kind: str = "train", max_attempts: int = 3) -> int:
+    with sessions.begin() as session:
+        run = make_run(session, kind=kind)
+        return create_job(session, kind=kind, run_id=run.id, max_attempts=max_attempts).id
+
+
+def after(host: Host, job_id: int) -> tuple[Job, list[str]]:
+    """The job after one more attempt, and its log so far."""
+    run_job(host, job_id)
+    with host.sessions.begin() as session:
+        told = [event.data["message"] for event in events_after(session, job_id, 0) if event.event == "log"]
+        return get_job(session, job_id), told
+
+
+@pytest.mark.parametrize("kind", ["train", "lr_find"])
+def test_what_the_kernel_killed_goes_on_in_halves_and_if_it_kills_that_too_there_is_no_more(
+    host: Host, sessions: Sessions, kind: str
+) -> None:
+    job_id = queue_run(sessions, kind)
+    job, told = after(host, job_id)
+    assert (job.state, job.payload, job.max_attempts) == (State.QUEUED, {"accumulation": 2}, 3)
+    said = "the kernel killed the job's process for want of memory in attempt"
+    assert told == [f"{said} 1: from here on each batch is cut into two halves"]
+    job, _ = after(host, job_id)
+    assert (job.state, job.attempt) == (State.FAILED, 2)
+    assert job.error == {
+        "code": "out_of_memory",
+        "detail": f"{said} 2, with each batch in two halves",
+        "hint": "Halve batch_size, or choose a smaller arch or size.",
+    }
+
+
+def test_a_kill_of_somebody_else_s_changes_nothing(
+    host: Host, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker.lifecycle, "oom_kills", lambda: 7)
+    job_id = queue_run(sessions)
+    for attempt in (1, 2, 3):
+        job, told = after(host, job_id)
+        assert (job.attempt, job.payload, told) == (attempt, {}, [])
+    assert job.error is not None
+    assert (job.state, job.error["code"]) == (State.FAILED, "job_crashed")
+
+
+def test_a_run_that_halved_its_batches_itself_is_not_tried_again(host: Host, sessions: Sessions) -> None:
+    job_id = queue_run(sessions)
+    with sessions.begin() as session:
+        session.query(Run).update({"plan": {"accumulation": 2}})
+    job, _ = after(host, job_id)
+    assert job.error is not None
+    assert (job.attempt, job.error["code"]) == (1, "out_of_memory")
+
+
+def test_a_last_attempt_that_the_kernel_killed_is_resumed_in_halves(host: Host, sessions: Sessions) -> None:
+    job_id = queue_run(sessions, max_attempts=1)
+    job, _ = after(host, job_id)
+    assert job.error is not None
+    assert (job.state, job.error["code"]) == (State.FAILED, "job_crashed")
+    assert job.error["hint"] == "Resume the job: it goes on with each batch in two halves."
+    with sessions.begin() as session:
+        assert resume(session, job_id).payload == {"accumulation": 2}
+
+
+def test_an_import_has_no_batch_to_halve(host: Host, job_id: int) -> None:
+    job, told = after(host, job_id)
+    assert (job.state, "accumulation" in job.payload, told) == (State.QUEUED, False, [])
 
 
 def test_a_message_delivered_twice_runs_once(
