@@ -8,7 +8,7 @@ import ml.calibration
 from ml.calibration import PATIENCE_SECONDS, PROBE_PICTURES, calibrate, step_pictures
 from ml.config import TrainSettings
 from ml.errors import OutOfMemory, PrecisionUnsupported
-from ml.memory import free_memory, peak_memory_bytes
+from ml.memory import peak_memory_bytes
 from ml.model import BreedNet, build_model
 from ml.workbench import describe_device
 
@@ -84,13 +84,3 @@ def test_what_does_not_run_here_is_refused_as_in_training() -> None:
 )
 def test_a_slow_machine_is_timed_on_part_of_a_batch(batch: int, seconds_each: float, pictures: int) -> None:
     assert step_pictures(batch, seconds_each) == pictures
-
-
-def test_what_a_failed_attempt_took_is_not_the_peak_of_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    called: list[str] = []
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: called.append("empty_cache"))
-    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _: called.append("reset"))
-    free_memory(torch.device("cpu"))
-    assert called == []
-    free_memory(torch.device("cuda"))
-    assert called == ["empty_cache", "reset"]
