@@ -70,21 +70,45 @@ def _show(found: Json, *, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    reasons, spreads = found.get("reasons") or {}, found.get("spread_decades") or {}
+    spreads, words = found.get("spread_decades") or {}, found.get("agreements") or {}
     rows = [
-        [name, None if rate is None else f"{rate:.2e}", spreads.get(name), reasons.get(name, "")]
+        [name, None if rate is None else f"{rate:.2e}", words.get(name), spreads.get(name)]
         for name, rate in found["suggestions"].items()
     ]
-    show_table(("suggestion", "rate", "spread_decades", "reason"), rows)
-    word, reason = found["agreement"], found.get("agreement_reason")
+    show_table(("suggestion", "rate", "agreement", "spread_decades"), rows)
+    body = "frozen" if found["freeze"] else "unfrozen"
     show_pairs(
         [
-            (
-                "run",
-                f"{found['run']}, before phase {found['phase'] + 1}, {'frozen' if found['freeze'] else 'unfrozen'}",
-            ),
+            ("run", f"{found['run']}, before phase {found['phase'] + 1}, {body}"),
             ("sweeps", len(found.get("sweeps") or []) or None),
-            ("agreement", f"{word}: {reason}" if reason else word),
+            *_no_answers(found.get("reasons") or {}),
+            (f"agreement of {found.get('agreement_of', 'valley')}", _agreement(found)),
+            ("rises at", _rise(found)),
             ("rate", "none" if found["rate"] is None else f"{found['rate']:.2e}"),
+            ("advice", found.get("advice")),
         ]
     )
+
+
+def _no_answers(reasons: dict[str, str]) -> list[tuple[str, str]]:
+    """Each reason once, with the suggestions that share it."""
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        names.setdefault(reason, []).append(name)
+    return [(f"no {', '.join(some)}", reason) for reason, some in names.items()]
+
+
+def _agreement(found: Json) -> str:
+    """The word, with its reason where that is not said yet."""
+    word, reason = found["agreement"], found.get("agreement_reason")
+    said = (found.get("reasons") or {}).values()
+    return f"{word}: {reason}" if reason and reason not in said else str(word)
+
+
+def _rise(found: Json) -> str | None:
+    """From which rate on the loss rises, in how many sweeps and how far apart."""
+    if found.get("rises_at") is None:
+        return None
+    spread = found.get("rises_at_spread_decades")
+    apart = "" if spread is None else f", {spread:.2f} decades apart"
+    return f"{found['rises_at']:.2e} in {found['rises_at_sweeps']} of {len(found['sweeps'])} sweeps{apart}"

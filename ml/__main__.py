@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from ml.bundle import Folder
 from ml.checkpoint import LocalKeeper
 from ml.config import LrFind, complete, resolve, train_config
-from ml.errors import LearningError, Stopped
+from ml.errors import LearningError, NoRateFound, Stopped
 from ml.interpretation import most_confused
 from ml.lr_find import search
 from ml.manifest import DEFAULT_REGEX, LabelRule, Manifest
@@ -129,7 +129,8 @@ def _train(options: argparse.Namespace, signals: Signals) -> str:
         initial=options.model,
     )
     if result.failure is not None:
-        raise result.failure
+        hint = f"Go on with --model {result.files['model.safetensors']}. {result.failure.hint}"
+        raise NoRateFound(result.failure.detail, hint=hint)
     reading = result.reading
     confused = [asdict(cell) for cell in most_confused(reading.matrix, reading.vocab, 2)[:10]]
     done = {"event": "done", "error_rate": reading.error_rate, "valid_loss": reading.valid_loss}
@@ -152,18 +153,20 @@ def _find_rate(options: argparse.Namespace, signals: Signals) -> str:
 
 
 def table(found: Found) -> str:
-    """The suggestions for people: the middle, the spread in decades and each sweep's; then what they say together."""
+    """The suggestions for people: middle, word, spread in decades and each sweep's; then what they say together."""
     width = 10
-    heads = ["", "middle", "decades", *(f"sweep {number + 1}" for number in range(len(found.sweeps)))]
+    heads = ["", "middle", "word", "decades", *(f"sweep {number + 1}" for number in range(len(found.sweeps)))]
     rows = [heads]
     for name in FUNCTIONS:
-        rates = [found.suggestions[name], *(sweep.found.rates[name] for sweep in found.sweeps)]
+        judged = found.judged[name]
+        rates = [judged.rate, *(sweep.found.rates[name] for sweep in found.sweeps)]
         middle, *each = ["-" if rate is None else f"{rate:.2e}" for rate in rates]
-        decades = found.spread_decades[name]
-        rows.append([name, middle, "-" if decades is None else f"{decades:.2f}", *each])
+        decades = "-" if judged.spread_decades is None else f"{judged.spread_decades:.2f}"
+        rows.append([name, middle, judged.agreement, decades, *each])
     lines = ["".join(cell.ljust(width) for cell in row).rstrip() for row in rows]
     rate = "no rate" if found.rate is None else f"rate {found.rate:.2e}"
-    return "\n".join([*lines, f"{rate} ({found.agreement}): {found.agreement_reason}"])
+    said = [f"{rate} ({found.agreement}): {found.agreement_reason}", *([found.advice] if found.advice else [])]
+    return "\n".join([*lines, *said])
 
 
 def _scan(options: argparse.Namespace) -> Manifest:

@@ -41,10 +41,14 @@ class NoSuggestion(ValueError):
 
 @dataclass(frozen=True)
 class Suggestions:
-    """``rates`` has all four names, None where there is no answer; ``reasons`` has a sentence for each None."""
+    """``rates`` has all four names, None where there is no answer; ``reasons`` has a sentence for each None.
+
+    ``flat`` is true where there is none because the loss did not fall.
+    """
 
     rates: dict[str, float | None]
     reasons: dict[str, str]
+    flat: bool = False
 
 
 def minimum(lrs: Values, losses: Values) -> float:
@@ -139,10 +143,16 @@ def suggest(lrs: Sequence[float], losses: Sequence[float], smoothed: Sequence[fl
         steps: how many the sweep was to have.
     """
     rates, falling = seen(lrs, smoothed, steps)
-    reason = _too_few(lrs, losses, len(rates), steps) or _flat(rates, falling, losses, steps)
+    short = _too_few(lrs, losses, len(rates), steps)
+    reason = short or _flat(rates, falling, losses, steps)
     if reason:
-        return Suggestions(dict.fromkeys(FUNCTIONS), dict.fromkeys(FUNCTIONS, reason))
+        return Suggestions(dict.fromkeys(FUNCTIONS), dict.fromkeys(FUNCTIONS, reason), flat=not short)
     return Suggestions({name: function(rates, falling) for name, function in FUNCTIONS.items()}, {})
+
+
+def scatter_of(losses: npt.NDArray[np.float64]) -> float:
+    """The standard deviation of one batch's loss, from the steps between neighbours: a slow change is no noise."""
+    return float(np.median(np.abs(np.diff(losses)))) / _NORMAL_SCATTER
 
 
 def _too_few(lrs: Sequence[float], losses: Sequence[float], points: int, steps: int) -> str | None:
@@ -160,17 +170,13 @@ def _flat(rates: Values, smoothed: Values, losses: Sequence[float], steps: int) 
     """Why the sweep shows no fall: the smoothed loss's greatest one is not beyond what chance does to an average."""
     fall = float((np.maximum.accumulate(smoothed) - smoothed).max())
     first = steps // 10
-    jumps = np.abs(np.diff(np.asarray(losses[: first + len(smoothed)], np.float64)))
-    scatter = float(np.median(jumps)) / _NORMAL_SCATTER
+    scatter = scatter_of(np.asarray(losses[: first + len(smoothed)], np.float64))
     # The first point seen is an average of ``first + 1`` batches: the least certain of all.
     needed = max(NOISE_ERRORS * scatter / (first + 1) ** 0.5, LEAST_FALL * abs(float(smoothed[0])))
     if fall > needed:
         return None
     span = f"between learning rates {rates[0]:.3g} and {rates[-1]:.3g}"
-    said = f"the loss fell by no more than {fall:.3g} {span}, and chance alone may do {needed:.3g}"
-    risen = np.flatnonzero(smoothed - np.minimum.accumulate(smoothed) > needed)
-    # Of a model that is trained already this is all that a sweep shows, and worth knowing.
-    return f"{said}; it has risen clearly by {rates[risen[0]]:.2g}, so stay well below" if risen.size else said
+    return f"the loss fell by no more than {fall:.3g} {span}, and chance alone may do {needed:.3g}"
 
 
 def _need(losses: Values, points: int) -> None:

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ml.batches import drawn_ahead
 from ml.config import GROUPS, LrSweep
 from ml.errors import LossDiverged
+from ml.rise import rises_at
 from ml.schedule import Hypers, exponential
 from ml.smoothing import SmoothLoss
 from ml.step import Learner
@@ -54,6 +56,11 @@ class Sweep:
         """Whether not all steps ran."""
         return len(self.lrs) < self.steps
 
+    @cached_property
+    def rises_at(self) -> float | None:
+        """The rate from which on the loss rises clearly; None where it does not."""
+        return rises_at(self.lrs, self.losses, self.steps)
+
     def content(self) -> dict[str, Any]:
         """Ready for JSON, which has no NaN: a loss that is no number is None."""
         return {
@@ -63,6 +70,7 @@ class Sweep:
             "stopped_early": self.stopped_early,
             "suggestions": self.found.rates,
             "reasons": self.found.reasons,
+            "rises_at": self.rises_at,
         }
 
 

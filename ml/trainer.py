@@ -141,10 +141,7 @@ class Trainer:
             self.rate = found.rate
         if self.rate is None:
             detail = f"the search for a learning rate before phase {number + 1} has no answer: {found.agreement_reason}"
-            hint = "Give the rate as a number."
-            if number:
-                hint = "Go on from the model of the finished phases, with the rate given as a number."
-            raise NoRateFound(detail, hint=hint)
+            raise NoRateFound(detail, hint=found.hint)
         return self.rate
 
     def _train_epoch(

@@ -89,11 +89,13 @@ class JobReporter:
     def on_rate(self, found: RateRecord) -> None:
         """Store what a search for a learning rate gave, and tell the watchers."""
         rate = "no rate" if found.rate is None else f"{found.rate:.3g}"
+        advice = found.content.get("advice")
 
         def write(session: Session) -> None:
             if self._run_id is not None:
                 record_rate(session, self._run_id, **asdict(found))
             message = f"learning rate search before phase {found.phase + 1}: {rate} ({found.agreement})"
+            message += f"; {advice}" if advice else ""
             append_event(session, self._job_id, "log", {"message": message})
 
         self._write(write)

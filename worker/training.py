@@ -52,6 +52,6 @@ def train_run(attempt: Attempt) -> None:
 
 
 def _error(failure: NoRateFound, run_id: int) -> dict[str, str | None]:
-    hint = f"Go on with from_run {run_id} and the rate given as a number."
+    hint = f"Go on with from_run {run_id}. {failure.hint}"
     detail = f"{failure.detail}; the model of the phases before it is kept"
     return {"code": failure.code, "detail": detail, "hint": hint}

@@ -248,7 +248,11 @@ def test_with_a_parent_a_default_said_aloud_is_another_request(client: TestClien
     assert (first.status_code, again.status_code, other.status_code) == (202, 200, 409)
 
 
+BOUND = {"rises_at": 2e-2, "rises_at_spread_decades": 0.25, "rises_at_sweeps": 2, "advice": None}
 CONTENT = {
+    **BOUND,
+    "agreement_of": "valley",
+    "agreements": {"minimum": "weak", "steep": "none", "valley": "agree", "slide": "none"},
     "lrs": [1e-7, 1e-3],
     "losses": [4.0, float("nan")],
     "smoothed": [4.0, 3.5],
@@ -277,6 +281,17 @@ def test_a_search_is_read_back_whole(client: TestClient, records: Records) -> No
     found = client.get(f"/runs/{run.id}/lr-find").json()
     about = {"run": run.id, "phase": 0, "rate": 2e-3, "agreement": "agree"}
     assert found == {**CONTENT, **about, "losses": [4.0, None]}
+    # Of a search from before there was a bound.
+    older = {name: value for name, value in CONTENT.items() if name not in {*BOUND, "agreement_of", "agreements"}}
+    with records.sessions.begin() as session:
+        record_rate(session, run.id, phase=0, rate=2e-3, agreement="agree", content=older)
+    found = client.get(f"/runs/{run.id}/lr-find").json()
+    assert (found["agreement_of"], found["rises_at"], found["advice"], found["agreements"]) == (
+        "valley",
+        None,
+        None,
+        {},
+    )
     assert client.get(f"/runs/{run.id}/lr-find?phase=1").json()["code"] == "not_found"
 
 

@@ -19,6 +19,12 @@ FOUND: dict[str, Any] = {
     "suggestions": {"minimum": 1e-2, "steep": None, "valley": 1.2e-3, "slide": 3e-3},
     "reasons": {"steep": "the loss is flat"},
     "spread_decades": {"minimum": 0.5, "steep": None, "valley": 0.25, "slide": 0.125},
+    "agreements": {"minimum": "weak", "steep": "none", "valley": "agree", "slide": "agree"},
+    "agreement_of": "valley",
+    "rises_at": 3.4e-2,
+    "rises_at_spread_decades": 0.25,
+    "rises_at_sweeps": 2,
+    "advice": None,
     "freeze": False,
     "sweeps": [{}, {}, {}],
 }
@@ -73,14 +79,42 @@ def test_a_search_is_queued_watched_and_shown(words: Any) -> None:  # noqa: ANN4
     lines = out.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("suggestion"))
     assert [line.split()[0] for line in lines[start + 1 : start + 5]] == ["minimum", "steep", "valley", "slide"]
-    assert lines[start + 2].split(maxsplit=3) == ["steep", "–", "–", "the loss is flat"]
-    assert lines[start + 3].split() == ["valley", "1.20e-03", "0.25"]
-    assert [line.split(maxsplit=1) for line in lines[start + 5 :]] == [
-        ["run", "2, before phase 1, unfrozen"],
-        ["sweeps", "3"],
-        ["agreement", "agree: the valleys lie 0.25 decades apart"],
-        ["rate", "1.20e-03"],
+    assert lines[start + 2].split() == ["steep", "–", "none", "–"]
+    assert lines[start + 3].split() == ["valley", "1.20e-03", "agree", "0.25"]
+    assert pairs(lines[start + 5 :]) == [
+        ("run", "2, before phase 1, unfrozen"),
+        ("sweeps", "3"),
+        ("no steep", "the loss is flat"),
+        ("agreement of valley", "agree: the valleys lie 0.25 decades apart"),
+        ("rises at", "3.40e-02 in 2 of 3 sweeps, 0.25 decades apart"),
+        ("rate", "1.20e-03"),
     ]
+
+
+def pairs(lines: list[str]) -> list[tuple[str, str]]:
+    """Names and values of a list of pairs."""
+    width = len("agreement of valley")
+    return [(line[:width].rstrip(), line[width:].strip()) for line in lines]
+
+
+def test_a_reason_that_all_suggestions_share_is_said_once(words: Any) -> None:  # noqa: ANN401 - as above
+    names = ("minimum", "steep", "valley", "slide")
+    why = "2 of 3 sweeps have no answer; the first of them because the loss is flat"
+    advice = "no rate lowers this model's loss beyond chance; from about 0.034 it rises in 2 of 3 sweeps: go on lower"
+    none = {
+        "suggestions": dict.fromkeys(names),
+        "reasons": dict.fromkeys(names, why),
+        "agreements": dict.fromkeys(names, "none"),
+        "agreement": "none",
+        "agreement_reason": why,
+        "rate": None,
+        "advice": advice,
+    }
+    _, out, _, _ = words({"GET /runs/2/lr-find": [Answer({**FOUND, **none})]}, "runs", "lr-find", "2")
+    assert out.count(why) == 1
+    told = dict(line.split("  ", 1) for line in out.splitlines()[5:])
+    assert told["no minimum, steep, valley, slide"].strip() == why
+    assert out.splitlines()[-1].split(maxsplit=1) == ["advice", advice]
 
 
 def test_the_search_before_a_phase_is_asked_for_by_its_number_from_one(words: Any) -> None:  # noqa: ANN401 - as above

@@ -42,13 +42,15 @@ def run(folder: Path, name: str, *settings: str) -> subprocess.CompletedProcess[
 def test_lr_find_prints_the_record_and_then_a_table_of_the_suggestions(folder: Path) -> None:
     done = run(folder, "lr-find", "lr_sweep.steps=24", "lr_sweep.sweeps=2", "freeze=false")
     assert (done.returncode, done.stderr) == (0, "")
-    plan, rate, heads, *rows, last = done.stdout.splitlines()
+    plan, rate, heads, *rows = done.stdout.splitlines()
     assert json.loads(plan)["steps"] == 48
     content = json.loads(rate)["content"]
     assert (len(content["sweeps"]), content["freeze"]) == (2, False)
-    assert heads.split() == ["middle", "decades", "sweep", "1", "sweep", "2"]
-    assert [row.split()[0] for row in rows] == ["minimum", "steep", "valley", "slide"]
-    assert f"({content['agreement']}): {content['agreement_reason']}" in last
+    assert heads.split() == ["middle", "word", "decades", "sweep", "1", "sweep", "2"]
+    assert [row.split()[0] for row in rows[:4]] == ["minimum", "steep", "valley", "slide"]
+    assert [row.split()[2] for row in rows[:4]] == list(content["agreements"].values())
+    assert f"({content['agreement']}): {content['agreement_reason']}" in rows[4]
+    assert rows[5:] == ([content["advice"]] if content["advice"] else [])
 
 
 def test_what_is_wrong_with_a_sweep_is_one_line_and_status_1(folder: Path) -> None:
@@ -87,5 +89,6 @@ def test_a_training_without_a_rate_for_its_second_phase_says_so_and_leaves_the_f
     done = run(folder, "train", *settings)
     assert done.returncode == 1
     assert done.stderr.startswith("no_rate_found: the search for a learning rate before phase 2 has no answer")
-    assert "Go on from the model of the finished phases, with the rate given as a number." in done.stderr
-    assert (folder.parent / "out" / "model.safetensors").exists()
+    model = folder.parent / "out" / "model.safetensors"
+    assert f"Go on with --model {model}. Give the rate as a number" in done.stderr
+    assert model.exists()

@@ -1,10 +1,8 @@
 import json
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -22,8 +20,7 @@ from ml.scan import scan_folder
 from ml.schedule import Hypers, exponential
 from ml.smoothing import SmoothLoss
 from ml.step import Learner
-from ml.suggestions import FUNCTIONS, Suggestions, suggest
-from ml.sweep import Stopper, Sweep, one_sweep
+from ml.sweep import Stopper, one_sweep
 from ml.workbench import Places
 from tests.ml.facts import cases
 from tests.ml.pictures import fill
@@ -215,63 +212,6 @@ def test_too_few_steps_are_refused_with_the_number_that_is_enough() -> None:
     with pytest.raises(SweepTooShort, match="22 steps leaves fewer than 16 points") as raised:
         find_rate(learner(LrSweep(steps=22)), freeze=True, reporter=Listener())
     assert raised.value.hint == "Set lr_sweep.steps to 23 or more; 100 is usual."
-
-
-def made(valleys: Sequence[float | None]) -> Found:
-    """A search whose sweeps found these valleys, or nothing at all."""
-    sweeps = []
-    for valley in valleys:
-        rates: dict[str, float | None] = dict.fromkeys(FUNCTIONS, valley)
-        reasons = {} if valley else dict.fromkeys(FUNCTIONS, "the loss is flat")
-        sweeps.append(Sweep((0.1, 0.2), (2.0, 1.0), (2.0, 1.5), 2, Suggestions(rates, reasons)))
-    return Found(tuple(sweeps), freeze=True, batch_size=4)
-
-
-@pytest.mark.parametrize(
-    ("valleys", "word", "rate", "says"),
-    [
-        ([1e-3, 2e-3, 1.5e-3], "agree", 1.5e-3, "between 0.001 and 0.002 in 3 of 3 sweeps, 0.30 decades apart"),
-        ([1e-3, 4e-3, 2e-3], "weak", 2e-3, "0.60 decades apart; up to 0.5 is agreement"),
-        ([1e-3, None, 2e-3], "weak", math.sqrt(2e-6), "in 2 of 3 sweeps"),
-        ([1e-3], "weak", 1e-3, "a single sweep says 0.001, and nothing confirms it"),
-        ([1e-4, 1e-3, 2e-3], "none", None, "1.30 decades apart; more than 1 is no answer"),
-        ([1e-3, None, None], "none", None, "2 of 3 sweeps have no answer; the first of them because the loss is flat"),
-        ([None], "none", None, "the loss is flat"),
-    ],
-)
-def test_the_word_for_the_sweeps_agreement_has_its_numbers(
-    valleys: Sequence[float | None], word: str, rate: float | None, says: str
-) -> None:
-    found = made(valleys)
-    assert found.agreement == word
-    assert found.rate == (None if rate is None else pytest.approx(rate))
-    assert says in found.agreement_reason
-
-
-def test_sweeps_of_noise_alone_hardly_ever_agree() -> None:
-    chance = np.random.default_rng(1)
-    lrs = [exponential(1e-7, 10, number / 100) for number in range(100)]
-
-    def noise() -> Sweep:
-        losses, smooth = chance.normal(3.6, 0.3, 100).tolist(), SmoothLoss()
-        smoothed = [smooth.update(loss) for loss in losses]
-        return Sweep(tuple(lrs), tuple(losses), tuple(smoothed), 100, suggest(lrs, losses, smoothed, 100))
-
-    searches = [Found((noise(), noise(), noise()), freeze=True, batch_size=8) for _ in range(100)]
-    assert sum(found.rate is not None for found in searches) <= 5
-
-
-def test_the_record_has_every_sweep_the_middles_and_a_reason_for_each_null() -> None:
-    content = made([1e-3, 1e-2, None]).content()
-    assert content["suggestions"] == dict.fromkeys(FUNCTIONS, pytest.approx(math.sqrt(1e-5)))
-    assert content["spread_decades"] == dict.fromkeys(FUNCTIONS, pytest.approx(1.0))
-    assert content["reasons"] == {}
-    assert [sweep["suggestions"]["valley"] for sweep in content["sweeps"]] == [1e-3, 1e-2, None]
-    assert content["sweeps"][2]["reasons"]["slide"] == "the loss is flat"
-    assert (content["lrs"], content["freeze"], content["batch_size"]) == ([0.1, 0.2], True, 4)
-    nothing = made([None, None]).content()
-    assert nothing["suggestions"] == nothing["spread_decades"] == dict.fromkeys(FUNCTIONS)
-    assert nothing["reasons"].keys() == FUNCTIONS.keys()
 
 
 SMALL = {"arch": "mobilenet_v3_small", "pretrained": False, "presize": 40, "size": 32, "precision": "fp32"}

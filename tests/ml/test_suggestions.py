@@ -66,20 +66,9 @@ def test_a_sweep_that_says_nothing_has_no_suggestion_but_a_reason(kind: str, why
     found = read(case_of(kind))
     assert found.rates == dict.fromkeys(FUNCTIONS)
     assert found.reasons.keys() == FUNCTIONS.keys()
+    assert found.flat == ("fell" in why)
     for reason in found.reasons.values():
         assert re.search(why, reason), reason
-
-
-def test_a_loss_that_only_rises_has_no_rate_but_says_below_what_to_stay() -> None:
-    # A trained model's: even, until the rate is too high.
-    losses = [1.5 + (i % 2) * 0.1 + max(0, i - 60) * 0.05 for i in range(100)]
-    lrs, smoothed = sweep(losses)
-    found = suggest(lrs, losses, smoothed, 100)
-    assert found.rates == dict.fromkeys(FUNCTIONS)
-    said = re.search(r"it has risen clearly by (\S+), so stay well below", found.reasons["valley"])
-    assert said is not None
-    assert lrs[60] < float(said[1]) < lrs[80]
-    assert "risen" not in read(case_of("constant")).reasons["valley"]
 
 
 def sweep(losses: list[float]) -> tuple[list[float], list[float]]:

@@ -264,6 +264,21 @@ def test_a_search_without_an_answer_is_recorded_and_ends_the_run_saying_so(tmp_p
     assert recorder.batches == []
 
 
+def test_where_the_loss_only_rises_the_refusal_names_the_rate_to_stay_below(tmp_path: Path) -> None:
+    recorder = Recorder()
+    learnt = of(base_lr=0.03, epochs=8)
+    trainer = toy_trainer(learnt, tmp_path / "learnt", Recorder())
+    trainer.train()
+    hot = {"steps": 60, "sweeps": 3, "start_lr": 1e-6, "end_lr": 10.0}
+    again = toy_trainer(of(base_lr="auto", lr_sweep=hot), tmp_path, recorder, trainer.model)
+    with pytest.raises(NoRateFound) as raised:
+        again.train()
+    (found,) = recorder.rates
+    most = f"{found.content['rises_at'] / 100:.1g}"
+    assert f"Give the rate as a number, {most} or lower" in str(raised.value.hint)
+    assert f"a hundredth of that, {most}, or lower" in found.content["advice"]
+
+
 def test_a_stop_during_the_search_loses_nothing(tmp_path: Path) -> None:
     class Impatient(Recorder):
         asked = 0

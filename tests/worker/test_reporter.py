@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from ml.errors import Stopped
-from ml.reporting import BatchRecord, EpochRecord, Plan, Progress
+from ml.reporting import BatchRecord, EpochRecord, Plan, Progress, RateRecord
 from store.artifacts import ArtifactStore
 from store.db.jobs import hand_back, request_cancel
 from store.db.models import JobEvent
@@ -263,3 +263,16 @@ def test_an_attempt_whose_job_is_anothers_keeps_no_checkpoint(
     with pytest.raises(Stopped):
         keeper.keep(written)
     assert not artifacts.exists(checkpoint_key(1))
+
+
+def test_a_search_without_an_answer_is_told_with_its_advice(
+    make: Callable[..., JobReporter], sessions: Sessions, job_id: int
+) -> None:
+    reporter = make()
+    for rate, advice in ((None, "go on at 3e-05"), (2e-3, None)):
+        word = "agree" if rate else "none"
+        reporter.on_rate(RateRecord(phase=1, rate=rate, agreement=word, content={"advice": advice}))
+    with sessions.begin() as session:
+        said = [event.data["message"] for event in events_after(session, job_id, 0) if event.event == "log"]
+    search = "learning rate search before phase 2:"
+    assert said == [f"{search} no rate (none); go on at 3e-05", f"{search} 0.002 (agree)"]
