@@ -1,6 +1,7 @@
 """Renew a run's interpretation: predict its validation side, or another dataset, again with the stored weights."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -37,6 +38,7 @@ def interpret(
     tta: bool = False,
     learned: Manifest | None = None,
     accumulation: int = 1,
+    earlier: frozenset[str] = frozenset(),
 ) -> FitResult:
     """Predict with ``model`` (a folder with ``model.safetensors``): the validation side, or all of another dataset.
 
@@ -53,6 +55,8 @@ def interpret(
             stays the model's, and each row says whether the model was trained on that very picture.
         accumulation: parts that a batch is predicted in, to begin with: what the run was trained in. Where the memory
             does not hold a whole one, it is done once more, in two halves.
+        earlier: sha256 (hex) of the pictures that the runs before this one were trained on, whose weights it goes back
+            to; where there are any, rows of the run's own dataset say the same.
 
     Raises:
         DatasetUnusable: the other dataset has a breed that the model does not know.
@@ -64,9 +68,11 @@ def interpret(
     precision = choose_precision(config.precision, chosen)
     own = make_split(learned or manifest, config.valid_pct, config.split_seed)
     known, items = None, own.valid
+    if learned is not None or earlier:
+        base = learned or manifest
+        known = Learned(base.vocab, earlier | {base.items[i].sha256 for i in own.train})
     if learned is not None:
-        known = Learned(learned.vocab, frozenset(learned.items[i].sha256 for i in own.train))
-        _check_breeds(manifest, known)
+        _check_breeds(manifest, learned.vocab)
         items = tuple(range(len(manifest.items)))
     cache = presized(config, manifest, source, places, reporter)
 
@@ -92,8 +98,8 @@ def _network(arch: str, classes: int, model: Path, device: torch.device) -> Bree
     return network.to(device).to(memory_format=torch.channels_last)
 
 
-def _check_breeds(manifest: Manifest, known: Learned) -> None:
-    unknown = [breed for breed in manifest.vocab if breed not in known.vocab]
+def _check_breeds(manifest: Manifest, known: Sequence[str]) -> None:
+    unknown = [breed for breed in manifest.vocab if breed not in known]
     if unknown:
         detail = f"dataset {manifest.name!r} has {len(unknown)} of its breeds unknown to the model: {unknown[0]!r} …"
         raise DatasetUnusable(detail, hint="Choose a dataset whose breeds are all among the model's.")

@@ -18,7 +18,8 @@ class Reading:
 
     ``matrix`` counts, rows actual, columns predicted. ``items`` has one row a picture with ``item`` (index in the
     manifest), ``path``, ``actual``, ``predicted``, ``loss``, ``probability_predicted``, ``probability_actual``; on
-    another dataset than the model's own also ``trained_on``: whether the model was trained on this very picture.
+    another dataset than the model's own, and where the model goes back to other runs, also ``trained_on``: whether it
+    was trained on this very picture, now or in one of those runs.
     """
 
     vocab: list[str]

@@ -18,7 +18,7 @@ PREDICTIONS = "predictions.jsonl"
 
 @dataclass(frozen=True)
 class Learned:
-    """What a model learned from: its breeds, and the sha256 (hex) of the pictures on its training side."""
+    """What a model and those before it learned from: its breeds, and the sha256 (hex) of the pictures."""
 
     vocab: tuple[str, ...]
     pictures: frozenset[str]
@@ -46,7 +46,7 @@ def read_logits(
         manifest: the dataset that the items are of.
         items: positions in the manifest.
         work: a folder, made where missing.
-        learned: what the model learned from, where that is another dataset than the manifest.
+        learned: what the model learned from, where that is more than the manifest's training side.
     """
     targets = _targets(manifest, items, learned)
     losses = item_losses(loss, logits.double(), targets)

@@ -42,6 +42,15 @@ def make_split(manifest: Manifest, valid_pct: float, seed: int) -> Split:
     return split
 
 
+def training_pictures(manifest: Manifest, valid_pct: float, seed: int) -> frozenset[str]:
+    """The sha256 (hex) of every picture on the training side.
+
+    Raises:
+        SplitUnusable: as :func:`make_split`.
+    """
+    return frozenset(manifest.items[i].sha256 for i in make_split(manifest, valid_pct, seed).train)
+
+
 def _check_breeds(manifest: Manifest, split: Split) -> None:
     trained = {manifest.items[index].label for index in split.train}
     for index in split.valid:

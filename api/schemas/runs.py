@@ -188,7 +188,10 @@ class EpochOut(BaseModel):
     error_rate: float
     seconds: float
     images_per_second: float
-    peak_memory_bytes: int | None = Field(description="so far: the device's on a GPU, the process's on a CPU")
+    peak_memory_bytes: int | None = Field(
+        description="so far: reserved on a GPU; on a CPU the process's anonymous memory, as seen at each step, without "
+        "mapped files such as the presized cache"
+    )
 
 
 class Batches(BaseModel):
@@ -233,7 +236,9 @@ class Confusion(Scoring):
     dataset: RunDataset = Field(description="which pictures")
     side: Literal["validation", "all"] = Field(description="the run's own validation pictures, or all of the dataset's")
     tta: bool = Field(description="whether the scores are averages over augmented copies")
-    trained_on: int = Field(description="how many of these very pictures the model was trained on")
+    trained_on: int = Field(
+        description="how many of these very pictures the model was trained on, now or in a run that it goes back to"
+    )
     vocab: list[str]
     matrix: list[list[int]]
     rows: str = "actual"

@@ -19,7 +19,7 @@ from ml.manifest import LabelRule, Manifest
 from ml.model import BreedNet, build_model
 from ml.reporting import NullReporter, Progress
 from ml.scan import scan_folder
-from ml.split import make_split
+from ml.split import make_split, training_pictures
 from ml.workbench import Places
 from tests.ml.pictures import fill
 
@@ -142,6 +142,26 @@ def test_pictures_that_the_model_was_trained_on_are_marked(tmp_path: Path, model
     marked = {row["path"] for row in reading.items if row["trained_on"]}
     assert marked == {f"{trained.label}_200.jpg"}
     assert {row["path"] for row in rows if row["trained_on"]} == marked
+
+
+def test_what_earlier_runs_were_trained_on_is_marked_too_on_whatever_dataset(tmp_path: Path, model: Path) -> None:
+    learned, _ = pictures(tmp_path / "pets")
+    other = pictures(tmp_path / "others", each=5)
+    own_side = training_pictures(learned, 0.4, 42)
+    earlier = frozenset(next([item.sha256] for item in other[0].items if item.sha256 not in own_side))
+    reading, rows = look(model, other, learned=learned, earlier=earlier)
+    known = [item.sha256 in own_side | earlier for item in other[0].items]
+    assert [row["trained_on"] for row in reading.items] == known
+    assert [row["trained_on"] for row in rows] == [row["trained_on"] for row in reading.items]
+    # On its own dataset: the validation side of a model that comes from a run with another split.
+    own = (learned, Folder(tmp_path / "pets", learned))
+    before = training_pictures(learned, 0.4, 7)
+    reading, _ = look(model, own, earlier=before)
+    marked = {row["item"] for row in reading.items if row["trained_on"]}
+    valid = make_split(learned, 0.4, 42).valid
+    assert marked == set(valid) & set(make_split(learned, 0.4, 7).train)
+    assert 0 < len(marked) < len(valid) == len(reading.items)
+    assert "trained_on" not in look(model, own)[0].items[0]
 
 
 def test_a_breed_that_the_model_does_not_know_is_named(tmp_path: Path, model: Path) -> None:

@@ -10,16 +10,18 @@ from celery import Celery
 from sqlalchemy.orm import Session, sessionmaker
 
 from ml.config import resolve, train_config
+from ml.manifest import Manifest
+from ml.split import training_pictures
 from store.artifacts import ArtifactStore
 from store.db.datasets import current_dataset
 from store.db.jobs import create_job, resume
 from store.db.lineage import cut_short
-from store.db.models import Job, Run
+from store.db.models import Dataset, Interpretation, Job, Run
 from store.db.reading import artifacts_of, batches_of, epochs_of, events_after, get_job, get_run, interpretation_of
 from store.db.registry import register
 from store.dispatch import dispatch_job
 from store.errors import StateConflict
-from store.keys import checkpoint_key
+from store.keys import checkpoint_key, manifest_key
 from store.settings import Settings
 from store.states import State
 from tests.worker.pictures import archive, queue_import
@@ -60,9 +62,9 @@ def pets(settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celer
         return dataset.id
 
 
-def queue_training(sessions: Sessions, dataset_id: int, **columns: int) -> tuple[int, int]:
+def queue_training(sessions: Sessions, dataset_id: int, split_seed: int = 42, **columns: int) -> tuple[int, int]:
     """A run and its job, not yet published."""
-    config = resolve(train_config.validate_python(CONFIG)).model_dump(mode="json")
+    config = resolve(train_config.validate_python({**CONFIG, "split_seed": split_seed})).model_dump(mode="json")
     with sessions.begin() as session:
         run = Run(kind="train", dataset_id=dataset_id, config=config, **columns)
         session.add(run)
@@ -146,6 +148,38 @@ def test_interpret_with_copies_and_on_a_later_revision_of_the_dataset(
     lines = artifacts.get_bytes(files[f"predictions-{later.id}.jsonl"]).decode().splitlines()
     assert [json.loads(line)["item"] for line in lines] == list(range(everything))
     assert len(artifacts.get_bytes(files["predictions.jsonl"]).splitlines()) == len(own.items)
+
+
+def test_what_a_runs_ancestor_was_trained_on_counts_as_known(
+    settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery, pets: int
+) -> None:
+    import_id, _ = queue_import(sessions, artifacts, archive(PER_BREED + 2))
+    with running("worker", settings):
+        dispatch_job(celery, sessions, import_id)
+        finished(sessions, import_id)
+        with sessions.begin() as session:
+            later = current_dataset(session, "pets")
+            assert later is not None
+        parent, first = queue_training(sessions, later.id)
+        child, second = queue_training(sessions, pets, split_seed=7, parent_id=parent)
+        for one in (first, second):
+            dispatch_job(celery, sessions, one)
+            finished(sessions, one)
+        jobs = [queue_interpretation(sessions, child, about, tta=False) for about in (pets, later.id)]
+        for one in jobs:
+            dispatch_job(celery, sessions, one)
+            finished(sessions, one)
+    with sessions.begin() as session:
+        revisions = [session.get_one(Dataset, about).revision for about in (pets, later.id)]
+        readings = [session.get_one(Interpretation, (child, about)) for about in (pets, later.id)]
+        said = [[e.data["message"] for e in events_after(session, one, 0) if e.event == "log"] for one in jobs]
+    own, whole = (Manifest.model_validate_json(artifacts.get_bytes(manifest_key(one))) for one in revisions)
+    known = training_pictures(own, 0.2, 7) | training_pictures(whole, 0.2, 42)
+    assert len(known) > max(len(training_pictures(whole, 0.2, 42)), len(training_pictures(own, 0.2, 7)))
+    for manifest, reading, (message,) in zip((own, whole), readings, said, strict=True):
+        marked = [manifest.items[row["item"]].sha256 in known for row in reading.items]
+        assert [row["trained_on"] for row in reading.items] == marked
+        assert message == f"the model was trained on {sum(marked)} of these {len(marked)} pictures"
 
 
 def check_record(sessions: Sessions, artifacts: ArtifactStore, run_id: int, job_id: int) -> None:
