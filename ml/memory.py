@@ -1,9 +1,11 @@
 """Memory of the device that trains: how much was taken, and what it looks like when there is not enough."""
 
 import gc
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from typing import TypeVar
 
@@ -17,6 +19,8 @@ Result = TypeVar("Result")
 
 _REFUSALS = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
 """What torch's allocators, CUDA and its libraries say, lower case, in a RuntimeError of no class of its own."""
+
+_STATUS = Path("/proc/self/status")
 
 _LEAST_BATCH = 4
 """Half of a smaller batch is a single picture, which BatchNorm cannot train on."""
@@ -93,18 +97,54 @@ def free_memory(device: torch.device) -> None:
     Call it outside the ``except`` block: a traceback holds its frames.
     """
     gc.collect()
+    _anonymous.forget()
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
 
 
-def peak_memory_bytes(device: torch.device) -> int:
-    """The most memory held so far: the device's by torch's allocator on a GPU, this process's on a CPU.
+class _Anonymous:
+    """The most memory of its own that the process was seen to hold, in bytes."""
 
-    On a GPU it is since :func:`free_memory`; a process's own peak cannot be set back.
+    def __init__(self) -> None:
+        self._peak = 0
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._peak = 0
+
+    def look(self) -> int:
+        """Look again, and return the most that was seen so far."""
+        self._peak = max(self._peak, _anonymous_bytes())
+        return self._peak
+
+
+_anonymous = _Anonymous()
+
+
+def note_memory(device: torch.device) -> None:
+    """Look how much memory is held now, where nobody keeps count: called in the middle of a step, where it is most."""
+    if device.type == "cpu":
+        _anonymous.look()
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """The most memory held so far: the device's by torch's allocator on a GPU, this process's own on a CPU.
+
+    The process's own is its anonymous memory, as seen at the steps. Mapped files do not count: the presized cache's
+    pages are another for each dataset, and the kernel takes them back where memory is short. Both are since :func:`free_memory`.
     """
     if device.type == "cuda":
         return int(torch.cuda.max_memory_reserved(device))
+    return _anonymous.look()
+
+
+def _anonymous_bytes() -> int:
+    """RssAnon on Linux; elsewhere, where nobody tells it apart, the whole resident set's peak."""
+    if sys.platform == "linux":
+        found = re.search(r"^RssAnon:\s+(\d+) kB$", _STATUS.read_text(encoding="ascii", errors="replace"), re.MULTILINE)
+        if found:
+            return int(found[1]) * 1024
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
     return getrusage(RUSAGE_SELF).ru_maxrss * unit

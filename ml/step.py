@@ -8,6 +8,7 @@ from torch import Tensor
 from ml.batches import Drawn, TrainingBatches
 from ml.config import TrainSettings
 from ml.losses import training_loss
+from ml.memory import note_memory
 from ml.model import BreedNet
 from ml.optimizer import Adam
 from ml.precision import LossScaler, Precision
@@ -62,7 +63,10 @@ class Learner:
         for part in drawn.parts(self.accumulation):
             share = len(part.targets) / len(drawn.targets)
             loss = self._forward(part) * share
+            # Here all activations are held, and after the backward pass all gradients.
+            note_memory(self.device)
             scaler.scaled(loss).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            note_memory(self.device)
             total += loss.detach()
         if scaler.unscale(optimizer.gradients()):
             optimizer.step(hypers)

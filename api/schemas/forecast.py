@@ -15,7 +15,10 @@ class ForecastOut(BaseModel):
     total_seconds: float = Field(description="all epochs and searches; presizing is not in it")
     total_seconds_low: float
     total_seconds_high: float
-    peak_memory_bytes: int | None = Field(description="of the device on a GPU, of the job's process on a CPU")
+    peak_memory_bytes: int | None = Field(
+        description="reserved on a GPU; on a CPU the anonymous memory of the job's process, without mapped files such "
+        "as the presized cache"
+    )
     device: str
     precision: str
     source: Literal["stored", "calibrated"] = Field(

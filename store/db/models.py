@@ -128,7 +128,7 @@ class Epoch(Base):
     seconds: Mapped[float] = mapped_column(Double)
     images_per_second: Mapped[float] = mapped_column(Double)
     peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
-    """Most memory held so far: the device's on a GPU, the process's on a CPU."""
+    """Most memory held so far: reserved on a GPU, the process's anonymous memory on a CPU."""
 
 
 class RateFind(Base):

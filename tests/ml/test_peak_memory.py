@@ -1,0 +1,59 @@
+"""How much memory was held: the process's own, seen in the middle of a step, and no mapped file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ml import memory
+from ml.memory import note_memory, peak_memory_bytes
+from ml.schedule import Hypers
+from tests.ml.test_lr_find import learner
+
+CPU = torch.device("cpu")
+BIG = 256 << 20
+
+
+@pytest.fixture(autouse=True)
+def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process of which nothing was seen yet."""
+    monkeypatch.setattr(memory, "_anonymous", memory._Anonymous())
+
+
+def test_a_mapped_file_does_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "pixels.u8"
+    path.write_bytes(bytes(BIG))
+    before = peak_memory_bytes(CPU)
+    mapped = np.memmap(path, dtype=np.uint8, mode="r")
+    assert int(mapped[::4096].sum()) == 0
+    assert peak_memory_bytes(CPU) < before + BIG // 2
+
+
+def test_what_was_held_when_it_was_looked_at_stays_the_peak() -> None:
+    before = peak_memory_bytes(CPU)
+    held = np.ones(BIG, np.uint8)
+    note_memory(CPU)
+    del held
+    assert peak_memory_bytes(CPU) > before + BIG // 2
+
+
+def test_a_step_is_looked_at_where_it_holds_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = iter([5, 9, 2])
+    monkeypatch.setattr(memory, "_anonymous_bytes", lambda: next(sizes))
+    one = learner()
+    optimizer, scaler = one.optimizer(), one.scaler()
+    one.step(one.batches.draw(0), 0, optimizer, Hypers(lr=(1e-3,) * 3, momentum=0.9), scaler)
+    assert peak_memory_bytes(CPU) == 9
+
+
+def test_where_the_kernel_does_not_tell_it_the_resident_set_counts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    status = tmp_path / "status"
+    status.write_text("Name:\tpython\nVmRSS:\t 2268 kB\n")
+    monkeypatch.setattr(memory, "_STATUS", status)
+    assert 10 << 20 < peak_memory_bytes(CPU) < 1 << 40
+    status.write_text("VmRSS:\t 2268 kB\nRssAnon:\t     148 kB\n")
+    monkeypatch.setattr(memory, "_anonymous", memory._Anonymous())
+    assert peak_memory_bytes(CPU) == 148 * 1024
