@@ -169,30 +169,30 @@ class FineTune(TrainSettings):
     def phases(self) -> tuple[ResolvedPhase, ...]:
         """The two schedules of fine_tune (workflow-spec 7.3): base_lr is halved for the second.
 
-        With ``"auto"`` the rate is found once, before the first of them.
+        With ``"auto"`` the rate is found once, before the first of them. A rate that is given takes the same way from
+        multiples to rates, so that the one that was found, given, makes the same run bit for bit.
         """
         auto = self.base_lr == "auto"
-        rate = 1.0 if self.base_lr == "auto" else self.base_lr
         head = ResolvedPhase(
             freeze=True,
             epochs=self.freeze_epochs,
-            lr_max=(rate / 10, rate / 10, rate),
+            lr_max=(0.1, 0.1, 1.0),
             auto="find" if auto else None,
             pct_start=0.99,
             div=25.0,
             div_final=1e5,
         )
-        half = rate / 2
         whole = ResolvedPhase(
             freeze=False,
             epochs=self.epochs,
-            lr_max=spread_rates(half / self.lr_mult, half),
+            lr_max=spread_rates(0.5 / self.lr_mult, 0.5),
             auto=("found" if self.freeze_epochs else "find") if auto else None,
             pct_start=0.3,
             div=5.0,
             div_final=1e5,
         )
-        return (head, whole) if self.freeze_epochs else (whole,)
+        both = (head, whole) if self.freeze_epochs else (whole,)
+        return both if self.base_lr == "auto" else tuple(phase.at_rate(self.base_lr) for phase in both)
 
 
 class OneCycle(TrainSettings):

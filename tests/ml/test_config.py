@@ -3,10 +3,11 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from ml.config import ResolvedPhase, resolve, train_config
+from ml.config import ResolvedPhase, resolve, spread_rates, train_config
 from ml.schedule import one_cycle
 
 LEAST, MOST = 1e-30, 1e30
@@ -53,3 +54,13 @@ def test_every_rate_of_an_accepted_config_is_finite_and_above_zero(config: dict[
         assert all(rate > 0 and math.isfinite(rate) for rate in phase.lr_max)
         for position in (0.0, 0.1, 0.5, 0.99):
             assert all(rate > 0 and math.isfinite(rate) for rate in one_cycle(phase, position).lr)
+
+
+def test_a_fine_tune_at_auto_has_the_rates_of_the_one_that_is_given_the_found_rate_whatever_it_is() -> None:
+    chance = np.random.default_rng(3)
+    for _ in range(2000):
+        rate, lr_mult = float(10 ** chance.uniform(-6, 0)), float(chance.choice([1, 100, chance.uniform(1, 1000)]))
+        shared = {"lr_mult": lr_mult, "freeze_epochs": int(chance.integers(2))}
+        auto, given = (resolve(train_config.validate_python({**shared, "base_lr": lr})) for lr in ("auto", rate))
+        assert tuple(phase.at_rate(rate) for phase in auto.phases) == given.phases
+        assert given.phases[-1].lr_max == pytest.approx(spread_rates(rate / 2 / lr_mult, rate / 2))
