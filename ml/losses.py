@@ -30,11 +30,17 @@ def item_losses(loss: LossName, logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def item_losses_of_scores(loss: LossName, scores: Tensor, targets: Tensor) -> Tensor:
-    """As :func:`item_losses`, from scores in [0, 1] without logits, such as averages; a certain miss is infinite."""
+    """As :func:`item_losses`, from float64 scores in [0, 1] without logits, such as averages.
+
+    A score that was rounded to 0 or 1 counts as the nearest number that is neither: no model is so certain that its
+    mistake costs infinitely much.
+    """
+    least = torch.finfo(scores.dtype).tiny
     if loss == "cross_entropy":
-        return -scores.gather(1, targets[:, None])[:, 0].log()
+        return -scores.gather(1, targets[:, None])[:, 0].clamp_min(least).log()
     wanted = F.one_hot(targets, scores.shape[1]).bool()
-    return -torch.where(wanted, scores, 1 - scores).log().mean(1)
+    least_doubt = torch.finfo(scores.dtype).eps / 2
+    return -torch.where(wanted, scores.clamp_min(least), (1 - scores).clamp_min(least_doubt)).log().mean(1)
 
 
 def scores_of(loss: LossName, logits: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """A model's answers on a dataset's items: read once, and kept as JSON lines beside the reading."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,8 @@ def read_logits(
     learned: Learned | None = None,
 ) -> Reading:
     """Read float32 logits [n, classes] of the given items; writes ``predictions.jsonl`` into ``work``.
+
+    A figure that is no number is null there.
 
     Args:
         loss: what the model was trained with; it decides what a score is.
@@ -97,6 +100,13 @@ def _read(
     work.mkdir(parents=True, exist_ok=True)
     with (work / PREDICTIONS).open("w", encoding="utf-8") as file:
         for row, probabilities in zip(reading.items, scores.tolist(), strict=True):
-            line = {**row, "probabilities": dict(zip(reading.vocab, probabilities, strict=True))}
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            figures = {name: _or_none(value) for name, value in row.items()}
+            by_breed = zip(reading.vocab, map(_or_none, probabilities), strict=True)
+            line = {**figures, "probabilities": dict(by_breed)}
+            file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
     return reading
+
+
+def _or_none(value: object) -> object:
+    """JSON has no word for what is no number."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -256,7 +256,7 @@ class TopLoss(BaseModel):
     item: int
     actual: str
     predicted: str
-    loss: float | None = Field(description="null where it is infinite")
+    loss: float | None = Field(description="null where it is no number")
     probability_predicted: float
     probability_actual: float
     trained_on: bool = Field(False, description="whether the model was trained on this very picture")

@@ -120,7 +120,17 @@ def test_losses_of_scores_are_those_of_the_logits(loss: LossName) -> None:
     )
 
 
-@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
-def test_a_certain_hit_costs_nothing_and_a_certain_miss_everything(loss: LossName) -> None:
+@pytest.mark.parametrize(("loss", "most"), [("cross_entropy", 708.4), ("binary_cross_entropy", (708.4 + 36.7) / 2)])
+def test_a_certain_hit_costs_nothing_and_a_certain_miss_much(loss: LossName, most: float) -> None:
     scores = torch.tensor([[1.0, 0.0], [1.0, 0.0]], dtype=torch.float64)
-    assert item_losses_of_scores(loss, scores, torch.tensor([0, 1])).tolist() == [0, float("inf")]
+    hit, miss = item_losses_of_scores(loss, scores, torch.tensor([0, 1])).tolist()
+    assert (hit, miss) == (0, pytest.approx(most, abs=0.1))
+
+
+def test_saturated_logits_cost_as_scores_about_what_they_cost_as_logits() -> None:
+    # The sigmoid of 40 is 1 in float64: what it misses by is no longer to be seen.
+    logits, targets = torch.tensor([[40.0, -40.0]]).double(), torch.tensor([1])
+    exact = item_losses("binary_cross_entropy", logits, targets).item()
+    seen = item_losses_of_scores("binary_cross_entropy", scores_of("binary_cross_entropy", logits), targets).item()
+    assert exact == pytest.approx(40)
+    assert exact - 2 < seen <= exact
