@@ -18,7 +18,10 @@ from store.db.paces import Machine, ModelKey, PastEpoch, newest_calibration, new
 from store.queue import publish_calibration
 
 POLL_SECONDS = 0.25
-PRESIZING = "Building the presized cache, where there is none yet, comes on top."
+ON_TOP = (
+    "The job's start (its process, torch, the weights; some seconds) and building the presized cache, where there is "
+    "none yet, come on top."
+)
 
 Config = ResolvedConfig | LrFind
 
@@ -162,12 +165,14 @@ def _give_up(services: Services, request_id: int) -> None:
 
 
 def _shown(config: Config, made: Forecast, machine: Machine, known: dict[bool, Known]) -> ForecastOut:
+    # One measurement has no spread: its low and high would be one number, as if that were certain.
+    is_range = all(len(one.measured.speeds) > 1 for one in known.values())
     return ForecastOut(
         seconds_per_epoch=[epoch.expected for epoch in made.epochs],
         search_seconds=made.searches.expected,
         total_seconds=made.total.expected,
-        total_seconds_low=made.total.low,
-        total_seconds_high=made.total.high,
+        total_seconds_low=made.total.low if is_range else None,
+        total_seconds_high=made.total.high if is_range else None,
         peak_memory_bytes=made.peak_memory_bytes,
         device=machine.device,
         precision=machine.precision,
@@ -186,8 +191,11 @@ def _basis(config: Config, made: Forecast, machine: Machine, known: dict[bool, K
         spread = spreads.get(kind, made.searches)
         what = "an epoch" if kind in spreads else "the search"
         word = "frozen" if kind else "unfrozen"
-        parts.append(f"{word} from {one.basis}: {what} {spread.low:.3g} to {spread.high:.3g} s, the median counts")
-    return f"On {machine.device} in {machine.precision}: {'; '.join(parts)}. {PRESIZING}"
+        seconds = f"{spread.low:.3g} to {spread.high:.3g} s, the median counts"
+        if len(one.measured.speeds) == 1:
+            seconds = f"{spread.expected:.3g} s, measured once"
+        parts.append(f"{word} from {one.basis}: {what} {seconds}")
+    return f"On {machine.device} in {machine.precision}: {'; '.join(parts)}. {ON_TOP}"
 
 
 def _unknown(config: Config, why: str) -> str:

@@ -26,12 +26,19 @@ def show_forecast(answer: Json) -> None:
         return
     if forecast["search_seconds"]:
         click.echo(f"searching for a rate: at most {short_time(forecast['search_seconds'])}")
-    low, high = short_time(forecast["total_seconds_low"]), short_time(forecast["total_seconds_high"])
-    total = short_time(forecast["total_seconds"])
-    click.echo(f"total: {total}{'' if low == high else f' ({low} to {high})'}")
+    click.echo(f"total: {short_time(forecast['total_seconds'])}{_range(forecast)}")
     peak = forecast["peak_memory_bytes"]
     click.echo(f"peak memory: {'not known' if peak is None else f'{peak / GIB:.2f} GiB'}")
     click.echo(f"{forecast['from']}: {forecast['basis']}")
+
+
+def _range(forecast: Json) -> str:
+    """The fastest and the slowest, where it was measured more than once and they differ."""
+    ends = [forecast["total_seconds_low"], forecast["total_seconds_high"]]
+    if None in ends:
+        return ""
+    low, high = map(short_time, ends)
+    return "" if low == high else f" ({low} to {high})"
 
 
 def _show_phases(config: Json, forecast: Json | None) -> None:

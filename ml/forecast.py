@@ -77,7 +77,8 @@ def forecast(config: ResolvedConfig | LrFind, items: int, measured: Mapping[bool
         measured: by kind of phase, every kind of ``kinds_needed``.
 
     Returns:
-        The forecast. Sweeps are counted in full: one that ends early takes less. Presizing is not in it.
+        The forecast. Sweeps are counted in full: one that ends early takes less. Presizing and the start of
+        the job's process are not in it.
     """
     train, valid = split_sizes(items, config.valid_pct)
     batch = config.batch_size
@@ -99,7 +100,7 @@ def forecast(config: ResolvedConfig | LrFind, items: int, measured: Mapping[bool
 def speed_of_epoch(
     *, train_items: int, valid_items: int, batch_size: int, seconds: float, images_per_second: float
 ) -> Speed | None:
-    """The speeds of an epoch that was trained before.
+    """The speeds of a whole epoch that was trained before, in one go.
 
     Args:
         train_items: training pictures; what does not fill a batch was left out.
@@ -109,7 +110,7 @@ def speed_of_epoch(
         images_per_second: of its training alone.
 
     Returns:
-        None for an epoch that was interrupted and went on later: its seconds are those of its end alone.
+        None where the figures leave no time for the validation: they are not of a whole epoch.
     """
     if images_per_second <= 0:
         return None

@@ -6,15 +6,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class ForecastOut(BaseModel):
-    """Durations in seconds. ``low`` and ``high`` are what the fastest and the slowest measurement say."""
+    """Durations in seconds. ``low`` and ``high`` are what the fastest and the slowest measurement say.
+
+    They are null where the job, or a part of it, was measured only once.
+    """
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
     seconds_per_epoch: list[float] = Field(description="of each phase, validation included")
     search_seconds: float = Field(description="all searches for a learning rate, their sweeps counted in full")
-    total_seconds: float = Field(description="all epochs and searches; presizing is not in it")
-    total_seconds_low: float
-    total_seconds_high: float
+    total_seconds: float = Field(
+        description="all epochs and searches; neither the start of the job's process nor presizing"
+    )
+    total_seconds_low: float | None
+    total_seconds_high: float | None
     peak_memory_bytes: int | None = Field(
         description="reserved on a GPU; on a CPU the anonymous memory of the job's process, without mapped files such "
         "as the presized cache"

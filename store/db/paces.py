@@ -70,7 +70,7 @@ def newest_machine(session: Session, precision: str) -> Machine | None:
 
 
 def past_epochs(session: Session, key: ModelKey, machine: Machine, *, freeze: bool) -> list[PastEpoch]:
-    """Epochs of the newest runs of this model on this machine, those with the body frozen or those without."""
+    """Whole epochs of the newest runs of this model on this machine, with the body frozen or without."""
     here = [*_is_model(key), Run.device == machine.device, Run.precision == machine.precision]
     statement = select(Run).where(
         Run.kind == "train", *here, Run.plan.is_not(None), exists().where(Epoch.run_id == Run.id)
@@ -111,10 +111,13 @@ def _is_model(key: ModelKey) -> list[ColumnElement[bool]]:
 
 
 def _epochs_of(session: Session, run: Run, freeze: bool) -> list[PastEpoch]:
-    phases = [number for number, phase in enumerate(run.config["phases"]) if phase["freeze"] == freeze]
-    statement = select(Epoch).where(Epoch.run_id == run.id, Epoch.phase.in_(phases))
+    """The run's epochs of a kind that were trained in one go: from where it was last taken up again, on."""
+    phases, plan = run.config["phases"], run.plan or {}
+    of_kind = [number for number, phase in enumerate(phases) if phase["freeze"] == freeze]
+    statement = select(Epoch).where(Epoch.run_id == run.id, Epoch.phase.in_(of_kind))
     epochs = session.scalars(statement.order_by(Epoch.phase, Epoch.epoch)).all()
-    plan = run.plan or {}
+    before = [sum(phase["epochs"] for phase in phases[:number]) for number in range(len(phases))]
+    steps = plan["train_items"] // run.config["batch_size"]
     return [
         PastEpoch(
             run_id=run.id,
@@ -126,6 +129,8 @@ def _epochs_of(session: Session, run: Run, freeze: bool) -> list[PastEpoch]:
             halved=_is_halved(run, epoch),
         )
         for epoch in epochs
+        # An epoch that began before was interrupted, or may have been: its seconds may be of its end alone.
+        if (before[epoch.phase] + epoch.epoch) * steps >= plan.get("resumed_from_step", 0)
     ]
 
 

@@ -45,12 +45,13 @@ def timed(
     *epochs: dict[str, Any],
     device: str = CPU,
     ran_in: str = "bf16",
+    resumed_from: int = 0,
     **config: Any,  # noqa: ANN401 - config fields
 ) -> Run:
     """A run with epochs; each has 16 training and 4 validation pictures."""
     dataset = records.dataset()
     run, job = records.run(dataset, **{**SMALL, **config})
-    plan = {"train_items": 17, "valid_items": 4, "steps": 12, "resumed_from_step": 0, "accumulation": 1}
+    plan = {"train_items": 17, "valid_items": 4, "steps": 12, "resumed_from_step": resumed_from, "accumulation": 1}
     figures = {"train_loss": 1.0, "valid_loss": 1.0, "error_rate": 0.5, "peak_memory_bytes": None}
     with records.sessions.begin() as session:
         record_plan(
@@ -110,7 +111,8 @@ def test_past_epochs_of_the_same_kind_are_what_a_forecast_is_made_from(client: T
     assert found["basis"] == (
         f"On {CPU} in bf16: frozen from 2 epochs of runs {first.id} and {second.id}: an epoch 3 to 4 s, the median "
         f"counts; unfrozen from 2 epochs of run {first.id}: an epoch 5 to 7 s, the median counts. "
-        "Building the presized cache, where there is none yet, comes on top."
+        "The job's start (its process, torch, the weights; some seconds) and building the presized cache, where there "
+        "is none yet, come on top."
     )
     # Nothing was stored.
     assert client.get("/runs").json()["items"][0]["id"] == last.id
@@ -125,6 +127,20 @@ def test_only_the_newest_five_runs_count(client: TestClient, records: Records) -
     found = dry(client, recipe="one_cycle")["forecast"]
     assert found["seconds_per_epoch"] == pytest.approx([5.0])
     assert f"5 epochs of runs {', '.join(str(run.id) for run in runs[:-1])} and {runs[-1].id}" in found["basis"]
+
+
+def test_an_epoch_that_was_taken_up_in_its_middle_does_not_count(client: TestClient, records: Records) -> None:
+    # Four steps an epoch. The one that step 6 lies in took 5 s from there on: far too short, but positive.
+    slow, rest = epoch(1, 1, 9.0, 4.0, 100), epoch(1, 0, 5.0, 4.0, 999)
+    run = timed(records, epoch(0, 0, 3.0, 8.0), rest, slow, resumed_from=6)
+    found = dry(client, freeze_epochs=0)["forecast"]
+    assert found["seconds_per_epoch"] == pytest.approx([9.0])
+    assert f"unfrozen from 1 epoch of run {run.id}" in found["basis"]
+    assert found["peak_memory_bytes"] == 100
+    # From the very start of an epoch on, it is whole.
+    timed(records, rest, slow, resumed_from=4)
+    assert dry(client, freeze_epochs=0)["forecast"]["seconds_per_epoch"] == pytest.approx([9.0])
+    assert "3 epochs of runs" in dry(client, freeze_epochs=0)["forecast"]["basis"]
 
 
 def test_auto_is_the_format_that_it_came_to_last(client: TestClient, records: Records) -> None:
@@ -162,7 +178,8 @@ def test_a_rate_left_to_a_search_counts_its_sweeps(client: TestClient, records: 
     alone = client.post("/jobs?dry_run=true", json=search).json()
     assert alone["config"]["lr_sweep"]["steps"] == 100
     assert (alone["forecast"]["seconds_per_epoch"], alone["forecast"]["total_seconds"]) == ([], 300.0)
-    assert "the search 300 to 300 s" in alone["forecast"]["basis"]
+    assert "the search 300 s, measured once" in alone["forecast"]["basis"]
+    assert (alone["forecast"]["total_seconds_low"], alone["forecast"]["total_seconds_high"]) == (None, None)
 
 
 def test_an_interpret_job_has_no_forecast_and_says_so(client: TestClient, records: Records) -> None:
@@ -249,7 +266,10 @@ def test_a_worker_that_is_asked_answers_once_for_all(patient: TestClient, record
     # Frozen 16/8 + 4/8, 16/4 + 4/8, 16/16 + 4/8; unfrozen 16/2 + 4/8.
     assert found["seconds_per_epoch"] == pytest.approx([2.5, 8.5])
     assert found["total_seconds"] == pytest.approx(19.5)
-    assert (found["total_seconds_low"], found["total_seconds_high"]) == (18.5, 21.5)
+    # The unfrozen one was measured once: there is no range of the whole.
+    assert (found["total_seconds_low"], found["total_seconds_high"]) == (None, None)
+    assert "an epoch 1.5 to 4.5 s, the median counts; unfrozen" in found["basis"]
+    assert "an epoch 8.5 s, measured once" in found["basis"]
     assert (found["from"], found["peak_memory_bytes"], found["precision"]) == ("calibrated", 2000, "bf16")
     assert "frozen from 3 steps timed on made-up pictures" in found["basis"]
     # The next one reads what was measured.

@@ -144,6 +144,14 @@ def test_a_dry_run_is_told_in_words(words: Any) -> None:  # noqa: ANN401 - as ab
     ]
 
 
+def test_a_dry_run_that_rests_on_one_measurement_has_no_range(words: Any) -> None:  # noqa: ANN401 - as above
+    once = {**FORECAST, "total_seconds_low": None, "total_seconds_high": None}
+    answer = {"config": CONFIG, "forecast": once, "forecast_reason": None}
+    answers = {"POST /jobs?dry_run=true": [Answer(answer)]}
+    _, out, _, _ = words(answers, "jobs", "train", "--from-run", "12", "--dry-run")
+    assert "total: 4 min 30 s" in out.splitlines()
+
+
 def test_a_dry_run_without_a_forecast_says_why(words: Any) -> None:  # noqa: ANN401 - as above
     config = {"arch": "resnet18", "freeze": True, "lr_sweep": {"sweeps": 3, "steps": 100}}
     answer = {"config": config, "forecast": None, "forecast_reason": "no worker answered within 60 s; start one"}
