@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Tag, ValidationError
 
+from ml.config import FineTune, LrFind, OneCycle, Phases
+
 Error = Mapping[str, Any]
 Location = tuple[str | int, ...]
 
@@ -20,6 +22,25 @@ MAX_VALUE_CHARS = 80
 MAX_FIELD_CHARS = 200
 MAX_MESSAGE_CHARS = 400
 MAX_HINT_CHARS = 1000
+
+LEAST_LIKENESS = 0.7
+"""Of a misspelt field to a real one. At difflib's own 0.6 lr_max is taken for lr_mult, and recipe for presize."""
+
+_RATES = ("base_lr", "lr_max")
+_CONFUSED = {
+    "lr_max": ("base_lr",),
+    "base_lr": ("lr_max",),
+    "lr": _RATES,
+    "learning_rate": _RATES,
+    "bs": ("batch_size",),
+    "wd": ("weight_decay",),
+    "model": ("arch",),
+}
+"""What a field goes by in another recipe or in the workflow's own library, and what it may be called here."""
+
+_OF_RECIPES = frozenset(
+    field.alias or name for recipe in (FineTune, OneCycle, Phases) for name, field in recipe.model_fields.items()
+) - set(LrFind.model_fields)
 
 _TAG_ERRORS = frozenset({"union_tag_invalid", "union_tag_not_found"})
 _OBJECT = "Input should be an object"
@@ -186,8 +207,11 @@ def _known_instead(name: str, kind: object) -> str:
     """What a field that does not exist was meant to be."""
     if not _is_model(kind):
         return f"Leave {cut(name, MAX_VALUE_CHARS)} out."
+    if kind is LrFind and name in _OF_RECIPES:
+        return f"Leave {name} out: a search has no recipe and trains nothing."
     known = [field.alias or own for own, field in kind.model_fields.items()]  # type: ignore[attr-defined]
-    near = get_close_matches(name, known, n=1)
+    meant = [other for other in _CONFUSED.get(name, ()) if other in known]
+    near = meant or get_close_matches(name, known, n=1, cutoff=LEAST_LIKENESS)
     return f"Did you mean {near[0]}?" if near else f"The fields here are {', '.join(known)}."
 
 

@@ -39,6 +39,12 @@ def train(**config: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
             "list of 0",
             "phases should have at least 1 item after validation, not 0.",
         ),
+        (train(lr_max=1e-3), "config.lr_max", "0.001", "Did you mean base_lr?"),
+        (train(recipe="one_cycle", base_lr=1e-3), "config.base_lr", "0.001", "Did you mean lr_max?"),
+        (train(learning_rate=1), "config.learning_rate", "1", "Did you mean base_lr?"),
+        (train(recipe="phases", phases=[PHASE], lr=1), "config.lr", "1", "The fields here are arch, "),
+        (train(recipe="phases", phases=[PHASE | {"lr": 1}]), "config.phases.0.lr", "1", "Did you mean lr_max?"),
+        (train(bs=8), "config.bs", "8", "Did you mean batch_size?"),
         (train(augment={"flipp": True}), "config.augment.flipp", "True", "Did you mean flip?"),
         (train(augment=[1]), "config.augment", "list of 1", "augment should be an object."),
         (train(size=500, presize=460), "config", None, "Raise presize or lower size."),
@@ -57,6 +63,15 @@ def train(**config: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
             "config.lr_find",
             "1",
             "The fields here are arch, ",
+        ),
+        *(
+            (
+                {"kind": "lr_find", "dataset": "pets", "config": {name: 1}},
+                f"config.{name}",
+                "1",
+                f"Leave {name} out: a search has no recipe and trains nothing.",
+            )
+            for name in ("recipe", "lr_max", "epochs", "phases")
         ),
         ([], "", "list of 0", "body should be an object."),
     ],
