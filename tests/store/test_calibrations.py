@@ -47,7 +47,7 @@ def trained(session: Session, *phases: bool, asked: str = "auto", **columns: Any
         "batch_size": KEY.batch_size,
         "seed": 1,
         "precision": asked,
-        "phases": [{"freeze": freeze} for freeze in phases],
+        "phases": [{"freeze": freeze, "epochs": 1} for freeze in phases],
     }
     run = make_run(session, config=config, **{**vars(CPU), "plan": PLAN, **columns})
     figures = {"train_loss": 1.0, "valid_loss": 1.0, "error_rate": 0.5, "images_per_second": 4.0}
