@@ -111,6 +111,8 @@ class Walk:
             shown = "none" if rate is None else f"{rate:.2e}"
             say(f"| {name} | {shown} | {'' if spread is None else f'{spread:.2f}'} |")
         say(f"\n**{found['agreement']}**: {found['agreement_reason']}\n")
+        if found["advice"]:
+            say(f"{found['advice']}\n")
         for reason in dict.fromkeys(found["reasons"].values()):
             if reason != found["agreement_reason"]:
                 names = [name for name in SUGGESTIONS if found["reasons"].get(name) == reason]

@@ -66,14 +66,7 @@ def interpret(
     check_versions()
     chosen = choose_device(device)
     precision = choose_precision(config.precision, chosen)
-    own = make_split(learned or manifest, config.valid_pct, config.split_seed)
-    known, items = None, own.valid
-    if learned is not None or earlier:
-        base = learned or manifest
-        known = Learned(base.vocab, earlier | {base.items[i].sha256 for i in own.train})
-    if learned is not None:
-        _check_breeds(manifest, learned.vocab)
-        items = tuple(range(len(manifest.items)))
+    items, known = _chosen(config, manifest, learned, earlier)
     cache = presized(config, manifest, source, places, reporter)
 
     def predict(parts: int) -> Reading:
@@ -90,6 +83,19 @@ def interpret(
 
     reading = halving(predict, config, chosen, reporter, first=accumulation, doing=PREDICTED)
     return FitResult({PREDICTIONS: places.work / PREDICTIONS}, reading)
+
+
+def _chosen(
+    config: ResolvedConfig, manifest: Manifest, learned: Manifest | None, earlier: frozenset[str]
+) -> tuple[Sequence[int], Learned | None]:
+    """Which items are predicted, and what the model was trained on, where a row is to say so."""
+    base = learned or manifest
+    own = make_split(base, config.valid_pct, config.split_seed)
+    known = Learned(base.vocab, earlier | {base.items[i].sha256 for i in own.train})
+    if learned is None:
+        return own.valid, known if earlier else None
+    _check_breeds(manifest, learned.vocab)
+    return range(len(manifest.items)), known
 
 
 def _network(arch: str, classes: int, model: Path, device: torch.device) -> BreedNet:

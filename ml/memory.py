@@ -132,7 +132,8 @@ def peak_memory_bytes(device: torch.device) -> int:
     """The most memory held so far: the device's by torch's allocator on a GPU, this process's own on a CPU.
 
     The process's own is its anonymous memory, as seen at the steps. Mapped files do not count: the presized cache's
-    pages are another for each dataset, and the kernel takes them back where memory is short. Both are since :func:`free_memory`.
+    pages are another for each dataset, and the kernel takes them back where memory is short.
+    Both count from the last :func:`free_memory` on.
     """
     if device.type == "cuda":
         return int(torch.cuda.max_memory_reserved(device))

@@ -124,7 +124,7 @@ def _word(found: RateFind) -> str:
 
 
 def _notes(content: dict[str, Any]) -> list[str]:
-    """Every suggestion with its spread, why one has no answer, and what the agreement's word rests on."""
+    """Every suggestion with its spread, why one has no answer, what the agreement's word rests on, and what to do."""
     answers = "; ".join(_answer(name, content) for name, _, _ in SUGGESTIONS)
     names: dict[str, list[str]] = {}
     for name, _, _ in SUGGESTIONS:
@@ -133,10 +133,11 @@ def _notes(content: dict[str, Any]) -> list[str]:
     missing = [f"No answer from {', '.join(some)}: {reason}." for reason, some in names.items()]
     why: str = content["agreement_reason"]
     answered = any(rate is not None for rate in content["suggestions"].values())
+    advice = content.get("advice")
     return [
         *([f"{answers}."] if answered else []),
         *missing,
-        *([] if why in names else [f"{why[:1].upper()}{why[1:]}."]),
+        *(f"{said[:1].upper()}{said[1:]}." for said in (None if why in names else why, advice) if said),
     ]
 
 

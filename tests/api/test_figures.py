@@ -231,7 +231,7 @@ def test_a_search_for_a_rate_shows_its_sweeps_the_suggestions_and_the_word(
     shown = figure(client, run, "lr-find")
     by_name = traces(shown)
     assert shown["layout"]["xaxis"]["type"] == "log"
-    assert f"valley agrees ({found.spread_decades['valley']:.2f} decades)" in shown["layout"]["meta"]["title"]
+    assert f"valley agrees ({found.judged['valley'].spread_decades:.2f} decades)" in shown["layout"]["meta"]["title"]
     first = by_name["first sweep"]
     assert first["line"]["color"] == BLUE
     # Without the first tenth and the last five points, which stay in grey.
@@ -247,7 +247,8 @@ def test_a_search_for_a_rate_shows_its_sweeps_the_suggestions_and_the_word(
     assert [answer.split()[0] for answer in answers.split("; ")] == ["minimum/10", "steep", "valley", "slide"]
     assert answers.count(" decades)") == 4
     assert (
-        f"steep {rate_text(found.suggestions['steep'] or 0)} ({found.spread_decades['steep']:.2f} decades)" in answers
+        f"steep {rate_text(found.judged['steep'].rate or 0)} ({found.judged['steep'].spread_decades:.2f} decades)"
+        in answers
     )
     assert shown["layout"]["shapes"][0]["x0"] == found.rate
     assert any(text.startswith("“auto” takes") for text in texts(shown))

@@ -100,6 +100,7 @@ def test_a_reason_that_suggestions_share_is_printed_once(
         "reasons": {**dict.fromkeys(names, REASON), "slide": "too few points"},
         "agreement": "none",
         "agreement_reason": REASON,
+        "advice": None,
     }
     service = Service()
     service.answers |= {"/runs/1": {**RUN, "kind": "lr_find"}, "/runs/1/metrics": {"epochs": []}}
