@@ -5,10 +5,11 @@ import { byId, cell, counted, make, rate, words } from "/parts.js";
 import { ask, sentence } from "/service.js";
 
 const MEANT = {
-  agree: "The sweeps agree",
-  weak: "The sweeps agree weakly",
-  none: "The sweeps do not agree",
+  agree: "The valleys agree",
+  weak: "The valleys agree weakly",
+  none: "The valleys give no rate",
 };
+const SHOWN_AS = { minimum: "minimum/10" };
 const NOT_THERE = new Set(["not_ready", "not_found"]);
 
 export async function showRates(run, still) {
@@ -35,8 +36,15 @@ function tableOf(found, run) {
   const sweeps = found.sweeps.length ? `${counted(found.sweeps.length, "sweep")}, body ${found.freeze ? "frozen" : "unfrozen"}. ` : "";
   const head = ["Suggestion", "Rate", "Spread, decades"].map((name) => make("th", { scope: "col" }, name));
   const rows = Object.entries(found.suggestions).map(([name, value]) => make("tr", {},
-    cell(words(name)), cell(value === null ? `none: ${found.reasons[name] ?? "no reason is on record"}` : rate(value)),
+    cell(SHOWN_AS[name] ?? words(name)), cell(value === null ? noRate(found, name) : rate(value)),
     cell(found.spread_decades[name]?.toFixed(2) ?? "–")));
-  return make("div", {}, make("h3", {}, `Suggested learning rates${where}`), make("p", { class: "quiet" }, `${sweeps}${said} ${used}`),
+  const advice = found.advice ? make("p", {}, sentence(found.advice)) : "";
+  return make("div", {}, make("h3", {}, `Suggested learning rates${where}`), make("p", { class: "quiet" }, `${sweeps}${said} ${used}`), advice,
     make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows))));
+}
+
+// A reason that stands above the table already is not said once more.
+function noRate({ reasons, agreement_reason: above }, name) {
+  const reason = reasons[name] ?? "no reason is on record";
+  return reason === above ? "none, as said above" : `none: ${reason}`;
 }
