@@ -46,7 +46,7 @@ class LabelRule(Strict):
             return value
         try:
             groups = re.compile(value).groups
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             message = f"is not a regular expression: {error}"
             raise ValueError(message) from None
         if groups < 1:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from ml.errors import DatasetUnusable, ImageRejected
 from ml.fingerprint import fingerprint
 from ml.images import Limits, examine_image
+from ml.label_rules import HINT, check_regex
 from ml.manifest import EXAMPLES, Exclusion, Item, LabelRule, Manifest
 
 OnProgress = Callable[[int, int], None]
@@ -52,8 +53,10 @@ def scan_folder(
         on_progress: called with files done and files in all.
 
     Raises:
-        DatasetUnusable: no folder, no picture with a label, only one of them, or only one breed.
+        DatasetUnusable: no folder, no picture with a label, only one of them, only one breed, or a regex that could
+            take too long.
     """
+    _check_rule(rule)
     if not folder.is_dir():
         raise DatasetUnusable(f"{folder.name or folder} is not a folder", hint="Name a folder of pictures.")
     files = sorted(_walk(folder.resolve()), key=lambda file: file.path)
@@ -63,6 +66,15 @@ def scan_folder(
         (items if isinstance(outcome, Item) else exclusions).append(outcome)  # type: ignore[arg-type]  # each goes to its own list
     _check_enough(items, exclusions, rule)
     return Manifest(name=name, drawn=drawn, rule=rule, items=tuple(items), exclusions=tuple(exclusions))
+
+
+def _check_rule(rule: LabelRule) -> None:
+    if rule.kind == "folder":
+        return
+    try:
+        check_regex(rule.regex)
+    except ValueError as error:
+        raise DatasetUnusable(f"the label rule {rule.regex!r} {error}", hint=HINT) from None
 
 
 def _walk(root: Path) -> Iterator[_Found]:

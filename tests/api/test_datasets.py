@@ -184,6 +184,8 @@ def test_a_usual_label_rule_is_accepted(regex: str) -> None:
         r"(?:a{1,9}){1,9}(b)",
         r"(?:(?:x+)y?)+(b)",
         r"(.*.*.*.*.*)=",
+        "(" + r"\w{0,8}" * 8 + ")-$",
+        f"({'a?' * 24}{'a' * 24})-$",
         r"(a)\1",
         r"(?=a)(b)",
         r"(?i)(a)",
