@@ -28,6 +28,7 @@ LEARNING_STATUS: dict[str, int] = {
     "truncated": 422,
     "too_many_pixels": 422,
     "too_small": 422,
+    "unsupported_pixels": 422,
     "unknown_arch": 422,
     "batch_too_large": 422,
     "sweep_too_short": 422,

@@ -7,11 +7,13 @@ from cli.tables import show_pairs, show_table
 
 _MEANT = {
     "no_label": "no label matches",
+    "not_a_file": "no plain file",
     "not_an_image": "no picture",
     "truncated": "broken",
     "too_many_pixels": "too many pixels",
     "too_small": "too small",
     "too_many_bytes": "too many bytes",
+    "unsupported_pixels": "pixels of another kind",
 }
 
 

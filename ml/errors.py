@@ -63,7 +63,8 @@ class DownloadFailed(LearningError):
 class ImageRejected(LearningError):
     """Bytes that are not a picture we accept; ``code`` says why.
 
-    Codes: ``not_an_image``, ``truncated``, ``too_many_pixels``, ``too_small``, ``too_many_bytes``.
+    Codes: ``not_an_image``, ``truncated``, ``too_many_pixels``, ``too_small``, ``too_many_bytes``,
+    ``unsupported_pixels``.
     """
 
     def __init__(self, code: str, detail: str, hint: str | None = None) -> None:

@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from ml.errors import ImageRejected
 
@@ -16,7 +16,10 @@ FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 """What is opened at all. Pillow's longer list has formats that start other programs (EPS)."""
 
 _DECODE_ERRORS = (OSError, ValueError, SyntaxError, IndexError, KeyError, TypeError, struct.error, zlib.error, EOFError)
-_EIGHT_BIT_TOP = 255
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
+_NO_RANGE = {"I": "signed or 32-bit integers", "F": "floating-point numbers"}
+"""Modes of grey whose files do not say which value is white."""
+_DEPTHS = "8 bits a channel, or as 16-bit grey"
 _ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -28,6 +31,9 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _quiet = threading.Lock()
+
+# Pillow's own limit on pixels raises before a picture's width and height are known; ours decides, and names them.
+Image.MAX_IMAGE_PIXELS = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,8 @@ def open_rgb(data: bytes, limits: Limits) -> Image.Image:
         limits: checked against the file's size and its header before anything is decoded.
 
     Raises:
-        ImageRejected: ``too_many_bytes``, ``not_an_image``, ``too_many_pixels``, ``too_small`` or ``truncated``.
+        ImageRejected: ``too_many_bytes``, ``not_an_image``, ``too_many_pixels``, ``too_small``,
+            ``unsupported_pixels`` or ``truncated``.
     """
     return examine_image(data, limits)[0]
 
@@ -91,20 +98,20 @@ def _open_header(data: bytes, limits: Limits) -> Image.Image:
     if min(width, height) < limits.min_side:
         detail = f"the picture has {width}x{height} pixels, each side needs at least {limits.min_side}"
         raise ImageRejected("too_small", detail)
+    if numbers := _NO_RANGE.get(image.mode):
+        detail = f"the picture's pixels are {numbers} (mode {image.mode}), of which nothing says how bright white is"
+        raise ImageRejected("unsupported_pixels", detail, hint=f"Save it with {_DEPTHS}.")
     return image
 
 
 def _identify(data: bytes) -> Image.Image:
     if not data:
         raise ImageRejected("not_an_image", "the file is empty")
-    # Pillow warns of decompression bombs and of odd metadata; our own limits decide and say so. The filter is
-    # process-wide, hence the lock.
+    # Pillow warns of odd metadata. The filter is process-wide, hence the lock.
     with _quiet, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return Image.open(io.BytesIO(data), formats=FORMATS)
-        except Image.DecompressionBombError:
-            raise ImageRejected("too_many_pixels", "the header promises more pixels than any limit", None) from None
         except UnidentifiedImageError:
             detail = f"the bytes are none of {', '.join(FORMATS)}"
             raise ImageRejected("not_an_image", detail) from None
@@ -125,7 +132,7 @@ def _turn_of(image: Image.Image) -> Image.Transpose | None:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB":
         return image
-    if image.mode == "F" or image.mode.startswith("I"):
+    if image.mode.startswith("I;16"):
         return _narrowed(image)
     if image.mode in {"P", "PA", "LA", "La"}:
         # By way of RGBA, because a palette with transparent entries is else converted with a warning.
@@ -134,11 +141,15 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _narrowed(image: Image.Image) -> Image.Image:
-    values = np.asarray(image)
-    # Pillow would clip 16 bits at 255 and leave a white picture.
-    if image.mode != "F" and values.max(initial=0) > _EIGHT_BIT_TOP:
-        values = values.clip(0, 65535) >> 8
-    return Image.fromarray(values.clip(0, 255).astype(np.uint8)).convert("RGB")
+    """16-bit grey in 8 bits; Pillow would clip it at 255 and leave a white picture."""
+    bits, white_is_zero = 16, False
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        # A TIFF may use fewer bits. Its MaxSampleValue may not be used for this, says the specification: it is a
+        # statistic of the one picture.
+        bits = image.tag_v2.get(_BITS_PER_SAMPLE, (bits,))[0]
+        white_is_zero = image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    values = (np.asarray(image) >> (bits - 8)).astype(np.uint8)
+    return Image.fromarray(255 - values if white_is_zero else values).convert("RGB")
 
 
 def _reason(error: BaseException) -> str:

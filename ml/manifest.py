@@ -20,7 +20,16 @@ from ml.config import Strict
 from ml.fingerprint import PATTERN as FINGERPRINT
 
 DEFAULT_REGEX = r"(.+)_\d+.jpg$"
-ExclusionCode = Literal["no_label", "not_an_image", "truncated", "too_many_pixels", "too_small", "too_many_bytes"]
+ExclusionCode = Literal[
+    "no_label",
+    "not_a_file",
+    "not_an_image",
+    "truncated",
+    "too_many_pixels",
+    "too_small",
+    "too_many_bytes",
+    "unsupported_pixels",
+]
 EXAMPLES = 20
 _SUFFIXES = {
     "JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"},

@@ -25,10 +25,14 @@ _BATCH = 256
 
 @dataclass(frozen=True)
 class _Found:
-    """A file to look at; ``path`` is relative, posix, with other bytes than UTF-8 as surrogates."""
+    """A file to look at; ``path`` is relative, posix, with other bytes than UTF-8 as surrogates.
+
+    ``odd`` says what it is where it is not to be opened.
+    """
 
     path: str
     real: Path
+    odd: str | None = None
 
 
 def scan_folder(
@@ -42,7 +46,8 @@ def scan_folder(
 ) -> Manifest:
     """Look at every file of a folder: decode it, read its label, note what is left out.
 
-    Hidden files and folders are passed over, and so are symlinks that leave the folder. Items are sorted by path.
+    Hidden files and folders are passed over. Links to folders are not followed, nor is what leads out of the folder.
+    Items are sorted by path.
 
     Args:
         folder: where to look, with all that lies below.
@@ -88,8 +93,8 @@ def _walk(root: Path) -> Iterator[_Found]:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(path)
-            elif entry.is_file(follow_symlinks=False) or (entry.is_symlink() and _stays_inside(path, root)):
-                yield _Found(path.relative_to(root).as_posix(), path)
+            else:
+                yield _Found(path.relative_to(root).as_posix(), path, _oddity(entry, root))
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -100,13 +105,22 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         raise DatasetUnusable(f"the folder {folder.name!r} cannot be read: {error.strerror}") from error
 
 
-def _stays_inside(link: Path, root: Path) -> bool:
+def _oddity(entry: os.DirEntry[str], root: Path) -> str | None:
+    """What an entry that is no folder is, or None for a plain file or a link to one inside the root."""
+    if entry.is_file(follow_symlinks=False):
+        return None
+    if not entry.is_symlink():
+        # Opening a pipe would wait for ever.
+        return "a pipe, a socket or a device"
     try:
-        target = link.resolve(strict=True)
+        target = Path(entry.path).resolve(strict=True)
     except (OSError, RuntimeError):
-        # A dangling link or a loop of links.
-        return False
-    return target.is_relative_to(root) and target.is_file()
+        return "a link to nothing, or to itself"
+    if not target.is_relative_to(root):
+        return "a link that leads out of the folder"
+    if target.is_dir():
+        return "a link to a folder, whose files count under their own names"
+    return None if target.is_file() else "a link to a pipe, a socket or a device"
 
 
 def _examined(
@@ -126,11 +140,9 @@ def _examined(
 
 
 def _examine(file: _Found, rule: LabelRule, limits: Limits) -> Item | Exclusion:
-    shown = file.path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    if shown != file.path:
-        return Exclusion(path=shown, code="no_label", detail="the file's name is not UTF-8")
-    if PurePosixPath(file.path).suffix.lower() not in SUFFIXES:
-        return Exclusion(path=file.path, code="not_an_image", detail="the name does not end like a picture's")
+    left_out = _judged_by_name(file)
+    if left_out is not None:
+        return left_out
     label = rule.label_of(file.path)
     if label is None:
         return Exclusion(path=file.path, code="no_label", detail=_no_label(rule))
@@ -140,6 +152,17 @@ def _examine(file: _Found, rule: LabelRule, limits: Limits) -> Item | Exclusion:
         return Exclusion(path=file.path, code=error.code, detail=error.detail)
     except OSError as error:
         return Exclusion(path=file.path, code="not_an_image", detail=f"cannot be read: {error.strerror}")
+
+
+def _judged_by_name(file: _Found) -> Exclusion | None:
+    shown = file.path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if shown != file.path:
+        return Exclusion(path=shown, code="no_label", detail="the file's name is not UTF-8")
+    if file.odd is not None:
+        return Exclusion(path=file.path, code="not_a_file", detail=f"this is {file.odd}")
+    if PurePosixPath(file.path).suffix.lower() not in SUFFIXES:
+        return Exclusion(path=file.path, code="not_an_image", detail="the name does not end like a picture's")
+    return None
 
 
 def _item(file: _Found, label: str, limits: Limits) -> Item:
@@ -191,6 +214,8 @@ def _hint(exclusions: list[Exclusion], rule: LabelRule) -> str:
     if any(exclusion.code == "no_label" for exclusion in exclusions):
         other = "a regex" if rule.kind == "folder" else "another regex or the folders' names"
         return f"Give {other} as the label rule."
+    if any(exclusion.code == "not_a_file" for exclusion in exclusions):
+        return "Put the files themselves into the folder (cp -rL copies what links lead to)."
     return "Name a folder or archive that holds pictures."
 
 

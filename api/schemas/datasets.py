@@ -143,7 +143,7 @@ class DatasetOut(DatasetSummary):
         dict[str, Any],
         Field(
             description="items per breed; widths and heights; formats and modes; `disguised`: files whose suffix lies, "
-            "with their real format; `exclusions` by code (`no_label`, `not_an_image`, `truncated`, …), with examples"
+            "with their real format; `exclusions` by code (`no_label`, `not_a_file`, `not_an_image`, …), with examples"
         ),
     ]
     twins: TwinsOut | None

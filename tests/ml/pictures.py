@@ -38,6 +38,21 @@ def png_header(width: int, height: int, size: int = 1024) -> bytes:
     return body.ljust(size, b"\0")
 
 
+def grey_tiff(values: npt.NDArray[np.uint16], bits: int, order: str, *, zero_is_black: bool = True) -> bytes:
+    """An uncompressed TIFF of 16 or 12 bits a pixel; ``order`` is ``<`` (II) or ``>`` (MM)."""
+    height, width = values.shape
+    if bits == 16:
+        pixels = values.astype(f"{order}u2").tobytes()
+    else:
+        first, second = values[:, ::2].astype(int), values[:, 1::2].astype(int)
+        pixels = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], -1).astype(np.uint8).tobytes()
+    entries = {256: width, 257: height, 258: bits, 259: 1, 262: int(zero_is_black), 273: 0, 277: 1, 278: height}
+    entries |= {273: 8 + 2 + 12 * (len(entries) + 1) + 4, 279: len(pixels)}
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}LH", 8, len(entries))
+    fields = [struct.pack(f"{order}HHLL", tag, 4, 1, value) for tag, value in sorted(entries.items())]
+    return head + b"".join(fields) + bytes(4) + pixels
+
+
 def fill(
     folder: Path, names: Iterable[str], sizes: tuple[tuple[int, int], ...] = ((40, 30), (30, 44), (36, 36))
 ) -> Path:

@@ -52,21 +52,45 @@ def test_disguised_and_odd_coloured_files_are_items_and_said(tmp_path: Path) -> 
     assert found.summary()["modes"] == {"CMYK": 1, "L": 1, "P": 2, "RGB": 1, "RGBA": 1}
 
 
-def test_hidden_files_and_what_links_lead_out_to_are_passed_over(tmp_path: Path) -> None:
+def test_hidden_files_are_passed_over_and_each_link_and_special_file_is_an_exclusion(tmp_path: Path) -> None:
     outside = fill(tmp_path / "outside", ["secret_1.jpg"])
     folder = fill(
         tmp_path / "pets", ["pug_1.jpg", "boxer_1.jpg", ".hidden_1.jpg", ".git/pug_9.jpg", "__MACOSX/._pug_1.jpg"]
     )
-    (folder / "out_1.jpg").symlink_to(outside / "secret_1.jpg")
-    (folder / "outdir").symlink_to(outside)
-    (folder / "loop").symlink_to(folder)
-    (folder / "self_1.jpg").symlink_to(folder / "self_1.jpg")
-    (folder / "gone_1.jpg").symlink_to(folder / "nothing.jpg")
-    (folder / "again_1.jpg").symlink_to(folder / "pug_1.jpg")
     os.mkfifo(folder / "pipe_1.jpg")
+    links = {
+        "again_1.jpg": folder / "pug_1.jpg",
+        "gone_1.jpg": folder / "nothing.jpg",
+        "loop": folder,
+        "out_1.jpg": outside / "secret_1.jpg",
+        "outdir": outside,
+        "self_1.jpg": folder / "self_1.jpg",
+        "to_pipe_1.jpg": folder / "pipe_1.jpg",
+    }
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
     found = scan(folder)
     assert [item.path for item in found.items] == ["again_1.jpg", "boxer_1.jpg", "pug_1.jpg"]
-    assert found.exclusions == ()
+    assert {exclusion.code for exclusion in found.exclusions} == {"not_a_file"}
+    assert [(exclusion.path, exclusion.detail) for exclusion in found.exclusions] == [
+        ("gone_1.jpg", "this is a link to nothing, or to itself"),
+        ("loop", "this is a link to a folder, whose files count under their own names"),
+        ("out_1.jpg", "this is a link that leads out of the folder"),
+        ("outdir", "this is a link that leads out of the folder"),
+        ("pipe_1.jpg", "this is a pipe, a socket or a device"),
+        ("self_1.jpg", "this is a link to nothing, or to itself"),
+        ("to_pipe_1.jpg", "this is a link to a pipe, a socket or a device"),
+    ]
+
+
+def test_a_folder_that_only_links_to_another_is_told_so(tmp_path: Path) -> None:
+    outside = fill(tmp_path / "outside", ["pug_1.jpg", "boxer_1.jpg"])
+    (tmp_path / "pets").mkdir()
+    (tmp_path / "pets" / "images").symlink_to(outside)
+    with pytest.raises(DatasetUnusable, match=r"images: not_a_file") as refused:
+        scan(tmp_path / "pets")
+    assert refused.value.hint is not None
+    assert "cp -rL" in refused.value.hint
 
 
 def test_a_name_that_is_not_utf8_is_an_exclusion_that_json_can_hold(tmp_path: Path) -> None:
