@@ -5,11 +5,12 @@ import errno
 import gzip
 import lzma
 import stat
+import struct
 import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -38,10 +39,20 @@ _BROKEN = (
     UnicodeDecodeError,
     ValueError,
     OverflowError,
+    LookupError,
+    struct.error,
 )
+OnProgress = Callable[[int, int], None]
 
 
-def extract_archive(archive: Path, into: Path, *, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES) -> None:
+def extract_archive(
+    archive: Path,
+    into: Path,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_files: int = MAX_FILES,
+    on_progress: OnProgress | None = None,
+) -> None:
     """Unpack a zip or a tar (plain, gz, bz2, xz) into a new folder.
 
     Args:
@@ -49,18 +60,29 @@ def extract_archive(archive: Path, into: Path, *, max_bytes: int = MAX_BYTES, ma
         into: a folder that does not exist yet or is empty.
         max_bytes: of all files together, unpacked.
         max_files: entries of any kind.
+        on_progress: called with bytes of the archive read and bytes in all; what it raises ends the unpacking.
 
     Raises:
         ArchiveRejected: no archive, broken, encrypted, too large, a bomb, or with an entry that is a link, a device,
-            named twice, or named outside the folder. Nothing is left behind.
+            without a name, named twice, or named outside the folder. Nothing is left behind.
         DiskFull: the disk does not hold the content. Nothing is left behind.
     """
     into.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=into.parent, prefix=".unpack-") as scratch, _told():
-        budget = Budget(max_bytes, max_files, packed=archive.stat().st_size)
+    with (
+        tempfile.TemporaryDirectory(dir=into.parent, prefix=".unpack-") as scratch,
+        _told(),
+        archive.open("rb") as file,
+    ):
+        packed = archive.stat().st_size
+
+        def tell() -> None:
+            if on_progress is not None:
+                on_progress(file.tell(), packed)
+
+        budget = Budget(max_bytes, max_files, packed=packed, tell=tell)
         target = Path(scratch) / "content"
         target.mkdir()
-        for name, content in _entries(archive, budget):
+        for name, content in _entries(file, budget):
             budget.entry()
             _write(target, name, content, budget)
         target.replace(into)
@@ -82,28 +104,27 @@ def _told() -> Iterator[None]:
         raise ArchiveRejected(f"the archive cannot be unpacked: {error.strerror or error}") from error
 
 
-def _entries(archive: Path, budget: Budget) -> Iterator[tuple[str, IO[bytes] | None]]:
+def _entries(file: IO[bytes], budget: Budget) -> Iterator[tuple[str, IO[bytes] | None]]:
     """Each entry's name and content (None for a folder)."""
-    with archive.open("rb") as file:
-        magic = file.read(6)
+    magic = file.read(6)
+    file.seek(0)
+    if magic.startswith(b"PK"):
+        yield from _zip_entries(file, budget)
+    elif magic.startswith(b"\x1f\x8b"):
+        with gzip.open(file) as stream:
+            yield from _tar_entries(stream, budget)
+    elif magic.startswith(b"BZh"):
+        with bz2.open(file) as stream:
+            yield from _tar_entries(stream, budget)
+    elif magic == b"\xfd7zXZ\0":
+        _check_xz(file)
+        with lzma.open(file) as stream:
+            yield from _tar_entries(stream, budget)
+    elif tarfile.is_tarfile(file):
         file.seek(0)
-        if magic.startswith(b"PK"):
-            yield from _zip_entries(file, budget)
-        elif magic.startswith(b"\x1f\x8b"):
-            with gzip.open(file) as stream:
-                yield from _tar_entries(stream, budget)
-        elif magic.startswith(b"BZh"):
-            with bz2.open(file) as stream:
-                yield from _tar_entries(stream, budget)
-        elif magic == b"\xfd7zXZ\0":
-            _check_xz(file)
-            with lzma.open(file) as stream:
-                yield from _tar_entries(stream, budget)
-        elif tarfile.is_tarfile(file):
-            file.seek(0)
-            yield from _tar_entries(file, budget)
-        else:
-            raise ArchiveRejected("the file is neither a zip nor a tar archive", hint="Send a .zip or a .tar.gz.")
+        yield from _tar_entries(file, budget)
+    else:
+        raise ArchiveRejected("the file is neither a zip nor a tar archive", hint="Send a .zip or a .tar.gz.")
 
 
 def _zip_entries(file: IO[bytes], budget: Budget) -> Iterator[tuple[str, IO[bytes] | None]]:
@@ -114,6 +135,8 @@ def _zip_entries(file: IO[bytes], budget: Budget) -> Iterator[tuple[str, IO[byte
     file.seek(0)
     with zipfile.ZipFile(file) as packed:
         members = packed.infolist()
+        # The list lies at the end; progress begins at the front.
+        file.seek(0)
         budget.promised(sum(member.file_size for member in members), len(members))
         for member in members:
             if member.flag_bits & _ENCRYPTED:
@@ -121,6 +144,9 @@ def _zip_entries(file: IO[bytes], budget: Budget) -> Iterator[tuple[str, IO[byte
             kind = stat.S_IFMT(member.external_attr >> 16)
             if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
                 raise _no_file(member.filename)
+            if not member.filename:
+                # ZipFile cuts a name at its first NUL, and Python 3.11's is_dir fails on what is left of it here.
+                raise ArchiveRejected("an entry of the archive has no name", hint="Name every entry.")
             if member.is_dir():
                 yield member.filename, None
                 continue

@@ -5,11 +5,14 @@ import io
 import os
 import tarfile
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from ml.errors import DatasetUnusable
 from ml.manifest import Item, Manifest
+
+OnProgress = Callable[[int, int], None]
 
 
 class ImageSource(Protocol):
@@ -74,8 +77,14 @@ class Bundle:
             self._file = -1
 
 
-def write_bundle(folder: Path, manifest: Manifest, out: Path) -> None:
+def write_bundle(folder: Path, manifest: Manifest, out: Path, *, on_progress: OnProgress | None = None) -> None:
     """Write a manifest's items into one uncompressed tar, atomically; equal manifests give equal bytes.
+
+    Args:
+        folder: where the items lie.
+        manifest: what was found there.
+        out: the tar.
+        on_progress: called with items written and items in all; what it raises ends the writing.
 
     Raises:
         DatasetUnusable: a file changed or vanished since it was scanned; nothing is left behind.
@@ -89,6 +98,8 @@ def write_bundle(folder: Path, manifest: Manifest, out: Path) -> None:
                 member = tarfile.TarInfo(item.path)
                 member.size = item.bytes
                 tar.addfile(member, io.BytesIO(source.read(index)))
+                if on_progress is not None:
+                    on_progress(index + 1, len(manifest.items))
         part.replace(out)
 
 

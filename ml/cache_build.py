@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ml.bundle import ImageSource
+from ml.cores import worth_starting
 from ml.errors import DatasetUnusable, DiskFull, ImageRejected, Stopped
 from ml.images import Limits, open_rgb
 from ml.manifest import Manifest
@@ -85,7 +86,7 @@ def _in_parallel(
 ) -> Generator[None, None, None]:
     # Batches keep little queued, so that a stop or a failure ends the build soon.
     waiting = iter(range(count))
-    pool = ThreadPoolExecutor(max_workers=os.cpu_count())
+    pool = ThreadPoolExecutor(max_workers=worth_starting())
     try:
         while batch := list(islice(waiting, _BATCH)):
             for _ in pool.map(work, batch):

@@ -1,6 +1,7 @@
 """What unpacking may cost, counted while it happens: what an archive says of itself proves nothing."""
 
 import io
+from collections.abc import Callable
 from typing import Protocol
 
 from ml.errors import ArchiveRejected
@@ -31,9 +32,13 @@ class ByteStream(Protocol):
 
 
 class Budget:
-    """Limits of one archive: bytes and entries in all, and the ratio to its packed size in bytes."""
+    """Limits of one archive: bytes and entries in all, and the ratio to its packed size in bytes.
 
-    def __init__(self, max_bytes: int, max_files: int, *, packed: int) -> None:
+    ``tell`` is called whenever something was counted; what it raises ends the unpacking.
+    """
+
+    def __init__(self, max_bytes: int, max_files: int, *, packed: int, tell: Callable[[], None]) -> None:
+        self._tell = tell
         self._max_bytes = max_bytes
         self._max_files = max_files
         self._packed = packed
@@ -48,6 +53,7 @@ class Budget:
         """
         self._entries += 1
         self._check_files(self._entries)
+        self._tell()
 
     def spend(self, count: int) -> None:
         """Count unpacked bytes.
@@ -65,7 +71,7 @@ class Budget:
             ArchiveRejected: as entry and spend.
         """
         self._check_files(entries)
-        self.reached(count)
+        self._check_bytes(count)
 
     def reached(self, count: int) -> None:
         """Check a number of unpacked bytes.
@@ -73,6 +79,10 @@ class Budget:
         Raises:
             ArchiveRejected: as spend.
         """
+        self._check_bytes(count)
+        self._tell()
+
+    def _check_bytes(self, count: int) -> None:
         if count > self._max_bytes:
             detail = f"the archive unpacks to more than {self._max_bytes / _GIB:.3g} GiB"
             raise ArchiveRejected(detail, hint=_SMALLER)

@@ -44,7 +44,7 @@ def download_pets(into: Path, *, on_progress: OnProgress | None = None, publishe
 
     Args:
         into: the folder, made where missing.
-        on_progress: called with bytes done and bytes in all (0 while unknown).
+        on_progress: called with bytes done and bytes in all (0 while unknown), of the download and then of unpacking.
         published: another address and checksum than torchvision's.
 
     Returns:
@@ -71,7 +71,7 @@ def _downloaded(into: Path, on_progress: OnProgress | None, published: Published
     # What a killed import left.
     if unpacked.exists():
         shutil.rmtree(unpacked)
-    extract_archive(archive, unpacked)
+    extract_archive(archive, unpacked, on_progress=on_progress)
     if not (unpacked / "images").is_dir():
         raise ArchiveRejected(f"{_IMAGES} holds no folder named images", hint=_WAY_ROUND)
     (unpacked / "images").replace(images)

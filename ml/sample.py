@@ -16,6 +16,7 @@ from typing import IO
 import numpy as np
 
 from ml.breeds import BREEDS, Breed
+from ml.cores import worth_starting
 from ml.drawn_breeds import LOOKS
 from ml.drawn_pet import draw_pet
 from ml.drawn_scene import draw_background, place_pet, take_photo
@@ -43,7 +44,7 @@ def draw_sample(into: Path, *, per_breed: int = 20, on_progress: OnProgress | No
     """
     into.mkdir(parents=True, exist_ok=True)
     total = len(BREEDS) * per_breed
-    shares = min(os.cpu_count() or 1, _MOST_PROCESSES, total)
+    shares = min(worth_starting(), _MOST_PROCESSES, total)
     with _drawing(into, per_breed, shares) as (processes, lines):
         for done, _ in enumerate(lines, start=1):
             if on_progress is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from ml.cores import worth_starting
 from ml.errors import DatasetUnusable, ImageRejected
 from ml.fingerprint import fingerprint
 from ml.images import Limits, examine_image
@@ -130,7 +131,7 @@ def _examined(
     # exception (a stop) leaves little work queued.
     done = 0
     waiting = iter(files)
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=worth_starting()) as pool:
         while batch := list(islice(waiting, _BATCH)):
             for outcome in pool.map(lambda file: _examine(file, rule, limits), batch):
                 done += 1

@@ -35,7 +35,7 @@ def import_dataset(attempt: Attempt) -> None:
         folder = _collect(attempt, source)
         manifest = _scan(attempt, folder, payload)
         bundle = attempt.work / "images.tar"
-        write_bundle(folder, manifest, bundle)
+        write_bundle(folder, manifest, bundle, on_progress=_Teller(attempt, "pack"))
         attempt.reporter.on_progress(Progress(stage="store"))
         # Only what has been found good gets here. The keys are the content's, so an attempt that breaks off between
         # these lines leaves what the next one puts again; deleting them could take them from another job's dataset.
@@ -49,7 +49,7 @@ def _collect(attempt: Attempt, source: dict[str, Any]) -> Path:
     folder = attempt.work / "pictures"
     if source["kind"] == "archive":
         attempt.reporter.on_progress(Progress(stage="unpack"))
-        extract_archive(_archive(attempt, source["key"]), folder)
+        extract_archive(_archive(attempt, source["key"]), folder, on_progress=_Teller(attempt, "unpack"))
         return folder
     if source["builtin"] == "sample":
         draw_sample(folder, on_progress=_Teller(attempt, "draw"))

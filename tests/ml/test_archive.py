@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ml.archive import extract_archive
-from ml.errors import ArchiveRejected
+from ml.archive import MAX_BYTES, MAX_FILES, extract_archive
+from ml.errors import ArchiveRejected, Stopped
 from tests.ml.pictures import jpeg
 
 Files = dict[str, bytes]
@@ -41,12 +41,12 @@ def zipped(files: Files, change: Callable[[zipfile.ZipInfo], None] | None = None
     return data.getvalue()
 
 
-def refused(tmp_path: Path, data: bytes, **limits: int) -> str:
+def refused(tmp_path: Path, data: bytes, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES) -> str:
     """What is said of a refused archive, of which nothing may be left."""
     archive, into = tmp_path / "archive", tmp_path / "in" / "to"
     archive.write_bytes(data)
     with pytest.raises(ArchiveRejected) as caught:
-        extract_archive(archive, into, **limits)
+        extract_archive(archive, into, max_bytes=max_bytes, max_files=max_files)
     assert list(into.parent.iterdir()) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["archive", "in"]
     return caught.value.detail
@@ -196,3 +196,48 @@ def test_a_name_too_long_is_refused(tmp_path: Path) -> None:
 def test_names_nested_too_deep_are_refused(tmp_path: Path) -> None:
     files = {"d/" * depth + "a.jpg": b"x" for depth in (20, 400, 800, 1600)}
     assert "deeper than 32" in refused(tmp_path, zipped(files))
+
+
+@pytest.mark.parametrize("name", ["", "\0", "\0evil.jpg"])
+def test_an_entry_without_a_name_is_refused(tmp_path: Path, name: str) -> None:
+    held = "#" * max(1, len(name))
+    data = zipped({"a.jpg": b"x", held: b"y"})
+    if name:
+        assert "has no name" in refused(tmp_path, data.replace(held.encode(), name.encode()))
+    else:
+        assert "has no name" in refused(tmp_path, _nameless(data))
+
+
+def _nameless(data: bytes) -> bytes:
+    """The zip with the one-letter name of its last entry cut away, in the entry and in the list."""
+    for start, header, length_at in ((b"PK\x03\x04", 30, 26), (b"PK\x01\x02", 46, 28)):
+        at = data.rindex(start)
+        entry = bytearray(data[at:])
+        assert entry[header : header + 1] == b"#"
+        struct.pack_into("<H", entry, length_at, 0)
+        del entry[header]
+        data = data[:at] + bytes(entry)
+    end = bytearray(data)
+    size, start_at = struct.unpack_from("<LL", end, end.rindex(b"PK\x05\x06") + 12)
+    struct.pack_into("<LL", end, end.rindex(b"PK\x05\x06") + 12, size - 1, start_at - 1)
+    return bytes(end)
+
+
+@pytest.mark.parametrize("mode", ["zip", "w", "w:gz", "w:bz2", "w:xz"])
+def test_progress_is_in_bytes_of_the_archive_and_what_it_raises_leaves_nothing(tmp_path: Path, mode: str) -> None:
+    data = zipped(FILES) if mode == "zip" else tarred(FILES, mode)
+    archive, into, told = tmp_path / "archive", tmp_path / "in" / "to", list[tuple[int, int]]()
+    archive.write_bytes(data)
+    extract_archive(archive, tmp_path / "out", on_progress=lambda done, total: told.append((done, total)))
+    assert len(told) >= len(FILES)
+    assert told == sorted(told)
+    assert {total for _, total in told} == {len(data)}
+    assert 0 < told[-1][0] <= len(data)
+
+    def stop(_done: int, _total: int) -> None:
+        if len(list(into.parent.rglob("*.jpg"))) > 2:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        extract_archive(archive, into, on_progress=stop)
+    assert list(into.parent.iterdir()) == []

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ml.bundle import Bundle, Folder, write_bundle
-from ml.errors import DatasetUnusable
+from ml.errors import DatasetUnusable, Stopped
 from ml.images import Limits
 from ml.manifest import LabelRule, Manifest
 from ml.scan import scan_folder
@@ -151,6 +151,21 @@ def test_a_bundle_holds_the_same_bytes_and_is_the_same_each_time(tmp_path: Path)
     assert [bundle.read(i) for i in range(6)] == [folder.read(i) for i in range(6)]
     bundle.close()
     bundle.close()
+
+
+def test_writing_a_bundle_tells_how_far_it_is_and_can_be_stopped(tmp_path: Path) -> None:
+    manifest, _ = dataset(tmp_path / "pets")
+    told: list[tuple[int, int]] = []
+
+    def stop_at_4(done: int, total: int) -> None:
+        told.append((done, total))
+        if done == 4:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        write_bundle(tmp_path / "pets", manifest, tmp_path / "out" / "pets.tar", on_progress=stop_at_4)
+    assert told == [(1, 6), (2, 6), (3, 6), (4, 6)]
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_file_that_changed_since_the_scan_is_noticed(tmp_path: Path) -> None:
