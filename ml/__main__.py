@@ -11,19 +11,22 @@ from types import FrameType
 from typing import Any
 
 from pydantic import ValidationError
+from safetensors import SafetensorError
 
 from ml.bundle import Folder
 from ml.checkpoint import LocalKeeper
-from ml.config import LrFind, complete, resolve, train_config
+from ml.config import LrFind, ResolvedConfig, TrainSettings, complete, resolve, train_config
 from ml.errors import LearningError, NoRateFound, Stopped
 from ml.interpretation import most_confused
 from ml.lr_find import search
 from ml.manifest import DEFAULT_REGEX, LabelRule, Manifest
+from ml.model import check_trained
 from ml.rates import Found
 from ml.reporting import EpochRecord, NullReporter, Plan, Progress, RateRecord
 from ml.scan import scan_folder
 from ml.suggestions import FUNCTIONS
 from ml.training import fit
+from ml.weights import load_state
 from ml.workbench import Places
 
 
@@ -99,15 +102,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; an error is one line on standard error and exit code 1, a signal a line and 128 + its number."""
     options = _parser().parse_args(arguments)
     signals = Signals()
-    work: Callable[[argparse.Namespace, Signals], str] = options.work
     try:
-        closing = work(options, signals)
+        work = _work(options, signals)
+    except ValueError as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("--set",), "msg": str(error)}
+        return _complain(f"config: {'.'.join(map(str, first['loc']))}: {first['msg']}")
+    try:
+        closing = work()
     except LearningError as error:
         hint = f" {error.hint}" if error.hint else ""
         return _complain(f"{error.code}: {error.detail}.{hint}")
-    except (ValidationError, ValueError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("--set",), "msg": str(error)}
-        return _complain(f"config: {'.'.join(map(str, first['loc']))}: {first['msg']}")
+    except (OSError, SafetensorError) as error:
+        return _complain(f"disk: {_said(error)}. Choose another --out or --cache, or free space.")
     except (Stopped, KeyboardInterrupt):
         _complain(f"stopped by {signals.name}: {options.after_stop}")
         return signals.status
@@ -115,9 +121,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _train(options: argparse.Namespace, signals: Signals) -> str:
-    config = resolve(train_config.validate_python(_chosen(options)))
-    manifest = _scan(options)
+def _work(options: argparse.Namespace, signals: Signals) -> Callable[[], str]:
+    """What the command is to do, with its settings read.
+
+    Raises:
+        ValueError: a setting is wrong (pydantic's ``ValidationError``, where it is a field).
+    """
+    rule = LabelRule(kind="folder") if options.by_folder else LabelRule(regex=options.regex)
+    chosen = _chosen(options)
+    if options.command == "train":
+        config = resolve(train_config.validate_python(chosen))
+        return lambda: _train(options, config, rule, signals)
+    search_config = complete(LrFind.model_validate(chosen))
+    return lambda: _find_rate(options, search_config, rule, signals)
+
+
+def _train(options: argparse.Namespace, config: ResolvedConfig, rule: LabelRule, signals: Signals) -> str:
+    # A folder that cannot be made is found out now, not when the training is over.
+    options.out.mkdir(parents=True, exist_ok=True)
+    manifest = _scan(options, config, rule)
     result = fit(
         config,
         manifest,
@@ -137,9 +159,8 @@ def _train(options: argparse.Namespace, signals: Signals) -> str:
     return json.dumps({**done, "most_confused": confused})
 
 
-def _find_rate(options: argparse.Namespace, signals: Signals) -> str:
-    config = complete(LrFind.model_validate(_chosen(options)))
-    manifest = _scan(options)
+def _find_rate(options: argparse.Namespace, config: LrFind, rule: LabelRule, signals: Signals) -> str:
+    manifest = _scan(options, config, rule)
     found = search(
         config,
         manifest,
@@ -169,9 +190,11 @@ def table(found: Found) -> str:
     return "\n".join([*lines, *said])
 
 
-def _scan(options: argparse.Namespace) -> Manifest:
-    rule = LabelRule(kind="folder") if options.by_folder else LabelRule(regex=options.regex)
-    return scan_folder(options.folder, rule, name=options.folder.name)
+def _scan(options: argparse.Namespace, config: TrainSettings, rule: LabelRule) -> Manifest:
+    manifest = scan_folder(options.folder, rule, name=options.folder.name)
+    if options.model is not None:
+        check_trained(config.arch, len(manifest.vocab), load_state(options.model), options.model.name)
+    return manifest
 
 
 def _chosen(options: argparse.Namespace) -> dict[str, Any]:
@@ -186,6 +209,9 @@ def _chosen(options: argparse.Namespace) -> dict[str, Any]:
         fields = chosen
         for group in groups:
             fields = fields.setdefault(group, {})
+            if not isinstance(fields, dict):
+                message = f"{setting!r} names a field of {group}, which is set to {fields!r}"
+                raise ValueError(message)  # noqa: TRY004 - of what the user typed, not of a caller's argument
         try:
             fields[name] = json.loads(value)
         except ValueError:
@@ -197,6 +223,13 @@ def _print(event: str, content: dict[str, Any]) -> None:
     print(json.dumps({"event": event, **content}), flush=True)
 
 
+def _said(error: Exception) -> str:
+    """An error of the system in one line, with the file that it is about."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split())
+
+
 def _complain(sentence: str) -> int:
     start = "\n" if sys.stderr.isatty() else ""
     print(f"{start}{sentence}", file=sys.stderr)
@@ -205,12 +238,12 @@ def _complain(sentence: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ml", description="Learn from a folder of labelled pictures.")
-    commands = parser.add_subparsers(required=True)
+    commands = parser.add_subparsers(required=True, dest="command")
     train = commands.add_parser("train", help="train, and leave weights and predictions in --out")
-    train.set_defaults(work=_train, after_stop="the same command again goes on from the last checkpoint in --out")
+    train.set_defaults(after_stop="the same command again goes on from the last checkpoint in --out")
     train.add_argument("--out", type=Path, required=True, help="folder for weights, predictions and the checkpoint")
     find = commands.add_parser("lr-find", help="search a learning rate; trains nothing and leaves no files")
-    find.set_defaults(work=_find_rate, after_stop="nothing was kept")
+    find.set_defaults(after_stop="nothing was kept")
     for command in (train, find):
         command.add_argument("folder", type=Path)
         command.add_argument("--cache", type=Path, default=Path("~/.cache/pedigree").expanduser())

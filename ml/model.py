@@ -81,6 +81,23 @@ def build_model(arch: str, classes: int, state: dict[str, Tensor] | None) -> Bre
     return BreedNet(body, make_head(features, classes), early)
 
 
+def check_trained(arch: str, classes: int, state: dict[str, Tensor], name: str) -> None:
+    """Refuse the tensors of a trained model, read from the file ``name``, that are not this arch's with these classes.
+
+    Raises:
+        UnknownArch: the arch is of no supported family.
+        WeightsInvalid: with a tensor that tells.
+    """
+    with torch.random.fork_rng(devices=[]):
+        wanted = build_model(arch, classes, None).state_dict()
+    for tensor in sorted(wanted.keys() | state.keys()):
+        here = list(state[tensor].shape) if tensor in state else "missing"
+        there = list(wanted[tensor].shape) if tensor in wanted else "missing"
+        if here != there:
+            detail = f"{name} is no trained {arch} of {classes} breeds: {tensor} is {here}, it should be {there}"
+            raise WeightsInvalid(detail, hint="Set arch to that of the run, and give it the breeds that it learned.")
+
+
 def make_head(features: int, classes: int) -> nn.Sequential:
     """Pool, BatchNorm, dropout .25, linear to 512, ReLU, BatchNorm, dropout .5, linear; no biases in the linears."""
     head = nn.Sequential(

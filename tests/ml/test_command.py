@@ -5,15 +5,20 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
+from ml.__main__ import main
+from ml.model import build_model
 from tests.conftest import REPOSITORY
 from tests.ml.pictures import fill
 
 SMALL = ("arch=mobilenet_v3_small", "pretrained=false", "presize=40", "size=32", "batch_size=4", "precision=fp32")
 PATIENCE_SECONDS = 150
+Refused = Callable[..., str]
 
 
 @pytest.fixture
@@ -61,6 +66,71 @@ def test_what_is_wrong_with_a_sweep_is_one_line_and_status_1(folder: Path) -> No
     assert (turned.returncode, turned.stdout) == (1, "")
     assert "start_lr 20.0 is not below end_lr 10.0" in turned.stderr
     assert turned.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Refused]:
+    """The one line that is said of a command that cannot be done."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def run_here(*words: str) -> str:
+        status = main([*command(folder, "train")[3:], *words])
+        out, said = capsys.readouterr()
+        assert (status, out, said.count("\n")) == (1, "", 1)
+        return said
+
+    yield run_here
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(folder: Path, refused: Refused) -> None:
+    occupied = folder.parent / "occupied"
+    occupied.write_text("a file")
+    assert refused("--out", str(occupied)) == (
+        f"disk: {occupied}: File exists. Choose another --out or --cache, or free space.\n"
+    )
+    assert refused("--out", str(occupied / "below")).startswith(f"disk: {occupied / 'below'}: Not a directory")
+    assert refused("--cache", str(occupied)).startswith(f"disk: {occupied}: File exists")
+
+
+def test_a_disk_without_room_is_one_line(folder: Path) -> None:
+    limited = ["bash", "-c", 'ulimit -f 8; exec "$@"', "-", *command(folder, "lr-find")]
+    done = subprocess.run(
+        limited, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.stderr.count("\n"), done.stderr.split(":")[0]) == (1, "disk")
+
+
+def test_a_model_of_another_architecture_is_one_line(folder: Path, refused: Refused) -> None:
+    model = folder.parent / "model.safetensors"
+    save_file(build_model("resnet18", 2, None).state_dict(), model)
+    said = refused("--model", str(model))
+    assert said.startswith(
+        "weights_invalid: model.safetensors is no trained mobilenet_v3_small of 2 breeds: 0.0.0.weight"
+    )
+    save_file(build_model("mobilenet_v3_small", 3, None).state_dict(), model)
+    assert "1.8.weight is [3, 512], it should be [2, 512]. Set arch" in refused("--model", str(model))
+    model.unlink()
+    assert "model.safetensors cannot be read as weights" in refused("--model", str(model))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            ["--regex", r"((?:\w+)+)_\d+-$"],
+            r"dataset_unusable: the label rule '((?:\\w+)+)_\\d+-$' repeats (+) a group",
+        ),
+        (["--regex", "("], "config: regex: Value error, is not a regular expression: missing )"),
+        (["--set", "epochs"], "config: --set: 'epochs' is not name=value"),
+        (["--set", "augment=1", "--set", "augment.flip=true"], "config: --set: 'augment.flip=true' names a field of"),
+        (["--set", "epochs=0"], "config: fine_tune.epochs: Input should be greater"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(refused: Refused, words: list[str], says: str) -> None:
+    assert refused(*words).startswith(says)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

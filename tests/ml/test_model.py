@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from ml.errors import UnknownArch, WeightsInvalid
-from ml.model import BreedNet, build_model
+from ml.model import BreedNet, build_model, check_trained
 from tests.ml.facts import cases
 
 FAMILIES = ("resnet18", "mobilenet_v3_small", "efficientnet_b0", "regnet_x_400mf", "convnext_tiny", "swin_t")
@@ -74,6 +74,18 @@ def test_an_architecture_of_no_supported_family_is_refused() -> None:
     for arch in ("vgg11", "vit_b_16", "googlenet", "deeplabv3_resnet50", "resnet99"):
         with pytest.raises(UnknownArch, match=arch):
             build_model(arch, 3, None)
+
+
+@pytest.mark.parametrize("arch", ["mobilenet_v3_small", "regnet_x_400mf"])
+def test_a_trained_model_s_own_tensors_are_accepted(arch: str) -> None:
+    state = build_model(arch, 3, None).state_dict()
+    before = torch.get_rng_state()
+    check_trained(arch, 3, state, "model.safetensors")
+    assert torch.equal(torch.get_rng_state(), before)
+    with pytest.raises(WeightsInvalid, match=r"1\.8\.weight is \[3, 512\], it should be \[4, 512\]"):
+        check_trained(arch, 4, state, "model.safetensors")
+    with pytest.raises(WeightsInvalid, match=r"more is .*, it should be missing"):
+        check_trained(arch, 3, state | {"more": torch.zeros(1)}, "model.safetensors")
 
 
 def _state(model: BreedNet) -> dict[str, torch.Tensor]:
