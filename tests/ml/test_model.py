@@ -18,7 +18,8 @@ def test_the_model_is_fastai_s_in_shape_count_and_groups(case: dict[str, Any]) -
     assert [[n, list(p.shape)] for n, p in model.head.named_parameters()] == case["head"]
     assert sum(p.numel() for p in model.head.parameters()) == case["head_total"]
     assert [type(m).__name__ for m in model.body] == case["body_children"]
-    assert len(model.head) == len(case["head_layers"])
+    ours = {"AdaptiveConcatPool2d": "ConcatPool"}
+    assert [type(m).__name__ for m in model.head] == [ours.get(name, name) for name in case["head_layers"]]
     names = {id(p): n for n, p in model.named_parameters()}
     model.freeze_body(frozen=True)
     for modules, group, expected in zip(model.groups, model.parameter_groups(), case["groups"], strict=True):
@@ -29,6 +30,8 @@ def test_the_model_is_fastai_s_in_shape_count_and_groups(case: dict[str, Any]) -
         trainable = [p for p in ordered if p.requires_grad]
         assert len(trainable) == expected["frozen_trainable_tensors"]
         assert sum(p.numel() for p in trainable) == expected["frozen_trainable_params"]
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+    assert sum(p.requires_grad for m in norms for p in m.parameters()) == case["force_train_tensors"]
     assert sum(len(g.plain) for g in model.parameter_groups()) == case["no_weight_decay_tensors"]
     norm = model.head[2]
     assert isinstance(norm, nn.BatchNorm1d)
@@ -37,6 +40,7 @@ def test_the_model_is_fastai_s_in_shape_count_and_groups(case: dict[str, Any]) -
     assert (norm.eps, norm.momentum) == (case["head_bn"]["eps"], case["head_bn"]["momentum"])
     deviations = [m.weight.std().item() for m in model.head if isinstance(m, nn.Linear)]
     assert deviations == pytest.approx(case["head_lin_std_expected"], rel=0.03)
+    assert deviations == pytest.approx(case["head_lin_std"], rel=0.03)
 
 
 def test_unfreezing_frees_every_parameter() -> None:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 import torch
 
-from ml.config import Phase, ResolvedPhase, even_mults, resolve, resolve_phase, train_config
+from ml.config import FineTune, Phase, ResolvedPhase, even_mults, resolve, resolve_phase, train_config
 from ml.schedule import cosine_pair, exponential, one_cycle, position_in_phase
 from tests.ml.facts import cases
 
@@ -31,9 +31,10 @@ def test_one_cycle_has_fastai_s_rates_and_momentum_at_every_step(case: dict[str,
 def _phase(case: dict[str, Any]) -> ResolvedPhase:
     top, kwargs = case["lr_max"], case["kwargs"]
     if isinstance(top, dict) and top["slice"][0] is None:
-        last = top["slice"][1]
-        phase = resolve_phase(Phase(freeze=False, epochs=case["n_epoch"], lr_max=last, **kwargs))
-        return phase.model_copy(update={"lr_max": (last / 10, last / 10, last)})
+        # slice(None, b), a tenth of b for all groups but the last: only fine_tune's first phase has such rates.
+        head = FineTune(base_lr=top["slice"][1]).phases()[0]
+        phase = resolve_phase(Phase(freeze=False, epochs=case["n_epoch"], **kwargs))
+        return phase.model_copy(update={"lr_max": head.lr_max})
     lr_max = tuple(top["slice"]) if isinstance(top, dict) else top
     return resolve_phase(Phase(freeze=False, epochs=case["n_epoch"], lr_max=lr_max, **kwargs))
 

@@ -1,9 +1,15 @@
 import hashlib
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from ml.errors import SplitUnusable
+from ml.batches import TrainingBatches, ValidationBatches
+from ml.cache import INDEX, PIXELS, PresizedCache
+from ml.config import TrainSettings
+from ml.errors import BatchTooLarge, SplitUnusable
 from ml.manifest import Item, Manifest
 from ml.split import make_split, random_split
 from tests.ml.facts import cases
@@ -18,12 +24,30 @@ def labelled(*labels: str) -> Manifest:
 
 
 @pytest.mark.parametrize("case", cases("split"), ids=lambda case: str(case["n"]))
-def test_the_indices_are_the_originals(case: dict[str, object]) -> None:
-    n, valid_pct, seed = int(str(case["n"])), float(str(case["valid_pct"])), int(str(case["seed"]))
-    split = random_split(n, valid_pct, seed)
+def test_the_indices_are_the_originals(case: dict[str, Any]) -> None:
+    split = random_split(case["n"], case["valid_pct"], case["seed"])
+    assert (len(split.train), len(split.valid)) == (case["n_train"], case["n_valid"])
     assert list(split.valid) == case["valid"]
+    assert list(split.train[:50]) == case["train_first50"]
     joined = ",".join(map(str, split.train))
     assert hashlib.sha256(joined.encode()).hexdigest() == case["train_sha256"]
+
+
+@pytest.mark.parametrize("case", cases("split"), ids=lambda case: str(case["n"]))
+def test_the_sides_make_as_many_batches_as_the_originals(case: dict[str, Any], tmp_path: Path) -> None:
+    n, side = case["n"], 32
+    np.save(tmp_path / INDEX, np.tile(np.array([0, side, side, 0, 0]), (n, 1)))
+    np.zeros(side * side * 3, np.uint8).tofile(tmp_path / PIXELS)
+    cache = PresizedCache(tmp_path, side)
+    split, config = random_split(n, case["valid_pct"], case["seed"]), TrainSettings(size=side, batch_size=case["bs"])
+    validation = ValidationBatches(cache, [0] * n, split.valid, config)
+    assert sum(1 for _ in validation.load(torch.device("cpu"))) == case["valid_batches"]
+    if case["train_batches"]:
+        assert TrainingBatches(cache, [0] * n, split, config).per_epoch == case["train_batches"]
+    else:
+        # fastai trains on nothing, without a word.
+        with pytest.raises(BatchTooLarge):
+            TrainingBatches(cache, [0] * n, split, config)
 
 
 def test_torchs_own_generator_is_left_alone() -> None:
