@@ -176,6 +176,8 @@ def _tar_entries(unpacked: ByteStream, budget: Budget) -> Iterator[tuple[str, IO
 
 def _write(target: Path, name: str, content: IO[bytes] | None, budget: Budget) -> None:
     path = target / _inside(name)
+    if content is not None and path == target:
+        raise ArchiveRejected(f"a file of the archive has no name ({name!r})", hint="Name every entry.")
     try:
         if content is None:
             path.mkdir(parents=True, exist_ok=True)

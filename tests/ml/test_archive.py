@@ -208,6 +208,11 @@ def test_an_entry_without_a_name_is_refused(tmp_path: Path, name: str) -> None:
         assert "has no name" in refused(tmp_path, _nameless(data))
 
 
+@pytest.mark.parametrize("name", ["", ".", "./"])
+def test_a_file_without_a_name_in_a_tar_is_refused(tmp_path: Path, name: str) -> None:
+    assert "has no name" in refused(tmp_path, tarred({"a.jpg": b"x", name: b"y"}))
+
+
 def _nameless(data: bytes) -> bytes:
     """The zip with the one-letter name of its last entry cut away, in the entry and in the list."""
     for start, header, length_at in ((b"PK\x03\x04", 30, 26), (b"PK\x01\x02", 46, 28)):

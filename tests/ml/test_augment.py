@@ -91,7 +91,7 @@ def test_the_captured_draws_replayed_in_two_passes_give_fastai_s_picture(case: d
     torch.testing.assert_close(drawn, torch.tensor(case["output"]), atol=REPLAY_TOLERANCE, rtol=0)
 
 
-# Left out: fastai draws crop_hw and top_left with Python's generator, one crop for the whole batch; ours is one for each
+# Left out: fastai draws crop_hw and top_left with Python's generator, one crop for a whole batch; ours is one for each
 # picture (workflow-spec 14). That a given crop gives fastai's picture is tested above. The valid case draws nothing.
 @pytest.mark.parametrize(
     "case", [case for case in cases("aug_replay") if case["split"] == "train"], ids=lambda case: str(case["seed"])

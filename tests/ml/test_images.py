@@ -1,5 +1,6 @@
 import io
 import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -87,13 +88,28 @@ def test_grey_that_does_not_say_what_white_is_is_refused(kind: type[np.float32 |
         assert "16-bit grey" in caught.value.hint
 
 
-def test_exif_orientation_is_applied() -> None:
+_UPRIGHT: dict[int, Callable[[npt.NDArray[np.int16]], npt.NDArray[np.int16]]] = {
+    1: lambda pixels: pixels,
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: pixels[::-1].swapaxes(0, 1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: lambda pixels: pixels[:, ::-1].swapaxes(0, 1),
+}
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "JPEG"])
+def test_exif_orientation_is_applied_once(form: str, orientation: int) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6
+    exif[0x0112] = orientation
     source = picture(40, 30)
-    upright, facts = examine_image(encoded(source, "PNG", exif=exif), Limits())
-    assert (facts.width, facts.height) == upright.size == (30, 40)
-    assert np.array_equal(np.asarray(upright), np.rot90(np.asarray(source), k=-1))
+    upright, facts = examine_image(encoded(source, form, exif=exif), Limits())
+    turned = _UPRIGHT[orientation](np.asarray(source, np.int16))
+    assert (facts.height, facts.width) == (upright.height, upright.width) == turned.shape[:2]
+    assert np.abs(np.asarray(upright, np.int16) - turned).mean() < (12 if form == "JPEG" else 0.001)
 
 
 def test_broken_exif_does_not_cost_the_picture() -> None:
