@@ -77,10 +77,12 @@ def examine_image(data: bytes, limits: Limits) -> tuple[Image.Image, Facts]:
     """
     image = _open_header(data, limits)
     form, mode = image.format or "", image.mode
+    turn = _turn_of(image)
+    if form == "TIFF":
+        # Pillow turns these itself when it loads them. The metadata is read above all the same, with its warnings off.
+        turn = None
     try:
         image.load()
-        # Not before: of a TIFF, loading has turned the pixels already, and taken the orientation away.
-        turn = _turn_of(image)
         upright = _to_rgb(image) if turn is None else _to_rgb(image).transpose(turn)
     except _DECODE_ERRORS as error:
         raise ImageRejected("truncated", f"the {form} data ends early or is broken ({_reason(error)})") from None
