@@ -143,9 +143,10 @@ class Predictor:
                     del self._followed[name]
 
     def _read(self, run: int) -> ClassifierLike:
-        folder = self._cache / "models" / str(run)
         with self._sessions.begin() as session:
             files = [get_artifact(session, run, name) for name in MODEL_FILES]
+        # By content: the services of several databases may share a cache, and each counts its runs from 1.
+        folder = self._cache / "models" / files[0].sha256
         for file in files:
             self._artifacts.fetch(file.key, folder / file.name, expected_sha256=file.sha256)
         classifier = self._load(folder)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
@@ -97,18 +97,19 @@ class ArtifactStore:
             return bytes(self._store.get(key).bytes())
 
     def fetch(self, key: str, into: Path, *, expected_sha256: str | None = None) -> Path:
-        """Copy an artifact to the file ``into``, unless that is there already; it appears whole or not at all.
+        """Copy an artifact to the file ``into``, unless it is there already; it appears whole or not at all.
 
         Args:
             key: the artifact.
             into: the local file; its folder is made.
-            expected_sha256: hex; the copy is checked against it (a file that was there already is not).
+            expected_sha256: hex; the copy is checked against it. A file that was there already is too, and is
+                replaced where it has another content.
 
         Raises:
             ArtifactMissing: there is nothing under the key, or its content is another.
             ServiceUnavailable: the store does not answer.
         """
-        if into.exists():
+        if into.exists() and (expected_sha256 is None or _sha256_of(into) == expected_sha256):
             return into
         into.parent.mkdir(parents=True, exist_ok=True)
         scratch = into.with_name(f".{into.name}.{uuid4().hex}")
@@ -226,6 +227,11 @@ def _open(url: str, folder: Path | None, patience: timedelta) -> LocalStore | S3
         client_options={"allow_http": True, "connect_timeout": timedelta(seconds=5), "timeout": patience},
         retry_config={"max_retries": 5, "retry_timeout": patience},
     )
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _first_line(error: Exception) -> str:

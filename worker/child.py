@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -20,10 +21,10 @@ from store.db.models import Job
 from store.db.reading import get_job
 from store.db.session import make_engine, make_sessions
 from store.errors import AppError
-from store.settings import load_settings
+from store.settings import Settings, load_settings
 from store.states import State
 from worker.attempt import Attempt
-from worker.lifecycle import EXIT_PUT_DOWN, OUTAGE_SECONDS, work_folder
+from worker.lifecycle import EXIT_PUT_DOWN, OUTAGE_SECONDS, scratch_folder, work_folder
 from worker.patience import OUTAGES, patiently
 from worker.reporter import JobReporter
 
@@ -61,11 +62,11 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = load_settings()
     sessions = make_sessions(make_engine(settings))
-    job = patiently(lambda: _read(sessions, job_id), seconds=OUTAGE_SECONDS, what=f"job {job_id}")
+    job, scratch = patiently(lambda: _read(settings, sessions, job_id), seconds=OUTAGE_SECONDS, what=f"job {job_id}")
     if job.attempt != number:
         log.warning("job %d: attempt %d is not wanted any more", job_id, number)
         return 0
-    work = work_folder(settings, job_id, number)
+    work = work_folder(scratch, job_id, number)
     reporter = JobReporter(sessions, job_id=job_id, run_id=job.run_id, attempt=number, told=told)
     attempt = Attempt(settings, sessions, ArtifactStore(settings.artifacts_url), job, reporter, work, number)
     try:
@@ -75,9 +76,10 @@ def main() -> int:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _read(sessions: sessionmaker[Session], job_id: int) -> Job:
+def _read(settings: Settings, sessions: sessionmaker[Session], job_id: int) -> tuple[Job, Path]:
+    """The job, and where its database's attempts have their folders."""
     with sessions.begin() as session:
-        return get_job(session, job_id)
+        return get_job(session, job_id), scratch_folder(settings, session)
 
 
 def _run(attempt: Attempt) -> int:

@@ -14,9 +14,9 @@ log = logging.getLogger(__name__)
 _NAME = re.compile(r"job-(\d{1,9})-(\d{1,9})")
 
 
-def remove_leftovers(work: Path, sessions: sessionmaker[Session]) -> None:
-    """Remove the folders ``job-JOB-ATTEMPT`` below ``work`` of attempts that no worker holds, on any host."""
-    for folder in sorted(work.glob("job-*-*")):
+def remove_leftovers(scratch: Path, sessions: sessionmaker[Session]) -> None:
+    """Remove the folders ``job-JOB-ATTEMPT`` in ``scratch`` of attempts that no worker holds, on any host."""
+    for folder in sorted(scratch.glob("job-*-*")):
         named = _NAME.fullmatch(folder.name)
         if named is None:
             continue

@@ -19,6 +19,7 @@ from pathlib import Path
 from celery import Celery
 from sqlalchemy.orm import Session, sessionmaker
 
+from store.db.identity import database_id
 from store.db.jobs import append_event, claim, hand_back, renew_lease
 from store.db.models import Job
 from store.db.reading import get_job
@@ -69,11 +70,12 @@ def run_job(host: Host, job_id: int) -> None:
     with host.sessions.begin() as session:
         job = claim(session, job_id, worker=host.name, lease_seconds=host.settings.lease_seconds)
         attempt = job.attempt if job is not None else None
+        scratch = scratch_folder(host.settings, session)
     if attempt is None:
         log.info("job %d is not queued any more; nothing to do", job_id)
         return
     log.info("job %d: attempt %d starts", job_id, attempt)
-    remove_leftovers(host.settings.cache / "work", host.sessions)
+    remove_leftovers(scratch, host.sessions)
     killed_before = oom_kills()
     child = subprocess.Popen(tethered("worker.child", job_id, attempt), start_new_session=True)  # noqa: S603 - our own
     try:
@@ -83,14 +85,19 @@ def run_job(host: Host, job_id: int) -> None:
         ended = child.poll()
         kill_group(child)
         # by its own hand where it ends in order; a child that was killed leaves its work folder to us
-        shutil.rmtree(work_folder(host.settings, job_id, attempt), ignore_errors=True)
+        shutil.rmtree(work_folder(scratch, job_id, attempt), ignore_errors=True)
     starved = ended == -signal.SIGKILL and oom_kills() > killed_before
     _settle(host, job_id, attempt, child.returncode, starved=starved)
 
 
-def work_folder(settings: Settings, job_id: int, attempt: int) -> Path:
-    """An attempt's scratch folder, on the cache's disk."""
-    return settings.cache / "work" / f"job-{job_id}-{attempt}"
+def scratch_folder(settings: Settings, session: Session) -> Path:
+    """Where attempts have their folders: on the cache's disk, apart from those of other databases' jobs."""
+    return settings.cache / "work" / database_id(session)
+
+
+def work_folder(scratch: Path, job_id: int, attempt: int) -> Path:
+    """An attempt's folder; it goes with the attempt."""
+    return scratch / f"job-{job_id}-{attempt}"
 
 
 def tethered(module: str, *numbers: int) -> list[str]:

@@ -211,6 +211,18 @@ def test_an_alias_that_another_process_moved_is_noticed(settings: Settings, reco
         until(lambda: send(there, GREEN).json()["model"]["version"] == new)
 
 
+def test_a_cache_shared_with_another_database_gives_each_its_own_model(
+    client: TestClient, records: Records, settings: Settings
+) -> None:
+    records.served(content=b"of another database")
+    stale = settings.cache / "models" / "1"
+    stale.mkdir(parents=True)
+    (stale / "model.safetensors").write_bytes(b"stale")
+    (stale / "model.json").write_text('{"arch": "resnet50", "vocab": ["a", "b"], "drawn": true}')
+    client.post("/models", json={"run": 1, "alias": "production"})
+    assert send(client, GREEN).json()["model"]["arch"] == "resnet18"
+
+
 def test_the_models_used_last_and_productions_stay_loaded(client: TestClient, records: Records, app: FastAPI) -> None:
     production = register(client, records)
     versions = [register(client, records, alias=f"v{n}") for n in range(4)]

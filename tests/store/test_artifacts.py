@@ -68,6 +68,15 @@ def test_a_file_that_is_there_is_not_fetched_again(store: ArtifactStore, tmp_pat
     assert store.fetch("nowhere", here).read_bytes() == b"mine"
 
 
+def test_a_file_that_is_there_with_another_content_is_replaced(store: ArtifactStore, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.write_bytes(b"another's")
+    digest = store.put_bytes(KEY, b"mine").sha256
+    assert store.fetch(KEY, here, expected_sha256=digest).read_bytes() == b"mine"
+    store.delete(KEY)
+    assert store.fetch(KEY, here, expected_sha256=digest).read_bytes() == b"mine"
+
+
 def test_what_is_missing_is_said(store: ArtifactStore, tmp_path: Path) -> None:
     assert not store.exists(KEY)
     with pytest.raises(ArtifactMissing, match=KEY):

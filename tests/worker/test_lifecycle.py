@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from celery import Celery
+from sqlalchemy import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 import worker.lifecycle
@@ -15,6 +16,7 @@ from store.db.datasets import current_dataset
 from store.db.jobs import claim, create_job, hand_back, request_cancel, resume
 from store.db.models import Job, Run
 from store.db.reading import events_after, get_job
+from store.db.session import make_engine, make_sessions
 from store.dispatch import dispatch_job
 from store.queue import publish_job, queue_length
 from store.settings import Settings
@@ -23,7 +25,7 @@ from tests.store.rows import ERROR, make_run
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import is_gone, job_in, running, until
 from worker.leftovers import remove_leftovers
-from worker.lifecycle import Host, run_job, work_folder
+from worker.lifecycle import Host, run_job, scratch_folder, work_folder
 
 Sessions = sessionmaker[Session]
 
@@ -48,7 +50,8 @@ def test_a_killed_worker_takes_its_child_along_and_the_job_runs_again(
         child = worker.paused_child()
         worker.end(signal.SIGKILL)
         until(lambda: is_gone(child), "the end of a child whose worker was killed")
-    left = work_folder(settings, job_id, 1)
+    with sessions.begin() as session:
+        left = work_folder(scratch_folder(settings, session), job_id, 1)
     left.mkdir(parents=True)
     (left / "pictures.tar").write_bytes(b"half an archive")
     with running("worker.sweep", settings) as sweep, running("worker", settings):
@@ -63,11 +66,31 @@ def test_a_killed_worker_takes_its_child_along_and_the_job_runs_again(
 def test_only_what_no_attempt_holds_is_removed(settings: Settings, sessions: Sessions, job_id: int) -> None:
     with sessions.begin() as session:
         claim(session, job_id, worker="another host", lease_seconds=60)
-    held, lost, foreign = (settings.cache / "work" / name for name in (f"job-{job_id}-1", f"job-{job_id}-0", "notes"))
+        scratch = scratch_folder(settings, session)
+    held, lost, foreign = (scratch / name for name in (f"job-{job_id}-1", f"job-{job_id}-0", "notes"))
     for folder in (held, lost, foreign):
         folder.mkdir(parents=True)
-    remove_leftovers(settings.cache / "work", sessions)
+    remove_leftovers(scratch, sessions)
     assert (held.exists(), lost.exists(), foreign.exists()) == (True, False, True)
+
+
+def test_what_attempts_of_another_database_hold_in_a_shared_cache_is_left_alone(
+    settings: Settings, sessions: Sessions, job_id: int
+) -> None:
+    with sessions.begin() as session:
+        own = scratch_folder(settings, session)
+    other = make_url(settings.database_url).set(database="postgres").render_as_string(hide_password=False)
+    elsewhere = make_engine(settings.model_copy(update={"database_url": other}))
+    try:
+        with make_sessions(elsewhere).begin() as session:
+            others = scratch_folder(settings, session)
+    finally:
+        elsewhere.dispose()
+    theirs = work_folder(others, 1, 1)
+    theirs.mkdir(parents=True)
+    with running("worker", settings):
+        job_in(sessions, job_id, State.SUCCEEDED)
+    assert (theirs.exists(), list(own.iterdir())) == (True, [])
 
 
 def test_a_killed_child_is_run_again(settings: Settings, sessions: Sessions, job_id: int) -> None:
