@@ -60,6 +60,8 @@ class Predictor:
         self._loaded: OrderedDict[int, Served] = OrderedDict()
         self._complaints: dict[str, str] = {}
         self._table = threading.Lock()
+        self._pointing = threading.Lock()
+        """Held from a look at the record to what comes of it, so that of two looks the later one counts."""
         self._loading = threading.Lock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -76,13 +78,32 @@ class Predictor:
         if self._watcher.ident is not None:
             self._watcher.join()
 
-    def notice(self) -> None:
-        """Look at the aliases now: this process has changed one."""
-        self._wake.set()
+    def prepare(self, version: int, run: int) -> None:
+        """Have a version in memory before an alias is pointed at it; blocks while it loads.
+
+        Raises:
+            NotReady: the run has no model files on record.
+            ArtifactMissing: the model's files are gone.
+            CheckpointInvalid: the model's files cannot be read.
+        """
+        self._loaded_version(version, run)
+
+    def follow(self, name: str) -> None:
+        """Serve under ``name`` what the record says now; where that cannot be had, the old model goes on serving."""
+        try:
+            self._point(name)
+            self._complaints.pop(name, None)
+        except (NoModel, NotFound):
+            self.forget(name)
+        except (AppError, LearningError, SQLAlchemyError, OSError) as error:
+            # The watcher's next look tries again.
+            if self._complaints.get(name) != str(error):
+                logger.warning("model %r could not be renewed: %s", name, error)
+            self._complaints[name] = str(error)
 
     def forget(self, name: str) -> None:
         """Serve nothing under ``name`` until it is resolved again: its alias is gone."""
-        with self._table:
+        with self._pointing, self._table:
             self._followed.pop(name, None)
 
     def ready(self, name: str) -> Served | None:
@@ -103,20 +124,31 @@ class Predictor:
             CheckpointInvalid: the model's files cannot be read.
         """
         found = self.ready(name)
-        return found if found is not None else self._follow(name)
+        return found if found is not None else self._point(name)
 
-    def _follow(self, name: str) -> Served:
-        """Point ``name`` at what the record says now."""
-        with self._sessions.begin() as session:
-            version = resolve_model(session, name)
-            number, run = version.id, version.run_id
-        served = self._loaded_version(number, run)
-        with self._table:
-            self._followed[name] = served
-            self._followed.move_to_end(name)
-            while len(self._followed) > MAX_FOLLOWED:
-                self._followed.popitem(last=False)
-        return served
+    def _point(self, name: str) -> Served:
+        """Point ``name`` at what the record says now, loaded if need be, and return it."""
+        mine: Served | None = None
+        while True:
+            with self._pointing:
+                with self._sessions.begin() as session:
+                    version = resolve_model(session, name)
+                    number, run = version.id, version.run_id
+                with self._table:
+                    served = self._loaded.get(number, mine)
+                    if served is not None and served.version == number:
+                        self._swap(name, served)
+                        return served
+            # Loading takes seconds, in which the record may change again.
+            mine = self._loaded_version(number, run)
+
+    def _swap(self, name: str, served: Served) -> None:
+        self._followed[name] = served
+        while len(self._followed) > MAX_FOLLOWED:
+            self._followed.popitem(last=False)
+        # It may have been dropped since it was loaded.
+        self._loaded.setdefault(served.version, served)
+        self._drop_oldest()
 
     def _loaded_version(self, version: int, run: int) -> Served:
         with self._loading:
@@ -160,24 +192,5 @@ class Predictor:
             with self._table:
                 names = list({DEFAULT_ALIAS: None, **self._followed})
             for name in names:
-                self._refresh(name)
+                self.follow(name)
             self._wake.wait(POLL_SECONDS)
-
-    def _refresh(self, name: str) -> None:
-        try:
-            with self._sessions.begin() as session:
-                version = resolve_model(session, name)
-                number, run = version.id, version.run_id
-            current = self.ready(name)
-            if current is None or current.version != number:
-                served = self._loaded_version(number, run)
-                with self._table:
-                    self._followed[name] = served
-            self._complaints.pop(name, None)
-        except (NoModel, NotFound):
-            self.forget(name)
-        except (AppError, LearningError, SQLAlchemyError, OSError) as error:
-            # The old model goes on serving; the next look tries again.
-            if self._complaints.get(name) != str(error):
-                logger.warning("model %r could not be renewed: %s", name, error)
-            self._complaints[name] = str(error)

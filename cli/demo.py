@@ -50,7 +50,7 @@ def demo(pets: Path | None, data: Path, arch: str, epochs: int | None) -> None:
         examine(client, run)
         version = client.post("/models", {"run": run, "alias": PRODUCTION})
         heading(f"Run {run} is version {version['version']} and in {PRODUCTION}")
-        guess(client, run)
+        guess(client, run, version["version"])
         say_what_is_left(client, folder, run, began)
 
 
@@ -115,13 +115,19 @@ def examine(client: Client, run: int) -> None:
     show_confused(found["most_confused"], most=8)
 
 
-def guess(client: Client, run: int) -> None:
-    """Send a few pictures that the run did not learn from, and show the true breed beside each answer."""
+def guess(client: Client, run: int, version: int) -> None:
+    """Send a few pictures that the run did not learn from, and show the true breed beside each answer.
+
+    Raises:
+        CommandError: a picture could not be predicted, or another run answered.
+    """
     lines = client.call("GET", f"/runs/{run}/predictions").text.splitlines()
     rows = [json.loads(line) for line in lines]
     chosen = [rows[len(rows) * index // PICTURES] for index in range(PICTURES)]
     files = [_picture(client, run, row) for row in chosen]
-    answer = client.call("POST", "/predict", files=files).json()
+    answer = client.call("POST", "/predict", files=files, params={"model": version}).json()
+    if answer["model"]["run"] != run:
+        raise CommandError(f"Run {answer['model']['run']} answered as version {version}, which is run {run}.")
     heading(f"POST /predict with {PICTURES} of the pictures kept apart")
     table = [
         [entry["filename"], row["actual"], entry["breed"], f"{entry['probability']:.1%}"]

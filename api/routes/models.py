@@ -5,22 +5,29 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from api.dependencies import ServicesDep, SliceDep
+from api.dependencies import Services, ServicesDep, SliceDep
 from api.schemas.fields import AliasName, PageOut
 from api.schemas.models import AliasOut, AliasRequest, ModelOut, RegisterRequest
 from api.schemas.problem import problems
-from store.db.registry import aliases, drop_alias, list_versions, register, set_alias
+from store.db.models import ModelVersion
+from store.db.registry import aliases, drop_alias, list_versions, register, resolve_model, set_alias
 
 router = APIRouter(prefix="/models", tags=["models"])
 
 
 @router.post("", status_code=201, responses=problems(400, 404, 409, 413, 415))
 def register_a_model(request: RegisterRequest, services: ServicesDep, response: Response) -> ModelOut:
-    """Make a finished run a version; the same run again is the same version."""
+    """Make a finished run a version; the same run again is the same version.
+
+    An alias is pointed at it once its model is loaded: `POST /predict` answers with it from then on, and a model that
+    cannot be loaded leaves the alias where it was.
+    """
     with services.sessions.begin() as session:
-        version = register(session, request.run, request.alias)
+        version = register(session, request.run)
+    if request.alias is not None:
+        _serve(services, request.alias, version)
+    with services.sessions.begin() as session:
         names = _names_of(aliases(session))[version.id]
-    services.predictor.notice()
     response.headers["Location"] = "/models"
     return ModelOut.of(version, names)
 
@@ -37,10 +44,10 @@ def list_the_models(services: ServicesDep, part: SliceDep) -> PageOut[ModelOut]:
 
 @router.put("/aliases/{alias}", responses=problems(400, 404, 413, 415))
 def point_an_alias(alias: Annotated[AliasName, Path()], request: AliasRequest, services: ServicesDep) -> AliasOut:
-    """Point an alias at a version; requests under way finish on the version they began with."""
+    """Point an alias at a version, once its model is loaded; requests under way finish on the one they began with."""
     with services.sessions.begin() as session:
-        set_alias(session, alias, request.version)
-    services.predictor.notice()
+        version = resolve_model(session, request.version)
+    _serve(services, alias, version)
     return AliasOut(alias=alias, version=request.version)
 
 
@@ -50,6 +57,14 @@ def remove_an_alias(alias: Annotated[AliasName, Path()], services: ServicesDep) 
     with services.sessions.begin() as session:
         drop_alias(session, alias)
     services.predictor.forget(alias)
+
+
+def _serve(services: Services, alias: str, version: ModelVersion) -> None:
+    """Load the version's model, point the alias at it, and swap."""
+    services.predictor.prepare(version.id, version.run_id)
+    with services.sessions.begin() as session:
+        set_alias(session, alias, version.id)
+    services.predictor.follow(alias)
 
 
 def _names_of(pointers: dict[str, int]) -> dict[int, list[str]]:

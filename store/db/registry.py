@@ -16,8 +16,8 @@ _ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 _LARGEST_ID = 2**31 - 1
 
 
-def register(session: Session, run_id: int, alias: str | None = None) -> ModelVersion:
-    """Make a run a version, and point an alias at it; the same run again is the same version.
+def register(session: Session, run_id: int) -> ModelVersion:
+    """Make a run a version; the same run again is the same version.
 
     A run that failed and kept the model of its finished phases may be one: its reading is of these very weights.
 
@@ -25,7 +25,6 @@ def register(session: Session, run_id: int, alias: str | None = None) -> ModelVe
         NotFound: there is no such run.
         WrongKind: the run trained nothing.
         NotReady: the run holds no model.
-        InvalidRequest: the alias is no usable name.
     """
     run, job = get_run(session, run_id), state_of_run(session, run_id)
     if run.kind != "train":
@@ -34,10 +33,7 @@ def register(session: Session, run_id: int, alias: str | None = None) -> ModelVe
         detail = f"run {run_id} cannot be registered: its job {job.id} is {job.state}"
         raise NotReady(detail, hint=wait_for(job))
     session.execute(insert(ModelVersion).values(run_id=run_id).on_conflict_do_nothing())
-    version = session.scalars(select(ModelVersion).where(ModelVersion.run_id == run_id)).one()
-    if alias is not None:
-        set_alias(session, alias, version.id)
-    return version
+    return session.scalars(select(ModelVersion).where(ModelVersion.run_id == run_id)).one()
 
 
 def set_alias(session: Session, alias: str, version: int) -> ModelAlias:

@@ -1,5 +1,6 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from ml.images import Limits
+from store.db.registry import set_alias
 from store.settings import Settings
 from tests.api.conftest import until
 from tests.api.fake_classifier import FakeClassifier
@@ -181,12 +183,54 @@ def test_an_alias_moves_without_a_dropped_request(client: TestClient, records: R
         begun = pool.submit(send, client, GREEN)
         until(lambda: len(slow.batches) == 2)
         new = register(client, records, b"new")
-        until(lambda: classifier_of(app).marker == b"new")
+        assert classifier_of(app).marker == b"new"
         slow.may_go.set()
         assert begun.result().json()["model"]["version"] == old
     assert classifier_of(app).warm
     assert send(client, GREEN).json()["model"]["version"] == new
     assert send(client, GREEN, query=f"?model={old}").json()["model"]["version"] == old
+
+
+def test_a_model_answers_from_the_moment_that_its_alias_is_said_to_be_set(
+    client: TestClient, records: Records, app: FastAPI
+) -> None:
+    predictor = app.state.services.predictor
+    predictor.stop()  # the watcher, which would follow a moment later
+    first = register(client, records, b"first")
+    assert predictor.ready("production").version == first
+    second = register(client, records, b"second")
+    assert predictor.ready("production").version == second
+    client.put("/models/aliases/production", json={"version": first})
+    assert predictor.ready("production").version == first
+
+
+def test_a_look_that_began_before_an_alias_moved_does_not_bring_the_old_model_back(
+    settings: Settings, records: Records
+) -> None:
+    loading, may_go = threading.Event(), threading.Event()
+
+    def load(folder: Path) -> FakeClassifier:
+        loaded = FakeClassifier.load(folder)
+        if loaded.marker == b"slow":
+            loading.set()
+            assert may_go.wait(20)
+        return loaded
+
+    app = create_app(settings, load=load)
+    predictor = app.state.services.predictor
+    with TestClient(app, base_url="http://localhost") as client, ThreadPoolExecutor(1) as pool:
+        predictor.stop()  # the watcher; this test looks itself
+        fast = register(client, records, b"fast")
+        slow = client.post("/models", json={"run": records.served(content=b"slow").id}).json()["version"]
+        with records.sessions.begin() as session:
+            set_alias(session, "production", slow)
+        look = pool.submit(predictor.follow, "production")
+        assert loading.wait(20)
+        with records.sessions.begin() as session:
+            set_alias(session, "production", fast)
+        may_go.set()
+        look.result()
+        assert predictor.ready("production").version == fast
 
 
 def test_a_dropped_alias_serves_nothing(client: TestClient, records: Records) -> None:
@@ -241,8 +285,16 @@ def test_a_model_whose_files_are_gone_is_an_error_and_the_old_one_serves_on(
     old = register(client, records)
     assert send(client, GREEN).status_code == 200
     broken = records.finished(records.dataset())
-    version = client.post("/models", json={"run": broken.id, "alias": "production"}).json()["version"]
+    refused = client.post("/models", json={"run": broken.id, "alias": "production"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_ready")
+    version = client.post("/models", json={"run": broken.id}).json()["version"]
+    assert client.put("/models/aliases/production", json={"version": version}).status_code == 409
     assert send(client, GREEN, query=f"?model={version}").status_code >= 400
+    aliases = {model["version"]: model["aliases"] for model in client.get("/models").json()["items"]}
+    assert aliases == {old: ["production"], version: []}
+    # Another process may point it there all the same.
+    with records.sessions.begin() as session:
+        set_alias(session, "production", version)
     until(lambda: "production" in app.state.services.predictor._complaints)
     assert send(client, GREEN).json()["model"]["version"] == old
 

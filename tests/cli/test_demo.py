@@ -1,15 +1,21 @@
 """`pedigree demo` as a whole, on a few small pictures and a body whose weights are drawn by lot."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import save_file
 from torchvision.models import mobilenet_v2
 
+from cli.client import Client
+from cli.demo import guess
+from cli.errors import CommandError
 from tests.cli.pictures import draw_pictures
+from tests.cli.service import Answer, serving
 from tests.cli.test_up import environment
 
 
@@ -42,3 +48,21 @@ def test_a_demo_that_cannot_go_on_ends_in_one_line_and_stops_what_it_started(tmp
     assert (ended.returncode, ended.stderr) == (1, f"pedigree: {empty} has no files in it.\n")
     assert not (data / "stack.json").exists()
     assert not (data / "postgres" / "postmaster.pid").exists()
+
+
+def test_the_demo_asks_its_own_version_and_fails_where_another_run_answers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = "\n".join(json.dumps({"item": item, "path": f"pug_{item}.jpg", "actual": "pug"}) for item in range(3))
+    entries = [{"filename": f"pug_{item}.jpg", "breed": "pug", "probability": 0.9} for item in range(3)]
+
+    def answered_by(run: int) -> Answer:
+        return Answer({"model": {"version": 4, "run": run, "drawn": False}, "predictions": entries})
+
+    images = {f"GET /runs/7/items/{item}/image": [Answer("a picture")] for item in range(3)}
+    answers = {"GET /runs/7/predictions": [Answer(rows)], "POST /predict?model=4": [answered_by(7), answered_by(6)]}
+    with serving(images | answers) as service, Client(service.url) as client:
+        guess(client, 7, 4)
+        assert "true breed" in capsys.readouterr().out
+        with pytest.raises(CommandError, match="Run 6 answered"):
+            guess(client, 7, 4)

@@ -6,7 +6,7 @@ from store.db.models import Run
 from store.db.registry import aliases, drop_alias, list_versions, register, resolve_model, set_alias
 from store.errors import InvalidRequest, NoModel, NotFound, NotReady, WrongKind
 from store.states import State
-from tests.store.rows import claimed, make_job, make_run
+from tests.store.rows import ERROR, claimed, make_job, make_run
 
 Sessions = sessionmaker[Session]
 
@@ -23,19 +23,26 @@ def test_a_run_is_one_version_however_often_it_is_registered(sessions: Sessions)
     with sessions.begin() as session:
         run, other = succeeded_run(session), succeeded_run(session)
         version = register(session, run.id)
-        assert register(session, run.id, "production").id == version.id
+        assert register(session, run.id).id == version.id
         newer = register(session, other.id)
         assert [row.id for row in list_versions(session).items] == [newer.id, version.id]
+        set_alias(session, "production", version.id)
         assert aliases(session) == {"production": version.id}
 
 
 def test_only_a_succeeded_training_is_registered(sessions: Sessions) -> None:
     with sessions.begin() as session:
         run, search = make_run(session), make_run(session, kind="lr_find")
-        make_job(session, run_id=run.id, kind="train")
+        job = make_job(session, run_id=run.id, kind="train")
         make_job(session, run_id=search.id, kind="lr_find")
-        with pytest.raises(NotReady, match="queued"):
+        with pytest.raises(NotReady, match="queued") as waiting:
             register(session, run.id)
+        assert waiting.value.hint == f"Wait for job {job.id}."
+        claimed(session, job.id)
+        change_state(session, job.id, State.FAILED, error=ERROR)
+        with pytest.raises(NotReady, match="failed") as failed:
+            register(session, run.id)
+        assert failed.value.hint == f"Resume job {job.id}, or register a run that has succeeded."
         with pytest.raises(WrongKind):
             register(session, search.id)
         with pytest.raises(NotFound):
