@@ -1,20 +1,25 @@
 """The service as the commands see it: HTTP in plain calls, every failure one sentence."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
 from cli.data_folder import DataFolder
 from cli.errors import CommandError
+from cli.words import in_commands
 
 Json = dict[str, Any]
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 PAGE = 200
+KEY = re.compile(r"[\x21-\x7e]+")
+"""What a header can carry."""
+PLACE = re.compile(r"^((body|path|query|header)\.)?(config\.)?")
 
 
 class ServiceError(CommandError):
@@ -39,9 +44,15 @@ class Client:
     """
 
     def __init__(self, url: str) -> None:
-        """Talk to ``url``; PEDIGREE_KEY goes along where it is set."""
+        """Talk to ``url``; PEDIGREE_KEY goes along where it is set.
+
+        Raises:
+            CommandError: the key cannot be sent.
+        """
         self.url = url.rstrip("/")
         key = os.environ.get("PEDIGREE_KEY")
+        if key and not KEY.fullmatch(key):
+            raise CommandError("PEDIGREE_KEY has a character that is no ASCII letter, digit or sign.", "Change it.")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         # A proxy for the wide world is no way to our own machine.
         near = urlsplit(url).hostname in LOOPBACK
@@ -55,13 +66,12 @@ class Client:
 
     def get(self, path: str, **params: str | float | None) -> Any:  # noqa: ANN401  # JSON
         """The JSON at a path; parameters that are None are left out."""
-        return self.call(
-            "GET", path, params={name: value for name, value in params.items() if value is not None}
-        ).json()
+        given = {name: value for name, value in params.items() if value is not None}
+        return json_of(self.call("GET", path, params=given))
 
     def post(self, path: str, body: Json | None = None, **params: str | int) -> Any:  # noqa: ANN401  # JSON
         """Post JSON, or nothing, and return the JSON that comes back."""
-        return self.call("POST", path, json=body, params=params).json()
+        return json_of(self.call("POST", path, json=body, params=params))
 
     def items(self, path: str, *, limit: int, **params: str | None) -> list[Json]:
         """Up to ``limit`` entries of a list, over as many pages as it takes."""
@@ -113,6 +123,8 @@ def find_service(url: str | None, folder: DataFolder) -> Client:
     """
     if known := url or os.environ.get("PEDIGREE_URL"):
         return Client(known if "://" in known else f"http://{known}")
+    if folder.root.exists() and not folder.root.is_dir():
+        raise Unreachable(f"{folder.root} is no folder.", "Name the data folder with --data or PEDIGREE_DATA.")
     stack = folder.stack()
     if stack is None:
         where = f"No service is known: no stack runs on {folder.root}, and PEDIGREE_URL is not set."
@@ -120,14 +132,39 @@ def find_service(url: str | None, folder: DataFolder) -> Client:
     return Client(str(stack["url"]))
 
 
+def path_part(name: str) -> str:
+    """A name as one part of a path.
+
+    Raises:
+        CommandError: no name of the service looks like this.
+    """
+    if not name or "/" in name or name in {".", ".."}:
+        raise CommandError(f"{name!r} is no name.", "A name has letters, digits, dots, dashes and underscores.")
+    return quote(name, safe="", errors="surrogateescape")
+
+
+def json_of(answer: httpx.Response) -> Any:  # noqa: ANN401  # JSON
+    """An answer's JSON.
+
+    Raises:
+        ServiceError: it is none.
+    """
+    try:
+        return answer.json()
+    except ValueError:
+        raise _foreign(answer) from None
+
+
 def raise_for_problem(answer: httpx.Response) -> None:
     """Turn an error answer into one sentence.
 
     Raises:
-        ServiceError: the answer is one.
+        ServiceError: the answer is one, or leads elsewhere.
     """
-    if not answer.is_error:
+    if answer.is_success:
         return
+    if not answer.is_error:
+        raise _foreign(answer)
     try:
         problem = answer.json()
     except ValueError:
@@ -138,10 +175,17 @@ def raise_for_problem(answer: httpx.Response) -> None:
     fields = [_field(one) for one in problem.get("errors") or []]
     sentence = "; ".join(fields) or detail
     code = str(problem.get("code") or "")
-    hint = problem.get("hint")
-    if hint is not None and _says(sentence, str(hint)):
+    hint = None if problem.get("hint") is None else in_commands(str(problem["hint"]))
+    if hint is not None and _says(sentence, hint):
         hint = None
     raise ServiceError(_ended(sentence), hint, status=answer.status_code, code=code)
+
+
+def _foreign(answer: httpx.Response) -> ServiceError:
+    kind = answer.headers.get("content-type", "nothing")
+    detail = f"{answer.request.url} answered {answer.status_code} with {kind}, not with Pedigree's JSON."
+    hint = "Check the address: --url, PEDIGREE_URL."
+    return ServiceError(detail, hint, status=answer.status_code, code="")
 
 
 def _says(sentence: str, hint: str) -> bool:
@@ -153,7 +197,7 @@ def _says(sentence: str, hint: str) -> bool:
 def _field(fault: Json) -> str:
     sent = "" if fault.get("value") is None else f" is {fault['value']}"
     # Where in the request's body a setting goes is the command's business, not its user's.
-    name = str(fault["field"]).removeprefix("body.").removeprefix("config.")
+    name = PLACE.sub("", str(fault["field"]))
     return f"{name}{sent}: {fault['message']}"
 
 

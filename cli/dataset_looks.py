@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cli.client import Client, Json
+from cli.client import Client, Json, path_part
 from cli.errors import CommandError
 from cli.options import json_option, with_client
 from cli.tables import show_json, show_table
@@ -28,7 +28,7 @@ _seed = click.option(
 @with_client
 def batch(client: Client, /, name: str, out: Path, **asked: str | float) -> None:
     """Draw a labelled batch into OUT.png, as it is and augmented as in training."""
-    _save(client, f"/datasets/{name}/batch.png", asked, out)
+    _save(client, f"/datasets/{path_part(name)}/batch.png", asked, out)
 
 
 @click.command()
@@ -39,7 +39,7 @@ def batch(client: Client, /, name: str, out: Path, **asked: str | float) -> None
 @with_client
 def presizing(client: Client, name: str, out: Path, item: int, seed: int) -> None:
     """Draw into OUT.png what presizing saves: one interpolation beside step-by-step resampling."""
-    _save(client, f"/datasets/{name}/presizing.png", {"item": item, "seed": seed}, out)
+    _save(client, f"/datasets/{path_part(name)}/presizing.png", {"item": item, "seed": seed}, out)
 
 
 @click.command()
@@ -56,7 +56,9 @@ def summary(
 ) -> None:
     """Show one item through every step: type, shape and range of values."""
     resize = "false" if no_resize else "true"
-    found = client.get(f"/datasets/{name}/summary", item=item, presize=presize, size=size, resize=resize, seed=seed)
+    found = client.get(
+        f"/datasets/{path_part(name)}/summary", item=item, presize=presize, size=size, resize=resize, seed=seed
+    )
     if as_json:
         show_json(found)
         return

@@ -5,13 +5,13 @@ from time import monotonic
 
 import click
 
-from cli.client import Client, Json
+from cli.client import Client, Json, path_part
 from cli.dataset_looks import batch, presizing, summary
 from cli.dataset_report import kind_of, show_dataset
 from cli.errors import CommandError
 from cli.options import json_option, with_client
 from cli.tables import on_terminal, show_json, show_table
-from cli.upload import send_archive
+from cli.upload import links_left_out, send_archive
 from cli.watch import watch
 
 BUILTIN = ("sample", "oxford-iiit-pet")
@@ -45,7 +45,7 @@ def list_datasets(client: Client, limit: int, as_json: bool) -> None:
 @with_client
 def show(client: Client, name: str, valid_pct: float | None, split_seed: int | None, as_json: bool) -> None:
     """Show a dataset: counts, sizes, what was left out and why, and pictures that occur twice."""
-    found = client.get(f"/datasets/{name}", valid_pct=valid_pct, split_seed=split_seed)
+    found = client.get(f"/datasets/{path_part(name)}", valid_pct=valid_pct, split_seed=split_seed)
     if as_json:
         show_json(found)
         return
@@ -76,7 +76,7 @@ def add(
     job = add_builtin(client, name) if source is None else add_source(client, name, source, regex, by_folder=by_folder)
     if not no_wait and not as_json:
         watch(client, job["id"])
-        added = client.get(f"/datasets/{name}")
+        added = client.get(f"/datasets/{path_part(name)}")
         click.echo(f"{name}: {added['items']} pictures of {len(added['vocab'])} breeds, {kind_of(added)}")
     elif as_json:
         show_json(job)
@@ -102,6 +102,9 @@ def add_source(client: Client, name: str, source: Path, regex: str | None = None
     show = _Sending()
     job = send_archive(client, source, fields, show)
     show.end()
+    if source.is_dir() and (links := links_left_out(source)):
+        what = f"{len(links)} links to folders or to nothing were left out, {links[0]} for one"
+        click.echo(f"{what}; a copy made with `cp -rL` has the files instead", err=True)
     return job
 
 

@@ -9,7 +9,7 @@ from time import monotonic
 
 import click
 
-from cli.client import Client, Json, ServiceError
+from cli.client import Client, Json, ServiceError, json_of
 from cli.data_folder import HERE, DataFolder
 from cli.datasets import add_builtin, add_source
 from cli.errors import CommandError
@@ -112,7 +112,7 @@ def examine(client: Client, run: int) -> None:
     show_epochs(client.get(f"/runs/{run}/metrics")["epochs"])
     found = client.get(f"/runs/{run}/confusion", min_val=1)
     heading(f"Error rate {found['error_rate']:.4f} on {found['n']} pictures kept apart; most confused")
-    show_confused(found["most_confused"], most=8)
+    show_confused(found["most_confused"], least=1, most=8)
 
 
 def guess(client: Client, run: int, version: int) -> None:
@@ -125,7 +125,7 @@ def guess(client: Client, run: int, version: int) -> None:
     rows = [json.loads(line) for line in lines]
     chosen = [rows[len(rows) * index // PICTURES] for index in range(PICTURES)]
     files = [_picture(client, run, row) for row in chosen]
-    answer = client.call("POST", "/predict", files=files, params={"model": version}).json()
+    answer = json_of(client.call("POST", "/predict", files=files, params={"model": version}))
     if answer["model"]["run"] != run:
         raise CommandError(f"Run {answer['model']['run']} answered as version {version}, which is run {run}.")
     heading(f"POST /predict with {PICTURES} of the pictures kept apart")

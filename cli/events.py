@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any
 
-from cli.client import Client, Unreachable
+from cli.client import Client, ServiceError, Unreachable
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 GIVE_UP_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 5.0
+PASSING = frozenset({429, 503})
+"""The service is there and too busy, or a part of it is away, as a database that restarts."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ def follow(client: Client, job: int) -> Iterator[Event]:
 
     Raises:
         Unreachable: the service stayed away for a minute.
-        ServiceError: there is no such job.
+        ServiceError: there is no such job, or the service could not answer for a minute.
     """
     last, away_since, pause = "", None, 0.5
     while True:
@@ -37,7 +39,10 @@ def follow(client: Client, job: int) -> Iterator[Event]:
                 yield event
             if client.get(f"/jobs/{job}")["state"] in FINAL:
                 return
-        except Unreachable:
+            away_since = None
+        except (Unreachable, ServiceError) as error:
+            if isinstance(error, ServiceError) and error.status not in PASSING:
+                raise
             away_since = away_since or monotonic()
             if monotonic() - away_since > GIVE_UP_SECONDS:
                 raise

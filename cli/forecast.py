@@ -2,7 +2,7 @@
 
 import click
 
-from cli.client import Client, Json
+from cli.client import Client, Json, json_of
 from cli.tables import short_time, show_table
 
 PATIENCE_SECONDS = 600.0
@@ -13,7 +13,8 @@ GIB = 1 << 30
 
 def ask_for_forecast(client: Client, body: Json) -> Json:
     """The service's answer to a dry run of a job."""
-    answer: Json = client.call("POST", "/jobs", json=body, params={"dry_run": "true"}, timeout=PATIENCE_SECONDS).json()
+    asked = client.call("POST", "/jobs", json=body, params={"dry_run": "true"}, timeout=PATIENCE_SECONDS)
+    answer: Json = json_of(asked)
     return answer
 
 

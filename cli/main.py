@@ -1,5 +1,6 @@
 """The ``pedigree`` command."""
 
+import os
 import sys
 from importlib.metadata import version
 from typing import TextIO
@@ -18,6 +19,7 @@ from cli.up import up
 from cli.weights import weights
 
 INTERRUPTED = 130
+MOST_SHOWN = 20
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -46,6 +48,13 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # whoever read us has gone, as `head` does; nobody is left to tell
         sys.exit(0)
+    except UnicodeEncodeError as error:
+        broken = ascii(error.object[max(error.start - MOST_SHOWN, 0) : error.end])
+        _fail(f"{broken} is no text in UTF-8, so that it cannot be sent.", 1)
+    except Exception as error:  # the last resort: a command never ends in a traceback that nobody asked for
+        if os.environ.get("PEDIGREE_DEBUG"):
+            raise
+        _fail(f"unexpected {type(error).__name__}: {error}. PEDIGREE_DEBUG=1 shows where.", 1)
 
 
 def _say_what_can_be_said(stream: TextIO) -> None:

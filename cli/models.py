@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cli.client import Client, Json
+from cli.client import Client, Json, json_of, path_part
 from cli.errors import CommandError
 from cli.options import json_option, with_client
 from cli.tables import show_json, show_table
@@ -61,10 +61,10 @@ def point(client: Client, name: str, version: int | None, drop: bool) -> None:
     if drop == (version is not None):
         raise CommandError("Give a version to point the alias at, or --drop.")
     if drop:
-        client.call("DELETE", f"/models/aliases/{name}")
+        client.call("DELETE", f"/models/aliases/{path_part(name)}")
         click.echo(f"{name} is no alias any more")
     else:
-        client.call("PUT", f"/models/aliases/{name}", json={"version": version})
+        client.call("PUT", f"/models/aliases/{path_part(name)}", json={"version": version})
         click.echo(f"{name} is version {version}")
 
 
@@ -91,9 +91,13 @@ def predict(client: Client, files: tuple[Path, ...], model: str, tta: bool, as_j
 def ask(client: Client, files: tuple[Path, ...], model: str, *, tta: bool = False) -> Json:
     """Send pictures and return the service's answer."""
     with ExitStack() as opened:
-        parts = [("file", (path.name, opened.enter_context(path.open("rb")))) for path in files]
+        # A name that is no text in UTF-8 goes with a question mark for what is none.
+        names = [path.name.encode("utf-8", "replace").decode() for path in files]
+        parts = [
+            ("file", (name, opened.enter_context(path.open("rb")))) for name, path in zip(names, files, strict=True)
+        ]
         query = {"model": model, **({"tta": "true"} if tta else {})}
-        answer: Json = client.call("POST", "/predict", files=parts, params=query).json()
+        answer: Json = json_of(client.call("POST", "/predict", files=parts, params=query))
     return answer
 
 

@@ -93,7 +93,7 @@ def confusion(client: Client, run: int, min_val: int, dataset: str | None, as_js
         show_json(found)
         return
     click.echo(what_was_read(found))
-    show_confused(found["most_confused"])
+    show_confused(found["most_confused"], least=min_val)
 
 
 @runs.command("top-losses")
@@ -145,8 +145,11 @@ def show_epochs(epochs: list[Json]) -> None:
     show_table(EPOCH_COLUMNS, [epoch_cells(epoch) for epoch in epochs])
 
 
-def show_confused(pairs: list[Json], most: int = MOST_SHOWN) -> None:
-    """Print the pairs most often confused."""
+def show_confused(pairs: list[Json], *, least: int, most: int = MOST_SHOWN) -> None:
+    """Print the pairs confused ``least`` times or more, the most frequent first."""
+    if not pairs:
+        click.echo("No breed was taken for another" + ("." if least == 1 else f" {least} times or more."))
+        return
     rows = [[pair["actual"], pair["predicted"], pair["count"]] for pair in pairs[:most]]
     show_table(("actual", "taken for", "times"), rows)
 

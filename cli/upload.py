@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from cli.client import Client, Json
+from cli.client import Client, Json, json_of
 from cli.errors import CommandError
 
 CHUNK = 1024 * 1024
@@ -35,7 +35,10 @@ class Entry:
 
 
 def tar_entries(folder: Path) -> list[Entry]:
-    """The files of a folder, sorted by name; hidden ones, links and what is no file are left out.
+    """The files of a folder, sorted by name; hidden ones and what is no file are left out.
+
+    A link to a file is sent as the file, wherever that lies: a folder of links is a usual way to choose among pictures,
+    and what is no picture never becomes part of a dataset.
 
     Raises:
         CommandError: there is none, or one cannot be looked at.
@@ -46,8 +49,15 @@ def tar_entries(folder: Path) -> list[Entry]:
     except OSError as error:
         raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from None
     if not entries:
-        raise CommandError(f"{folder} has no files in it.")
+        links = "" if not links_left_out(folder) else " but links to folders or to nothing"
+        raise CommandError(f"{folder} has no files in it{links}.")
     return entries
+
+
+def links_left_out(folder: Path) -> list[Path]:
+    """The links below a folder that lead to no file, sorted: to a folder, which might lead in a circle, or nowhere."""
+    found = (Path(root) / name for root, folders, files in _walk(folder) for name in (*folders, *files))
+    return sorted(path for path in found if path.is_symlink() and not path.is_file())
 
 
 def tar_size(entries: list[Entry]) -> int:
@@ -110,7 +120,7 @@ def send_archive(client: Client, source: Path, fields: Mapping[str, str], on_pro
     }
     body = _body(head, content, tail, on_progress, size)
     timeout = httpx.Timeout(600.0, connect=5.0)  # the service takes in the whole archive before it answers
-    answer: Json = client.call("POST", "/datasets", content=body, headers=headers, timeout=timeout).json()
+    answer: Json = json_of(client.call("POST", "/datasets", content=body, headers=headers, timeout=timeout))
     return answer
 
 
@@ -129,19 +139,26 @@ def _form_around(boundary: str, fields: Mapping[str, str], filename: str) -> tup
     lines = []
     for name, value in fields.items():
         lines += [f"--{boundary}", f'Content-Disposition: form-data; name="{name}"', "", value]
-    quoted = filename.replace("\\", "_").replace('"', "_").replace("\n", "_").replace("\r", "_")
+    sendable = filename.encode("utf-8", "replace").decode()
+    quoted = sendable.replace("\\", "_").replace('"', "_").replace("\n", "_").replace("\r", "_")
     lines += [f"--{boundary}", f'Content-Disposition: form-data; name="archive"; filename="{quoted}"']
     lines += ["Content-Type: application/octet-stream", "", ""]
     return "\r\n".join(lines).encode(), f"\r\n--{boundary}--\r\n".encode()
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    for root, folders, files in os.walk(folder, onerror=_raise):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for root, _, files in _walk(folder):
         for name in files:
             path = Path(root) / name
-            if not name.startswith(".") and path.is_file() and not path.is_symlink():
+            if path.is_file():
                 yield path
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As ``os.walk``, without what is hidden."""
+    for root, folders, files in os.walk(folder, onerror=_raise):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield root, folders, [name for name in files if not name.startswith(".")]
 
 
 def _raise(error: OSError) -> None:

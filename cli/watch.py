@@ -103,8 +103,8 @@ def watch(client: Client, job: int) -> Json:
     ended: dict[str, Any] = client.get(f"/jobs/{job}")
     if ended["state"] != "succeeded":
         error = ended.get("error") or {}
-        why = f": {error['detail']}" if error else ""
-        raise JobFailed(f"Job {job} {ended['state']}{why}.".replace("..", "."), error.get("hint"))
+        why = f": {error['detail'].removesuffix('.')}" if error else ""
+        raise JobFailed(f"Job {job} {ended['state']}{why}.", error.get("hint"))
     return ended
 
 

@@ -15,6 +15,17 @@ CALIBRATE = "pedigree.calibrate"
 VISIBILITY_SECONDS = 24 * 3600
 """Redis hands an unacknowledged message out again after this long; a second delivery finds nothing to claim."""
 
+CONNECTION = {
+    "socket_timeout": 10.0,
+    "socket_connect_timeout": 1.0,
+    # One more try, at once: kombu's own take six seconds, in which whoever queues a job waits for the answer. The sweep
+    # publishes what could not be.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
+}
+
 
 def make_celery(settings: Settings) -> Celery:
     """A Celery app with the queue contract's settings and no tasks of its own."""
@@ -28,7 +39,7 @@ def make_celery(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
-        broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS, "socket_timeout": 10.0},
+        broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS, **CONNECTION},
         enable_utc=True,
         timezone="UTC",
     )

@@ -92,7 +92,7 @@ def test_a_problem_is_one_line_with_its_hint(
         capsys, monkeypatch, {"GET /datasets/cats": [Answer(problem, 404)]}, "datasets", "show", "cats"
     )
     assert (code, out) == (1, "")
-    assert err == "pedigree: there is no dataset 'cats'. GET /datasets lists them.\n"
+    assert err == "pedigree: there is no dataset 'cats'. `pedigree datasets list` lists them.\n"
 
 
 def test_every_wrong_field_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,7 @@
-from cli.client import Client
+import pytest
+
+from cli import events
+from cli.client import Client, ServiceError
 from cli.events import follow, read_events
 from tests.cli.service import Answer, serving
 
@@ -34,3 +37,31 @@ def test_a_stream_that_ends_before_the_job_does_is_opened_again() -> None:
     }
     with serving(answers) as service, Client(service.url) as client:
         assert [event.data for event in follow(client, 1)] == [{"x": 1}]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_service_that_cannot_answer_for_a_while_is_asked_again(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "sleep", lambda _: None)
+    away = Answer({"detail": "the database does not answer", "code": "unavailable"}, status)
+    answers = {
+        "GET /jobs/1/events": [away, Answer("", kind=STREAM), away, Answer('id: 1\ndata: {"x": 1}\n\n', kind=STREAM)],
+        "GET /jobs/1": [away, Answer({"state": "failed"})],
+    }
+    with serving(answers) as service, Client(service.url) as client:
+        assert [event.data for event in follow(client, 1)] == [{"x": 1}]
+
+
+def test_a_service_that_cannot_answer_for_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1, 1000, 20))
+    monkeypatch.setattr(events, "sleep", lambda _: None)
+    monkeypatch.setattr(events, "monotonic", lambda: next(clock))
+    away = {"GET /jobs/1/events": [Answer({"detail": "away", "code": "unavailable"}, 503)]}
+    with serving(away) as service, Client(service.url) as client, pytest.raises(ServiceError, match="away"):
+        list(follow(client, 1))
+    assert len(service.asked) == 4
+
+
+def test_an_answer_that_will_not_change_ends_the_following() -> None:
+    with serving({}) as service, Client(service.url) as client, pytest.raises(ServiceError):
+        list(follow(client, 1))
+    assert len(service.asked) == 1

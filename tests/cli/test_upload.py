@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from cli.client import Client
+from cli.datasets import add_source
 from cli.errors import CommandError
-from cli.upload import file_bytes, tar_bytes, tar_entries, tar_size
+from cli.upload import file_bytes, links_left_out, tar_bytes, tar_entries, tar_size
+from tests.cli.service import Answer, serving
 
 
 def test_the_streamed_tar_is_the_folder_and_as_long_as_was_said(tmp_path: Path) -> None:
@@ -23,13 +26,46 @@ def test_the_streamed_tar_is_the_folder_and_as_long_as_was_said(tmp_path: Path) 
     assert [entry.path.name for entry in entries] == ["a_1.jpg", "b ü_2.jpg", "c_3.jpg", long_name]
 
 
-def test_hidden_files_and_links_stay_at_home(tmp_path: Path) -> None:
+def test_hidden_files_stay_at_home(tmp_path: Path) -> None:
     (tmp_path / "seen_1.jpg").write_bytes(b"1")
     (tmp_path / ".hidden_1.jpg").write_bytes(b"1")
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "x_1.jpg").write_bytes(b"1")
-    (tmp_path / "link_1.jpg").symlink_to("/etc/passwd")
+    (tmp_path / ".link_1.jpg").symlink_to(tmp_path / "seen_1.jpg")
     assert [entry.path.name for entry in tar_entries(tmp_path)] == ["seen_1.jpg"]
+    assert links_left_out(tmp_path) == []
+
+
+def test_links_to_files_are_sent_as_files_and_other_links_are_counted(tmp_path: Path) -> None:
+    chosen, elsewhere = tmp_path / "chosen", tmp_path / "elsewhere"
+    for folder in (chosen, elsewhere):
+        folder.mkdir()
+    (elsewhere / "0.jpg").write_bytes(b"a picture")
+    (chosen / "pug_1.jpg").symlink_to(elsewhere / "0.jpg")
+    (chosen / "pug_2.jpg").symlink_to("pug_1.jpg")
+    (chosen / "broken_1.jpg").symlink_to("nothing")
+    (chosen / "around").symlink_to(chosen)
+    packed = b"".join(tar_bytes(tar_entries(chosen)))
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        assert [(member.name, member.isreg(), member.size) for member in tar] == [
+            ("pug_1.jpg", True, 9),
+            ("pug_2.jpg", True, 9),
+        ]
+    assert [path.name for path in links_left_out(chosen)] == ["around", "broken_1.jpg"]
+
+
+def test_a_folder_of_links_to_nothing_is_refused_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a_1.jpg").symlink_to("nothing")
+    with pytest.raises(CommandError, match="has no files in it but links to folders or to nothing"):
+        tar_entries(tmp_path)
+
+
+def test_links_left_out_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "pug_1.jpg").write_bytes(b"1")
+    (tmp_path / "pug_2.jpg").symlink_to("nothing")
+    with serving({"POST /datasets": [Answer({"id": 1}, 202)]}) as service, Client(service.url) as client:
+        add_source(client, "pets", tmp_path)
+    assert f"1 links to folders or to nothing were left out, {tmp_path / 'pug_2.jpg'}" in capsys.readouterr().err
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,139 @@
+"""What goes wrong outside of the service's own answers: always one line, never a traceback."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cli.words import in_commands
+from tests.cli.service import Answer
+from tests.cli.test_commands import JOB, ask, pedigree
+
+Capture = pytest.CaptureFixture[str]
+Patch = pytest.MonkeyPatch
+PNG = Answer("\x89PNG\r\n", kind="image/png")
+
+
+def test_a_file_whose_name_is_no_utf8_is_predicted(capsys: Capture, monkeypatch: Patch, tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff_1.jpg"))
+    odd.write_bytes(b"...")
+    model = {"version": 1, "run": 2, "arch": "resnet18", "drawn": False}
+    answers = {"POST /predict?model=production": [Answer({"model": model, "predictions": []})]}
+    code, _, err, service = ask(capsys, monkeypatch, answers, "predict", str(odd))
+    assert (code, err) == (0, "")
+    assert b'filename="bad?_1.jpg"' in service.asked[0][2]
+
+
+def test_an_archive_whose_name_is_no_utf8_is_sent(capsys: Capture, monkeypatch: Patch, tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff.tar"))
+    odd.write_bytes(b"...")
+    answers = {"POST /datasets": [Answer({**JOB, "kind": "import"}, 202)]}
+    code, _, _, service = ask(capsys, monkeypatch, answers, "datasets", "add", "mine", str(odd), "--no-wait")
+    assert code == 0
+    assert b'filename="bad?.tar"' in service.asked[0][2]
+
+
+def test_a_word_that_is_no_utf8_is_named(capsys: Capture, monkeypatch: Patch) -> None:
+    code, _, err, _ = ask(capsys, monkeypatch, {}, "train", "--dataset", "pets", "--name", "bad\udcff")
+    assert code == 1
+    assert err.endswith("bad\\udcff' is no text in UTF-8, so that it cannot be sent.\n")
+
+
+@pytest.mark.parametrize("answer", [Answer("<html>hello</html>", kind="text/html"), PNG, Answer("", 307)])
+def test_another_web_server_is_told_apart(capsys: Capture, monkeypatch: Patch, answer: Answer) -> None:
+    code, _, err, service = ask(capsys, monkeypatch, {"GET /jobs/1": [answer]}, "jobs", "show", "1")
+    assert code == 1
+    assert err == (
+        f"pedigree: {service.url}/jobs/1 answered {answer.status} with {answer.kind}, not with Pedigree's JSON. "
+        "Check the address: --url, PEDIGREE_URL.\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["", "small/batch.png", "..", "."])
+def test_what_is_no_name_is_not_asked_for(capsys: Capture, monkeypatch: Patch, name: str) -> None:
+    code, _, err, service = ask(capsys, monkeypatch, {}, "datasets", "show", name)
+    assert (code, service.asked) == (1, [])
+    assert err.startswith(f"pedigree: {name!r} is no name.")
+
+
+def test_a_name_is_one_part_of_the_path(capsys: Capture, monkeypatch: Patch) -> None:
+    _, _, _, service = ask(capsys, monkeypatch, {}, "models", "alias", "a b?c", "1")
+    assert service.asked[0][0] == "PUT /models/aliases/a%20b%3Fc"
+
+
+@pytest.mark.parametrize("key", ["ü", "a b", "a\nb"])
+def test_a_key_that_no_header_carries_is_said(capsys: Capture, monkeypatch: Patch, key: str) -> None:
+    monkeypatch.setenv("PEDIGREE_KEY", key)
+    code, _, err, service = ask(capsys, monkeypatch, {}, "jobs", "list")
+    assert (code, service.asked) == (1, [])
+    assert err.startswith("pedigree: PEDIGREE_KEY has a character")
+
+
+def test_a_data_folder_that_is_a_file_is_named(capsys: Capture, monkeypatch: Patch, tmp_path: Path) -> None:
+    monkeypatch.delenv("PEDIGREE_URL", raising=False)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PEDIGREE_DATA", str(tmp_path / "file"))
+    code, _, err = pedigree(capsys, monkeypatch, "jobs", "list")
+    assert (code, err) == (
+        1,
+        f"pedigree: {tmp_path / 'file'} is no folder. Name the data folder with --data or PEDIGREE_DATA.\n",
+    )
+
+
+def test_what_nobody_foresaw_is_one_line_unless_asked_for_more(capsys: Capture, monkeypatch: Patch) -> None:
+    monkeypatch.delenv("PEDIGREE_DEBUG", raising=False)
+    answers = {"GET /jobs/1": [Answer({"not": "a job"})]}
+    code, _, err, _ = ask(capsys, monkeypatch, answers, "jobs", "show", "1")
+    assert (code, err) == (1, "pedigree: unexpected KeyError: 'state'. PEDIGREE_DEBUG=1 shows where.\n")
+    monkeypatch.setenv("PEDIGREE_DEBUG", "1")
+    with pytest.raises(KeyError):
+        ask(capsys, monkeypatch, answers, "jobs", "show", "1")
+
+
+def test_a_reason_with_dots_in_it_is_repeated_as_it_is(capsys: Capture, monkeypatch: Patch) -> None:
+    error = {"code": "archive_rejected", "detail": "../evil_1.jpg is outside.", "hint": None}
+    answers = {
+        "GET /jobs/4/events": [Answer("", kind="text/event-stream")],
+        "GET /jobs/4": [Answer({**JOB, "state": "failed", "error": error})],
+    }
+    _, _, err, _ = ask(capsys, monkeypatch, answers, "jobs", "watch", "4")
+    assert err == "pedigree: Job 4 failed: ../evil_1.jpg is outside.\n"
+
+
+def test_a_confusion_of_nothing_says_so(capsys: Capture, monkeypatch: Patch) -> None:
+    found = {"n": 9, "drawn": False, "side": "validation", "dataset": {"name": "pets"}, "tta": False}
+    answer = Answer({**found, "trained_on": 0, "error_rate": 0.0, "most_confused": []})
+    answers = {"GET /runs/1/confusion?min_val=2": [answer]}
+    _, out, _, _ = ask(capsys, monkeypatch, answers, "runs", "confusion", "1")
+    assert out.splitlines()[1:] == ["No breed was taken for another 2 times or more."]
+
+
+@pytest.mark.parametrize(
+    ("hint", "words"),
+    [
+        ("GET /jobs lists them.", "`pedigree jobs list` lists them."),
+        ("POST /jobs/7/resume, or queue a new job.", "`pedigree jobs resume 7`, or queue a new job."),
+        (
+            "GET /datasets lists them; `pedigree datasets add` or POST /datasets brings one in.",
+            "`pedigree datasets list` lists them; `pedigree datasets add` brings one in.",
+        ),
+        (
+            'POST /models {"run": RUN, "alias": "production"} with a run that has succeeded.',
+            "`pedigree models register RUN --alias production` with a run that has succeeded.",
+        ),
+        (
+            'POST /jobs {"kind": "interpret", "run": 3, "config": {"dataset": "pets"}}.',
+            "`pedigree runs interpret 3 --dataset pets`.",
+        ),
+        ("Lower the rate.", "Lower the rate."),
+    ],
+)
+def test_hints_are_said_in_commands(hint: str, words: str) -> None:
+    assert in_commands(hint) == words
+
+
+def test_where_in_a_request_a_value_goes_is_left_out(capsys: Capture, monkeypatch: Patch) -> None:
+    fault = {"field": "path.job_id", "message": "Input should be greater than or equal to 1", "value": "0"}
+    problem = Answer({"detail": "wrong", "errors": [fault]}, 422)
+    _, _, err, _ = ask(capsys, monkeypatch, {"GET /jobs/0": [problem]}, "jobs", "show", "0")
+    assert err == "pedigree: job_id is 0: Input should be greater than or equal to 1.\n"
