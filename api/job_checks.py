@@ -10,7 +10,7 @@ from api.parents import check_fits, inherited, parent_run
 from api.schemas.jobs import InterpretRequest, LrFindRequest, TrainRequest
 from ml.architectures import check_arch
 from ml.config import LrFind, LrSweep, ResolvedConfig, TrainSettings, complete, resolve
-from ml.errors import BatchTooLarge, SweepTooShort
+from ml.errors import BatchTooLarge, SweepTooShort, batch_hint
 from ml.forecast import split_sizes
 from ml.suggestions import LEAST_STEPS
 from store.db.datasets import current_dataset
@@ -66,7 +66,7 @@ def _start(session: Session, request: TrainRequest | LrFindRequest, config: Sett
     train, _ = split_sizes(dataset.items, config.valid_pct)
     if train < config.batch_size:
         detail = f"{train} training pictures of {dataset.name!r} are fewer than one batch of {config.batch_size}"
-        raise BatchTooLarge(detail, f"Set batch_size to {train} or less.")
+        raise BatchTooLarge(detail, batch_hint(train))
     return config, dataset
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from ml.augment import Recipe, draw_recipe, training_input, validation_input
 from ml.cache import PresizedCache
 from ml.config import TrainSettings
-from ml.errors import BatchTooLarge
+from ml.errors import BatchTooLarge, batch_hint
 from ml.seed import generator
 from ml.split import Split
 
@@ -54,7 +54,7 @@ def check_batch(split: Split, config: TrainSettings) -> None:
     """
     if len(split.train) < config.batch_size:
         detail = f"{len(split.train)} training images are fewer than one batch of {config.batch_size}"
-        raise BatchTooLarge(detail, hint=f"Set batch_size to {len(split.train)} or less.")
+        raise BatchTooLarge(detail, hint=batch_hint(len(split.train)))
 
 
 class TrainingBatches:

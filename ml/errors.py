@@ -1,5 +1,8 @@
 """What can go wrong while learning, each with a stable code, a sentence and the one thing to change."""
 
+LEAST_BATCH = 2
+"""Batch normalization has no statistics of a single picture."""
+
 
 class LearningError(Exception):
     """A failure that a user can act on.
@@ -82,6 +85,13 @@ class BatchTooLarge(LearningError):
     """Fewer training images than one batch."""
 
     code = "batch_too_large"
+
+
+def batch_hint(train: int) -> str:
+    """What to change where ``train`` training images are fewer than one batch; one of fewer than two is none."""
+    if train < LEAST_BATCH:
+        return "Lower valid_pct, or add pictures."
+    return f"Set batch_size to {train} or less."
 
 
 class LossDiverged(LearningError):

@@ -17,6 +17,7 @@ from ml.errors import (
     Stopped,
     SweepTooShort,
     WeightsMissing,
+    batch_hint,
 )
 from ml.examine import interpret
 from ml.images import Limits
@@ -172,6 +173,11 @@ def test_too_large_a_batch_names_both_numbers_before_the_pictures_are_presized(f
     with pytest.raises(BatchTooLarge, match="29 training images are fewer than one batch of 64"):
         train(folder, tmp_path / "out", config(batch_size=64))
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_batch_that_cannot_be_made_small_enough_is_not_advised() -> None:
+    assert batch_hint(2) == "Set batch_size to 2 or less."
+    assert batch_hint(1) == batch_hint(0) == "Lower valid_pct, or add pictures."
 
 
 def test_a_huge_rate_ends_in_loss_diverged(folder: Path, tmp_path: Path) -> None:
