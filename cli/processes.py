@@ -1,6 +1,7 @@
 """Starting and ending the processes of the stack: each in its own session, tied to our life, with a log."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -96,7 +97,8 @@ def _works_in(pid: int, folder: Path) -> bool:
     return f"n{folder.resolve()}" in listed.stdout.splitlines()
 
 
-def last_line(log: Path) -> str:
-    """What a program said last, for a one-line error."""
+def last_line(log: Path, telling: re.Pattern[str] | None = None) -> str:
+    """What a program said last, for a one-line error; of the lines that are ``telling``, where there are any."""
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1] if lines else "it said nothing"
+    told = [line for line in lines if telling is not None and telling.search(line)] or lines
+    return told[-1] if told else "it said nothing"

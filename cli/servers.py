@@ -28,6 +28,9 @@ SOCKET_PATH_BYTES = 100  # sun_path holds 108 on Linux and 104 on macOS, with th
 PG_SOCKET = ".s.PGSQL.5432"
 PG_STOP = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))  # fast, immediate, no mercy
 REDIS_STOP = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
+PG_TELLING = re.compile(r"\b(FATAL|PANIC):|: error:|: fatal:|No space left|Disk quota")
+MIB = 1024 * 1024
+LEAST_FREE_MIB = 64
 
 PG_SETTINGS = {
     "listen_addresses": "",
@@ -55,7 +58,7 @@ class Postgres:
             ``postgresql://…`` of the database ``pedigree``.
 
         Raises:
-            StackError: it did not start; the detail ends with the last line of its log.
+            StackError: it did not start; the detail ends with the line of its log that says why.
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         user = _server_user(self.folder)
@@ -91,17 +94,24 @@ class Postgres:
         command += ["--auth-host=reject", "--encoding=UTF8", "--locale=C", "--no-instructions", "--no-sync"]
         started = start_process(command, log=self.log, cwd=fresh, user=user, environment=_plain_locale())
         if started.wait() != 0:
-            raise StackError(f"initdb failed: {last_line(self.log)}", hint=f"Read {self.log}.")
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise StackError(f"initdb failed: {self._cause()}", hint=f"Read {self.log}.")
         if self.folder.exists():
             self.folder.rmdir()
         fresh.rename(self.folder)
+
+    def _cause(self) -> str:
+        """Why it failed: the last line that says so. On a full disk the log itself may lack it."""
+        free = shutil.disk_usage(self.folder.parent).free // MIB
+        little = "" if free >= LEAST_FREE_MIB else f" ({free} MiB are free on its disk)"
+        return last_line(self.log, PG_TELLING) + little
 
     def _wait(self, sockets: Path) -> str:
         host = quote(str(sockets), safe="/")
         process = self.process
         if not wait_until(lambda: _ended(process) or _pg_answers(sockets), START_SECONDS) or _ended(process):
             self.stop()
-            raise StackError(f"Postgres did not start: {last_line(self.log)}", hint=f"Read {self.log}.")
+            raise StackError(f"Postgres did not start: {self._cause()}", hint=f"Read {self.log}.")
         _make_database(sockets)
         return f"postgresql://postgres@/pedigree?host={host}"
 

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import redis
 
+from cli import servers
 from cli.errors import StackError
 from cli.processes import wait_until
 from cli.servers import Postgres, Redis
@@ -47,6 +48,31 @@ def test_postgres_keeps_what_was_committed_and_listens_on_no_port(tmp_path: Path
             assert connection.execute("SHOW timezone").fetchone() == ("UTC",)
     with running(Postgres(tmp_path / "postgres")) as url:
         assert words(url) == ["kept"]
+
+
+def test_an_initdb_that_fails_says_why_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "initdb").write_text(
+        "#!/bin/sh\necho 'creating configuration files'\n"
+        "echo 'initdb: error: could not write file: No space left on device' >&2\n"
+        "echo 'initdb: removing contents of data directory' >&2\nexit 1\n"
+    )
+    (programs / "initdb").chmod(0o755)
+    monkeypatch.setattr(servers, "_binaries", lambda: programs)
+    monkeypatch.setattr(servers, "LEAST_FREE_MIB", 0)
+    server = Postgres(tmp_path / "data" / "postgres")
+    with pytest.raises(StackError) as failed:
+        server.start()
+    assert failed.value.detail == "initdb failed: initdb: error: could not write file: No space left on device"
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["postgres.log"]
+
+
+def test_little_room_is_said_where_the_log_has_no_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "_binaries", lambda: tmp_path / "no programs")
+    monkeypatch.setattr(servers, "LEAST_FREE_MIB", 2**40)
+    with pytest.raises(StackError, match=r"\(\d+ MiB are free on its disk\)"):
+        Postgres(tmp_path / "data" / "postgres").start()
 
 
 def test_servers_run_in_a_folder_with_a_long_name_and_spaces(tmp_path: Path) -> None:
