@@ -17,6 +17,7 @@ from api.figures.png import Painter
 from api.gate import BodyLimit, Gate
 from api.leaving import QuietLeave
 from api.looks import Looks
+from api.methods import HeadAsGet
 from api.photos import PhotoShelf
 from api.predictor import Loader, Predictor
 from api.routes import datasets, events, figures, jobs, lr_find, models, operations, page, predict, runs
@@ -74,11 +75,13 @@ def create_app(settings: Settings, load: Loader | None = None) -> FastAPI:
         responses=problems(),
     )
     app.state.services = services
+    app.state.routes = [route for router in ROUTERS for route in router.routes]
     install_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
     # The last one added is the outermost.
     app.add_middleware(QuietLeave)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Gate, hosts=_hosts(settings), limit_of=_body_limit(settings))
     app.add_middleware(RequestTimer, telemetry=services.telemetry)
     _describe(app)

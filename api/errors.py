@@ -13,8 +13,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from api.field_errors import BodyRefused, Fault, cut, faults_of
+from api.methods import methods_of
+from api.room import is_no_room, some_disk_full
 from api.schemas.problem import PROBLEM_TYPE, FieldProblem, Problem
-from api.unreadable import unread_body, unread_json
+from api.unreadable import unread_body, unread_json, unread_pictures
 from ml.errors import LearningError
 from store.errors import AppError
 
@@ -124,7 +126,7 @@ def hint_of(error: LearningError) -> str | None:
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
     found = cast("RequestValidationError", error)
-    unread = unread_json(found)
+    unread = unread_json(found) or unread_pictures(request, found)
     if unread is not None:
         return app_error_response(unread)
     faults = faults_of(found.errors(), _asked_kind(request, found))[:MAX_FIELD_PROBLEMS]
@@ -154,12 +156,17 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     told = found.error if isinstance(found, RefusedInside) else unread_body(found)
     if told is not None:
         return app_error_response(told)
+    headers = dict(found.headers or {})
+    if found.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = methods_of(request.scope, request.app.state.routes)
+        if request.method == "OPTIONS":
+            return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
     code = HTTP_CODES.get(found.status_code, "http_error")
     title = HTTPStatus(found.status_code).phrase
     detail = str(found.detail)
     if detail == title:
         detail = f"{request.method} {cut(request.url.path, 200)}: {title.lower()}"
-    return problem_response(Problem(title=title, status=found.status_code, detail=detail, code=code), found.headers)
+    return problem_response(Problem(title=title, status=found.status_code, detail=detail, code=code), headers)
 
 
 async def _on_database_error(request: Request, error: Exception) -> Response:
@@ -186,6 +193,8 @@ async def _on_data_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_unexpected(request: Request, error: Exception) -> Response:
+    if is_no_room(error):
+        return await _on_app_error(request, some_disk_full())
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
     problem = Problem(
         title="Internal error",

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Form
 from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException
 
+from api.room import is_no_room, some_disk_full
 from store.errors import AppError, UnsupportedMedia
 
+_FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
 _AS_JSON = "Send the header Content-Type: application/json."
 _AS_FORM = "Send each picture as a part `file` of a form, as `curl -F file=@picture.jpg` does."
 
@@ -18,6 +22,14 @@ class BodyUnreadable(AppError):
     status = 400
     code = "bad_request"
     title = "Bad request"
+
+
+class PictureMissing(AppError):
+    """A form without the file that it is for."""
+
+    status = 422
+    code = "invalid_request"
+    title = "Invalid request"
 
 
 def unread_json(error: RequestValidationError) -> AppError | None:
@@ -33,19 +45,42 @@ def unread_json(error: RequestValidationError) -> AppError | None:
     return None
 
 
+def unread_pictures(request: Request, error: RequestValidationError) -> AppError | None:
+    """Why a route that takes pictures got none; None where the request is wrong elsewhere."""
+    wanted = getattr(request.scope.get("route"), "body_field", None)
+    if wanted is None or not isinstance(wanted.field_info, Form):
+        return None
+    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if sent and sent not in _FORMS:
+        return UnsupportedMedia(f"the body is {sent[:80]}, and no form", _AS_FORM)
+    if any("UploadFile" in one["msg"] for one in error.errors()):
+        return PictureMissing("a part `file` of the form is a text, and no file", _AS_FORM)
+    if any(one["type"] == "missing" and one["loc"] == ("body", "file") for one in error.errors()):
+        return PictureMissing("the form has no part `file`", _AS_FORM)
+    return None
+
+
 def unread_body(error: HTTPException) -> AppError | None:
     """What the framework's "error parsing the body" and its like came from; None where it was no such thing."""
     for cause in _causes(error):
-        if isinstance(cause, RecursionError):
-            return BodyUnreadable("the body is nested too deeply", "Send an object of a few levels.")
-        if isinstance(cause, UnicodeDecodeError):
-            return BodyUnreadable("the body's text is not UTF-8", "Encode it as UTF-8.")
-        if isinstance(cause, FormParserError):
-            return unread_form(cause)
-        if isinstance(cause, ValueError) and "integer string conversion" in str(cause):
-            return BodyUnreadable("a number in the body has too many digits", "Give a number of fewer digits.")
+        if is_no_room(cause):
+            return some_disk_full()
+        if (unread := _unread(cause)) is not None:
+            return unread
     if error.status_code == BodyUnreadable.status and "multipart" in str(error.detail):
         return BodyUnreadable(f"the form cannot be read: {error.detail}", _AS_FORM)
+    return None
+
+
+def _unread(cause: BaseException) -> BodyUnreadable | None:
+    if isinstance(cause, RecursionError):
+        return BodyUnreadable("the body is nested too deeply", "Send an object of a few levels.")
+    if isinstance(cause, UnicodeDecodeError):
+        return BodyUnreadable("the body's text is not UTF-8", "Encode it as UTF-8.")
+    if isinstance(cause, FormParserError):
+        return unread_form(cause)
+    if isinstance(cause, ValueError) and "integer string conversion" in str(cause):
+        return BodyUnreadable("a number in the body has too many digits", "Give a number of fewer digits.")
     return None
 
 

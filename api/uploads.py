@@ -12,6 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from api.room import DiskFull, is_no_room
 from api.unreadable import unread_form
 from store.errors import InvalidRequest, PayloadTooLarge, UnsupportedMedia
 
@@ -31,10 +32,20 @@ class Form:
 
 @contextmanager
 def scratch_file(folder: Path) -> Iterator[Path]:
-    """A path for an upload, removed afterwards whatever happens."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, prefix="upload-") as file:
-        yield Path(file.name)
+    """A path for an upload, removed afterwards whatever happens.
+
+    Raises:
+        DiskFull: the folder's disk does not hold it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix="upload-") as file:
+            yield Path(file.name)
+    except OSError as error:
+        if not is_no_room(error):
+            raise
+        detail = "the disk of the service's PEDIGREE_CACHE is full and does not hold the upload"
+        raise DiskFull(detail, "Make room there, or have PEDIGREE_CACHE name a folder on a larger disk.") from error
 
 
 async def read_form(request: Request, archive: Path, *, max_bytes: int) -> Form:

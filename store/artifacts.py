@@ -196,7 +196,8 @@ class ArtifactStore:
         try:
             yield
         except (FileNotFoundError, NotFoundError) as error:
-            raise ArtifactMissing(f"the artifact store holds no {key}") from error
+            hint = "Check that ARTIFACTS_URL names this database's store; else restore it from a backup."
+            raise ArtifactMissing(f"the artifact store holds no {key}", hint) from error
         except (BaseError, OSError) as error:
             place = urlsplit(self.url)
             detail = (

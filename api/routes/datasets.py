@@ -11,6 +11,7 @@ from api.field_errors import BodyRefused
 from api.label_rules import check_regex
 from api.looks import MAX_BATCH, Side
 from api.schemas.datasets import (
+    BUILTINS,
     ArchiveForm,
     BuiltinRequest,
     CollatedOut,
@@ -32,7 +33,7 @@ from store.db.base import Json
 from store.db.datasets import current_dataset, list_datasets
 from store.db.jobs import create_job
 from store.db.models import Dataset, Job
-from store.errors import ArtifactMissing, InvalidRequest, NotFound, ServiceUnavailable
+from store.errors import ArtifactMissing, InvalidRequest, NameConflict, NotFound, ServiceUnavailable
 from store.keys import new_upload_key
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
@@ -155,7 +156,7 @@ def get_the_steps_of_an_item(
     )
 
 
-@router.post("", status_code=202, openapi_extra=REQUEST_BODY, responses=problems(400, 413, 415))
+@router.post("", status_code=202, openapi_extra=REQUEST_BODY, responses=problems(400, 409, 413, 415, 507))
 async def add_a_dataset(request: Request, services: ServicesDep, response: Response) -> JobOut:
     """Queue the import of an uploaded archive, or of a dataset that the project knows."""
     content_type = request.headers.get("content-type", "")
@@ -173,8 +174,24 @@ def _builtin_payload(body: bytes) -> Json:
         request = _builtin.validate_json(body)
     except ValidationError as error:
         raise BodyRefused(error, BuiltinRequest) from None
+    _check_name(request.name, request.builtin)
     rule = LabelRule().model_dump(mode="json")
     return {"name": request.name, "source": {"kind": "builtin", "builtin": request.builtin}, "rule": rule}
+
+
+def _check_name(name: str, builtin: str | None) -> None:
+    """Keep the names of what the project knows for that.
+
+    The published photos may come as an archive under their own name: a service without the Internet gets them so. The
+    sample is drawn, and an archive holds photos.
+
+    Raises:
+        NameConflict: the name means another content.
+    """
+    if name == builtin or name not in BUILTINS or (builtin is None and name != "sample"):
+        return
+    what = "the drawn sample" if name == "sample" else "the published photos"
+    raise NameConflict(f"the name {name!r} is kept for {what}", "Give the dataset another name.")
 
 
 async def _archive_payload(request: Request, services: Services) -> Json:
@@ -185,8 +202,11 @@ async def _archive_payload(request: Request, services: Services) -> Json:
             fields = _form.validate_python(form.fields)
         except ValidationError as error:
             raise BodyRefused(error, ArchiveForm) from None
-        if not form.archive_bytes:
+        if form.archive_bytes is None:
             raise InvalidRequest("the form has no archive", "Send a zip or tar as the part `archive`.")
+        if form.archive_bytes == 0:
+            raise InvalidRequest("the archive is empty: 0 bytes", "Send a zip or tar with pictures in it.")
+        _check_name(fields.name, None)
         rule = _label_rule(fields)
         key = new_upload_key()
         await run_in_threadpool(services.artifacts.put_file, key, archive)

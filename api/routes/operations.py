@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from fastapi import APIRouter, Response
@@ -17,7 +18,7 @@ from api.schemas.problem import Problem, problems
 from ml.errors import LearningError
 from store.db.reading import count_jobs_by_state
 from store.db.registry import DEFAULT_ALIAS
-from store.errors import AppError
+from store.errors import AppError, NoModel
 
 logger = logging.getLogger(__name__)
 router = APIRouter(tags=["operations"])
@@ -53,17 +54,17 @@ def is_it_ready(services: ServicesDep) -> Ready | Response:
         "artifacts": _ask_artifacts,
         "model": _ask_model,
     }
-    parts = {name: _state_of(check, services) for name, check in checks.items()}
-    wrong = {name: state for name, state in parts.items() if state != "ok"}
-    if not wrong:
+    faults = {name: fault for name, check in checks.items() if (fault := _fault_of(check, services)) is not None}
+    parts = {name: faults[name].said if name in faults else "ok" for name in checks}
+    if not faults:
         return Ready(parts=parts)
-    only_model = set(wrong) == {"model"}
+    only = next(iter(faults.values())) if len(faults) == 1 else None
     problem = Problem(
         title="Not ready",
         status=503,
-        detail="; ".join(f"{name}: {state}" for name, state in wrong.items()),
-        code="no_model" if only_model else "unavailable",
-        hint="Train a run and register it as production." if only_model else None,
+        detail="; ".join(f"{name}: {fault.said}" for name, fault in faults.items()),
+        code="no_model" if only is not None and only.no_model else "unavailable",
+        hint=only.hint if only is not None else None,
         parts=parts,
     )
     return problem_response(problem, {"Retry-After": "2"})
@@ -81,15 +82,26 @@ def get_the_figures(services: ServicesDep) -> Response:
     return Response(services.telemetry.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _state_of(check: Callable[[Services], None], services: Services) -> str:
+@dataclass(frozen=True)
+class _Fault:
+    """What is wrong with a part, and the one thing to change where that is known."""
+
+    said: str
+    hint: str | None = None
+    no_model: bool = False
+
+
+def _fault_of(check: Callable[[Services], None], services: Services) -> _Fault | None:
     try:
         check(services)
+    except NoModel as error:
+        return _Fault(error.detail, "Train a run and register it as production.", no_model=True)
     except (AppError, LearningError) as error:
-        return error.detail
+        return _Fault(error.detail, error.hint)
     except (SQLAlchemyError, BrokerError, OSError) as error:
         logger.warning("not ready: %s", error)
-        return "does not answer"
-    return "ok"
+        return _Fault("does not answer")
+    return None
 
 
 def _ask_database(services: Services) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,12 +22,15 @@ from store.db.models import Dataset
 
 NEAR_MISSING = "the dataset was imported before pictures got fingerprints; import it again to compare them"
 
+Builtin = Literal["sample", "oxford-iiit-pet"]
+BUILTINS: tuple[Builtin, ...] = get_args(Builtin)
+
 
 class BuiltinRequest(Body):
     """Bring in a dataset that the project knows: the drawn sample, or the original pet photos by download."""
 
     name: DatasetName
-    builtin: Literal["sample", "oxford-iiit-pet"]
+    builtin: Builtin
 
 
 class ArchiveForm(Body):

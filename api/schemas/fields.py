@@ -22,6 +22,8 @@ def _storable(text: str) -> str:
 
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+SentId = Annotated[Id, Field(strict=True)]
+"""In a body, where true is no 1."""
 Text = Annotated[str, AfterValidator(_storable)]
 ShortText = Annotated[Text, Field(min_length=1, max_length=200)]
 DatasetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", examples=["oxford-iiit-pet"])]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validator
 
-from api.schemas.fields import Body, DatasetName, Id, ShortText
+from api.schemas.fields import Body, DatasetName, SentId, ShortText
 from api.schemas.forecast import ForecastOut
 from ml.config import FineTune, LrFind, ResolvedConfig, TrainConfig
 from store.db.jobs import IN_HAND
@@ -26,7 +26,7 @@ class StartRequest(Body):
     """What makes a run of its own: fresh on a dataset, or from where another run stands."""
 
     dataset: DatasetName | None = Field(None, description="may be left out with from_run: the same as that run's")
-    from_run: Id | None = Field(
+    from_run: SentId | None = Field(
         None, description="start from this run's weights; config inherits that run's settings where it names none"
     )
     name: ShortText | None = None
@@ -74,7 +74,7 @@ class InterpretRequest(Body):
     """Renew the interpretation of a finished run."""
 
     kind: Literal["interpret"]
-    run: Id
+    run: SentId
     config: InterpretConfig = InterpretConfig()
 
 

@@ -5,21 +5,21 @@ from typing import Self
 
 from pydantic import BaseModel
 
-from api.schemas.fields import AliasName, Body, Id
+from api.schemas.fields import AliasName, Body, SentId
 from store.db.models import ModelVersion
 
 
 class RegisterRequest(Body):
     """Register a finished run to be served, and point an alias at it."""
 
-    run: Id
+    run: SentId
     alias: AliasName | None = None
 
 
 class AliasRequest(Body):
     """Point an alias at a version."""
 
-    version: Id
+    version: SentId
 
 
 class ModelOut(BaseModel):

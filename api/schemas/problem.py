@@ -38,6 +38,7 @@ _TITLES = {
     422: "A field has the wrong shape; `errors` names each",
     429: "Too busy; come back after Retry-After",
     503: "A part of the service is not ready",
+    507: "A disk of the service is full",
 }
 
 

@@ -1,6 +1,8 @@
 import io
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +24,7 @@ NAME_PART = b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\nx'
 def archive() -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as file:
-        file.writestr("Birman_1.jpg", jpeg())
+        file.writestr(zipfile.ZipInfo("Birman_1.jpg"), jpeg())  # without the time, so that it is the same each time
     return out.getvalue()
 
 
@@ -81,6 +83,38 @@ def test_a_builtin_is_asked_for_by_json(client: TestClient, records: Records) ->
     assert client.post("/datasets", json=[1]).status_code == 422
     broken = client.post("/datasets", content=b"{", headers={"content-type": "application/json"})
     assert (broken.status_code, broken.json()["code"]) == (400, "bad_request")
+
+
+@pytest.mark.parametrize(("name", "builtin"), [("sample", "oxford-iiit-pet"), ("oxford-iiit-pet", "sample")])
+def test_a_kept_name_is_for_its_own_content(client: TestClient, name: str, builtin: str) -> None:
+    answer = client.post("/datasets", json={"name": name, "builtin": builtin})
+    assert (answer.status_code, answer.json()["code"]) == (409, "name_conflict")
+    assert client.post("/datasets", json={"name": "mine", "builtin": builtin}).status_code == 202
+
+
+def test_an_upload_is_never_the_drawn_sample_and_may_be_the_published_photos(client: TestClient) -> None:
+    answer = upload(client, name="sample")
+    assert (answer.status_code, answer.json()["code"]) == (409, "name_conflict")
+    assert upload(client, name="oxford-iiit-pet").status_code == 202
+
+
+def test_an_empty_archive_is_told_from_none(client: TestClient) -> None:
+    assert upload(client, b"", name="mine").json()["detail"] == "the archive is empty: 0 bytes"
+    form = NAME_PART + b"\r\n--b--"
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    assert client.post("/datasets", content=form, headers=headers).json()["detail"] == "the form has no archive"
+
+
+def test_an_upload_that_the_disk_does_not_hold_names_the_setting(
+    client: TestClient, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = SimpleNamespace(name="/dev/full")
+    monkeypatch.setattr("api.uploads.tempfile.NamedTemporaryFile", lambda **_: nullcontext(full))
+    answer = upload(client, bytes(200_000), name="mine")
+    assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
+    assert "PEDIGREE_CACHE" in answer.json()["detail"]
+    with records.sessions.begin() as session:
+        assert list_jobs(session).items == []
 
 
 @pytest.mark.parametrize(

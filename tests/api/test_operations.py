@@ -5,6 +5,9 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
+from store.artifacts import ArtifactStore
+from store.db.registry import register, set_alias
+from store.keys import run_key
 from store.settings import Settings
 from store.states import State
 from tests.api.fake_classifier import FakeClassifier
@@ -26,6 +29,52 @@ def test_with_a_model_everything_is_ready(client: TestClient, records: Records) 
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert set(answer.json()["parts"].values()) == {"ok"}
+
+
+def test_a_model_whose_files_are_gone_is_not_said_to_be_none(
+    settings: Settings, records: Records, artifacts: ArtifactStore
+) -> None:
+    run = records.served()
+    with records.sessions.begin() as session:
+        set_alias(session, "production", register(session, run.id).id)
+    artifacts.delete(run_key(run.id, "model.safetensors"))
+    with TestClient(create_app(settings, load=FakeClassifier.load), base_url="http://localhost") as client:
+        problem = client.get("/readyz").json()
+    assert (problem["status"], problem["code"]) == (503, "unavailable")
+    assert problem["parts"]["model"] == "the artifact store holds no runs/1/model.safetensors"
+    assert problem["hint"].startswith("Check that ARTIFACTS_URL")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/jobs", "/metrics", "/"])
+def test_a_head_is_a_get_without_its_body(client: TestClient, path: str) -> None:
+    got, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+    assert f'method="HEAD",route="{path}"' in client.get("/metrics").text
+
+
+def test_a_head_of_a_stream_ends(client: TestClient, records: Records) -> None:
+    _, job = records.run(records.dataset())
+    head = client.head(f"/jobs/{job.id}/events")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"].startswith("text/event-stream")
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/jobs", "GET, HEAD, OPTIONS, POST"),
+        ("/jobs/1", "GET, HEAD, OPTIONS"),
+        ("/predict", "OPTIONS, POST"),
+        ("/models/aliases/best", "DELETE, OPTIONS, PUT"),
+    ],
+)
+def test_what_a_path_can_be_asked_for_is_allowed_whole(client: TestClient, path: str, allowed: str) -> None:
+    options = client.options(path)
+    assert (options.status_code, options.headers["allow"], options.content) == (204, allowed, b"")
+    refused = client.patch(path)
+    assert (refused.status_code, refused.headers["allow"]) == (405, allowed)
+    assert refused.json()["code"] == "method_not_allowed"
 
 
 @pytest.mark.parametrize(

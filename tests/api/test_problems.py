@@ -1,5 +1,6 @@
 """What a refused request is told: which field it was, in the caller's own words, and the one thing to change."""
 
+import errno
 from typing import Any
 
 import pytest
@@ -111,7 +112,7 @@ def test_no_answer_shows_how_the_service_is_written(client: TestClient) -> None:
         ("PUT", "/models/aliases/1", {"version": 1}),
         ("POST", "/datasets", {"name": "pets", "builtin": "cats"}),
         ("POST", "/datasets", {"name": "A B", "builtin": "sample", "more": 1}),
-        ("POST", "/predict", {}),
+        ("POST", "/predict", None),
     ],
 )
 def test_every_refusal_of_a_field_has_a_hint(client: TestClient, method: str, path: str, body: object) -> None:
@@ -176,6 +177,44 @@ def test_a_form_that_is_none_is_400(client: TestClient) -> None:
         assert answer.status_code == 400
         assert answer.json()["detail"].startswith("the form cannot be read: ")
         assert answer.json()["hint"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"), [("application/json", b"{}"), ("image/jpeg", jpeg()), ("application/octet-stream", b"x")]
+)
+def test_a_picture_that_comes_without_a_form_is_told_to_use_one(client: TestClient, kind: str, body: bytes) -> None:
+    answer = client.post("/predict", content=body, headers={"content-type": kind})
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (415, "unsupported_media_type")
+    assert problem["detail"] == f"the body is {kind}, and no form"
+    assert "curl -F file=@picture.jpg" in problem["hint"]
+
+
+def test_a_text_in_place_of_a_picture_is_said_in_the_callers_words(client: TestClient) -> None:
+    parts = [("file", (None, "hello"))]
+    answer = client.post("/predict", files=parts)
+    assert (answer.status_code, answer.json()["detail"]) == (422, "a part `file` of the form is a text, and no file")
+    assert "UploadFile" not in answer.text
+    assert "curl -F file=@picture.jpg" in answer.json()["hint"]
+
+
+@pytest.mark.parametrize("version", [True, "1", 1.0])
+def test_only_a_number_is_a_version(client: TestClient, records: Records, version: object) -> None:
+    client.post("/models", json={"run": records.served().id})
+    assert client.put("/models/aliases/best", json={"version": version}).status_code == 422
+    assert client.post("/models", json={"run": version}).status_code == 422
+
+
+def test_a_disk_that_fills_up_elsewhere_is_507(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("api.routes.models.list_versions", full)
+    answer = client.get("/models")
+    assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
+    monkeypatch.setattr("starlette.datastructures.UploadFile.write", full)
+    answer = client.post("/predict", files={"file": jpeg()})
+    assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
 
 
 def test_a_refused_picture_says_what_to_send(settings: Settings, records: Records) -> None:
