@@ -103,7 +103,7 @@ def add_source(client: Client, name: str, source: Path, regex: str | None = None
     job = send_archive(client, source, fields, show)
     show.end()
     if source.is_dir() and (links := links_left_out(source)):
-        what = f"{len(links)} links to folders or to nothing were left out, {links[0]} for one"
+        what = f"left out, since they lead to folders or to nothing: {len(links)} of the links, {links[0]} for one"
         click.echo(f"{what}; a copy made with `cp -rL` has the files instead", err=True)
     return job
 

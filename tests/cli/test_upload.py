@@ -65,7 +65,7 @@ def test_links_left_out_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "pug_2.jpg").symlink_to("nothing")
     with serving({"POST /datasets": [Answer({"id": 1}, 202)]}) as service, Client(service.url) as client:
         add_source(client, "pets", tmp_path)
-    assert f"1 links to folders or to nothing were left out, {tmp_path / 'pug_2.jpg'}" in capsys.readouterr().err
+    assert f"to nothing: 1 of the links, {tmp_path / 'pug_2.jpg'}" in capsys.readouterr().err
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
