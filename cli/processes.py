@@ -97,8 +97,10 @@ def _works_in(pid: int, folder: Path) -> bool:
     return f"n{folder.resolve()}" in listed.stdout.splitlines()
 
 
-def last_line(log: Path, telling: re.Pattern[str] | None = None) -> str:
-    """What a program said last, for a one-line error; of the lines that are ``telling``, where there are any."""
+def last_line(log: Path, *telling: re.Pattern[str]) -> str:
+    """What a program said last, for a one-line error; of the lines with the first of ``telling`` that any line has."""
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    told = [line for line in lines if telling is not None and telling.search(line)] or lines
-    return told[-1] if told else "it said nothing"
+    for words in telling:
+        if told := [line for line in lines if words.search(line)]:
+            return told[-1]
+    return lines[-1] if lines else "it said nothing"

@@ -28,7 +28,7 @@ SOCKET_PATH_BYTES = 100  # sun_path holds 108 on Linux and 104 on macOS, with th
 PG_SOCKET = ".s.PGSQL.5432"
 PG_STOP = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))  # fast, immediate, no mercy
 REDIS_STOP = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
-PG_TELLING = re.compile(r"\b(FATAL|PANIC):|: error:|: fatal:|No space left|Disk quota")
+PG_TELLING = (re.compile("No space left|Disk quota"), re.compile(r"\b(FATAL|PANIC):|: error:|: fatal:"))
 MIB = 1024 * 1024
 LEAST_FREE_MIB = 64
 
@@ -94,8 +94,9 @@ class Postgres:
         command += ["--auth-host=reject", "--encoding=UTF8", "--locale=C", "--no-instructions", "--no-sync"]
         started = start_process(command, log=self.log, cwd=fresh, user=user, environment=_plain_locale())
         if started.wait() != 0:
+            cause = self._cause()
             shutil.rmtree(fresh, ignore_errors=True)
-            raise StackError(f"initdb failed: {self._cause()}", hint=f"Read {self.log}.")
+            raise StackError(f"initdb failed: {cause}", hint=f"Read {self.log}.")
         if self.folder.exists():
             self.folder.rmdir()
         fresh.rename(self.folder)
@@ -104,7 +105,7 @@ class Postgres:
         """Why it failed: the last line that says so. On a full disk the log itself may lack it."""
         free = shutil.disk_usage(self.folder.parent).free // MIB
         little = "" if free >= LEAST_FREE_MIB else f" ({free} MiB are free on its disk)"
-        return last_line(self.log, PG_TELLING) + little
+        return last_line(self.log, *PG_TELLING) + little
 
     def _wait(self, sockets: Path) -> str:
         host = quote(str(sockets), safe="/")

@@ -56,6 +56,7 @@ def test_an_initdb_that_fails_says_why_and_leaves_nothing(tmp_path: Path, monkey
     (programs / "initdb").write_text(
         "#!/bin/sh\necho 'creating configuration files'\n"
         "echo 'initdb: error: could not write file: No space left on device' >&2\n"
+        "echo 'PANIC:  cannot abort transaction 1' >&2\n"
         "echo 'initdb: removing contents of data directory' >&2\nexit 1\n"
     )
     (programs / "initdb").chmod(0o755)
