@@ -17,7 +17,7 @@ class State(StrEnum):
 FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
 MOVES: dict[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.RUNNING, State.CANCELLED, State.FAILED}),
+    State.QUEUED: frozenset({State.RUNNING, State.CANCELLED}),
     State.RUNNING: frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLING, State.QUEUED}),
     State.CANCELLING: frozenset({State.CANCELLED, State.SUCCEEDED, State.FAILED}),
     State.SUCCEEDED: frozenset(),
@@ -27,8 +27,7 @@ MOVES: dict[State, frozenset[State]] = {
 """From each state, the states it may become.
 
 ``running → queued`` is a lost lease, ``failed | cancelled → queued`` a resume. ``cancelling → succeeded`` is a job
-that finished before it saw the request: its work is kept. ``queued → failed`` is a job that ran out of attempts
-while its worker was away.
+that finished before it saw the request: its work is kept.
 """
 
 

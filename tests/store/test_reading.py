@@ -131,6 +131,7 @@ def test_what_is_missing_says_why(sessions: Sessions) -> None:
             interpretation_of(session, search.id)
         with pytest.raises(NotReady, match=f"job {job.id} is queued"):
             interpretation_of(session, run.id)
+        claimed(session, job.id)
         change_state(session, job.id, State.FAILED, error={**ERROR, "code": "job_crashed"})
         with pytest.raises(NotReady, match="failed") as raised:
             interpretation_of(session, run.id)
