@@ -53,7 +53,7 @@ class JobReporter:
         def write(session: Session) -> None:
             if self._run_id is not None:
                 _record_plan(session, self._run_id, plan)
-                forget_after_step(session, self._run_id, plan.resumed_from_step)
+                forget_after_step(session, self._run_id, plan.resumed_from_step, steps=plan.steps)
             message = f"{plan.device}, {plan.precision} ({plan.precision_reason}), {plan.steps} steps"
             append_event(session, self._job_id, "log", {"message": message, "plan": asdict(plan)})
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import func
@@ -11,6 +11,9 @@ from sqlalchemy.sql import func
 from store.db.base import Base, Json
 from store.db.models import Artifact, Batch, Epoch, Interpretation, RateFind, Run
 from store.db.storable import storable
+
+_FIGURES = ("train_loss", "valid_loss", "error_rate")
+"""A run's own, which follow its epochs."""
 
 
 def record_plan(
@@ -51,7 +54,7 @@ def record_epoch(session: Session, run_id: int, epoch: Json) -> None:
         epoch: {"phase", "epoch", "train_loss", "valid_loss", "error_rate", "seconds", "images_per_second"}.
     """
     _upsert(session, Epoch, [{"run_id": run_id, **epoch}])
-    figures = {name: epoch[name] for name in ("train_loss", "valid_loss", "error_rate")}
+    figures = {name: epoch[name] for name in _FIGURES}
     session.execute(update(Run).where(Run.id == run_id).values(figures))
 
 
@@ -60,12 +63,31 @@ def record_final(session: Session, run_id: int, *, valid_loss: float, error_rate
     session.execute(update(Run).where(Run.id == run_id).values(valid_loss=valid_loss, error_rate=error_rate))
 
 
-def forget_after_step(session: Session, run_id: int, step: int) -> None:
-    """Drop the batches from ``step`` on: an earlier attempt made them after its last checkpoint.
+def forget_after_step(session: Session, run_id: int, step: int, *, steps: int) -> None:
+    """Drop the batches from ``step`` on and the epochs that ended after it: made after the last kept checkpoint.
 
-    Epochs need no such care: a checkpoint is kept at each epoch's end, and a repeated one replaces its row.
+    The run's own figures go back to those of the last epoch that is left.
+
+    Args:
+        session: the caller's transaction.
+        run_id: the run.
+        step: finished steps at the checkpoint, over all phases.
+        steps: of all phases together.
     """
     session.execute(delete(Batch).where(Batch.run_id == run_id, Batch.step >= step))
+    phases = session.get_one(Run, run_id).config.get("phases", [])
+    epochs = [(phase, epoch) for phase, about in enumerate(phases) for epoch in range(about["epochs"])]
+    # The n-th epoch of all, counted from 1, ends at step n * steps / epochs.
+    later = [epoch for n, epoch in enumerate(epochs, start=1) if n * steps > step * len(epochs)]
+    mine = Epoch.run_id == run_id
+    dropped = session.execute(
+        delete(Epoch).where(mine, tuple_(Epoch.phase, Epoch.epoch).in_(later)).returning(Epoch.epoch)
+    )
+    if dropped.first() is not None:
+        newest = select(Epoch).where(mine).order_by(Epoch.phase.desc(), Epoch.epoch.desc()).limit(1)
+        last = session.scalars(newest).one_or_none()
+        figures = {name: getattr(last, name, None) for name in _FIGURES}
+        session.execute(update(Run).where(Run.id == run_id).values(figures))
 
 
 def record_interpretation(

@@ -37,9 +37,29 @@ def test_repeated_batches_replace_and_steps_after_a_checkpoint_are_forgotten(ses
         assert [row.raw_loss for row in rows[:2]] == [1.0, 7.0]
         assert math.isnan(rows[2].raw_loss)
         assert rows[0].lr == [1e-4, 1e-3, 1e-2]
-        forget_after_step(session, run_id, 1)
+        forget_after_step(session, run_id, 1, steps=3)
     with sessions.begin() as session:
         assert [row.step for row in batches_of(session, run_id)] == [0]
+
+
+def test_epochs_that_ended_after_a_checkpoint_are_forgotten_and_the_runs_figures_go_back(sessions: Sessions) -> None:
+    """The epoch's row is written before its checkpoint, and a store that is away keeps none."""
+    with sessions.begin() as session:
+        run_id = make_run(session, config={"phases": [{"epochs": 1}, {"epochs": 2}]}).id
+        for phase, number, error_rate in ((0, 0, 0.5), (1, 0, 0.25), (1, 1, 0.125)):
+            record_epoch(session, run_id, epoch(number, error_rate) | {"phase": phase})
+
+    def left(step: int) -> tuple[list[tuple[int, int]], float | None]:
+        with sessions.begin() as session:
+            forget_after_step(session, run_id, step, steps=15)
+        with sessions.begin() as session:
+            rows = [(row.phase, row.epoch) for row in epochs_of(session, run_id)]
+            return rows, get_run(session, run_id).error_rate
+
+    assert left(15) == ([(0, 0), (1, 0), (1, 1)], 0.125)
+    assert left(14) == ([(0, 0), (1, 0)], 0.25)
+    assert left(5) == ([(0, 0)], 0.5)
+    assert left(0) == ([], None)
 
 
 def test_the_run_follows_its_last_epoch_and_then_its_final_figures(sessions: Sessions) -> None:
