@@ -1,10 +1,13 @@
 """The artifact store: files by key in a folder or an S3 bucket. Everything is written whole or not at all."""
 
 import os
-from collections.abc import Iterator
+import re
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from errno import EDQUOT, ENOSPC
 from hashlib import file_digest, sha256
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,10 +16,17 @@ from uuid import uuid4
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, S3Store
 
-from store.errors import ArtifactMissing, ServiceUnavailable, SettingsInvalid
+from store.errors import ArtifactMissing, NoRoom, ServiceUnavailable, SettingsInvalid
 
 CHUNK_BYTES = 8 * 1024 * 1024
 """Of a put one part, of a fetch one request: what is in memory, and what a broken connection costs again."""
+
+OnBytes = Callable[[int, int], None]
+"""Called with bytes done and bytes in all."""
+
+_FULL = (ENOSPC, EDQUOT)
+_STAGED = re.compile(r".+#\d+")
+"""obstore puts a file into a folder under such a name first, and renames it."""
 
 _PATIENCE = timedelta(seconds=60)
 _CHECK_PATIENCE = timedelta(seconds=3)
@@ -55,10 +65,11 @@ class ArtifactStore:
         self._folder = _folder_of(url)
         self._store = _open(url, self._folder, _PATIENCE)
 
-    def put_file(self, key: str, path: Path) -> Stored:
+    def put_file(self, key: str, path: Path, *, on_bytes: OnBytes | None = None) -> Stored:
         """Copy a file in, a part at a time, hashing what was really sent.
 
         Raises:
+            NoRoom: the store has no room for it.
             ServiceUnavailable: the store did not take it; nothing is visible under the key that was not before.
         """
         digest, size = sha256(), path.stat().st_size
@@ -68,6 +79,8 @@ class ArtifactStore:
                 while part := file.read(CHUNK_BYTES):
                     digest.update(part)
                     yield part
+                    if on_bytes is not None:
+                        on_bytes(file.tell(), size)
 
         with self._spoken(key):
             if size <= CHUNK_BYTES:
@@ -80,6 +93,7 @@ class ArtifactStore:
         """Store a small thing.
 
         Raises:
+            NoRoom: the store has no room for it.
             ServiceUnavailable: the store did not take it.
         """
         with self._spoken(key):
@@ -96,7 +110,9 @@ class ArtifactStore:
         with self._spoken(key):
             return bytes(self._store.get(key).bytes())
 
-    def fetch(self, key: str, into: Path, *, expected_sha256: str | None = None) -> Path:
+    def fetch(
+        self, key: str, into: Path, *, expected_sha256: str | None = None, on_bytes: OnBytes | None = None
+    ) -> Path:
         """Copy an artifact to the file ``into``, unless it is there already; it appears whole or not at all.
 
         Args:
@@ -104,21 +120,28 @@ class ArtifactStore:
             into: the local file; its folder is made.
             expected_sha256: hex; the copy is checked against it. A file that was there already is too, and is
                 replaced where it has another content.
+            on_bytes: called after each part.
 
         Raises:
             ArtifactMissing: there is nothing under the key, or its content is another.
             ServiceUnavailable: the store does not answer.
+            NoRoom: the local disk does not hold it.
+            OSError: the local file cannot be written.
         """
         if into.exists() and (expected_sha256 is None or _sha256_of(into) == expected_sha256):
             return into
         into.parent.mkdir(parents=True, exist_ok=True)
         scratch = into.with_name(f".{into.name}.{uuid4().hex}")
         try:
-            found = self._copy_out(key, scratch)
+            found = self._copy_out(key, scratch, on_bytes)
             if expected_sha256 not in {None, found}:
                 detail = f"artifact {key} has sha256 {found}, the record says {expected_sha256}"
                 raise ArtifactMissing(detail, hint="Restore it from a backup, or make it anew.")
             scratch.replace(into)
+        except OSError as error:
+            if _says_full(error):
+                raise NoRoom(f"the disk has no room for {into}", hint="Free space on it.") from error
+            raise
         finally:
             scratch.unlink(missing_ok=True)
         return into
@@ -179,15 +202,45 @@ class ArtifactStore:
             for _ in _open(self.url, None, _CHECK_PATIENCE).list("check/", chunk_size=1):
                 break
 
-    def _copy_out(self, key: str, scratch: Path) -> str:
+    def size_of(self, key: str) -> int:
+        """An artifact's size in bytes.
+
+        Raises:
+            ArtifactMissing: there is nothing under the key.
+            ServiceUnavailable: the store does not answer.
+        """
+        with self._spoken(key):
+            return self._store.head(key)["size"]
+
+    def remove_unfinished(self, *, older_than: timedelta) -> list[str]:
+        """Remove what processes that were killed had begun to put into a folder; the names, for the log.
+
+        Of a bucket nothing is visible before it is whole; its own rules end uploads that were left.
+        """
+        if self._folder is None:
+            return []
+        before = time.time() - older_than.total_seconds()
+        staged = [path for path in self._folder.rglob("*#*") if _STAGED.fullmatch(path.name) and path.is_file()]
+        old = [path for path in staged if path.stat().st_mtime < before]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return [path.relative_to(self._folder).as_posix() for path in old]
+
+    def _copy_out(self, key: str, scratch: Path, on_bytes: OnBytes | None) -> str:
         """Copy range by range, so that no request is long; returns the sha256, hex."""
-        digest = sha256()
-        with self._spoken(key), scratch.open("xb") as file:
-            size = self._store.head(key)["size"]
+        digest, size = sha256(), self.size_of(key)
+        with scratch.open("xb") as file:
             for start in range(0, size, CHUNK_BYTES):
-                part = self._store.get_range(key, start=start, end=min(start + CHUNK_BYTES, size))
+                end = min(start + CHUNK_BYTES, size)
+                with self._spoken(key):
+                    part = self._store.get_range(key, start=start, end=end)
                 digest.update(part)
                 file.write(part)
+                if on_bytes is not None:
+                    on_bytes(end, size)
+            file.flush()
+            # Else a power failure could leave the name on the disk and the content not.
+            os.fsync(file.fileno())
         return digest.hexdigest()
 
     @contextmanager
@@ -200,9 +253,10 @@ class ArtifactStore:
             raise ArtifactMissing(f"the artifact store holds no {key}", hint) from error
         except (BaseError, OSError) as error:
             place = urlsplit(self.url)
-            detail = (
-                f"the artifact store {place.scheme}://{place.netloc}{place.path} failed on {key}: {_first_line(error)}"
-            )
+            store = f"the artifact store {place.scheme}://{place.netloc}{place.path}"
+            if _says_full(error):
+                raise NoRoom(f"{store} has no room for {key}", hint="Free space where ARTIFACTS_URL lies.") from error
+            detail = f"{store} failed on {key}: {_first_line(error)}"
             raise ServiceUnavailable(detail, hint="Check ARTIFACTS_URL and the store behind it.") from error
 
 
@@ -238,3 +292,10 @@ def _sha256_of(path: Path) -> str:
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0][:300] if lines else type(error).__name__
+
+
+def _says_full(error: Exception) -> bool:
+    """Whether a disk was full, by number or in obstore's words."""
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    return any(f"(os error {number})" in str(error) for number in _FULL)

@@ -120,6 +120,13 @@ class ServiceUnavailable(AppError):
     title = "Service unavailable"
 
 
+class NoRoom(ServiceUnavailable):
+    """The artifact store, or the disk of a copy, has no room for what should be written."""
+
+    code = "disk_full"
+    title = "Disk full"
+
+
 class ArtifactMissing(AppError):
     """The record names an artifact that the store does not hold."""
 

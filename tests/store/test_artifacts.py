@@ -1,6 +1,9 @@
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
@@ -8,11 +11,13 @@ from uuid import uuid4
 import httpx
 import pytest
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+from obstore.exceptions import GenericError
 from obstore.store import LocalStore
 
 from store import keys
 from store.artifacts import CHUNK_BYTES, ArtifactStore
-from store.errors import ArtifactMissing, ServiceUnavailable, SettingsInvalid
+from store.errors import ArtifactMissing, NoRoom, ServiceUnavailable, SettingsInvalid
+from tests.conftest import REPOSITORY
 
 KEY = "runs/7/model.safetensors"
 
@@ -136,10 +141,83 @@ def test_a_put_that_breaks_off_leaves_the_old_content(tmp_path: Path, monkeypatc
         return real(self, path, parts(), **options)  # type: ignore[arg-type]  # passed on as it came
 
     monkeypatch.setattr(LocalStore, "put", break_off)
-    with pytest.raises(ServiceUnavailable, match="No space left"):
+    with pytest.raises(NoRoom, match=KEY) as raised:
         store.put_file(KEY, source)
+    assert (raised.value.code, raised.value.status) == ("disk_full", 503)
     assert store.get_bytes(KEY) == b"old"
     assert [listed.key for listed in store.keys_below("runs/")] == [KEY]
+
+
+def test_a_full_disk_in_the_words_of_the_store_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ArtifactStore((tmp_path / "store").as_uri())
+
+    def refuse(*_: object, **__: object) -> None:
+        message = "Generic LocalFileSystem error: Unable to copy data to file: No space left on device (os error 28)"
+        raise GenericError(message)
+
+    monkeypatch.setattr(LocalStore, "put", refuse)
+    with pytest.raises(NoRoom, match=KEY):
+        store.put_bytes(KEY, b"x")
+
+
+def test_a_copy_that_the_local_disk_does_not_hold_is_no_fault_of_the_store(
+    store: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put_bytes(KEY, b"x")
+
+    def refuse(_: int) -> None:
+        raise OSError(122, "Disk quota exceeded")
+
+    monkeypatch.setattr("store.artifacts.os.fsync", refuse)
+    with pytest.raises(NoRoom, match="copy"):
+        store.fetch(KEY, tmp_path / "here" / "copy")
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_copies_tell_how_far_they_are(store: ArtifactStore, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(bytes(CHUNK_BYTES + 5))
+    put, fetched = [], []
+    store.put_file(KEY, source, on_bytes=lambda *told: put.append(told))
+    store.fetch(KEY, tmp_path / "copy", on_bytes=lambda *told: fetched.append(told))
+    assert put == fetched == [(CHUNK_BYTES, CHUNK_BYTES + 5), (CHUNK_BYTES + 5, CHUNK_BYTES + 5)]
+    assert store.size_of(KEY) == CHUNK_BYTES + 5
+
+
+PUT = """
+import sys
+from pathlib import Path
+from store.artifacts import ArtifactStore
+
+def wait(done, total):
+    print(done, flush=True)
+    if done == total:
+        sys.stdin.read()
+
+ArtifactStore(sys.argv[1]).put_file("runs/7/model.safetensors", Path(sys.argv[2]), on_bytes=wait)
+"""
+
+
+def test_what_a_killed_process_had_begun_to_put_is_removed_after_its_time(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    store = ArtifactStore(folder.as_uri())
+    store.put_bytes(KEY, b"old")
+    source = tmp_path / "source"
+    source.write_bytes(bytes(CHUNK_BYTES * 2))
+    command = [sys.executable, "-c", PUT, store.url, str(source)]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for _ in range(2):
+            process.stdout.readline()
+        process.kill()
+    (left,) = [path for path in folder.rglob("*") if "#" in path.name]
+    assert store.remove_unfinished(older_than=timedelta(days=1)) == []
+    two_days_ago = time.time() - 2 * 24 * 3600
+    for path in (left, folder / KEY):
+        os.utime(path, (two_days_ago, two_days_ago))
+    assert store.remove_unfinished(older_than=timedelta(days=1)) == [f"runs/7/{left.name}"]
+    assert store.get_bytes(KEY) == b"old"
+    assert [path for path in folder.rglob("*") if path.is_file()] == [folder / KEY]
 
 
 def test_an_unreachable_bucket_is_unavailable_soon(monkeypatch: pytest.MonkeyPatch) -> None:
