@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from ml.bundle import Folder
 from ml.checkpoint import LocalKeeper
 from ml.config import LrFind, ResolvedConfig, TrainSettings, complete, resolve, train_config
+from ml.disk import full_disk_told
 from ml.errors import LearningError, NoRateFound, Stopped
 from ml.interpretation import most_confused
 from ml.lr_find import search
@@ -108,7 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("--set",), "msg": str(error)}
         return _complain(f"config: {'.'.join(map(str, first['loc']))}: {first['msg']}")
     try:
-        closing = work()
+        with full_disk_told("what the command leaves"):
+            closing = work()
     except LearningError as error:
         hint = f" {error.hint}" if error.hint else ""
         return _complain(f"{error.code}: {error.detail}.{hint}")

@@ -1,7 +1,6 @@
 """Unpacking an archive that anyone may have made: what is odd is refused, and nothing half-unpacked is left."""
 
 import bz2
-import errno
 import gzip
 import lzma
 import stat
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from ml.disk import says_disk_full
 from ml.errors import ArchiveRejected, DiskFull
 from ml.metered import Budget, ByteStream, MeteredReader
 from ml.zip_directory import directory_bytes
@@ -98,7 +98,7 @@ def _told() -> Iterator[None]:
         # zipfile's words for a password and for an unknown compression.
         raise ArchiveRejected(f"the archive cannot be unpacked: {error}") from error
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if says_disk_full(error):
             raise DiskFull("the disk does not hold the unpacked archive", hint="Free space.") from error
         # bz2 and gzip report broken data as an OSError without a number.
         raise ArchiveRejected(f"the archive cannot be unpacked: {error.strerror or error}") from error

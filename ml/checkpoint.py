@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ml.config import ResolvedConfig
+from ml.disk import says_disk_full
 from ml.errors import CheckpointInvalid, DiskFull
 
 FORMAT_VERSION = 2
@@ -81,15 +83,18 @@ def save_tensors(tensors: dict[str, Tensor], path: Path, about: dict[str, str]) 
     Raises:
         DiskFull: there is no room for it; what was written of it is gone, and an earlier file stands.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     whole = {n: t.detach().cpu().contiguous() for n, t in tensors.items()}
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch.touch()
+        # safetensors makes a file that its owner alone may read; this one is to be as those beside it are.
+        mode = stat.S_IMODE(scratch.stat().st_mode)
         save_file(whole, scratch, metadata={"about": json.dumps(about)})
+        scratch.chmod(mode)
         scratch.replace(path)
     except (SafetensorError, OSError) as error:
-        # safetensors speaks of a full disk in a sentence alone
-        if "No space left on device" not in str(error):
+        if not says_disk_full(error):
             raise
         raise _disk_full(path, sum(t.nbytes for t in whole.values())) from error
     finally:
