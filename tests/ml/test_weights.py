@@ -1,5 +1,6 @@
 import hashlib
 import io
+import os
 import pickle
 import zipfile
 from collections.abc import Iterator
@@ -49,6 +50,18 @@ def hub(tmp_path: Path) -> Path:
     folder = tmp_path / "torch" / "hub" / "checkpoints"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.mark.usefixtures("server")
+def test_what_a_killed_fetch_left_goes_with_a_later_one(tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    old, young = folder / ".fetch-old", folder / ".fetch-young"
+    for left in (old, young):
+        left.mkdir(parents=True)
+        (left / GOOD).write_bytes(b"half")
+    os.utime(old, (0, 0))
+    fetch_weights("net", folder)
+    assert sorted(path.name for path in folder.iterdir()) == [young.name, GOOD]
 
 
 def test_the_places_are_searched_in_order(tmp_path: Path, server: Publisher) -> None:
