@@ -94,7 +94,7 @@ def make_services(settings: Settings, load: Loader) -> Services:
     sessions = make_sessions(engine)
     artifacts = ArtifactStore(settings.artifacts_url)
     telemetry = Telemetry()
-    photos = PhotoShelf(artifacts, settings.cache)
+    photos = PhotoShelf(artifacts, settings.cache, settings.cache_bytes)
     return Services(
         settings=settings,
         engine=engine,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from ml.cache_room import bundle_copy, make_room, note_opened
 from ml.manifest import Manifest
 from store.artifacts import ArtifactStore
 from store.errors import ArtifactMissing, NotFound
@@ -97,9 +98,10 @@ class OpenBundle:
 class PhotoShelf:
     """The bundles looked into last, by revision. Paths come from manifests, never from a request."""
 
-    def __init__(self, artifacts: ArtifactStore, cache: Path) -> None:
+    def __init__(self, artifacts: ArtifactStore, cache: Path, cache_bytes: int | None = None) -> None:
         self._artifacts = artifacts
         self._cache = cache
+        self._cache_bytes = cache_bytes
         self._open: OrderedDict[str, OpenBundle] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -131,7 +133,8 @@ class PhotoShelf:
         """
         with self._lock:
             found = self._open.get(revision)
-            if found is None:
+            # A copy in the cache folder may have made room for another.
+            if found is None or not found.path.is_file():
                 found = self._opened(revision)
                 self._open[revision] = found
             self._open.move_to_end(revision)
@@ -144,7 +147,11 @@ class PhotoShelf:
         key = bundle_key(revision)
         path = self._artifacts.open_local(key)
         if path is None:
-            path = self._artifacts.fetch(key, self._cache / "datasets" / revision / "images.tar")
+            path = bundle_copy(self._cache, revision)
+            if not path.exists():
+                make_room(self._cache, self._artifacts.size_of(key), self._cache_bytes)
+            self._artifacts.fetch(key, path)
+            note_opened(path)
         bundle = OpenBundle(path, manifest)
         if not bundle.places:
             raise ArtifactMissing(f"the bundle of dataset {manifest.name!r} is empty", _AGAIN)

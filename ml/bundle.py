@@ -58,8 +58,17 @@ class Bundle:
             DatasetUnusable: the tar is broken or lacks an item.
         """
         self._items = manifest.items
-        self._offsets = _offsets(path, manifest)
-        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._file = -1
+        try:
+            # Opened once: the path may be another file's, or nobody's, a moment later.
+            self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            self._offsets = _offsets(self._file, manifest)
+        except (tarfile.TarError, OSError, EOFError) as error:
+            self.close()
+            raise DatasetUnusable(f"the dataset's bundle cannot be read: {error}", hint=_AGAIN) from error
+        except DatasetUnusable:
+            self.close()
+            raise
 
     def read(self, index: int) -> bytes:
         """The file's bytes; safe from several threads.
@@ -103,12 +112,9 @@ def write_bundle(folder: Path, manifest: Manifest, out: Path, *, on_progress: On
         part.replace(out)
 
 
-def _offsets(path: Path, manifest: Manifest) -> list[int]:
-    try:
-        with tarfile.open(path, "r:") as tar:
-            found = {member.name: member for member in tar if member.isreg()}
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise DatasetUnusable(f"the dataset's bundle cannot be read: {error}", hint=_AGAIN) from error
+def _offsets(bundle: int, manifest: Manifest) -> list[int]:
+    with os.fdopen(bundle, "rb", closefd=False) as file, tarfile.open(fileobj=file, mode="r:") as tar:
+        found = {member.name: member for member in tar if member.isreg()}
     for item in manifest.items:
         if item.path not in found or found[item.path].size != item.bytes:
             raise DatasetUnusable(f"the dataset's bundle does not hold {item.path} as it was scanned", hint=_AGAIN)

@@ -4,6 +4,7 @@ A cache is a folder with ``pixels.u8`` (all pictures, rows of RGB bytes, one aft
 lies) and ``meta.json``, the marker that is written last: a folder without a valid one is never served.
 """
 
+import io
 import json
 import logging
 import shutil
@@ -17,7 +18,8 @@ import numpy.typing as npt
 
 from ml.bundle import ImageSource
 from ml.cache_build import check_space, starts, write_pixels
-from ml.cache_lock import BuildLock, building_alone
+from ml.cache_lock import BuildLock, building_alone, lock_of, part_of
+from ml.cache_room import make_room, note_opened
 from ml.images import Limits
 from ml.manifest import Manifest
 from ml.placement import Placement, place
@@ -86,10 +88,12 @@ def open_cache(
     limits: Limits,
     on_progress: OnProgress | None,
     should_stop: Callable[[], bool] | None = None,
+    cache_bytes: int | None = None,
 ) -> PresizedCache:
     """Open a dataset's presized cache, and build it first where there is none.
 
     Only one process builds; others wait, and are told the builder's progress. What a killed builder left is removed.
+    Before a build, what was opened least recently makes room for it.
 
     Args:
         manifest: its revision and the presize name the cache.
@@ -99,6 +103,7 @@ def open_cache(
         limits: what a picture may cost.
         on_progress: called with pictures done and pictures in all, at most ten times a second.
         should_stop: asked while building and waiting.
+        cache_bytes: at most so many are kept below ``root``; None: as many as the disk holds.
 
     Raises:
         DatasetUnusable: a picture is not what the manifest says.
@@ -108,15 +113,30 @@ def open_cache(
     root.mkdir(parents=True, exist_ok=True)
     folder = root / f"{manifest.revision}-{presize}-v{FORMAT_VERSION}"
     placements = [place(item.width, item.height, presize) for item in manifest.items]
-    if not _complete(folder, manifest, presize):
-        with building_alone(folder.with_name(f"{folder.name}.lock"), on_progress, should_stop) as lock:
-            # Whoever held the lock before may have built it.
-            if not _complete(folder, manifest, presize):
-                tell = _both(lock, on_progress)
-                _build(folder, manifest, source, placements, limits, tell, should_stop or _never)
-            elif on_progress is not None:
+    found = _opened(folder, manifest, presize)
+    if found is not None:
+        return found
+    with building_alone(lock_of(folder), on_progress, should_stop) as lock:
+        # Whoever held the lock before may have built it; while we hold it nobody removes it.
+        found = _opened(folder, manifest, presize)
+        if found is not None:
+            if on_progress is not None:
                 on_progress(len(placements), len(placements))
-    return PresizedCache(folder, presize)
+            return found
+        make_room(root, sum(placement.bytes for placement in placements), cache_bytes)
+        _build(folder, manifest, source, placements, limits, _both(lock, on_progress), should_stop or _never)
+        return PresizedCache(folder, presize)
+
+
+def _opened(folder: Path, manifest: Manifest, presize: int) -> PresizedCache | None:
+    """The cache, None where there is no complete one."""
+    if not _complete(folder, manifest, presize):
+        return None
+    note_opened(folder / META)
+    try:
+        return PresizedCache(folder, presize)
+    except FileNotFoundError:
+        return None  # removed this moment, to make room for another
 
 
 def _build(
@@ -128,7 +148,7 @@ def _build(
     on_progress: OnProgress,
     should_stop: Callable[[], bool],
 ) -> None:
-    part = folder.with_name(f"{folder.name}.part")
+    part = part_of(folder)
     for leftover in (part, folder):
         if leftover.exists():
             _log.warning("removing the incomplete cache %s", leftover.name)
@@ -136,9 +156,8 @@ def _build(
     check_space(folder.parent, sum(placement.bytes for placement in placements))
     part.mkdir()
     try:
-        index = _index(placements)
         write_pixels(part / PIXELS, manifest, source, placements, limits, on_progress, should_stop)
-        np.save(part / INDEX, index)
+        (part / INDEX).write_bytes(_index(placements))
         presize = placements[0].size
         (part / META).write_text(json.dumps(_meta(manifest, presize, part)), encoding="utf-8")
         part.replace(folder)
@@ -146,12 +165,15 @@ def _build(
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _index(placements: Sequence[Placement]) -> npt.NDArray[np.int64]:
+def _index(placements: Sequence[Placement]) -> bytes:
     rows = [
         (offset, *placement.shape[:2], *placement.corner)
         for offset, placement in zip(starts(placements), placements, strict=True)
     ]
-    return np.array(rows, dtype=np.int64)
+    # By way of memory: what numpy itself says of a file that the disk does not hold has no number.
+    file = io.BytesIO()
+    np.save(file, np.array(rows, dtype=np.int64))
+    return file.getvalue()
 
 
 def _meta(manifest: Manifest, presize: int, folder: Path) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Filling a presized cache: all pictures decoded and scaled, by as many threads as there are cores."""
 
-import errno
 import os
 import shutil
 import time
@@ -13,7 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from ml.bundle import ImageSource
+from ml.cache_room import SPARE_BYTES
 from ml.cores import worth_starting
+from ml.disk import says_disk_full
 from ml.errors import DatasetUnusable, DiskFull, ImageRejected, Stopped
 from ml.images import Limits, open_rgb
 from ml.manifest import Manifest
@@ -22,7 +23,6 @@ from ml.placement import Placement, render
 OnProgress = Callable[[int, int], None]
 _BATCH = 256
 _REPORT_SECONDS = 0.1
-_SPARE_BYTES = 64 << 20
 _GIB = 1 << 30
 
 
@@ -33,7 +33,7 @@ def check_space(folder: Path, needed: int) -> None:
         DiskFull: with the bytes needed and free.
     """
     free = shutil.disk_usage(folder).free
-    if free < needed + _SPARE_BYTES:
+    if free < needed + SPARE_BYTES:
         raise _disk_full(needed, free)
 
 
@@ -67,7 +67,7 @@ def write_pixels(
         # Without this a power failure could leave the marker on the disk and the pixels not.
         os.fsync(file)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if not says_disk_full(error):
             raise
         raise _disk_full(os.fstat(file).st_size, 0) from error
     finally:

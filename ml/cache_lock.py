@@ -50,6 +50,26 @@ def building_alone(
         os.close(file)
 
 
+@contextmanager
+def held_if_free(path: Path) -> Iterator[bool]:
+    """Hold the lock while the block runs, if nobody else does; whether it is held."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        yield _taken(file)
+    finally:
+        os.close(file)
+
+
+def lock_of(folder: Path) -> Path:
+    """The lock's file of a cache; who builds or removes it holds the lock."""
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def part_of(folder: Path) -> Path:
+    """Where a cache is while it is being built or removed. Without a holder of its lock it is a leftover."""
+    return folder.with_name(f"{folder.name}.part")
+
+
 def _taken(file: int) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

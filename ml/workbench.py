@@ -27,12 +27,16 @@ from ml.weights import WeightsFile, find_weights, load_state
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Folders: presized caches, weight files (or None), this run's scratch and outputs; and what is decoded at most."""
+    """Folders: presized caches, weight files (or None), this run's scratch and outputs; and what is decoded at most.
+
+    ``cache_bytes`` is what may be kept in the folder of caches; None: as much as its disk holds.
+    """
 
     cache: Path
     weights: Path | None
     work: Path
     limits: Limits = field(default_factory=Limits)
+    cache_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,7 @@ def presized(
         limits=places.limits,
         on_progress=tell,
         should_stop=reporter.should_stop,
+        cache_bytes=places.cache_bytes,
     )
     if reporter.should_stop():
         raise Stopped

@@ -1,10 +1,25 @@
 """Where things lie below ARTIFACTS_URL. Content that cannot change lies under its hash."""
 
+import re
+from dataclasses import dataclass
 from uuid import uuid4
 
 UPLOADS = "uploads/"
+RUNS = "runs/"
 CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.safetensors"
+
+_RUN_FILE = re.compile(rf"{RUNS}(\d{{1,9}})/(?:(\d{{1,9}})-(\d{{1,9}})/[^/]+|{re.escape(CHECKPOINT)})")
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """What a key says of a run's file: whose it is; ``job_id`` is None for the run's checkpoint."""
+
+    key: str
+    run_id: int
+    job_id: int | None
+    attempt: int
 
 
 def manifest_key(revision: str) -> str:
@@ -24,7 +39,21 @@ def new_upload_key() -> str:
 
 def run_key(run_id: int, name: str) -> str:
     """A file of a run."""
-    return f"runs/{run_id}/{name}"
+    return f"{RUNS}{run_id}/{name}"
+
+
+def output_key(run_id: int, job_id: int, attempt: int, name: str) -> str:
+    """A file that an attempt of a run's job leaves."""
+    return run_key(run_id, f"{job_id}-{attempt}/{name}")
+
+
+def read_run_file(key: str) -> RunFile | None:
+    """What a key below ``RUNS`` says, None where it is of no kind that is made now."""
+    named = _RUN_FILE.fullmatch(key)
+    if named is None:
+        return None
+    run, job, attempt = named.groups()
+    return RunFile(key, int(run), None if job is None else int(job), int(attempt or 0))
 
 
 def predictions_name(dataset_id: int, own_dataset_id: int) -> str:

@@ -26,6 +26,12 @@ class Settings(BaseSettings):
         Path("~/.cache/pedigree"), alias="PEDIGREE_CACHE", description="presized caches, fetched datasets"
     )
     weights: Path | None = Field(None, alias="PEDIGREE_WEIGHTS", description="folder of weight files")
+    cache_bytes: int = Field(
+        50 * 1024 * MIB,
+        alias="PEDIGREE_CACHE_BYTES",
+        ge=0,
+        description="kept presized caches and fetched datasets; before one is added, the least recently opened go",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="PEDIGREE_DEVICE")
 
     max_upload_bytes: int = Field(4096 * MIB, alias="PEDIGREE_MAX_UPLOAD_BYTES", ge=MIB)
@@ -45,6 +51,9 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(30.0, alias="PEDIGREE_LEASE_SECONDS", gt=0)
     sweep_seconds: float = Field(5.0, alias="PEDIGREE_SWEEP_SECONDS", gt=0)
     max_attempts: int = Field(3, alias="PEDIGREE_MAX_ATTEMPTS", ge=1)
+    silence_seconds: float = Field(
+        900.0, alias="PEDIGREE_SILENCE_SECONDS", gt=0, description="a job's process that reports nothing is ended"
+    )
     checkpoint_seconds: float = Field(60.0, alias="PEDIGREE_CHECKPOINT_SECONDS", gt=0)
     calibration_seconds: float = Field(
         60.0, alias="PEDIGREE_CALIBRATION_SECONDS", ge=0, description="a forecast's wait for a worker; 0: asks none"

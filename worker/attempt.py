@@ -1,12 +1,14 @@
 """What the work of one attempt of a job is given, and what every kind of job does with the artifact store."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from ml.bundle import Bundle
+from ml.bundle import Bundle, ImageSource
+from ml.cache_room import bundle_copy, make_room, note_opened
 from ml.errors import Stopped
 from ml.images import Limits
 from ml.interpretation import Reading
@@ -17,13 +19,18 @@ from store.db.jobs import change_state
 from store.db.models import Artifact, Dataset, Job, Run
 from store.db.reading import get_artifact
 from store.db.records import record_artifact, record_interpretation
-from store.errors import AppError
-from store.keys import MODEL, bundle_key, manifest_key, run_key
+from store.errors import AppError, ServiceUnavailable
+from store.keys import MODEL, bundle_key, manifest_key, output_key
 from store.settings import Settings
 from store.states import State
+from worker.fetched import FetchedBundle
 from worker.lifecycle import OUTAGE_SECONDS
 from worker.patience import patiently
 from worker.reporter import JobReporter
+
+log = logging.getLogger(__name__)
+
+_MIB = 1 << 20
 
 
 class JobBroken(AppError):
@@ -93,7 +100,7 @@ class Attempt:
         if change_state(session, self.job.id, State.FAILED, attempt=self.number, error=error) is None:
             raise Stopped
 
-    def dataset(self, dataset_id: int | None = None) -> tuple[Manifest, Bundle]:
+    def dataset(self, dataset_id: int | None = None) -> tuple[Manifest, ImageSource]:
         """A dataset, the run's own by default: read where the store is this host's, else fetched into the cache.
 
         Raises:
@@ -101,12 +108,11 @@ class Attempt:
         """
         chosen = self.run.dataset if dataset_id is None else self._read_dataset(dataset_id)
         manifest = self.manifest(chosen)
-        key = bundle_key(chosen.revision)
-        local = self.artifacts.open_local(key)
-        if local is None:
-            self.reporter.on_progress(Progress(stage="fetch"))
-            local = self.artifacts.fetch(key, self.settings.cache / "datasets" / chosen.revision / "images.tar")
-        return manifest, Bundle(local, manifest)
+        local = self.artifacts.open_local(bundle_key(chosen.revision))
+        if local is not None:
+            return manifest, Bundle(local, manifest)
+        copy = bundle_copy(self.settings.cache, chosen.revision)
+        return manifest, FetchedBundle(copy, lambda: self._fetch_bundle(chosen.revision, copy), manifest)
 
     def manifest(self, chosen: Dataset) -> Manifest:
         """A dataset's items.
@@ -130,8 +136,8 @@ class Attempt:
         """
         stored = []
         for name, path in files.items():
-            key = run_key(self.run.id, f"{self.job.id}-{self.number}/{name}")
-            done = self.artifacts.put_file(key, path)
+            key = output_key(self.run.id, self.job.id, self.number, name)
+            done = self.artifacts.put_file(key, path, on_bytes=self.tell_bytes("store"))
             stored.append((name, done.key, done.sha256, done.bytes))
         return stored
 
@@ -140,6 +146,21 @@ class Attempt:
         with self.sessions.begin() as session:
             found = session.get(Artifact, (self.run.id, name))
             return None if found is None else found.key
+
+    def drop(self, key: str) -> None:
+        """Delete what nobody needs any more, after the verdict: where the store is away, the sweep does it later."""
+        try:
+            self.artifacts.delete(key)
+        except ServiceUnavailable as error:
+            log.warning("job %d: %s stays for the sweep to delete: %s", self.job.id, key, error.detail)
+
+    def tell_bytes(self, stage: str) -> Callable[[int, int], None]:
+        """Progress of a copy, in MiB."""
+
+        def tell(done: int, total: int) -> None:
+            self.reporter.on_progress(Progress(stage=stage, step=done // _MIB, steps=total // _MIB))
+
+        return tell
 
     def record_reading(self, session: Session, reading: Reading, dataset_id: int | None = None) -> None:
         """Write what the predictions on a dataset, the run's own by default, say into the record."""
@@ -150,6 +171,15 @@ class Attempt:
         """Write the uploads into the record."""
         for name, key, sha256, size in stored:
             record_artifact(session, self.run.id, name, key=key, sha256=sha256, size=size)
+
+    def _fetch_bundle(self, revision: str, copy: Path) -> Path:
+        key = bundle_key(revision)
+        self.reporter.on_progress(Progress(stage="fetch"))
+        if not copy.exists():
+            make_room(self.settings.cache, self.artifacts.size_of(key), self.settings.cache_bytes)
+        self.artifacts.fetch(key, copy, on_bytes=self.tell_bytes("fetch"))
+        note_opened(copy)
+        return copy
 
     def _read_dataset(self, dataset_id: int) -> Dataset:
         with self.sessions.begin() as session:

@@ -7,10 +7,10 @@ from ml.examine import interpret
 from ml.interpretation import Reading
 from ml.predictions import PREDICTIONS
 from ml.split import training_pictures
-from ml.workbench import Places
 from store.db.lineage import ancestors_of
 from store.keys import predictions_name
 from worker.attempt import Attempt
+from worker.places import places_of
 
 
 def interpret_run(attempt: Attempt) -> None:
@@ -31,9 +31,7 @@ def interpret_run(attempt: Attempt) -> None:
         ResolvedConfig.model_validate(run.config),
         manifest,
         bundle,
-        places=Places(
-            cache=attempt.settings.cache, weights=attempt.settings.weights, work=attempt.work, limits=attempt.limits
-        ),
+        places=places_of(attempt),
         reporter=attempt.reporter,
         model=attempt.fetch_model(run.id).parent,
         device=attempt.settings.device,
@@ -55,7 +53,7 @@ def interpret_run(attempt: Attempt) -> None:
 
     attempt.write(write)
     if replaced is not None:
-        attempt.artifacts.delete(replaced)
+        attempt.drop(replaced)
 
 
 def _learned_earlier(attempt: Attempt) -> frozenset[str]:

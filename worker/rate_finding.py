@@ -2,8 +2,8 @@
 
 from ml.config import LrFind
 from ml.lr_find import search
-from ml.workbench import Places
 from worker.attempt import Attempt
+from worker.places import places_of
 
 
 def find_rate_of_run(attempt: Attempt) -> None:
@@ -21,9 +21,7 @@ def find_rate_of_run(attempt: Attempt) -> None:
         LrFind.model_validate(run.config),
         manifest,
         bundle,
-        places=Places(
-            cache=attempt.settings.cache, weights=attempt.settings.weights, work=attempt.work, limits=attempt.limits
-        ),
+        places=places_of(attempt),
         reporter=attempt.reporter,
         device=attempt.settings.device,
         initial=attempt.fetch_model(run.parent_id) if run.parent_id is not None else None,

@@ -5,10 +5,10 @@ from sqlalchemy.orm import Session
 from ml.config import ResolvedConfig
 from ml.errors import NoRateFound
 from ml.training import fit
-from ml.workbench import Places
 from store.db.records import record_final
 from worker.attempt import Attempt
 from worker.checkpoints import StoredKeeper
+from worker.places import places_of
 
 
 def train_run(attempt: Attempt) -> None:
@@ -25,9 +25,7 @@ def train_run(attempt: Attempt) -> None:
         ResolvedConfig.model_validate(run.config),
         manifest,
         bundle,
-        places=Places(
-            cache=attempt.settings.cache, weights=attempt.settings.weights, work=attempt.work, limits=attempt.limits
-        ),
+        places=places_of(attempt),
         reporter=attempt.reporter,
         keeper=keeper,
         device=attempt.settings.device,

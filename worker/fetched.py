@@ -1,0 +1,63 @@
+"""A dataset's bundle that was fetched into the cache folder; a copy that was damaged there is fetched once more."""
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from ml.bundle import Bundle
+from ml.errors import DatasetUnusable
+from ml.manifest import Manifest
+
+log = logging.getLogger(__name__)
+
+
+class FetchedBundle:
+    """Implements ``ml.bundle.ImageSource``: every item read is checked against its hash in the manifest.
+
+    Args:
+        copy: where the copy lies.
+        fetch: puts it there, unless it is there.
+        manifest: its items.
+
+    Raises:
+        DatasetUnusable: what was fetched anew is damaged too; the copy is removed.
+    """
+
+    def __init__(self, copy: Path, fetch: Callable[[], Path], manifest: Manifest) -> None:
+        self._copy, self._fetch, self._manifest = copy, fetch, manifest
+        self._renewing = threading.Lock()
+        self._renewed: Bundle | None = None
+        try:
+            self._first = Bundle(fetch(), manifest)
+        except DatasetUnusable as error:
+            self._first = self._renew(error)
+
+    def read(self, index: int) -> bytes:
+        """The item's bytes; safe from several threads.
+
+        Raises:
+            DatasetUnusable: what was fetched anew is damaged too; the copy is removed.
+        """
+        try:
+            return (self._renewed or self._first).read(index)
+        except DatasetUnusable as error:
+            bundle = self._renew(error)
+        try:
+            return bundle.read(index)
+        except DatasetUnusable:
+            self._copy.unlink(missing_ok=True)
+            raise
+
+    def _renew(self, error: DatasetUnusable) -> Bundle:
+        """Fetch again, once; the damaged one stays open, as other threads may be reading it."""
+        with self._renewing:
+            if self._renewed is None:
+                log.warning("the copy %s is damaged and fetched again: %s", self._copy, error.detail)
+                self._copy.unlink(missing_ok=True)
+                try:
+                    self._renewed = Bundle(self._fetch(), self._manifest)
+                except DatasetUnusable:
+                    self._copy.unlink(missing_ok=True)
+                    raise
+            return self._renewed
