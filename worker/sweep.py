@@ -1,6 +1,7 @@
 """``python -m worker.sweep``: repairs what was lost — leases that ran out, messages that were never sent.
 
-Any number of sweeps may run; a row that one has in hand is passed over by the others.
+What nothing in the artifact store needs any more is deleted. Any number of sweeps may run; a row that one has in hand
+is passed over by the others.
 """
 
 import logging
@@ -9,7 +10,6 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from celery import Celery
 from kombu.exceptions import KombuError
@@ -17,20 +17,19 @@ from redis.exceptions import RedisError
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore
-from store.db.repair import awaited_uploads, hand_back_expired, long_published_jobs, unpublished_jobs
+from store.db.repair import hand_back_expired, long_published_jobs, overtaken_jobs, unpublished_jobs
 from store.db.session import make_engine, make_sessions
 from store.dispatch import dispatch_job
 from store.errors import ServiceUnavailable, SettingsInvalid
-from store.keys import UPLOADS
 from store.queue import make_celery, queue_length
 from store.settings import Settings, load_settings
 from store.states import State
 from worker.patience import OUTAGES
+from worker.unneeded import delete_unneeded
 
 log = logging.getLogger(__name__)
 
-UPLOAD_LIFE = timedelta(days=1)
-UPLOADS_EVERY_SECONDS = 3600.0
+CLEAN_EVERY_SECONDS = 3600.0
 
 
 @dataclass
@@ -43,16 +42,16 @@ class Sweep:
     artifacts: ArtifactStore
     leases_from: float = 0.0
     """No lease is judged before this (monotonic seconds)."""
-    uploads_from: float = 0.0
+    clean_from: float = 0.0
 
     def round(self) -> None:
         """Repair everything once; a part of the service that is away costs only the rest of the round."""
         try:
             self.repair_leases()
             self.publish_waiting()
-            if time.monotonic() >= self.uploads_from:
-                self.uploads_from = time.monotonic() + UPLOADS_EVERY_SECONDS
-                self.drop_left_uploads()
+            if time.monotonic() >= self.clean_from:
+                self.clean_from = time.monotonic() + CLEAN_EVERY_SECONDS
+                delete_unneeded(self.artifacts, self.sessions)
         except OUTAGES as error:
             # While the database was away no worker could renew its lease: give each the time to.
             self.leases_from = time.monotonic() + self.settings.lease_seconds
@@ -73,26 +72,18 @@ class Sweep:
                 self._publish(job.id)
 
     def publish_waiting(self) -> None:
-        """Publish queued jobs that no message may stand for: never published, or a while ago and the queue is empty."""
+        """Publish queued jobs that no message may stand for; one too many is harmless, as a job is claimed once.
+
+        Those are never published; or published a while ago, with the queue empty or a later message taken before.
+        """
         seconds = self.settings.sweep_seconds
+        is_empty = queue_length(self.celery) == 0
+        lost = long_published_jobs if is_empty else overtaken_jobs
         with self.sessions.begin() as session:
-            waiting = list(unpublished_jobs(session, older_than_seconds=seconds))
-        if queue_length(self.celery) == 0:
-            with self.sessions.begin() as session:
-                waiting += long_published_jobs(session, older_than_seconds=seconds)
+            unpublished = unpublished_jobs(session, older_than_seconds=seconds)
+            waiting = [*unpublished, *lost(session, older_than_seconds=seconds)]
         for job_id in waiting:
             self._publish(job_id)
-
-    def drop_left_uploads(self) -> None:
-        """Delete uploads older than a day that no unfinished import waits for."""
-        old = datetime.now(UTC) - UPLOAD_LIFE
-        left = [listed.key for listed in self.artifacts.keys_below(UPLOADS) if listed.modified_at < old]
-        with self.sessions.begin() as session:
-            awaited = awaited_uploads(session)
-        for key in left:
-            if key not in awaited:
-                self.artifacts.delete(key)
-                log.info("%s: a left-over upload was deleted", key)
 
     def _publish(self, job_id: int) -> None:
         if dispatch_job(self.celery, self.sessions, job_id):

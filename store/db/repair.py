@@ -1,13 +1,13 @@
-"""What the sweep looks for: jobs whose worker is gone and jobs whose message is."""
+"""What the sweep and the workers look for: jobs whose worker, whose message or whose last sign of life is gone."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy.orm import Session, aliased
 
 from store.db.jobs import IN_HAND, hand_back
-from store.db.models import Job
+from store.db.models import Job, JobEvent
 from store.states import State
 
 BATCH = 100
@@ -40,6 +40,24 @@ def unpublished_jobs(session: Session, *, older_than_seconds: float) -> Sequence
 def long_published_jobs(session: Session, *, older_than_seconds: float) -> Sequence[int]:
     """Queued jobs whose message went out a while ago; where the queue is empty, it is lost."""
     return _queued(session, Job.published_at < func.now() - timedelta(seconds=older_than_seconds))
+
+
+def overtaken_jobs(session: Session, *, older_than_seconds: float) -> Sequence[int]:
+    """Queued jobs whose message went out a while ago, while one that was sent later has been taken.
+
+    The queue keeps its order, so theirs is lost, or held by a worker that is busy with another job.
+    """
+    later = aliased(Job)
+    overtaken = exists().where(later.published_at > Job.published_at, later.started_at > Job.published_at)
+    old = Job.published_at < func.now() - timedelta(seconds=older_than_seconds)
+    return _queued(session, old, overtaken.where(later.state != State.QUEUED))
+
+
+def seconds_silent(session: Session, job_id: int) -> float:
+    """How long ago the last event of a job was written, by the database's clock."""
+    newest = select(JobEvent.created_at).where(JobEvent.job_id == job_id).order_by(JobEvent.id.desc()).limit(1)
+    ago = session.scalar(select(func.now() - newest.scalar_subquery()))
+    return ago.total_seconds() if ago is not None else 0.0
 
 
 def awaited_uploads(session: Session) -> set[str]:

@@ -10,15 +10,16 @@ from sqlalchemy import create_engine, func, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore
-from store.db.jobs import request_cancel
-from store.db.models import Job
+from store.db.jobs import append_event, change_state, request_cancel
+from store.db.models import Job, JobEvent
 from store.db.reading import get_job
+from store.db.repair import seconds_silent
 from store.dispatch import dispatch_job
-from store.keys import new_upload_key
+from store.keys import checkpoint_key, new_upload_key, output_key
 from store.queue import make_celery, queue_length
 from store.settings import Settings
 from store.states import State
-from tests.store.rows import claimed, make_job
+from tests.store.rows import ERROR, claimed, make_job, make_run
 from tests.worker.pictures import archive, queue_import
 from worker.sweep import Sweep
 
@@ -84,6 +85,32 @@ def test_a_lost_message_is_sent_again_but_a_waiting_one_is_not(
         connection.channel().queue_purge("pedigree")
     sweep.round()
     assert queue_length(celery) == 1
+
+
+def test_a_lost_message_is_sent_again_although_the_queue_is_never_empty(
+    sweep: Sweep, sessions: Sessions, celery: Celery
+) -> None:
+    with sessions.begin() as session:
+        lost, later, waiting = (make_job(session).id for _ in range(3))
+    dispatch_job(celery, sessions, lost)
+    with celery.connection_for_write() as connection:
+        connection.channel().queue_purge("pedigree")
+    age(sessions, lost)
+    for job_id in (later, waiting):
+        dispatch_job(celery, sessions, job_id)
+    sweep.round()
+    assert queue_length(celery) == 2, "its message may still come"
+    with sessions.begin() as session:
+        claimed(session, later)
+    sweep.round()
+    assert queue_length(celery) == 3
+    sweep.round()
+    assert queue_length(celery) == 3
+    before = job_of(sessions, waiting).published_at
+    published = job_of(sessions, lost).published_at
+    assert before is not None
+    assert published is not None
+    assert published > before
 
 
 def test_a_lost_worker_costs_an_attempt_and_the_last_one_the_job(sweep: Sweep, sessions: Sessions) -> None:
@@ -153,6 +180,38 @@ def test_an_old_upload_goes_unless_a_job_waits_for_it(
         os.utime(folder / key, (two_days_ago, two_days_ago))
     sweep.round()
     assert [artifacts.exists(key) for key in (awaited, left, fresh)] == [True, False, True]
+
+
+def test_what_killed_processes_left_in_the_store_goes_after_a_day(
+    sweep: Sweep, settings: Settings, sessions: Sessions
+) -> None:
+    with sessions.begin() as session:
+        run = make_run(session).id
+        job = claimed(session, make_job(session, run_id=run, kind="train").id).id
+        change_state(session, job, State.FAILED, attempt=1, error=ERROR)
+    keys = [output_key(run, job, 1, name) for name in ("old", "young")]
+    keys += [checkpoint_key(run), f"{checkpoint_key(run)}#1", f"{checkpoint_key(run)}#2"]
+    folder = Path(urlsplit(settings.artifacts_url).path)
+    for key in keys:
+        (folder / key).parent.mkdir(parents=True, exist_ok=True)
+        (folder / key).write_bytes(b"x")
+    two_days_ago = time.time() - 2 * 24 * 3600
+    for key in (keys[0], keys[2], keys[3]):
+        os.utime(folder / key, (two_days_ago, two_days_ago))
+    sweep.round()
+    assert [(folder / key).exists() for key in keys] == [False, True, True, False, True]
+
+
+def test_silence_is_counted_from_the_last_event(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        job_id = make_job(session).id
+        assert seconds_silent(session, job_id) == 0
+        append_event(session, job_id, "log", {"message": "x"})
+    with sessions.begin() as session:
+        hour = timedelta(hours=1)
+        session.execute(update(JobEvent).values(created_at=JobEvent.created_at - hour))
+    with sessions.begin() as session:
+        assert 3600 <= seconds_silent(session, job_id) < 3700
 
 
 def test_leases_are_judged_by_the_databases_clock(sessions: Sessions) -> None:

@@ -1,0 +1,55 @@
+from sqlalchemy.orm import Session, sessionmaker
+
+from store.db.jobs import change_state
+from store.db.records import record_artifact
+from store.db.unneeded import unneeded_files
+from store.keys import RunFile, checkpoint_key, output_key, read_run_file, run_key
+from store.states import State
+from tests.store.rows import ERROR, claimed, make_job, make_run
+
+Sessions = sessionmaker[Session]
+
+
+def file_of(key: str) -> RunFile:
+    found = read_run_file(key)
+    assert found is not None
+    return found
+
+
+def test_a_key_says_whose_file_it_is() -> None:
+    assert file_of(output_key(7, 12, 3, "model.json")) == RunFile("runs/7/12-3/model.json", 7, 12, 3)
+    assert file_of(checkpoint_key(7)) == RunFile("runs/7/checkpoint.safetensors", 7, None, 0)
+    assert read_run_file(run_key(7, "model.json")) is None
+    assert read_run_file("runs/7/12-3/deeper/model.json") is None
+
+
+def test_outputs_of_attempts_that_are_over_are_unneeded_unless_the_record_names_them(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        run = make_run(session).id
+        job = claimed(session, make_job(session, run_id=run, kind="train").id).id
+        change_state(session, job, State.FAILED, attempt=1, error=ERROR)
+        change_state(session, job, State.QUEUED)
+        claimed(session, job)
+        lost, now, next_one = (output_key(run, job, attempt, "model.json") for attempt in (1, 2, 3))
+        elsewhere = [output_key(run, job + 1, 1, "model.json"), output_key(run + 1, job, 1, "model.json")]
+        files = [file_of(key) for key in (lost, now, next_one, *elsewhere)]
+        assert unneeded_files(session, files) == [lost]
+        change_state(session, job, State.SUCCEEDED, attempt=2)
+        assert unneeded_files(session, files) == [lost, now]
+        record_artifact(session, run, "model.json", key=now, sha256="ab", size=1)
+        assert unneeded_files(session, files) == [lost]
+
+
+def test_only_a_run_that_succeeded_needs_no_checkpoint(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        run = make_run(session).id
+        job = claimed(session, make_job(session, run_id=run, kind="train").id).id
+        make_job(session, run_id=run, kind="interpret")
+        kept = [file_of(checkpoint_key(run)), file_of(checkpoint_key(run + 1))]
+        assert unneeded_files(session, kept) == []
+        change_state(session, job, State.FAILED, attempt=1, error=ERROR)
+        assert unneeded_files(session, kept) == [], "it may be resumed"
+        change_state(session, job, State.QUEUED)
+        claimed(session, job)
+        change_state(session, job, State.SUCCEEDED, attempt=2)
+        assert unneeded_files(session, kept) == [checkpoint_key(run)]

@@ -1,0 +1,40 @@
+"""Files in the artifact store that nothing needs any more: what killed processes left, and what was never fetched."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from store.artifacts import ArtifactStore
+from store.db.repair import awaited_uploads
+from store.db.unneeded import unneeded_files
+from store.keys import RUNS, UPLOADS, read_run_file
+
+log = logging.getLogger(__name__)
+
+LIFE = timedelta(days=1)
+"""Nothing younger is touched: whoever wrote it may be about to name it."""
+
+
+def delete_unneeded(artifacts: ArtifactStore, sessions: sessionmaker[Session]) -> None:
+    """Delete, where it is older than a day, what no job waits for, no record names and no process goes on writing.
+
+    Raises:
+        ServiceUnavailable: the artifact store does not answer.
+    """
+    for name in artifacts.remove_unfinished(older_than=LIFE):
+        log.info("%s: what a killed process had begun to store was removed", name)
+    # The keys come first: what is written after the database was asked is no part of the answer.
+    uploads, runs = _old_keys(artifacts, UPLOADS), _old_keys(artifacts, RUNS)
+    files = [file for file in map(read_run_file, runs) if file is not None]
+    with sessions.begin() as session:
+        awaited = awaited_uploads(session)
+        unneeded = unneeded_files(session, files)
+    for key in [*(key for key in uploads if key not in awaited), *unneeded]:
+        artifacts.delete(key)
+        log.info("%s: nothing needs it any more; it was deleted", key)
+
+
+def _old_keys(artifacts: ArtifactStore, prefix: str) -> list[str]:
+    before = datetime.now(UTC) - LIFE
+    return [listed.key for listed in artifacts.keys_below(prefix) if listed.modified_at < before]
