@@ -1,8 +1,11 @@
-"""Scratch folders whose attempt is over: a worker that was killed could not remove its own."""
+"""What killed processes left in the cache folder, which they could not remove themselves."""
 
+import contextlib
+import fcntl
 import logging
 import re
 import shutil
+import time
 from pathlib import Path
 
 from sqlalchemy.orm import Session, sessionmaker
@@ -12,6 +15,21 @@ from store.db.jobs import state_in_hand
 log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"job-(\d{1,9})-(\d{1,9})")
+_LIFE_SECONDS = 24 * 3600.0
+_SCRATCH = ("datasets/*/.images.tar.*", "downloads/.unpack-*")
+"""Copies and archives on their way into the cache folder; a day without a change, and nobody writes there any more."""
+
+
+def clean_cache(cache: Path, scratch: Path, sessions: sessionmaker[Session]) -> None:
+    """Remove whatever nobody works on any more below the cache folder; ``scratch`` is where this database's jobs work."""
+    remove_leftovers(scratch, sessions)
+    for part in cache.glob("*.part"):
+        _remove_unbuilt(part)
+    before = time.time() - _LIFE_SECONDS
+    for scratch in (found for pattern in _SCRATCH for found in cache.glob(pattern)):
+        with contextlib.suppress(FileNotFoundError):  # another worker of this host removes it too
+            if scratch.stat().st_mtime < before:
+                _remove(scratch)
 
 
 def remove_leftovers(scratch: Path, sessions: sessionmaker[Session]) -> None:
@@ -23,5 +41,22 @@ def remove_leftovers(scratch: Path, sessions: sessionmaker[Session]) -> None:
         with sessions.begin() as session:
             held = state_in_hand(session, int(named[1]), int(named[2])) is not None
         if not held:
-            log.info("removing %s, which a lost attempt left", folder.name)
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
+
+
+def _remove_unbuilt(part: Path) -> None:
+    """Remove a presized cache that is half there, unless a process that builds or removes it holds its lock."""
+    with part.with_suffix(".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        _remove(part)
+
+
+def _remove(left: Path) -> None:
+    log.info("removing %s, which a killed process left", left.name)
+    if left.is_dir():
+        shutil.rmtree(left, ignore_errors=True)
+    else:
+        left.unlink(missing_ok=True)

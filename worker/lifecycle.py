@@ -23,10 +23,11 @@ from store.db.identity import database_id
 from store.db.jobs import append_event, claim, hand_back, renew_lease
 from store.db.models import Job
 from store.db.reading import get_job
+from store.db.repair import seconds_silent
 from store.dispatch import dispatch_job
 from store.settings import Settings
 from store.states import State
-from worker.leftovers import remove_leftovers
+from worker.leftovers import clean_cache
 from worker.oom_kills import oom_kills
 from worker.patience import OUTAGES, patiently
 
@@ -75,11 +76,12 @@ def run_job(host: Host, job_id: int) -> None:
         log.info("job %d is not queued any more; nothing to do", job_id)
         return
     log.info("job %d: attempt %d starts", job_id, attempt)
-    remove_leftovers(scratch, host.sessions)
+    clean_cache(host.settings.cache, scratch, host.sessions)
     killed_before = oom_kills()
     child = subprocess.Popen(tethered("worker.child", job_id, attempt), start_new_session=True)  # noqa: S603 - our own
+    watch = Watch(host, child, job_id, attempt)
     try:
-        Watch(host, child, job_id, attempt).until_ended()
+        watch.until_ended()
     finally:
         # None: it still runs, and it is us who kill it, whatever the kernel does to others meanwhile
         ended = child.poll()
@@ -87,7 +89,7 @@ def run_job(host: Host, job_id: int) -> None:
         # by its own hand where it ends in order; a child that was killed leaves its work folder to us
         shutil.rmtree(work_folder(scratch, job_id, attempt), ignore_errors=True)
     starved = ended == -signal.SIGKILL and oom_kills() > killed_before
-    _settle(host, job_id, attempt, child.returncode, starved=starved)
+    _settle(host, job_id, attempt, child.returncode, starved=starved, fell_silent=watch.fell_silent)
 
 
 def scratch_folder(settings: Settings, session: Session) -> Path:
@@ -116,6 +118,7 @@ class Watch:
     attempt: int
     cancelling_since: float | None = None
     told_at: float | None = None
+    fell_silent: bool = False
 
     def until_ended(self) -> None:
         """Return when the child has ended, or must be killed."""
@@ -126,6 +129,9 @@ class Watch:
                 renewed_at = now
                 if not self._renew(now):
                     log.warning("job %d: attempt %d lost its lease; its child is ended", self.job_id, self.attempt)
+                    return
+                if self.fell_silent:
+                    log.warning("job %d: attempt %d reports nothing any more and is killed", self.job_id, self.attempt)
                     return
             if self.told_at is None and self._must_stop(now):
                 log.info("job %d: told to put its work down", self.job_id)
@@ -144,6 +150,7 @@ class Watch:
         try:
             with self.host.sessions.begin() as session:
                 state = renew_lease(session, self.job_id, self.attempt, self.host.settings.lease_seconds)
+                self.fell_silent = seconds_silent(session, self.job_id) > self.host.settings.silence_seconds
         except OUTAGES:
             # an outage of the database is no reason to throw work away: should it outlast the lease, the sweep decides
             log.warning("job %d: the database is out of reach; the lease was not renewed", self.job_id)
@@ -170,9 +177,22 @@ def kill_group(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _settle(host: Host, job_id: int, attempt: int, status: int, *, starved: bool) -> None:
-    """Give the verdict that the child could not give itself; ``starved``: the kernel killed it for want of memory."""
+def _settle(
+    host: Host, job_id: int, attempt: int, status: int, *, starved: bool = False, fell_silent: bool = False
+) -> None:
+    """Give the verdict that the child could not give itself.
+
+    Args:
+        host: this worker.
+        job_id: the job.
+        attempt: the fence.
+        status: what the child ended with.
+        starved: the kernel killed it for want of memory.
+        fell_silent: we killed it, as it reported nothing any more.
+    """
     detail = f"the job's process ended without a verdict ({describe_status(status)}) in attempt {attempt}"
+    if fell_silent:
+        detail = f"the job's process reported nothing for {host.settings.silence_seconds:.0f} s in attempt {attempt}"
 
     def settle() -> Job | None:
         # stopping a worker is nobody's failure, so that it uses up no attempt

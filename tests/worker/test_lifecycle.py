@@ -1,31 +1,34 @@
+import fcntl
 import os
 import signal
+import subprocess
 import sys
 import threading
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 import pytest
 from celery import Celery
-from sqlalchemy import make_url
+from sqlalchemy import make_url, update
 from sqlalchemy.orm import Session, sessionmaker
 
 import worker.lifecycle
 from store.artifacts import ArtifactStore
 from store.db.datasets import current_dataset
 from store.db.jobs import claim, create_job, hand_back, request_cancel, resume
-from store.db.models import Job, Run
+from store.db.models import Job, JobEvent, Run
 from store.db.reading import events_after, get_job
 from store.db.session import make_engine, make_sessions
 from store.dispatch import dispatch_job
 from store.queue import publish_job, queue_length
 from store.settings import Settings
 from store.states import State
-from tests.store.rows import ERROR, make_run
+from tests.store.rows import ERROR, claimed, make_job, make_run
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import is_gone, job_in, running, until
-from worker.leftovers import remove_leftovers
-from worker.lifecycle import Host, run_job, scratch_folder, work_folder
+from worker.leftovers import clean_cache, remove_leftovers
+from worker.lifecycle import Host, Watch, _settle, kill_group, run_job, scratch_folder, work_folder
 
 Sessions = sessionmaker[Session]
 
@@ -91,6 +94,53 @@ def test_what_attempts_of_another_database_hold_in_a_shared_cache_is_left_alone(
     with running("worker", settings):
         job_in(sessions, job_id, State.SUCCEEDED)
     assert (theirs.exists(), list(own.iterdir())) == (True, [])
+
+
+def test_what_killed_processes_left_in_the_cache_goes_unless_somebody_works_on_it(
+    settings: Settings, sessions: Sessions
+) -> None:
+    cache = settings.cache
+    built, left, served = (cache / f"ab12-{size}-v1{end}" for size, end in ((24, ".part"), (32, ".part"), (40, "")))
+    for folder in (built, left, served):
+        folder.mkdir(parents=True)
+        (folder / "pixels.u8").write_bytes(b"x")
+    scratch = cache / "datasets" / "ab12"
+    scratch.mkdir(parents=True)
+    old, young, copy = (scratch / name for name in (".images.tar.01", ".images.tar.02", "images.tar"))
+    unpacked = cache / "downloads" / ".unpack-1"
+    unpacked.mkdir(parents=True)
+    for file in (old, young, copy):
+        file.write_bytes(b"x")
+    for path in (old, copy, unpacked):
+        os.utime(path, (0, 0))
+    with built.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        clean_cache(cache, cache / "work", sessions)
+    assert [path.exists() for path in (built, left, served)] == [True, False, True]
+    assert [path.exists() for path in (old, young, copy, unpacked)] == [False, True, True, False]
+
+
+@pytest.mark.parametrize(("hours", "is_silent"), [(0, False), (1, True)])
+def test_a_child_that_reports_nothing_any_more_is_given_up(
+    settings: Settings, sessions: Sessions, celery: Celery, hours: int, is_silent: bool
+) -> None:
+    with sessions.begin() as session:
+        job_id = claimed(session, make_job(session, max_attempts=1).id).id
+    with sessions.begin() as session:
+        session.execute(update(JobEvent).values(created_at=JobEvent.created_at - timedelta(hours=hours)))
+    host = Host(settings.model_copy(update={"lease_seconds": 0.9}), sessions, celery, threading.Event())
+    # One that does nothing until it is killed, or for two renewals of the lease.
+    child = subprocess.Popen(["/bin/sleep", "600" if is_silent else "1"], start_new_session=True)
+    watch = Watch(host, child, job_id, 1)
+    watch.until_ended()
+    kill_group(child)
+    assert watch.fell_silent == is_silent
+    _settle(host, job_id, 1, child.returncode, fell_silent=watch.fell_silent)
+    with sessions.begin() as session:
+        error = get_job(session, job_id).error
+    assert error is not None
+    assert error["code"] == "job_crashed"
+    assert ("reported nothing for 900 s in attempt 1" in error["detail"]) == is_silent
 
 
 def test_a_killed_child_is_run_again(settings: Settings, sessions: Sessions, job_id: int) -> None:
