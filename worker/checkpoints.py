@@ -38,7 +38,7 @@ class StoredKeeper:
     def keep(self, path: Path) -> None:
         """Replace the stored checkpoint, as a whole or not at all, after the steps that led to it are in the record.
 
-        A store that is away costs this checkpoint, not the training.
+        A store that is away or full costs this checkpoint, not the training; whoever watches is told.
 
         Raises:
             Stopped: the job is not this attempt's any more; the checkpoint is another's now.
@@ -51,8 +51,10 @@ class StoredKeeper:
             self.kept = True
         except ServiceUnavailable as error:
             log.warning("job %d: a checkpoint was not kept: %s", self.attempt.job.id, error.detail)
-        path.unlink()
+            self.attempt.reporter.on_log(f"a checkpoint was not kept, the training goes on: {error.detail}")
+        finally:
+            path.unlink()
 
     def forget(self) -> None:
         """Drop the checkpoint of a run that has its weights."""
-        self.attempt.artifacts.delete(self._key)
+        self.attempt.drop(self._key)

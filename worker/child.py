@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from ml.disk import says_disk_full
 from ml.errors import LearningError, Stopped
 from ml.versions import check_versions
 from store.artifacts import ArtifactStore
@@ -35,6 +36,7 @@ _LEARNING = {
     "lr_find": ("worker.rate_finding", "find_rate_of_run"),
     "interpret": ("worker.interpreting", "interpret_run"),
 }
+_ROOM = "Free space where PEDIGREE_CACHE lies, or set it to a larger disk; then resume the job."
 _IMPORTING = ("worker.importing", "import_dataset")
 
 
@@ -99,8 +101,11 @@ def _run(attempt: Attempt) -> int:
         _fail(attempt, "out_of_memory", "the host's memory does not hold this job", hint)
     except Exception as error:  # the last resort: a job never ends without a code
         log.exception("job %d: unexpected", attempt.job.id)
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        _fail(attempt, "internal_error", said[:500], "See the worker's log.")
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+        if says_disk_full(error):
+            _fail(attempt, "disk_full", f"the worker's disk is full ({said})", _ROOM)
+        else:
+            _fail(attempt, "internal_error", said, "See the worker's log.")
     return 0
 
 

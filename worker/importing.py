@@ -39,7 +39,7 @@ def import_dataset(attempt: Attempt) -> None:
         attempt.reporter.on_progress(Progress(stage="store"))
         # Only what has been found good gets here. The keys are the content's, so an attempt that breaks off between
         # these lines leaves what the next one puts again; deleting them could take them from another job's dataset.
-        attempt.artifacts.put_file(bundle_key(manifest.revision), bundle)
+        attempt.artifacts.put_file(bundle_key(manifest.revision), bundle, on_bytes=attempt.tell_bytes("store"))
         attempt.artifacts.put_bytes(manifest_key(manifest.revision), manifest.model_dump_json().encode())
         attempt.write(lambda session: _record(session, attempt, manifest))
 
@@ -66,7 +66,8 @@ def _download(attempt: Attempt) -> Path:
 
 def _archive(attempt: Attempt, key: str) -> Path:
     try:
-        return attempt.artifacts.open_local(key) or attempt.artifacts.fetch(key, attempt.work / "archive")
+        local = attempt.artifacts.open_local(key)
+        return local or attempt.artifacts.fetch(key, attempt.work / "archive", on_bytes=attempt.tell_bytes("unpack"))
     except ArtifactMissing as error:
         detail = "the uploaded archive is gone: it is kept until an import has used it, and for a day at most"
         raise ArchiveRejected(detail, hint="Upload the archive again.") from error
@@ -109,10 +110,10 @@ def _used_up(attempt: Attempt, source: dict[str, Any]) -> Iterator[None]:
         yield
     except (ArchiveRejected, DatasetUnusable):
         if key is not None:
-            attempt.artifacts.delete(key)
+            attempt.drop(key)
         raise
     if key is not None:
-        attempt.artifacts.delete(key)
+        attempt.drop(key)
 
 
 class _Teller:

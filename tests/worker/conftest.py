@@ -1,8 +1,13 @@
+from pathlib import Path
+
 import pytest
 from celery import Celery
+from sqlalchemy.orm import Session, sessionmaker
 
+from store.artifacts import ArtifactStore
 from store.queue import make_celery
 from store.settings import Settings
+from tests.worker.attempts import Stack
 
 
 @pytest.fixture
@@ -14,3 +19,10 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture
 def celery(settings: Settings) -> Celery:
     return make_celery(settings)
+
+
+@pytest.fixture
+def stack(settings: Settings, sessions: sessionmaker[Session], artifacts: ArtifactStore, tmp_path: Path) -> Stack:
+    work = tmp_path / "work"
+    work.mkdir()
+    return Stack(settings, sessions, artifacts, work)

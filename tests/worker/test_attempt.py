@@ -1,0 +1,193 @@
+"""What an attempt does when a disk is full, a store is away or a copy is damaged."""
+
+from pathlib import Path
+
+import pytest
+from obstore.store import LocalStore
+from sqlalchemy.orm import Session
+
+from ml.bundle import write_bundle
+from ml.errors import ArchiveRejected, DatasetUnusable, DiskFull
+from ml.manifest import Manifest
+from store.db.datasets import add_dataset
+from store.db.models import Run
+from store.db.reading import events_after, get_job
+from store.errors import NoRoom
+from store.keys import bundle_key, checkpoint_key, manifest_key
+from store.states import State
+from tests.ml.pictures import dataset
+from tests.store.rows import claimed, make_job, make_run
+from tests.worker.attempts import Stack
+from tests.worker.pictures import archive, queue_import
+from worker import child, importing
+from worker.attempt import Attempt
+from worker.checkpoints import StoredKeeper
+
+
+@pytest.fixture
+def job_id(stack: Stack) -> int:
+    """A claimed train job in its first attempt."""
+    with stack.sessions.begin() as session:
+        return claimed(session, make_job(session, run_id=make_run(session).id, kind="train").id).id
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that takes nothing and deletes nothing."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(LocalStore, "put", refuse)
+    monkeypatch.setattr(LocalStore, "delete", refuse)
+
+
+def logs(stack: Stack, job_id: int) -> list[str]:
+    with stack.sessions.begin() as session:
+        return [event.data["message"] for event in events_after(session, job_id, 0) if event.event == "log"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        OSError(122, "Disk quota exceeded"),
+        DiskFull("model.safetensors could not be written", hint="Free space."),
+        NoRoom("the artifact store has no room", hint="Free space."),
+    ],
+)
+def test_a_full_disk_fails_a_job_with_its_code_wherever_it_was_met(
+    stack: Stack, job_id: int, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def work(_: Attempt) -> None:
+        raise error
+
+    monkeypatch.setattr(child, "_work_of", lambda _: work)
+    assert child._run(stack.attempt(job_id)) == 0
+    with stack.sessions.begin() as session:
+        job = get_job(session, job_id)
+        assert job.state == State.FAILED
+        assert job.error is not None
+        assert job.error["code"] == "disk_full"
+        assert "Free space" in job.error["hint"]
+
+
+@pytest.mark.usefixtures("away")
+def test_a_checkpoint_that_could_not_be_kept_is_told_and_the_training_goes_on(
+    stack: Stack, job_id: int, tmp_path: Path
+) -> None:
+    written = tmp_path / "checkpoint.safetensors"
+    written.write_bytes(b"state")
+    keeper = StoredKeeper(stack.attempt(job_id))
+    keeper.keep(written)
+    assert not keeper.kept
+    assert not written.exists()
+    (said,) = logs(stack, job_id)
+    assert said.startswith("a checkpoint was not kept, the training goes on: the artifact store")
+
+
+def test_a_store_that_is_away_after_the_verdict_changes_nothing_about_it(
+    stack: Stack, job_id: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    written = tmp_path / "checkpoint.safetensors"
+    written.write_bytes(b"state")
+
+    def work(attempt: Attempt) -> None:
+        keeper = StoredKeeper(attempt)
+        keeper.keep(written)
+        attempt.write(attempt.succeed)
+        request.getfixturevalue("away")
+        keeper.forget()
+
+    monkeypatch.setattr(child, "_work_of", lambda _: work)
+    monkeypatch.setattr(child, "_fail", lambda *said: pytest.fail(str(said)))
+    assert child._run(stack.attempt(job_id)) == 0
+    assert stack.artifacts.exists(checkpoint_key(1)), "left for the sweep"
+
+
+def test_an_upload_goes_with_a_useless_archive_and_stays_where_a_resume_can_use_it(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for error, stays in ((DiskFull("full"), True), (OSError(5, "broken disk"), True), (ArchiveRejected("no"), False)):
+        job_id, upload = queue_import(stack.sessions, stack.artifacts, archive())
+        with stack.sessions.begin() as session:
+            claimed(session, job_id)
+
+        def fail(*_: object, reason: Exception = error) -> None:
+            raise reason
+
+        monkeypatch.setattr(importing, "extract_archive", fail)
+        with pytest.raises(type(error)):
+            importing.import_dataset(stack.attempt(job_id))
+        assert stack.artifacts.exists(upload) == stays
+
+
+class Fetched:
+    """A dataset in a store that is no folder of this machine, so that its bundle is fetched."""
+
+    def __init__(self, stack: Stack, job_id: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.manifest, self.source = dataset(folder / "pets")
+        write_bundle(folder / "pets", self.manifest, folder / "images.tar")
+        self.bytes = (folder / "images.tar").read_bytes()
+        self.key = bundle_key(self.manifest.revision)
+        stack.artifacts.put_bytes(self.key, self.bytes)
+        stack.artifacts.put_bytes(manifest_key(self.manifest.revision), self.manifest.model_dump_json().encode())
+        monkeypatch.setattr(stack.artifacts, "open_local", lambda _: None)
+        self.copy = stack.settings.cache / "datasets" / self.manifest.revision / "images.tar"
+        with stack.sessions.begin() as session:
+            session.get_one(Run, 1).dataset_id = _dataset_row(session, self.manifest)
+        self.attempt = stack.attempt(job_id)
+
+    def is_read(self) -> bool:
+        _, bundle = self.attempt.dataset()
+        return all(bundle.read(i) == self.source.read(i) for i in range(len(self.manifest.items)))
+
+
+@pytest.fixture
+def fetched(stack: Stack, job_id: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fetched:
+    return Fetched(stack, job_id, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed"])
+def test_a_damaged_copy_is_fetched_once_more(fetched: Fetched, damage: str) -> None:
+    assert fetched.is_read()
+    whole = fetched.bytes
+    fetched.copy.write_bytes(whole[:3000] if damage == "cut" else whole[:600] + b"????" + whole[604:])
+    assert fetched.is_read()
+    assert fetched.copy.read_bytes() == whole
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed"])
+def test_where_the_stored_bundle_is_damaged_no_copy_of_it_stays(fetched: Fetched, stack: Stack, damage: str) -> None:
+    whole = fetched.bytes
+    stack.artifacts.put_bytes(fetched.key, whole[:3000] if damage == "cut" else whole[:600] + b"????" + whole[604:])
+    with pytest.raises(DatasetUnusable):
+        fetched.is_read()
+    assert not fetched.copy.exists()
+    stack.artifacts.put_bytes(fetched.key, whole)
+    assert fetched.is_read(), "imported again, it is whole again"
+
+
+def test_a_fetch_makes_room_for_itself(fetched: Fetched, stack: Stack) -> None:
+    older = stack.settings.cache / "datasets" / "ab12" / "images.tar"
+    older.parent.mkdir(parents=True)
+    older.write_bytes(b"x")
+    small = stack.settings.model_copy(update={"cache_bytes": len(fetched.bytes)})
+    stack.settings = small
+    fetched.attempt = stack.attempt(fetched.attempt.job.id)
+    assert fetched.is_read()
+    assert not older.exists()
+    assert fetched.copy.exists()
+
+
+def _dataset_row(session: Session, manifest: Manifest) -> int:
+    return add_dataset(
+        session,
+        name="fetched",
+        revision=manifest.revision,
+        drawn=False,
+        label_rule={},
+        vocab=list(manifest.vocab),
+        items=len(manifest.items),
+        summary={},
+    ).id
