@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torchvision.models import get_model_weights
 
+from ml.disk import full_disk_told
 from ml.download import download
 from ml.errors import DownloadFailed, LearningError, UnknownArch, WeightsInvalid, WeightsMissing
 from ml.wheels import take_from_wheel
@@ -67,24 +68,27 @@ class _Published:
         return self.name.rsplit(".", 1)[0].rsplit("-", 1)[-1]
 
 
-def find_weights(arch: str, folder: Path | None) -> WeightsFile:
+def find_weights(arch: str, folder: Path | None, on_progress: OnProgress | None = None) -> WeightsFile:
     """Find an arch's pretrained weights: the folder, then torch's hub cache, then torchvision's download.
 
     Args:
         arch: a torchvision model's name.
         folder: of weight files (PEDIGREE_WEIGHTS), or None. ``<arch>.safetensors`` goes before torchvision's names,
             and torchvision's default entry before its others. A download goes to the hub cache.
+        on_progress: called with bytes done and bytes in all (0 while unknown) of a download.
 
     Raises:
         UnknownArch: torchvision publishes nothing under this name.
         WeightsMissing: no place has them; the hint says what to do.
+        DiskFull: the disk does not hold the download.
     """
     published = _published(arch)
     found = _on_disk(arch, folder, published)
     if found is not None:
         return found
     try:
-        return _fetch_published(published[0], _hub_folder(), None)
+        with full_disk_told(published[0].name):
+            return _fetch_published(published[0], _hub_folder(), on_progress)
     except (DownloadFailed, OSError) as error:
         detail = f"no pretrained weights for {arch}: not in {folder or 'PEDIGREE_WEIGHTS (unset)'}, "
         detail += f"not in {_hub_folder()}, and the download failed ({_said(error)})"

@@ -24,6 +24,8 @@ from ml.step import Learner
 from ml.versions import check_versions, installed_versions
 from ml.weights import WeightsFile, find_weights, load_state
 
+_MIB = 1 << 20
+
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
@@ -129,9 +131,16 @@ def set_up(
     precision = choose_precision(config.precision, chosen)
     split = make_split(manifest, config.valid_pct, config.split_seed)
     check_batch(split, config)
-    weights = find_weights(config.arch, places.weights) if config.pretrained and initial is None else None
+    weights = _weights(config.arch, places, reporter) if config.pretrained and initial is None else None
     cache = presized(config, manifest, source, places, reporter)
     return Workbench(config, manifest, cache, split, chosen, precision, weights, initial)
+
+
+def _weights(arch: str, places: Places, reporter: Reporter) -> WeightsFile:
+    def tell(done: int, total: int) -> None:
+        reporter.on_progress(Progress(stage="fetch", step=done // _MIB, steps=total // _MIB))
+
+    return find_weights(arch, places.weights, tell)
 
 
 def presized(

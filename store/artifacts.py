@@ -4,7 +4,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from errno import EDQUOT, ENOSPC
@@ -220,11 +220,13 @@ class ArtifactStore:
         if self._folder is None:
             return []
         before = time.time() - older_than.total_seconds()
-        staged = [path for path in self._folder.rglob("*#*") if _STAGED.fullmatch(path.name) and path.is_file()]
-        old = [path for path in staged if path.stat().st_mtime < before]
-        for path in old:
-            path.unlink(missing_ok=True)
-        return [path.relative_to(self._folder).as_posix() for path in old]
+        removed = []
+        for path in filter(Path.is_file, self._folder.rglob("*#*")):
+            with suppress(FileNotFoundError):  # it has just been renamed
+                if _STAGED.fullmatch(path.name) and path.stat().st_mtime < before:
+                    path.unlink()
+                    removed.append(path.relative_to(self._folder).as_posix())
+        return removed
 
     def _copy_out(self, key: str, scratch: Path, on_bytes: OnBytes | None) -> str:
         """Copy range by range, so that no request is long; returns the sha256, hex."""

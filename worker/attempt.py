@@ -127,7 +127,7 @@ class Attempt:
         with self.sessions.begin() as session:
             model = get_artifact(session, run_id, MODEL)
         path = self.work / f"run-{run_id}" / model.name
-        return self.artifacts.fetch(model.key, path, expected_sha256=model.sha256)
+        return self.artifacts.fetch(model.key, path, expected_sha256=model.sha256, on_bytes=self.tell_bytes("fetch"))
 
     def store_files(self, files: dict[str, Path]) -> list[tuple[str, str, str, int]]:
         """Upload outputs; returns name, key, sha256 and bytes of each, for the record.

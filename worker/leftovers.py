@@ -27,7 +27,7 @@ def clean_cache(cache: Path, scratch: Path, sessions: sessionmaker[Session]) -> 
         _remove_unbuilt(part)
     before = time.time() - _LIFE_SECONDS
     for scratch in (found for pattern in _SCRATCH for found in cache.glob(pattern)):
-        with contextlib.suppress(FileNotFoundError):  # another worker of this host removes it too
+        with contextlib.suppress(OSError):  # another worker removes it too, or it is another user's
             if scratch.stat().st_mtime < before:
                 _remove(scratch)
 
@@ -46,11 +46,8 @@ def remove_leftovers(scratch: Path, sessions: sessionmaker[Session]) -> None:
 
 def _remove_unbuilt(part: Path) -> None:
     """Remove a presized cache that is half there, unless a process that builds or removes it holds its lock."""
-    with part.with_suffix(".lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return
+    with contextlib.suppress(OSError), part.with_suffix(".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _remove(part)
 
 

