@@ -21,15 +21,15 @@ _SCRATCH = ("datasets/*/.images.tar.*", "downloads/.unpack-*")
 
 
 def clean_cache(cache: Path, scratch: Path, sessions: sessionmaker[Session]) -> None:
-    """Remove whatever nobody works on any more below the cache folder; ``scratch`` is where this database's jobs work."""
+    """Remove whatever nobody works on any more below the cache folder; ``scratch`` is this database's part of it."""
     remove_leftovers(scratch, sessions)
     for part in cache.glob("*.part"):
         _remove_unbuilt(part)
     before = time.time() - _LIFE_SECONDS
-    for scratch in (found for pattern in _SCRATCH for found in cache.glob(pattern)):
+    for begun in (found for pattern in _SCRATCH for found in cache.glob(pattern)):
         with contextlib.suppress(OSError):  # another worker removes it too, or it is another user's
-            if scratch.stat().st_mtime < before:
-                _remove(scratch)
+            if begun.stat().st_mtime < before:
+                _remove(begun)
 
 
 def remove_leftovers(scratch: Path, sessions: sessionmaker[Session]) -> None:
