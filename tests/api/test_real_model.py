@@ -67,7 +67,11 @@ def test_a_broken_model_file_is_refused_and_said(settings: Settings, records: Re
     about = {"format_version": 99, "arch": "resnet18", "vocab": VOCAB, "size": 32, "presize": 48, "drawn": False}
     records.artifact(run, "model.json", json.dumps(about).encode())
     with TestClient(create_app(settings), base_url="http://localhost") as client:
-        client.post("/models", json={"run": run.id, "alias": "production"})
+        refused = client.post("/models", json={"run": run.id, "alias": "production"})
+        assert (refused.status_code, refused.json()["code"]) == (500, "checkpoint_invalid")
+        assert "format version" in refused.json()["detail"]
+        asked = client.post("/predict?model=1", files={"file": _photo(0)})
+        assert (asked.status_code, asked.json()["code"]) == (500, "checkpoint_invalid")
+        # An alias that could not answer was not set.
         answer = client.post("/predict", files={"file": _photo(0)})
-        assert (answer.status_code, answer.json()["code"]) == (500, "checkpoint_invalid")
-        assert "format version" in client.get("/readyz").json()["detail"]
+        assert (answer.status_code, answer.json()["code"]) == (503, "no_model")

@@ -42,7 +42,7 @@ def test_only_a_succeeded_training_is_registered(sessions: Sessions) -> None:
         change_state(session, job.id, State.FAILED, error=ERROR)
         with pytest.raises(NotReady, match="failed") as failed:
             register(session, run.id)
-        assert failed.value.hint == f"Resume job {job.id}, or register a run that has succeeded."
+        assert failed.value.hint == "Queue a new job: resuming would end the same way. Change what the error names."
         with pytest.raises(WrongKind):
             register(session, search.id)
         with pytest.raises(NotFound):

@@ -113,7 +113,7 @@ def test_an_upload_goes_with_a_useless_archive_and_stays_where_a_resume_can_use_
         with stack.sessions.begin() as session:
             claimed(session, job_id)
 
-        def fail(*_: object, reason: Exception = error) -> None:
+        def fail(*_: object, reason: Exception = error, **__: object) -> None:
             raise reason
 
         monkeypatch.setattr(importing, "extract_archive", fail)

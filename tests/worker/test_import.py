@@ -34,7 +34,7 @@ def test_an_archive_becomes_a_dataset(
     assert not artifacts.exists(upload)
     assert [event.data["state"] for event in events if event.event == "state"] == ["queued", "running", "succeeded"]
     assert {event.data["stage"] for event in events if event.event == "progress"} >= {"unpack", "scan", "store"}
-    assert not list(settings.cache.glob("work/*"))
+    assert not list(settings.cache.glob("work/*/*"))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_useless_archive_fails_and_leaves_nothing(
         again = job_in(sessions, job_id, State.FAILED)
     assert again.error is not None
     assert "Upload the archive again" in again.error["hint"]
-    assert not list(settings.cache.glob("work/*"))
+    assert not list(settings.cache.glob("work/*/*"))
 
 
 def test_what_nobody_foresaw_fails_with_one_line(settings: Settings, sessions: Sessions, celery: Celery) -> None:

@@ -219,7 +219,7 @@ def test_a_training_whose_process_is_killed_goes_on_from_its_checkpoint(
         assert [row.step for row in batches_of(session, run_id)] == list(range(2 * STEPS_PER_EPOCH))
         assert len(epochs_of(session, run_id)) == 2
     assert not artifacts.exists(checkpoint_key(run_id))
-    assert not list(tmp_path.glob("cache/work/*"))
+    assert not list(tmp_path.glob("cache/work/*/*"))
 
 
 def test_an_attempt_after_one_that_the_kernel_killed_trains_and_predicts_in_halves(

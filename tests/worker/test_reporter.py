@@ -150,7 +150,7 @@ def test_a_resumed_plan_forgets_what_came_after_its_checkpoint(
     with sessions.begin() as session:
         run = get_run(session, 1)
         assert run.weights == {"file": "w.pth", "sha256": "ab"}
-        counts = {"train_items": 8, "valid_items": 2, "steps": 4, "resumed_from_step": 2}
+        counts = {"train_items": 8, "valid_items": 2, "steps": 4, "resumed_from_step": 2, "halved_from_step": None}
         assert run.plan == {**counts, "accumulation": 1}
     assert "cpu, fp32 (asked), 4 steps" in events(sessions, job_id, "log")[0].data["message"]
 
