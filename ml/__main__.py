@@ -153,7 +153,7 @@ def _train(options: argparse.Namespace, config: ResolvedConfig, rule: LabelRule,
         initial=options.model,
     )
     if result.failure is not None:
-        hint = f"Go on with --model {result.files['model.safetensors']}. {result.failure.hint}"
+        hint = f"Go on with --model {result.files['model.safetensors']} and another --out. {result.failure.hint}"
         raise NoRateFound(result.failure.detail, hint=hint)
     reading = result.reading
     confused = [asdict(cell) for cell in most_confused(reading.matrix, reading.vocab, 2)[:10]]

@@ -51,6 +51,8 @@ def make_room(root: Path, needed: int, limit: int | None) -> None:
     root.mkdir(parents=True, exist_ok=True)
     kept = sorted(_kept_below(root), key=lambda one: one.opened_at)
     total = sum(one.bytes for one in kept)
+    if shutil.disk_usage(root).free + total < needed + SPARE_BYTES:
+        return  # not even all of it would make room: whoever writes will say so, and the others keep theirs
     for one in kept:
         within = limit is None or total + needed <= limit
         if within and shutil.disk_usage(root).free >= needed + SPARE_BYTES:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from ml.errors import DiskFull
 
+GO_ON = "Free space, or write to a larger disk; then go on from the last checkpoint."
 _NUMBERS = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -17,16 +18,16 @@ def says_disk_full(error: BaseException) -> bool:
 
 
 @contextmanager
-def full_disk_told(what: str) -> Iterator[None]:
+def full_disk_told(what: str, hint: str = GO_ON) -> Iterator[None]:
     """Turn whatever says that the disk is full into :class:`DiskFull`.
 
     Args:
         what: is written in the block, for the sentence.
+        hint: the one thing to do.
     """
     try:
         yield
     except Exception as error:
         if not says_disk_full(error):
             raise
-        hint = "Free space, or write to a larger disk; then go on from the last checkpoint."
         raise DiskFull(f"the disk is full: {what} could not be written", hint=hint) from error

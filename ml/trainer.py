@@ -148,6 +148,7 @@ class Trainer:
         self, number: int, epoch: int, optimizer: Adam, phase: ResolvedPhase, steps: range, end: int
     ) -> None:
         started, began_at = time.perf_counter(), self.step
+        self.reporter.on_progress(self._progress("train", number, epoch))
         self.model.train()
         with drawn_ahead(self.training, self.step, end, self.device) as batches:
             for drawn in batches:

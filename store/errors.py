@@ -123,6 +123,7 @@ class ServiceUnavailable(AppError):
 class NoRoom(ServiceUnavailable):
     """The artifact store, or the disk of a copy, has no room for what should be written."""
 
+    status = 507
     code = "disk_full"
     title = "Disk full"
 

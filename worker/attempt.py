@@ -30,7 +30,7 @@ from worker.reporter import JobReporter
 
 log = logging.getLogger(__name__)
 
-_MIB = 1 << 20
+MIB = 1 << 20
 
 
 class JobBroken(AppError):
@@ -158,7 +158,7 @@ class Attempt:
         """Progress of a copy, in MiB."""
 
         def tell(done: int, total: int) -> None:
-            self.reporter.on_progress(Progress(stage=stage, step=done // _MIB, steps=total // _MIB))
+            self.reporter.on_progress(Progress(stage=stage, step=done // MIB, steps=total // MIB))
 
         return tell
 

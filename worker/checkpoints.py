@@ -33,7 +33,7 @@ class StoredKeeper:
             return None
         local = self.attempt.work / "resumed.safetensors"
         local.unlink(missing_ok=True)
-        return self.attempt.artifacts.fetch(self._key, local)
+        return self.attempt.artifacts.fetch(self._key, local, on_bytes=self.attempt.tell_bytes("fetch"))
 
     def keep(self, path: Path) -> None:
         """Replace the stored checkpoint, as a whole or not at all, after the steps that led to it are in the record.
@@ -47,7 +47,7 @@ class StoredKeeper:
         if not self.attempt.reporter.is_ours():
             raise Stopped
         try:
-            self.attempt.artifacts.put_file(self._key, path)
+            self.attempt.artifacts.put_file(self._key, path, on_bytes=self.attempt.tell_bytes("store"))
             self.kept = True
         except ServiceUnavailable as error:
             log.warning("job %d: a checkpoint was not kept: %s", self.attempt.job.id, error.detail)

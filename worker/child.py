@@ -36,6 +36,7 @@ _LEARNING = {
     "lr_find": ("worker.rate_finding", "find_rate_of_run"),
     "interpret": ("worker.interpreting", "interpret_run"),
 }
+_MEMORY = "Give the machine more memory, or stop what else runs on it; then resume the job."
 _ROOM = "Free space where PEDIGREE_CACHE lies, or set it to a larger disk; then resume the job."
 _IMPORTING = ("worker.importing", "import_dataset")
 
@@ -72,7 +73,6 @@ def main() -> int:
     reporter = JobReporter(sessions, job_id=job_id, run_id=job.run_id, attempt=number, told=told)
     attempt = Attempt(settings, sessions, ArtifactStore(settings.artifacts_url), job, reporter, work, number)
     try:
-        work.mkdir(parents=True, exist_ok=True)
         return _run(attempt)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -87,6 +87,7 @@ def _read(settings: Settings, sessions: sessionmaker[Session], job_id: int) -> t
 def _run(attempt: Attempt) -> int:
     """Do the work; whatever goes wrong becomes a code and a sentence in the record."""
     try:
+        attempt.work.mkdir(parents=True, exist_ok=True)
         _work_of(attempt.job.kind)(attempt)
     except Stopped:
         attempt.reporter.flush_quietly()
@@ -97,7 +98,7 @@ def _run(attempt: Attempt) -> int:
     except (LearningError, AppError) as error:
         _fail(attempt, error.code, error.detail, error.hint)
     except MemoryError:
-        hint = "Halve batch_size, or choose a smaller arch or presize."
+        hint = "Halve batch_size, or choose a smaller arch or presize." if attempt.job.kind in _LEARNING else _MEMORY
         _fail(attempt, "out_of_memory", "the host's memory does not hold this job", hint)
     except Exception as error:  # the last resort: a job never ends without a code
         log.exception("job %d: unexpected", attempt.job.id)

@@ -15,23 +15,20 @@ log = logging.getLogger(__name__)
 class FetchedBundle:
     """Implements ``ml.bundle.ImageSource``: every item read is checked against its hash in the manifest.
 
+    Nothing is fetched before the first read: a job whose pictures are presized already reads none.
+
     Args:
         copy: where the copy lies.
         fetch: puts it there, unless it is there.
         manifest: its items.
-
-    Raises:
-        DatasetUnusable: what was fetched anew is damaged too; the copy is removed.
     """
 
     def __init__(self, copy: Path, fetch: Callable[[], Path], manifest: Manifest) -> None:
         self._copy, self._fetch, self._manifest = copy, fetch, manifest
-        self._renewing = threading.Lock()
+        self._opening = threading.Lock()
+        self._first: Bundle | None = None
         self._renewed: Bundle | None = None
-        try:
-            self._first = Bundle(fetch(), manifest)
-        except DatasetUnusable as error:
-            self._first = self._renew(error)
+        self._failed: DatasetUnusable | None = None
 
     def read(self, index: int) -> bytes:
         """The item's bytes; safe from several threads.
@@ -40,7 +37,7 @@ class FetchedBundle:
             DatasetUnusable: what was fetched anew is damaged too; the copy is removed.
         """
         try:
-            return (self._renewed or self._first).read(index)
+            return self._open().read(index)
         except DatasetUnusable as error:
             bundle = self._renew(error)
         try:
@@ -49,15 +46,28 @@ class FetchedBundle:
             self._copy.unlink(missing_ok=True)
             raise
 
+    def _open(self) -> Bundle:
+        with self._opening:
+            if self._failed is not None:
+                raise self._failed
+            if self._renewed is not None:
+                return self._renewed
+            if self._first is None:
+                self._first = Bundle(self._fetch(), self._manifest)
+            return self._first
+
     def _renew(self, error: DatasetUnusable) -> Bundle:
         """Fetch again, once; the damaged one stays open, as other threads may be reading it."""
-        with self._renewing:
+        with self._opening:
+            if self._failed is not None:
+                raise self._failed
             if self._renewed is None:
                 log.warning("the copy %s is damaged and fetched again: %s", self._copy, error.detail)
                 self._copy.unlink(missing_ok=True)
                 try:
                     self._renewed = Bundle(self._fetch(), self._manifest)
-                except DatasetUnusable:
+                except DatasetUnusable as again:
+                    self._failed = again
                     self._copy.unlink(missing_ok=True)
                     raise
             return self._renewed

@@ -19,7 +19,7 @@ from ml.versions import check_versions
 from store.db.datasets import add_dataset
 from store.errors import ArtifactMissing
 from store.keys import bundle_key, manifest_key
-from worker.attempt import Attempt
+from worker.attempt import MIB, Attempt
 
 
 def import_dataset(attempt: Attempt) -> None:
@@ -49,7 +49,7 @@ def _collect(attempt: Attempt, source: dict[str, Any]) -> Path:
     folder = attempt.work / "pictures"
     if source["kind"] == "archive":
         attempt.reporter.on_progress(Progress(stage="unpack"))
-        extract_archive(_archive(attempt, source["key"]), folder, on_progress=_Teller(attempt, "unpack"))
+        extract_archive(_archive(attempt, source["key"]), folder, on_progress=_Teller(attempt, "unpack", MIB))
         return folder
     if source["builtin"] == "sample":
         draw_sample(folder, on_progress=_Teller(attempt, "draw"))
@@ -61,13 +61,13 @@ def _download(attempt: Attempt) -> Path:
     """The original photos; where they are published is torchvision's knowledge, whose import takes seconds."""
     check_versions()
     download: Callable[..., Path] = import_module("ml.oxford").download_pets
-    return download(attempt.settings.cache / "downloads", on_progress=_Teller(attempt, "download"))
+    return download(attempt.settings.cache / "downloads", on_progress=_Teller(attempt, "download", MIB))
 
 
 def _archive(attempt: Attempt, key: str) -> Path:
     try:
         local = attempt.artifacts.open_local(key)
-        return local or attempt.artifacts.fetch(key, attempt.work / "archive", on_bytes=attempt.tell_bytes("unpack"))
+        return local or attempt.artifacts.fetch(key, attempt.work / "archive", on_bytes=attempt.tell_bytes("fetch"))
     except ArtifactMissing as error:
         detail = "the uploaded archive is gone: it is kept until an import has used it, and for a day at most"
         raise ArchiveRejected(detail, hint="Upload the archive again.") from error
@@ -117,12 +117,13 @@ def _used_up(attempt: Attempt, source: dict[str, Any]) -> Iterator[None]:
 
 
 class _Teller:
-    """Progress of one stage; also where an import notices that it must stop."""
+    """Progress of one stage, counted in ``unit``; also where an import notices that it must stop."""
 
-    def __init__(self, attempt: Attempt, stage: str) -> None:
-        self._attempt, self._stage = attempt, stage
+    def __init__(self, attempt: Attempt, stage: str, unit: int = 1) -> None:
+        self._attempt, self._stage, self._unit = attempt, stage, unit
 
     def __call__(self, done: int, total: int) -> None:
-        self._attempt.reporter.on_progress(Progress(stage=self._stage, step=done, steps=total))
+        step, steps = done // self._unit, total // self._unit
+        self._attempt.reporter.on_progress(Progress(stage=self._stage, step=step, steps=steps))
         if self._attempt.reporter.should_stop():
             raise Stopped

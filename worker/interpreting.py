@@ -6,10 +6,9 @@ from ml.config import ResolvedConfig
 from ml.examine import interpret
 from ml.interpretation import Reading
 from ml.predictions import PREDICTIONS
-from ml.split import training_pictures
-from store.db.lineage import ancestors_of
 from store.keys import predictions_name
 from worker.attempt import Attempt
+from worker.learned import learned_earlier
 from worker.places import places_of
 
 
@@ -39,7 +38,7 @@ def interpret_run(attempt: Attempt) -> None:
         learned=None if is_own else attempt.manifest(run.dataset),
         # what did not fit in training is not tried here
         accumulation=max(attempt.accumulation, (run.plan or {}).get("accumulation", 1)),
-        earlier=_learned_earlier(attempt),
+        earlier=learned_earlier(attempt),
     )
     _tell_what_was_known(attempt, result.reading)
     name = predictions_name(about, run.dataset_id)
@@ -54,17 +53,6 @@ def interpret_run(attempt: Attempt) -> None:
     attempt.write(write)
     if replaced is not None:
         attempt.drop(replaced)
-
-
-def _learned_earlier(attempt: Attempt) -> frozenset[str]:
-    """The pictures of the training sides of the run's ancestors, each by its own dataset and split."""
-    with attempt.sessions.begin() as session:
-        ancestors = ancestors_of(session, attempt.run)
-    pictures: frozenset[str] = frozenset()
-    for one in ancestors:
-        config = ResolvedConfig.model_validate(one.config)
-        pictures |= training_pictures(attempt.manifest(one.dataset), config.valid_pct, config.split_seed)
-    return pictures
 
 
 def _tell_what_was_known(attempt: Attempt, reading: Reading) -> None:

@@ -16,8 +16,15 @@ log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"job-(\d{1,9})-(\d{1,9})")
 _LIFE_SECONDS = 24 * 3600.0
-_SCRATCH = ("datasets/*/.images.tar.*", "downloads/.unpack-*")
-"""Copies and archives on their way into the cache folder; a day without a change, and nobody writes there any more."""
+_SCRATCH = (
+    "datasets/*/.images.tar.*",
+    "downloads/.unpack-*",
+    "models/*/.*",
+    "uploads/upload-*",
+    "work/job-*-*",
+)
+"""Copies, uploads and archives on their way into the cache folder, and work folders of versions that did not part them
+by database; a day without a change, and nobody writes there any more."""
 
 
 def clean_cache(cache: Path, scratch: Path, sessions: sessionmaker[Session]) -> None:

@@ -45,6 +45,8 @@ STOP_GRACE_SECONDS = 15.0
 VERDICT_GRACE_SECONDS = 10.0
 
 _IN_BATCHES = frozenset({"train", "lr_find", "interpret"})
+_BEFORE_BATCHES = frozenset({None, "fetch", "presize"})
+"""Stages of a training in which there is no batch yet that could be cut."""
 """The kinds of job whose memory goes by the size of a batch."""
 
 OUTAGE_SECONDS = 60.0
@@ -69,14 +71,16 @@ class Host:
 def run_job(host: Host, job_id: int) -> None:
     """Run a queued job to its verdict; a job that is not queued any more is left alone."""
     with host.sessions.begin() as session:
+        scratch = scratch_folder(host.settings, session)
+    # before the claim: nobody renews the lease while large folders are removed
+    clean_cache(host.settings.cache, scratch, host.sessions)
+    with host.sessions.begin() as session:
         job = claim(session, job_id, worker=host.name, lease_seconds=host.settings.lease_seconds)
         attempt = job.attempt if job is not None else None
-        scratch = scratch_folder(host.settings, session)
     if attempt is None:
         log.info("job %d is not queued any more; nothing to do", job_id)
         return
     log.info("job %d: attempt %d starts", job_id, attempt)
-    clean_cache(host.settings.cache, scratch, host.sessions)
     killed_before = oom_kills()
     child = subprocess.Popen(tethered("worker.child", job_id, attempt), start_new_session=True)  # noqa: S603 - our own
     watch = Watch(host, child, job_id, attempt)
@@ -219,7 +223,7 @@ def _hand_back_starved(session: Session, job_id: int, attempt: int, *, spare: bo
     """After a whole batch the next attempt cuts each in two halves; after halves, there is none."""
     job = get_job(session, job_id)
     said = f"the kernel killed the job's process for want of memory in attempt {attempt}"
-    if job.kind not in _IN_BATCHES:
+    if job.kind not in _IN_BATCHES or (job.kind == "train" and _stage_of(job) in _BEFORE_BATCHES):
         hint = "Give the machine more memory, or stop what else runs on it; then resume the job."
         error = {"code": "job_crashed", "detail": said, "hint": hint}
         return hand_back(session, job_id, attempt, error=error, spare=spare)
@@ -237,6 +241,11 @@ def _hand_back_starved(session: Session, job_id: int, attempt: int, *, spare: bo
     if handed is not None and handed.state == State.QUEUED:
         append_event(session, job_id, "log", {"message": f"{said}: from here on each batch is cut into two halves"})
     return handed
+
+
+def _stage_of(job: Job) -> str | None:
+    """What the attempt last said it was doing; None where it said nothing yet."""
+    return None if job.progress is None else job.progress.get("stage")
 
 
 def describe_status(status: int) -> str:

@@ -8,6 +8,7 @@ from ml.training import fit
 from store.db.records import record_final
 from worker.attempt import Attempt
 from worker.checkpoints import StoredKeeper
+from worker.learned import learned_earlier
 from worker.places import places_of
 
 
@@ -32,6 +33,7 @@ def train_run(attempt: Attempt) -> None:
         checkpoint_seconds=attempt.settings.checkpoint_seconds,
         initial=attempt.fetch_model(run.parent_id) if run.parent_id is not None else None,
         accumulation=attempt.accumulation,
+        earlier=learned_earlier(attempt),
     )
     attempt.reporter.flush()
     stored = attempt.store_files(result.files)

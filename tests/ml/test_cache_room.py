@@ -87,7 +87,7 @@ def test_opening_counts_as_use(tmp_path: Path, root: Path) -> None:
 
 def test_a_short_disk_costs_what_was_opened_least_recently(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(root)
-    free = iter((999, 1000))
+    free = iter((999, 999, 1000))
     monkeypatch.setattr("ml.cache_room.shutil.disk_usage", lambda _: usage._replace(free=next(free) + SPARE_BYTES))
     make_room(root, 1000, None)
     assert set(folders(root)) == {24, 40}

@@ -160,5 +160,5 @@ def test_a_training_without_a_rate_for_its_second_phase_says_so_and_leaves_the_f
     assert done.returncode == 1
     assert done.stderr.startswith("no_rate_found: the search for a learning rate before phase 2 has no answer")
     model = folder.parent / "out" / "model.safetensors"
-    assert f"Go on with --model {model}. Give the rate as a number" in done.stderr
+    assert f"Go on with --model {model} and another --out. Give the rate as a number" in done.stderr
     assert model.exists()

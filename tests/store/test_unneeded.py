@@ -3,7 +3,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from store.db.jobs import change_state
 from store.db.records import record_artifact
 from store.db.unneeded import unneeded_files
-from store.keys import RunFile, checkpoint_key, output_key, read_run_file, run_key
+from store.keys import MODEL, RunFile, checkpoint_key, output_key, read_run_file, run_key
 from store.states import State
 from tests.store.rows import ERROR, claimed, make_job, make_run
 
@@ -53,3 +53,12 @@ def test_only_a_run_that_succeeded_needs_no_checkpoint(sessions: Sessions) -> No
         claimed(session, job)
         change_state(session, job, State.SUCCEEDED, attempt=2)
         assert unneeded_files(session, kept) == [checkpoint_key(run)]
+
+
+def test_a_failed_run_that_kept_a_model_needs_no_checkpoint(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        run = make_run(session).id
+        job = claimed(session, make_job(session, run_id=run, kind="train").id).id
+        change_state(session, job, State.FAILED, attempt=1, error=ERROR)
+        record_artifact(session, run, MODEL, key=output_key(run, job, 1, MODEL), sha256="ab", size=1)
+        assert unneeded_files(session, [file_of(checkpoint_key(run))]) == [checkpoint_key(run)]

@@ -148,6 +148,12 @@ def fetched(stack: Stack, job_id: int, tmp_path: Path, monkeypatch: pytest.Monke
     return Fetched(stack, job_id, tmp_path, monkeypatch)
 
 
+def test_nothing_is_fetched_for_a_job_that_reads_no_picture(fetched: Fetched) -> None:
+    manifest, _ = fetched.attempt.dataset()
+    assert manifest.revision == fetched.manifest.revision
+    assert not fetched.copy.exists()
+
+
 @pytest.mark.parametrize("damage", ["cut", "changed"])
 def test_a_damaged_copy_is_fetched_once_more(fetched: Fetched, damage: str) -> None:
     assert fetched.is_read()

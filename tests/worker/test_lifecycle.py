@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 import worker.lifecycle
 from store.artifacts import ArtifactStore
 from store.db.datasets import current_dataset
-from store.db.jobs import claim, create_job, hand_back, request_cancel, resume
+from store.db.jobs import claim, create_job, hand_back, request_cancel, resume, save_progress
 from store.db.models import Job, JobEvent, Run
 from store.db.reading import events_after, get_job
 from store.db.session import make_engine, make_sessions
@@ -166,10 +166,23 @@ def test_a_child_killed_on_its_last_attempt_fails_the_job(
 
 
 @pytest.fixture
-def host(settings: Settings, sessions: Sessions, celery: Celery, monkeypatch: pytest.MonkeyPatch) -> Host:
-    """A worker whose children are killed at once, each of them by the kernel as its counter says."""
-    suicide = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
-    monkeypatch.setattr(worker.lifecycle, "tethered", lambda *_: suicide)
+def told_stage() -> list[str]:
+    """What each child last says it is doing."""
+    return ["train"]
+
+
+@pytest.fixture
+def host(
+    settings: Settings, sessions: Sessions, celery: Celery, monkeypatch: pytest.MonkeyPatch, told_stage: list[str]
+) -> Host:
+    """A worker whose children say a stage and are killed, each of them by the kernel as its counter says."""
+
+    def start(_: str, job_id: int, attempt: int) -> list[str]:
+        with sessions.begin() as session:
+            save_progress(session, job_id, attempt, {"stage": told_stage[0]})
+        return [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+
+    monkeypatch.setattr(worker.lifecycle, "tethered", start)
     kills = count()
     monkeypatch.setattr(worker.lifecycle, "oom_kills", lambda: next(kills))
     return Host(settings, sessions, celery, threading.Event())
@@ -205,6 +218,19 @@ def test_what_the_kernel_killed_goes_on_in_halves_and_if_it_kills_that_too_there
         "detail": f"{said} 2, with each batch in two halves",
         "hint": "Halve batch_size, or choose a smaller arch or size.",
     }
+
+
+def test_before_there_is_a_batch_the_memory_is_not_blamed_on_it(
+    host: Host, sessions: Sessions, told_stage: list[str]
+) -> None:
+    told_stage[0] = "presize"
+    job_id = queue_run(sessions, max_attempts=2)
+    job, told = after(host, job_id)
+    assert (job.state, job.payload, told) == (State.QUEUED, {}, [])
+    job, _ = after(host, job_id)
+    assert job.error is not None
+    assert (job.state, job.error["code"], job.payload) == (State.FAILED, "job_crashed", {})
+    assert str(job.error["hint"]).startswith("Give the machine more memory")
 
 
 def test_a_kill_of_somebody_else_s_changes_nothing(
