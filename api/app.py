@@ -75,7 +75,8 @@ def create_app(settings: Settings, load: Loader | None = None) -> FastAPI:
         responses=problems(),
     )
     app.state.services = services
-    app.state.routes = [route for router in ROUTERS for route in router.routes]
+    # Those of the app itself, such as /openapi.json; FastAPI keeps a router that is included as one of them, whole.
+    app.state.routes = [*app.routes, *(route for router in ROUTERS for route in router.routes)]
     install_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router)

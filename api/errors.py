@@ -99,6 +99,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(DBAPIError, _on_database_error)
     app.add_exception_handler(DataError, _on_data_error)
     app.add_exception_handler(PoolTimeout, _on_database_error)
+    app.add_exception_handler(OSError, _on_os_error)
     app.add_exception_handler(Exception, _on_unexpected)
 
 
@@ -192,9 +193,18 @@ async def _on_data_error(request: Request, error: Exception) -> Response:
     return problem_response(Problem(title="Invalid request", status=400, detail=detail, code="invalid_request"))
 
 
+async def _on_os_error(request: Request, error: Exception) -> Response:
+    """A full disk is a state of the service; any other error of the system is a defect.
+
+    A handler of its own, as that of every exception answers outside of the middleware: without the headers that each
+    answer carries, and counted as a 500.
+    """
+    if not is_no_room(error):
+        raise error
+    return await _on_app_error(request, some_disk_full())
+
+
 async def _on_unexpected(request: Request, error: Exception) -> Response:
-    if is_no_room(error):
-        return await _on_app_error(request, some_disk_full())
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
     problem = Problem(
         title="Internal error",

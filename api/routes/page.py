@@ -10,7 +10,6 @@ from store.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
 
-METHODS = ["GET", "HEAD"]
 FOLDER = Path(__file__).parent.parent / "page"
 PLOTLY = Path(str(files("plotly") / "package_data" / "plotly.min.js"))
 SCRIPT = "text/javascript"
@@ -21,25 +20,25 @@ DAY = {"Cache-Control": "private, max-age=86400"}
 """4.8 MB that change only with the package."""
 
 
-@router.api_route("/", methods=METHODS, response_class=FileResponse)
+@router.get("/", response_class=FileResponse)
 def get_the_page() -> FileResponse:
     """The page itself."""
     return FileResponse(FOLDER / "index.html", media_type="text/html", headers=FRESH)
 
 
-@router.api_route("/page.css", methods=METHODS, response_class=FileResponse)
+@router.get("/page.css", response_class=FileResponse)
 def get_the_style() -> FileResponse:
     """How the page looks."""
     return FileResponse(FOLDER / "page.css", media_type="text/css", headers=FRESH)
 
 
-@router.api_route("/plotly.min.js", methods=METHODS, response_class=FileResponse)
+@router.get("/plotly.min.js", response_class=FileResponse)
 def get_plotly() -> FileResponse:
     """The script that draws figures in a browser."""
     return FileResponse(PLOTLY, media_type=SCRIPT, headers=DAY)
 
 
-@router.api_route("/{name}.js", methods=METHODS, response_class=FileResponse)
+@router.get("/{name}.js", response_class=FileResponse)
 def get_a_script(name: str) -> FileResponse:
     """What the page does, a file for each part of it."""
     if name not in SCRIPTS:

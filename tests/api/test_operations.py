@@ -67,6 +67,8 @@ def test_a_head_of_a_stream_ends(client: TestClient, records: Records) -> None:
         ("/jobs/1", "GET, HEAD, OPTIONS"),
         ("/predict", "OPTIONS, POST"),
         ("/models/aliases/best", "DELETE, OPTIONS, PUT"),
+        ("/openapi.json", "GET, HEAD, OPTIONS"),
+        ("/", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_what_a_path_can_be_asked_for_is_allowed_whole(client: TestClient, path: str, allowed: str) -> None:

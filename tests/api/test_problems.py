@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from api.app import create_app
+from api.gate import CONTENT_POLICY
 from store.settings import Settings
 from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records, jpeg
@@ -212,9 +213,20 @@ def test_a_disk_that_fills_up_elsewhere_is_507(client: TestClient, monkeypatch: 
     monkeypatch.setattr("api.routes.models.list_versions", full)
     answer = client.get("/models")
     assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
+    assert answer.headers["content-security-policy"] == CONTENT_POLICY
+    assert 'route="/models",status="507"} 1.0' in client.get("/metrics").text
     monkeypatch.setattr("starlette.datastructures.UploadFile.write", full)
     answer = client.post("/predict", files={"file": jpeg()})
     assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
+
+
+def test_another_error_of_the_system_is_a_defect(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("api.routes.models.list_versions", broken)
+    answer = client.get("/models")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
 
 
 def test_a_refused_picture_says_what_to_send(settings: Settings, records: Records) -> None:
