@@ -26,7 +26,8 @@ MEDIA_TYPES = {
     "TIFF": "image/tiff",
 }
 
-_AGAIN = "Import the dataset again."
+_IMPORT_AGAIN = "Import the dataset again."
+_ASK_AGAIN = "Send the request again: it is fetched anew."
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,16 @@ class Photo:
 
 
 class OpenBundle:
-    """A bundle's file and where each item lies in it."""
+    """A bundle's file and where each item lies in it.
 
-    def __init__(self, path: Path, manifest: Manifest) -> None:
+    A copy in the cache folder that turns out to be damaged is removed, so that it is fetched anew.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest, *, is_copy: bool = False) -> None:
         self.path = path
         self.manifest = manifest
+        self.is_copy = is_copy
+        self.is_damaged = False
 
     @cached_property
     def places(self) -> dict[str, tuple[int, int]]:
@@ -55,8 +61,7 @@ class OpenBundle:
             with tarfile.open(self.path, "r:") as tar:
                 return {member.name: (member.offset_data, member.size) for member in tar}
         except (tarfile.TarError, OSError, EOFError) as error:
-            detail = f"the bundle of dataset {self.manifest.name!r} cannot be read: {error}"
-            raise ArtifactMissing(detail, _AGAIN) from error
+            raise self.unusable(f"the bundle of dataset {self.manifest.name!r} cannot be read: {error}") from error
 
     def photo(self, item: int) -> Photo:
         """Item ``item`` of the manifest.
@@ -72,14 +77,16 @@ class OpenBundle:
             )
         entry = self.manifest.items[item]
         if entry.path not in self.places:
-            raise ArtifactMissing(f"the bundle of dataset {self.manifest.name!r} lacks item {item}", _AGAIN)
+            raise self.unusable(f"the bundle of dataset {self.manifest.name!r} lacks item {item}")
         offset, size = self.places[entry.path]
         # A file of its own for each read: the shelf may drop a bundle while another thread reads it.
         try:
             with self.path.open("rb") as file:
                 data = os.pread(file.fileno(), size, offset)
         except OSError as error:
-            raise ArtifactMissing(f"the bundle of dataset {self.manifest.name!r} is gone", _AGAIN) from error
+            raise self.unusable(f"the bundle of dataset {self.manifest.name!r} is gone") from error
+        if len(data) < size:
+            raise self.unusable(f"the bundle of dataset {self.manifest.name!r} ends within item {item}")
         return Photo(data, MEDIA_TYPES.get(entry.format, "application/octet-stream"))
 
     def read(self, index: int) -> bytes:
@@ -91,8 +98,16 @@ class OpenBundle:
         data = self.photo(index).data
         entry = self.manifest.items[index]
         if hashlib.sha256(data).hexdigest() != entry.sha256:
-            raise ArtifactMissing(f"the bundle's {entry.path} is not the file that was imported", _AGAIN)
+            raise self.unusable(f"the bundle's {entry.path} is not the file that was imported")
         return data
+
+    def unusable(self, detail: str) -> ArtifactMissing:
+        """The error for a file that is not the bundle that was imported; of a copy, the store may still have it."""
+        self.is_damaged = True
+        if not self.is_copy:
+            return ArtifactMissing(detail, _IMPORT_AGAIN)
+        self.path.unlink(missing_ok=True)
+        return ArtifactMissing(detail, _ASK_AGAIN)
 
 
 class PhotoShelf:
@@ -113,6 +128,13 @@ class PhotoShelf:
             ArtifactMissing: the dataset's files are gone.
             ServiceUnavailable: the artifact store does not answer.
         """
+        bundle = self.bundle(revision)
+        try:
+            return bundle.photo(item)
+        except ArtifactMissing:
+            if not bundle.is_copy:
+                raise
+        # It made room for another between the two, or was damaged.
         return self.bundle(revision).photo(item)
 
     def manifest(self, revision: str) -> Manifest:
@@ -134,9 +156,11 @@ class PhotoShelf:
         with self._lock:
             found = self._open.get(revision)
             # A copy in the cache folder may have made room for another.
-            if found is None or not found.path.is_file():
+            if found is None or found.is_damaged or not found.path.is_file():
                 found = self._opened(revision)
                 self._open[revision] = found
+            if found.is_copy:
+                note_opened(found.path)
             self._open.move_to_end(revision)
             while len(self._open) > MAX_OPEN:
                 self._open.popitem(last=False)
@@ -144,15 +168,24 @@ class PhotoShelf:
 
     def _opened(self, revision: str) -> OpenBundle:
         manifest = self.manifest(revision)
-        key = bundle_key(revision)
-        path = self._artifacts.open_local(key)
-        if path is None:
-            path = bundle_copy(self._cache, revision)
-            if not path.exists():
-                make_room(self._cache, self._artifacts.size_of(key), self._cache_bytes)
-            self._artifacts.fetch(key, path)
-            note_opened(path)
-        bundle = OpenBundle(path, manifest)
-        if not bundle.places:
-            raise ArtifactMissing(f"the bundle of dataset {manifest.name!r} is empty", _AGAIN)
-        return bundle
+        path = self._artifacts.open_local(bundle_key(revision))
+        if path is not None:
+            return _checked(OpenBundle(path, manifest))
+        try:
+            return self._fetched(revision, manifest)
+        except ArtifactMissing:
+            # The copy that lay there was damaged, or another process has just removed it.
+            return self._fetched(revision, manifest)
+
+    def _fetched(self, revision: str, manifest: Manifest) -> OpenBundle:
+        key, path = bundle_key(revision), bundle_copy(self._cache, revision)
+        if not path.exists():
+            make_room(self._cache, self._artifacts.size_of(key), self._cache_bytes)
+        self._artifacts.fetch(key, path)
+        return _checked(OpenBundle(path, manifest, is_copy=True))
+
+
+def _checked(bundle: OpenBundle) -> OpenBundle:
+    if not bundle.places:
+        raise bundle.unusable(f"the bundle of dataset {bundle.manifest.name!r} is empty")
+    return bundle
