@@ -141,9 +141,7 @@ class Walk:
                 job: Json = self.get(f"/jobs/{job_id}")
                 if job["state"] in {"succeeded", "failed", "cancelled"}:
                     break
-                at = job["progress"] or {}
-                left = "" if at.get("eta_seconds") is None else f", {clock(at['eta_seconds'])} left"
-                show(f"job {job_id}: {job['state']} {at.get('stage') or ''} {at.get('step')}/{at.get('steps')}{left}")
+                show(f"job {job_id}: {job['state']}{position(job['progress'] or {})}")
                 time.sleep(POLL_SECONDS)
         if job["state"] != "succeeded":
             sys.exit(f"job {job_id} {job['state']}: {job['error']}")
@@ -214,7 +212,8 @@ def first_model(walk: Walk) -> Json:
     say("\n| actual | predicted | loss | probability of the prediction | of the truth |\n|---|---|--:|--:|--:|")
     for item in worst:
         chances = f"{item['probability_predicted']:.3f} | {item['probability_actual']:.5f}"
-        say(f"| {item['actual']} | {item['predicted']} | {item['loss']:.2f} | {chances} |")
+        loss = "infinite" if item["loss"] is None else f"{item['loss']:.2f}"
+        say(f"| {item['actual']} | {item['predicted']} | {loss} | {chances} |")
     return run
 
 
@@ -301,6 +300,17 @@ def compare(walk: Walk) -> None:
         error_rate = "" if one.error_rate is None else f"{one.error_rate:.6f}"
         training = "" if one.training is None else clock(one.training)
         say(f"| {one.title} | {one.run} | {error_rate} | {training} | {clock(one.job)} |")
+
+
+def position(at: Json) -> str:
+    """Where a job stands and what it or its stage still takes; nothing of what is not known yet."""
+    said = f" {at['stage']}" if at.get("stage") else ""
+    if at.get("steps"):
+        said += f" {at.get('step') or 0}/{at['steps']}"
+    if at.get("eta_seconds") is not None:
+        return f"{said}, {clock(at['eta_seconds'])} left"
+    stage = at.get("stage_eta_seconds")
+    return said if stage is None else f"{said}, {clock(stage)} left of this stage"
 
 
 def seconds_of(job: Json) -> float:

@@ -8,7 +8,18 @@ from typing import Any
 import httpx
 import pytest
 
-from examples.chapter5 import Result, Walk, averaged, compare, deeper, look, make_parser, steps_of_a_picture
+from examples.chapter5 import (
+    Result,
+    Walk,
+    averaged,
+    compare,
+    deeper,
+    first_model,
+    look,
+    make_parser,
+    position,
+    steps_of_a_picture,
+)
 
 REASON = "the loss fell by no more than chance"
 RUN = {
@@ -138,6 +149,34 @@ def test_the_looks_may_be_of_another_dataset_and_drawn_ones_are_said_to_be_drawn
     look(walked(service, "--looks-dataset", "sample"))
     assert service.asked[-2:] == ["/datasets/sample/batch.png", "/datasets/sample/presizing.png"]
     assert "drawn pictures of 'sample'" in capsys.readouterr().out
+
+
+def test_a_loss_without_a_bound_is_said_to_be_infinite(
+    walked: Callable[..., Walk], capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = Service()
+    service.answers["/runs/1/confusion"] = {"most_confused": []}
+    worst = {"actual": "a", "predicted": "b", "probability_predicted": 1.0, "probability_actual": 0.0}
+    service.answers["/runs/1/top-losses"] = [{**worst, "loss": None}, {**worst, "loss": 2.5}]
+    first_model(walked(service))
+    said = capsys.readouterr().out
+    assert "| a | b | infinite | 1.000 | 0.00000 |\n| a | b | 2.50 | 1.000 | 0.00000 |" in said
+
+
+@pytest.mark.parametrize(
+    ("progress", "said"),
+    [
+        ({}, ""),
+        ({"stage": "start", "step": None, "steps": None}, " start"),
+        ({"stage": "train", "step": 3, "steps": 9, "eta_seconds": 65.0}, " train 3/9, 01:05 left"),
+        (
+            {"stage": "presize", "step": 0, "steps": 9, "stage_eta_seconds": 1.0},
+            " presize 0/9, 00:01 left of this stage",
+        ),
+    ],
+)
+def test_only_what_is_known_of_a_jobs_position_is_said(progress: dict[str, Any], said: str) -> None:
+    assert position(progress) == said
 
 
 def test_tta_of_a_run_is_set_beside_its_plain_error_rate(
