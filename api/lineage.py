@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy.orm import Session
 
 from api.schemas.lineage import Ancestor, PhaseRate, Story
+from api.schemas.scores import loss_of
 from ml.config import ResolvedPhase
 from store.db.lineage import ancestors_of, children_of, cut_short
 from store.db.models import Epoch, RateFind, Run
@@ -39,7 +40,9 @@ def end_of_parent(session: Session, run: Run) -> Epoch | None:
     parent = None if run.parent_id is None else session.get(Run, run.parent_id)
     if parent is None or parent.dataset.revision != run.dataset.revision:
         return None
-    if any(parent.config[name] != run.config[name] for name in ("split_seed", "valid_pct", "loss")):
+    if any(parent.config[name] != run.config[name] for name in ("split_seed", "valid_pct")):
+        return None
+    if loss_of(parent.config) != loss_of(run.config):
         return None
     return next(reversed(epochs_of(session, parent.id)), None)
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from api.lineage import end_of_parent
 from store.db.datasets import add_dataset
 from store.db.models import Dataset, Job, Run
 from store.db.reading import get_job
@@ -315,12 +316,24 @@ def test_a_training_shows_the_search_before_each_phase_that_had_one(client: Test
     assert client.get(f"/runs/{run['id']}/lr-find?phase=2").json()["code"] == "not_ready"
     given = client.get(f"/runs/{run['id']}/lr-find?phase=0").json()
     assert (given["code"], given["status"]) == ("wrong_kind", 409)
-    assert "before phase 1 and 2" in given["hint"]
+    assert given["hint"] == "It searches before phase 1 and 2 (from 0)."
     assert client.get(f"/runs/{run['id']}/lr-find?phase=3").json()["code"] == "not_found"
     assert client.get(f"/runs/{run['id']}/lr-find?phase=-1").status_code == 422
     assert client.get(f"/runs/{run['id']}").json()["rates"] == [
         {"phase": 1, "rate": 2e-3, "agreement": "agree", "lr_max": [2e-3] * 3, "searched_in": 1}
     ]
+
+
+def test_a_parent_of_before_there_was_a_choice_of_losses_is_compared_with(client: TestClient, records: Records) -> None:
+    parent = records.finished()
+    run = made(client, from_run=parent.id)
+    old = {name: value for name, value in parent.config.items() if name != "loss"}
+    with records.sessions.begin() as session:
+        session.execute(update(Run).where(Run.id == parent.id).values(config=old))
+        before = end_of_parent(session, session.get_one(Run, run["id"]))
+        assert before is not None
+        assert before.run_id == parent.id
+    assert client.get(f"/runs/{run['id']}").status_code == 200
 
 
 def test_a_rate_found_once_is_told_for_both_phases_of_fine_tune(client: TestClient, records: Records) -> None:
