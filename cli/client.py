@@ -173,7 +173,7 @@ def raise_for_problem(answer: httpx.Response) -> None:
         problem = {}
     detail = str(problem.get("detail") or f"{answer.request.url} answered {answer.status_code} {answer.reason_phrase}")
     fields = [_field(one) for one in problem.get("errors") or []]
-    sentence = "; ".join(fields) or detail
+    sentence = "; ".join(fields) or in_commands(detail)
     code = str(problem.get("code") or "")
     hint = None if problem.get("hint") is None else in_commands(str(problem["hint"]))
     if hint is not None and _says(sentence, hint):

@@ -4,6 +4,7 @@ import click
 
 from cli.client import Client, Json, json_of
 from cli.tables import short_time, show_table
+from cli.words import in_commands
 
 PATIENCE_SECONDS = 600.0
 """The service may wait for a worker to time a few steps before it answers."""
@@ -23,7 +24,7 @@ def show_forecast(answer: Json) -> None:
     config, forecast = answer["config"], answer["forecast"]
     _show_phases(config, forecast)
     if forecast is None:
-        click.echo(f"no forecast: {answer['forecast_reason']}")
+        click.echo(f"no forecast: {in_commands(answer['forecast_reason'])}")
         return
     if forecast["search_seconds"]:
         click.echo(f"searching for a rate: at most {short_time(forecast['search_seconds'])}")

@@ -57,7 +57,7 @@ def search(
 @click.command("lr-find")
 @click.argument("run", type=int)
 @click.option(
-    "--phase", type=click.IntRange(0), help="Of a training: before which phase, from 0  [default: the first]."
+    "--phase", type=click.IntRange(1), help="Of a training: before which phase, from 1  [default: the first]."
 )
 @json_option
 @with_client

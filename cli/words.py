@@ -5,6 +5,7 @@ import re
 _COMMANDS = (
     (re.compile(r"GET /(datasets|jobs|models|runs) lists"), r"`pedigree \1 list` lists"),
     (re.compile(r"POST /jobs/(\d+)/resume"), r"`pedigree jobs resume \1`"),
+    (re.compile(r"POST /jobs queues a new one"), "`pedigree jobs train` queues a new one"),
     (
         re.compile(r'POST /models \{"run": RUN, "alias": "production"\}'),
         "`pedigree models register RUN --alias production`",
@@ -15,11 +16,17 @@ _COMMANDS = (
     ),
     (re.compile(r" or POST /datasets brings"), " brings"),
     (re.compile(r"GET /readyz tells"), "`pedigree doctor` tells"),
+    (re.compile(r"see GET /readyz"), "see `pedigree doctor`"),
 )
+_PHASES = re.compile(r"\bphase (\d+(?: and \d+)*) \(from 0\)")
 
 
-def in_commands(hint: str) -> str:
-    """A hint of the service with commands in place of the requests that it names."""
+def in_commands(said: str) -> str:
+    """A sentence of the service with commands in place of the requests that it names, and phases counted from 1."""
     for request, command in _COMMANDS:
-        hint = request.sub(command, hint)
-    return hint
+        said = request.sub(command, said)
+    return _PHASES.sub(lambda found: f"phase {_counted_from_one(found[1])}", said)
+
+
+def _counted_from_one(numbers: str) -> str:
+    return re.sub(r"\d+", lambda number: str(int(number[0]) + 1), numbers)

@@ -38,7 +38,7 @@ def rate_find_of(session: Session, run_id: int, phase: int | None = None) -> Rat
         raise _not_searched(run, wanted, searched)
     found = session.get(RateFind, (run_id, wanted))
     if found is None:
-        raise not_ready(session, run_id, f"search for a learning rate before phase {wanted}")
+        raise not_ready(session, run_id, f"search for a learning rate before phase {wanted} (from 0)")
     return found
 
 
@@ -50,11 +50,13 @@ def searched_phases(run: Run) -> list[int]:
 
 
 def _not_searched(run: Run, phase: int, searched: list[int]) -> NotFound | WrongKind:
-    there_are = f"It searches before phase {' and '.join(map(str, searched))}; phases count from 0."
+    there_are = f"It searches before phase {' and '.join(map(str, searched))} (from 0)."
     phases = [{}] if run.kind == "lr_find" else run.config["phases"]
     if phase not in range(len(phases)):
-        return NotFound(f"run {run.id} has no phase {phase}", there_are)
-    detail = f"phase {phase} of run {run.id} was given its learning rate"
+        return NotFound(f"run {run.id} has no phase {phase} (from 0)", there_are)
+    detail = f"phase {phase} (from 0) of run {run.id} was given its learning rate"
     if phases[phase].get("auto") == "found":
-        detail = f"phase {phase} of run {run.id} takes its learning rate from the search before an earlier phase"
+        detail = (
+            f"phase {phase} (from 0) of run {run.id} takes its learning rate from the search before an earlier phase"
+        )
     return WrongKind(detail, there_are)

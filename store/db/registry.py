@@ -96,7 +96,7 @@ def resolve_model(session: Session, name: str | int = DEFAULT_ALIAS) -> ModelVer
     if alias is not None:
         return _get_version(session, alias.version)
     if word == DEFAULT_ALIAS:
-        hint = 'POST /models {"run": RUN, "alias": "production"} with a run that has succeeded.'
+        hint = 'POST /models {"run": RUN, "alias": "production"} with a run that holds a model.'
         raise NoModel("no model is in production", hint=hint)
     raise NotFound(f"there is no model {word[:80]!r}", hint="GET /models lists versions and aliases.")
 

@@ -118,13 +118,16 @@ def test_a_confusion_of_nothing_says_so(capsys: Capture, monkeypatch: Patch) -> 
             "`pedigree datasets list` lists them; `pedigree datasets add` brings one in.",
         ),
         (
-            'POST /models {"run": RUN, "alias": "production"} with a run that has succeeded.',
-            "`pedigree models register RUN --alias production` with a run that has succeeded.",
+            'POST /models {"run": RUN, "alias": "production"} with a run that holds a model.',
+            "`pedigree models register RUN --alias production` with a run that holds a model.",
         ),
         (
             'POST /jobs {"kind": "interpret", "run": 3, "config": {"dataset": "pets"}}.',
             "`pedigree runs interpret 3 --dataset pets`.",
         ),
+        ("It is done; POST /jobs queues a new one.", "It is done; `pedigree jobs train` queues a new one."),
+        ("the broker does not answer; see GET /readyz", "the broker does not answer; see `pedigree doctor`"),
+        ("It searches before phase 1 and 9 (from 0).", "It searches before phase 2 and 10."),
         ("Lower the rate.", "Lower the rate."),
     ],
 )

@@ -37,7 +37,7 @@ def test_the_first_search_is_the_one_that_is_meant(sessions: Sessions) -> None:
 
 @pytest.mark.parametrize(
     ("phase", "error", "words"),
-    [(0, WrongKind, "was given"), (2, WrongKind, "an earlier phase"), (4, NotFound, "no phase 4")],
+    [(0, WrongKind, "was given"), (2, WrongKind, "an earlier phase"), (4, NotFound, r"no phase 4 \(from 0\)")],
 )
 def test_a_phase_without_a_search_of_its_own_is_told_apart(
     sessions: Sessions, phase: int, error: type[Exception], words: str
