@@ -5,11 +5,13 @@ import { ask, askForPicture, sentence } from "/service.js";
 
 const LEFT_OUT = {
   no_label: "no label matches",
+  not_a_file: "no plain file",
   not_an_image: "no picture",
   truncated: "broken",
   too_many_pixels: "too many pixels",
   too_small: "too small",
   too_many_bytes: "too many bytes",
+  unsupported_pixels: "pixels of another kind",
 };
 const EXAMPLES = 5;
 // Neighbours are of one breed: the next item to show is some way on.

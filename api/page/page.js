@@ -10,6 +10,7 @@ import { showServed } from "/served.js";
 import { tell } from "/service.js";
 
 const REFRESH_MS = 5000;
+const DATASET_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
 function openRun(id) {
   tell("run", chooseRun(id));
@@ -40,4 +41,7 @@ for (const [about, refresh] of Object.entries(refreshed)) {
 const address = new URLSearchParams(location.search);
 if (/^\d+$/.test(address.get("run") ?? "")) openRun(Number(address.get("run")));
 else if (address.has("run")) tell("run", Promise.reject(new Error(`No run is named ${address.get("run")}. Give a run’s number.`)));
-if (address.has("dataset")) openDataset(address.get("dataset"));
+if (DATASET_NAME.test(address.get("dataset") ?? "")) openDataset(address.get("dataset"));
+else if (address.has("dataset")) {
+  tell("dataset", Promise.reject(new Error(`No dataset is named ${address.get("dataset")}. Choose one of the list.`)));
+}

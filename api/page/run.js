@@ -10,6 +10,7 @@ import { showStory } from "/story.js";
 
 const FIGURES_MS = 1500;
 const EPOCHS_ONLY = 1000000;
+const MODEL = "model.safetensors";
 
 const board = new Board(byId("figures"));
 let chosen = null;
@@ -49,8 +50,14 @@ export async function renewRun(id) {
 // A run that has ended changes when somebody has it interpreted anew.
 export async function refreshInterprets() {
   const run = shown;
-  if (run?.kind !== "train" || run.state !== "succeeded") return;
+  if (!run || !holdsModel(run)) return;
   if (await showInterprets(run, () => shown?.id === run.id)) await renewRun(run.id);
+}
+
+// A training that failed may have kept the model of its finished phases.
+function holdsModel({ kind, state, artifacts }) {
+  if (kind !== "train") return false;
+  return state === "succeeded" || (state === "failed" && artifacts.some(({ name }) => name === MODEL));
 }
 
 async function showRun(id) {
@@ -69,7 +76,7 @@ function showFacts(run) {
   byId("run-title").replaceChildren(`Run ${run.id}${run.name ? ` · ${run.name}` : ""} `, drawnTag(run.dataset.drawn));
   byId("run-facts").replaceChildren(`${words(run.kind)}, ${run.state}: ${run.arch} on `, datasetLink(run.dataset.name),
     `, ${run.dataset.items} pictures of ${run.dataset.breeds} breeds; ${whereOf(run)}; seed ${run.seed}`);
-  byId("register").hidden = run.state !== "succeeded" || run.kind !== "train";
+  byId("register").hidden = !holdsModel(run);
   byId("register").onclick = () => register(run.id);
   showStory(run);
 }
@@ -111,13 +118,13 @@ async function register(id) {
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ run: id, alias: "production" }),
     });
-    say(`Run ${id} is in production as version ${model.version}.`);
-    await showServed();
+    if (shown?.id === id) say(`Run ${id} is in production as version ${model.version}.`);
   } catch (error) {
-    say(`Run ${id} is not registered. ${error.message}`, true);
+    if (shown?.id === id) say(`Run ${id} is not in production. ${error.message}`, true);
   } finally {
     byId("register").disabled = false;
   }
+  tell("served", showServed());
 }
 
 // A running run's losses and schedule follow it, at most once in FIGURES_MS.

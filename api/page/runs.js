@@ -93,7 +93,7 @@ function follow(run, source) {
   // The plan has the device and the precision.
   source.addEventListener("log", (event) => { if (data(event).plan) renew(); });
   source.addEventListener("state", (event) => {
-    if (FINAL.has(data(event).state)) source.close();
+    // A final state may be an earlier attempt's, sent again: the list says when the run has really ended.
     renew();
     tell("runs", refreshRuns());
   });

@@ -1,13 +1,34 @@
 import re
 from pathlib import Path
+from typing import get_args
 
 import plotly
 import pytest
 from fastapi import FastAPI
+from pydantic import BaseModel, TypeAdapter
 
 import api
-from api.schemas.jobs import JobOut
-from api.schemas.runs import Confusion, InterpretationOut, TopLoss
+from api.schemas.datasets import CrossingTwinOut, CrossingTwins, DatasetOut, TwinsOut
+from api.schemas.fields import DatasetName, PageOut
+from api.schemas.jobs import JobOut, JobProgress
+from api.schemas.lineage import Ancestor, PhaseRate
+from api.schemas.lr_find import LrFindOut
+from api.schemas.models import ModelOut
+from api.schemas.predictions import Guess, Prediction, Predictions, ServedModel
+from api.schemas.runs import (
+    ArtifactOut,
+    Confusion,
+    CurveOut,
+    EpochOut,
+    InterpretationOut,
+    Metrics,
+    RunDataset,
+    RunOut,
+    RunSummary,
+    TopLoss,
+)
+from ml.manifest import ExclusionCode
+from store.keys import MODEL
 from tests.api.web import TestClient
 
 FOLDER = Path(str(api.__file__)).parent / "page"
@@ -106,14 +127,65 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         ("reading.js", TopLoss, "item actual predicted probability_actual probability_predicted image trained_on"),
         ("reading.js", InterpretationOut, "side dataset"),
         ("parts.js", JobOut, "state progress error"),
+        ("parts.js", JobProgress, "stage step steps phase epoch epochs eta_seconds stage_eta_seconds"),
+        ("rates.js", LrFindOut, "phase rate agreement agreement_reason sweeps freeze advice"),
+        ("rates.js", LrFindOut, "suggestions spread_decades reasons"),
+        ("story.js", RunOut, "lineage children cautions rates curves"),
+        ("story.js", Ancestor, "id name kind recipe error_rate"),
+        ("story.js", PhaseRate, "phase rate agreement lr_max"),
+        ("story.js", CurveOut, "phase word sentence"),
+        ("run.js", RunOut, "id name kind state arch dataset device precision precision_reason seed job artifacts"),
+        ("run.js", RunDataset, "name items breeds drawn"),
+        ("run.js", ArtifactOut, "name"),
+        ("run.js", JobOut, "error"),
+        ("run.js", Metrics, "epochs"),
+        ("run.js", EpochOut, "phase epoch train_loss valid_loss error_rate seconds"),
+        ("run.js", ModelOut, "version"),
+        ("runs.js", RunSummary, "id name kind state arch dataset error_rate job"),
+        ("runs.js", RunDataset, "name drawn"),
+        ("runs.js", JobOut, "id progress"),
+        ("runs.js", PageOut, "items next_cursor"),
+        ("dataset.js", DatasetOut, "name drawn items vocab label_rule summary twins twins_missing"),
+        ("dataset.js", TwinsOut, "valid_pct split_seed near_missing complete across_split labels_differ anywhere"),
+        ("dataset.js", CrossingTwins, "count byte near valid_items examples"),
+        ("dataset.js", CrossingTwinOut, "kind distance first first_label second second_label"),
+        ("served.js", ModelOut, "version arch dataset drawn aliases"),
+        ("predict.js", Predictions, "model predictions"),
+        ("predict.js", ServedModel, "version arch drawn note"),
+        ("predict.js", Prediction, "breed species top"),
+        ("predict.js", Guess, "breed probability"),
     ],
 )
-def test_what_must_be_said_beside_a_figure_is_read_from_fields_that_the_service_has(
-    module: str, model: type[Confusion] | type[TopLoss] | type[InterpretationOut] | type[JobOut], fields: str
-) -> None:
+def test_what_the_page_reads_are_fields_that_the_service_has(module: str, model: type[BaseModel], fields: str) -> None:
     for field in fields.split():
-        assert re.search(rf"\b{field}\b", MODULES[module]), field
+        assert re.search(rf"[.{{,\s]{field}\b", MODULES[module]), field
         assert field in model.model_fields
+
+
+def test_the_page_has_words_for_every_reason_to_leave_a_file_out() -> None:
+    (told,) = re.findall(r"^const LEFT_OUT = \{\n(.*?)^\};", MODULES["dataset.js"], re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"^  (\w+): ", told, re.MULTILINE)) == set(get_args(ExclusionCode))
+
+
+def test_only_what_can_be_a_datasets_name_is_asked_for() -> None:
+    pattern = TypeAdapter(DatasetName).json_schema()["pattern"]
+    assert f"const DATASET_NAME = /{pattern}/;" in MODULES["page.js"]
+    assert re.search(r"^if \(DATASET_NAME\.test\(.*\)\) openDataset\(", MODULES["page.js"], re.MULTILINE)
+
+
+def test_a_stream_is_closed_by_the_list_alone() -> None:
+    # A resumed job's stream begins with what its earlier attempts sent, their final states included.
+    (watch,) = re.findall(r"^function watch\(run\) \{\n(.*?)^\}", MODULES["runs.js"], re.MULTILINE | re.DOTALL)
+    assert watch.count("source.close()") == SCRIPTS.count(".close()") == 1
+
+
+def test_whatever_holds_a_model_can_be_put_into_production() -> None:
+    assert f'const MODEL = "{MODEL}";' in MODULES["run.js"]
+    assert 'byId("register").hidden = !holdsModel(run);' in MODULES["run.js"]
+    assert "if (!run || !holdsModel(run)) return;" in MODULES["run.js"]
+    # The answer may come when another run is shown.
+    (register,) = re.findall(r"^async function register.*?\n(.*?)^\}", MODULES["run.js"], re.MULTILINE | re.DOTALL)
+    assert register.count("say(") == register.count("if (shown?.id === id) say(") == 2
 
 
 def test_errors_have_a_line_of_their_own_that_nothing_else_writes() -> None:
@@ -123,8 +195,8 @@ def test_errors_have_a_line_of_their_own_that_nothing_else_writes() -> None:
 
 
 def test_a_runs_late_answer_is_dropped_before_anything_of_it_is_shown() -> None:
-    for asked in re.findall(r"await ask\(`/runs/\$\{id\}`\);\n(.*)\n", MODULES["run.js"]):
-        assert asked.strip() == "if (id !== chosen) return;"
+    after = re.findall(r"await ask\(`/runs/\$\{id\}`\);\n(.*)\n", MODULES["run.js"])
+    assert [line.strip() for line in after] == ["if (id !== chosen) return;"] * 2
     # What the button does and what the title says change in one function that waits for nothing.
     (facts,) = re.findall(r"^function showFacts\(run\) \{\n(.*?)^\}", MODULES["run.js"], re.MULTILINE | re.DOTALL)
     assert "await" not in facts
