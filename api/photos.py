@@ -106,7 +106,10 @@ class OpenBundle:
         self.is_damaged = True
         if not self.is_copy:
             return ArtifactMissing(detail, _IMPORT_AGAIN)
-        self.path.unlink(missing_ok=True)
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError:
+            return ArtifactMissing(detail, f"Remove {self.path}, which the service itself may not.")
         return ArtifactMissing(detail, _ASK_AGAIN)
 
 

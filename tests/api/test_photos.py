@@ -99,6 +99,22 @@ def test_a_copy_that_is_damaged_later_is_fetched_anew_with_the_next_request(
     assert shelf.photo(manifest.revision, 2).data == source.read(2)
 
 
+def test_a_damaged_copy_that_may_not_be_removed_is_named(
+    artifacts: ArtifactStore, cache: Path, pets: tuple[Manifest, ImageSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    manifest, _ = pets
+    copy = bundle_copy(cache, manifest.revision)
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(b"no tar")
+    monkeypatch.setattr(Path, "unlink", forbidden)
+    with pytest.raises(ArtifactMissing) as raised:
+        PhotoShelf(artifacts, cache).bundle(manifest.revision)
+    assert raised.value.hint == f"Remove {copy}, which the service itself may not."
+
+
 def test_a_bundle_that_is_read_in_place_is_left_alone(
     artifacts: ArtifactStore, cache: Path, pets: tuple[Manifest, ImageSource], tmp_path: Path
 ) -> None:
