@@ -15,7 +15,7 @@ from ml.augment import draw_recipe, validation_input
 from ml.batches import Drawn, TrainingBatches
 from ml.config import TrainSettings
 from ml.evaluation import predict_logits
-from ml.memory import halving, peak_memory_bytes
+from ml.memory import halving, keep_freed_memory, peak_memory_bytes
 from ml.model import build_model
 from ml.precision import choose_device, choose_precision
 from ml.reporting import NullReporter
@@ -78,6 +78,7 @@ def calibrate(settings: TrainSettings, device: str = "auto") -> Calibrated:
     """
     chosen = choose_device(device)
     precision = choose_precision(settings.precision, chosen)
+    keep_freed_memory(chosen)
 
     def timed(accumulation: int) -> tuple[Timed, ...]:
         seed_torch(settings.seed, "calibration")

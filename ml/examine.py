@@ -13,7 +13,7 @@ from ml.errors import DatasetUnusable, Stopped
 from ml.evaluation import predict_logits
 from ml.interpretation import Reading
 from ml.manifest import Manifest
-from ml.memory import PREDICTED, halving
+from ml.memory import PREDICTED, halving, keep_freed_memory
 from ml.model import BreedNet, build_model
 from ml.precision import choose_device, choose_precision
 from ml.predictions import PREDICTIONS, Learned, read_averages, read_logits
@@ -68,6 +68,7 @@ def interpret(
     precision = choose_precision(config.precision, chosen)
     items, known = _chosen(config, manifest, learned, earlier)
     cache = presized(config, manifest, source, places, reporter)
+    keep_freed_memory(chosen)
 
     def predict(parts: int) -> Reading:
         network = _network(config.arch, len((learned or manifest).vocab), model, chosen)

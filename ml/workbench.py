@@ -14,6 +14,7 @@ from ml.config import TrainSettings
 from ml.errors import Stopped
 from ml.images import Limits
 from ml.manifest import Manifest
+from ml.memory import keep_freed_memory
 from ml.model import BreedNet, build_model
 from ml.precision import Precision, choose_device, choose_precision
 from ml.predictions import label_ids
@@ -133,6 +134,7 @@ def set_up(
     check_batch(split, config)
     weights = _weights(config.arch, places, reporter) if config.pretrained and initial is None else None
     cache = presized(config, manifest, source, places, reporter)
+    keep_freed_memory(chosen)
     return Workbench(config, manifest, cache, split, chosen, precision, weights, initial)
 
 

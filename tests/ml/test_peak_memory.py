@@ -1,5 +1,7 @@
 """How much memory was held: the process's own, seen in the middle of a step, and no mapped file."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -57,3 +59,23 @@ def test_where_the_kernel_does_not_tell_it_the_resident_set_counts(
     status.write_text("VmRSS:\t 2268 kB\nRssAnon:\t     148 kB\n")
     monkeypatch.setattr(memory, "_anonymous", memory._Anonymous())
     assert peak_memory_bytes(CPU) == 148 * 1024
+
+
+def test_on_a_cpu_what_a_step_frees_is_there_for_the_next_one() -> None:
+    """In a process of its own, as the setting is for the process's life."""
+    script = """
+import resource
+import torch
+from ml.memory import keep_freed_memory
+keep_freed_memory(torch.device("cpu"))
+def step():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(64 << 20, dtype=torch.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+print(*(step() for _ in range(6)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    cleared = [int(pages) for pages in done.stdout.split()]
+    # The first ones let the heap grow to where there is room for it.
+    assert cleared[0] > 1000
+    assert max(cleared[-2:]) < 100
