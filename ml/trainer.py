@@ -71,6 +71,7 @@ class Trainer:
         self.pace = Pace(self.config, self.training.per_epoch)
         self._waiting: list[tuple[BatchRecord, Tensor]] = []
         self._restored: dict[str, Tensor] | None = None
+        self._began = False
         self._kept_at = time.monotonic()
 
     @property
@@ -107,6 +108,7 @@ class Trainer:
         for number, phase in enumerate(self.config.phases):
             last = first + phase.epochs * self.training.per_epoch
             if self.step < last:
+                self._say_where(number)
                 self._train_phase(number, phase, first, last)
             first = last
 
@@ -115,6 +117,12 @@ class Trainer:
         if self.logits is None:
             self.logits = self._validate()
         return self.logits
+
+    def _say_where(self, phase: int) -> None:
+        """From here on there are batches: whoever finds this process killed for want of memory goes by it."""
+        if not self._began:
+            self._began = True
+            self.reporter.on_progress(self._progress("train", phase, 0))
 
     def _train_phase(self, number: int, phase: ResolvedPhase, first: int, last: int) -> None:
         if phase.auto is not None:
@@ -148,7 +156,6 @@ class Trainer:
         self, number: int, epoch: int, optimizer: Adam, phase: ResolvedPhase, steps: range, end: int
     ) -> None:
         started, began_at = time.perf_counter(), self.step
-        self.reporter.on_progress(self._progress("train", number, epoch))
         self.model.train()
         with drawn_ahead(self.training, self.step, end, self.device) as batches:
             for drawn in batches:

@@ -143,7 +143,7 @@ def test_a_put_that_breaks_off_leaves_the_old_content(tmp_path: Path, monkeypatc
     monkeypatch.setattr(LocalStore, "put", break_off)
     with pytest.raises(NoRoom, match=KEY) as raised:
         store.put_file(KEY, source)
-    assert (raised.value.code, raised.value.status) == ("disk_full", 503)
+    assert (raised.value.code, raised.value.status) == ("disk_full", 507)
     assert store.get_bytes(KEY) == b"old"
     assert [listed.key for listed in store.keys_below("runs/")] == [KEY]
 
