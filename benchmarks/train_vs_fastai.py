@@ -20,10 +20,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ml.precision import cpu_flags
-from ml.versions import installed_versions
+STOCK_ENVIRONMENT = dict(os.environ)
+"""For fastai: taken before ``ml`` says how torch's threads wait for each other, which is ours and not stock."""
+
+from ml.precision import cpu_flags  # noqa: E402 - see above
+from ml.versions import installed_versions  # noqa: E402 - see above
 
 Lines = list[dict[str, Any]]
+Rights = dict[str, tuple[bool, bool]]
+"""Whether each validation item was right here, and there."""
+
 _BREEDS = 20
 
 
@@ -44,8 +50,12 @@ def main() -> None:
         if "speed" in options.parts:
             tell("speed", measure_speed(options, Path(scratch)))
         if "error" in options.parts:
+            rights = []
             for seed in options.seeds:
-                tell("error_rate", measure_error(options, Path(scratch), seed))
+                figures, right = measure_error(options, Path(scratch), seed)
+                tell("error_rate", figures)
+                rights.append(right)
+            tell("error_rate_of_all_seeds", over_seeds(rights))
 
 
 def tell(part: str, figures: dict[str, Any]) -> None:
@@ -74,7 +84,7 @@ def measure_speed(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     }
 
 
-def measure_error(options: argparse.Namespace, scratch: Path, seed: int) -> dict[str, Any]:
+def measure_error(options: argparse.Namespace, scratch: Path, seed: int) -> tuple[dict[str, Any], Rights]:
     """A whole fine_tune of each, and McNemar's exact test on the validation items that only one got right."""
     out, theirs_file = scratch / f"whole{seed}", scratch / f"fastai{seed}.json"
     lines = train_ours(options, options.photos, out, epochs=options.epochs, freeze_epochs=1, seed=seed)
@@ -91,8 +101,9 @@ def measure_error(options: argparse.Namespace, scratch: Path, seed: int) -> dict
     }
     if ours.keys() != theirs.keys():
         sys.exit(f"the validation sides differ in {len(ours.keys() ^ theirs.keys())} files")
-    only_ours = sum(ours[n] and not theirs[n] for n in ours)
-    only_theirs = sum(theirs[n] and not ours[n] for n in ours)
+    rights = {name: (ours[name], theirs[name]) for name in ours}
+    only_ours = sum(here > there for here, there in rights.values())
+    only_theirs = sum(here < there for here, there in rights.values())
     return {
         "seed": seed,
         "validation_items": len(ours),
@@ -103,6 +114,27 @@ def measure_error(options: argparse.Namespace, scratch: Path, seed: int) -> dict
         "mcnemar_p": mcnemar(only_ours, only_theirs),
         "pedigree_epochs": _epochs(lines),
         "fastai_epochs": _epochs(peer),
+    }, rights
+
+
+def over_seeds(rights: Sequence[Rights]) -> dict[str, Any]:
+    """The mean error rates, and a sign test over the items that one side got right under more seeds than the other.
+
+    Every item counts once: what several seeds say of one picture hangs together, so that adding up their tables would
+    claim more pictures than there are. With one seed it is McNemar's test.
+    """
+    here = {name: sum(seed[name][0] for seed in rights) for name in rights[0]}
+    there = {name: sum(seed[name][1] for seed in rights) for name in rights[0]}
+    more_here = sum(here[name] > there[name] for name in here)
+    more_there = sum(here[name] < there[name] for name in here)
+    judged = len(here) * len(rights)
+    return {
+        "seeds": len(rights),
+        "pedigree": 1 - sum(here.values()) / judged,
+        "fastai": 1 - sum(there.values()) / judged,
+        "more_often_right_here": more_here,
+        "more_often_right_there": more_there,
+        "sign_test_p": mcnemar(more_here, more_there),
     }
 
 
@@ -131,11 +163,11 @@ def train_fastai(options: argparse.Namespace, photos: Path, more: Sequence[str])
     command = [str(options.fastai_python), str(options.peer), str(photos), "--arch", options.arch]
     weights = options.weights / f"{options.arch}.safetensors"
     command += ["--size", str(options.size), "--weights", str(weights), "--workers", str(options.workers), *more]
-    return _lines(command)
+    return _lines(command, STOCK_ENVIRONMENT)
 
 
-def _lines(command: Sequence[str]) -> Lines:
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+def _lines(command: Sequence[str], environment: dict[str, str] | None = None) -> Lines:
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
