@@ -20,7 +20,7 @@ from api.looks import Looks
 from api.methods import HeadAsGet
 from api.photos import PhotoShelf
 from api.predictor import Loader, Predictor
-from api.routes import datasets, events, figures, jobs, lr_find, models, operations, page, predict, runs
+from api.routes import datasets, downloads, events, figures, jobs, lr_find, models, operations, page, predict, runs
 from api.schemas.datasets import BuiltinRequest
 from api.schemas.problem import Problem, problems
 from api.telemetry import RequestTimer, Telemetry
@@ -43,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
     events.router,
     runs.router,
+    downloads.router,
     figures.router,
     lr_find.router,
     datasets.router,

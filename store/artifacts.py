@@ -146,6 +146,18 @@ class ArtifactStore:
             scratch.unlink(missing_ok=True)
         return into
 
+    def pieces(self, key: str, size: int) -> Iterator[bytes]:
+        """An artifact of ``size`` bytes, range by range, so that no request is long and one piece is in memory.
+
+        Raises:
+            ArtifactMissing: it is gone.
+            ServiceUnavailable: the store does not answer.
+        """
+        for start in range(0, size, CHUNK_BYTES):
+            with self._spoken(key):
+                part = bytes(self._store.get_range(key, start=start, end=min(start + CHUNK_BYTES, size)))
+            yield part
+
     def open_local(self, key: str) -> Path | None:
         """The artifact's own file where the store is a folder of this machine, else None; never write to it."""
         if self._folder is None:
@@ -229,17 +241,14 @@ class ArtifactStore:
         return removed
 
     def _copy_out(self, key: str, scratch: Path, on_bytes: OnBytes | None) -> str:
-        """Copy range by range, so that no request is long; returns the sha256, hex."""
+        """Copy a piece at a time; returns the sha256, hex."""
         digest, size = sha256(), self.size_of(key)
         with scratch.open("xb") as file:
-            for start in range(0, size, CHUNK_BYTES):
-                end = min(start + CHUNK_BYTES, size)
-                with self._spoken(key):
-                    part = self._store.get_range(key, start=start, end=end)
+            for part in self.pieces(key, size):
                 digest.update(part)
                 file.write(part)
                 if on_bytes is not None:
-                    on_bytes(end, size)
+                    on_bytes(file.tell(), size)
             file.flush()
             # Else a power failure could leave the name on the disk and the content not.
             os.fsync(file.fileno())

@@ -8,6 +8,8 @@ UPLOADS = "uploads/"
 RUNS = "runs/"
 CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.safetensors"
+LEFT_BY_TRAINING = (MODEL, "model.json", "predictions.jsonl")
+"""The files that every training leaves that has succeeded."""
 
 _RUN_FILE = re.compile(rf"{RUNS}(\d{{1,9}})/(?:(\d{{1,9}})-(\d{{1,9}})/[^/]+|{re.escape(CHECKPOINT)})")
 

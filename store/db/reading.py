@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, defer
 from store.db.models import Artifact, Batch, Dataset, Epoch, Interpretation, Job, JobEvent, Run
 from store.db.paging import Page, check_limit, decode_cursor, make_page
 from store.errors import InvalidRequest, NotFound, NotReady, WrongKind
-from store.keys import MODEL
+from store.keys import LEFT_BY_TRAINING, MODEL
 from store.resuming import way_on
 from store.states import FINAL, State
 
@@ -157,6 +157,22 @@ def get_artifact(session: Session, run_id: int, name: str) -> Artifact:
     artifact = session.get(Artifact, (run_id, name))
     if artifact is None:
         raise _missing(session, run_id, name)
+    return artifact
+
+
+def listed_artifact(session: Session, run_id: int, name: str) -> Artifact:
+    """One of the files that the run lists, asked for by a name that anybody may have made up.
+
+    Raises:
+        NotFound: there is no such run, or it lists no such file.
+        WrongKind, NotReady: as :func:`get_artifact`, for a file that a training leaves.
+    """
+    if name in LEFT_BY_TRAINING:
+        return get_artifact(session, run_id, name)
+    artifact = session.get(Artifact, (run_id, name))
+    if artifact is None:
+        get_run(session, run_id)
+        raise NotFound(f"run {run_id} has no artifact {name!r}", hint=f"GET /runs/{run_id} lists those that it has.")
     return artifact
 
 

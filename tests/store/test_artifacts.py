@@ -184,6 +184,19 @@ def test_copies_tell_how_far_they_are(store: ArtifactStore, tmp_path: Path) -> N
     assert store.size_of(KEY) == CHUNK_BYTES + 5
 
 
+def test_a_large_thing_is_read_in_pieces(store: ArtifactStore, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(os.urandom(CHUNK_BYTES + 5))
+    store.put_file(KEY, source)
+    pieces = list(store.pieces(KEY, CHUNK_BYTES + 5))
+    assert [len(piece) for piece in pieces] == [CHUNK_BYTES, 5]
+    assert b"".join(pieces) == source.read_bytes()
+    assert list(store.pieces(KEY, 0)) == []
+    store.delete(KEY)
+    with pytest.raises(ArtifactMissing, match=KEY):
+        next(store.pieces(KEY, 1))
+
+
 PUT = """
 import sys
 from pathlib import Path
