@@ -1,7 +1,6 @@
 """``pedigree datasets``."""
 
 from pathlib import Path
-from time import monotonic
 
 import click
 
@@ -10,12 +9,12 @@ from cli.dataset_looks import batch, presizing, summary
 from cli.dataset_report import kind_of, show_dataset
 from cli.errors import CommandError
 from cli.options import json_option, with_client
-from cli.tables import on_terminal, show_json, show_table
+from cli.tables import show_json, show_table
+from cli.transfer import Transfer
 from cli.upload import links_left_out, send_archive
 from cli.watch import watch
 
 BUILTIN = ("sample", "oxford-iiit-pet")
-MIB = 1024 * 1024
 
 
 @click.group()
@@ -99,28 +98,10 @@ def add_builtin(client: Client, name: str) -> Json:
 def add_source(client: Client, name: str, source: Path, regex: str | None = None, *, by_folder: bool = False) -> Json:
     """Send a folder or an archive, showing how far it has come; returns the import job."""
     fields = {"name": name} | ({"regex": regex} if regex else {}) | ({"by_folder": "true"} if by_folder else {})
-    show = _Sending()
+    show = Transfer("sending")
     job = send_archive(client, source, fields, show)
     show.end()
     if source.is_dir() and (links := links_left_out(source)):
         what = f"left out, since they lead to folders or to nothing: {len(links)} of the links, {links[0]} for one"
         click.echo(f"{what}; a copy made with `cp -rL` has the files instead", err=True)
     return job
-
-
-class _Sending:
-    """How far an upload has come: one line, redrawn on a terminal, now and then elsewhere."""
-
-    def __init__(self) -> None:
-        self.said_at = monotonic()
-
-    def __call__(self, sent: int, size: int) -> None:
-        if monotonic() - self.said_at < (0.1 if on_terminal() else 5.0):
-            return
-        self.said_at = monotonic()
-        text = f"sending {sent / MIB:.0f} of {size / MIB:.0f} MiB"
-        click.echo(f"\r{text}   " if on_terminal() else text, nl=not on_terminal(), err=True)
-
-    def end(self) -> None:
-        if on_terminal():
-            click.echo("\r\033[K", nl=False, err=True)

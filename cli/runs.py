@@ -3,6 +3,7 @@
 import click
 
 from cli.client import Client, Json
+from cli.download import download
 from cli.lr_find import read
 from cli.options import json_option, with_client
 from cli.story import story
@@ -20,6 +21,7 @@ def runs() -> None:
 
 
 runs.add_command(read)
+runs.add_command(download)
 
 
 @runs.command("list")

@@ -109,4 +109,4 @@ def test_a_file_that_is_gone_or_cut_short_is_said_before_a_byte_is_sent(
 
 
 def _kind(client: TestClient, path: str) -> str:
-    return client.get(path).headers["content-type"].partition(";")[0]
+    return str(client.get(path).headers["content-type"]).partition(";")[0]
