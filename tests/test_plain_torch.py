@@ -1,0 +1,108 @@
+"""The script of docs/plain-torch.md, run as its reader would: its scores are those of our own prediction."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from ml.bundle import Folder
+from ml.checkpoint import LocalKeeper, save_tensors
+from ml.config import resolve, train_config
+from ml.images import Limits
+from ml.manifest import LabelRule
+from ml.model import build_model
+from ml.predict import Classifier
+from ml.reporting import NullReporter
+from ml.scan import scan_folder
+from ml.training import fit
+from ml.workbench import Places
+from tests.conftest import REPOSITORY
+from tests.ml.pictures import encoded, fill, picture
+
+VOCAB = ["Abyssinian", "Birman", "pug"]
+ALLOWED = {"json", "sys", "pathlib", "numpy", "torch", "torchvision", "PIL", "safetensors"}
+
+
+@pytest.fixture(scope="module")
+def script() -> str:
+    """The document's one block of Python."""
+    document = (REPOSITORY / "docs" / "plain-torch.md").read_text(encoding="utf-8")
+    (found,) = re.findall(r"^```python\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+def test_it_imports_nothing_of_ours(script: str) -> None:
+    imported = set()
+    for node in ast.walk(ast.parse(script)):
+        if isinstance(node, ast.ImportFrom):
+            imported.add(str(node.module).partition(".")[0])
+        elif isinstance(node, ast.Import):
+            imported |= {one.name.partition(".")[0] for one in node.names}
+    assert imported == ALLOWED
+
+
+def test_a_trained_model_answers_as_it_does_here(script: str, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "pictures", [f"{breed}_{number}.jpg" for breed in VOCAB for number in range(8)])
+    small = {"arch": "mobilenet_v3_small", "pretrained": False, "presize": 90, "size": 40, "batch_size": 8}
+    manifest = scan_folder(folder, LabelRule(), name="colours")
+    fit(
+        resolve(train_config.validate_python({**small, "precision": "fp32", "epochs": 2})),
+        manifest,
+        Folder(folder, manifest),
+        places=Places(cache=tmp_path / "cache", weights=None, work=tmp_path / "run-1"),
+        reporter=NullReporter(),
+        keeper=LocalKeeper(tmp_path / "kept"),
+        device="cpu",
+    )
+    compare(script, tmp_path / "run-1", tmp_path, loss="cross_entropy")
+
+
+@pytest.mark.parametrize(
+    ("arch", "loss", "presize"),
+    [
+        ("resnet18", "binary_cross_entropy", 48),
+        ("regnet_x_400mf", "cross_entropy", 64),
+        ("convnext_tiny", "cross_entropy", 70),
+        ("swin_t", "cross_entropy", 100),
+    ],
+)
+def test_a_model_of_each_family_does(arch: str, loss: str, presize: int, script: str, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    model = build_model(arch, len(VOCAB), None)
+    # As after a training: a norm that forgot its statistics would show.
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            module.running_mean, module.running_var = torch.rand(module.num_features), torch.rand(module.num_features)
+    folder = tmp_path / "run-1"
+    folder.mkdir()
+    save_tensors(model.state_dict(), folder / "model.safetensors", {"format_version": "1", "arch": arch})
+    about = {"format_version": 1, "arch": arch, "loss": loss, "precision": "fp32", "vocab": VOCAB}
+    (folder / "model.json").write_text(json.dumps({**about, "size": 48, "presize": presize, "drawn": False}))
+    compare(script, folder, tmp_path, loss=loss)
+
+
+def compare(script: str, model: Path, scratch: Path, *, loss: str) -> None:
+    """Hold what the script prints of a picture against ``ml.predict``'s scores of it."""
+    photo = scratch / "photo.jpg"
+    exif = picture().getexif()
+    exif[0x0112] = 6  # lies on its side
+    photo.write_bytes(encoded(picture(201, 150, seed=5), quality=90, exif=exif))
+    (scratch / "predict.py").write_text(script, encoding="utf-8")
+    command = [sys.executable, "-I", str(scratch / "predict.py"), str(model), str(photo)]
+    printed = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
+    assert printed.returncode == 0, printed.stderr
+    rows = [line.split() for line in printed.stdout.splitlines()]
+    classifier = Classifier.load(model, "cpu")
+    assert (classifier.loss, classifier.precision.name) == (loss, "fp32")
+    ours = classifier.probabilities([classifier.prepare(photo.read_bytes(), Limits())])[0].tolist()
+    theirs = {breed: float(score) for score, breed in rows}
+    assert [theirs[breed] for breed in classifier.vocab] == pytest.approx(ours, abs=1e-3)
+    assert [float(score) for score, _ in rows] == sorted(theirs.values(), reverse=True)
+    # Else any answer would do.
+    assert max(ours) - min(ours) > 0.01
