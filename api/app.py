@@ -1,6 +1,6 @@
 """The application: its parts, what stands before the routes, and the routes."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,7 +14,7 @@ from api.batching import Batcher
 from api.dependencies import Services
 from api.errors import install_error_handlers
 from api.figures.png import Painter
-from api.gate import BodyLimit, Gate
+from api.gate import JSON, BodyLimit, Gate, LimitOf
 from api.leaving import QuietLeave
 from api.looks import Looks
 from api.methods import HeadAsGet
@@ -138,9 +138,12 @@ def _hosts(settings: Settings) -> list[str]:
     return [host.strip() for host in settings.allowed_hosts.split(",") if host.strip()]
 
 
-def _body_limit(settings: Settings) -> Callable[[str, str], BodyLimit]:
-    """From method and path to what a body may have."""
-    limits = {
+def _body_limit(settings: Settings) -> LimitOf:
+    """From method, path and media type to what a body may have.
+
+    Only a form is read piece by piece: JSON is held in memory whole, wherever it is sent.
+    """
+    forms = {
         ("POST", "/datasets"): BodyLimit(settings.max_upload_bytes + FORM_BYTES, UPLOAD_HINT),
         ("POST", "/predict"): BodyLimit(
             settings.max_predict_bytes + FORM_BYTES,
@@ -148,7 +151,7 @@ def _body_limit(settings: Settings) -> Callable[[str, str], BodyLimit]:
         ),
     }
     other = BodyLimit(JSON_BYTES, "Send a smaller body.")
-    return lambda method, path: limits.get((method, path), other)
+    return lambda method, path, kind: other if kind == JSON else forms.get((method, path), other)
 
 
 def _operation_id(route: APIRoute) -> str:

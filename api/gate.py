@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import CrossOrigin, HostRefused, RefusedInside, app_error_response
 from store.errors import AppError, PayloadTooLarge
 
+JSON = "application/json"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 CONTENT_POLICY = (
@@ -32,6 +33,9 @@ class BodyLimit:
     hint: str
 
 
+LimitOf = Callable[[str, str, str], BodyLimit]
+
+
 class Gate:
     """ASGI middleware.
 
@@ -40,13 +44,13 @@ class Gate:
     send no Origin and pass.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], limit_of: Callable[[str, str], BodyLimit]) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], limit_of: LimitOf) -> None:
         """Stand before ``app``.
 
         Args:
             app: what to protect.
             hosts: accepted host names without port; ``*`` accepts any, ``*.example.org`` any below.
-            limit_of: from method and path to what a body may have.
+            limit_of: from method, path and media type to what a body may have.
         """
         self.app = app
         self.hosts = tuple(host.lower() for host in hosts)
@@ -57,8 +61,9 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = self.limit_of(scope["method"], scope["path"])
-        refusal = self._refusal(scope["method"], Headers(scope=scope), limit)
+        headers = Headers(scope=scope)
+        limit = self.limit_of(scope["method"], scope["path"], media_type(headers))
+        refusal = self._refusal(scope["method"], headers, limit)
         if refusal is not None:
             await app_error_response(refusal)(scope, receive, _with_headers(send))
             return
@@ -94,6 +99,11 @@ def host_name(host: str) -> str:
     if host.startswith("["):
         return host[: host.find("]") + 1].lower()
     return host.partition(":")[0].lower()
+
+
+def media_type(headers: Headers) -> str:
+    """What the body is said to be, lower case and without parameters; empty where nothing is said."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def too_large(limit: BodyLimit) -> PayloadTooLarge:

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.dependencies import Services, ServicesDep, SliceDep
 from api.field_errors import BodyRefused
+from api.gate import JSON, media_type
 from api.label_rules import check_regex
 from api.looks import MAX_BATCH, Side
 from api.schemas.datasets import (
@@ -159,8 +160,7 @@ def get_the_steps_of_an_item(
 @router.post("", status_code=202, openapi_extra=REQUEST_BODY, responses=problems(400, 409, 413, 415, 507))
 async def add_a_dataset(request: Request, services: ServicesDep, response: Response) -> JobOut:
     """Queue the import of an uploaded archive, or of a dataset that the project knows."""
-    content_type = request.headers.get("content-type", "")
-    if content_type.partition(";")[0].strip().lower() == "application/json":
+    if media_type(request.headers) == JSON:
         payload = _builtin_payload(await request.body())
     else:
         payload = await _archive_payload(request, services)

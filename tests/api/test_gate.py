@@ -72,15 +72,17 @@ def test_the_page_can_be_asked_for_its_head(client: TestClient, path: str) -> No
     assert answer.headers["content-length"] == str(len(whole.content))
 
 
-def test_a_body_over_the_limit_is_413_with_and_without_a_length(client: TestClient) -> None:
+@pytest.mark.parametrize("path", ["/jobs", "/datasets"])
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
+def test_a_body_over_the_limit_is_413_with_and_without_a_length(client: TestClient, path: str, kind: str) -> None:
     body = json.dumps({**TRAIN, "name": "x" * 2_000_000}).encode()
-    headers = {"content-type": "application/json"}
+    headers = {"content-type": kind}
 
     def chunks() -> Any:  # noqa: ANN401 - a generator of bytes
         yield from (body[start : start + 65536] for start in range(0, len(body), 65536))
 
     for content in (body, chunks()):
-        answer = client.post("/jobs", content=content, headers=headers)
+        answer = client.post(path, content=content, headers=headers)
         problem = answer.json()
         assert (answer.status_code, problem["code"], problem["title"]) == (
             413,
