@@ -15,6 +15,11 @@ OURS = {"migrate", "api", "worker", "worker-gpu", "sweep"}
 ONCE = {"migrate", "bucket"}
 SECRETS = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
 
+FIXED = {"DATABASE_URL", "REDIS_URL", "ARTIFACTS_URL", "PEDIGREE_DEVICE"}
+"""Settings that the compose file gives itself."""
+IN_THE_IMAGE = {"PEDIGREE_CACHE", "PEDIGREE_WEIGHTS"}
+OF_THE_COMMAND = {"PEDIGREE_DATA", "PEDIGREE_URL", "PEDIGREE_KEY", "PEDIGREE_DEBUG"}
+
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
@@ -79,8 +84,32 @@ def test_our_services_have_settings_that_the_settings_know(compose: dict[str, An
         environment = compose["services"][name]["environment"]
         assert required <= set(environment), name
         assert {one for one in environment if one.startswith("PEDIGREE_")} <= known, name
-        filled = {key: re.sub(r"\$\{(\w+):[^}]*\}", r"\1", value) for key, value in environment.items()}
-        assert Settings.model_validate(filled).artifacts_url == "s3://S3_BUCKET"
+        assert Settings.model_validate(filled(environment)).artifacts_url == "s3://pedigree"
+
+
+def filled(environment: dict[str, str]) -> dict[str, str]:
+    """What a container gets where `.env` has nothing but the secrets, each of them by its own name."""
+    return {
+        key: re.sub(r"\$\{(\w+):([?-])([^}]*)\}", lambda found: found[3] if found[2] == "-" else found[1], value)
+        for key, value in environment.items()
+    }
+
+
+def test_every_documented_setting_reaches_the_containers_with_its_own_default(
+    compose: dict[str, Any], dockerfile: str
+) -> None:
+    settings = (HOUSE / "docs/operations.md").read_text().split("\n## Settings\n")[1].split("\n## ")[0]
+    documented = {name for row in re.findall(r"^\| (`.*?) \|", settings, re.MULTILINE) for name in row.split("`")[1::2]}
+    aliases = {str(field.alias): name for name, field in Settings.model_fields.items()}
+    assert documented == set(aliases) | OF_THE_COMMAND
+    assert all(f"{name}=/" in dockerfile for name in IN_THE_IMAGE)
+    for service in OURS:
+        environment = compose["services"][service]["environment"]
+        got = Settings.model_validate(filled(environment))
+        for name in documented - OF_THE_COMMAND - IN_THE_IMAGE - FIXED:
+            assert environment[name].startswith(f"${{{name}:-"), f"{service}: {name}"
+            default = Settings.model_fields[aliases[name]].default
+            assert getattr(got, aliases[name]) == default, f"{service}: {name}"
 
 
 def test_the_gpu_is_reserved_under_its_profile(compose: dict[str, Any]) -> None:
