@@ -1,5 +1,6 @@
 """What can be known of the containers without an engine."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from store.settings import Settings
 
@@ -30,6 +32,38 @@ def compose() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def dockerfile() -> str:
     return (HOUSE / "Dockerfile").read_text()
+
+
+@pytest.fixture(scope="module")
+def specification() -> Draft202012Validator:
+    schema = json.loads((HOUSE / "tests/compose.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def test_the_compose_file_is_what_the_specification_allows(
+    compose: dict[str, Any], specification: Draft202012Validator
+) -> None:
+    assert [f"{error.json_path}: {error.message}" for error in specification.iter_errors(compose)] == []
+
+
+@pytest.mark.parametrize(
+    ("service", "wrong"),
+    [
+        ("api", {"enviroment": {}}),
+        ("api", {"restart": "sometimes"}),
+        ("worker", {"stop_grace_period": 60}),
+        ("worker", {"volumes": ["worker-cache"]}),
+        ("sweep", {"depends_on": {"redis": {"condition": "service_health"}}}),
+        ("redis", {"healthcheck": {"test": ["redis-cli", "ping"]}}),
+        ("postgres", {"environment": {"POSTGRES_USER": True}}),
+    ],
+)
+def test_a_slip_in_the_compose_file_is_found(
+    compose: dict[str, Any], specification: Draft202012Validator, service: str, wrong: dict[str, Any]
+) -> None:
+    services = compose["services"] | {service: compose["services"][service] | wrong}
+    assert not specification.is_valid(compose | {"services": services})
 
 
 def test_every_part_of_the_service_is_there(compose: dict[str, Any]) -> None:
