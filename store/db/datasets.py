@@ -37,13 +37,16 @@ def add_dataset(
     items: int,
     summary: Json,
 ) -> Dataset:
-    """Make this revision the name's current one; where it already is, its row is returned as it was.
+    """Make this revision the name's current one; where it already is, its row says what this import found.
 
+    The revision is of the items alone: what was left out, and the rule that gave their labels, may be others now.
     The name is locked until the caller's transaction ends, so two imports of the same pictures make one row.
     """
     session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"dataset:{name}"))))
     current = current_dataset(session, name)
     if current is not None and current.revision == revision:
+        current.label_rule, current.summary = label_rule, summary
+        session.flush()
         return current
     dataset = Dataset(
         name=name, revision=revision, drawn=drawn, label_rule=label_rule, vocab=vocab, items=items, summary=summary

@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from store.db.datasets import current_dataset, list_datasets
+from store.db.datasets import add_dataset, current_dataset, list_datasets
 from tests.store.rows import make_dataset
 
 Sessions = sessionmaker[Session]
@@ -19,6 +19,28 @@ def test_the_newest_revision_is_current_even_when_it_is_an_earlier_one_again(ses
         assert current is not None
         assert current.id == again.id
         assert current_dataset(session, "dogs") is None
+
+
+def test_the_same_pictures_imported_anew_are_one_row_that_says_what_is_so_now(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        first = make_dataset(session).id
+    rule, summary = {"kind": "folder"}, {"items": 4, "exclusions": {"truncated": {"count": 1, "examples": []}}}
+    with sessions.begin() as session:
+        again = add_dataset(
+            session,
+            name="pets",
+            revision="r1",
+            drawn=False,
+            label_rule=rule,
+            vocab=["Birman", "pug"],
+            items=4,
+            summary=summary,
+        )
+        assert again.id == first
+    with sessions.begin() as session:
+        current = current_dataset(session, "pets")
+        assert current is not None
+        assert (current.id, current.label_rule, current.summary) == (first, rule, summary)
 
 
 def test_a_list_has_each_name_once(sessions: Sessions) -> None:
