@@ -40,7 +40,10 @@ check: install ## ruff, mypy and the import contracts
 test: install ## the whole test suite, with real Postgres, Redis and workers
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
 
+missing_for_bench = $(strip $(foreach name,PETS FASTAI_PYTHON PEER WEIGHTS,$(if $($(name)),,$(name))))
+
 bench: install ## train beside fastai (PETS, FASTAI_PYTHON, PEER and WEIGHTS name what it needs)
+	$(if $(missing_for_bench),$(error make bench needs $(missing_for_bench): make bench PETS=PHOTOS FASTAI_PYTHON=ENV/bin/python PEER=fastai_train.py WEIGHTS=FOLDER))
 	$(BIN)/python -m benchmarks.train_vs_fastai "$(PETS)" --fastai-python "$(FASTAI_PYTHON)" --peer "$(PEER)" --weights "$(WEIGHTS)"
 
 clean: ## remove what `make` made (never the data folder)

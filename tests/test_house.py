@@ -115,3 +115,10 @@ def test_links_between_documents_lead_somewhere(document: str) -> None:
     folder = (HOUSE / document).parent
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (HOUSE / document).read_text(encoding="utf-8"))
     assert [link for link in links if not (folder / link).exists()] == []
+
+
+def test_a_benchmark_without_what_it_needs_says_what_is_missing() -> None:
+    command = ["make", "--dry-run", "bench", "PETS=photos", "PEER=peer.py"]
+    ended = subprocess.run(command, cwd=HOUSE, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "make bench needs FASTAI_PYTHON WEIGHTS: make bench PETS=PHOTOS " in ended.stderr
