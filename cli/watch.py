@@ -12,6 +12,7 @@ from cli.client import Client, Json
 from cli.errors import CommandError
 from cli.events import Event, follow
 from cli.tables import on_terminal, short_time
+from cli.words import in_commands
 
 LINE_SECONDS = 5.0
 EPOCH_COLUMNS = ("epoch", "train_loss", "valid_loss", "error_rate", "images/s", "time")
@@ -40,7 +41,7 @@ class Screen:
         elif event.name == "epoch":
             self._epoch(event.data)
         elif event.name == "log":
-            self._line(str(event.data.get("message", "")))
+            self._line(in_commands(str(event.data.get("message", ""))))
         elif event.name == "state":
             attempt = f" (attempt {event.data['attempt']})" if event.data.get("attempt", 0) > 1 else ""
             self._line(f"{event.data['state']}{attempt}")

@@ -4,6 +4,7 @@ import re
 
 _COMMANDS = (
     (re.compile(r"GET /(datasets|jobs|models|runs) lists"), r"`pedigree \1 list` lists"),
+    (re.compile(r"GET /datasets/(\S+) shows"), r"`pedigree datasets show \1` shows"),
     (re.compile(r"POST /jobs/(\d+)/resume"), r"`pedigree jobs resume \1`"),
     (re.compile(r"POST /jobs queues a new one"), "`pedigree jobs train` queues a new one"),
     (

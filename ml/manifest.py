@@ -31,6 +31,16 @@ ExclusionCode = Literal[
     "unsupported_pixels",
 ]
 EXAMPLES = 20
+_REASONS: dict[ExclusionCode, str] = {
+    "no_label": "without a label",
+    "not_a_file": "no plain file",
+    "not_an_image": "no picture",
+    "truncated": "broken",
+    "too_many_pixels": "of too many pixels",
+    "too_small": "too small",
+    "too_many_bytes": "of too many bytes",
+    "unsupported_pixels": "with pixels of another kind",
+}
 _SUFFIXES = {
     "JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"},
     "MPO": {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"},
@@ -165,6 +175,14 @@ class Manifest(Strict):
             "disguised": self._disguised(),
             "exclusions": self._excluded(),
         }
+
+    def left_out(self) -> str | None:
+        """How many files are no items, and why, in a line; None where all are."""
+        if not self.exclusions:
+            return None
+        found = Counter(exclusion.code for exclusion in self.exclusions).most_common()
+        reasons = ", ".join(f"{count} {_REASONS[code]}" for code, count in found)
+        return f"{len(self.exclusions)} {'file' if len(self.exclusions) == 1 else 'files'} left out: {reasons}"
 
     def _disguised(self) -> dict[str, Any]:
         found = [{"path": item.path, "format": item.format} for item in self.items if item.disguised]

@@ -34,6 +34,8 @@ def import_dataset(attempt: Attempt) -> None:
     with _used_up(attempt, source):
         folder = _collect(attempt, source)
         manifest = _scan(attempt, folder, payload)
+        if said := manifest.left_out():
+            attempt.reporter.on_log(f"{said}; GET /datasets/{manifest.name} shows which")
         bundle = attempt.work / "images.tar"
         write_bundle(folder, manifest, bundle, on_progress=_Teller(attempt, "pack"))
         attempt.reporter.on_progress(Progress(stage="store"))

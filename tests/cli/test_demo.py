@@ -21,6 +21,8 @@ from tests.cli.test_up import environment
 
 def test_the_demo_goes_from_pictures_to_a_breed_over_http(tmp_path: Path) -> None:
     data, pictures = tmp_path / "data", draw_pictures(tmp_path / "pictures", each=30)
+    for name in ("index.txt", "cover.jpg", "cut_1.jpg"):
+        (pictures / name).write_bytes(b"no picture")
     (data / "weights").mkdir(parents=True)
     torch.manual_seed(1)
     save_file(mobilenet_v2().state_dict(), data / "weights" / "mobilenet_v2.safetensors")
@@ -29,6 +31,8 @@ def test_the_demo_goes_from_pictures_to_a_breed_over_http(tmp_path: Path) -> Non
     said = ended.stdout
     assert (ended.returncode, ended.stderr) == (0, ""), said + ended.stderr
     assert "90 photos of 3 breeds" in said
+    line = "3 files left out: 2 no picture, 1 without a label; `pedigree datasets show pets` shows which\n"
+    assert line in said
     assert "(folder: mobilenet_v2.safetensors)" in said
     assert len(re.findall(r"^ *[12]\.1 ", said, re.MULTILINE)) == 4  # each epoch as it ended, and again in the table
     assert re.search(r"Error rate [01]\.\d{4} on 18 pictures kept apart", said)

@@ -112,6 +112,10 @@ def test_a_confusion_of_nothing_says_so(capsys: Capture, monkeypatch: Patch) -> 
     ("hint", "words"),
     [
         ("GET /jobs lists them.", "`pedigree jobs list` lists them."),
+        (
+            "1 file left out; GET /datasets/a-1.b shows which",
+            "1 file left out; `pedigree datasets show a-1.b` shows which",
+        ),
         ("POST /jobs/7/resume, or queue a new job.", "`pedigree jobs resume 7`, or queue a new job."),
         (
             "GET /datasets lists them; `pedigree datasets add` or POST /datasets brings one in.",

@@ -1,8 +1,10 @@
+from typing import get_args
+
 import pytest
 from pydantic import ValidationError
 
 from ml.breeds import BREEDS, species_of
-from ml.manifest import Exclusion, Item, LabelRule, Manifest
+from ml.manifest import Exclusion, ExclusionCode, Item, LabelRule, Manifest
 from tests.ml.facts import cases, facts
 
 
@@ -82,6 +84,19 @@ def test_the_summary_counts_and_shows_at_most_twenty_examples() -> None:
     assert summary["disguised"] == {"count": 1, "examples": [{"path": "b.jpg", "format": "GIF"}]}
     assert summary["exclusions"]["no_label"]["count"] == 25
     assert len(summary["exclusions"]["no_label"]["examples"]) == 20
+
+
+def test_what_was_left_out_is_one_line_with_the_most_frequent_reason_first() -> None:
+    left_out = [Exclusion(path=f"x{n}", code="no_label" if n else "truncated", detail="why") for n in range(12)]
+    assert manifest(item("a.jpg"), exclusions=left_out).left_out() == "12 files left out: 11 without a label, 1 broken"
+    assert manifest(item("a.jpg"), exclusions=left_out[:1]).left_out() == "1 file left out: 1 broken"
+    assert manifest(item("a.jpg")).left_out() is None
+
+
+def test_every_reason_for_leaving_out_has_words() -> None:
+    for code in get_args(ExclusionCode):
+        left_out = [Exclusion(path="x", code=code, detail="why")]
+        assert (manifest(item("a.jpg"), exclusions=left_out).left_out() or "").startswith("1 file left out: 1 ")
 
 
 def test_there_are_37_breeds_of_two_species() -> None:
