@@ -118,9 +118,13 @@ async function register(id) {
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ run: id, alias: "production" }),
     });
+    tell("register");
     if (shown?.id === id) say(`Run ${id} is in production as version ${model.version}.`);
   } catch (error) {
-    if (shown?.id === id) say(`Run ${id} is not in production. ${error.message}`, true);
+    const message = `Run ${id} is not in production. ${error.message}`;
+    if (shown?.id === id) say(message, true);
+    // Whoever looks at another run by now would take it for done.
+    else tell("register", Promise.reject(new Error(message)));
   } finally {
     byId("register").disabled = false;
   }

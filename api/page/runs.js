@@ -48,10 +48,17 @@ async function readRuns() {
 async function readProgress() {
   const [running, queued] = await Promise.all(
     ["running", "queued"].map((state) => ask(`/jobs?state=${state}&limit=${MOST_AT_ONCE}`)));
-  for (const job of running.items) if (job.progress && job.id !== watched?.job) progress.set(job.id, job.progress);
+  for (const job of running.items) if (job.id !== watched?.job) setProgress(job);
+  // What waits stands nowhere: an earlier attempt's position is not the next one's.
+  for (const job of queued.items) progress.delete(job.id);
   waiting.clear();
   // Newest first; where there are more, the oldest are not here and nobody's place is known.
   if (!queued.next_cursor) queued.items.reverse().forEach(({ id }, place) => waiting.set(id, place));
+}
+
+function setProgress(job) {
+  if (job.progress) progress.set(job.id, job.progress);
+  else progress.delete(job.id);
 }
 
 function runRow(run) {
@@ -67,7 +74,7 @@ function runRow(run) {
 
 function progressOf(run) {
   if (run.state === "failed") return [runLink(run.id, "why", { class: "bad", "data-key": `why-${run.id}` })];
-  if (run.state === "queued" && waiting.get(run.job)) return [`after ${waiting.get(run.job)} in the queue`];
+  if (run.state === "queued") return [waiting.get(run.job) ? `after ${waiting.get(run.job)} in the queue` : ""];
   if (FINAL.has(run.state) || !progress.has(run.job)) return [""];
   return progressLine(progress.get(run.job));
 }
@@ -84,15 +91,20 @@ function follow(run, source) {
   const data = (event) => JSON.parse(event.data);
   const moved = () => runMoved(run.id);
   const renew = () => { if (run.id === chosenRun()) tell("run", renewRun(run.id)); };
+  let state = run.state;
+  const showProgress = () => byId(`progress-${run.job}`)?.replaceChildren(...progressOf({ ...run, state }));
   source.addEventListener("progress", (event) => {
     progress.set(run.job, data(event));
-    byId(`progress-${run.job}`)?.replaceChildren(...progressOf({ ...run, state: "running" }));
+    showProgress();
   });
   source.addEventListener("batch", moved);
   source.addEventListener("epoch", moved);
   // The plan has the device and the precision.
   source.addEventListener("log", (event) => { if (data(event).plan) renew(); });
   source.addEventListener("state", (event) => {
+    ({ state } = data(event));
+    if (state === "queued") progress.delete(run.job);
+    showProgress();
     // A final state may be an earlier attempt's, sent again: the list says when the run has really ended.
     renew();
     tell("runs", refreshRuns());

@@ -186,6 +186,16 @@ def test_whatever_holds_a_model_can_be_put_into_production() -> None:
     # The answer may come when another run is shown.
     (register,) = re.findall(r"^async function register.*?\n(.*?)^\}", MODULES["run.js"], re.MULTILINE | re.DOTALL)
     assert register.count("say(") == register.count("if (shown?.id === id) say(") == 2
+    assert 'else tell("register", Promise.reject(new Error(message)));' in register
+
+
+def test_a_job_that_waits_shows_no_position_of_an_earlier_attempt() -> None:
+    (shown,) = re.findall(r"^function progressOf\(run\) \{\n(.*?)^\}", MODULES["runs.js"], re.MULTILINE | re.DOTALL)
+    # The place in the queue of the next one is 0.
+    assert re.search(r'if \(run\.state === "queued"\) return \[', shown)
+    assert "for (const job of queued.items) progress.delete(job.id);" in MODULES["runs.js"]
+    assert 'if (state === "queued") progress.delete(run.job);' in MODULES["runs.js"]
+    assert 'state: "running"' not in MODULES["runs.js"]
 
 
 def test_errors_have_a_line_of_their_own_that_nothing_else_writes() -> None:
