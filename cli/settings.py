@@ -11,7 +11,7 @@ def read_settings(settings: tuple[str, ...]) -> Json:
     """``augment.flip=false`` and the like as a configuration; a value that is no JSON is a text.
 
     Raises:
-        CommandError: one has no ``=``.
+        CommandError: one has no ``=``, or names a field of what another sets to a value that has none.
     """
     config: Json = {}
     for setting in settings:
@@ -22,6 +22,10 @@ def read_settings(settings: tuple[str, ...]) -> Json:
         *groups, last = key.split(".")
         for group in groups:
             place = place.setdefault(group, {})
+            if not isinstance(place, dict):
+                raise CommandError(
+                    f"--set {setting}: it names a field of {group}, which is set to {json.dumps(place)}."
+                )
         place[last] = _value(text)
     return config
 

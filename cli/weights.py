@@ -72,6 +72,8 @@ def ask_for_weights(verb: Literal["find", "fetch"], arch: str, folder: Path) -> 
         for line in process.stdout or ():
             last = json.loads(line)
             _show_progress(last)
+        if on_terminal():
+            click.echo("\r\033[K", nl=False, err=True)
         said = process.stderr.read().strip() if process.stderr else ""
     if "path" in last:
         return Weights(str(last["path"]), str(last["sha256"]), str(last["source"]))

@@ -42,7 +42,7 @@ def weights_of(verb: str, arch: str, folder: Path) -> WeightsFile:
     """
     if verb == "find":
         try:
-            return find_weights(arch, folder)
+            return find_weights(arch, folder, Report())
         except WeightsMissing:
             return fetch_weights(arch, folder, Report())
     return fetch_weights(arch, folder, Report())

@@ -53,6 +53,17 @@ def test_settings_are_json_where_they_can_be_and_nest_by_dots() -> None:
     }
 
 
+@pytest.mark.parametrize("first", ["1", "[1]", "wide", "null"])
+def test_a_setting_of_what_has_no_fields_is_refused_in_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    words = ("train", "--dataset", "pets", "--set", f"augment={first}", "--set", "augment.flip=false")
+    code, _, err, service = ask(capsys, monkeypatch, {}, *words)
+    value = '"wide"' if first == "wide" else first
+    line = f"pedigree: --set augment.flip=false: it names a field of augment, which is set to {value}.\n"
+    assert (code, err, service.asked) == (1, line, [])
+
+
 def test_a_training_is_asked_for_in_the_contracts_words(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
