@@ -41,13 +41,15 @@ class Photo:
 class OpenBundle:
     """A bundle's file and where each item lies in it.
 
-    A copy in the cache folder that turns out to be damaged is removed, so that it is fetched anew.
+    A copy in the cache folder that turns out to be damaged is removed, so that it is fetched anew. Where the one that
+    is fetched in its place (``is_second``) is damaged too, the stored bundle is.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, *, is_copy: bool = False) -> None:
+    def __init__(self, path: Path, manifest: Manifest, *, is_copy: bool = False, is_second: bool = False) -> None:
         self.path = path
         self.manifest = manifest
         self.is_copy = is_copy
+        self.is_second = is_second
         self.is_damaged = False
 
     @cached_property
@@ -60,6 +62,8 @@ class OpenBundle:
         try:
             with tarfile.open(self.path, "r:") as tar:
                 return {member.name: (member.offset_data, member.size) for member in tar}
+        except FileNotFoundError as error:
+            raise self.gone() from error
         except (tarfile.TarError, OSError, EOFError) as error:
             raise self.unusable(f"the bundle of dataset {self.manifest.name!r} cannot be read: {error}") from error
 
@@ -83,8 +87,10 @@ class OpenBundle:
         try:
             with self.path.open("rb") as file:
                 data = os.pread(file.fileno(), size, offset)
+        except FileNotFoundError as error:
+            raise self.gone() from error
         except OSError as error:
-            raise self.unusable(f"the bundle of dataset {self.manifest.name!r} is gone") from error
+            raise self.unusable(f"the bundle of dataset {self.manifest.name!r} cannot be read: {error}") from error
         if len(data) < size:
             raise self.unusable(f"the bundle of dataset {self.manifest.name!r} ends within item {item}")
         return Photo(data, MEDIA_TYPES.get(entry.format, "application/octet-stream"))
@@ -101,6 +107,11 @@ class OpenBundle:
             raise self.unusable(f"the bundle's {entry.path} is not the file that was imported")
         return data
 
+    def gone(self) -> ArtifactMissing:
+        """The error for a file that is not there: a copy may have made room for another at any time."""
+        detail = f"the bundle of dataset {self.manifest.name!r} is gone"
+        return ArtifactMissing(detail, _ASK_AGAIN if self.is_copy else _IMPORT_AGAIN)
+
     def unusable(self, detail: str) -> ArtifactMissing:
         """The error for a file that is not the bundle that was imported; of a copy, the store may still have it."""
         self.is_damaged = True
@@ -110,7 +121,7 @@ class OpenBundle:
             self.path.unlink(missing_ok=True)
         except OSError:
             return ArtifactMissing(detail, f"Remove {self.path}, which the service itself may not.")
-        return ArtifactMissing(detail, _ASK_AGAIN)
+        return ArtifactMissing(detail, _IMPORT_AGAIN if self.is_second else _ASK_AGAIN)
 
 
 class PhotoShelf:
@@ -160,7 +171,7 @@ class PhotoShelf:
             found = self._open.get(revision)
             # A copy in the cache folder may have made room for another.
             if found is None or found.is_damaged or not found.path.is_file():
-                found = self._opened(revision)
+                found = self._opened(revision, is_second=found is not None and found.is_damaged)
                 self._open[revision] = found
             if found.is_copy:
                 note_opened(found.path)
@@ -169,23 +180,23 @@ class PhotoShelf:
                 self._open.popitem(last=False)
             return found
 
-    def _opened(self, revision: str) -> OpenBundle:
+    def _opened(self, revision: str, *, is_second: bool) -> OpenBundle:
         manifest = self.manifest(revision)
         path = self._artifacts.open_local(bundle_key(revision))
         if path is not None:
             return _checked(OpenBundle(path, manifest))
         try:
-            return self._fetched(revision, manifest)
+            return self._fetched(revision, manifest, is_second=is_second)
         except ArtifactMissing:
             # The copy that lay there was damaged, or another process has just removed it.
-            return self._fetched(revision, manifest)
+            return self._fetched(revision, manifest, is_second=True)
 
-    def _fetched(self, revision: str, manifest: Manifest) -> OpenBundle:
+    def _fetched(self, revision: str, manifest: Manifest, *, is_second: bool) -> OpenBundle:
         key, path = bundle_key(revision), bundle_copy(self._cache, revision)
         if not path.exists():
             make_room(self._cache, self._artifacts.size_of(key), self._cache_bytes)
         self._artifacts.fetch(key, path)
-        return _checked(OpenBundle(path, manifest, is_copy=True))
+        return _checked(OpenBundle(path, manifest, is_copy=True, is_second=is_second))
 
 
 def _checked(bundle: OpenBundle) -> OpenBundle:

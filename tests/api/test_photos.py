@@ -99,6 +99,48 @@ def test_a_copy_that_is_damaged_later_is_fetched_anew_with_the_next_request(
     assert shelf.photo(manifest.revision, 2).data == source.read(2)
 
 
+@pytest.mark.parametrize("damage", ["no bundle", "cut short", "other bytes"])
+def test_where_the_stored_bundle_is_damaged_asking_again_is_advised_once_at_most(
+    artifacts: ArtifactStore, cache: Path, pets: tuple[Manifest, ImageSource], damage: str
+) -> None:
+    manifest, _ = pets
+    key = bundle_key(manifest.revision)
+    whole = artifacts.get_bytes(key)
+    copy = artifacts.fetch(key, bundle_copy(cache, manifest.revision))
+    offset, size = OpenBundle(copy, manifest).places[manifest.items[2].path]
+    copy.unlink()
+    damaged = {
+        "no bundle": b"no tar",
+        "cut short": whole[: offset + 1],
+        "other bytes": whole[:offset] + bytes(size) + whole[offset + size :],
+    }
+    artifacts.put_bytes(key, damaged[damage])
+    shelf, hints = PhotoShelf(artifacts, cache), []
+    for _ in range(3):
+        with pytest.raises(ArtifactMissing) as raised:
+            shelf.bundle(manifest.revision).read(2)
+        hints.append(raised.value.hint)
+    assert hints[1:] == ["Import the dataset again."] * 2
+    artifacts.put_bytes(key, whole)
+    assert shelf.bundle(manifest.revision).read(2)
+
+
+def test_a_copy_in_place_of_a_damaged_one_that_makes_room_for_another_is_only_asked_for_again(
+    artifacts: ArtifactStore, cache: Path, pets: tuple[Manifest, ImageSource]
+) -> None:
+    manifest, source = pets
+    copy = bundle_copy(cache, manifest.revision)
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(b"no tar")
+    shelf = PhotoShelf(artifacts, cache)
+    bundle = shelf.bundle(manifest.revision)
+    make_room(cache, 0, 0)
+    with pytest.raises(ArtifactMissing) as raised:
+        bundle.read(2)
+    assert raised.value.hint == "Send the request again: it is fetched anew."
+    assert shelf.bundle(manifest.revision).read(2) == source.read(2)
+
+
 def test_a_damaged_copy_that_may_not_be_removed_is_named(
     artifacts: ArtifactStore, cache: Path, pets: tuple[Manifest, ImageSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
