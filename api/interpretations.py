@@ -14,6 +14,10 @@ from store.db.reading import get_run, interpretation_of, interpretations_of
 ABOUT: dict[str, Any] = {
     "Pedigree-Dataset": {"description": "the dataset's name", "schema": {"type": "string"}},
     "Pedigree-Revision": {"description": "the dataset's revision", "schema": {"type": "string"}},
+    "Pedigree-Drawn": {
+        "description": "whether its pictures are drawn, not photographed: true or false",
+        "schema": {"type": "string"},
+    },
     "Pedigree-Side": {"description": "validation or all", "schema": {"type": "string"}},
     "Pedigree-TTA": {"description": "whether the scores are averages: true or false", "schema": {"type": "string"}},
     "Pedigree-Loss": {"description": "what the model was trained with", "schema": {"type": "string"}},
@@ -54,6 +58,7 @@ class Stored:
         return {
             "Pedigree-Dataset": self.dataset.name,
             "Pedigree-Revision": self.dataset.revision,
+            "Pedigree-Drawn": str(self.dataset.drawn).lower(),
             "Pedigree-Side": self.side,
             "Pedigree-TTA": str(self.interpretation.tta).lower(),
             "Pedigree-Loss": self.loss,

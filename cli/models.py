@@ -12,6 +12,7 @@ from cli.tables import show_json, show_table
 
 PRODUCTION = "production"
 FILES_AT_ONCE = 32
+DRAWN = "This model learned from drawn pictures; do not trust it with photographs."
 
 
 @click.group()
@@ -30,7 +31,7 @@ def list_models(client: Client, limit: int, as_json: bool) -> None:
         show_json(found)
         return
     rows = [
-        [one["version"], one["run"], one["arch"], one["dataset"], one["error_rate"], ", ".join(one["aliases"])]
+        [one["version"], one["run"], one["arch"], _dataset(one), one["error_rate"], ", ".join(one["aliases"])]
         for one in found
     ]
     show_table(("version", "run", "arch", "dataset", "error rate", "aliases"), rows)
@@ -49,6 +50,8 @@ def register(client: Client, run: int, alias: str | None, as_json: bool) -> None
         return
     names = f", known as {', '.join(version['aliases'])}" if version["aliases"] else ""
     click.echo(f"run {run} is version {version['version']}{names}")
+    if version["drawn"]:
+        click.echo(DRAWN)
 
 
 @models.command("alias")
@@ -118,4 +121,8 @@ def show_predictions(served: Json, entries: list[Json]) -> None:
     if served.get("note"):
         click.echo(served["note"])
     if served["drawn"]:
-        click.echo("This model learned from drawn pictures; do not trust it with photographs.")
+        click.echo(DRAWN)
+
+
+def _dataset(version: Json) -> str:
+    return f"{version['dataset']}{' (drawn)' if version['drawn'] else ''}"

@@ -2,7 +2,7 @@
 
 import click
 
-from cli.client import Client, Json
+from cli.client import Client, Json, json_of
 from cli.download import download
 from cli.lr_find import read
 from cli.options import json_option, with_client
@@ -11,6 +11,7 @@ from cli.tables import show_json, show_pairs, show_table
 from cli.watch import EPOCH_COLUMNS, epoch_cells, watch
 
 MOST_SHOWN = 15
+DRAWN = "The pictures are drawn, not photographed."
 
 dataset_option = click.option("--dataset", help="A dataset that the run was interpreted on, instead of its own.")
 
@@ -80,6 +81,8 @@ def metrics(client: Client, run: int, as_json: bool) -> None:
         show_json(found)
         return
     show_epochs(found["epochs"])
+    if found["drawn"]:
+        click.echo(DRAWN)
 
 
 @runs.command()
@@ -106,13 +109,17 @@ def confusion(client: Client, run: int, min_val: int, dataset: str | None, as_js
 @with_client
 def top_losses(client: Client, run: int, k: int, dataset: str | None, as_json: bool) -> None:
     """Show the pictures that the model was most wrong about, worst first."""
-    found = client.get(f"/runs/{run}/top-losses", k=k, dataset=dataset)
+    asked: dict[str, str | int] = {"k": k, **({"dataset": dataset} if dataset is not None else {})}
+    answer = client.call("GET", f"/runs/{run}/top-losses", params=asked)
+    found = json_of(answer)
     if as_json:
         show_json(found)
         return
     names = ("item", "actual", "predicted", "loss", "probability_predicted", "probability_actual", "image")
     columns = ("item", "actual", "taken for", "loss", "sure of that", "of the truth", "picture")
     show_table(columns, [[one[name] for name in names] for one in found])
+    if answer.headers.get("Pedigree-Drawn") == "true":
+        click.echo(DRAWN)
 
 
 @runs.command()

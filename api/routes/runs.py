@@ -100,7 +100,7 @@ def get_the_metrics(
 ) -> Metrics:
     """The table of epochs and the steps, as far as the run has come."""
     with services.sessions.begin() as session:
-        get_run(session, run_id)
+        drawn = get_run(session, run_id).dataset.drawn
         epochs, batches = epochs_of(session, run_id), batches_of(session, run_id, every)
     return Metrics(
         epochs=[EpochOut.model_validate(epoch) for epoch in epochs],
@@ -112,6 +112,7 @@ def get_the_metrics(
             lr=[batch.lr for batch in batches],
             momentum=[batch.momentum for batch in batches],
         ),
+        drawn=drawn,
     )
 
 

@@ -210,6 +210,7 @@ class Metrics(BaseModel):
 
     epochs: list[EpochOut]
     batches: Batches
+    drawn: bool = Field(description="true where the run's pictures are drawn, not photographed")
 
 
 class ConfusedOut(BaseModel):

@@ -111,6 +111,7 @@ def test_each_answer_says_what_it_is_about(client: TestClient, records: Records,
         assert about == {
             "dataset": "photos",
             "revision": photos.revision,
+            "drawn": "false",
             "side": "all",
             "tta": "true",
             "loss": "cross_entropy",

@@ -132,6 +132,17 @@ def test_top_losses_come_worst_first(client: TestClient, records: Records) -> No
     assert len(client.get(f"/runs/{run.id}/top-losses?k=1000").json()) == 3
 
 
+@pytest.mark.parametrize("drawn", [False, True])
+def test_every_answer_about_a_runs_figures_says_whether_its_pictures_are_drawn(
+    client: TestClient, records: Records, drawn: bool
+) -> None:
+    run = records.finished(records.dataset(drawn=drawn))
+    for what in ("metrics", "confusion"):
+        assert client.get(f"/runs/{run.id}/{what}").json()["drawn"] is drawn
+    for what in ("top-losses", "predictions"):
+        assert client.get(f"/runs/{run.id}/{what}").headers["pedigree-drawn"] == str(drawn).lower()
+
+
 def test_predictions_are_the_artifacts_lines(client: TestClient, records: Records) -> None:
     run = records.finished()
     answer = client.get(f"/runs/{run.id}/predictions")

@@ -17,6 +17,7 @@ class Answer:
     status: int = 200
     kind: str = "application/json"
     breaks: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -64,6 +65,8 @@ class _Handler(BaseHTTPRequestHandler):
         content = answer.body.encode() if isinstance(answer.body, str) else json.dumps(answer.body).encode()
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.kind)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(content) + (100 if answer.breaks else 0)))
         self.end_headers()
         self.wfile.write(content)

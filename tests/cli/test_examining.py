@@ -57,6 +57,46 @@ def test_top_losses_are_a_table_with_both_probabilities(capsys: Capture, monkeyp
     assert out.splitlines()[1].split() == ["5", "pug", "boxer", "–", "0.91", "0.02", "/runs/2/items/5/image"]
 
 
+EPOCH = {
+    "phase": 0,
+    "epoch": 0,
+    "train_loss": 1.0,
+    "valid_loss": 1.0,
+    "error_rate": 0.5,
+    "images_per_second": 9.0,
+    "seconds": 2.0,
+}
+VERSION = {"version": 1, "run": 2, "arch": "resnet18", "dataset": "pets", "error_rate": 0.5, "aliases": ["production"]}
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+@pytest.mark.parametrize(
+    ("words", "request_line", "body", "headers"),
+    [
+        (("runs", "metrics", "2"), "GET /runs/2/metrics", {"epochs": [EPOCH], "batches": {}}, False),
+        (("runs", "top-losses", "2"), "GET /runs/2/top-losses?k=9", [], True),
+        (("models", "list"), "GET /models?limit=20", {"items": [VERSION], "next_cursor": None}, False),
+        (("models", "register", "2"), "POST /models", VERSION, False),
+    ],
+)
+def test_what_shows_drawn_pictures_says_so(
+    capsys: Capture,
+    monkeypatch: Patch,
+    words: tuple[str, ...],
+    request_line: str,
+    body: Any,  # noqa: ANN401 - JSON
+    headers: bool,
+    drawn: bool,
+) -> None:
+    said = body if headers else {**body, "drawn": drawn}
+    if words == ("models", "list"):
+        said = {**body, "items": [{**VERSION, "drawn": drawn}]}
+    answer = Answer(said, headers={"Pedigree-Drawn": str(drawn).lower()} if headers else {})
+    code, out, err, _ = ask(capsys, monkeypatch, {request_line: [answer]}, *words)
+    assert (code, err) == (0, "")
+    assert ("drawn" in out) is drawn
+
+
 def test_an_interpretation_is_asked_for_in_the_contracts_words(capsys: Capture, monkeypatch: Patch) -> None:
     answers = {"POST /jobs": [Answer({**JOB, "kind": "interpret"}, 202)]}
     words = ("runs", "interpret", "2", "--tta", "--dataset", "others")
