@@ -122,3 +122,28 @@ def test_a_benchmark_without_what_it_needs_says_what_is_missing() -> None:
     ended = subprocess.run(command, cwd=HOUSE, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert "make bench needs FASTAI_PYTHON WEIGHTS: make bench PETS=PHOTOS " in ended.stderr
+
+
+def test_what_the_api_imports_of_learning_is_what_the_decision_says() -> None:
+    imported = {
+        node.module.removeprefix("ml.")
+        for path, tree in trees()
+        if path.parts[0] == "api"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith("ml.")
+    }
+    decided = (HOUSE / "docs/decisions/0003-rooms.md").read_text().split("never what trains:")[1].split("Reading a")[0]
+    assert set(re.findall(r"`(\w+)`", decided)) == imported
+
+
+def test_our_own_modules_are_imported_late_only_where_the_decision_says() -> None:
+    late = {
+        ".".join(path.with_suffix("").parts)
+        for path, tree in trees()
+        if path.parts[0] in {"api", "cli", "migrations", "ml", "store", "worker"}
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module")
+    }
+    decision = (HOUSE / "docs/decisions/0003-rooms.md").read_text().split("`import_module`")[1]
+    # That one imports torchvision, to see whether it can be.
+    assert sorted(name for name in late - {"ml.versions"} if f"`{name}`" not in decision) == []
