@@ -5,11 +5,12 @@ A process of its own, because it imports torch, which would double the time of e
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from time import monotonic
 
 from ml.errors import LearningError, WeightsMissing
-from ml.weights import WeightsFile, fetch_weights, find_weights
+from ml.versions import check_versions
 
 REPORT_SECONDS = 0.5
 
@@ -34,18 +35,26 @@ def say(line: dict[str, object]) -> None:
     sys.stdout.flush()
 
 
-def weights_of(verb: str, arch: str, folder: Path) -> WeightsFile:
+def weights_of(verb: str, arch: str, folder: Path) -> dict[str, object]:
     """``fetch`` puts a file into the folder; ``find`` does so only where no other place has it.
 
+    Returns:
+        The file's path, SHA-256 and source.
+
     Raises:
-        LearningError: there are none to be had.
+        LearningError: there are none to be had, or torch and torchvision do not fit each other.
     """
+    check_versions()
+    # torch comes in with it: a pair that does not fit can be named only before that.
+    weights = import_module("ml.weights")
     if verb == "find":
         try:
-            return find_weights(arch, folder, Report())
+            found = weights.find_weights(arch, folder, Report())
         except WeightsMissing:
-            return fetch_weights(arch, folder, Report())
-    return fetch_weights(arch, folder, Report())
+            found = weights.fetch_weights(arch, folder, Report())
+    else:
+        found = weights.fetch_weights(arch, folder, Report())
+    return {"path": str(found.path), "sha256": found.sha256, "source": found.source}
 
 
 def main() -> int:
@@ -56,7 +65,7 @@ def main() -> int:
     except LearningError as error:
         say({"code": error.code, "detail": error.detail, "hint": error.hint})
         return 1
-    say({"path": str(found.path), "sha256": found.sha256, "source": found.source})
+    say(found)
     return 0
 
 

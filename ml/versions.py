@@ -1,7 +1,11 @@
-"""The installed learning stack: what is there and whether its parts fit each other."""
+"""The installed learning stack: what is there and whether its parts fit each other.
+
+``python -m ml.versions`` ends with 0 where they do, else with 1 and a sentence: for whoever may not import torch.
+"""
 
 import importlib
 import platform
+import sys
 from importlib.metadata import PackageNotFoundError, version
 
 from ml.errors import TorchMismatch
@@ -33,7 +37,8 @@ def check_versions() -> None:
     try:
         importlib.import_module("torchvision")
     except (RuntimeError, ImportError, OSError) as error:
-        raise TorchMismatch(f"{pair} do not fit each other ({error})", hint=_fitting(found.get("torch"))) from error
+        said = " ".join(str(error).split())
+        raise TorchMismatch(f"{pair} do not fit each other ({said})", hint=_fitting(found.get("torch"))) from error
 
 
 def _fitting(torch_version: str | None) -> str:
@@ -43,3 +48,17 @@ def _fitting(torch_version: str | None) -> str:
     return (
         f"torch {torch_version} needs torchvision 0.{minor + _PYTORCH_SPLIT}; requirements.lock names a fitting pair."
     )
+
+
+def main() -> int:
+    """Check; the exit status."""
+    try:
+        check_versions()
+    except TorchMismatch as error:
+        sys.stderr.write(f"{error.code}: {error.detail}. {error.hint}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

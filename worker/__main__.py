@@ -3,11 +3,13 @@
 import logging
 import os
 import socket
+import subprocess
 import sys
 
 from store.errors import SettingsInvalid
 
 try:
+    from worker.lifecycle import describe_status
     from worker.tasks import host
 except SettingsInvalid as error:
     # the app reads the settings when it is imported, and a bad one deserves a sentence, not a traceback
@@ -16,6 +18,9 @@ except SettingsInvalid as error:
 
 def main() -> None:
     """Serve the queue until SIGTERM or Ctrl-C; a running job is put back into the queue with its checkpoint."""
+    refusal = why_none_learns_here()
+    if refusal is not None:
+        sys.exit(refusal)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # The solo pool: the job's process is a child of ours, which a pool's daemonic processes could not have. The price:
     # a busy worker answers no remote control, so that it lives is told by the lease in the database alone.
@@ -24,6 +29,20 @@ def main() -> None:
     host.celery.worker_main(
         ["worker", "--pool=solo", "--concurrency=1", f"--hostname={name}", "--loglevel=INFO", *quiet]
     )
+
+
+def why_none_learns_here() -> str | None:
+    """What is wrong with torch and torchvision; None where they fit.
+
+    A worker that cannot learn would take one job after the other from those that can, and fail it. The look is a
+    process of its own, as this one imports no torch.
+    """
+    look = subprocess.run([sys.executable, "-m", "ml.versions"], stderr=subprocess.PIPE, text=True, check=False)
+    if look.returncode == 0:
+        return None
+    ended = f"the look at torch and torchvision ended with {describe_status(look.returncode)}"
+    said = look.stderr.strip().splitlines() or [ended]
+    return said[-1]
 
 
 if __name__ == "__main__":

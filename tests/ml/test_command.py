@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save_file
 
-from ml.__main__ import main
+from ml.command import main
 from ml.model import build_model
 from tests.conftest import REPOSITORY
 from tests.ml.pictures import fill

@@ -10,8 +10,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ml import checkpoint
-from ml.__main__ import main
 from ml.checkpoint import save_tensors
+from ml.command import main
 from ml.disk import says_disk_full
 from ml.errors import DiskFull
 
@@ -69,8 +69,8 @@ def test_the_command_says_it_in_one_line(
     def refuse(*_: object) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ml.__main__._train", refuse)
-    monkeypatch.setattr("ml.__main__.Signals", lambda: None)
+    monkeypatch.setattr("ml.command._train", refuse)
+    monkeypatch.setattr("ml.command.Signals", lambda: None)
     assert main(["train", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
     said = capsys.readouterr().err
     assert said.startswith("disk_full: the disk is full")

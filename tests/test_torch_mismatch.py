@@ -1,0 +1,64 @@
+"""A torchvision that was built for another torch: whatever would learn says so at its start, and ends."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from store.settings import Settings
+from tests.conftest import REPOSITORY, environment_of
+
+SAID = "operator torchvision::nms does not exist"
+PATIENCE_SECONDS = 60
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> dict[str, str]:
+    """An environment whose torchvision says what one does beside a torch that it was not built for."""
+    package = tmp_path / "other" / "torchvision"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(f"raise RuntimeError({SAID!r})\n")
+    return {"PYTHONPATH": os.pathsep.join(filter(None, (str(package.parent), os.environ.get("PYTHONPATH"))))}
+
+
+def start(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=REPOSITORY,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+
+
+def is_the_sentence(said: str) -> bool:
+    """Both versions, what torchvision said, and what to change; in one line."""
+    return said.count("\n") == 1 and "torchvision" in said and f"({SAID})" in said and "requirements.lock" in said
+
+
+def test_the_learning_command_refuses(other: dict[str, str], tmp_path: Path) -> None:
+    done = start(other, "ml", "train", str(tmp_path), "--out", str(tmp_path / "out"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert is_the_sentence(done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("module", ["worker", "api"])
+def test_a_service_refuses(other: dict[str, str], settings: Settings, module: str) -> None:
+    done = start(environment_of(settings, **other), module)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert is_the_sentence(done.stderr), done.stderr
+
+
+def test_the_search_for_weights_refuses(other: dict[str, str], tmp_path: Path) -> None:
+    done = start(other, "cli.weights_process", "fetch", "resnet18", str(tmp_path))
+    assert (done.returncode, done.stderr) == (1, "")
+    error = json.loads(done.stdout)
+    assert (error["code"], SAID in error["detail"]) == ("torch_mismatch", True)
+    told = start(other, "cli.main", "weights", "fetch", "resnet18", "--data", str(tmp_path / "data"))
+    assert told.returncode == 1
+    assert is_the_sentence(told.stderr), told.stderr
