@@ -108,21 +108,24 @@ class Trainer:
         for number, phase in enumerate(self.config.phases):
             last = first + phase.epochs * self.training.per_epoch
             if self.step < last:
-                self._say_where(number)
+                self._say_where(number, (self.step - first) // self.training.per_epoch)
                 self._train_phase(number, phase, first, last)
             first = last
 
     def last_logits(self) -> Tensor:
         """Validation logits of the weights as they stand after an epoch."""
         if self.logits is None:
-            self.logits = self._validate()
+            phase = len(self.config.phases) - 1
+            epoch = self.config.phases[phase].epochs - 1
+            self._say_where(phase, epoch)
+            self.logits = self._validate(phase, epoch)
         return self.logits
 
-    def _say_where(self, phase: int) -> None:
+    def _say_where(self, phase: int, epoch: int) -> None:
         """From here on there are batches: whoever finds this process killed for want of memory goes by it."""
         if not self._began:
             self._began = True
-            self.reporter.on_progress(self._progress("train", phase, 0))
+            self.reporter.on_progress(self._progress("train", phase, epoch))
 
     def _train_phase(self, number: int, phase: ResolvedPhase, first: int, last: int) -> None:
         if phase.auto is not None:
@@ -246,7 +249,7 @@ class Trainer:
             detail = f"the loss became {loss:.3g} at step {step} of {self.steps}, at learning rate {max(lr):.3g}"
             raise LossDiverged(detail, hint="Lower the learning rate, by a factor of ten to begin with.")
 
-    def _validate(self, phase: int = 0, epoch: int = 0) -> Tensor:
+    def _validate(self, phase: int, epoch: int) -> Tensor:
         def tell() -> None:
             self.reporter.on_progress(self._progress("validate", phase, epoch))
 

@@ -118,6 +118,29 @@ def test_a_run_that_was_stopped_ends_bit_for_bit_as_if_it_had_not_been(stop_befo
     assert rows == [(row.phase, row.epoch, row.valid_loss) for row in whole_record.epochs]
 
 
+@pytest.mark.parametrize(("stop_before", "said"), [(4, ("train", 1, 0)), (7, ("train", 1, 1)), (9, ("train", 1, 1))])
+def test_a_resumed_run_says_where_it_is_before_its_first_batch(
+    stop_before: int, said: tuple[str, int, int], tmp_path: Path
+) -> None:
+    """Also at its very end, where nothing but the last validation may be left."""
+    case = cases("e2e_finetune")[0]
+    with pytest.raises(Stopped):
+        trainer(case, toy(), config_of(case), tmp_path, Recorder(stop_before)).train()
+    told: list[tuple[str, int, int]] = []
+
+    class Watcher(Recorder):
+        def on_progress(self, progress: Any) -> None:  # noqa: ANN401 - Progress; only its fields matter
+            told.append((progress.stage, progress.phase, progress.epoch))
+
+    resumed = trainer(case, toy(), config_of(case), tmp_path, Watcher())
+    resumed.restore()
+    assert resumed.step == stop_before
+    resumed.train()
+    resumed.last_logits()
+    assert told[0] == said
+    assert told[-1] == ("validate", 1, 1)
+
+
 def test_a_checkpoint_of_another_config_is_refused(tmp_path: Path) -> None:
     case = cases("e2e_finetune")[0]
     with pytest.raises(Stopped):
