@@ -113,11 +113,13 @@ def _check_breeds(manifest: Manifest, known: Sequence[str]) -> None:
 
 
 class _Teller:
-    """Progress after each batch, with the time that is left; also where the work notices that it must stop."""
+    """Progress before the first batch and after each, with the time left; also where it sees that it must stop."""
 
     def __init__(self, reporter: Reporter, steps: int) -> None:
         self._reporter, self._steps = reporter, steps
         self._done, self._began = 0, time.monotonic()
+        # From here on there are batches: whoever finds this process killed for want of memory goes by it.
+        reporter.on_progress(Progress(stage="interpret", step=0, steps=steps))
 
     def __call__(self) -> None:
         self._done += 1

@@ -81,6 +81,7 @@ def find_rate(learner: Learner, *, freeze: bool, reporter: Reporter, phase: int 
     sweep = learner.config.lr_sweep
     check_sweep(sweep)
     watch = _Watch(reporter, sweep, phase, whole_job=whole_job)
+    watch.before_first()
     sweeps = []
     for number in range(sweep.sweeps):
         with untouched(learner.model):
@@ -118,6 +119,11 @@ class _Watch:
         self._ended = 0
         self._ran = 0
         self._began = time.monotonic()
+
+    def before_first(self) -> None:
+        """From here on there are batches: whoever finds this process killed for want of memory goes by it."""
+        steps = self._sweep.sweeps * self._sweep.steps
+        self._reporter.on_progress(Progress(stage="lr_find", phase=self._phase, step=0, steps=steps))
 
     def after_step(self, step: int) -> None:
         self._ran += 1

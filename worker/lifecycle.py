@@ -45,9 +45,9 @@ STOP_GRACE_SECONDS = 15.0
 VERDICT_GRACE_SECONDS = 10.0
 
 _IN_BATCHES = frozenset({"train", "lr_find", "interpret"})
-_BEFORE_BATCHES = frozenset({None, "fetch", "presize"})
-"""Stages of a training in which there is no batch yet that could be cut."""
 """The kinds of job whose memory goes by the size of a batch."""
+_BEFORE_BATCHES = frozenset({None, "fetch", "presize"})
+"""Stages of such a job in which there is no batch yet that could be cut."""
 
 OUTAGE_SECONDS = 60.0
 _POLL_SECONDS = 0.2
@@ -223,7 +223,7 @@ def _hand_back_starved(session: Session, job_id: int, attempt: int, *, spare: bo
     """After a whole batch the next attempt cuts each in two halves; after halves, there is none."""
     job = get_job(session, job_id)
     said = f"the kernel killed the job's process for want of memory in attempt {attempt}"
-    if job.kind not in _IN_BATCHES or (job.kind == "train" and _stage_of(job) in _BEFORE_BATCHES):
+    if job.kind not in _IN_BATCHES or _stage_of(job) in _BEFORE_BATCHES:
         hint = "Give the machine more memory, or stop what else runs on it; then resume the job."
         error = {"code": "job_crashed", "detail": said, "hint": hint}
         return hand_back(session, job_id, attempt, error=error, spare=spare)

@@ -99,10 +99,10 @@ def test_averaging_reads_the_same_pictures_and_says_so(tmp_path: Path, model: Pa
     sums = [sum(row["probabilities"].values()) for row in rows]
     assert (sums == pytest.approx([1] * len(sums))) == (loss == "cross_entropy")
     steps = 5 * 3  # nine pictures, four a batch, five passes
-    assert [one.step for one in listener.told] == list(range(1, steps + 1))
+    assert [one.step for one in listener.told] == list(range(steps + 1))
     assert {one.steps for one in listener.told} == {steps}
-    left = [one.eta_seconds for one in listener.told]
-    assert left[-1] == 0
+    unknown, *left = [one.eta_seconds for one in listener.told]
+    assert (unknown, left[-1]) == (None, 0)
     assert all(seconds is not None and seconds > 0 for seconds in left[:-1])
 
 
@@ -206,7 +206,7 @@ def test_what_the_memory_does_not_hold_is_predicted_in_halves_with_the_same_draw
     passes = 5 if tta else 1
     # nine pictures, four a batch
     assert seen == [4, *[2, 2, 2, 2, 1] * passes]
-    assert [one.step for one in listener.told] == list(range(1, 5 * passes + 1))
+    assert [one.step for one in listener.told] == [0, *range(5 * passes + 1)]
     assert [row["predicted"] for row in halved.items] == [row["predicted"] for row in whole.items]
     assert [row["loss"] for row in halved.items] == pytest.approx([row["loss"] for row in whole.items], rel=1e-4)
     # what is known not to fit is not tried

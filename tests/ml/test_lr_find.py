@@ -165,6 +165,7 @@ def test_progress_counts_all_sweeps_and_ends_where_the_last_one_does() -> None:
     listener = Listener()
     found = find_rate(learner(), freeze=False, reporter=listener, phase=1)
     steps = [progress.step for progress in listener.progress]
+    assert steps[0] == 0
     assert steps == sorted(steps)
     assert {(progress.steps, progress.phase) for progress in listener.progress} == {(180, 1)}
     assert steps[-1] == 120 + len(found.sweeps[2].lrs)
@@ -177,7 +178,8 @@ def test_the_time_left_is_the_jobs_only_where_nothing_comes_after_the_search(*, 
     job = [progress.eta_seconds for progress in listener.progress]
     stage = [progress.stage_eta_seconds for progress in listener.progress]
     known, unknown = (job, stage) if whole_job else (stage, job)
-    assert all(seconds is not None and seconds >= 0 for seconds in known)
+    assert all(seconds is not None and seconds >= 0 for seconds in known[1:])
+    assert known[0] is None
     assert set(unknown) == {None}
 
 

@@ -220,11 +220,12 @@ def test_what_the_kernel_killed_goes_on_in_halves_and_if_it_kills_that_too_there
     }
 
 
+@pytest.mark.parametrize("kind", ["train", "lr_find", "interpret"])
 def test_before_there_is_a_batch_the_memory_is_not_blamed_on_it(
-    host: Host, sessions: Sessions, told_stage: list[str]
+    host: Host, sessions: Sessions, told_stage: list[str], kind: str
 ) -> None:
     told_stage[0] = "presize"
-    job_id = queue_run(sessions, max_attempts=2)
+    job_id = queue_run(sessions, kind, max_attempts=2)
     job, told = after(host, job_id)
     assert (job.state, job.payload, told) == (State.QUEUED, {}, [])
     job, _ = after(host, job_id)
