@@ -17,6 +17,7 @@ from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, S3Store
 
 from store.errors import ArtifactMissing, NoRoom, ServiceUnavailable, SettingsInvalid
+from store.keys import is_ours
 
 CHUNK_BYTES = 8 * 1024 * 1024
 """Of a put one part, of a fetch one request: what is in memory, and what a broken connection costs again."""
@@ -25,7 +26,7 @@ OnBytes = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
 
 _FULL = (ENOSPC, EDQUOT)
-_STAGED = re.compile(r".+#\d+")
+_STAGED = re.compile(r"(.+)#\d+")
 """obstore puts a file into a folder under such a name first, and renames it."""
 
 _PATIENCE = timedelta(seconds=60)
@@ -227,17 +228,22 @@ class ArtifactStore:
     def remove_unfinished(self, *, older_than: timedelta) -> list[str]:
         """Remove what processes that were killed had begun to put into a folder; the names, for the log.
 
-        Of a bucket nothing is visible before it is whole; its own rules end uploads that were left.
+        Only what was to become a key of ours: the folder may hold somebody's own files. Of a bucket nothing is visible
+        before it is whole; its own rules end uploads that were left.
         """
         if self._folder is None:
             return []
         before = time.time() - older_than.total_seconds()
         removed = []
         for path in filter(Path.is_file, self._folder.rglob("*#*")):
+            name = path.relative_to(self._folder).as_posix()
+            staged = _STAGED.fullmatch(name)
+            if staged is None or not is_ours(staged[1]):
+                continue
             with suppress(FileNotFoundError):  # it has just been renamed
-                if _STAGED.fullmatch(path.name) and path.stat().st_mtime < before:
+                if path.stat().st_mtime < before:
                     path.unlink()
-                    removed.append(path.relative_to(self._folder).as_posix())
+                    removed.append(name)
         return removed
 
     def _copy_out(self, key: str, scratch: Path, on_bytes: OnBytes | None) -> str:

@@ -12,6 +12,8 @@ LEFT_BY_TRAINING = (MODEL, "model.json", "predictions.jsonl")
 """The files that every training leaves that has succeeded."""
 
 _RUN_FILE = re.compile(rf"{RUNS}(\d{{1,9}})/(?:(\d{{1,9}})-(\d{{1,9}})/[^/]+|{re.escape(CHECKPOINT)})")
+_UPLOAD = re.compile(rf"{UPLOADS}[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
+_DATASET_FILE = re.compile(r"datasets/[0-9a-f]{64}/(?:manifest\.json|images\.tar)")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,16 @@ def bundle_key(revision: str) -> str:
 def new_upload_key() -> str:
     """A key for an archive that waits for its import; never handed out twice."""
     return f"{UPLOADS}{uuid4()}"
+
+
+def is_upload(key: str) -> bool:
+    """Whether the key is one that :func:`new_upload_key` made; others may keep files below ``UPLOADS`` too."""
+    return _UPLOAD.fullmatch(key) is not None
+
+
+def is_ours(key: str) -> bool:
+    """Whether the key is one that is made here; what else lies below ARTIFACTS_URL is somebody's own."""
+    return any(made.fullmatch(key) for made in (_DATASET_FILE, _RUN_FILE, _UPLOAD))
 
 
 def run_key(run_id: int, name: str) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from store.artifacts import ArtifactStore
 from store.db.repair import awaited_uploads
 from store.db.unneeded import unneeded_files
-from store.keys import RUNS, UPLOADS, read_run_file
+from store.keys import RUNS, UPLOADS, is_upload, read_run_file
 
 log = logging.getLogger(__name__)
 
@@ -19,13 +19,15 @@ LIFE = timedelta(days=1)
 def delete_unneeded(artifacts: ArtifactStore, sessions: sessionmaker[Session]) -> None:
     """Delete, where it is older than a day, what no job waits for, no record names and no process goes on writing.
 
+    Only keys of our own making: a bucket or folder may hold somebody's own files beside them.
+
     Raises:
         ServiceUnavailable: the artifact store does not answer.
     """
     for name in artifacts.remove_unfinished(older_than=LIFE):
         log.info("%s: what a killed process had begun to store was removed", name)
     # The keys come first: what is written after the database was asked is no part of the answer.
-    uploads, runs = _old_keys(artifacts, UPLOADS), _old_keys(artifacts, RUNS)
+    uploads, runs = filter(is_upload, _old_keys(artifacts, UPLOADS)), _old_keys(artifacts, RUNS)
     files = [file for file in map(read_run_file, runs) if file is not None]
     with sessions.begin() as session:
         awaited = awaited_uploads(session)

@@ -207,7 +207,7 @@ def wait(done, total):
     if done == total:
         sys.stdin.read()
 
-ArtifactStore(sys.argv[1]).put_file("runs/7/model.safetensors", Path(sys.argv[2]), on_bytes=wait)
+ArtifactStore(sys.argv[1]).put_file("runs/7/12-1/model.safetensors", Path(sys.argv[2]), on_bytes=wait)
 """
 
 
@@ -224,13 +224,25 @@ def test_what_a_killed_process_had_begun_to_put_is_removed_after_its_time(tmp_pa
             process.stdout.readline()
         process.kill()
     (left,) = [path for path in folder.rglob("*") if "#" in path.name]
+    somebodys = [folder / name for name in ("notes/draft#2", "runs/notes#2", "uploads/contract.pdf#2")]
+    for path in somebodys:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"mine")
     assert store.remove_unfinished(older_than=timedelta(days=1)) == []
     two_days_ago = time.time() - 2 * 24 * 3600
-    for path in (left, folder / KEY):
+    for path in (left, folder / KEY, *somebodys):
         os.utime(path, (two_days_ago, two_days_ago))
-    assert store.remove_unfinished(older_than=timedelta(days=1)) == [f"runs/7/{left.name}"]
+    assert store.remove_unfinished(older_than=timedelta(days=1)) == [f"runs/7/12-1/{left.name}"]
     assert store.get_bytes(KEY) == b"old"
-    assert [path for path in folder.rglob("*") if path.is_file()] == [folder / KEY]
+    assert {path for path in folder.rglob("*") if path.is_file()} == {folder / KEY, *somebodys}
+
+
+def test_a_key_is_ours_where_it_is_one_that_is_made_here() -> None:
+    revision = sha256(b"items").hexdigest()
+    made = [keys.bundle_key(revision), keys.manifest_key(revision), keys.output_key(7, 12, 1, "model.json")]
+    assert all(map(keys.is_ours, [*made, keys.checkpoint_key(7), keys.new_upload_key()]))
+    others = ["uploads/contract.pdf", f"{keys.new_upload_key()}.pdf", "runs/notes", "datasets/ab12/images.tar", KEY]
+    assert not any(map(keys.is_ours, others))
 
 
 def test_an_unreachable_bucket_is_unavailable_soon(monkeypatch: pytest.MonkeyPatch) -> None:

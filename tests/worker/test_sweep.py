@@ -172,14 +172,16 @@ def test_an_old_upload_goes_unless_a_job_waits_for_it(
 ) -> None:
     _, awaited = queue_import(sessions, artifacts, archive())
     left, fresh = new_upload_key(), new_upload_key()
-    for key in (left, fresh):
+    somebodys = ["uploads/contract.pdf", f"{new_upload_key()}/contract.pdf"]
+    for key in (left, fresh, *somebodys):
         artifacts.put_bytes(key, b"x")
     folder = Path(urlsplit(settings.artifacts_url).path)
     two_days_ago = time.time() - 2 * 24 * 3600
-    for key in (awaited, left):
+    for key in (awaited, left, *somebodys):
         os.utime(folder / key, (two_days_ago, two_days_ago))
     sweep.round()
     assert [artifacts.exists(key) for key in (awaited, left, fresh)] == [True, False, True]
+    assert all(map(artifacts.exists, somebodys))
 
 
 def test_what_killed_processes_left_in_the_store_goes_after_a_day(
