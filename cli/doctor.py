@@ -73,11 +73,12 @@ def look_at_settings(folder: DataFolder) -> dict[str, str]:
     root = folder.root
     embedded = {"DATABASE_URL": "postgresql://embedded", "REDIS_URL": "redis://embedded"}
     mine = {"ARTIFACTS_URL": (root / "artifacts").as_uri(), "PEDIGREE_CACHE": str(root / "cache")}
-    environment = {**embedded, **mine, "PEDIGREE_WEIGHTS": str(folder.weights), **os.environ}
+    told = {name: value for name, value in os.environ.items() if value}
+    environment = {**embedded, **mine, "PEDIGREE_WEIGHTS": str(folder.weights), **told}
     check_settings(environment)
     shown = Settings.model_validate(environment).shown()
     return {"PEDIGREE_DATA": str(root)} | {
-        name: EMBEDDED if name in embedded and name not in os.environ else value for name, value in shown.items()
+        name: EMBEDDED if name in embedded and name not in told else value for name, value in shown.items()
     }
 
 

@@ -140,7 +140,9 @@ class Stack:
             "PEDIGREE_CACHE": str(root / "cache"),
             "PEDIGREE_WEIGHTS": str(self.folder.weights),
         }
-        return own | dict(os.environ) | {"PYTHONUNBUFFERED": "1"}
+        unset = {name: value for name, value in own.items() if not os.environ.get(name)}
+        # the rest as it is, empty ones too: to others an empty variable may say something
+        return dict(os.environ) | unset | {"PYTHONUNBUFFERED": "1"}
 
     def _environment(self) -> dict[str, str]:
         """The settings of every process, with servers started where none are set."""

@@ -15,9 +15,9 @@ MIB = 1024 * 1024
 
 
 class Settings(BaseSettings):
-    """Everything that can be set from outside. Sizes in bytes, times in seconds."""
+    """Everything that can be set from outside. Sizes in bytes, times in seconds; what is set but empty is not set."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
 
     database_url: str = Field(alias="DATABASE_URL", description="postgresql://…")
     redis_url: str = Field(alias="REDIS_URL", description="redis://… or redis+socket:///path")

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from cli.data_folder import DataFolder
+from cli.doctor import EMBEDDED, look_at_settings
 from cli.main import main
 from cli.settings import read_settings
-from cli.stack import free_port
+from cli.stack import Stack, free_port
 from tests.cli.service import Answer, Service, serving
 
 JOB = {
@@ -291,6 +293,18 @@ def test_doctor_fails_on_a_setting_that_cannot_be_used(
     code, _, err = pedigree(capsys, monkeypatch, "doctor", "--data", str(tmp_path))
     assert code == 1
     assert err.startswith("pedigree: ARTIFACTS_URL: ")
+
+
+def test_what_is_set_but_empty_is_the_data_folders_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("DATABASE_URL", "ARTIFACTS_URL", "PEDIGREE_CACHE", "PEDIGREE_WEIGHTS", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.setenv(name, "")
+    folder = DataFolder(tmp_path)
+    shown, started = look_at_settings(folder), Stack(folder, print)._own_settings()
+    for name, own in (("PEDIGREE_CACHE", tmp_path / "cache"), ("PEDIGREE_WEIGHTS", tmp_path / "weights")):
+        assert (shown[name], started[name]) == (str(own), str(own))
+    assert shown["ARTIFACTS_URL"] == started["ARTIFACTS_URL"] == (tmp_path / "artifacts").as_uri()
+    assert shown["DATABASE_URL"] == EMBEDDED
+    assert started["CUDA_VISIBLE_DEVICES"] == "", "to others an empty variable says something"
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from store.errors import SettingsInvalid
@@ -12,3 +14,15 @@ def test_a_setting_that_cannot_be_used_is_named_in_plain_words(monkeypatch: pyte
     with pytest.raises(SettingsInvalid) as raised:
         load_settings()
     assert raised.value.detail == "DATABASE_URL: must begin with postgresql://"
+
+
+def test_a_variable_that_is_empty_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nowhere")
+    monkeypatch.setenv("REDIS_URL", "redis://nowhere")
+    monkeypatch.setenv("ARTIFACTS_URL", "file:///nowhere")
+    for name in ("PEDIGREE_CACHE", "PEDIGREE_WEIGHTS"):
+        monkeypatch.setenv(name, "")
+    load_settings.cache_clear()
+    settings = load_settings()
+    load_settings.cache_clear()
+    assert (settings.cache, settings.weights) == (Path("~/.cache/pedigree").expanduser(), None)
