@@ -16,7 +16,8 @@ from ml.cache_lock import held_if_free, lock_of, part_of
 SPARE_BYTES = 64 << 20
 """Left free on the disk."""
 
-_PRESIZED = re.compile(r"[0-9a-f]+-\d+-v\d+(\.part)?")
+_PRESIZED = re.compile(r"[0-9a-f]{64}-\d+-v\d+(\.part)?")
+_REVISION = re.compile(r"[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
 
 
@@ -64,7 +65,8 @@ def make_room(root: Path, needed: int, limit: int | None) -> None:
 
 def _kept_below(root: Path) -> list[_Kept]:
     presized = [path for path in root.iterdir() if _PRESIZED.fullmatch(path.name)]
-    looked = [_look_at(path) for path in [*presized, *root.glob("datasets/*/images.tar")]]
+    copies = [path for path in root.glob("datasets/*/images.tar") if _REVISION.fullmatch(path.parent.name)]
+    looked = [_look_at(path) for path in [*presized, *copies]]
     return [one for one in looked if one is not None]
 
 

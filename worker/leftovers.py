@@ -2,41 +2,29 @@
 
 import contextlib
 import fcntl
-import logging
 import re
-import shutil
-import time
 from pathlib import Path
 
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.db.jobs import state_in_hand
-
-log = logging.getLogger(__name__)
+from store.scratch import remove_left, remove_scratch
 
 _NAME = re.compile(r"job-(\d{1,9})-(\d{1,9})")
-_LIFE_SECONDS = 24 * 3600.0
-_SCRATCH = (
-    "datasets/*/.images.tar.*",
-    "downloads/.unpack-*",
-    "models/*/.*",
-    "uploads/upload-*",
-    "work/job-*-*",
-)
-"""Copies, uploads and archives on their way into the cache folder, and work folders of versions that did not part them
-by database; a day without a change, and nobody writes there any more."""
+_UNBUILT = re.compile(r"[0-9a-f]{64}-\d+-v\d+\.part")
+"""A presized cache while it is built or removed: the dataset's revision, the presize, the format."""
 
 
 def clean_cache(cache: Path, scratch: Path, sessions: sessionmaker[Session]) -> None:
-    """Remove whatever nobody works on any more below the cache folder; ``scratch`` is this database's part of it."""
+    """Remove whatever nobody works on any more below the cache folder; ``scratch`` is this database's part of it.
+
+    Only what has a name of our own making: the folder may hold somebody's own files.
+    """
     remove_leftovers(scratch, sessions)
     for part in cache.glob("*.part"):
-        _remove_unbuilt(part)
-    before = time.time() - _LIFE_SECONDS
-    for begun in (found for pattern in _SCRATCH for found in cache.glob(pattern)):
-        with contextlib.suppress(OSError):  # another worker removes it too, or it is another user's
-            if begun.stat().st_mtime < before:
-                _remove(begun)
+        if _UNBUILT.fullmatch(part.name):
+            _remove_unbuilt(part)
+    remove_scratch(cache)
 
 
 def remove_leftovers(scratch: Path, sessions: sessionmaker[Session]) -> None:
@@ -48,19 +36,11 @@ def remove_leftovers(scratch: Path, sessions: sessionmaker[Session]) -> None:
         with sessions.begin() as session:
             held = state_in_hand(session, int(named[1]), int(named[2])) is not None
         if not held:
-            _remove(folder)
+            remove_left(folder)
 
 
 def _remove_unbuilt(part: Path) -> None:
     """Remove a presized cache that is half there, unless a process that builds or removes it holds its lock."""
     with contextlib.suppress(OSError), part.with_suffix(".lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _remove(part)
-
-
-def _remove(left: Path) -> None:
-    log.info("removing %s, which a killed process left", left.name)
-    if left.is_dir():
-        shutil.rmtree(left, ignore_errors=True)
-    else:
-        left.unlink(missing_ok=True)
+        remove_left(part)

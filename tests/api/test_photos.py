@@ -33,7 +33,7 @@ def test_a_fetched_bundle_that_made_room_for_another_is_fetched_again(
     artifacts: ArtifactStore, cache: Path, pets: tuple[Manifest, ImageSource]
 ) -> None:
     manifest, source = pets
-    other = bundle_copy(cache, "ab12")
+    other = bundle_copy(cache, "ab12" * 16)
     other.parent.mkdir(parents=True)
     other.write_bytes(b"x")
     shelf = PhotoShelf(artifacts, cache, cache_bytes=1)

@@ -107,7 +107,7 @@ def test_what_was_being_removed_when_its_process_was_killed_goes_too(root: Path)
 
 
 def test_copies_of_bundles_count_and_go_by_the_same_rule(root: Path) -> None:
-    copy = bundle_copy(root, "ab12")
+    copy = bundle_copy(root, "ab12" * 16)
     copy.parent.mkdir(parents=True)
     copy.write_bytes(bytes(5000))
     total = sum(map(bytes_of, folders(root).values())) + 5000
@@ -117,6 +117,15 @@ def test_copies_of_bundles_count_and_go_by_the_same_rule(root: Path) -> None:
     make_room(root, 0, total - 1)
     assert not copy.exists()
     assert set(folders(root)) == set(SIZES)
+
+
+def test_somebodys_own_files_make_no_room(tmp_path: Path) -> None:
+    own = [tmp_path / name for name in ("20240101-12-v2/letter", "datasets/mine/images.tar")]
+    for file in own:
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"mine")
+    make_room(tmp_path, 0, 0)
+    assert all(file.exists() for file in own)
 
 
 def test_a_cache_that_is_removed_while_it_is_opened_is_built_again(

@@ -175,7 +175,7 @@ def test_where_the_stored_bundle_is_damaged_no_copy_of_it_stays(fetched: Fetched
 
 
 def test_a_fetch_makes_room_for_itself(fetched: Fetched, stack: Stack) -> None:
-    older = stack.settings.cache / "datasets" / "ab12" / "images.tar"
+    older = stack.settings.cache / "datasets" / ("ab12" * 16) / "images.tar"
     older.parent.mkdir(parents=True)
     older.write_bytes(b"x")
     small = stack.settings.model_copy(update={"cache_bytes": len(fetched.bytes)})

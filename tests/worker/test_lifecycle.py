@@ -99,25 +99,30 @@ def test_what_attempts_of_another_database_hold_in_a_shared_cache_is_left_alone(
 def test_what_killed_processes_left_in_the_cache_goes_unless_somebody_works_on_it(
     settings: Settings, sessions: Sessions
 ) -> None:
-    cache = settings.cache
-    built, left, served = (cache / f"ab12-{size}-v1{end}" for size, end in ((24, ".part"), (32, ".part"), (40, "")))
+    cache, revision = settings.cache, "ab12" * 16
+    ends = ((24, ".part"), (32, ".part"), (40, ""))
+    built, left, served = (cache / f"{revision}-{size}-v1{end}" for size, end in ends)
     for folder in (built, left, served):
         folder.mkdir(parents=True)
         (folder / "pixels.u8").write_bytes(b"x")
-    scratch = cache / "datasets" / "ab12"
-    scratch.mkdir(parents=True)
-    old, young, copy = (scratch / name for name in (".images.tar.01", ".images.tar.02", "images.tar"))
-    unpacked = cache / "downloads" / ".unpack-1"
-    unpacked.mkdir(parents=True)
-    for file in (old, young, copy):
+    copies, number = cache / "datasets" / revision, "0123456789abcdef" * 2
+    begun = [copies / f".images.tar.{number}", cache / "models" / revision / f".model.json.{number}"]
+    begun += [cache / "runs" / "7" / f".{revision}.jsonl.{number}", cache / "uploads" / "upload-a_b1c2d3"]
+    begun += [cache / "downloads" / ".unpack-a_b1c2d3"]
+    young = copies / f".images.tar.{number[::-1]}"
+    somebodys = [cache / name for name in ("film.part", "models/mine/.git", "uploads/upload-1.pdf")]
+    somebodys += [copies / "images.tar", cache / "work" / "job-1-2", cache / "downloads" / ".unpack-me"]
+    for file in (*begun, young, *somebodys):
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"x")
-    for path in (old, copy, unpacked):
+    for path in (*begun, *somebodys):
         os.utime(path, (0, 0))
     with built.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        clean_cache(cache, cache / "work", sessions)
+        clean_cache(cache, cache / "work" / "1", sessions)
     assert [path.exists() for path in (built, left, served)] == [True, False, True]
-    assert [path.exists() for path in (old, young, copy, unpacked)] == [False, True, True, False]
+    assert not any(path.exists() for path in begun)
+    assert all(path.exists() for path in (young, *somebodys))
 
 
 @pytest.mark.parametrize(("hours", "is_silent"), [(0, False), (1, True)])
