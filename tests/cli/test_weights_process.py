@@ -6,6 +6,7 @@ import pytest
 
 from cli import weights_process
 from cli.weights_process import Report, weights_of
+from ml import weights
 from ml.weights import OnProgress, WeightsFile
 
 FOUND = WeightsFile(Path("net.pth"), "0" * 64, "torchvision")
@@ -20,9 +21,9 @@ def test_a_download_tells_how_far_it_is_whoever_asks_for_it(
         on_progress(3, 9)
         return FOUND
 
-    monkeypatch.setattr(weights_process, f"{verb}_weights", downloads)
+    monkeypatch.setattr(weights, f"{verb}_weights", downloads)
     monkeypatch.setattr(weights_process, "REPORT_SECONDS", 0.0)
-    assert weights_of(verb, "net", tmp_path) == FOUND
+    assert weights_of(verb, "net", tmp_path) == {"path": "net.pth", "sha256": "0" * 64, "source": "torchvision"}
     assert capsys.readouterr().out == '{"done": 3, "total": 9}\n'
 
 
