@@ -141,6 +141,8 @@ def set_up(
 def _weights(arch: str, places: Places, reporter: Reporter) -> WeightsFile:
     def tell(done: int, total: int) -> None:
         reporter.on_progress(Progress(stage="fetch", step=done // _MIB, steps=total // _MIB))
+        if reporter.should_stop():
+            raise Stopped
 
     return find_weights(arch, places.weights, tell)
 

@@ -155,10 +155,12 @@ class Attempt:
             log.warning("job %d: %s stays for the sweep to delete: %s", self.job.id, key, error.detail)
 
     def tell_bytes(self, stage: str) -> Callable[[int, int], None]:
-        """Progress of a copy, in MiB."""
+        """Progress of a copy, in MiB. ``Stopped`` ends a fetch that must stop; what was made is stored first."""
 
         def tell(done: int, total: int) -> None:
             self.reporter.on_progress(Progress(stage=stage, step=done // MIB, steps=total // MIB))
+            if stage != "store" and self.reporter.should_stop():
+                raise Stopped
 
         return tell
 

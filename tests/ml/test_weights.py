@@ -11,9 +11,11 @@ import torch
 from safetensors.torch import save_file
 
 from ml import weights
-from ml.errors import DiskFull, DownloadFailed, UnknownArch, WeightsInvalid, WeightsMissing
+from ml.errors import DiskFull, DownloadFailed, Stopped, UnknownArch, WeightsInvalid, WeightsMissing
+from ml.reporting import NullReporter
 from ml.weights import fetch_weights, find_weights, load_state
 from ml.wheels import take_from_wheel
+from ml.workbench import Places, _weights
 from tests.ml.published_files import Publisher, publishing
 
 STATE = {"layer.weight": torch.arange(6, dtype=torch.float32).reshape(2, 3), "count": torch.tensor(3)}
@@ -64,6 +66,18 @@ def test_a_disk_that_does_not_hold_the_download_is_told_as_such(
     with pytest.raises(DiskFull, match=GOOD):
         find_weights("net", None, lambda *so_far: told.append(so_far))
     assert told[-1] == (len(BYTES), len(BYTES))
+    assert list(hub(tmp_path).iterdir()) == []
+
+
+class Stopping(NullReporter):
+    def should_stop(self) -> bool:
+        return True
+
+
+@pytest.mark.usefixtures("server")
+def test_a_download_that_is_told_to_stop_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(Stopped):
+        _weights("net", Places(cache=tmp_path, weights=None, work=tmp_path), Stopping())
     assert list(hub(tmp_path).iterdir()) == []
 
 

@@ -7,7 +7,7 @@ from obstore.store import LocalStore
 from sqlalchemy.orm import Session
 
 from ml.bundle import write_bundle
-from ml.errors import ArchiveRejected, DatasetUnusable, DiskFull
+from ml.errors import ArchiveRejected, DatasetUnusable, DiskFull, Stopped
 from ml.manifest import Manifest
 from store.db.datasets import add_dataset
 from store.db.models import Run
@@ -184,6 +184,17 @@ def test_a_fetch_makes_room_for_itself(fetched: Fetched, stack: Stack) -> None:
     assert fetched.is_read()
     assert not older.exists()
     assert fetched.copy.exists()
+
+
+def test_a_fetch_that_is_told_to_stop_leaves_nothing_and_a_store_goes_on(
+    fetched: Fetched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetched.attempt.reporter, "should_stop", lambda: True)
+    with pytest.raises(Stopped):
+        fetched.is_read()
+    assert list(fetched.copy.parent.iterdir()) == []
+    ((name, *_),) = fetched.attempt.store_files({"images.tar": tmp_path / "images.tar"})
+    assert name == "images.tar"
 
 
 def _dataset_row(session: Session, manifest: Manifest) -> int:
