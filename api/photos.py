@@ -107,6 +107,9 @@ class OpenBundle:
             raise self.unusable(f"the bundle's {entry.path} is not the file that was imported")
         return data
 
+    def prepare(self) -> None:
+        """It is there already."""
+
     def gone(self) -> ArtifactMissing:
         """The error for a file that is not there: a copy may have made room for another at any time."""
         detail = f"the bundle of dataset {self.manifest.name!r} is gone"

@@ -22,6 +22,10 @@ class ImageSource(Protocol):
         """The file's bytes, the same that were scanned."""
         ...
 
+    def prepare(self) -> None:
+        """Have all at hand that the reads need, before room is made for what will be built of them."""
+        ...
+
 
 class Folder:
     """The items lie in a folder."""
@@ -43,6 +47,9 @@ class Folder:
             detail = f"{item.path} cannot be read any more: {error.strerror}"
             raise DatasetUnusable(detail, hint="Import the dataset again.") from error
         return _verified(data, item)
+
+    def prepare(self) -> None:
+        """It lies there already."""
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -78,6 +85,9 @@ class Bundle:
         """
         item = self._items[index]
         return _verified(os.pread(self._file, item.bytes, self._offsets[index]), item)
+
+    def prepare(self) -> None:
+        """It is open already."""
 
     def close(self) -> None:
         """Close the tar; closing twice is harmless."""

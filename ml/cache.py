@@ -97,7 +97,7 @@ def open_cache(
 
     Args:
         manifest: its revision and the presize name the cache.
-        source: the items' bytes, read only by a build.
+        source: the items' bytes, prepared and read only by a build.
         presize: the kept pictures' short side, pixels.
         root: the folder of all caches, made where missing.
         limits: what a picture may cost.
@@ -123,6 +123,9 @@ def open_cache(
             if on_progress is not None:
                 on_progress(len(placements), len(placements))
             return found
+        # First what the build reads: fetched later it would take the room that is made here, and an old copy that is
+        # not open yet might be the first to go.
+        source.prepare()
         make_room(root, sum(placement.bytes for placement in placements), cache_bytes)
         _build(folder, manifest, source, placements, limits, _both(lock, on_progress), should_stop or _never)
         return PresizedCache(folder, presize)

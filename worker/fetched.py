@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 class FetchedBundle:
     """Implements ``ml.bundle.ImageSource``: every item read is checked against its hash in the manifest.
 
-    Nothing is fetched before the first read: a job whose pictures are presized already reads none.
+    Nothing is fetched before it is asked for: a job whose pictures are presized already reads none.
 
     Args:
         copy: where the copy lies.
@@ -45,6 +45,17 @@ class FetchedBundle:
         except DatasetUnusable:
             self._copy.unlink(missing_ok=True)
             raise
+
+    def prepare(self) -> None:
+        """Fetch it where it is not there yet, and open it: what it needs is no room for others any more.
+
+        Raises:
+            DatasetUnusable: as :meth:`read`.
+        """
+        try:
+            self._open()
+        except DatasetUnusable as error:
+            self._renew(error)
 
     def _open(self) -> Bundle:
         with self._opening:

@@ -1,5 +1,6 @@
 """What an attempt does when a disk is full, a store is away or a copy is damaged."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,12 @@ from obstore.store import LocalStore
 from sqlalchemy.orm import Session
 
 from ml.bundle import write_bundle
+from ml.cache import open_cache
+from ml.cache_room import bundle_copy
 from ml.errors import ArchiveRejected, DatasetUnusable, DiskFull, Stopped
+from ml.images import Limits
 from ml.manifest import Manifest
+from ml.placement import place
 from store.db.datasets import add_dataset
 from store.db.models import Run
 from store.db.reading import events_after, get_job
@@ -184,6 +189,27 @@ def test_a_fetch_makes_room_for_itself(fetched: Fetched, stack: Stack) -> None:
     assert fetched.is_read()
     assert not older.exists()
     assert fetched.copy.exists()
+
+
+def test_a_build_fetches_what_it_reads_before_it_makes_room(
+    fetched: Fetched, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = stack.settings.cache
+    older = bundle_copy(cache, "ab12" * 16)
+    older.parent.mkdir(parents=True)
+    older.write_bytes(b"x" * 10)
+    os.utime(older, (1, 1))
+    fetched.copy.parent.mkdir(parents=True)
+    fetched.copy.write_bytes(fetched.bytes)
+    os.utime(fetched.copy, (0, 0))
+    manifest, bundle = fetched.attempt.dataset()
+    pixels = sum(place(item.width, item.height, 24).bytes for item in manifest.items)
+    monkeypatch.setattr(
+        stack.artifacts, "fetch", lambda _key, into, **_: into if into.exists() else pytest.fail("gone")
+    )
+    limit = pixels + len(fetched.bytes) + 5
+    open_cache(manifest, bundle, presize=24, root=cache, limits=Limits(), on_progress=None, cache_bytes=limit)
+    assert (older.exists(), fetched.copy.exists()) == (False, True)
 
 
 def test_a_fetch_that_is_told_to_stop_leaves_nothing_and_a_store_goes_on(
