@@ -1,8 +1,10 @@
 """The application: its parts, what stands before the routes, and the routes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from anyio import CapacityLimiter
@@ -30,11 +32,13 @@ from ml.predict import Classifier
 from store.artifacts import ArtifactStore
 from store.db.session import make_engine, make_sessions
 from store.queue import make_celery
+from store.scratch import remove_scratch
 from store.settings import MIB, Settings
 
 VERSION = "0.1.0"
 DECODERS = 4
 WATCHER_THREADS = 8
+CLEAN_SECONDS = 3600.0
 JSON_BYTES = MIB
 FORM_BYTES = MIB
 """What a form may have beside its files."""
@@ -119,10 +123,19 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     services.batcher.start()
     services.predictor.start()
+    cleaning = asyncio.create_task(_keep_clean(services.settings.cache))
     try:
         yield
     finally:
+        cleaning.cancel()
         await run_in_threadpool(_stop, services)
+
+
+async def _keep_clean(cache: Path) -> None:
+    """Remove what killed processes left: the API's cache folder may be one that no worker sees."""
+    while True:
+        await run_in_threadpool(remove_scratch, cache)
+        await asyncio.sleep(CLEAN_SECONDS)
 
 
 def _stop(services: Services) -> None:

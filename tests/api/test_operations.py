@@ -1,4 +1,6 @@
 import json
+import os
+import time
 from typing import Any
 
 import pytest
@@ -150,3 +152,16 @@ def test_every_reference_of_the_openapi_document_is_there(app: FastAPI) -> None:
 def test_openapi_holds_examples_of_a_job(app: FastAPI) -> None:
     examples = app.openapi()["components"]["schemas"]["TrainRequest"]["examples"]
     assert examples[0]["dataset"] == "oxford-iiit-pet"
+
+
+def test_what_a_killed_api_left_in_its_cache_goes_with_the_next_start(settings: Settings) -> None:
+    old, young = (settings.cache / "uploads" / name for name in ("upload-a_b1c2d3", "upload-e_f4g5h6"))
+    old.parent.mkdir(parents=True)
+    for left in (old, young):
+        left.write_bytes(b"half an archive")
+    os.utime(old, (0, 0))
+    with TestClient(create_app(settings, load=FakeClassifier.load), base_url="http://localhost"):
+        ends = time.monotonic() + 10
+        while old.exists() and time.monotonic() < ends:
+            time.sleep(0.01)
+    assert (old.exists(), young.exists()) == (False, True)
