@@ -149,3 +149,13 @@ def test_how_threads_wait_is_said_before_torch_comes_in(module: str) -> None:
         command = [sys.executable, "-c", script]
         done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
         assert done.stdout.split() == ["True", expected]
+
+
+@pytest.mark.parametrize(("said", "expected"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
+def test_where_openmp_is_not_gnu_s_it_is_told_in_the_standard_s_word(said: dict[str, str], expected: str) -> None:
+    script = "import os, sys; sys.platform = 'darwin'; import ml; print(*map(os.environ.get, sys.argv[1:]))"
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    environment = {name: value for name, value in os.environ.items() if name not in names} | said
+    command = [sys.executable, "-c", script, *names]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    assert done.stdout.split() == [expected, "None"]
