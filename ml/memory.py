@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -25,6 +26,9 @@ _STATUS = Path("/proc/self/status")
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 """Of glibc's malloc.h; -1 as the threshold: never."""
+
+_MALLOC_SAID = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_MAX_")
+"""The same two settings in the environment; GLIBC_TUNABLES has them too."""
 
 _LEAST_BATCH = 4
 """Half of a smaller batch is a single picture, which BatchNorm cannot train on."""
@@ -99,20 +103,32 @@ def keep_freed_memory(device: torch.device) -> None:
     """On a CPU, have the C library keep what is freed, for as long as the process lives.
 
     A step frees and takes gigabytes again. Given back each time, every page of it would be cleared by the kernel before
-    its next use. Only glibc knows these settings; with another C library everything stays as it is.
+    its next use. Only glibc knows these settings; with another C library everything stays as it is. So it does where
+    the environment says how malloc is to be.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if device.type == "cpu" and mallopt is not None:
+    if device.type == "cpu" and mallopt is not None and not _malloc_is_set():
         mallopt(_M_MMAP_MAX, 0)
         mallopt(_M_TRIM_THRESHOLD, -1)
+
+
+def _malloc_is_set() -> bool:
+    """Whether whoever started the process has chosen one of malloc's settings."""
+    chosen = any(name in os.environ for name in _MALLOC_SAID)
+    return chosen or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "")
 
 
 def free_memory(device: torch.device) -> None:
     """Give back what nobody holds any more, and forget the peak that it made.
 
-    Call it outside the ``except`` block: a traceback holds its frames.
+    On a CPU glibc is asked to, as it else keeps what is freed (:func:`keep_freed_memory`). Call it
+    outside the ``except`` block: a traceback holds its frames.
     """
     gc.collect()
+    if device.type == "cpu":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
     _anonymous.forget()
     if device.type == "cuda":
         torch.cuda.empty_cache()
