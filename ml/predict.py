@@ -157,12 +157,15 @@ class Classifier:
 def _precision_of(about: dict[str, Any], device: torch.device) -> Precision:
     """The precision that the validation ran in, so that a served answer is the stored one; else the device's own.
 
-    A model of fp16 that is served by a CPU, which does not run it, is the case for the latter.
+    The latter is for a device that does not run the former, or only emulates it: a CPU never runs fp16, and without
+    instructions for bf16 it takes several times as long as in fp32.
     """
+    own = choose_precision("auto", device)
     try:
-        return choose_precision(about.get("precision", "auto"), device)
+        trained = choose_precision(about.get("precision", "auto"), device)
     except PrecisionUnsupported:
-        return choose_precision("auto", device)
+        return own
+    return own if trained.name == "bf16" != own.name else trained
 
 
 def _read_description(path: Path) -> dict[str, Any]:

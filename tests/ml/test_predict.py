@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import ml.precision
 from ml.checkpoint import save_tensors
 from ml.errors import CheckpointInvalid, ImageRejected
 from ml.images import Limits
@@ -37,9 +38,21 @@ def test_a_model_without_a_loss_in_its_description_is_one_of_cross_entropy(tmp_p
     assert old.probabilities([old.prepare(jpeg(), LIMITS)]).sum() == pytest.approx(1, abs=1e-6)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_it_answers_in_the_precision_it_was_validated_in(precision: str, tmp_path: Path) -> None:
-    assert classifier(tmp_path, precision=precision).precision.name == precision
+@pytest.mark.parametrize(
+    ("precision", "flag", "served"),
+    [
+        ("fp32", "avx512_bf16", "fp32"),
+        ("fp32", "avx2", "fp32"),
+        ("bf16", "avx512_bf16", "bf16"),
+        ("bf16", "amx_bf16", "bf16"),
+        ("bf16", "avx2", "fp32"),
+    ],
+)
+def test_it_answers_in_the_precision_it_was_validated_in_unless_the_cpu_only_emulates_it(
+    precision: str, flag: str, served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ml.precision, "cpu_flags", lambda: frozenset({flag}))
+    assert classifier(tmp_path, precision=precision).precision.name == served
 
 
 def test_a_precision_that_the_device_does_not_run_gives_way_to_its_own(tmp_path: Path) -> None:
