@@ -12,7 +12,7 @@ from store.settings import Settings
 from tests.conftest import REPOSITORY, environment_of
 
 SAID = "operator torchvision::nms does not exist"
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 150
 
 
 @pytest.fixture
