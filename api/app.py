@@ -16,9 +16,10 @@ from api.batching import Batcher
 from api.dependencies import Services
 from api.errors import install_error_handlers
 from api.figures.png import Painter
-from api.gate import JSON, BodyLimit, Gate, LimitOf
+from api.gate import BodyLimit, Gate, LimitOf
 from api.leaving import QuietLeave
 from api.looks import Looks
+from api.media_types import JSON
 from api.methods import HeadAsGet
 from api.photos import PhotoShelf
 from api.predictor import Loader, Predictor

@@ -8,9 +8,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import CrossOrigin, HostRefused, RefusedInside, app_error_response
+from api.media_types import media_type
 from store.errors import AppError, PayloadTooLarge
 
-JSON = "application/json"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 CONTENT_POLICY = (
@@ -99,11 +99,6 @@ def host_name(host: str) -> str:
     if host.startswith("["):
         return host[: host.find("]") + 1].lower()
     return host.partition(":")[0].lower()
-
-
-def media_type(headers: Headers) -> str:
-    """What the body is said to be, lower case and without parameters; empty where nothing is said."""
-    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def too_large(limit: BodyLimit) -> PayloadTooLarge:

@@ -8,6 +8,7 @@ from fastapi.params import Form
 from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException
 
+from api.media_types import media_type
 from api.room import is_no_room, some_disk_full
 from store.errors import AppError, UnsupportedMedia
 
@@ -50,7 +51,7 @@ def unread_pictures(request: Request, error: RequestValidationError) -> AppError
     wanted = getattr(request.scope.get("route"), "body_field", None)
     if wanted is None or not isinstance(wanted.field_info, Form):
         return None
-    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    sent = media_type(request.headers)
     if sent and sent not in _FORMS:
         return UnsupportedMedia(f"the body is {sent[:80]}, and no form", _AS_FORM)
     if any("UploadFile" in one["msg"] for one in error.errors()):

@@ -8,9 +8,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.dependencies import Services, ServicesDep, SliceDep
 from api.field_errors import BodyRefused
-from api.gate import JSON, media_type
 from api.label_rules import check_regex
 from api.looks import MAX_BATCH, Side
+from api.media_types import JSON, media_type
 from api.schemas.datasets import (
     BUILTINS,
     ArchiveForm,
