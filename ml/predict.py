@@ -165,7 +165,8 @@ def _precision_of(about: dict[str, Any], device: torch.device) -> Precision:
         trained = choose_precision(about.get("precision", "auto"), device)
     except PrecisionUnsupported:
         return own
-    return own if trained.name == "bf16" != own.name else trained
+    emulated = trained.name == "bf16" and own.name != "bf16"
+    return own if emulated else trained
 
 
 def _read_description(path: Path) -> dict[str, Any]:
