@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+Pairs = list[tuple[str, object]]
 GAP = 2
 READABLE = 12
 """Signs in a line of a folded text; with fewer it is no longer read at a glance."""
@@ -82,6 +83,11 @@ def show_pairs(pairs: Sequence[tuple[str, object]]) -> None:
     width = max((cell_len(name) for name, _ in known), default=0)
     for name, value in known:
         click.echo(f"{name}{_spaces(name, width)}  {_text(value)}".rstrip())
+
+
+def heading(text: str) -> None:
+    """A line that begins a part of what is printed."""
+    click.echo(f"\n{text}")
 
 
 def show_json(answer: Any) -> None:  # noqa: ANN401  # JSON
