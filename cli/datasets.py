@@ -10,11 +10,13 @@ from cli.dataset_report import kind_of, show_dataset
 from cli.errors import CommandError
 from cli.options import json_option, with_client
 from cli.tables import show_json, show_table
+from cli.times import local_time
 from cli.transfer import Transfer
 from cli.upload import links_left_out, send_archive
 from cli.watch import watch
 
 BUILTIN = ("sample", "oxford-iiit-pet")
+NO_DATASETS = "There are no datasets yet; `pedigree datasets add NAME FOLDER` adds pictures, `… add sample` draws some."
 
 
 @click.group()
@@ -32,8 +34,18 @@ def list_datasets(client: Client, limit: int, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    rows = [[one["name"], one["items"], one["breeds"], kind_of(one), one["revision"][:12]] for one in found]
-    show_table(("name", "pictures", "breeds", "kind", "revision"), rows)
+    rows = [
+        [
+            one["name"],
+            one["items"],
+            one["breeds"],
+            kind_of(one),
+            one["revision"][:12],
+            local_time(one["created_at"]),
+        ]
+        for one in found
+    ]
+    show_table(("name", "pictures", "breeds", "kind", "revision", "added"), rows, empty=NO_DATASETS)
 
 
 @datasets.command()

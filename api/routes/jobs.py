@@ -5,7 +5,6 @@ import json
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api.dependencies import Services, ServicesDep, SliceDep
@@ -45,18 +44,11 @@ def create_a_job(
         response.status_code = 200
         return _dry_run(services, request)
     digest = _digest(request)
-    try:
-        with services.sessions.begin() as session:
-            job = find_by_idempotency_key(session, idempotency_key, digest) if idempotency_key else None
-            is_new = job is None
-            if job is None:
-                job = _queue(session, request, services.settings.max_attempts, idempotency_key, digest)
-    except IntegrityError:
-        # Only the key is unique: the same request arrived twice at once and the other one was first.
-        with services.sessions.begin() as session:
-            job, is_new = find_by_idempotency_key(session, str(idempotency_key), digest), False
+    with services.sessions.begin() as session:
+        job = find_by_idempotency_key(session, idempotency_key, digest) if idempotency_key else None
+        is_new = job is None
         if job is None:
-            raise
+            job = _queue(session, request, services.settings.max_attempts, idempotency_key, digest)
     if is_new:
         services.publish(job.id)
     response.status_code = 202 if is_new else 200

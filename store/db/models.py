@@ -244,11 +244,11 @@ class Artifact(Base):
 
 
 class ModelVersion(Base):
-    """A run that was registered to be served; ``id`` is the version number."""
+    """A run that was registered to be served; ``id`` is the version number, which ``register`` gives."""
 
     __tablename__ = "model_versions"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"), unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

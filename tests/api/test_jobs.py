@@ -69,6 +69,8 @@ def test_concurrent_duplicates_make_one_job(client: TestClient, records: Records
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert [answer.status_code for answer in answers].count(202) == 1
     assert len(client.get("/runs").json()["items"]) == 1
+    later = client.post("/jobs", json=TRAIN).json()
+    assert (later["id"], later["run"]) == (answers[0].json()["id"] + 1, answers[0].json()["run"] + 1)
 
 
 def test_without_a_broker_the_job_is_still_on_record(settings: Settings, records: Records) -> None:

@@ -38,7 +38,7 @@ def test_a_model_whose_files_are_gone_is_not_said_to_be_none(
 ) -> None:
     run = records.served()
     with records.sessions.begin() as session:
-        set_alias(session, "production", register(session, run.id).id)
+        set_alias(session, "production", register(session, run.id).version.id)
     artifacts.delete(run_key(run.id, "model.safetensors"))
     with TestClient(create_app(settings, load=FakeClassifier.load), base_url="http://localhost") as client:
         problem = client.get("/readyz").json()

@@ -207,16 +207,16 @@ def test_broken_pictures_are_shown_and_make_the_command_fail(
     answer = {
         "model": {"version": 1, "run": 2, "arch": "resnet18", "drawn": True},
         "predictions": [
-            {"filename": "a.jpg", "breed": "Birman", "species": "cat", "probability": 0.9, "top": top},
+            {"filename": "a.jpg", "breed": "Birman", "species": "cat", "probability": 0.9, "sure": True, "top": top},
             {"filename": "b.jpg", "error": {"code": "not_an_image", "detail": "not a picture"}},
         ],
     }
     answers = {"POST /predict?model=production": [Answer(answer)]}
     code, out, err, _ = ask(capsys, monkeypatch, answers, "predict", *map(str, files))
-    assert (code, err) == (1, "pedigree: 1 of 2 files could not be looked at.\n")
+    assert (code, err) == (1, "pedigree: 1 of 2 files could not be used.\n")
     assert "Birman" in out
     assert "Ragdoll 6.0%" in out
-    assert "! not a picture" in out
+    assert "! b.jpg: not a picture" in out.splitlines()
     assert "learned from drawn pictures" in out
 
 

@@ -187,10 +187,13 @@ def test_a_job_of_nothing_is_refused(words: Any, given: tuple[str, ...]) -> None
 
 def test_a_run_tells_its_story(words: Any) -> None:  # noqa: ANN401 - as above
     dataset = {"name": "pets", "revision": "0" * 64, "drawn": False, "breeds": 37, "items": 100}
-    names = ("name", "job", "arch", "device", "precision", "precision_reason", "seed", "train_loss", "valid_loss")
+    names = ("name", "job", "arch", "device", "recipe", "started_at", "finished_at", "seconds")
     run = {
-        **dict.fromkeys(names),
+        **dict.fromkeys((*names, "train_loss", "valid_loss")),
         "id": 3,
+        "kind": "train",
+        "created_at": "2026-11-27T00:12:00Z",
+        "config": {"arch": "resnet18"},
         "state": "succeeded",
         "dataset": dataset,
         "weights": None,
