@@ -20,8 +20,7 @@ SUGGESTIONS: tuple[tuple[str, str, Symbol], ...] = (
     ("valley", VERMILION, "circle"),
     ("slide", ORANGE, "diamond"),
 )
-SHOWN_AS = {"minimum": "minimum/10"}
-"""Suggestions whose name is not what they answer."""
+MINIMUM_NOTE = "minimum is a tenth of the rate at the lowest loss."
 AGREEMENT = {"agree": "agrees", "weak": "agrees weakly", "none": "does not agree"}
 ROOM = 0.1
 """The axis ends so far above the highest loss that a suggestion sees: divergence would press the rest to the ground."""
@@ -92,7 +91,7 @@ def _markers(suggestions: dict[str, float | None], sweep: _Sweep) -> list[Marker
         rate = suggestions[name]
         if rate is not None and finite:
             height = float(np.interp(math.log(rate), places, heights))
-            shown = f"{_shown_as(name)} {rate_text(rate)}"
+            shown = f"{name} {rate_text(rate)}"
             markers.append(Marker(name=shown, x=[rate], y=[height], colour=colour, symbol=symbol))
     return markers
 
@@ -129,13 +128,14 @@ def _notes(content: dict[str, Any]) -> list[str]:
     names: dict[str, list[str]] = {}
     for name, _, _ in SUGGESTIONS:
         if name in content["reasons"]:
-            names.setdefault(content["reasons"][name], []).append(_shown_as(name))
+            names.setdefault(content["reasons"][name], []).append(name)
     missing = [f"No answer from {', '.join(some)}: {reason}." for reason, some in names.items()]
     why: str = content["agreement_reason"]
     answered = any(rate is not None for rate in content["suggestions"].values())
     advice = content.get("advice")
     return [
         *([f"{answers}."] if answered else []),
+        *([MINIMUM_NOTE] if content["suggestions"]["minimum"] is not None else []),
         *missing,
         *(f"{said[:1].upper()}{said[1:]}." for said in (None if why in names else why, advice) if said),
     ]
@@ -144,13 +144,9 @@ def _notes(content: dict[str, Any]) -> list[str]:
 def _answer(name: str, content: dict[str, Any]) -> str:
     rate, spread = content["suggestions"][name], content["spread_decades"][name]
     if rate is None:
-        return f"{_shown_as(name)}: no answer"
-    return f"{_shown_as(name)} {rate_text(rate)}" + ("" if spread is None else f" ({_decades(spread)})")
+        return f"{name}: no answer"
+    return f"{name} {rate_text(rate)}" + ("" if spread is None else f" ({_decades(spread)})")
 
 
 def _decades(spread: float) -> str:
     return f"{spread:.2f} decades"
-
-
-def _shown_as(name: str) -> str:
-    return SHOWN_AS.get(name, name)

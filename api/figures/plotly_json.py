@@ -12,7 +12,7 @@ from api.figures.chart import Axis, Bars, Chart, Heatmap, Line, Marker
 from api.figures.chart_geometry import (
     EDGE,
     LABEL_SIZE,
-    LEAST_WIDTH,
+    NARROWED_TO,
     SUBTITLE_SIZE,
     TEXT_SIZE,
     TITLE_SIZE,
@@ -35,11 +35,11 @@ FEW = 10
 def as_plotly(chart: Chart, *, width: int | None = None, height: int | None = None) -> dict[str, Any]:
     """The chart as Plotly's JSON (``data`` and ``layout``), checked by Plotly's own schema.
 
-    Without a ``width`` whoever shows it may stretch it, or narrow it to LEAST_WIDTH: its texts fit into that. A heat
+    Without a ``width`` whoever shows it may stretch it, or narrow it to NARROWED_TO: its texts fit into that. A heat
     map keeps its width. ``layout.meta`` has the texts unbroken, and in ``alt`` the whole figure in words. Text of users
     is escaped: Plotly reads some HTML in its texts. NaN and infinities become null.
     """
-    placed = place(chart, width=width, height=height, room=None if width or chart.heatmap else LEAST_WIDTH)
+    placed = place(chart, width=width, height=height, room=None if width or chart.heatmap else NARROWED_TO)
     traces: list[Any] = []
     if chart.heatmap is not None:
         traces.append(_heatmap(chart.heatmap, placed))
@@ -117,11 +117,11 @@ def _heatmap(heatmap: Heatmap, placed: Placed) -> Any:  # noqa: ANN401 - as abov
         x=[html.escape(name) for name in heatmap.columns],
         y=[html.escape(name) for name in heatmap.rows],
         z=[[math.sqrt(count) for count in row] for row in heatmap.counts],
-        customdata=[list(row) for row in heatmap.counts],
+        hovertext=_cells(heatmap),
         text=[[str(count) if count else "" for count in row] for row in heatmap.counts],
         texttemplate="%{text}" if letters else None,
         textfont={"size": letters},
-        hovertemplate="%{y} was taken for %{x}: %{customdata}<extra></extra>",
+        hoverinfo="text",
         zmin=0,
         zmax=math.sqrt(max((count for row in heatmap.counts for count in row), default=0)) or 1,
         colorscale=[[i / (len(BLUES) - 1), colour] for i, colour in enumerate(BLUES)],
@@ -129,6 +129,16 @@ def _heatmap(heatmap: Heatmap, placed: Placed) -> Any:  # noqa: ANN401 - as abov
         xgap=1,
         ygap=1,
     )
+
+
+def _cells(heatmap: Heatmap) -> list[list[str]]:
+    """What is read of each cell: on the diagonal a breed was recognised, beside it taken for another."""
+    told = []
+    for i, (actual, counts) in enumerate(zip(heatmap.rows, heatmap.counts, strict=True)):
+        what = ["recognised" if i == j else f"taken for {name}" for j, name in enumerate(heatmap.columns)]
+        of = f"of {sum(counts)}"
+        told.append([html.escape(f"{actual} {said}: {count} {of}") for said, count in zip(what, counts, strict=True)])
+    return told
 
 
 def _layout(chart: Chart, placed: Placed) -> Any:  # noqa: ANN401 - as above

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.run_defaults import changed_settings
 from api.schemas.lineage import PhaseRate, Story
 from api.schemas.scores import Scoring
 from ml.config import ResolvedConfig
@@ -120,6 +121,10 @@ class RunOut(RunSummary, Story):
     """A run with everything that made it. All of the plan is null until a worker has made it."""
 
     config: dict[str, Any] = Field(description="the resolved config")
+    changed: dict[str, Any] = Field(
+        description="the config's settings that are not the recipe's defaults: dotted name and that default",
+        examples=[{"size": 224, "augment.max_rotate": 10.0}],
+    )
     device: str | None
     precision: str | None
     precision_reason: str | None
@@ -148,6 +153,7 @@ class RunOut(RunSummary, Story):
             **_summary(run, job),
             **dict(story),
             config=run.config,
+            changed=changed_settings(run.config),
             device=run.device,
             precision=run.precision,
             precision_reason=run.precision_reason,
