@@ -32,9 +32,9 @@ export function drawnTag(drawn) {
   return drawn ? make("span", { class: "tag drawn", title: "The project drew these pictures itself" }, "drawn sample") : "";
 }
 
-// Links that the page follows by itself; as addresses they open in another tab too.
+// Links that the page follows by itself (address.js); as addresses they open in another tab too.
 export function runLink(id, text = `run ${id}`, options = {}) {
-  return make("a", { href: `/?run=${id}`, "data-run": id, ...options }, text);
+  return make("a", { href: `/?run=${id}`, ...options }, text);
 }
 
 export function datasetLink(name) {

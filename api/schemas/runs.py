@@ -133,6 +133,9 @@ class RunOut(RunSummary, Story):
     plan: dict[str, Any] | None
     seed: int
     artifacts: list[ArtifactOut]
+    searches: list[int] = Field(
+        description="phases, from 0, before which a search for a rate is on record; of an lr_find: 0 once it has ended"
+    )
     curves: list[CurveOut]
     interpretations: list[InterpretationOut] = Field(description="the run's own first")
 
@@ -143,6 +146,7 @@ class RunOut(RunSummary, Story):
         job: Job,
         *,
         artifacts: Sequence[Artifact],
+        searches: Sequence[int],
         story: Story,
         epochs: Sequence[Epoch],
         before: Epoch | None,
@@ -162,6 +166,7 @@ class RunOut(RunSummary, Story):
             plan=run.plan,
             seed=run.config["seed"],
             artifacts=[ArtifactOut(name=one.name, sha256=one.sha256, bytes=one.bytes) for one in artifacts],
+            searches=list(searches),
             curves=CurveOut.of(run, epochs, story.rates, before),
             interpretations=interpretations,
         )
