@@ -23,7 +23,7 @@ from api.figures.chart_geometry import (
 )
 from api.figures.heat_letters import count_size, label_step
 from api.figures.palette import BLUES, GRID, GROUND, INK, QUIET
-from api.figures.ticks import POWERS, power_text, whole_ticks
+from api.figures.ticks import POWERS, power_step, power_text, whole_ticks
 
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 SYMBOLS = {"circle": "circle", "square": "square", "diamond": "diamond", "triangle": "triangle-up"}
@@ -187,11 +187,11 @@ def _layout(chart: Chart, placed: Placed) -> Any:  # noqa: ANN401 - as above
 
 def _panel_axes(chart: Chart, placed: Placed) -> dict[str, Any]:
     last = f"y{len(chart.panels)}" if len(chart.panels) > 1 else "y"
-    axes: dict[str, Any] = {"xaxis": {**_axis(chart.x), "anchor": last, "showgrid": chart.x.log}}
+    axes: dict[str, Any] = {"xaxis": {**_axis(chart.x, placed.plot.width), "anchor": last, "showgrid": chart.x.log}}
     for i, (panel, box) in enumerate(zip(chart.panels, placed.panels, strict=True)):
         bottom, top = _paper_y(placed, box.top + box.height), _paper_y(placed, box.top)
         axes[f"yaxis{i + 1 if i else ''}"] = {
-            **_axis(panel.y),
+            **_axis(panel.y, box.height),
             "anchor": "x",
             "domain": [max(0.0, bottom), min(1, top)],
         }
@@ -217,7 +217,7 @@ def _paper_y(placed: Placed, y: float) -> float:
     return (placed.plot.top + placed.plot.height - y) / placed.plot.height
 
 
-def _axis(axis: Axis) -> dict[str, Any]:
+def _axis(axis: Axis, room: float) -> dict[str, Any]:
     bounds = [axis.low, axis.high]
     if axis.log:
         bounds = [None if bound is None else math.log10(bound) for bound in bounds]
@@ -232,19 +232,20 @@ def _axis(axis: Axis) -> dict[str, Any]:
         "zeroline": False,
         "showline": True,
         "exponentformat": "none",
-        **_ticks(axis),
+        **_ticks(axis, room),
         "tickformat": ".0%" if axis.percent else None,
     }
 
 
-def _ticks(axis: Axis) -> dict[str, Any]:
+def _ticks(axis: Axis, room: float) -> dict[str, Any]:
     """Powers of ten are written by us: Plotly would set them with styles that the page's policy forbids."""
     if axis.ticks is not None:
         return {"tickvals": list(axis.ticks)}
     if axis.whole and axis.low is not None and axis.high is not None and axis.high - axis.low < FEW:
         return {"tickvals": whole_ticks(axis.low, axis.high)}
     if axis.log:
-        return {"tickvals": [10.0**power for power in POWERS], "ticktext": [power_text(power) for power in POWERS]}
+        powers = POWERS[:: power_step(axis, room)]
+        return {"tickvals": [10.0**power for power in powers], "ticktext": [power_text(power) for power in powers]}
     return {}
 
 

@@ -22,10 +22,10 @@ function tableOf(found, run) {
   const why = found.agreement_reason ? `: ${found.agreement_reason}` : "";
   const said = sentence(`${MEANT[found.agreement] ?? found.agreement}${why}`);
   const sweeps = found.sweeps.length ? `${counted(found.sweeps.length, "sweep")}, body ${found.freeze ? "frozen" : "unfrozen"}. ` : "";
-  const head = ["Suggestion", "Rate", "Spread, decades"].map((name) => make("th", { scope: "col" }, name));
+  const head = ["Suggestion", "Rate", "Spread, decades"].map((name) => make("th", { scope: "col", class: name === "Suggestion" ? null : "number" }, name));
   const rows = Object.entries(found.suggestions).map(([name, value]) => make("tr", {},
-    cell(EXPLAINED[name] ?? words(name)), cell(value === null ? noRate(found, name) : rate(value)),
-    cell(found.spread_decades[name]?.toFixed(2) ?? "–")));
+    cell(EXPLAINED[name] ?? words(name)), make("td", value === null ? {} : { class: "number" }, value === null ? noRate(found, name) : rate(value)),
+    cell(found.spread_decades[name]?.toFixed(2) ?? "–", true)));
   const advice = found.advice ? make("p", {}, sentence(found.advice)) : "";
   return make("div", {}, make("h3", {}, `Suggested learning rates${where}`), make("p", { class: "quiet" }, `${sweeps}${said} ${used}`), advice,
     make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows))));

@@ -3,10 +3,12 @@
 import { byId, cell, make, rate, words } from "/parts.js";
 
 const FIRST = ["arch", "pretrained", "size", "presize", "batch_size", "loss", "valid_pct", "precision"];
-const PHASE = ["Phase", "Body", "Epochs", "Peak rates", "Rises for", "Momentum"];
+const PHASE = ["Phase", "Body", "Epochs", "Peak rates"];
+// What the table of phases shows.
+const TABLED = new Set(["freeze", "epochs", "lr_max", "auto"]);
 
 export function showSettings(run) {
-  const all = Object.fromEntries(flat(run.config));
+  const all = Object.fromEntries([...flat(run.config), ...restOfPhases(run.config.phases ?? [])]);
   const changed = Object.keys(run.changed).filter((name) => name !== "phases");
   const rest = Object.keys(all).filter((name) => !FIRST.includes(name) && !changed.includes(name));
   const first = [...FIRST.filter((name) => name in all), ...changed.filter((name) => !FIRST.includes(name))];
@@ -25,18 +27,23 @@ function flat(config, above = "") {
   });
 }
 
+function restOfPhases(phases) {
+  return phases.flatMap((phase, number) => Object.entries(phase).filter(([name]) => !TABLED.has(name))
+    .map(([name, value]) => [`phase ${number + 1}: ${name}`, value]));
+}
+
 function told(value) {
   if (value === true) return "yes";
   if (value === false) return "no";
   if (value === null) return "–";
-  return Array.isArray(value) ? value.join(", ") : typeof value === "string" ? words(value) : String(value);
+  return Array.isArray(value) ? value.join(" → ") : typeof value === "string" ? words(value) : String(value);
 }
 
 function phases({ config }) {
   if (!config.phases?.length) return make("p", {}, `The body is ${config.freeze ? "frozen" : "unfrozen"}.`);
   const rows = config.phases.map((phase, number) => make("tr", {}, cell(number + 1), cell(phase.freeze ? "frozen" : "unfrozen"),
-    cell(phase.epochs, true), cell(rates(phase)), cell(`${Math.round(100 * phase.pct_start)} %`, true), cell((phase.momentum ?? []).join(" → "))));
-  const head = PHASE.map((name) => make("th", { scope: "col", class: ["Epochs", "Rises for"].includes(name) ? "number" : null }, name));
+    cell(phase.epochs, true), cell(rates(phase))));
+  const head = PHASE.map((name) => make("th", { scope: "col", class: name === "Epochs" ? "number" : null }, name));
   return make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)));
 }
 

@@ -20,7 +20,11 @@ class Visits:
     contexts: list[BrowserContext] = field(default_factory=list)
 
     def context(
-        self, width: int = 1280, height: int = 900, scheme: Literal["light", "dark"] = "light", zone: str = "Europe/Berlin"
+        self,
+        width: int = 1280,
+        height: int = 900,
+        scheme: Literal["light", "dark"] = "light",
+        zone: str = "Europe/Berlin",
     ) -> BrowserContext:
         """A profile of its own."""
         context = self.browser.new_context(

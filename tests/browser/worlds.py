@@ -15,8 +15,21 @@ from store.states import State
 from tests.api.figure_records import searched, trained
 from tests.api.records import Records, jpeg
 
-BREEDS = [f"{first}_{second}" for first in ("american", "english", "great", "miniature") for second in (
-    "pit_bull_terrier", "cocker_spaniel", "setter", "pyrenees", "pinscher", "shorthair", "wirehaired_pointer", "bulldog", "coat")]
+BREEDS = [
+    f"{first}_{second}"
+    for first in ("american", "english", "great", "miniature")
+    for second in (
+        "pit_bull_terrier",
+        "cocker_spaniel",
+        "setter",
+        "pyrenees",
+        "pinscher",
+        "shorthair",
+        "wirehaired_pointer",
+        "bulldog",
+        "coat",
+    )
+]
 PHOTOS = 12
 
 
