@@ -9,6 +9,28 @@ import click
 
 from cli.client import Client, find_service
 from cli.data_folder import DataFolder
+from ml.architectures import check_arch
+from ml.errors import UnknownArch
+from store.states import State
+
+
+class Architecture(click.ParamType):
+    """The name of one that can be trained."""
+
+    name = "arch"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name itself; another one ends the command with the nearest that exist."""
+        try:
+            check_arch(value)
+        except UnknownArch as error:
+            self.fail(f"{value!r} is no architecture. {error.hint}", param, ctx)
+        return value
+
+
+ARCHITECTURE = Architecture()
+STATE = click.Choice([state.value for state in State])
+KIND = click.Choice(["train", "lr_find", "interpret", "import"])
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,6 +41,13 @@ data_option = click.option(
     help="Data folder [PEDIGREE_DATA, else ./.pedigree where it exists, else ~/.local/share/pedigree].",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the service's own JSON.")
+
+json_lines_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the service's own JSON; where a job is followed, as lines: one event a line, and the job last.",
+)
 
 
 def with_client(command: Callable[Concatenate[Client, P], R]) -> Callable[..., R]:
