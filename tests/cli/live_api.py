@@ -38,7 +38,7 @@ class LiveApi:
 
     def go(self) -> None:
         """At once, with whatever is being answered."""
-        self._server.should_exit = self._server.force_exit = True
+        self._server.should_exit = True
         self._thread.join()
 
 
