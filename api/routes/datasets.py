@@ -152,6 +152,7 @@ def get_the_steps_of_an_item(
         dataset=dataset.name,
         drawn=dataset.drawn,
         item=item,
+        path=passage.path,
         steps=[StepOut.model_validate(step) for step in passage.steps],
         collated=CollatedOut.model_validate(passage.collated),
     )

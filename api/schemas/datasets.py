@@ -198,6 +198,7 @@ class ItemSteps(BaseModel):
     dataset: str
     drawn: bool
     item: int
+    path: str = Field(description="the item's path in the dataset")
     steps: list[StepOut]
     collated: CollatedOut
 
