@@ -27,7 +27,7 @@ MEDIA_TYPES = {
 }
 
 _IMPORT_AGAIN = "Import the dataset again."
-_ASK_AGAIN = "Send the request again: it is fetched anew."
+_ASK_AGAIN = "Send the request again: it is fetched again."
 
 
 @dataclass(frozen=True)

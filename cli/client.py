@@ -52,7 +52,7 @@ class Client:
         self.url = url.rstrip("/")
         key = os.environ.get("PEDIGREE_KEY")
         if key and not KEY.fullmatch(key):
-            raise CommandError("PEDIGREE_KEY has a character that is no ASCII letter, digit or sign.", "Change it.")
+            raise CommandError("PEDIGREE_KEY has a character that is not an ASCII letter, digit or sign.", "Change it.")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         # A proxy for the wide world is no way to our own machine.
         near = urlsplit(url).hostname in LOOPBACK
@@ -110,7 +110,7 @@ class Client:
         except httpx.TimeoutException:
             raise Unreachable(f"{self.url} does not answer in time.") from None
         except httpx.InvalidURL as error:
-            raise Unreachable(f"{self.url} is no address: {error}.") from None
+            raise Unreachable(f"{self.url} is not an address: {error}.") from None
         except httpx.TransportError as error:
             raise Unreachable(f"The connection to {self.url} broke ({str(error) or type(error).__name__}).") from None
 
@@ -139,7 +139,7 @@ def path_part(name: str) -> str:
         CommandError: no name of the service looks like this.
     """
     if not name or "/" in name or name in {".", ".."}:
-        raise CommandError(f"{name!r} is no name.", "A name has letters, digits, dots, dashes and underscores.")
+        raise CommandError(f"{name!r} is not a name.", "A name has letters, digits, dots, dashes and underscores.")
     return quote(name, safe="", errors="surrogateescape")
 
 

@@ -50,12 +50,14 @@ def list_datasets(client: Client, limit: int, as_json: bool) -> None:
 
 @datasets.command()
 @click.argument("name")
-@click.option("--valid-pct", type=float, help="Split to look for twins across  [default: 0.2]")
-@click.option("--split-seed", type=click.IntRange(0), help="Its seed  [default: 42]")
+@click.option(
+    "--valid-pct", type=float, help="Share of the validation side, for duplicates across the split  [default: 0.2]"
+)
+@click.option("--split-seed", type=click.IntRange(0), help="Seed of that split  [default: 42]")
 @json_option
 @with_client
 def show(client: Client, name: str, valid_pct: float | None, split_seed: int | None, as_json: bool) -> None:
-    """Show a dataset: counts, sizes, what was left out and why, and pictures that occur twice."""
+    """Show a dataset: counts, sizes, what was left out and why, and pictures that are there twice."""
     found = client.get(f"/datasets/{path_part(name)}", valid_pct=valid_pct, split_seed=split_seed)
     if as_json:
         show_json(found)

@@ -72,17 +72,17 @@ def _show(found: Json, *, as_json: bool) -> None:
         return
     spreads, words = found.get("spread_decades") or {}, found.get("agreements") or {}
     rows = [
-        [name, None if rate is None else f"{rate:.2e}", words.get(name), spreads.get(name)]
+        [_shown(name), None if rate is None else f"{rate:.2e}", words.get(name), spreads.get(name)]
         for name, rate in found["suggestions"].items()
     ]
-    show_table(("suggestion", "rate", "agreement", "spread_decades"), rows)
+    show_table(("suggestion", "rate", "agreement", "spread in decades"), rows)
     body = "frozen" if found["freeze"] else "unfrozen"
     show_pairs(
         [
             ("run", f"{found['run']}, before phase {found['phase'] + 1}, {body}"),
             ("sweeps", len(found.get("sweeps") or []) or None),
             *_no_answers(found.get("reasons") or {}),
-            (f"agreement of {found.get('agreement_of', 'valley')}", _agreement(found)),
+            (f"agreement of {_shown(found.get('agreement_of', 'valley'))}", _agreement(found)),
             ("rises at", _rise(found)),
             ("rate", "none" if found["rate"] is None else f"{found['rate']:.2e}"),
             ("advice", found.get("advice")),
@@ -90,11 +90,16 @@ def _show(found: Json, *, as_json: bool) -> None:
     )
 
 
+def _shown(name: str) -> str:
+    """A suggestion's name for people: this one is a tenth of the rate at the lowest loss, as the page says too."""
+    return "minimum/10" if name == "minimum" else name
+
+
 def _no_answers(reasons: dict[str, str]) -> list[tuple[str, str]]:
     """Each reason once, with the suggestions that share it."""
     names: dict[str, list[str]] = {}
     for name, reason in reasons.items():
-        names.setdefault(reason, []).append(name)
+        names.setdefault(reason, []).append(_shown(name))
     return [(f"no {', '.join(some)}", reason) for reason, some in names.items()]
 
 

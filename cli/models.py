@@ -9,7 +9,7 @@ import click
 from cli.client import Client, Json, json_of, path_part
 from cli.errors import CommandError
 from cli.options import json_option, with_client
-from cli.tables import plain, show_json, show_table
+from cli.tables import counted, plain, show_json, show_table
 from cli.times import local_time
 
 PRODUCTION = "production"
@@ -80,7 +80,7 @@ def point(client: Client, name: str, version: int | None, drop: bool) -> None:
         raise CommandError("Give a version to point the alias at, or --drop.")
     if drop:
         client.call("DELETE", f"/models/aliases/{path_part(name)}")
-        click.echo(f"{name} is no alias any more")
+        click.echo(f"{name} is not an alias any more")
     else:
         client.call("PUT", f"/models/aliases/{path_part(name)}", json={"version": version})
         click.echo(f"{name} is version {version}")
@@ -105,7 +105,7 @@ def predict(client: Client, files: tuple[Path, ...], model: str, tta: bool, as_j
         show_predictions(answers[0]["model"], entries)
     broken = sum("error" in entry for entry in entries)
     if broken:
-        raise CommandError(f"{broken} of {len(files)} files could not be used.")
+        raise CommandError(f"{broken} of {counted(len(files), 'file', 'files')} could not be used.")
 
 
 def in_parts(files: tuple[Path, ...]) -> list[tuple[Path, ...]]:

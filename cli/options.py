@@ -18,7 +18,12 @@ data_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Data folder [PEDIGREE_DATA, else ./.pedigree where it exists, else ~/.local/share/pedigree].",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the service's own JSON.")
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the service's whole answer as JSON, for scripts; it has more than the table.",
+)
 
 
 def with_client(command: Callable[Concatenate[Client, P], R]) -> Callable[..., R]:

@@ -15,7 +15,7 @@ _COMMANDS = (
         re.compile(r'POST /jobs \{"kind": "interpret", "run": (\d+), "config": \{"dataset": "([^"]*)"\}\}'),
         r"`pedigree runs interpret \1 --dataset \2`",
     ),
-    (re.compile(r" or POST /datasets brings"), " brings"),
+    (re.compile(r" or POST /datasets adds"), " adds"),
     (re.compile(r"GET /readyz tells"), "`pedigree doctor` tells"),
     (re.compile(r"see GET /readyz"), "see `pedigree doctor`"),
 )

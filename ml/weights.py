@@ -133,7 +133,7 @@ def load_state(path: Path) -> dict[str, torch.Tensor]:
     try:
         loaded = load_file(path) if path.suffix == ".safetensors" else _load_pickle(path)
     except pickle.UnpicklingError:
-        detail = f"{path.name} is a pickle that needs code to be read, or no weights file at all"
+        detail = f"{path.name} is a pickle that needs code to be read, or not a weights file at all"
         raise WeightsInvalid(detail, hint="Save it as safetensors.") from None
     except _BROKEN as error:
         raise WeightsInvalid(f"{path.name} cannot be read as weights: {_said(error)}") from error

@@ -214,7 +214,7 @@ def _settle(
     if job is None:
         log.info("job %d: attempt %d has its verdict", job_id, attempt)
         return
-    log.warning("job %d: %s%s; now %s", job_id, detail, ", for want of memory" if starved else "", job.state)
+    log.warning("job %d: %s%s; now %s", job_id, detail, ", because the memory was full" if starved else "", job.state)
     if job.state == State.QUEUED:
         dispatch_job(host.celery, host.sessions, job_id)
 
@@ -222,7 +222,7 @@ def _settle(
 def _hand_back_starved(session: Session, job_id: int, attempt: int, *, spare: bool) -> Job | None:
     """After a whole batch the next attempt cuts each in two halves; after halves, there is none."""
     job = get_job(session, job_id)
-    said = f"the kernel killed the job's process for want of memory in attempt {attempt}"
+    said = f"the kernel killed the job's process because the memory was full in attempt {attempt}"
     if job.kind not in _IN_BATCHES or _stage_of(job) in _BEFORE_BATCHES:
         hint = "Give the machine more memory, or stop what else runs on it; then resume the job."
         error = {"code": "job_crashed", "detail": said, "hint": hint}

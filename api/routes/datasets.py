@@ -89,10 +89,10 @@ def list_the_datasets(services: ServicesDep, part: SliceDep) -> PageOut[DatasetS
 def get_a_dataset(
     name: Name, services: ServicesDep, valid_pct: ValidPct = 0.2, split_seed: SplitSeed = 42
 ) -> DatasetOut:
-    """A dataset: vocabulary, count per breed, sizes, the files that were left out with the reason, and its twins.
+    """A dataset: vocabulary, count per breed, sizes, the files that were left out with the reason, and its duplicates.
 
-    Twins are pictures that occur twice: across the split of `valid_pct` and `split_seed`, under different labels, and
-    anywhere.
+    `twins` are pairs of pictures that show the same, equal files or near-duplicates: across the split of `valid_pct` and
+    `split_seed`, under different labels, and anywhere.
     """
     dataset = _dataset(services, name)
     try:

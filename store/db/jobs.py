@@ -19,7 +19,7 @@ IN_HAND = frozenset({State.RUNNING, State.CANCELLING})
 
 _INSTEAD_OF_RESUME = {
     State.QUEUED: "It waits for a worker already; there is nothing to do.",
-    State.RUNNING: "It is at work already; to begin its attempt anew, cancel it first.",
+    State.RUNNING: "It is running already; to start it again, cancel it first.",
     State.CANCELLING: "Wait until it is cancelled.",
     State.SUCCEEDED: "It is done; POST /jobs queues a new one.",
 }

@@ -138,7 +138,7 @@ def test_a_loss_that_is_no_number_is_a_gap(client: TestClient, records: Records)
     trained(records, run, steps=4, losses=[2.0, 1.5, float("inf"), float("nan")])
     found = figure(client, run, "loss")
     assert traces(found)["training, smoothed"]["y"] == [2.0, 1.5, None, None]
-    assert found["layout"]["meta"]["notes"] == ["A loss that is no number is a gap; the first is that of step 2."]
+    assert found["layout"]["meta"]["notes"] == ["A loss that is not a number is a gap; the first is at step 2."]
     assert client.get(f"/runs/{run.id}/figures/loss.png").status_code == 200
 
 

@@ -94,17 +94,17 @@ def test_a_dataset_is_shown_with_what_was_left_out_and_its_twins(
     assert "a_3.jpg GIF" in lines
     assert "anywhere 2 3" in lines
     assert "across the split (valid_pct 0.2, seed 42) 0 1" in lines
-    assert "1 validation pictures have a twin that is trained on." in lines
-    assert "a_1.jpg b_2.jpg near 3" in lines
-    assert "a_1.jpg (a) b_2.jpg (b) near 3" in lines
+    assert "1 validation picture has a duplicate that is trained on." in lines
+    assert "a_1.jpg b_2.jpg near-duplicate, 3 of 128 bits differ" in lines
+    assert "a_1.jpg (a) b_2.jpg (b) near-duplicate, 3 of 128 bits differ" in lines
     assert lines[-1] == "b 7"
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"twins": None, "twins_missing": "the manifest is gone"}, "Twins are unknown: the manifest is gone"),
-        ({"twins": {**TWINS, "near_missing": "import it again"}}, "Near twins are unknown: import it again."),
+        ({"twins": None, "twins_missing": "the manifest is gone"}, "Duplicates are unknown: the manifest is gone"),
+        ({"twins": {**TWINS, "near_missing": "import it again"}}, "Near-duplicates are unknown: import it again."),
         ({"summary": {}}, "breeds    2"),
         ({"summary": {"disguised": {"count": 1, "examples": ["old_1.jpg"]}}}, "old_1.jpg"),
     ],

@@ -53,7 +53,7 @@ def test_another_web_server_is_told_apart(capsys: Capture, monkeypatch: Patch, a
 def test_what_is_no_name_is_not_asked_for(capsys: Capture, monkeypatch: Patch, name: str) -> None:
     code, _, err, service = ask(capsys, monkeypatch, {}, "datasets", "show", name)
     assert (code, service.asked) == (1, [])
-    assert err.startswith(f"pedigree: {name!r} is no name.")
+    assert err.startswith(f"pedigree: {name!r} is not a name.")
 
 
 def test_a_name_is_one_part_of_the_path(capsys: Capture, monkeypatch: Patch) -> None:
@@ -118,8 +118,8 @@ def test_a_confusion_of_nothing_says_so(capsys: Capture, monkeypatch: Patch) -> 
         ),
         ("POST /jobs/7/resume, or queue a new job.", "`pedigree jobs resume 7`, or queue a new job."),
         (
-            "GET /datasets lists them; `pedigree datasets add` or POST /datasets brings one in.",
-            "`pedigree datasets list` lists them; `pedigree datasets add` brings one in.",
+            "GET /datasets lists them; `pedigree datasets add` or POST /datasets adds one.",
+            "`pedigree datasets list` lists them; `pedigree datasets add` adds one.",
         ),
         (
             'POST /models {"run": RUN, "alias": "production"} with a run that holds a model.',

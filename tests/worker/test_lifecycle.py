@@ -214,7 +214,7 @@ def test_what_the_kernel_killed_goes_on_in_halves_and_if_it_kills_that_too_there
     job_id = queue_run(sessions, kind)
     job, told = after(host, job_id)
     assert (job.state, job.payload, job.max_attempts) == (State.QUEUED, {"accumulation": 2}, 3)
-    said = "the kernel killed the job's process for want of memory in attempt"
+    said = "the kernel killed the job's process because the memory was full in attempt"
     assert told == [f"{said} 1: from here on each batch is cut into two halves"]
     job, _ = after(host, job_id)
     assert (job.state, job.attempt) == (State.FAILED, 2)
