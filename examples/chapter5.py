@@ -116,7 +116,7 @@ class Walk:
             say(f"{found['advice']}\n")
         for reason in dict.fromkeys(found["reasons"].values()):
             if reason != found["agreement_reason"]:
-                names = [name for name in SUGGESTIONS if found["reasons"].get(name) == reason]
+                names = [label for name, label in SUGGESTIONS.items() if found["reasons"].get(name) == reason]
                 say(f"- {', '.join(names)}: {reason}")
         return found
 

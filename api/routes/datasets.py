@@ -91,8 +91,8 @@ def get_a_dataset(
 ) -> DatasetOut:
     """A dataset: vocabulary, count per breed, sizes, the files that were left out with the reason, and its duplicates.
 
-    `twins` are pairs of pictures that show the same, equal files or near-duplicates: across the split of `valid_pct` and
-    `split_seed`, under different labels, and anywhere.
+    `twins` are pairs of pictures that show the same, equal files or near-duplicates: across the split of `valid_pct`
+    and `split_seed`, under different labels, and anywhere.
     """
     dataset = _dataset(services, name)
     try:

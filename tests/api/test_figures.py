@@ -181,6 +181,8 @@ def test_rates_that_never_differ_are_one_line_on_a_linear_axis(client: TestClien
 def test_the_confusion_figure_has_actual_rows_predicted_columns_and_blank_zeros(client: TestClient, run: Run) -> None:
     (heat,) = (found := figure(client, run, "confusion"))["data"]
     assert (heat["x"], heat["y"]) == (VOCAB, VOCAB)
+    assert heat["hovertext"][0][:2] == ["Abyssinian was recognised: 5", "Abyssinian was taken for Birman: 2"]
+    assert heat["hoverinfo"] == "text"
     assert heat["customdata"] == MATRIX
     assert heat["text"] == [["5", "2", ""], ["1", "6", ""], ["", "3", "4"]]
     assert heat["z"][0][0] == pytest.approx(math.sqrt(5))

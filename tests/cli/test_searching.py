@@ -113,7 +113,7 @@ def test_a_reason_that_all_suggestions_share_is_said_once(words: Any) -> None:  
     _, out, _, _ = words({"GET /runs/2/lr-find": [Answer({**FOUND, **none})]}, "runs", "lr-find", "2")
     assert out.count(why) == 1
     told = dict(line.split("  ", 1) for line in out.splitlines()[5:])
-    assert told["no minimum, steep, valley, slide"].strip() == why
+    assert told["no minimum/10, steep, valley, slide"].strip() == why
     assert out.splitlines()[-1].split(maxsplit=1) == ["advice", advice]
 
 
