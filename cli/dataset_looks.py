@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from cli import completion
 from cli.client import Client, Json, path_part
 from cli.options import json_option, with_client
 from cli.saving import PngPath, save
@@ -16,7 +17,7 @@ _seed = click.option(
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.datasets)
 @_out
 @click.option("--split", type=click.Choice(["train", "valid"]), default="train", show_default=True)
 @click.option("--augment", type=click.Choice(["true", "false", "both"]), default="both", show_default=True)
@@ -31,7 +32,7 @@ def batch(client: Client, /, name: str, out: Path, **asked: str | float) -> None
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.datasets)
 @_out
 @click.option("--item", type=int, default=0, show_default=True, help="Position in the dataset.")
 @_seed
@@ -46,7 +47,7 @@ def presizing(client: Client, name: str, out: Path, item: int, seed: int) -> Non
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.datasets)
 @click.option("--item", type=int, default=0, show_default=True, help="Position in the dataset.")
 @click.option("--presize", type=int, default=460, show_default=True, help="Pixels.")
 @click.option("--size", type=int, default=224, show_default=True, help="Pixels.")

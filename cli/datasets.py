@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from cli import completion
 from cli.client import Client, Json, path_part
 from cli.dataset_looks import batch, presizing, summary
 from cli.dataset_report import kind_of, show_dataset
@@ -49,7 +50,7 @@ def list_datasets(client: Client, limit: int, as_json: bool) -> None:
 
 
 @datasets.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.datasets)
 @click.option(
     "--valid-pct", type=float, help="Share of the validation side, for duplicates across the split  [default: 0.2]"
 )

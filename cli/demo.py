@@ -9,6 +9,7 @@ from time import monotonic
 
 import click
 
+from cli import completion
 from cli.client import Client, Json, ServiceError, json_of
 from cli.data_folder import HERE, DataFolder
 from cli.datasets import add_builtin, add_source
@@ -38,7 +39,7 @@ PICTURES = 3
     show_default=True,
     help="Data folder; what the demo makes stays there.",
 )
-@click.option("--arch", default=ARCH, show_default=True, help="Architecture.")
+@click.option("--arch", default=ARCH, show_default=True, shell_complete=completion.architectures, help="Architecture.")
 @click.option("--epochs", type=click.IntRange(1, 1000), help="Epochs after the first, frozen one.")
 def demo(pets: Path | None, data: Path, arch: str, epochs: int | None) -> None:
     """Train, examine and serve a classifier, and show each step."""

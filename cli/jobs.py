@@ -2,6 +2,7 @@
 
 import click
 
+from cli import completion
 from cli.client import Client, Json
 from cli.errors import CommandError
 from cli.forecast import ask_for_forecast, show_forecast
@@ -13,13 +14,21 @@ from cli.watch import time_left, watch
 
 
 @click.command()
-@click.option("--dataset", help="Name of a dataset  [default, with --from-run: that run's].")
-@click.option("--arch", help="Architecture  [default: resnet34; with --from-run that run's].")
+@click.option(
+    "--dataset", shell_complete=completion.datasets, help="Name of a dataset  [default, with --from-run: that run's]."
+)
+@click.option(
+    "--arch",
+    shell_complete=completion.architectures,
+    help="Architecture  [default: resnet34; with --from-run that run's].",
+)
 @click.option("--epochs", type=int, help="Epochs of the recipe.")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any field of the configuration; JSON values."
 )
-@click.option("--from-run", type=int, help="Start from this run's weights, by its settings.")
+@click.option(
+    "--from-run", type=int, shell_complete=completion.runs, help="Start from this run's weights, by its settings."
+)
 @click.option("--name", help="A name for people.")
 @click.option("--follow", is_flag=True, help="Watch it to its end.")
 @click.option("--dry-run", is_flag=True, help="Check and say how long it would take; start nothing.")
@@ -89,7 +98,7 @@ def list_jobs(client: Client, state: str | None, kind: str | None, limit: int, a
 
 
 @jobs.command()
-@click.argument("job", type=int)
+@click.argument("job", type=int, shell_complete=completion.jobs)
 @json_option
 @with_client
 def show(client: Client, job: int, as_json: bool) -> None:
@@ -98,7 +107,7 @@ def show(client: Client, job: int, as_json: bool) -> None:
 
 
 @jobs.command("watch")
-@click.argument("job", type=int)
+@click.argument("job", type=int, shell_complete=completion.jobs)
 @with_client
 def watch_job(client: Client, job: int) -> None:
     """Watch a job to its end; exit code 1 unless it succeeds."""
@@ -106,7 +115,7 @@ def watch_job(client: Client, job: int) -> None:
 
 
 @jobs.command()
-@click.argument("job", type=int)
+@click.argument("job", type=int, shell_complete=completion.jobs)
 @json_option
 @with_client
 def cancel(client: Client, job: int, as_json: bool) -> None:
@@ -115,7 +124,7 @@ def cancel(client: Client, job: int, as_json: bool) -> None:
 
 
 @jobs.command()
-@click.argument("job", type=int)
+@click.argument("job", type=int, shell_complete=completion.jobs)
 @json_option
 @with_client
 def resume(client: Client, job: int, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 import click
 
+from cli import completion
 from cli.client import Client, Json
 from cli.errors import CommandError
 from cli.forecast import ask_for_forecast, show_forecast
@@ -12,8 +13,10 @@ from cli.watch import watch
 
 
 @click.command("lr-find")
-@click.argument("dataset", required=False)
-@click.option("--from-run", type=int, help="Search on this run's weights, by its settings.")
+@click.argument("dataset", required=False, shell_complete=completion.datasets)
+@click.option(
+    "--from-run", type=int, shell_complete=completion.runs, help="Search on this run's weights, by its settings."
+)
 @click.option("--unfreeze", is_flag=True, help="Search with the body unfrozen.")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any field of the configuration; JSON values."
@@ -55,7 +58,7 @@ def search(
 
 
 @click.command("lr-find")
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @click.option(
     "--phase", type=click.IntRange(1), help="Of a training: before which phase, from 1  [default: the first]."
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cli import completion
 from cli.client import Client, Json, json_of, path_part
 from cli.errors import CommandError
 from cli.options import json_option, with_client
@@ -51,8 +52,8 @@ def list_models(client: Client, limit: int, as_json: bool) -> None:
 
 
 @models.command()
-@click.argument("run", type=int)
-@click.option("--alias", help="Point this alias at it, for example production.")
+@click.argument("run", type=int, shell_complete=completion.runs)
+@click.option("--alias", shell_complete=completion.aliases, help="Point this alias at it, for example production.")
 @json_option
 @with_client
 def register(client: Client, run: int, alias: str | None, as_json: bool) -> None:
@@ -70,8 +71,8 @@ def register(client: Client, run: int, alias: str | None, as_json: bool) -> None
 
 
 @models.command("alias")
-@click.argument("name")
-@click.argument("version", type=int, required=False)
+@click.argument("name", shell_complete=completion.aliases)
+@click.argument("version", type=int, required=False, shell_complete=completion.versions)
 @click.option("--drop", is_flag=True, help="Forget the alias; the version stays.")
 @with_client
 def point(client: Client, name: str, version: int | None, drop: bool) -> None:
@@ -88,7 +89,9 @@ def point(client: Client, name: str, version: int | None, drop: bool) -> None:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--model", default=PRODUCTION, show_default=True, help="An alias or a version.")
+@click.option(
+    "--model", default=PRODUCTION, show_default=True, shell_complete=completion.models, help="An alias or a version."
+)
 @click.option("--tta", is_flag=True, help="Average each answer over four changed copies of the picture; takes longer.")
 @json_option
 @with_client

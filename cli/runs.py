@@ -2,6 +2,7 @@
 
 import click
 
+from cli import completion
 from cli.client import Client, Json, json_of
 from cli.download import download
 from cli.lr_find import read
@@ -16,7 +17,11 @@ NO_RUNS = "There are no runs yet; `pedigree train --dataset NAME` makes one."
 NONE_LIKE_THAT = "No run is like that; `pedigree runs list` without options lists all."
 DRAWN = "The pictures are drawn, not photographed."
 
-dataset_option = click.option("--dataset", help="A dataset that the run was interpreted on, instead of its own.")
+dataset_option = click.option(
+    "--dataset",
+    shell_complete=completion.datasets,
+    help="A dataset that the run was interpreted on, instead of its own.",
+)
 
 
 @click.group()
@@ -29,8 +34,8 @@ runs.add_command(download)
 
 
 @runs.command("list")
-@click.option("--dataset")
-@click.option("--arch")
+@click.option("--dataset", shell_complete=completion.datasets)
+@click.option("--arch", shell_complete=completion.architectures)
 @click.option("--state")
 @click.option("--best", is_flag=True, help="Lowest error rate first, instead of newest first.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
@@ -63,7 +68,7 @@ def list_runs(
 
 
 @runs.command()
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @json_option
 @with_client
 def show(client: Client, run: int, as_json: bool) -> None:
@@ -76,7 +81,7 @@ def show(client: Client, run: int, as_json: bool) -> None:
 
 
 @runs.command()
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @json_option
 @with_client
 def metrics(client: Client, run: int, as_json: bool) -> None:
@@ -91,7 +96,7 @@ def metrics(client: Client, run: int, as_json: bool) -> None:
 
 
 @runs.command()
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @click.option("--min-val", type=click.IntRange(1), default=2, show_default=True, help="Least count of a pair.")
 @dataset_option
 @json_option
@@ -107,7 +112,7 @@ def confusion(client: Client, run: int, min_val: int, dataset: str | None, as_js
 
 
 @runs.command("top-losses")
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @click.option("--k", type=click.IntRange(1, 1000), default=9, show_default=True, help="How many pictures.")
 @dataset_option
 @json_option
@@ -128,9 +133,13 @@ def top_losses(client: Client, run: int, k: int, dataset: str | None, as_json: b
 
 
 @runs.command()
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @click.option("--tta", is_flag=True, help="Average the scores over four changed copies of each picture and itself.")
-@click.option("--dataset", help="Predict all pictures of this dataset, instead of the run's own validation pictures.")
+@click.option(
+    "--dataset",
+    shell_complete=completion.datasets,
+    help="Predict all pictures of this dataset, instead of the run's own validation pictures.",
+)
 @click.option("--follow", is_flag=True, help="Watch it to its end.")
 @json_option
 @with_client

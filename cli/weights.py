@@ -10,6 +10,7 @@ from typing import Literal
 
 import click
 
+from cli import completion
 from cli.data_folder import DataFolder
 from cli.errors import CommandError
 from cli.options import data_option, json_option
@@ -38,7 +39,7 @@ def weights() -> None:
 
 
 @weights.command()
-@click.argument("arch")
+@click.argument("arch", shell_complete=completion.architectures)
 @click.option(
     "--into", type=click.Path(path_type=Path, file_okay=False), help="Folder [PEDIGREE_WEIGHTS, else DATA/weights]."
 )
