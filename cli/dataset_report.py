@@ -1,5 +1,7 @@
 """What ``pedigree datasets show`` prints of a dataset."""
 
+from collections.abc import Sequence
+
 import click
 
 from cli.client import Json
@@ -91,7 +93,7 @@ def _show_duplicates(found: Json) -> None:
     _show_part("Duplicates under different labels", ("one", "other", "kind"), labelled)
 
 
-def _show_part(title: str, columns: tuple[str, ...], rows: list[list[object]] | list[tuple[str, object]]) -> None:
+def _show_part(title: str, columns: tuple[str, ...], rows: Sequence[Sequence[object]]) -> None:
     if rows:
         click.echo(f"\n{title}")
         show_table(columns, rows)

@@ -187,7 +187,7 @@ def test_a_picture_that_comes_without_a_form_is_told_to_use_one(client: TestClie
     answer = client.post("/predict", content=body, headers={"content-type": kind})
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (415, "unsupported_media_type")
-    assert problem["detail"] == f"the body is {kind}, and no form"
+    assert problem["detail"] == f"the body is {kind}, not a form"
     assert "curl -F file=@picture.jpg" in problem["hint"]
 
 
