@@ -28,7 +28,9 @@ def show_dataset(found: Json) -> None:
     """Print what the service says of a dataset: facts, what was left out, duplicates, pictures of each breed."""
     summary = found["summary"]
     rule = found["label_rule"]
-    label = "the folder's name" if rule.get("kind") == "folder" else f"regex {rule.get('regex')}"
+    label = (
+        "the folder's name" if rule.get("kind") == "folder" else f"in the file name: the group of {rule.get('regex')}"
+    )
     sizes = summary.get("sizes") or {}
     show_pairs(
         [

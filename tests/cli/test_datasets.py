@@ -89,6 +89,7 @@ def test_a_dataset_is_shown_with_what_was_left_out_and_its_twins(
     assert code == 0
     assert "width 40 to 60 pixels, median 50.5" in lines
     assert "formats 1 GIF, 11 JPEG" in lines
+    assert r"label in the file name: the group of (.+)_\d+.jpg$" in lines
     assert "no label matches 3 stray.jpg the rule does not match" in lines
     assert "broken 1 cut.jpg the JPEG data ends early" in lines
     assert "a_3.jpg GIF" in lines
