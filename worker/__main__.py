@@ -1,24 +1,29 @@
-"""``python -m worker``: one worker process, for one GPU or for the CPUs of a host."""
+"""``python -m worker [--lane LANE]``: one worker process, for one GPU, for the CPUs of a host, or for light jobs."""
 
+import argparse
 import logging
 import os
 import socket
 import subprocess
 import sys
+from collections.abc import Set as AbstractSet
 
 from store.errors import SettingsInvalid
+from store.lanes import Lane
+from store.queue import queues_of
 
 try:
     from worker.lifecycle import describe_status
-    from worker.tasks import host
+    from worker.tasks import host, presence
 except SettingsInvalid as error:
     # the app reads the settings when it is imported, and a bad one deserves a sentence, not a traceback
     sys.exit(f"{error.detail}. {error.hint}")
 
 
 def main() -> None:
-    """Serve the queue until SIGTERM or Ctrl-C; a running job is put back into the queue with its checkpoint."""
-    refusal = why_none_learns_here()
+    """Serve the lanes until SIGTERM or Ctrl-C; a running job is put back into its queue with its checkpoint."""
+    host.lanes = lanes_of(sys.argv[1:])
+    refusal = why_none_learns_here() if Lane.TRAIN in host.lanes else None
     if refusal is not None:
         sys.exit(refusal)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -26,9 +31,23 @@ def main() -> None:
     # a busy worker answers no remote control, so that it lives is told by the lease in the database alone.
     name = f"pedigree-{os.getpid()}@{socket.gethostname()}"
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    host.celery.worker_main(
-        ["worker", "--pool=solo", "--concurrency=1", f"--hostname={name}", "--loglevel=INFO", *quiet]
-    )
+    queues = f"--queues={queues_of(host.lanes)}"
+    try:
+        host.celery.worker_main(
+            ["worker", "--pool=solo", "--concurrency=1", f"--hostname={name}", "--loglevel=INFO", queues, *quiet]
+        )
+    finally:
+        presence.end()
+        presence.join()
+
+
+def lanes_of(arguments: list[str]) -> AbstractSet[Lane]:
+    """The lanes to serve: both, unless one is named."""
+    parser = argparse.ArgumentParser(prog="python -m worker", description="Takes jobs and runs them, one at a time.")
+    said = "take only jobs of this lane: train (train, lr_find, interpret) or light (import); without it, of both"
+    parser.add_argument("--lane", choices=[lane.value for lane in Lane], help=said)
+    chosen = parser.parse_args(arguments).lane
+    return frozenset(Lane) if chosen is None else frozenset({Lane(chosen)})
 
 
 def why_none_learns_here() -> str | None:

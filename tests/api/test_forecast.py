@@ -13,6 +13,7 @@ from store.db.calibrations import answer_request, fail_request, get_request, ope
 from store.db.datasets import add_dataset
 from store.db.models import CalibrationRequest, Run
 from store.db.records import record_epoch, record_plan
+from store.lanes import Lane
 from store.queue import queue_length
 from store.settings import Settings
 from store.states import State
@@ -256,7 +257,7 @@ def test_a_worker_that_is_asked_answers_once_for_all(patient: TestClient, record
         assert request is not None
         assert (request.settings["arch"], request.settings["precision"]) == ("resnet18", "auto")
         assert "epochs" not in request.settings
-        until(lambda: queue_length(app.state.services.celery) == 1)
+        until(lambda: queue_length(app.state.services.celery, Lane.TRAIN) == 1)
         # A second one is not kept waiting behind the first.
         assert "measures another configuration" in dry(patient)["forecast_reason"]
         with sessions.begin() as session:

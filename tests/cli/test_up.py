@@ -20,7 +20,7 @@ from tests.cli.pictures import draw_pictures
 
 COMMAND = [sys.executable, "-m", "cli.main"]
 UP_SECONDS = 240.0
-PARTS = {"postgres", "redis", "worker", "sweep", "api"}
+PARTS = {"postgres", "redis", "worker", "worker-light", "sweep", "api"}
 
 
 def environment(data: Path) -> dict[str, str]:
