@@ -206,7 +206,7 @@ def test_a_light_job_gives_way_on_the_cpu_and_sees_no_gpu(
         dispatch_job(celery, sessions, bringing)
         children = [trained, light.paused_child()]
         ours, theirs = (os.getpriority(os.PRIO_PROCESS, pid) for pid in children)
-        assert theirs - ours == LIGHT_NICENESS
+        assert theirs == min(ours + LIGHT_NICENESS, 19), "19 is the kernel's last"
         sees = [b"CUDA_VISIBLE_DEVICES=" in variables_of(pid) for pid in children]
         assert sees == ["CUDA_VISIBLE_DEVICES" in environment_of(settings), True]
         autogroups = [Path(f"/proc/{pid}/autogroup") for pid in children]
