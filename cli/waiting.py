@@ -31,7 +31,7 @@ def where_it_waits(job: Json) -> str:
 
 def _behind(held: Json | None, ahead: int) -> str:
     if held is None:
-        return f"behind {ahead} other{'' if ahead == 1 else 's'}"
+        return f"behind {ahead} other{'' if ahead == 1 else 's'}" if ahead else "behind a measurement for a forecast"
     run = f", run {held['run']}" if held["run"] is not None else ""
     more = f"; {ahead} more ahead" if ahead else ""
     return f"behind job {held['job']} ({held['kind']}{run}){_left(held)}{more}"

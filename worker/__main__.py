@@ -1,16 +1,15 @@
 """``python -m worker [--lane LANE]``: one worker process, for one GPU, for the CPUs of a host, or for light jobs."""
 
-import argparse
 import logging
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Set as AbstractSet
 
 from store.errors import SettingsInvalid
 from store.lanes import Lane
 from store.queue import queues_of
+from worker.lanes import chosen_lanes
 
 try:
     from worker.lifecycle import describe_status
@@ -22,7 +21,7 @@ except SettingsInvalid as error:
 
 def main() -> None:
     """Serve the lanes until SIGTERM or Ctrl-C; a running job is put back into its queue with its checkpoint."""
-    host.lanes = lanes_of(sys.argv[1:])
+    host.lanes = chosen_lanes(sys.argv[1:])
     refusal = why_none_learns_here() if Lane.TRAIN in host.lanes else None
     if refusal is not None:
         sys.exit(refusal)
@@ -39,15 +38,6 @@ def main() -> None:
     finally:
         presence.end()
         presence.join()
-
-
-def lanes_of(arguments: list[str]) -> AbstractSet[Lane]:
-    """The lanes to serve: both, unless one is named."""
-    parser = argparse.ArgumentParser(prog="python -m worker", description="Takes jobs and runs them, one at a time.")
-    said = "take only jobs of this lane: train (train, lr_find, interpret) or light (import); without it, of both"
-    parser.add_argument("--lane", choices=[lane.value for lane in Lane], help=said)
-    chosen = parser.parse_args(arguments).lane
-    return frozenset(Lane) if chosen is None else frozenset({Lane(chosen)})
 
 
 def why_none_learns_here() -> str | None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
+from store.db.calibrations import workers_that_measure
 from store.db.jobs import IN_HAND
 from store.db.lanes import is_of, living_workers
 from store.db.models import Job, Worker
@@ -18,7 +19,7 @@ class Reason(StrEnum):
     """Why a job is not at work yet."""
 
     BUSY = "busy"
-    """The workers of its lane have other jobs in hand, or others are first."""
+    """The workers of its lane have other jobs in hand, or measure for a forecast, or other jobs are first."""
     STARTING = "starting"
     """A worker of its lane is free for it."""
     NO_WORKER = "no_worker"
@@ -55,14 +56,15 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Hands:
-    """A lane's living workers that have no job in hand, and the jobs that keep the others from taking one."""
+    """A lane's living workers, those among them that have nothing in hand, and the jobs that the others have."""
 
+    living: int
     free: int
     held: Sequence[Held]
 
     def wait(self, lane: Lane, ahead: int, *, is_published: bool) -> Waiting:
         """What the job waits for that has so many before it."""
-        if not self.free and not self.held:
+        if not self.living and not self.held:
             return Waiting(lane, Reason.NO_WORKER, ahead, None, None)
         if not is_published:
             return Waiting(lane, Reason.UNPUBLISHED, ahead, None, None)
@@ -108,15 +110,17 @@ def _hands(session: Session) -> dict[Lane, Hands]:
     workers = {worker.name: worker for worker in living_workers(session)}
     statement = select(Job).where(Job.state.in_(IN_HAND), Job.lease_until > func.now())
     held = session.scalars(statement.order_by(Job.started_at, Job.id)).all()
-    return {lane: _hands_of(lane, workers, held) for lane in Lane}
+    measuring = workers_that_measure(session)
+    return {lane: _hands_of(lane, workers, held, measuring) for lane in Lane}
 
 
-def _hands_of(lane: Lane, workers: Mapping[str, Worker], held: Sequence[Job]) -> Hands:
+def _hands_of(lane: Lane, workers: Mapping[str, Worker], held: Sequence[Job], measuring: Collection[str]) -> Hands:
     """A worker that ends, or of the version before, is known by its job alone, and counts for the lane of that."""
     takers = {name for name, worker in workers.items() if lane in worker.lanes}
     unknown = [job for job in held if job.worker not in workers and lane_of(job.kind) == lane]
     theirs = [job for job in held if job.worker in takers]
-    return Hands(len(takers - {job.worker for job in theirs}), [_held(job) for job in [*theirs, *unknown]])
+    free = takers - {job.worker for job in theirs} - set(measuring)
+    return Hands(len(takers), len(free), [_held(job) for job in [*theirs, *unknown]])
 
 
 def _held(job: Job) -> Held:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Engine, event, func, update
 from sqlalchemy.orm import Session, sessionmaker
 
+from store.db.calibrations import answer_request, open_request, take_request
 from store.db.jobs import claim, mark_published, request_cancel, save_progress
 from store.db.lanes import keep_worker
 from store.db.models import Job
@@ -68,6 +69,19 @@ def test_a_busy_worker_is_waited_for_and_the_next_job_knows_how_long(sessions: S
     first, second = queued(sessions), queued(sessions)
     assert wait(sessions, first) == Waiting(Lane.TRAIN, Reason.BUSY, 0, held, 812.0)
     assert wait(sessions, second) == Waiting(Lane.TRAIN, Reason.BUSY, 1, held, None)
+
+
+def test_a_worker_that_measures_is_not_free(sessions: Sessions) -> None:
+    worker(sessions, "w", Lane.TRAIN)
+    job = queued(sessions)
+    with sessions.begin() as session:
+        request = open_request(session, {"arch": "resnet18"}, patience_seconds=60)
+        assert request is not None
+        assert take_request(session, request.id, worker="w", patience_seconds=60)
+    assert wait(sessions, job) == Waiting(Lane.TRAIN, Reason.BUSY, 0, None, None)
+    with sessions.begin() as session:
+        answer_request(session, request.id, [])
+    assert wait(sessions, job).reason is Reason.STARTING
 
 
 def test_of_many_workers_the_one_that_is_free_first_counts(sessions: Sessions) -> None:
