@@ -3,9 +3,10 @@
 import logging
 import threading
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from store.db.lanes import forget_worker, keep_worker
 from worker.lifecycle import Host
-from worker.patience import OUTAGES
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +43,12 @@ class Presence:
         try:
             with host.sessions.begin() as session:
                 keep_worker(session, host.name, host.lanes, host.settings.lease_seconds)
-        except OUTAGES:
-            log.warning("the database is out of reach; that this worker lives is not said")
+        except SQLAlchemyError as error:  # away, or not migrated yet: the next time may be better
+            log.warning("that this worker lives could not be said: %s", str(error).splitlines()[0])
 
     def _say_goodbye(self) -> None:
         try:
             with self._host.sessions.begin() as session:
                 forget_worker(session, self._host.name)
-        except OUTAGES:
-            log.warning("the database is out of reach; that this worker ends is told by its lease")
+        except SQLAlchemyError as error:
+            log.warning("that this worker ends is told by its lease: %s", str(error).splitlines()[0])

@@ -22,8 +22,8 @@ def job(**waiting: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         (job(behind={**HELD, "eta_seconds": None}), "queued behind job 5 (train, run 3)"),
         (job(behind={**HELD, "state": "cancelling"}), "queued behind job 5 (train, run 3), which is being cancelled"),
         (
-            job(behind={**HELD, "kind": "import", "run": None, "eta_seconds": 0.0}),
-            "queued behind job 5 (import), about",
+            job(behind={**HELD, "kind": "import", "run": None, "eta_seconds": 7.4}),
+            "queued behind job 5 (import), about 7 s left",
         ),
         (job(behind=None, ahead=2), "queued behind 2 others"),
         (job(behind=None, ahead=1), "queued behind 1 other"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from celery import Celery
+from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from cli.stack import workers_of_lanes
@@ -26,6 +27,7 @@ from tests.store.rows import make_run
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import is_gone, job_in, running, until
 from worker.lifecycle import LIGHT_NICENESS, Host, run_job
+from worker.presence import Presence
 
 Sessions = sessionmaker[Session]
 TRAINS, LIGHT = (f"worker --lane {lane}" for lane in Lane)
@@ -116,6 +118,23 @@ def test_a_worker_that_was_told_to_end_is_counted_no_more_while_its_job_is_put_d
 def workers_left(sessions: Sessions) -> bool:
     with sessions.begin() as session:
         return bool(living_workers(session))
+
+
+def test_a_worker_that_could_not_say_that_it_lives_says_so_later(
+    settings: Settings, sessions: Sessions, celery: Celery, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    nowhere = create_engine(f"postgresql+psycopg://postgres@/pedigree?host={tmp_path}")
+    quick = settings.model_copy(update={"lease_seconds": 0.6})
+    host = Host(quick, sessionmaker(nowhere), celery, threading.Event())
+    presence = Presence(host)
+    presence.start()
+    until(lambda: "could not be said" in caplog.text, "a word about it")
+    host.sessions = sessions
+    until(lambda: workers_left(sessions), "a worker that lives")
+    presence.end()
+    presence.join()
+    assert not workers_left(sessions)
+    nowhere.dispose()
 
 
 def of_old(celery: Celery, job_id: int) -> None:
