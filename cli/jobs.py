@@ -10,6 +10,7 @@ from cli.lr_find import search
 from cli.options import json_option, with_client
 from cli.settings import read_settings
 from cli.tables import show_json, show_pairs, show_table
+from cli.waiting import where_it_waits
 from cli.watch import time_left, watch
 
 
@@ -93,7 +94,17 @@ def list_jobs(client: Client, state: str | None, kind: str | None, limit: int, a
     if as_json:
         show_json(found)
         return
-    rows = [[job["id"], job["kind"], job["run"], job["state"], _position(job), job["created_at"][:19]] for job in found]
+    rows = [
+        [
+            job["id"],
+            job["kind"],
+            job["run"],
+            job["state"],
+            _position(job) or where_it_waits(job),
+            job["created_at"][:19],
+        ]
+        for job in found
+    ]
     show_table(("job", "kind", "run", "state", "progress", "created (UTC)"), rows)
 
 
@@ -141,7 +152,7 @@ def _show(job: Json, *, as_json: bool) -> None:
     error = job.get("error")
     if error:
         pairs += [("error", f"{error['code']}: {error['detail']}"), ("hint", error.get("hint"))]
-    show_pairs([*pairs, ("progress", _position(job) or None)])
+    show_pairs([*pairs, ("waits", where_it_waits(job) or None), ("progress", _position(job) or None)])
 
 
 def _position(job: Json) -> str:

@@ -75,10 +75,9 @@ class Stack:
         environment = self._environment()
         with self._step("migrations"):
             run_once(["migrations"], environment, self._log("migrations"))
-        for number in range(1, self.workers + 1):
-            name = "worker" if self.workers == 1 else f"worker-{number}"
+        for name, lane in workers_of_lanes(self.workers).items():
             with self._step(name):
-                self._keep(name, Service(["worker"], environment, self._log(name), WORKER_STOP))
+                self._keep(name, Service(["worker", "--lane", lane], environment, self._log(name), WORKER_STOP))
         with self._step("sweep"):
             self._keep("sweep", Service(["worker.sweep"], environment, self._log("sweep"), SWEEP_STOP))
         with self._step("api"):
@@ -231,6 +230,12 @@ def running_stack(folder: DataFolder, say: Say, *, port: int | None = None, work
             stack.stop()
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def workers_of_lanes(training: int) -> dict[str, str]:
+    """The worker processes by name, each with its lane: so many that train, and one for what need not wait for them."""
+    names = ["worker"] if training == 1 else [f"worker-{number}" for number in range(1, training + 1)]
+    return dict.fromkeys(names, "train") | {"worker-light": "light"}
 
 
 def choose_port(wanted: int | None, say: Say) -> int:

@@ -33,7 +33,7 @@ from ml.split import random_split
 from store.db.base import Json
 from store.db.datasets import current_dataset, list_datasets
 from store.db.jobs import create_job
-from store.db.models import Dataset, Job
+from store.db.models import Dataset
 from store.errors import ArtifactMissing, InvalidRequest, NameConflict, NotFound, ServiceUnavailable
 from store.keys import new_upload_key
 
@@ -167,7 +167,7 @@ async def add_a_dataset(request: Request, services: ServicesDep, response: Respo
         payload = await _archive_payload(request, services)
     job = await run_in_threadpool(_queue_import, services, payload)
     response.headers["Location"] = f"/jobs/{job.id}"
-    return JobOut.of(job)
+    return job
 
 
 def _builtin_payload(body: bytes) -> Json:
@@ -238,8 +238,7 @@ def _png(picture: bytes) -> Response:
     return Response(picture, media_type="image/png", headers={"Cache-Control": "private, no-cache"})
 
 
-def _queue_import(services: Services, payload: Json) -> Job:
+def _queue_import(services: Services, payload: Json) -> JobOut:
     with services.sessions.begin() as session:
         job = create_job(session, kind="import", payload=payload, max_attempts=services.settings.max_attempts)
-    services.publish(job.id)
-    return job
+    return JobOut.of(job, services.publish(job))
