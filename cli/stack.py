@@ -14,9 +14,11 @@ from time import monotonic, sleep
 import httpx
 from pydantic import ValidationError
 
+from cli import shell
 from cli.data_folder import DataFolder
 from cli.errors import StackError
 from cli.processes import kill_group, last_line, wait_until
+from cli.running import forget, remember
 from cli.servers import Postgres, Redis
 from cli.services import API_STOP, SWEEP_STOP, WORKER_STOP, Part, Service, run_once
 from store.settings import Settings, wrong_setting
@@ -70,6 +72,7 @@ class Stack:
         Raises:
             StackError: a part cannot run. The caller stops what did start.
         """
+        self.folder.stack_file.unlink(missing_ok=True)  # a killed stack's
         self.port = choose_port(self.port, self.say)
         check_settings(self._own_settings())
         environment = self._environment()
@@ -87,6 +90,7 @@ class Stack:
             self.url = f"http://127.0.0.1:{self.port}"
             self._wait_for_api()
         self._write()
+        self._let_it_be_found()
 
     def keep_up(self) -> None:
         """Start again whatever ends, until a signal asks to stop."""
@@ -109,6 +113,7 @@ class Stack:
     def stop(self) -> None:
         """Stop all, the last started first among servers; a second signal meanwhile ends the waiting."""
         self.stopping = True
+        forget(self.folder)
         order = ("api", "worker", "sweep", "redis", "postgres")
         for kept in sorted(self.kept, key=lambda one: order.index(one.name.split("-")[0])):
             kept.part.stop()
@@ -146,6 +151,8 @@ class Stack:
 
     def _environment(self) -> dict[str, str]:
         """The settings of every process, with servers started where none are set."""
+        if not os.environ.get("DATABASE_URL"):
+            shell.forget(shell.POSTGRES)  # of a database of the user's own they may be part
         environment = self._own_settings()
         root = self.folder.root
         for name, variable, make in (
@@ -171,6 +178,12 @@ class Stack:
         for kept in self.kept:
             if _has_ended(kept.part):
                 raise StackError(f"{kept.name} ended at once: {last_line(kept.part.log)}", f"Read {kept.part.log}.")
+
+    def _let_it_be_found(self) -> None:
+        try:
+            remember(self.folder)
+        except StackError as error:
+            self.say(f"– {error.detail} So other folders do not find this stack by themselves; give --url {self.url}.")
 
     def _ended(self, kept: Kept, process: subprocess.Popen[bytes] | None) -> None:
         if monotonic() - kept.started_at > SETTLED_SECONDS:
