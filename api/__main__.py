@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app,
         host=options.host,
         port=options.port,
+        workers=1,  # said, or uvicorn would take WEB_CONCURRENCY, which an app that is no import string forbids
         log_config=None,
         access_log=False,
         server_header=False,
