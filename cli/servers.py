@@ -65,6 +65,12 @@ class Postgres:
         Raises:
             StackError: it did not start; the detail ends with the line of its log that says why.
         """
+        try:
+            return self._start()
+        except PermissionError as error:
+            raise _not_ours(error) from None
+
+    def _start(self) -> str:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         user = _server_user(self.folder)
         if not (self.folder / "PG_VERSION").exists():
@@ -93,11 +99,15 @@ class Postgres:
         fresh = self.folder.with_name(f"{self.folder.name}.new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
-        if user is not None:
-            _hand_over(fresh, user)
         command = [str(_binaries() / "initdb"), "-D", str(fresh), "--username=postgres", "--auth-local=trust"]
         command += ["--auth-host=reject", "--encoding=UTF8", "--locale=C", "--no-instructions", "--no-sync"]
-        started = start_process(command, log=self.log, cwd=fresh, user=user, environment=_plain_locale())
+        try:
+            if user is not None:
+                os.chown(fresh, *user)
+            started = start_process(command, log=self.log, cwd=fresh, user=user, environment=_plain_locale())
+        except PermissionError:  # root may not give it away, or itself not enter what it gave
+            fresh.rmdir()
+            raise
         if started.wait() != 0:
             failure = self._failure("initdb failed", started)
             shutil.rmtree(fresh, ignore_errors=True)
@@ -215,12 +225,12 @@ def _server_user(folder: Path) -> tuple[int, int] | None:
     raise StackError("Postgres refuses to run as root, and this system has no user `postgres` or `nobody`.")
 
 
-def _hand_over(folder: Path, user: tuple[int, int]) -> None:
-    try:
-        os.chown(folder, *user)
-    except OSError as error:
-        detail = f"Postgres refuses to run as root, and {folder} cannot be given to user {user[0]} ({error.strerror})."
-        raise StackError(detail, hint=WAY_OUT) from None
+def _not_ours(error: PermissionError) -> StackError:
+    if os.geteuid() == 0:
+        detail = f"Postgres refuses to run as root, and root here may not share {error.filename} with another user."
+        return StackError(detail, hint=WAY_OUT)
+    detail = f"{error.filename} belongs to another user or is closed ({error.strerror})."
+    return StackError(detail, hint="Name a data folder of your own with --data.")
 
 
 def _socket_folder(folder: Path, name: str, user: tuple[int, int] | None) -> Path:
@@ -256,7 +266,7 @@ def _private_folder(folder: Path, owner: tuple[int, int]) -> Path:
     ):
         raise StackError(f"{folder} exists and is not a private folder of ours.", hint="Remove it.")
     if found.st_uid != owner[0]:
-        _hand_over(folder, owner)
+        os.chown(folder, *owner)
     return folder
 
 

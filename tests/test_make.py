@@ -38,7 +38,7 @@ def test_a_shells_pythons_and_pips_are_kept_from_the_recipes_but_not_where_packa
 @pytest.fixture(params=ODD_NAMES)
 def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A checkout whose Python makes environments that note how often they were made, and installs nothing."""
-    folder = tmp_path / request.param
+    folder = tmp_path / str(request.param)
     folder.mkdir()
     for name in ("Makefile", "pyproject.toml", "requirements-dev.lock"):
         shutil.copy(HOUSE / name, folder)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -88,7 +89,7 @@ def test_a_note_is_for_its_users_eyes_only(tmp_path: Path, state: Path, monkeypa
             assert state.stat().st_mode & 0o777 == 0o700
             assert [note.stat().st_mode & 0o777 for note in state.iterdir()] == [0o600]
             assert running_folders() == [a]
-            monkeypatch.setattr(running.os, "geteuid", lambda: 4711)
+            monkeypatch.setattr(os, "geteuid", lambda: 4711)
             assert running_folders() == []
     finally:
         os.umask(before)
@@ -98,7 +99,7 @@ def test_a_stack_of_another_machine_with_the_same_home_is_left_alone(
     tmp_path: Path, state: Path, monkeypatch: Patch
 ) -> None:
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(running.socket, "gethostname", lambda: "another")
+        elsewhere.setattr(socket, "gethostname", lambda: "another")
         with stack(tmp_path / "a"):
             pass
     assert running_folders() == []
@@ -125,9 +126,9 @@ def test_nothing_is_noted_in_another_users_home(tmp_path: Path, monkeypatch: Pat
     monkeypatch.delenv("XDG_STATE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert running._notes_folder() == tmp_path / ".local" / "state" / "pedigree" / "stacks"
-    monkeypatch.setattr(running.os, "geteuid", lambda: 65534)
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
     assert tmp_path not in running._notes_folder().parents
-    monkeypatch.setattr(running.os, "geteuid", lambda: 4_000_000)  # a container's number without a name
+    monkeypatch.setattr(os, "geteuid", lambda: 4_000_000)  # a container's number without a name
     monkeypatch.setenv("HOME", "/nowhere")
     assert running._notes_folder() == Path("/nowhere/.local/state/pedigree/stacks")
 
