@@ -64,7 +64,8 @@ class Client:
             raise Unreachable(f"{self.url} is no address: {error}.") from None
         except (ImportError, ValueError, OSError) as error:
             hint = "Look at HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and the like, or name the host in NO_PROXY."
-            raise CommandError(f"A proxy or certificate of this shell cannot be used: {error}.", hint) from None
+            said = str(error).rstrip(".")
+            raise CommandError(f"A proxy or certificate of this shell cannot be used: {said}.", hint) from None
 
     def __enter__(self) -> Self:
         return self
