@@ -17,14 +17,13 @@ from pydantic import ValidationError
 from cli import shell
 from cli.data_folder import DataFolder
 from cli.errors import StackError
+from cli.ports import listen, port_of
 from cli.processes import kill_group, last_line, wait_until
 from cli.running import forget, remember
 from cli.servers import Postgres, Redis
 from cli.services import API_STOP, SWEEP_STOP, WORKER_STOP, Part, Service, run_once
 from store.settings import Settings, wrong_setting
 
-DEFAULT_PORT = 8000
-PORTS_TRIED = 100
 READY_SECONDS = 180.0  # the API imports torch, which a cold disk makes slow
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -61,6 +60,7 @@ class Stack:
     port: int | None = None
     workers: int = 1
     url: str = ""
+    listener: socket.socket | None = None
     kept: list[Kept] = field(default_factory=list)
     signals: int = 0
     stopping: bool = False
@@ -73,7 +73,7 @@ class Stack:
             StackError: a part cannot run. The caller stops what did start.
         """
         self.folder.stack_file.unlink(missing_ok=True)  # a killed stack's
-        self.port = choose_port(self.port, self.say)
+        self.listener = listen(self.port, self.say)
         check_settings(self._own_settings())
         environment = self._environment()
         with self._step("migrations"):
@@ -85,9 +85,9 @@ class Stack:
         with self._step("sweep"):
             self._keep("sweep", Service(["worker.sweep"], environment, self._log("sweep"), SWEEP_STOP))
         with self._step("api"):
-            command = ["api", "--host", "127.0.0.1", "--port", str(self.port)]
-            self._keep("api", Service(command, environment, self._log("api"), API_STOP))
-            self.url = f"http://127.0.0.1:{self.port}"
+            held = self.listener.fileno()
+            self._keep("api", Service(["api", "--fd", str(held)], environment, self._log("api"), API_STOP, held))
+            self.url = f"http://127.0.0.1:{port_of(self.listener)}"
             self._wait_for_api()
         self._write()
         self._let_it_be_found()
@@ -114,6 +114,8 @@ class Stack:
         """Stop all, the last started first among servers; a second signal meanwhile ends the waiting."""
         self.stopping = True
         forget(self.folder)
+        if self.listener is not None:
+            self.listener.close()  # the API has its own; without one, whoever connects is refused at once
         order = ("api", "worker", "sweep", "redis", "postgres")
         for kept in sorted(self.kept, key=lambda one: order.index(one.name.split("-")[0])):
             kept.part.stop()
@@ -244,38 +246,6 @@ def running_stack(folder: DataFolder, say: Say, *, port: int | None = None, work
             stack.stop()
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def choose_port(wanted: int | None, say: Say) -> int:
-    """The port asked for, or the first free one from the default on; 0 asks for any free one.
-
-    Raises:
-        StackError: the port that was asked for is taken, or none is free.
-    """
-    if wanted is not None:
-        free = free_port(wanted)
-        if free is None:
-            raise StackError(f"Port {wanted} on 127.0.0.1 is taken.", "Choose another with --port, or leave it out.")
-        return free
-    for port in range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED):
-        if free_port(port) is not None:
-            if port != DEFAULT_PORT:
-                say(f"– port {DEFAULT_PORT} is taken; {port} is free")
-            return port
-    raise StackError(
-        f"No port from {DEFAULT_PORT} to {DEFAULT_PORT + PORTS_TRIED - 1} is free.", "Name one with --port."
-    )
-
-
-def free_port(port: int) -> int | None:
-    """The port, or the one the system chose for 0; None where it is taken."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return None
-        return int(probe.getsockname()[1])
 
 
 def check_settings(environment: Mapping[str, str]) -> None:

@@ -10,8 +10,8 @@ from cli.data_folder import DataFolder
 from cli.doctor import EMBEDDED, look_at_settings
 from cli.main import main
 from cli.settings import read_settings
-from cli.stack import Stack, free_port
-from tests.cli.service import Answer, Service, serving
+from cli.stack import Stack
+from tests.cli.service import Answer, Service, free_port, serving
 
 JOB = {
     "id": 4,
@@ -259,7 +259,7 @@ def test_no_service_at_all_is_one_line(
     code, _, err = pedigree(capsys, monkeypatch, "jobs", "list", "--data", str(tmp_path))
     assert code == 1
     assert err.startswith(f"pedigree: No service is known: no stack runs on {tmp_path}")
-    nobody = f"http://127.0.0.1:{free_port(0)}"
+    nobody = f"http://127.0.0.1:{free_port()}"
     code, _, err = pedigree(capsys, monkeypatch, "jobs", "list", "--url", nobody)
     assert (code, err) == (1, f"pedigree: Nothing answers at {nobody}. Start the service with `pedigree up`.\n")
 
@@ -327,7 +327,7 @@ def test_doctor_ends_as_the_service_is(
 def test_doctor_fails_where_nothing_answers(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"http://127.0.0.1:{free_port(0)}"
+    url = f"http://127.0.0.1:{free_port()}"
     code, _, err = pedigree(capsys, monkeypatch, "doctor", "--url", url)
     assert (code, err) == (1, f"pedigree: Nothing answers at {url}. Start the service with `pedigree up`.\n")
 
