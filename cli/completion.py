@@ -10,7 +10,6 @@ import httpx
 from click.shell_completion import CompletionItem
 
 from cli.client import Client, Json, find_service
-from cli.data_folder import DataFolder
 from cli.errors import CommandError
 from ml.architectures import ARCHITECTURES
 
@@ -83,7 +82,7 @@ def _listed(context: click.Context, path: str) -> list[Json]:
 @contextmanager
 def _service(given: dict[str, Any]) -> Iterator[Client]:
     data = given.get("data")
-    with find_service(given.get("url"), DataFolder.at(None if data is None else Path(data))) as client:
+    with find_service(given.get("url"), None if data is None else Path(data)) as client:
         client.http.timeout = PATIENCE
         yield client
 

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from cli.processes import wait_until
-from cli.stack import free_port
 from tests.cli.pictures import draw_pictures
+from tests.cli.service import free_port
 
 COMMAND = [sys.executable, "-m", "cli.main"]
 UP_SECONDS = 240.0
@@ -227,7 +227,7 @@ def test_a_setting_that_cannot_be_used_is_one_line(tmp_path: Path, name: str, va
 
 def test_a_database_out_of_reach_ends_the_start_and_leaves_nothing(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    nowhere = f"postgresql://me:s3cret@127.0.0.1:{free_port(0)}/pedigree"
+    nowhere = f"postgresql://me:s3cret@127.0.0.1:{free_port()}/pedigree"
     changed = environment(data) | {"DATABASE_URL": nowhere}
     refused = subprocess.run([*COMMAND, "up", "--port", "0"], env=changed, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
