@@ -104,7 +104,7 @@ def test_a_data_folder_that_is_a_file_is_named(capsys: Capture, monkeypatch: Pat
     code, _, err = pedigree(capsys, monkeypatch, "jobs", "list")
     assert (code, err) == (
         1,
-        f"pedigree: {tmp_path / 'file'} is no folder. Name the data folder with --data or PEDIGREE_DATA.\n",
+        f"pedigree: {tmp_path / 'file'} is not a folder. Name the data folder with --data or PEDIGREE_DATA.\n",
     )
 
 
