@@ -4,17 +4,20 @@ from pathlib import Path
 
 import click
 
+from cli import completion
 from cli.client import Client, Json, path_part
 from cli.dataset_looks import batch, presizing, summary
 from cli.dataset_report import kind_of, show_dataset
 from cli.errors import CommandError, Interrupted
 from cli.options import json_lines_option, json_option, with_client
 from cli.tables import show_json, show_table
+from cli.times import local_time
 from cli.transfer import Transfer
 from cli.upload import links_left_out, send_archive
 from cli.watch import command, watch
 
 BUILTIN = ("sample", "oxford-iiit-pet")
+NO_DATASETS = "There are no datasets yet; `pedigree datasets add NAME FOLDER` adds pictures, `… add sample` draws some."
 
 
 @click.group()
@@ -32,18 +35,30 @@ def list_datasets(client: Client, limit: int, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    rows = [[one["name"], one["items"], one["breeds"], kind_of(one), one["revision"][:12]] for one in found]
-    show_table(("name", "pictures", "breeds", "kind", "revision"), rows)
+    rows = [
+        [
+            one["name"],
+            one["items"],
+            one["breeds"],
+            kind_of(one),
+            one["revision"][:12],
+            local_time(one["created_at"]),
+        ]
+        for one in found
+    ]
+    show_table(("name", "pictures", "breeds", "kind", "revision", "added"), rows, empty=NO_DATASETS)
 
 
 @datasets.command()
-@click.argument("name")
-@click.option("--valid-pct", type=float, help="Split to look for twins across  [default: 0.2]")
-@click.option("--split-seed", type=click.IntRange(0), help="Its seed  [default: 42]")
+@click.argument("name", shell_complete=completion.datasets)
+@click.option(
+    "--valid-pct", type=float, help="Share of the validation side, for duplicates across the split  [default: 0.2]"
+)
+@click.option("--split-seed", type=click.IntRange(0), help="Seed of that split  [default: 42]")
 @json_option
 @with_client
 def show(client: Client, name: str, valid_pct: float | None, split_seed: int | None, as_json: bool) -> None:
-    """Show a dataset: counts, sizes, what was left out and why, and pictures that occur twice."""
+    """Show a dataset: counts, sizes, what was left out and why, and pictures that are there twice."""
     found = client.get(f"/datasets/{path_part(name)}", valid_pct=valid_pct, split_seed=split_seed)
     if as_json:
         show_json(found)

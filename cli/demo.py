@@ -9,11 +9,11 @@ from time import monotonic
 
 import click
 
+from cli import completion
 from cli.client import Client, Json, ServiceError, json_of
 from cli.data_folder import HERE, DataFolder
 from cli.datasets import add_builtin, add_source
 from cli.errors import CommandError, Interrupted
-from cli.events import GaveUp
 from cli.models import PRODUCTION
 from cli.options import ARCHITECTURE
 from cli.runs import show_confused, show_epochs
@@ -49,7 +49,14 @@ class ToldMeanwhile(Told):
     show_default=True,
     help="Data folder; what the demo makes stays there.",
 )
-@click.option("--arch", default=ARCH, show_default=True, type=ARCHITECTURE, help="Architecture.")
+@click.option(
+    "--arch",
+    default=ARCH,
+    show_default=True,
+    type=ARCHITECTURE,
+    shell_complete=completion.architectures,
+    help="Architecture.",
+)
 @click.option("--epochs", type=click.IntRange(1, 1000), help="Epochs after the first, frozen one.")
 def demo(pets: Path | None, data: Path, arch: str, epochs: int | None) -> None:
     """Train, examine and serve a classifier, and show each step."""
@@ -69,7 +76,7 @@ def demo(pets: Path | None, data: Path, arch: str, epochs: int | None) -> None:
 def service(folder: DataFolder) -> Iterator[Client]:
     """A client of the stack that runs on the folder, or of one started for as long as the demo lasts."""
     stack = folder.stack()
-    if stack is not None and folder.is_taken():
+    if stack is not None and folder.runs():
         click.echo(f"using the stack that runs at {stack['url']}")
         with Client(str(stack["url"])) as client:
             yield client

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import click
 
+from cli import completion
 from cli.client import Client, Json, path_part
 from cli.errors import CommandError
 from cli.options import with_client
@@ -17,7 +18,7 @@ CHUNK = 1024 * 1024
 
 
 @click.command()
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @with_client
 def download(client: Client, run: int, folder: Path | None) -> None:

@@ -35,7 +35,7 @@ def show_forecast(answer: Json) -> None:
     click.echo(f"total: {short_time(forecast['total_seconds'])}{_range(forecast)}")
     peak = forecast["peak_memory_bytes"]
     click.echo(f"peak memory: {'not known' if peak is None else f'{peak / GIB:.2f} GiB'}")
-    click.echo(f"{forecast['from']}: {forecast['basis']}")
+    click.echo(f"{forecast['from']}: {in_commands(forecast['basis'])}")
 
 
 def _range(forecast: Json) -> str:

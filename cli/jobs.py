@@ -2,6 +2,7 @@
 
 import click
 
+from cli import completion
 from cli.client import Client, Json
 from cli.errors import CommandError
 from cli.forecast import ask_for_forecast, show_forecast
@@ -11,17 +12,29 @@ from cli.progress_line import position, time_left
 from cli.settings import read_settings
 from cli.tables import show_json, show_pairs, show_table
 from cli.times import local_time
+from cli.waiting import where_it_waits
 from cli.watch import watch
+
+NO_JOBS = "There are no jobs yet; `pedigree train --dataset NAME` queues one."
+NONE_LIKE_THAT = "No job is like that; `pedigree jobs list` without options lists all."
 
 
 @click.command()
-@click.option("--dataset", help="Name of a dataset  [default, with --from-run: that run's].")
-@click.option("--arch", help="Architecture  [default: resnet34; with --from-run that run's].")
+@click.option(
+    "--dataset", shell_complete=completion.datasets, help="Name of a dataset  [default, with --from-run: that run's]."
+)
+@click.option(
+    "--arch",
+    shell_complete=completion.architectures,
+    help="Architecture  [default: resnet34; with --from-run that run's].",
+)
 @click.option("--epochs", type=int, help="Epochs of the recipe.")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any field of the configuration; JSON values."
 )
-@click.option("--from-run", type=int, help="Start from this run's weights, by its settings.")
+@click.option(
+    "--from-run", type=int, shell_complete=completion.runs, help="Start from this run's weights, by its settings."
+)
 @click.option("--name", help="A name for people.")
 @click.option("--follow", is_flag=True, help="Watch it to its end.")
 @click.option("--dry-run", is_flag=True, help="Check and say how long it would take; start nothing.")
@@ -88,14 +101,22 @@ def list_jobs(client: Client, state: str | None, kind: str | None, limit: int, a
         show_json(found)
         return
     rows = [
-        [job["id"], job["kind"], job["run"], job["state"], _position(job), local_time(job["created_at"])]
+        [
+            job["id"],
+            job["kind"],
+            job["run"],
+            job["state"],
+            _position(job) or where_it_waits(job),
+            local_time(job["created_at"]),
+        ]
         for job in found
     ]
-    show_table(("job", "kind", "run", "state", "progress", "created"), rows)
+    empty = NONE_LIKE_THAT if state or kind else NO_JOBS
+    show_table(("job", "kind", "run", "state", "progress", "created"), rows, empty=empty)
 
 
 @jobs.command()
-@click.argument("job", type=int)
+@click.argument("job", type=int, shell_complete=completion.jobs)
 @json_option
 @with_client
 def show(client: Client, job: int, as_json: bool) -> None:
@@ -104,7 +125,7 @@ def show(client: Client, job: int, as_json: bool) -> None:
 
 
 @jobs.command("watch")
-@click.argument("job", type=int)
+@click.argument("job", type=int, shell_complete=completion.jobs)
 @json_lines_option
 @with_client
 def watch_job(client: Client, job: int, as_json: bool) -> None:
@@ -116,7 +137,7 @@ def watch_job(client: Client, job: int, as_json: bool) -> None:
 
 
 @jobs.command()
-@click.argument("job", type=int)
+@click.argument("job", type=int, shell_complete=completion.jobs)
 @json_option
 @with_client
 def cancel(client: Client, job: int, as_json: bool) -> None:
@@ -125,7 +146,7 @@ def cancel(client: Client, job: int, as_json: bool) -> None:
 
 
 @jobs.command()
-@click.argument("job", type=int)
+@click.argument("job", type=int, shell_complete=completion.jobs)
 @json_option
 @with_client
 def resume(client: Client, job: int, as_json: bool) -> None:
@@ -143,7 +164,7 @@ def _show(job: Json, *, as_json: bool) -> None:
     error = job.get("error")
     if error:
         pairs += [("error", f"{error['code']}: {error['detail']}"), ("hint", error.get("hint"))]
-    show_pairs([*pairs, ("progress", _position(job) or None)])
+    show_pairs([*pairs, ("waits", where_it_waits(job) or None), ("progress", _position(job) or None)])
 
 
 def _position(job: Json) -> str:

@@ -1,16 +1,22 @@
 """``pedigree models`` and ``pedigree predict``."""
 
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import click
 
+from cli import completion
 from cli.client import Client, Json, json_of, path_part
 from cli.errors import CommandError
 from cli.options import json_option, with_client
-from cli.tables import show_json, show_table
+from cli.tables import counted, plain, show_json, show_table
+from cli.times import local_time
 
 PRODUCTION = "production"
+NO_VERSIONS = "There are no versions yet; `pedigree models register RUN --alias production` makes one of a run."
+OK = 200
+"""The answer for a run that was registered before; for a new version it is 201."""
 FILES_AT_ONCE = 32
 DRAWN = "This model learned from drawn pictures; do not trust it with photographs."
 
@@ -31,32 +37,42 @@ def list_models(client: Client, limit: int, as_json: bool) -> None:
         show_json(found)
         return
     rows = [
-        [one["version"], one["run"], one["arch"], _dataset(one), one["error_rate"], ", ".join(one["aliases"])]
+        [
+            one["version"],
+            one["run"],
+            one["arch"],
+            _dataset(one),
+            one["error_rate"],
+            ", ".join(one["aliases"]),
+            local_time(one["created_at"]),
+        ]
         for one in found
     ]
-    show_table(("version", "run", "arch", "dataset", "error rate", "aliases"), rows)
+    show_table(("version", "run", "arch", "dataset", "error rate", "aliases", "registered"), rows, empty=NO_VERSIONS)
 
 
 @models.command()
-@click.argument("run", type=int)
-@click.option("--alias", help="Point this alias at it, for example production.")
+@click.argument("run", type=int, shell_complete=completion.runs)
+@click.option("--alias", shell_complete=completion.aliases, help="Point this alias at it, for example production.")
 @json_option
 @with_client
 def register(client: Client, run: int, alias: str | None, as_json: bool) -> None:
-    """Make a finished run a version that can be served."""
-    version = client.post("/models", {"run": run, "alias": alias})
+    """Make a finished run a version that can be served; a run that is one keeps its number."""
+    answer = client.call("POST", "/models", json={"run": run, "alias": alias})
+    version = json_of(answer)
     if as_json:
         show_json(version)
         return
+    known = " already" if answer.status_code == OK else ""
     names = f", known as {', '.join(version['aliases'])}" if version["aliases"] else ""
-    click.echo(f"run {run} is version {version['version']}{names}")
+    click.echo(f"run {run} is version {version['version']}{known}{names}")
     if version["drawn"]:
         click.echo(DRAWN)
 
 
 @models.command("alias")
-@click.argument("name")
-@click.argument("version", type=int, required=False)
+@click.argument("name", shell_complete=completion.aliases)
+@click.argument("version", type=int, required=False, shell_complete=completion.versions)
 @click.option("--drop", is_flag=True, help="Forget the alias; the version stays.")
 @with_client
 def point(client: Client, name: str, version: int | None, drop: bool) -> None:
@@ -65,7 +81,7 @@ def point(client: Client, name: str, version: int | None, drop: bool) -> None:
         raise CommandError("Give a version to point the alias at, or --drop.")
     if drop:
         client.call("DELETE", f"/models/aliases/{path_part(name)}")
-        click.echo(f"{name} is no alias any more")
+        click.echo(f"{name} is not an alias any more")
     else:
         client.call("PUT", f"/models/aliases/{path_part(name)}", json={"version": version})
         click.echo(f"{name} is version {version}")
@@ -73,55 +89,79 @@ def point(client: Client, name: str, version: int | None, drop: bool) -> None:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--model", default=PRODUCTION, show_default=True, help="An alias or a version.")
+@click.option(
+    "--model", default=PRODUCTION, show_default=True, shell_complete=completion.models, help="An alias or a version."
+)
 @click.option("--tta", is_flag=True, help="Average each answer over four changed copies of the picture; takes longer.")
 @json_option
 @with_client
 def predict(client: Client, files: tuple[Path, ...], model: str, tta: bool, as_json: bool) -> None:
     """Name the breed in each picture."""
-    parts = [files[at : at + FILES_AT_ONCE] for at in range(0, len(files), FILES_AT_ONCE)]
-    answers = [ask(client, part, model, tta=tta) for part in parts]
+    answers: list[Json] = []
+    for part in in_parts(files):
+        # All of them by one version, wherever its alias is pointed meanwhile.
+        answers.append(ask(client, part, str(answers[0]["model"]["version"]) if answers else model, tta=tta))
     entries = [entry for answer in answers for entry in answer["predictions"]]
     if as_json:
         show_json({"model": answers[0]["model"], "tta": tta, "predictions": entries})
     else:
         show_predictions(answers[0]["model"], entries)
-    broken = [entry["filename"] for entry in entries if "error" in entry]
+    broken = sum("error" in entry for entry in entries)
     if broken:
-        raise CommandError(f"{len(broken)} of {len(files)} files could not be looked at.")
+        raise CommandError(f"{broken} of {counted(len(files), 'file', 'files')} could not be used.")
+
+
+def in_parts(files: tuple[Path, ...]) -> list[tuple[Path, ...]]:
+    """Parts of much the same size: of several files none goes alone, since a lone broken one ends the command."""
+    count = -(-len(files) // FILES_AT_ONCE)
+    ends = [len(files) * number // count for number in range(count + 1)]
+    return [files[start:end] for start, end in pairwise(ends)]
 
 
 def ask(client: Client, files: tuple[Path, ...], model: str, *, tta: bool = False) -> Json:
-    """Send pictures and return the service's answer."""
+    """Send pictures and return the service's answer.
+
+    Raises:
+        CommandError: a file cannot be read.
+    """
     with ExitStack() as opened:
         # A name that is no text in UTF-8 goes with a question mark for what is none.
         names = [path.name.encode("utf-8", "replace").decode() for path in files]
-        parts = [
-            ("file", (name, opened.enter_context(path.open("rb")))) for name, path in zip(names, files, strict=True)
-        ]
+        try:
+            parts = [
+                ("file", (name, opened.enter_context(path.open("rb")))) for name, path in zip(names, files, strict=True)
+            ]
+        except OSError as error:
+            raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from error
         query = {"model": model, **({"tta": "true"} if tta else {})}
         answer: Json = json_of(client.call("POST", "/predict", files=parts, params=query))
     return answer
 
 
 def show_predictions(served: Json, entries: list[Json]) -> None:
-    """Print what was guessed, with the second guess beside."""
-    rows: list[list[object]] = []
+    """Print a table of what the model is sure of; below it what it is not, and which files could not be used."""
+    sure = [entry for entry in entries if "error" not in entry and entry["sure"]]
+    if sure:
+        show_table(("file", "breed", "species", "score", "next"), [_row(entry) for entry in sure])
     for entry in entries:
         if "error" in entry:
-            rows.append([entry["filename"], f"! {entry['error']['detail']}", "", "", ""])
-            continue
-        second = entry["top"][1] if len(entry["top"]) > 1 else None
-        runner_up = f"{second['breed']} {second['probability']:.1%}" if second else ""
-        rows.append(
-            [entry["filename"], entry["breed"], entry["species"] or "", f"{entry['probability']:.1%}", runner_up]
-        )
-    show_table(("file", "breed", "species", "sure", "else"), rows)
+            click.echo(f"! {plain(entry['filename'])}: {entry['error']['detail']}")
+        elif not entry["sure"]:
+            click.echo(f"{plain(entry['filename'])}: not sure: perhaps {', or '.join(map(_guess, entry['top'][:2]))}")
     click.echo(f"by version {served['version']} ({served['arch']}, run {served['run']})")
     if served.get("note"):
         click.echo(served["note"])
     if served["drawn"]:
         click.echo(DRAWN)
+
+
+def _row(entry: Json) -> list[object]:
+    following = _guess(entry["top"][1]) if len(entry["top"]) > 1 else ""
+    return [entry["filename"], entry["breed"], entry["species"] or "", f"{entry['probability']:.1%}", following]
+
+
+def _guess(guess: Json) -> str:
+    return f"{guess['breed']} {guess['probability']:.1%}"
 
 
 def _dataset(version: Json) -> str:

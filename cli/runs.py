@@ -2,19 +2,27 @@
 
 import click
 
+from cli import completion
 from cli.client import Client, Json, json_of
 from cli.download import download
 from cli.epochs import EPOCH_COLUMNS, epoch_cells
 from cli.lr_find import read
 from cli.options import ARCHITECTURE, STATE, json_lines_option, json_option, with_client
-from cli.story import story
-from cli.tables import show_json, show_pairs, show_table
+from cli.run_report import dataset_of, show_run
+from cli.tables import show_json, show_table
+from cli.times import local_time
 from cli.watch import watch
 
 MOST_SHOWN = 15
+NO_RUNS = "There are no runs yet; `pedigree train --dataset NAME` makes one."
+NONE_LIKE_THAT = "No run is like that; `pedigree runs list` without options lists all."
 DRAWN = "The pictures are drawn, not photographed."
 
-dataset_option = click.option("--dataset", help="A dataset that the run was interpreted on, instead of its own.")
+dataset_option = click.option(
+    "--dataset",
+    shell_complete=completion.datasets,
+    help="A dataset that the run was interpreted on, instead of its own.",
+)
 
 
 @click.group()
@@ -27,8 +35,8 @@ runs.add_command(download)
 
 
 @runs.command("list")
-@click.option("--dataset")
-@click.option("--arch", type=ARCHITECTURE)
+@click.option("--dataset", shell_complete=completion.datasets)
+@click.option("--arch", type=ARCHITECTURE, shell_complete=completion.architectures)
 @click.option("--state", type=STATE)
 @click.option("--best", is_flag=True, help="Lowest error rate first, instead of newest first.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
@@ -37,42 +45,44 @@ runs.add_command(download)
 def list_runs(
     client: Client, dataset: str | None, arch: str | None, state: str | None, best: bool, limit: int, as_json: bool
 ) -> None:
-    """List runs."""
+    """List runs: how each was trained, when, and its error rate."""
     sort = "error_rate" if best else None
     found = client.items("/runs", limit=limit, dataset=dataset, arch=arch, state=state, sort=sort)
     if as_json:
         show_json(found)
         return
     rows = [
-        [run["id"], run["name"] or "", run["arch"], _dataset(run), run["state"], run["error_rate"]] for run in found
+        [
+            run["id"],
+            run["name"] or "",
+            run["recipe"] or run["kind"],
+            run["arch"],
+            dataset_of(run),
+            run["state"],
+            run["error_rate"],
+            local_time(run["created_at"]),
+        ]
+        for run in found
     ]
-    show_table(("run", "name", "arch", "dataset", "state", "error rate"), rows)
+    empty = NONE_LIKE_THAT if dataset or arch or state else NO_RUNS
+    show_table(("run", "name", "recipe", "arch", "dataset", "state", "error rate", "created"), rows, empty=empty)
 
 
 @runs.command()
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @json_option
 @with_client
 def show(client: Client, run: int, as_json: bool) -> None:
-    """Show a run: configuration, where it ran, its final figures."""
+    """Show a run: dates, where it ran, its whole configuration, its figures and what is to be said of them."""
     found = client.get(f"/runs/{run}")
     if as_json:
         show_json(found)
         return
-    weights = found["weights"] or {}
-    names = ("id", "name", "state", "job", "arch", "parent", "device", "precision", "precision_reason", "seed")
-    pairs: list[tuple[str, object]] = [(name.replace("_", " "), found[name]) for name in names]
-    pairs += [
-        ("dataset", f"{_dataset(found)} at {found['dataset']['revision'][:12]}"),
-        ("weights", weights.get("file")),
-    ]
-    pairs += [(name.replace("_", " "), found[name]) for name in ("train_loss", "valid_loss", "error_rate")]
-    pairs += [(f"artifact {one['name']}", f"{one['bytes']} bytes") for one in found["artifacts"]]
-    show_pairs([*pairs, *story(found)])
+    show_run(found)
 
 
 @runs.command()
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @json_option
 @with_client
 def metrics(client: Client, run: int, as_json: bool) -> None:
@@ -87,7 +97,7 @@ def metrics(client: Client, run: int, as_json: bool) -> None:
 
 
 @runs.command()
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @click.option("--min-val", type=click.IntRange(1), default=2, show_default=True, help="Least count of a pair.")
 @dataset_option
 @json_option
@@ -103,7 +113,7 @@ def confusion(client: Client, run: int, min_val: int, dataset: str | None, as_js
 
 
 @runs.command("top-losses")
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @click.option("--k", type=click.IntRange(1, 1000), default=9, show_default=True, help="How many pictures.")
 @dataset_option
 @json_option
@@ -116,17 +126,21 @@ def top_losses(client: Client, run: int, k: int, dataset: str | None, as_json: b
     if as_json:
         show_json(found)
         return
-    names = ("item", "actual", "predicted", "loss", "probability_predicted", "probability_actual", "image")
-    columns = ("item", "actual", "taken for", "loss", "sure of that", "of the truth", "picture")
+    names = ("path", "actual", "predicted", "loss", "probability_predicted", "probability_actual", "item")
+    columns = ("file", "actual", "taken for", "loss", "sure of that", "of the truth", "item")
     show_table(columns, [[one[name] for name in names] for one in found])
     if answer.headers.get("Pedigree-Drawn") == "true":
         click.echo(DRAWN)
 
 
 @runs.command()
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @click.option("--tta", is_flag=True, help="Average the scores over four changed copies of each picture and itself.")
-@click.option("--dataset", help="Predict all pictures of this dataset, instead of the run's own validation pictures.")
+@click.option(
+    "--dataset",
+    shell_complete=completion.datasets,
+    help="Predict all pictures of this dataset, instead of the run's own validation pictures.",
+)
 @click.option("--follow", is_flag=True, help="Watch it to its end.")
 @json_lines_option
 @with_client
@@ -152,7 +166,7 @@ def what_was_read(found: Json) -> str:
 
 def show_epochs(epochs: list[Json]) -> None:
     """Print the table of epochs."""
-    show_table(EPOCH_COLUMNS, [epoch_cells(epoch) for epoch in epochs])
+    show_table(EPOCH_COLUMNS, [epoch_cells(epoch) for epoch in epochs], empty="No epoch has ended yet.")
 
 
 def show_confused(pairs: list[Json], *, least: int, most: int = MOST_SHOWN) -> None:
@@ -162,7 +176,3 @@ def show_confused(pairs: list[Json], *, least: int, most: int = MOST_SHOWN) -> N
         return
     rows = [[pair["actual"], pair["predicted"], pair["count"]] for pair in pairs[:most]]
     show_table(("actual", "taken for", "times"), rows)
-
-
-def _dataset(run: Json) -> str:
-    return f"{run['dataset']['name']}{' (drawn)' if run['dataset']['drawn'] else ''}"

@@ -15,7 +15,8 @@ from cli.events import Event, Listener
 from cli.live_line import LiveLine, can_redraw, columns, has_colours
 from cli.pace import Pace
 from cli.progress_line import Look, fitted, position, progress_line, rate, time_left
-from cli.tables import short_time
+from cli.tables import plain, short_time
+from cli.waiting import waiting_words
 from cli.words import in_commands
 
 BARS = "━─"
@@ -94,6 +95,8 @@ class Lines:
             self._epoch(event.data)
         elif event.name == "log":
             click.echo(said(event.data))
+        elif event.name == "waiting":
+            self._now_and_then(event.name, waiting_words({"waiting": event.data}))
         elif event.name == "state":
             self.stages.clear()
             click.echo(state_of(event.data))
@@ -110,9 +113,11 @@ class Lines:
         """Its last state has been said."""
 
     def _progress(self, data: Json) -> None:
-        """A stage that comes back, as train after validate, is no news of its own."""
         stage = str(data.get("stage") or "")
-        line = "  ".join(part for part in (stage, position(data), time_left(data), rate(data)) if part)
+        self._now_and_then(stage, "  ".join(filter(None, (stage, position(data), time_left(data), rate(data)))))
+
+    def _now_and_then(self, stage: str, line: str) -> None:
+        """A stage that comes back, as train after validate, is no news of its own."""
         if line != self.last and (stage not in self.stages or self.pace.is_due()):
             self.stages.add(stage)
             self.last = line
@@ -154,6 +159,8 @@ class Terminal:
             self._epoch(event.data)
         elif event.name == "log":
             self._say(said(event.data))
+        elif event.name == "waiting":
+            self.waits_for = waiting_words({"waiting": event.data})
         elif event.name == "state":
             self._state(event.data)
 
@@ -201,12 +208,14 @@ class Terminal:
         self.line.print(row)
 
     def _say(self, text: str) -> None:
-        self.line.print("\n".join(textwrap.wrap(text, columns(sys.stdout), subsequent_indent="  ")))
+        width = columns(sys.stdout)
+        lines = [part for line in text.split("\n") for part in textwrap.wrap(line, width, subsequent_indent="  ")]
+        self.line.print("\n".join(lines))
 
 
 def said(log: Json) -> str:
     """What a job says to people, with the command's words for the service's."""
-    return in_commands(str(log.get("message", "")))
+    return "\n".join(map(plain, in_commands(str(log.get("message", ""))).splitlines()))
 
 
 def state_of(data: Json) -> str:

@@ -10,9 +10,11 @@ from typing import Literal
 
 import click
 
+from cli import completion
 from cli.data_folder import DataFolder
 from cli.errors import CommandError
 from cli.options import data_option, json_option
+from cli.running import find_stack
 from cli.services import HOUSE
 from cli.tables import on_terminal, show_json
 
@@ -38,7 +40,7 @@ def weights() -> None:
 
 
 @weights.command()
-@click.argument("arch")
+@click.argument("arch", shell_complete=completion.architectures)
 @click.option(
     "--into", type=click.Path(path_type=Path, file_okay=False), help="Folder [PEDIGREE_WEIGHTS, else DATA/weights]."
 )
@@ -46,7 +48,7 @@ def weights() -> None:
 @json_option
 def fetch(arch: str, into: Path | None, data: Path | None, as_json: bool) -> None:
     """Put ARCH's pretrained weights where the workers of this data folder look."""
-    folder = into or weights_folder(DataFolder.at(data))
+    folder = into or weights_folder(find_stack(data).folder)
     found = ask_for_weights("fetch", arch, folder)
     if as_json:
         show_json(vars(found))

@@ -61,6 +61,7 @@ class Collated:
 class Passage:
     """All steps of one item, and the batch that it makes with the next one."""
 
+    path: str
     steps: tuple[Step, ...]
     collated: Collated
 
@@ -103,7 +104,7 @@ def follow(
         batch = torch.stack(tensors)
         steps.append(_of_tensor("collate", f"{BATCH} items become one batch", batch, rows=1))
         steps += _drawn(batch, recipe, settings.size) if resize else []
-    return Passage(tuple(steps), collated)
+    return Passage(opened[0].item.path, tuple(steps), collated)
 
 
 def _opening(opened: OpenedItem, manifest: Manifest) -> list[Step]:

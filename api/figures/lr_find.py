@@ -11,7 +11,7 @@ from api.figures.chart import Axis, Chart, Line, Marker, Panel, Rule, Symbol
 from api.figures.heading import loss_name, origin, rate_text, run_title
 from api.figures.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from ml.rates import USED
-from ml.suggestions import seen
+from ml.suggestions import SHOWN_AS, seen
 from store.db.models import RateFind, Run
 
 SUGGESTIONS: tuple[tuple[str, str, Symbol], ...] = (
@@ -20,8 +20,6 @@ SUGGESTIONS: tuple[tuple[str, str, Symbol], ...] = (
     ("valley", VERMILION, "circle"),
     ("slide", ORANGE, "diamond"),
 )
-SHOWN_AS = {"minimum": "minimum/10"}
-"""Suggestions whose name is not what they answer."""
 AGREEMENT = {"agree": "agrees", "weak": "agrees weakly", "none": "does not agree"}
 ROOM = 0.1
 """The axis ends so far above the highest loss that a suggestion sees: divergence would press the rest to the ground."""

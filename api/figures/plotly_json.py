@@ -121,7 +121,11 @@ def _heatmap(heatmap: Heatmap, placed: Placed) -> Any:  # noqa: ANN401 - as abov
         text=[[str(count) if count else "" for count in row] for row in heatmap.counts],
         texttemplate="%{text}" if letters else None,
         textfont={"size": letters},
-        hovertemplate="%{y} was taken for %{x}: %{customdata}<extra></extra>",
+        hovertext=[
+            [_told(heatmap.rows[i], heatmap.columns[j], count) for j, count in enumerate(row)]
+            for i, row in enumerate(heatmap.counts)
+        ],
+        hoverinfo="text",
         zmin=0,
         zmax=math.sqrt(max((count for row in heatmap.counts for count in row), default=0)) or 1,
         colorscale=[[i / (len(BLUES) - 1), colour] for i, colour in enumerate(BLUES)],
@@ -129,6 +133,12 @@ def _heatmap(heatmap: Heatmap, placed: Placed) -> Any:  # noqa: ANN401 - as abov
         xgap=1,
         ygap=1,
     )
+
+
+def _told(actual: str, predicted: str, count: int) -> str:
+    """What a cell of the confusion matrix counts."""
+    said = f"{actual} was recognised" if actual == predicted else f"{actual} was taken for {predicted}"
+    return html.escape(f"{said}: {count}")
 
 
 def _layout(chart: Chart, placed: Placed) -> Any:  # noqa: ANN401 - as above

@@ -1,7 +1,7 @@
 """Models: register a run to be served and say which one is in production."""
 
 from collections import defaultdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 
@@ -14,20 +14,30 @@ from store.db.registry import aliases, drop_alias, list_versions, register, reso
 
 router = APIRouter(prefix="/models", tags=["models"])
 
+REGISTERED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": ModelOut,
+        "description": "The run is registered already: its version, with the alias moved as asked",
+    },
+    201: {"description": "The run is a new version; numbers follow each other without a gap"},
+}
 
-@router.post("", status_code=201, responses=problems(400, 404, 409, 413, 415))
+
+@router.post("", status_code=201, responses={**REGISTERED, **problems(400, 404, 409, 413, 415)})
 def register_a_model(request: RegisterRequest, services: ServicesDep, response: Response) -> ModelOut:
-    """Make a finished run a version; the same run again is the same version.
+    """Make a finished run a version: 201 with the next number, or 200 with the version that the run is already.
 
     An alias is pointed at it once its model is loaded: `POST /predict` answers with it from then on, and a model that
     cannot be loaded leaves the alias where it was.
     """
     with services.sessions.begin() as session:
-        version = register(session, request.run)
+        registered = register(session, request.run)
+    version = registered.version
     if request.alias is not None:
         _serve(services, request.alias, version)
     with services.sessions.begin() as session:
         names = _names_of(aliases(session))[version.id]
+    response.status_code = 201 if registered.is_new else 200
     response.headers["Location"] = "/models"
     return ModelOut.of(version, names)
 

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from api.dependencies import Services, ServicesDep
 from api.errors import hint_of
 from api.predictor import Served
-from api.schemas.predictions import FailedPicture, Guess, PictureError, Prediction, Predictions, ServedModel
+from api.schemas.predictions import (
+    SURE_FROM,
+    FailedPicture,
+    Guess,
+    PictureError,
+    Prediction,
+    Predictions,
+    ServedModel,
+)
 from api.schemas.problem import problems
 from ml.breeds import species_of
 from ml.errors import ImageRejected
@@ -105,6 +113,7 @@ def _prediction(filename: str, row: NDArray[np.float32], vocab: tuple[str, ...],
         breed=top[0].breed,
         species=species_of(top[0].breed),
         probability=top[0].probability,
+        sure=top[0].probability >= SURE_FROM,
         top=top,
         probabilities=dict(zip(vocab, chances, strict=True)),
     )

@@ -1,6 +1,6 @@
 """What POST /predict answers."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
@@ -14,6 +14,10 @@ class ServedModel(Scoring):
     run: int
     arch: str
     drawn: bool
+
+
+SURE_FROM: Final = 0.5
+"""The score from which on an answer is ``sure``."""
 
 
 class Guess(BaseModel):
@@ -30,12 +34,16 @@ class Prediction(BaseModel):
     breed: str = Field(examples=["Birman"])
     species: Literal["cat", "dog"] | None
     probability: float
+    sure: bool = Field(
+        description=f"whether the first breed's score is {SURE_FROM} or more. That is the model's own word and not "
+        "calibrated: a photo without a pet can get a high score too"
+    )
     top: list[Guess]
     probabilities: dict[str, float]
 
 
 class PictureError(BaseModel):
-    """Why one picture of several was not looked at."""
+    """Why one picture of several could not be used."""
 
     code: str
     detail: str

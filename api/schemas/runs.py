@@ -49,8 +49,11 @@ class RunSummary(BaseModel):
     error_rate: float | None
     valid_loss: float | None
     train_loss: float | None
+    recipe: str | None = Field(description="null for a run that trains nothing")
     created_at: datetime
+    started_at: datetime | None = Field(description="of the first attempt; null while it waits for a worker")
     finished_at: datetime | None
+    seconds: float | None = Field(description="from started_at to finished_at; null before it has ended")
 
     @classmethod
     def of(cls, run: Run, job: Job) -> Self:
@@ -171,9 +174,16 @@ def _summary(run: Run, job: Job) -> dict[str, Any]:
         "error_rate": run.error_rate,
         "valid_loss": run.valid_loss,
         "train_loss": run.train_loss,
+        "recipe": run.config.get("recipe"),
         "created_at": run.created_at,
+        "started_at": job.started_at,
         "finished_at": job.finished_at,
+        "seconds": _seconds(job.started_at, job.finished_at),
     }
+
+
+def _seconds(started: datetime | None, finished: datetime | None) -> float | None:
+    return (finished - started).total_seconds() if started and finished else None
 
 
 class EpochOut(BaseModel):
@@ -254,10 +264,11 @@ class Confusion(Scoring):
 class TopLoss(BaseModel):
     """One of the pictures that the model was most wrong about."""
 
-    item: int
+    item: int = Field(description="position in the dataset, from 0")
+    path: str = Field(description="path in the dataset", examples=["photos/Birman_12.jpg"])
     actual: str
     predicted: str
-    loss: float | None = Field(description="null where it is no number")
+    loss: float | None = Field(description="null where it is not a number")
     probability_predicted: float
     probability_actual: float
     trained_on: bool = Field(False, description="whether the model was trained on this very picture")

@@ -19,7 +19,7 @@ IN_HAND = frozenset({State.RUNNING, State.CANCELLING})
 
 _INSTEAD_OF_RESUME = {
     State.QUEUED: "It waits for a worker already; there is nothing to do.",
-    State.RUNNING: "It is at work already; to begin its attempt anew, cancel it first.",
+    State.RUNNING: "It is running already; to start it again, cancel it first.",
     State.CANCELLING: "Wait until it is cancelled.",
 }
 
@@ -54,9 +54,13 @@ def create_job(
 def find_by_idempotency_key(session: Session, key: str, request_sha256: str) -> Job | None:
     """The job that an earlier request with this key made.
 
+    The key is locked until the caller's transaction ends, so that of equal requests at once one makes a job and none
+    takes a number in vain.
+
     Raises:
         IdempotencyConflict: that request had another body.
     """
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"idempotency_key:{key}"))))
     job = session.scalars(select(Job).where(Job.idempotency_key == key)).one_or_none()
     if job is not None and job.request_sha256 != request_sha256:
         detail = f"Idempotency-Key {key!r} was used for job {job.id} with another body"

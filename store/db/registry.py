@@ -1,6 +1,7 @@
 """The registry: which runs may be served, and under which names."""
 
 import re
+from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -16,10 +17,19 @@ _ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 _LARGEST_ID = 2**31 - 1
 
 
-def register(session: Session, run_id: int) -> ModelVersion:
-    """Make a run a version; the same run again is the same version.
+@dataclass(frozen=True)
+class Registered:
+    """A run's version, and whether it was made just now."""
+
+    version: ModelVersion
+    is_new: bool
+
+
+def register(session: Session, run_id: int) -> Registered:
+    """Make a run a version, with the number after the highest; the same run again is the version that it has.
 
     A run that failed and kept the model of its finished phases may be one: its reading is of these very weights.
+    Registering is one caller's at a time, until its transaction ends.
 
     Raises:
         NotFound: there is no such run.
@@ -32,8 +42,17 @@ def register(session: Session, run_id: int) -> ModelVersion:
     if not holds_model(session, job):
         detail = f"run {run_id} cannot be registered: its job {job.id} is {job.state}"
         raise NotReady(detail, hint=wait_for(job))
-    session.execute(insert(ModelVersion).values(run_id=run_id).on_conflict_do_nothing())
-    return session.scalars(select(ModelVersion).where(ModelVersion.run_id == run_id)).one()
+    # A sequence would lose a number to every insert that comes to nothing.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtext("model_versions"))))
+    known = session.scalars(select(ModelVersion).where(ModelVersion.run_id == run_id)).one_or_none()
+    if known is not None:
+        return Registered(known, is_new=False)
+    highest = session.scalar(select(func.max(ModelVersion.id))) or 0
+    version = ModelVersion(id=highest + 1, run_id=run_id)
+    session.add(version)
+    session.flush()
+    session.refresh(version)
+    return Registered(version, is_new=True)
 
 
 def set_alias(session: Session, alias: str, version: int) -> ModelAlias:

@@ -138,7 +138,7 @@ def test_a_loss_that_is_no_number_is_a_gap(client: TestClient, records: Records)
     trained(records, run, steps=4, losses=[2.0, 1.5, float("inf"), float("nan")])
     found = figure(client, run, "loss")
     assert traces(found)["training, smoothed"]["y"] == [2.0, 1.5, None, None]
-    assert found["layout"]["meta"]["notes"] == ["A loss that is no number is a gap; the first is that of step 2."]
+    assert found["layout"]["meta"]["notes"] == ["A loss that is not a number is a gap; the first is at step 2."]
     assert client.get(f"/runs/{run.id}/figures/loss.png").status_code == 200
 
 
@@ -181,6 +181,8 @@ def test_rates_that_never_differ_are_one_line_on_a_linear_axis(client: TestClien
 def test_the_confusion_figure_has_actual_rows_predicted_columns_and_blank_zeros(client: TestClient, run: Run) -> None:
     (heat,) = (found := figure(client, run, "confusion"))["data"]
     assert (heat["x"], heat["y"]) == (VOCAB, VOCAB)
+    assert heat["hovertext"][0][:2] == ["Abyssinian was recognised: 5", "Abyssinian was taken for Birman: 2"]
+    assert heat["hoverinfo"] == "text"
     assert heat["customdata"] == MATRIX
     assert heat["text"] == [["5", "2", ""], ["1", "6", ""], ["", "3", "4"]]
     assert heat["z"][0][0] == pytest.approx(math.sqrt(5))

@@ -16,7 +16,8 @@ import pyte
 
 DEADLINE_SECONDS = 15.0
 CTRL_C = b"\x03"
-START = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); {patch}; from cli.main import main; main()"  # as a shell would
+START = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); {patch}; from cli.main import main; main()"
+"""As a shell would start it: the terminal is its own, so that Ctrl-C reaches it."""
 
 
 class Terminal:

@@ -31,7 +31,7 @@ def test_the_demo_goes_from_pictures_to_a_breed_over_http(tmp_path: Path) -> Non
     said = ended.stdout
     assert (ended.returncode, ended.stderr) == (0, ""), said + ended.stderr
     assert "90 photos of 3 breeds" in said
-    line = "3 files left out: 2 no picture, 1 without a label; `pedigree datasets show pets` shows which\n"
+    line = "3 files left out: 2 of no picture format, 1 without a label; `pedigree datasets show pets` shows which\n"
     assert line in said
     assert "(folder: mobilenet_v2.safetensors)" in said
     assert len(re.findall(r"^ *[12]\.1 ", said, re.MULTILINE)) == 4  # each epoch as it ended, and again in the table

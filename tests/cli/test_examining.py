@@ -44,6 +44,7 @@ def test_on_another_dataset_it_says_what_the_model_had_seen(capsys: Capture, mon
 def test_top_losses_are_a_table_with_both_probabilities(capsys: Capture, monkeypatch: Patch) -> None:
     one = {
         "item": 5,
+        "path": "dogs/pug_7.jpg",
         "actual": "pug",
         "predicted": "boxer",
         "loss": None,
@@ -54,9 +55,10 @@ def test_top_losses_are_a_table_with_both_probabilities(capsys: Capture, monkeyp
     answers = {"GET /runs/2/top-losses?k=1": [Answer([one])]}
     code, out, _, _ = ask(capsys, monkeypatch, answers, "runs", "top-losses", "2", "--k", "1")
     assert code == 0
-    assert out.splitlines()[1].split() == ["5", "pug", "boxer", "–", "0.91", "0.02", "/runs/2/items/5/image"]
+    assert out.splitlines()[1].split() == ["dogs/pug_7.jpg", "pug", "boxer", "–", "0.91", "0.02", "5"]
 
 
+TOP = [{"breed": "pug", "probability": 0.1}]
 EPOCH = {
     "phase": 0,
     "epoch": 0,
@@ -66,7 +68,15 @@ EPOCH = {
     "images_per_second": 9.0,
     "seconds": 2.0,
 }
-VERSION = {"version": 1, "run": 2, "arch": "resnet18", "dataset": "pets", "error_rate": 0.5, "aliases": ["production"]}
+VERSION = {
+    "version": 1,
+    "run": 2,
+    "arch": "resnet18",
+    "dataset": "pets",
+    "error_rate": 0.5,
+    "aliases": ["production"],
+    "created_at": "2026-11-27T00:12:00Z",
+}
 
 
 @pytest.mark.parametrize("drawn", [False, True])
@@ -109,7 +119,7 @@ def test_an_interpretation_is_asked_for_in_the_contracts_words(capsys: Capture, 
 def test_the_note_on_scores_that_stand_alone_is_printed(capsys: Capture, monkeypatch: Patch, tmp_path: Path) -> None:
     picture = tmp_path / "a.jpg"
     picture.write_bytes(b"...")
-    entry = {"filename": "a.jpg", "breed": "pug", "species": "dog", "probability": 0.1, "top": []}
+    entry = {"filename": "a.jpg", "breed": "pug", "species": "dog", "probability": 0.1, "sure": False, "top": TOP}
     model = {"version": 1, "run": 2, "arch": "resnet18", "drawn": False, "note": "Each breed is scored on its own."}
     answers = {
         "POST /predict?model=production&tta=true": [Answer({"model": model, "tta": True, "predictions": [entry]})]

@@ -3,7 +3,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from store.db.jobs import change_state
 from store.db.models import Run
-from store.db.registry import aliases, drop_alias, list_versions, register, resolve_model, set_alias
+from store.db.registry import Registered, aliases, drop_alias, list_versions, register, resolve_model, set_alias
 from store.errors import InvalidRequest, NoModel, NotFound, NotReady, WrongKind
 from store.states import State
 from tests.store.rows import ERROR, claimed, make_job, make_run
@@ -22,12 +22,23 @@ def succeeded_run(session: Session) -> Run:
 def test_a_run_is_one_version_however_often_it_is_registered(sessions: Sessions) -> None:
     with sessions.begin() as session:
         run, other = succeeded_run(session), succeeded_run(session)
-        version = register(session, run.id)
-        assert register(session, run.id).id == version.id
-        newer = register(session, other.id)
+        version = register(session, run.id).version
+        assert register(session, run.id) == Registered(version, is_new=False)
+        newer = register(session, other.id).version
+        assert (version.id, newer.id) == (1, 2)
         assert [row.id for row in list_versions(session).items] == [newer.id, version.id]
         set_alias(session, "production", version.id)
         assert aliases(session) == {"production": version.id}
+
+
+def test_a_registration_that_is_rolled_back_takes_no_number(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        lost, kept = succeeded_run(session).id, succeeded_run(session).id
+    with sessions() as session:
+        register(session, lost)
+        session.rollback()
+    with sessions.begin() as session:
+        assert register(session, kept) == Registered(resolve_model(session, 1), is_new=True)
 
 
 def test_only_a_succeeded_training_is_registered(sessions: Sessions) -> None:
@@ -51,7 +62,7 @@ def test_only_a_succeeded_training_is_registered(sessions: Sessions) -> None:
 
 def test_an_alias_moves_and_goes(sessions: Sessions) -> None:
     with sessions.begin() as session:
-        first, second = (register(session, succeeded_run(session).id) for _ in range(2))
+        first, second = (register(session, succeeded_run(session).id).version for _ in range(2))
         set_alias(session, "production", first.id)
         assert resolve_model(session).id == first.id
         assert set_alias(session, "production", second.id).version == second.id
@@ -74,7 +85,7 @@ def test_an_unknown_model_is_not_found(sessions: Sessions, name: str) -> None:
 @pytest.mark.parametrize("alias", ["", "1", "12", "a b", "a/b", "-a", "x" * 65])
 def test_an_alias_cannot_look_like_a_version(sessions: Sessions, alias: str) -> None:
     with sessions.begin() as session:
-        version = register(session, succeeded_run(session).id)
+        version = register(session, succeeded_run(session).id).version
         with pytest.raises(InvalidRequest):
             set_alias(session, alias, version.id)
         with pytest.raises(NotFound):

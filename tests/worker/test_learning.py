@@ -269,7 +269,7 @@ def test_a_head_is_kept_where_the_search_after_it_has_no_answer_and_others_go_on
         assert [epoch.phase for epoch in epochs_of(session, run_id)] == [0]
         names = {file.name for file in artifacts_of(session, run_id)}
         assert names == {"model.safetensors", "model.json", "predictions.jsonl"}
-        assert register(session, run_id).run_id == run_id
+        assert register(session, run_id).version.run_id == run_id
         assert cut_short(session, [run_id, child_id]) == {run_id: 1}
         with pytest.raises(StateConflict, match=f"its run {run_id} keeps the model") as raised:
             resume(session, job_id)
