@@ -51,19 +51,18 @@ class Listener(Protocol):
 
 
 class _Outage:
-    """How long the service has been away, and whether that was said: the first break may be over at once."""
+    """How long the service has been away."""
 
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
         self.since: float | None = None
-        self.is_said = False
         self.pause = FIRST_PAUSE_SECONDS
 
     def over(self) -> None:
         """The service has answered."""
-        if self.is_said:
+        if self.since is not None:
             self.listener.back()
-        self.since, self.is_said, self.pause = None, False, FIRST_PAUSE_SECONDS
+        self.since, self.pause = None, FIRST_PAUSE_SECONDS
 
     def wait(self, error: Unreachable | ServiceError) -> None:
         """Wait for a while after another failure.
@@ -74,9 +73,7 @@ class _Outage:
         now = monotonic()
         if self.since is None:
             self.since = now
-        elif not self.is_said:
-            self.is_said = True
-            self.listener.away(max(GIVE_UP_SECONDS - (now - self.since), 0.0))
+            self.listener.away(GIVE_UP_SECONDS)
         left = GIVE_UP_SECONDS - (now - self.since)
         if left <= 0:
             why = error.detail.removesuffix(".")

@@ -9,8 +9,8 @@ import uvicorn
 from sqlalchemy import select
 
 from api.app import create_app
+from cli.ports import listen_on, port_of
 from cli.processes import wait_until
-from cli.stack import free_port
 from store.db.models import Job
 from store.settings import Settings
 from store.states import State
@@ -25,14 +25,16 @@ class LiveApi:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.port = free_port(0) or 0
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url, self._port = "", 0
 
     def come(self) -> None:
+        listener = listen_on(self._port)
+        assert listener is not None
+        self._port = port_of(listener)
+        self.url = f"http://127.0.0.1:{self._port}"
         app = create_app(self.settings, load=FakeClassifier.load)
-        config = uvicorn.Config(app, port=self.port, log_config=None, ws="none", timeout_graceful_shutdown=0)
-        self._server = uvicorn.Server(config)
-        self._thread = Thread(target=self._server.run)
+        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=0))
+        self._thread = Thread(target=self._server.run, args=([listener],))
         self._thread.start()
         assert wait_until(lambda: self._server.started, START_SECONDS)
 
