@@ -14,6 +14,7 @@ from cli.client import Client, Json, ServiceError, json_of
 from cli.data_folder import HERE, DataFolder
 from cli.datasets import add_builtin, add_source
 from cli.errors import CommandError, Interrupted
+from cli.events import GaveUp
 from cli.models import PRODUCTION
 from cli.options import ARCHITECTURE
 from cli.runs import show_confused, show_epochs
@@ -85,6 +86,8 @@ def service(folder: DataFolder) -> Iterator[Client]:
     try:
         with running_stack(folder, click.echo) as started, Client(started.url) as client, saying_that_it_stops():
             yield client
+    except GaveUp as error:
+        raise GaveUp(error.detail, f"Its logs are in {folder.log('api').parent}; it is stopped.") from None
     except ToldMeanwhile as told:
         raise Interrupted(how_it_goes_on(folder, told.job)) from None
     except Told:

@@ -292,7 +292,8 @@ def _after_success(job: Job) -> str:
         return f"It is done; GET /datasets/{job.payload['name']} shows what it brought in."
     if job.kind == "interpret":
         return f"It is done; GET /runs/{job.run_id}/confusion shows what came of it."
-    return f'It is done; GET /runs/{job.run_id} shows what it made, POST /jobs {{"kind": "{job.kind}"}} queues a new one.'
+    again = f'POST /jobs {{"kind": "{job.kind}"}}'
+    return f"It is done; GET /runs/{job.run_id} shows what it made, {again} queues a new one."
 
 
 def _locked(session: Session, job_id: int) -> Job | None:

@@ -14,7 +14,7 @@ from time import monotonic, sleep
 
 import pyte
 
-DEADLINE_SECONDS = 15.0
+DEADLINE_SECONDS = 120.0
 CTRL_C = b"\x03"
 START = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); {patch}; from cli.main import main; main()"
 """As a shell would start it: the terminal is its own, so that Ctrl-C reaches it."""
@@ -107,6 +107,14 @@ class Terminal:
                 bottom = self.screen.display[self.screen.cursor.y].rstrip()
             if bottom and self.live[-1:] != [bottom]:
                 self.live.append(bottom)
+
+
+def usual(**more: str) -> dict[str, str]:
+    """The environment of a usual terminal, whatever the one is that the tests run in."""
+    left_out = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "DATABASE_URL", "REDIS_URL", "ARTIFACTS_URL"}
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
+    kept = {name: value for name, value in kept.items() if not name.startswith(("PEDIGREE_", "LC_"))}
+    return {**kept, "TERM": "xterm-256color", "LANG": "C.UTF-8", "PEDIGREE_DEVICE": "cpu", **more}
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Jobs that are followed on a terminal: the real command under a pty, the real API, and a worker played by the test."""
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,7 +14,7 @@ from store.states import State
 from tests.api.records import Records
 from tests.cli.live_api import LiveApi, Worker, live_api, newest_job
 from tests.cli.pictures import draw_pictures
-from tests.cli.terminal import CTRL_C, Terminal, terminal
+from tests.cli.terminal import CTRL_C, Terminal, terminal, usual
 
 TABLES = {
     200: [
@@ -53,11 +52,7 @@ def api(postgres_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFact
 
 
 def environment(api: LiveApi, **more: str) -> dict[str, str]:
-    """A usual terminal's, whatever the one is that the tests run in."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PEDIGREE_", "LC_"))}
-    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
-        kept.pop(name, None)
-    return {**kept, "TERM": "xterm-256color", "LANG": "C.UTF-8", "PEDIGREE_URL": api.url, **more}
+    return usual(PEDIGREE_URL=api.url, **more)
 
 
 def training(records: Records) -> Worker:
