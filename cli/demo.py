@@ -16,7 +16,7 @@ from cli.datasets import add_builtin, add_source
 from cli.errors import CommandError, Interrupted
 from cli.events import GaveUp
 from cli.models import PRODUCTION
-from cli.options import ARCHITECTURE
+from cli.options import known_architecture
 from cli.runs import show_confused, show_epochs
 from cli.stack import Told, running_stack
 from cli.tables import short_time, show_table
@@ -54,7 +54,7 @@ class ToldMeanwhile(Told):
     "--arch",
     default=ARCH,
     show_default=True,
-    type=ARCHITECTURE,
+    callback=known_architecture,
     shell_complete=completion.architectures,
     help="Architecture.",
 )

@@ -15,21 +15,16 @@ from ml.errors import UnknownArch
 from store.states import State
 
 
-class Architecture(click.ParamType):
-    """The name of one that can be trained."""
-
-    name = "arch"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name itself; another one ends the command with the nearest that exist."""
-        try:
+def known_architecture(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """The option's value; where nothing of that name can be trained, the nearest names are told."""
+    try:
+        if value is not None:
             check_arch(value)
-        except UnknownArch as error:
-            self.fail(f"{value!r} is no architecture. {error.hint}", param, ctx)
-        return value
+    except UnknownArch as error:
+        raise click.BadParameter(f"{value!r} is not an architecture. {error.hint}", ctx, param) from None
+    return value
 
 
-ARCHITECTURE = Architecture()
 STATE = click.Choice([state.value for state in State])
 KIND = click.Choice(["train", "lr_find", "interpret", "import"])
 

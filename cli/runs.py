@@ -7,7 +7,7 @@ from cli.client import Client, Json, json_of
 from cli.download import download
 from cli.epochs import EPOCH_COLUMNS, epoch_cells
 from cli.lr_find import read
-from cli.options import ARCHITECTURE, STATE, json_lines_option, json_option, with_client
+from cli.options import STATE, json_lines_option, json_option, known_architecture, with_client
 from cli.run_report import dataset_of, show_run
 from cli.tables import show_json, show_table
 from cli.times import local_time
@@ -36,7 +36,7 @@ runs.add_command(download)
 
 @runs.command("list")
 @click.option("--dataset", shell_complete=completion.datasets)
-@click.option("--arch", type=ARCHITECTURE, shell_complete=completion.architectures)
+@click.option("--arch", callback=known_architecture, shell_complete=completion.architectures)
 @click.option("--state", type=STATE)
 @click.option("--best", is_flag=True, help="Lowest error rate first, instead of newest first.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)

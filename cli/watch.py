@@ -37,9 +37,9 @@ def watch(client: Client, job: int, *, as_json: bool = False) -> Json:
         raise GaveUp(error.detail, hint) from None
     view.end(ended)
     if ended["state"] != "succeeded":
-        error = ended.get("error") or {}
-        why = f": {error['detail'].removesuffix('.')}" if error else ""
-        raise JobFailed(f"Job {job} {ended['state']}{why}.", error.get("hint"))
+        reason = ended.get("error") or {}
+        why = f": {reason['detail'].removesuffix('.')}" if reason else ""
+        raise JobFailed(f"Job {job} {ended['state']}{why}.", reason.get("hint"))
     return ended
 
 

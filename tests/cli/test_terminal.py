@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,10 @@ def queued(shown: Terminal, records: Records, kind: str) -> Worker:
     return Worker(records, job)
 
 
+def at_the_end(shown: Terminal, pattern: str) -> bool:
+    return re.fullmatch(pattern, shown.lines[-1]) is not None
+
+
 def at_work(worker: Worker, *terminals: Terminal) -> None:
     """Take the job as far as its second epoch."""
     for shown in terminals:
@@ -119,7 +124,7 @@ def test_a_terminal_that_is_resized_meanwhile_is_followed(api: LiveApi, records:
         at_work(worker, shown)
         for width in (40, 200):
             shown.resize(width)
-            shown.until(lambda width=width: re.fullmatch(AT_WORK[width], shown.lines[-1]) is not None)
+            shown.until(partial(at_the_end, shown, AT_WORK[width]))
             assert sum("93/126" in line for line in shown.lines) == 1
         shown.resize(40)
         shown.until(lambda: "images/s" not in shown.lines[-1])
