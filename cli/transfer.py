@@ -48,5 +48,7 @@ class Transfer:
         return self.done == self.size > 0
 
     def _text(self) -> str:
-        text = f"{self.verb} {self.done / MIB:.0f} of {self.size / MIB:.0f} MiB" if self.size else self.verb
+        if not self.done:
+            return ""
+        text = f"{self.verb} {self.done / MIB:.0f}{f' of {self.size / MIB:.0f}' if self.size else ''} MiB"
         return f"{text}; {self.then}" if self.is_done and self.then else text

@@ -1,6 +1,8 @@
 """Jobs that are followed on a terminal: the real command under a pty, the real API, and a worker played by the test."""
 
 import re
+import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,13 +10,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
+from cli.processes import wait_until
+from cli.watch_views import BACK, TRYING
 from store.artifacts import ArtifactStore
 from store.settings import Settings
 from store.states import State
 from tests.api.records import Records
 from tests.cli.live_api import LiveApi, Worker, live_api, newest_job
 from tests.cli.pictures import draw_pictures
-from tests.cli.terminal import CTRL_C, Terminal, terminal, usual
+from tests.cli.terminal import CTRL_C, DEADLINE_SECONDS, Terminal, terminal, usual
+from tests.cli.test_up import COMMAND
 
 TABLES = {
     200: [
@@ -236,3 +241,32 @@ def test_a_service_that_stays_away_is_given_up(api: LiveApi, records: Records) -
         assert shown.has(f"pedigree: The service has not answered for 2 s (Nothing answers at {api.url}).")
         assert shown.has(f"When it answers, `pedigree jobs watch {job}` follows job {job} again.")
         assert "93/126" not in shown.text
+
+
+def test_through_a_pipe_a_break_is_waited_for_and_leaving_is_told_too(
+    api: LiveApi, records: Records, tmp_path: Path
+) -> None:
+    worker = training(records)
+    out, err = tmp_path / "out", tmp_path / "err"
+    with out.open("w") as stdout, err.open("w") as stderr:
+        words = [*COMMAND, "jobs", "watch", str(worker.job.id)]
+        process = subprocess.Popen(words, env=environment(api), stdout=stdout, stderr=stderr)
+    try:
+        worker.starts()
+        worker.epoch(0, 0, 0.1817)
+        assert wait_until(lambda: TABLES[80][1] in out.read_text(), DEADLINE_SECONDS)
+        api.go()
+        assert wait_until(lambda: "trying again for up to 60 s" in err.read_text(), DEADLINE_SECONDS)
+        worker.epoch(1, 0, 0.1551)
+        api.come()
+        assert wait_until(lambda: TABLES[80][2] in out.read_text(), DEADLINE_SECONDS)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(DEADLINE_SECONDS) == 130
+    finally:
+        process.kill()
+        process.wait()
+    assert [line for line in out.read_text().splitlines() if "queued" not in line] == ["running", *TABLES[80]]
+    away, back, left = err.read_text().splitlines()
+    assert (away, back) == (TRYING.format(60), BACK)
+    watch, cancel = (f"`pedigree jobs {verb} {worker.job.id}`" for verb in ("watch", "cancel"))
+    assert left == f"pedigree: Job {worker.job.id} goes on: {watch} follows it again, {cancel} stops it."
