@@ -15,7 +15,7 @@ from ml.errors import UnknownArch
 from store.states import State
 
 
-class Architecture(click.ParamType):
+class Architecture(click.ParamType[str]):
     """The name of one that can be trained."""
 
     name = "arch"
