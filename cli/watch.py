@@ -32,9 +32,9 @@ def watch(client: Client, job: int, *, as_json: bool = False) -> Json:
     except KeyboardInterrupt:
         rejoin, cancel = command("jobs", "watch", job), command("jobs", "cancel", job)
         raise Interrupted(f"Job {job} goes on: {rejoin} follows it again, {cancel} stops it.") from None
-    except GaveUp as error:
+    except GaveUp as gave_up:
         hint = f"When it answers, {command('jobs', 'watch', job)} follows job {job} again."
-        raise GaveUp(error.detail, hint) from None
+        raise GaveUp(gave_up.detail, hint) from None
     view.end(ended)
     if ended["state"] != "succeeded":
         reason = ended.get("error") or {}

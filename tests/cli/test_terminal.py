@@ -73,10 +73,6 @@ def queued(shown: Terminal, records: Records, kind: str) -> Worker:
     return Worker(records, job)
 
 
-def at_the_end(shown: Terminal, pattern: str) -> bool:
-    return re.fullmatch(pattern, shown.lines[-1]) is not None
-
-
 def at_work(worker: Worker, *terminals: Terminal) -> None:
     """Take the job as far as its second epoch."""
     for shown in terminals:
@@ -118,13 +114,17 @@ def test_a_followed_job_has_one_live_line_below_a_table_that_grows(api: LiveApi,
             assert b"\x1b[?25l" not in shown.raw, "a cursor that is hidden stays so where the command is killed"
 
 
+def _is_at_work(shown: Terminal, width: int) -> bool:
+    return re.fullmatch(AT_WORK[width], shown.lines[-1]) is not None
+
+
 def test_a_terminal_that_is_resized_meanwhile_is_followed(api: LiveApi, records: Records) -> None:
     worker = training(records)
     with terminal("jobs", "watch", str(worker.job.id), environment=environment(api), width=80) as shown:
         at_work(worker, shown)
         for width in (40, 200):
             shown.resize(width)
-            shown.until(partial(at_the_end, shown, AT_WORK[width]))
+            shown.until(partial(_is_at_work, shown, width))
             assert sum("93/126" in line for line in shown.lines) == 1
         shown.resize(40)
         shown.until(lambda: "images/s" not in shown.lines[-1])
