@@ -106,9 +106,11 @@ class Client:
             return self.http.request(method, path, **options)
 
     @contextmanager
-    def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+    def stream(
+        self, path: str, headers: Mapping[str, str], timeout: httpx.Timeout = TIMEOUT
+    ) -> Iterator[httpx.Response]:
         """A GET whose answer is read as it comes."""
-        with self._plainly(), self.http.stream("GET", path, headers=dict(headers)) as answer:
+        with self._plainly(), self.http.stream("GET", path, headers=dict(headers), timeout=timeout) as answer:
             if answer.is_error:
                 answer.read()
             raise_for_problem(answer)

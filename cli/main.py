@@ -10,7 +10,7 @@ import click
 from cli.datasets import datasets
 from cli.demo import demo
 from cli.doctor import doctor
-from cli.errors import CommandError
+from cli.errors import CommandError, Interrupted
 from cli.jobs import jobs, train
 from cli.models import models, predict
 from cli.runs import runs
@@ -40,6 +40,8 @@ def main() -> None:
         _say_what_can_be_said(stream)
     try:
         sys.exit(pedigree.main(standalone_mode=False) or 0)
+    except Interrupted as error:
+        _fail(str(error), INTERRUPTED)
     except CommandError as error:
         _fail(str(error), 1)
     except click.ClickException as error:

@@ -10,6 +10,28 @@ import click
 
 from cli.client import Client, find_service
 from cli.running import Found
+from ml.architectures import check_arch
+from ml.errors import UnknownArch
+from store.states import State
+
+
+class Architecture(click.ParamType[str]):
+    """The name of one that can be trained."""
+
+    name = "arch"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name itself; another one ends the command with the nearest that exist."""
+        try:
+            check_arch(value)
+        except UnknownArch as error:
+            self.fail(f"{value!r} is no architecture. {error.hint}", param, ctx)
+        return value
+
+
+ARCHITECTURE = Architecture()
+STATE = click.Choice([state.value for state in State])
+KIND = click.Choice(["train", "lr_find", "interpret", "import"])
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,6 +47,13 @@ json_option = click.option(
     "as_json",
     is_flag=True,
     help="Print the service's whole answer as JSON, for scripts; it has more than the table.",
+)
+
+json_lines_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the service's whole answer as JSON; while a job is followed one event a line, and the job last.",
 )
 
 

@@ -5,12 +5,13 @@ import click
 from cli import completion
 from cli.client import Client, Json, json_of
 from cli.download import download
+from cli.epochs import EPOCH_COLUMNS, epoch_cells
 from cli.lr_find import read
-from cli.options import json_option, with_client
+from cli.options import ARCHITECTURE, STATE, json_lines_option, json_option, with_client
 from cli.run_report import dataset_of, show_run
 from cli.tables import show_json, show_table
 from cli.times import local_time
-from cli.watch import EPOCH_COLUMNS, epoch_cells, watch
+from cli.watch import watch
 
 MOST_SHOWN = 15
 NO_RUNS = "There are no runs yet; `pedigree train --dataset NAME` makes one."
@@ -35,8 +36,8 @@ runs.add_command(download)
 
 @runs.command("list")
 @click.option("--dataset", shell_complete=completion.datasets)
-@click.option("--arch", shell_complete=completion.architectures)
-@click.option("--state")
+@click.option("--arch", type=ARCHITECTURE, shell_complete=completion.architectures)
+@click.option("--state", type=STATE)
 @click.option("--best", is_flag=True, help="Lowest error rate first, instead of newest first.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
 @json_option
@@ -141,15 +142,15 @@ def top_losses(client: Client, run: int, k: int, dataset: str | None, as_json: b
     help="Predict all pictures of this dataset, instead of the run's own validation pictures.",
 )
 @click.option("--follow", is_flag=True, help="Watch it to its end.")
-@json_option
+@json_lines_option
 @with_client
 def interpret(client: Client, run: int, tta: bool, dataset: str | None, follow: bool, as_json: bool) -> None:
     """Predict a finished run's pictures again, or those of another dataset, and store what comes of it."""
     body: Json = {"kind": "interpret", "run": run, "config": {"tta": tta, "dataset": dataset}}
     job = client.post("/jobs", body)
     if follow:
-        job = watch(client, job["id"])
-    if as_json:
+        watch(client, job["id"], as_json=as_json)
+    elif as_json:
         show_json(job)
     else:
         click.echo(f"job {job['id']}, run {run}: {job['state']}")

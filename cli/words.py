@@ -8,7 +8,10 @@ _COMMANDS = (
     (re.compile(r"GET /(datasets|jobs|models|runs) lists"), r"`pedigree \1 list` lists"),
     (re.compile(r"GET /datasets/(\S+) shows"), r"`pedigree datasets show \1` shows"),
     (re.compile(r"POST /jobs/(\d+)/resume"), r"`pedigree jobs resume \1`"),
-    (re.compile(r"POST /jobs queues a new one"), "`pedigree jobs train` queues a new one"),
+    (re.compile(r"GET /runs/(\d+) shows"), r"`pedigree runs show \1` shows"),
+    (re.compile(r"GET /runs/(\d+)/confusion shows"), r"`pedigree runs confusion \1` shows"),
+    (re.compile(r'POST /jobs \{"kind": "train"\} queues'), "`pedigree train` queues"),
+    (re.compile(r'POST /jobs \{"kind": "lr_find"\} queues'), "`pedigree jobs lr-find` queues"),
     (
         re.compile(r'POST /models \{"run": RUN, "alias": "production"\}'),
         "`pedigree models register RUN --alias production`",

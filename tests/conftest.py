@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +22,7 @@ from store.settings import Settings
 
 PROXIES = re.compile(r"(https?|all|no)_proxy", re.IGNORECASE)
 REPOSITORY = Path(__file__).parent.parent
+CHROMIUM = os.environ.get("PEDIGREE_TEST_CHROMIUM") or shutil.which("chromium")
 SHARED = Path(os.environ.get("PEDIGREE_TEST_SHARED") or REPOSITORY.parent / "shared")
 
 
@@ -29,6 +31,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     absent = set()
     if not (SHARED / "pets").is_dir():
         absent.add("photos")
+    if CHROMIUM is None:
+        absent.add("browser")
     if any(item.get_closest_marker("gpu") for item in items) and not import_module("torch").cuda.is_available():
         absent.add("gpu")
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in absent)]

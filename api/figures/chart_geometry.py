@@ -20,8 +20,10 @@ LEGEND_HANDLE = 52
 """Width of an entry of the legend beside its name."""
 LEAST_PANEL = 100
 """Pixels that a panel needs to show anything."""
-LEAST_WIDTH = 400
-"""The narrowest picture with room for its texts."""
+LEAST_WIDTH = 320
+"""The narrowest picture that can be asked for: a telephone, upright, shows it whole."""
+NARROWED_TO = 400
+"""A figure of no width of its own can be narrowed to this."""
 MOST_CELL = 170
 
 

@@ -12,7 +12,7 @@ from api.figures.chart import Axis, Bars, Chart, Heatmap, Line, Marker
 from api.figures.chart_geometry import (
     EDGE,
     LABEL_SIZE,
-    LEAST_WIDTH,
+    NARROWED_TO,
     SUBTITLE_SIZE,
     TEXT_SIZE,
     TITLE_SIZE,
@@ -23,7 +23,7 @@ from api.figures.chart_geometry import (
 )
 from api.figures.heat_letters import count_size, label_step
 from api.figures.palette import BLUES, GRID, GROUND, INK, QUIET
-from api.figures.ticks import POWERS, power_text, whole_ticks
+from api.figures.ticks import POWERS, power_step, power_text, whole_ticks
 
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 SYMBOLS = {"circle": "circle", "square": "square", "diamond": "diamond", "triangle": "triangle-up"}
@@ -35,11 +35,11 @@ FEW = 10
 def as_plotly(chart: Chart, *, width: int | None = None, height: int | None = None) -> dict[str, Any]:
     """The chart as Plotly's JSON (``data`` and ``layout``), checked by Plotly's own schema.
 
-    Without a ``width`` whoever shows it may stretch it, or narrow it to LEAST_WIDTH: its texts fit into that. A heat
+    Without a ``width`` whoever shows it may stretch it, or narrow it to NARROWED_TO: its texts fit into that. A heat
     map keeps its width. ``layout.meta`` has the texts unbroken, and in ``alt`` the whole figure in words. Text of users
     is escaped: Plotly reads some HTML in its texts. NaN and infinities become null.
     """
-    placed = place(chart, width=width, height=height, room=None if width or chart.heatmap else LEAST_WIDTH)
+    placed = place(chart, width=width, height=height, room=None if width or chart.heatmap else NARROWED_TO)
     traces: list[Any] = []
     if chart.heatmap is not None:
         traces.append(_heatmap(chart.heatmap, placed))
@@ -117,14 +117,10 @@ def _heatmap(heatmap: Heatmap, placed: Placed) -> Any:  # noqa: ANN401 - as abov
         x=[html.escape(name) for name in heatmap.columns],
         y=[html.escape(name) for name in heatmap.rows],
         z=[[math.sqrt(count) for count in row] for row in heatmap.counts],
-        customdata=[list(row) for row in heatmap.counts],
+        hovertext=_cells(heatmap),
         text=[[str(count) if count else "" for count in row] for row in heatmap.counts],
         texttemplate="%{text}" if letters else None,
         textfont={"size": letters},
-        hovertext=[
-            [_told(heatmap.rows[i], heatmap.columns[j], count) for j, count in enumerate(row)]
-            for i, row in enumerate(heatmap.counts)
-        ],
         hoverinfo="text",
         zmin=0,
         zmax=math.sqrt(max((count for row in heatmap.counts for count in row), default=0)) or 1,
@@ -135,10 +131,14 @@ def _heatmap(heatmap: Heatmap, placed: Placed) -> Any:  # noqa: ANN401 - as abov
     )
 
 
-def _told(actual: str, predicted: str, count: int) -> str:
-    """What a cell of the confusion matrix counts."""
-    said = f"{actual} was recognised" if actual == predicted else f"{actual} was taken for {predicted}"
-    return html.escape(f"{said}: {count}")
+def _cells(heatmap: Heatmap) -> list[list[str]]:
+    """What is read of each cell: on the diagonal a breed was recognised, beside it taken for another."""
+    told = []
+    for i, (actual, counts) in enumerate(zip(heatmap.rows, heatmap.counts, strict=True)):
+        what = ["recognised" if i == j else f"taken for {name}" for j, name in enumerate(heatmap.columns)]
+        of = f"of {sum(counts)}"
+        told.append([html.escape(f"{actual} {said}: {count} {of}") for said, count in zip(what, counts, strict=True)])
+    return told
 
 
 def _layout(chart: Chart, placed: Placed) -> Any:  # noqa: ANN401 - as above
@@ -187,11 +187,11 @@ def _layout(chart: Chart, placed: Placed) -> Any:  # noqa: ANN401 - as above
 
 def _panel_axes(chart: Chart, placed: Placed) -> dict[str, Any]:
     last = f"y{len(chart.panels)}" if len(chart.panels) > 1 else "y"
-    axes: dict[str, Any] = {"xaxis": {**_axis(chart.x), "anchor": last, "showgrid": chart.x.log}}
+    axes: dict[str, Any] = {"xaxis": {**_axis(chart.x, placed.plot.width), "anchor": last, "showgrid": chart.x.log}}
     for i, (panel, box) in enumerate(zip(chart.panels, placed.panels, strict=True)):
         bottom, top = _paper_y(placed, box.top + box.height), _paper_y(placed, box.top)
         axes[f"yaxis{i + 1 if i else ''}"] = {
-            **_axis(panel.y),
+            **_axis(panel.y, box.height),
             "anchor": "x",
             "domain": [max(0.0, bottom), min(1, top)],
         }
@@ -217,7 +217,7 @@ def _paper_y(placed: Placed, y: float) -> float:
     return (placed.plot.top + placed.plot.height - y) / placed.plot.height
 
 
-def _axis(axis: Axis) -> dict[str, Any]:
+def _axis(axis: Axis, room: float) -> dict[str, Any]:
     bounds = [axis.low, axis.high]
     if axis.log:
         bounds = [None if bound is None else math.log10(bound) for bound in bounds]
@@ -232,19 +232,20 @@ def _axis(axis: Axis) -> dict[str, Any]:
         "zeroline": False,
         "showline": True,
         "exponentformat": "none",
-        **_ticks(axis),
+        **_ticks(axis, room),
         "tickformat": ".0%" if axis.percent else None,
     }
 
 
-def _ticks(axis: Axis) -> dict[str, Any]:
+def _ticks(axis: Axis, room: float) -> dict[str, Any]:
     """Powers of ten are written by us: Plotly would set them with styles that the page's policy forbids."""
     if axis.ticks is not None:
         return {"tickvals": list(axis.ticks)}
     if axis.whole and axis.low is not None and axis.high is not None and axis.high - axis.low < FEW:
         return {"tickvals": whole_ticks(axis.low, axis.high)}
     if axis.log:
-        return {"tickvals": [10.0**power for power in POWERS], "ticktext": [power_text(power) for power in POWERS]}
+        powers = POWERS[:: power_step(axis, room)]
+        return {"tickvals": [10.0**power for power in powers], "ticktext": [power_text(power) for power in powers]}
     return {}
 
 

@@ -41,11 +41,16 @@ export async function chooseDataset(name) {
   byId("dataset").focus();
 }
 
+export function leaveDataset() {
+  chosen = null;
+  byId("dataset").hidden = true;
+}
+
 function showFacts({ name, drawn, items, vocab, label_rule: rule, summary }) {
   byId("dataset").hidden = false;
   byId("dataset-title").replaceChildren(`Dataset ${name} `, drawnTag(drawn));
   const { width, height } = summary.sizes ?? {};
-  const label = rule.kind === "folder" ? "the label is the folder’s name" : `the label is what ${rule.regex} finds in the file’s name`;
+  const label = rule.kind === "folder" ? "each label is the folder’s name" : `labels are read from the files’ names by the pattern ${rule.regex}`;
   byId("dataset-facts").textContent = [
     `${counted(items, "picture")} of ${counted(vocab.length, "breed")}`,
     width ? `${spread(width)} wide, ${spread(height)} high` : null,
@@ -80,14 +85,14 @@ function showTwins({ twins, twins_missing: missing }) {
   const lines = [];
   if (twins) {
     const { across_split: across, labels_differ: contrary, anywhere } = twins;
-    const hit = across.count ? `; ${counted(across.valid_items, "validation picture")} with a twin that is trained on` : "";
+    const hit = across.count ? `; ${counted(across.valid_items, "validation picture")} whose near-duplicate is trained on` : "";
     lines.push(
       twinGroup(`Across the split (validation ${twins.valid_pct * 100} %, seed ${twins.split_seed})`, across, hit,
         (one) => `${one.first} is trained on, ${one.second} validates`),
       twinGroup("Under different labels", contrary, "",
         (one) => `${one.first} (${words(one.first_label)}) and ${one.second} (${words(one.second_label)})`),
       twinGroup("Anywhere", anywhere, "", (one) => `${one.first} and ${one.second}`));
-    if (!twins.complete) lines.push(make("li", {}, "There are so many that counting was given up: these are the least."));
+    if (!twins.complete) lines.push(make("li", {}, "There are too many to count: there are at least so many."));
   }
   for (const reason of [missing, twins?.near_missing].filter(Boolean)) lines.push(make("li", {}, sentence(reason)));
   byId("twins").replaceChildren(...lines);
@@ -95,16 +100,22 @@ function showTwins({ twins, twins_missing: missing }) {
 
 function twinGroup(where, { count, byte, near, examples }, more, told) {
   if (count === 0 && near !== null) return make("li", {}, `${where}: none`);
-  const kinds = near === null ? `${byte} equal, near ones unknown` : `${byte} equal, ${near} near`;
-  const lines = examples.map((one) => `${told(one)}: ${one.kind === "byte" ? "equal files" : `near, ${one.distance} bits apart`}`);
+  const kinds = near === null ? `${counted(byte, "same file")}; those that only look alike are not known` : `${counted(byte, "same file")}, ${near} that look alike`;
+  const lines = examples.map((one) => `${told(one)}: ${likeness(one)}`);
   return group(`${where}: ${counted(count, "pair")} (${kinds})${more}`, lines, count);
+}
+
+// How alike two pictures are that show the same shot.
+function likeness({ kind, distance }) {
+  if (kind === "byte") return "the same file";
+  return distance === 0 ? "they look the same" : "they look nearly the same";
 }
 
 function showPictures({ name, items }) {
   const base = `/datasets/${encodeURIComponent(name)}`;
   place("batch", `${base}/batch.png?augment=both&seed=${seed}`, "A labelled batch, as the pictures are and augmented");
   place("presizing", `${base}/presizing.png?item=${(seed * STRIDE) % items}&seed=${seed}`,
-    "The same changes of a picture by one interpolation and step by step");
+    "The same changes of a picture, made by one interpolation and step by step");
 }
 
 // The picture, or the reason for which there is none, in its place.

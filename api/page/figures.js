@@ -2,9 +2,9 @@
 
 import { make } from "/parts.js";
 import { ask } from "/service.js";
+import { themed } from "/theme.js";
 
-const NOT_THERE = new Set(["not_ready", "wrong_kind", "not_found"]);
-const LEAST_WIDTH = 400;
+const LEAST_WIDTH = 320;
 const MOST_WIDTH = 1200;
 const CONFIG = { displayModeBar: false, responsive: true, displaylogo: false };
 
@@ -21,19 +21,12 @@ function plotly() {
   return script;
 }
 
-// The phases before which a training searches for a rate.
-export function searchesOf(run) {
-  return (run.config.phases ?? []).flatMap((phase, number) => (phase.auto === "find" ? [number] : []));
-}
-
 const figure = (run, name, query = "") => ({ name, path: `/runs/${run.id}/figures/${name}`, query });
 
-// The figures that a run of this kind has or will have.
-export function runFigures(run) {
-  if (run.kind === "lr_find") return [figure(run, "lr-find")];
-  if (run.kind !== "train") return [];
-  const searches = searchesOf(run).map((phase) => figure(run, "lr-find", `?phase=${phase}`));
-  return [figure(run, "loss"), figure(run, "schedule"), ...searches];
+// The figures that there are of a run.
+export function runFigures(run, hasSteps) {
+  const searches = run.searches.map((phase) => figure(run, "lr-find", run.kind === "train" ? `?phase=${phase}` : ""));
+  return [...(hasSteps ? [figure(run, "loss"), figure(run, "schedule")] : []), ...searches];
 }
 
 // Those of an interpretation.
@@ -41,23 +34,38 @@ export function readFigures(run, query) {
   return [figure(run, "confusion", query), figure(run, "reliability", query)];
 }
 
+const boards = [];
+
 // A place on the page that holds several figures.
 export class Board {
   constructor(host) {
     this.host = host;
     this.figures = [];
+    boards.push(this);
   }
 
+  // Those that stay are kept as they are: drawing anew over them flickers less.
   place(figures) {
-    for (const { place } of this.figures) forget(place);
-    this.figures = figures.map((one) => ({ ...one, place: make("figure", { hidden: true, "data-figure": one.name }), layout: null }));
-    this.host.replaceChildren(...this.figures.map(({ place }) => place));
+    const address = ({ path, query }) => path + query;
+    const kept = new Map(this.figures.map((one) => [address(one), one]));
+    const next = figures.map((one) => kept.get(address(one))
+      ?? { ...one, place: make("figure", { hidden: true, "data-figure": one.name }), found: null });
+    for (const one of this.figures) if (!next.includes(one)) forget(one.place);
+    const isSame = next.length === this.figures.length && next.every((one, number) => one === this.figures[number]);
+    this.figures = next;
+    if (!isSame) this.host.replaceChildren(...next.map(({ place }) => place));
   }
 
-  // Draw, or draw again over what is there; a figure that the run does not have yet stays hidden.
   async show() {
     const room = this.host.clientWidth;
     await Promise.all(this.figures.map((one) => draw(Object.assign(one, { room }))));
+  }
+}
+
+// In the colours of now, without asking for anything.
+export function redrawFigures() {
+  for (const one of boards.flatMap(({ figures }) => figures)) {
+    if (one.found && one.place.querySelector(".js-plotly-plot")) paint(one);
   }
 }
 
@@ -70,28 +78,26 @@ function sized({ name, query, room }) {
 
 async function draw(one) {
   const { place, path, query } = one;
-  let found;
-  try {
-    found = await ask(`${path}${sized(one)}`, { headers: { Accept: "application/json" } });
-  } catch (error) {
-    if (NOT_THERE.has(error.code)) return;
-    throw error;
-  }
-  const hasPlotly = await plotly();
+  const [found, hasPlotly] = await Promise.all([ask(`${path}${sized(one)}`, { headers: { Accept: "application/json" } }), plotly()]);
   if (!place.isConnected) return;
   // A hidden place has no width to draw in.
   place.hidden = false;
   const picture = `${path}.png${query}`;
-  const chart = place.querySelector(".chart") ?? frame(place, picture);
+  const chart = place.querySelector(".chart") ?? frame(one, picture);
   chart.setAttribute("aria-label", found.layout.meta.alt);
   if (found.data[0]?.type !== "heatmap") delete found.layout.width;
-  one.layout = found.layout;
-  if (hasPlotly) await window.Plotly.react(chart, found.data, found.layout, CONFIG);
+  one.found = found;
+  if (hasPlotly) await paint(one);
   else showPicture(chart, picture);
 }
 
+function paint({ place, found }) {
+  const { data, layout } = themed(found);
+  return window.Plotly.react(place.querySelector(".chart"), data, layout, CONFIG);
+}
+
 // Show what is said of a cell of a confusion figure, and bring the cell into sight.
-export function readCell({ place, layout }, [row, column], cells) {
+export function readCell({ place, found: { layout } }, [row, column], cells) {
   const chart = place.querySelector(".chart.js-plotly-plot");
   if (!chart) return;
   const { margin, width, height } = layout;
@@ -110,9 +116,15 @@ function forget(place) {
   place.remove();
 }
 
-function frame(place, picture) {
+const SIDEWAYS = "It goes on sideways: scroll, or use the arrow keys.";
+
+function frame({ place, name }, picture) {
   const chart = make("div", { class: "chart", role: "img" });
-  place.replaceChildren(make("div", { class: "scroll" }, chart), make("figcaption", {}, make("a", { href: picture }, "as PNG")));
+  // Who scrolls, and who reads it cell by cell, takes the part around it.
+  const around = make("div", { class: "scroll", "aria-label": `Figure: ${name}`, "data-keys": name === "confusion" });
+  around.append(chart);
+  place.replaceChildren(around, make("figcaption", {}, make("span", { class: "sideways quiet" }, SIDEWAYS), " ",
+    make("a", { href: picture }, "as PNG")));
   return chart;
 }
 

@@ -1,47 +1,103 @@
 // The page: everything it shows comes from the HTTP API.
 
-import { chooseDataset } from "/dataset.js";
+import { followLinks, viewOf } from "/address.js";
+import { chooseDataset, leaveDataset } from "/dataset.js";
 import { showDatasets } from "/datasets.js";
+import { redrawFigures } from "/figures.js";
+import { preparePhotos, showPhoto } from "/losses.js";
 import { byId } from "/parts.js";
 import { acceptPhotos } from "/predict.js";
-import { chooseRun, refreshInterprets } from "/run.js";
-import { refreshRuns, showMoreRuns } from "/runs.js";
+import { chooseRun, hearOfShown, leaveRun, readAnew, refreshInterprets, renewRun } from "/run.js";
+import { hearOfRuns, markRun, refreshRuns, showMoreRuns } from "/runs.js";
+import { showScrolling } from "/scrolls.js";
 import { showServed } from "/served.js";
 import { tell } from "/service.js";
+import { hear, keepStream } from "/stream.js";
+import { scheme } from "/theme.js";
 
 const REFRESH_MS = 5000;
-const DATASET_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+const SOON_MS = 200;
+const UNUSABLE = {
+  run: "No run is named so. Give a run’s number.",
+  dataset: "No dataset is named so. Choose one of the list.",
+  on: "No dataset is named so. Choose one beside “Read on”.",
+  losses: "Give a number of top losses.",
+  photo: "Give an item’s number.",
+};
 
-function openRun(id) {
-  tell("run", chooseRun(id));
-  tell("runs", refreshRuns());
+let view = { run: null, dataset: null };
+let soon = 0;
+
+function show(next) {
+  const before = view;
+  view = next;
+  document.title = [titleOf(next), "Pedigree"].filter(Boolean).join(" · ");
+  tell("address", next.unusable.length ? Promise.reject(new Error(UNUSABLE[next.unusable[0]])) : null);
+  if (next.run !== before.run) showRun(next.run);
+  else if (next.run !== null) showRest(before);
+  if (next.dataset === before.dataset) return;
+  if (next.dataset === null) leaveDataset();
+  else tell("dataset", chooseDataset(next.dataset));
 }
 
-function openDataset(name) {
-  tell("dataset", chooseDataset(name));
+function titleOf({ run, dataset }) {
+  if (run !== null) return `Run ${run}`;
+  return dataset === null ? "" : `Dataset ${dataset}`;
 }
 
-document.addEventListener("click", (event) => {
-  const link = event.target.closest("a[data-run], a[data-dataset]");
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  event.preventDefault();
-  history.replaceState(null, "", link.href);
-  if (link.dataset.run) openRun(Number(link.dataset.run));
-  else openDataset(link.dataset.dataset);
-});
-byId("more-runs").addEventListener("click", () => tell("runs", showMoreRuns()));
-acceptPhotos();
+function showRun(id) {
+  if (id === null) {
+    leaveRun();
+    tell("run");
+  } else {
+    tell("run", chooseRun(id).then(showNamedPhoto));
+  }
+  markRun();
+}
+
+function showRest(before) {
+  if (view.on !== before.on || view.losses !== before.losses) tell("run", readAnew()?.then(showNamedPhoto));
+  else showNamedPhoto();
+}
+
+function showNamedPhoto() {
+  const isThere = showPhoto(viewOf().photo);
+  tell("photo", isThere ? null : Promise.reject(new Error("That picture is not among the top losses that are shown.")));
+}
 
 const refreshed = { runs: refreshRuns, datasets: showDatasets, served: showServed, interprets: refreshInterprets };
-for (const [about, refresh] of Object.entries(refreshed)) {
-  tell(about, refresh());
-  setInterval(() => { if (!document.hidden) tell(about, refresh()); }, REFRESH_MS);
+
+function refreshAll() {
+  for (const [about, refresh] of Object.entries(refreshed)) tell(about, refresh());
 }
 
-const address = new URLSearchParams(location.search);
-if (/^\d+$/.test(address.get("run") ?? "")) openRun(Number(address.get("run")));
-else if (address.has("run")) tell("run", Promise.reject(new Error(`No run is named ${address.get("run")}. Give a run’s number.`)));
-if (DATASET_NAME.test(address.get("dataset") ?? "")) openDataset(address.get("dataset"));
-else if (address.has("dataset")) {
-  tell("dataset", Promise.reject(new Error(`No dataset is named ${address.get("dataset")}. Choose one of the list.`)));
+// What may have changed while nobody looked or listened.
+function catchUp() {
+  if (document.hidden) return;
+  refreshAll();
+  tell("run", renewRun());
 }
+
+hear((told) => {
+  if (told.kind === "start") {
+    catchUp();
+    return;
+  }
+  hearOfRuns(told);
+  hearOfShown(told);
+  if (told.kind !== "state" || soon) return;
+  soon = setTimeout(() => { soon = 0; if (!document.hidden) refreshAll(); }, SOON_MS);
+});
+
+byId("more-runs").addEventListener("click", () => tell("runs", showMoreRuns()));
+document.addEventListener("visibilitychange", catchUp);
+addEventListener("pageshow", (event) => { if (event.persisted) catchUp(); });
+scheme.addEventListener("change", redrawFigures);
+setInterval(() => { if (!document.hidden) refreshAll(); }, REFRESH_MS);
+acceptPhotos();
+preparePhotos();
+showScrolling();
+followLinks(show);
+show(viewOf());
+refreshAll();
+keepStream();

@@ -7,7 +7,8 @@ const IN_EPOCHS = new Set(["train", "validate"]);
 
 export const byId = (id) => document.getElementById(id);
 export const words = (name) => name.replaceAll("_", " ");
-export const percent = (share) => (share === null ? "–" : `${(100 * share).toFixed(1)} %`);
+// The number and its sign stay on one line.
+export const percent = (share) => (share === null ? "–" : `${(100 * share).toFixed(1)}\u00a0%`);
 export const decimal = (value) => (value === null ? "–" : value.toFixed(4));
 export const rate = (value) => (value === null ? "–" : value.toExponential(1).replace(".0e", "e").replace("e+0", ""));
 export const counted = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
@@ -32,9 +33,9 @@ export function drawnTag(drawn) {
   return drawn ? make("span", { class: "tag drawn", title: "The project drew these pictures itself" }, "drawn sample") : "";
 }
 
-// Links that the page follows by itself; as addresses they open in another tab too.
+// Links that the page follows by itself (address.js); as addresses they open in another tab too.
 export function runLink(id, text = `run ${id}`, options = {}) {
-  return make("a", { href: `/?run=${id}`, "data-run": id, ...options }, text);
+  return make("a", { href: `/?run=${id}`, ...options }, text);
 }
 
 export function datasetLink(name) {

@@ -25,14 +25,20 @@ async function predict(file) {
   form.append("file", file);
   try {
     const { model, predictions: [found] } = await ask("/predict?top_k=5", { method: "POST", body: form });
-    const kind = found.species ? `, a ${found.species}` : "";
-    guesses.replaceChildren(make("h3", {}, `${words(found.breed)}${kind}`), ...found.top.map(guessBar),
+    guesses.replaceChildren(make("h3", {}, headline(found)), ...found.top.map(guessBar),
       make("p", { class: "quiet" }, `Version ${model.version}, ${model.arch} `, drawnTag(model.drawn),
         model.note ? ` ${model.note}` : "",
         model.drawn ? " It learned from drawn pictures: its answers on photos mean nothing." : ""));
   } catch (error) {
     guesses.replaceChildren(make("p", { class: "bad", role: "alert" }, error.message));
   }
+}
+
+// A breed is named as the answer only where the service is sure of it.
+function headline({ breed, species, sure, top }) {
+  if (sure) return `${words(breed)}${species ? `, a ${species}` : ""}`;
+  const perhaps = top.slice(0, 2).map((one) => `${words(one.breed)} (${percent(one.probability)})`);
+  return `Not sure: perhaps ${perhaps.join(", or ")}`;
 }
 
 function guessBar({ breed, probability }) {

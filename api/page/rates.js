@@ -1,6 +1,5 @@
 // What searches for a learning rate suggest, with the spread of their sweeps, or why they suggest nothing.
 
-import { searchesOf } from "/figures.js";
 import { byId, cell, counted, make, rate, words } from "/parts.js";
 import { ask, sentence } from "/service.js";
 
@@ -9,23 +8,12 @@ const MEANT = {
   weak: "The valleys agree weakly",
   none: "The valleys give no rate",
 };
-const SHOWN_AS = { minimum: "minimum/10" };
-const NOT_THERE = new Set(["not_ready", "not_found"]);
+const EXPLAINED = { minimum: "minimum/10 (a tenth of the rate at the lowest loss)" };
 
 export async function showRates(run, still) {
-  const phases = run.kind === "lr_find" ? [null] : searchesOf(run);
-  const found = await Promise.all(phases.map((phase) => readSearch(run.id, phase)));
-  if (still()) byId("rates").replaceChildren(...found.filter(Boolean).map((one) => tableOf(one, run)));
-}
-
-async function readSearch(id, phase) {
-  const query = phase === null ? "" : `?phase=${phase}`;
-  try {
-    return await ask(`/runs/${id}/lr-find${query}`);
-  } catch (error) {
-    if (NOT_THERE.has(error.code)) return null;
-    throw error;
-  }
+  const query = (phase) => (run.kind === "train" ? `?phase=${phase}` : "");
+  const found = await Promise.all(run.searches.map((phase) => ask(`/runs/${run.id}/lr-find${query(phase)}`)));
+  if (still()) byId("rates").replaceChildren(...found.map((one) => tableOf(one, run)));
 }
 
 function tableOf(found, run) {
@@ -34,10 +22,10 @@ function tableOf(found, run) {
   const why = found.agreement_reason ? `: ${found.agreement_reason}` : "";
   const said = sentence(`${MEANT[found.agreement] ?? found.agreement}${why}`);
   const sweeps = found.sweeps.length ? `${counted(found.sweeps.length, "sweep")}, body ${found.freeze ? "frozen" : "unfrozen"}. ` : "";
-  const head = ["Suggestion", "Rate", "Spread, decades"].map((name) => make("th", { scope: "col" }, name));
+  const head = ["Suggestion", "Rate", "Spread, decades"].map((name) => make("th", { scope: "col", class: name === "Suggestion" ? null : "number" }, name));
   const rows = Object.entries(found.suggestions).map(([name, value]) => make("tr", {},
-    cell(SHOWN_AS[name] ?? words(name)), cell(value === null ? noRate(found, name) : rate(value)),
-    cell(found.spread_decades[name]?.toFixed(2) ?? "–")));
+    cell(EXPLAINED[name] ?? words(name)), make("td", value === null ? {} : { class: "number" }, value === null ? noRate(found, name) : rate(value)),
+    cell(found.spread_decades[name]?.toFixed(2) ?? "–", true)));
   const advice = found.advice ? make("p", {}, sentence(found.advice)) : "";
   return make("div", {}, make("h3", {}, `Suggested learning rates${where}`), make("p", { class: "quiet" }, `${sweeps}${said} ${used}`), advice,
     make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows))));

@@ -1,13 +1,14 @@
 // What can be read out of a run's stored predictions, and the jobs that renew them.
 
+import { addressOf, go, viewOf } from "/address.js";
 import { Board, readFigures } from "/figures.js";
+import { closePhotos, FEWEST, showLosses } from "/losses.js";
 import { byId, cell, fill, FINAL, jobLine, make, percent, words } from "/parts.js";
-import { ask, tell } from "/service.js";
+import { ask } from "/service.js";
+import { want } from "/stream.js";
 import { walkable } from "/walk.js";
 
-const NOT_THERE = new Set(["not_ready", "wrong_kind"]);
 const JOBS = 5;
-const WORST = 9;
 
 const board = new Board(byId("read-figures"));
 let newest = null;
@@ -15,6 +16,8 @@ let newest = null;
 export function hideReading() {
   newest = null;
   board.place([]);
+  closePhotos();
+  want("interprets", false);
   byId("reading").hidden = true;
   byId("read-on").replaceChildren();
   byId("interprets").replaceChildren();
@@ -22,8 +25,8 @@ export function hideReading() {
 
 // Show an interpretation: of the run's own validation pictures, or of the dataset that is chosen beside it.
 export async function showReading(run, still) {
-  offer(run, still);
-  await Promise.all([showInterpretation(run, still), showInterprets(run, still)]);
+  offer(run);
+  await Promise.all([showInterpretation(run, still), FINAL.has(run.state) ? showInterprets(run, still) : null]);
 }
 
 // True where an interpretation has come since the last look.
@@ -31,6 +34,7 @@ export async function showInterprets(run, still) {
   const { items } = await ask(`/jobs?run=${run.id}&kind=interpret&limit=${JOBS}`);
   if (!still()) return false;
   const told = items.filter((job, place) => !FINAL.has(job.state) || (place === 0 && job.state !== "succeeded"));
+  want("interprets", told.some((job) => !FINAL.has(job.state)));
   byId("interprets").replaceChildren(...told.map((job) => jobLine(`Interpretation ${job.id}${askedOf(job.config)}`, job)));
   const latest = items.find(({ state }) => state === "succeeded")?.id ?? 0;
   const isNewer = newest !== null && latest > newest;
@@ -42,38 +46,34 @@ function askedOf({ tta, dataset }) {
   return `${dataset ? ` on dataset ${dataset}` : ""}${tta ? ", averaged over augmented copies," : ""}`;
 }
 
-function offer(run, still) {
+function offer(run) {
   const select = byId("read-on");
-  const kept = select.value;
   const others = run.interpretations.filter(({ side }) => side === "all").map(({ dataset }) => dataset);
   select.replaceChildren(make("option", { value: "" }, "the run’s own validation pictures"),
     ...others.map((name) => make("option", { value: name }, `all pictures of ${name}`)));
-  select.value = others.includes(kept) ? kept : "";
+  select.value = viewOf().on ?? "";
   byId("read-choice").hidden = others.length === 0;
-  select.onchange = () => tell("run", showInterpretation(run, still));
+  select.onchange = () => go(addressOf({ on: select.value || null, losses: null, photo: null }));
 }
 
+// The interpretation that the address names, if the run has it.
 async function showInterpretation(run, still) {
-  const name = byId("read-on").value;
-  const about = name ? `dataset=${encodeURIComponent(name)}` : "";
-  const isWanted = () => still() && byId("read-on").value === name;
-  let answers;
-  try {
-    answers = await Promise.all([
-      ask(`/runs/${run.id}/confusion?min_val=1&${about}`),
-      ask(`/runs/${run.id}/top-losses?k=${WORST}&${about}`),
-    ]);
-  } catch (error) {
-    if (!NOT_THERE.has(error.code)) throw error;
-    if (isWanted()) byId("reading").hidden = true;
-    return;
-  }
+  const { on, losses } = viewOf();
+  const isThere = run.interpretations.some(({ dataset, side }) => (on ? side === "all" && dataset === on : side === "validation"));
+  byId("reading").hidden = !isThere && run.interpretations.length === 0;
+  if (!isThere && on) throw new Error(`Run ${run.id} was not interpreted on dataset ${on}. Choose another beside “Read on”.`);
+  if (!isThere) return;
+  const k = Math.max(FEWEST, losses ?? 0);
+  const about = on ? `dataset=${encodeURIComponent(on)}` : "";
+  const isWanted = () => still() && viewOf().on === on && viewOf().losses === losses;
+  const [found, worst] = await Promise.all([
+    ask(`/runs/${run.id}/confusion?min_val=1&${about}`),
+    ask(`/runs/${run.id}/top-losses?k=${k}&${about}`),
+  ]);
   if (!isWanted()) return;
-  const [found, worst] = answers;
-  byId("reading").hidden = false;
   byId("confusion-facts").replaceChildren(...factsOf(found, run).map((fact) => make("span", {}, `${fact} `)));
   showTables(found);
-  byId("worst").replaceChildren(...worst.map(lossCard));
+  showLosses(worst, k);
   board.place(readFigures(run, about && `?${about}`));
   await board.show();
   if (isWanted()) walkable(board, found);
@@ -97,15 +97,4 @@ function showTables(found) {
   fill("scores", found.per_class.map((row) => make("tr", {},
     cell(words(row.breed)), cell(row.support, true), cell(percent(row.precision), true), cell(percent(row.recall), true),
     cell(percent(row.f1), true))));
-}
-
-function lossCard(one) {
-  const loss = one.loss === null ? "infinite" : one.loss.toFixed(2);
-  const chance = (breed, probability) => make("span", {}, `${words(breed)} `, make("b", {}, percent(probability)));
-  return make("li", {},
-    make("img", { src: one.image, loading: "lazy", alt: `Item ${one.item}, actually ${words(one.actual)}` }),
-    make("span", { class: "quiet" }, `Item ${one.item}, loss ${loss}`),
-    make("span", {}, "Actual: ", chance(one.actual, one.probability_actual)),
-    make("span", {}, "Predicted: ", chance(one.predicted, one.probability_predicted)),
-    one.trained_on ? make("span", { class: "tag" }, "trained on") : "");
 }

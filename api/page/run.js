@@ -4,9 +4,12 @@ import { Board, runFigures } from "/figures.js";
 import { byId, cell, datasetLink, decimal, drawnTag, fill, FINAL, make, percent, words } from "/parts.js";
 import { showRates } from "/rates.js";
 import { hideReading, showInterprets, showReading } from "/reading.js";
-import { showServed } from "/served.js";
+import { offer, say } from "/served.js";
 import { ask, reasonOf, tell } from "/service.js";
+import { showSettings } from "/settings.js";
 import { showStory } from "/story.js";
+import { want } from "/stream.js";
+import { duration, localTime } from "/times.js";
 
 const FIGURES_MS = 1500;
 const EPOCHS_ONLY = 1000000;
@@ -15,7 +18,7 @@ const MODEL = "model.safetensors";
 const board = new Board(byId("figures"));
 let chosen = null;
 let shown = null;
-let figuresDue = 0;
+let isDue = false;
 
 export const chosenRun = () => chosen;
 export const shownRun = () => shown;
@@ -33,25 +36,28 @@ export async function chooseRun(id) {
   }
 }
 
-function leaveRun() {
+export function leaveRun() {
   chosen = shown = null;
   byId("run").hidden = true;
+  offer(null);
+  hideReading();
+  want("run", false);
 }
 
-// All of it where it has ended; else the facts, which are known bit by bit.
-export async function renewRun(id) {
-  if (id !== chosen) return;
-  const run = await ask(`/runs/${id}`);
-  if (id !== chosen) return;
-  showFacts(run);
-  if (FINAL.has(run.state)) await showRecord(run);
+// All of it, as it is now; nothing is drawn where nobody sees it.
+export async function renewRun() {
+  const id = chosen;
+  if (id !== null && !document.hidden) await showRun(id);
 }
+
+// Another interpretation, or more of this one.
+export const readAnew = () => (shown ? showReading(shown, () => chosen === shown?.id) : null);
 
 // A run that has ended changes when somebody has it interpreted anew.
 export async function refreshInterprets() {
   const run = shown;
   if (!run || !holdsModel(run)) return;
-  if (await showInterprets(run, () => shown?.id === run.id)) await renewRun(run.id);
+  if (await showInterprets(run, () => shown?.id === run.id)) await renewRun();
 }
 
 // A training that failed may have kept the model of its finished phases.
@@ -76,9 +82,19 @@ function showFacts(run) {
   byId("run-title").replaceChildren(`Run ${run.id}${run.name ? ` · ${run.name}` : ""} `, drawnTag(run.dataset.drawn));
   byId("run-facts").replaceChildren(`${words(run.kind)}, ${run.state}: ${run.arch} on `, datasetLink(run.dataset.name),
     `, ${run.dataset.items} pictures of ${run.dataset.breeds} breeds; ${whereOf(run)}; seed ${run.seed}`);
-  byId("register").hidden = !holdsModel(run);
-  byId("register").onclick = () => register(run.id);
+  byId("run-times").textContent = timesOf(run);
+  offer(holdsModel(run) ? run : null);
   showStory(run);
+  showSettings(run);
+  want("run", !FINAL.has(run.state));
+}
+
+function timesOf(run) {
+  const times = [`Created ${localTime(run.created_at)}`];
+  if (run.started_at) times.push(`started ${localTime(run.started_at)}`);
+  if (run.finished_at) times.push(`ended ${localTime(run.finished_at)}`);
+  if (run.seconds !== null) times.push(`took ${duration(run.seconds)}`);
+  return times.join("; ");
 }
 
 function whereOf(run) {
@@ -87,15 +103,18 @@ function whereOf(run) {
   return FINAL.has(run.state) ? "it ended before it had a device" : "device not known yet";
 }
 
+// Of what is not there nothing is asked for: the browser would log each such answer as an error.
 async function showRecord(run) {
-  board.place(runFigures(run));
   const still = () => chosen === run.id;
+  const { epochs, batches } = await ask(`/runs/${run.id}/metrics?every=${EPOCHS_ONLY}`);
+  if (!still()) return;
+  showEpochs(epochs);
+  board.place(runFigures(run, batches.step.length > 0));
   await Promise.all([
     showJobError(run),
-    showEpochs(run.id),
     board.show(),
     showRates(run, still),
-    FINAL.has(run.state) && run.kind === "train" ? showReading(run, still) : null,
+    run.kind === "train" ? showReading(run, still) : null,
   ]);
 }
 
@@ -105,44 +124,15 @@ async function showJobError(run) {
   if (shown === run && error) say(reasonOf(error), true);
 }
 
-function say(message, bad = false) {
-  byId("run-message").textContent = message;
-  byId("run-message").className = bad ? "bad" : "";
+// A running run's figures follow it: the next look begins FIGURES_MS after the last one has ended.
+export function hearOfShown({ kind, job, data }) {
+  if (job !== shown?.job || isDue) return;
+  if (kind === "progress" || (kind === "log" && !data.plan)) return;
+  isDue = true;
+  setTimeout(() => tell("run", renewRun().finally(() => { isDue = false; })), kind === "batch" ? FIGURES_MS : 0);
 }
 
-async function register(id) {
-  byId("register").disabled = true;
-  try {
-    const model = await ask("/models", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ run: id, alias: "production" }),
-    });
-    tell("register");
-    if (shown?.id === id) say(`Run ${id} is in production as version ${model.version}.`);
-  } catch (error) {
-    const message = `Run ${id} is not in production. ${error.message}`;
-    if (shown?.id === id) say(message, true);
-    // Whoever looks at another run by now would take it for done.
-    else tell("register", Promise.reject(new Error(message)));
-  } finally {
-    byId("register").disabled = false;
-  }
-  tell("served", showServed());
-}
-
-// A running run's losses and schedule follow it, at most once in FIGURES_MS.
-export function runMoved(id) {
-  if (id !== chosen || figuresDue) return;
-  figuresDue = setTimeout(() => {
-    figuresDue = 0;
-    if (id === shown?.id) tell("run", Promise.all([showEpochs(id), board.show(), showRates(shown, () => id === chosen)]));
-  }, FIGURES_MS);
-}
-
-async function showEpochs(id) {
-  const { epochs } = await ask(`/runs/${id}/metrics?every=${EPOCHS_ONLY}`);
-  if (id !== chosen) return;
+function showEpochs(epochs) {
   byId("table-of-epochs").hidden = epochs.length === 0;
   fill("epochs", epochs.map((row) => make("tr", {},
     cell(row.phase + 1), cell(row.epoch + 1), cell(decimal(row.train_loss), true), cell(decimal(row.valid_loss), true),

@@ -1,15 +1,17 @@
-// The list of runs, and the one stream of events that is open.
+// The list of runs, and how far each has come.
 
-import { byId, cell, datasetLink, drawnTag, fill, FINAL, make, percent, progressLine, runLink, words } from "/parts.js";
-import { chosenRun, renewRun, runMoved, shownRun } from "/run.js";
+import { byId, datasetLink, drawnTag, fill, FINAL, make, percent, progressLine, runLink, words } from "/parts.js";
+import { chosenRun, renewRun, shownRun } from "/run.js";
 import { ask, tell } from "/service.js";
+import { want } from "/stream.js";
+import { localTime, shortTime } from "/times.js";
 
 const PAGE = 50;
 const MOST_AT_ONCE = 200;
 
 let wanted = PAGE;
 let asked = 0;
-let watched = null;
+let listed = [];
 const progress = new Map();
 const waiting = new Map();
 
@@ -19,19 +21,29 @@ export async function refreshRuns() {
   const unfinished = runs.filter((run) => !FINAL.has(run.state));
   if (unfinished.length) await readProgress();
   if (question !== asked) return;
+  listed = runs;
+  want("runs", unfinished.length > 0);
   const focused = document.activeElement?.closest("#runs") && document.activeElement.dataset.key;
   byId("no-runs").hidden = runs.length > 0;
+  byId("runs").hidden = runs.length === 0;
   byId("more-runs").hidden = isAll;
   fill("runs", runs.map(runRow));
   if (focused) document.querySelector(`#runs [data-key="${CSS.escape(focused)}"]`)?.focus();
-  const listed = runs.find((run) => run.id === shownRun()?.id);
-  if (listed && listed.state !== shownRun().state) tell("run", renewRun(listed.id));
-  watch(unfinished.find((run) => run.id === chosenRun()) ?? unfinished.find((run) => run.state === "running"));
+  const shown = runs.find((run) => run.id === shownRun()?.id);
+  if (shown && shown.state !== shownRun().state) tell("run", renewRun());
 }
 
 export function showMoreRuns() {
   wanted += PAGE;
   return refreshRuns();
+}
+
+// Mark the chosen run without asking for the list.
+export function markRun() {
+  for (const row of document.querySelectorAll("#runs tbody tr")) {
+    if (row.dataset.run === String(chosenRun())) row.setAttribute("aria-current", "true");
+    else row.removeAttribute("aria-current");
+  }
 }
 
 async function readRuns() {
@@ -48,7 +60,7 @@ async function readRuns() {
 async function readProgress() {
   const [running, queued] = await Promise.all(
     ["running", "queued"].map((state) => ask(`/jobs?state=${state}&limit=${MOST_AT_ONCE}`)));
-  for (const job of running.items) if (job.id !== watched?.job) setProgress(job);
+  for (const job of running.items) setProgress(job);
   // What waits stands nowhere: an earlier attempt's position is not the next one's.
   for (const job of queued.items) progress.delete(job.id);
   waiting.clear();
@@ -64,49 +76,32 @@ function setProgress(job) {
 function runRow(run) {
   const part = (label, ...content) => make("td", { "data-label": label }, ...content);
   const name = `${run.id}${run.name ? ` · ${run.name}` : ""}`;
-  return make("tr", { "aria-current": run.id === chosenRun() ? "true" : null },
+  return make("tr", { "aria-current": run.id === chosenRun() ? "true" : null, "data-run": run.id },
     make("td", { class: "name" }, runLink(run.id, name, { "data-key": `run-${run.id}` })),
     part("Kind", words(run.kind)), part("State", run.state), part("Architecture", run.arch),
     part("Dataset", datasetLink(run.dataset.name), " ", drawnTag(run.dataset.drawn)),
     make("td", { class: "number", "data-label": "Error rate" }, percent(run.error_rate)),
+    make("td", { "data-label": "Created" }, make("time", { datetime: run.created_at, title: localTime(run.created_at) }, shortTime(run.created_at))),
     make("td", { id: `progress-${run.job}`, class: "progress" }, ...progressOf(run)));
 }
 
 function progressOf(run) {
   if (run.state === "failed") return [runLink(run.id, "why", { class: "bad", "data-key": `why-${run.id}` })];
-  if (run.state === "queued") return [waiting.get(run.job) ? `after ${waiting.get(run.job)} in the queue` : ""];
+  if (run.state === "queued") return [placeOf(run.job)];
   if (FINAL.has(run.state) || !progress.has(run.job)) return [""];
   return progressLine(progress.get(run.job));
 }
 
-// One stream at a time: a browser opens six connections to a host, and each stream keeps one.
-function watch(run) {
-  if (run?.job === watched?.job) return;
-  watched?.source.close();
-  watched = run ? { job: run.job, source: new EventSource(`/jobs/${run.job}/events`) } : null;
-  if (run) follow(run, watched.source);
+function placeOf(job) {
+  if (!waiting.has(job)) return "";
+  const before = waiting.get(job);
+  if (before === 0) return "next in the queue";
+  return before === 1 ? "one job waits before it" : `${before} jobs wait before it`;
 }
 
-function follow(run, source) {
-  const data = (event) => JSON.parse(event.data);
-  const moved = () => runMoved(run.id);
-  const renew = () => { if (run.id === chosenRun()) tell("run", renewRun(run.id)); };
-  let state = run.state;
-  const showProgress = () => byId(`progress-${run.job}`)?.replaceChildren(...progressOf({ ...run, state }));
-  source.addEventListener("progress", (event) => {
-    progress.set(run.job, data(event));
-    showProgress();
-  });
-  source.addEventListener("batch", moved);
-  source.addEventListener("epoch", moved);
-  // The plan has the device and the precision.
-  source.addEventListener("log", (event) => { if (data(event).plan) renew(); });
-  source.addEventListener("state", (event) => {
-    ({ state } = data(event));
-    if (state === "queued") progress.delete(run.job);
-    showProgress();
-    // A final state may be an earlier attempt's, sent again: the list says when the run has really ended.
-    renew();
-    tell("runs", refreshRuns());
-  });
+export function hearOfRuns({ kind, job, data }) {
+  const run = listed.find((one) => one.job === job);
+  if (!run || kind !== "progress" || run.state === "queued") return;
+  progress.set(job, data);
+  byId(`progress-${job}`)?.replaceChildren(...progressOf(run));
 }

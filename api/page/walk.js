@@ -7,24 +7,25 @@ const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRi
 
 export function walkable(board, { vocab, matrix }) {
   const figure = board.figures.find(({ name }) => name === "confusion");
-  if (!figure?.layout || !vocab.length) return;
-  const { place } = figure;
+  if (!figure?.found || !vocab.length) return;
+  const part = figure.place.querySelector(".scroll");
+  figure.place.querySelector(".cell")?.remove();
   const line = make("p", { class: "cell", id: "cell", "aria-live": "polite" }, "The arrow keys read cell by cell.");
-  place.prepend(line);
-  place.tabIndex = 0;
+  figure.place.prepend(line);
+  part.tabIndex = 0;
   // A screen reader leaves the arrow keys to an application.
-  place.setAttribute("role", "application");
-  place.setAttribute("aria-label", `Confusion matrix of ${vocab.length} breeds, rows actual, columns predicted: the arrow keys read cell by cell`);
-  place.setAttribute("aria-describedby", "cell");
+  part.setAttribute("role", "application");
+  part.setAttribute("aria-label", `Confusion matrix of ${vocab.length} breeds, rows actual, columns predicted: the arrow keys read cell by cell`);
+  part.setAttribute("aria-describedby", "cell");
   let at = null;
-  place.addEventListener("keydown", (event) => {
-    if (!STEPS[event.key] || event.target !== place) return;
+  part.onkeydown = (event) => {
+    if (!STEPS[event.key] || event.target !== part) return;
     event.preventDefault();
     const within = (position) => Math.min(vocab.length - 1, Math.max(0, position));
     at = at === null ? [0, 0] : at.map((position, axis) => within(position + STEPS[event.key][axis]));
     line.textContent = reading(vocab, matrix, at);
     readCell(figure, at, vocab.length);
-  });
+  };
 }
 
 function reading(vocab, matrix, [row, column]) {

@@ -1,4 +1,4 @@
-"""A job's events as they happen, over Server-Sent Events."""
+"""Events as they happen, over Server-Sent Events: a job's own, or those of all jobs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -14,6 +14,7 @@ from api.dependencies import Services, ServicesDep
 from api.schemas.fields import MAX_ID, Id
 from api.schemas.jobs import JobWaiting
 from api.schemas.problem import problems
+from store.db.event_tail import events_of_all_after, newest_of_all
 from store.db.models import JobEvent
 from store.db.reading import events_after, get_job, newest_event
 from store.db.waiting import waiting_of
@@ -39,11 +40,31 @@ def starting_point(
     with services.sessions.begin() as session:
         get_job(session, job_id)
         newest = newest_event(session, job_id)
-    if last_event_id is not None and last_event_id.isascii() and last_event_id.isdecimal():
-        seen = int(last_event_id[:18])
-        # An id above every event comes from an earlier data folder: waiting for a larger one would be silence.
-        return seen if seen <= newest else 0
-    return after or 0
+    seen = _number(last_event_id)
+    if seen is None:
+        return after or 0
+    # An id above every event comes from an earlier data folder: waiting for a larger one would be silence.
+    return seen if seen <= newest else 0
+
+
+def starting_point_of_all(
+    services: ServicesDep,
+    after: EventId = None,
+    last_event_id: Annotated[str | None, Header(description="what a browser sends when it reconnects")] = None,
+) -> int:
+    """The event to go on from: the one that was seen last, else the newest there is."""
+    with services.sessions.begin() as session:
+        newest = newest_of_all(session)
+    reconnected = _number(last_event_id)
+    seen = after if reconnected is None else reconnected
+    return seen if seen is not None and seen <= newest else newest
+
+
+def _number(last_event_id: str | None) -> int | None:
+    """What a browser sends back as an event's id; None where it is none of ours."""
+    if last_event_id is None or not (last_event_id.isascii() and last_event_id.isdecimal()):
+        return None
+    return int(last_event_id[:18])
 
 
 @router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=problems(404))
@@ -76,6 +97,31 @@ async def watch_a_job(
             if seen.is_final:
                 return
             await asyncio.sleep(POLL_SECONDS)
+
+
+@router.get("/events", response_class=EventSourceResponse, responses=problems())
+async def watch_all_jobs(
+    services: ServicesDep, after: Annotated[int, Depends(starting_point_of_all)]
+) -> AsyncIterator[ServerSentEvent]:
+    """Events of every job from now on, each as `{"job": …, "data": …}`; does not end.
+
+    The first is `start`: its id is the event that the stream goes on from. With `Last-Event-ID` or `?after=` that is
+    the one named there, and nothing after it is lost or sent twice; without, or where no event has come so far, it is
+    the newest. One such stream tells a page with any number of jobs all that there is to know.
+    """
+    yield ServerSentEvent(data={}, event="start", id=str(after))
+    while True:
+        events = await to_thread.run_sync(_read_all, services, after, limiter=services.watchers)
+        for event in events:
+            yield ServerSentEvent(data={"job": event.job_id, "data": event.data}, event=event.event, id=str(event.id))
+            after = event.id
+        if len(events) < PAGE:
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def _read_all(services: Services, after: int) -> Sequence[JobEvent]:
+    with services.sessions.begin() as session:
+        return events_of_all_after(session, after, PAGE)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from api.schemas.runs import (
     TopLoss,
 )
 from ml.interpretation import most_confused, per_class
+from store.db.rates import rate_finds_of
 from store.db.reading import (
     artifacts_of,
     batches_of,
@@ -83,6 +84,7 @@ def get_a_run(run_id: RunId, services: ServicesDep) -> RunOut:
             run,
             job,
             artifacts=artifacts_of(session, run_id),
+            searches=[found.phase for found in rate_finds_of(session, run_id)],
             story=story_of(session, run),
             epochs=epochs_of(session, run_id),
             before=end_of_parent(session, run),

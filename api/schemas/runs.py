@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.run_defaults import changed_settings
 from api.schemas.lineage import PhaseRate, Story
 from api.schemas.scores import Scoring
 from ml.config import ResolvedConfig
@@ -120,6 +121,10 @@ class RunOut(RunSummary, Story):
     """A run with everything that made it. All of the plan is null until a worker has made it."""
 
     config: dict[str, Any] = Field(description="the resolved config")
+    changed: dict[str, Any] = Field(
+        description="the config's settings that are not the recipe's defaults: dotted name and that default",
+        examples=[{"size": 224, "augment.max_rotate": 10.0}],
+    )
     device: str | None
     precision: str | None
     precision_reason: str | None
@@ -128,6 +133,9 @@ class RunOut(RunSummary, Story):
     plan: dict[str, Any] | None
     seed: int
     artifacts: list[ArtifactOut]
+    searches: list[int] = Field(
+        description="phases, from 0, before which a search for a rate is on record; of an lr_find: 0 once it has ended"
+    )
     curves: list[CurveOut]
     interpretations: list[InterpretationOut] = Field(description="the run's own first")
 
@@ -138,6 +146,7 @@ class RunOut(RunSummary, Story):
         job: Job,
         *,
         artifacts: Sequence[Artifact],
+        searches: Sequence[int],
         story: Story,
         epochs: Sequence[Epoch],
         before: Epoch | None,
@@ -148,6 +157,7 @@ class RunOut(RunSummary, Story):
             **_summary(run, job),
             **dict(story),
             config=run.config,
+            changed=changed_settings(run.config),
             device=run.device,
             precision=run.precision,
             precision_reason=run.precision_reason,
@@ -156,6 +166,7 @@ class RunOut(RunSummary, Story):
             plan=run.plan,
             seed=run.config["seed"],
             artifacts=[ArtifactOut(name=one.name, sha256=one.sha256, bytes=one.bytes) for one in artifacts],
+            searches=list(searches),
             curves=CurveOut.of(run, epochs, story.rates, before),
             interpretations=interpretations,
         )

@@ -27,7 +27,7 @@ def trained(records: Records, run: Run, *, steps: int, losses: Sequence[float] =
             versions={},
             plan={"steps": 3 * STEPS_AN_EPOCH, "valid_items": 1478, "train_items": 5912},
         )
-        record_batches(session, run.id, [_step(n, losses) for n in range(steps)])
+        record_batches(session, run.id, [step_record(n, losses) for n in range(steps)])
         for number in range(steps // STEPS_AN_EPOCH):
             figures = {"train_loss": 1.0, "valid_loss": 0.5 - 0.1 * number, "error_rate": 0.2 - 0.05 * number}
             place = {"phase": min(number, 1), "epoch": max(0, number - 1)}
@@ -49,7 +49,7 @@ def searching(records: Records, **config: Any) -> Run:  # noqa: ANN401 - config 
     return records.run(records.dataset(), base_lr="auto", **config)[0]
 
 
-def _step(step: int, losses: Sequence[float]) -> dict[str, Any]:
+def step_record(step: int, losses: Sequence[float]) -> dict[str, Any]:
     loss = losses[step] if losses else 2.0 - step / 30
     return {
         "step": step,

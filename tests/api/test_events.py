@@ -193,6 +193,43 @@ def test_an_unknown_job_is_404_before_the_stream_begins(server: str) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_one_stream_tells_of_every_job_from_now_on(server: str, records: Records) -> None:
+    dataset = records.dataset()
+    jobs = [records.run(dataset)[1] for _ in range(2)]
+    watcher = Watcher(f"{server}/events")
+    until(lambda: bool(watcher.events))
+    records.move(jobs[0], State.RUNNING)
+    ids = [records.event(jobs[step % 2], "batch", {"step": step}) for step in range(20)]
+    late = records.run(dataset)[1]
+    until(lambda: len(watcher.events) >= 23)
+    assert watcher.content_type.startswith("text/event-stream")
+    start, claimed, *batches, queued = watcher.events
+    assert (start.event, start.data) == ("start", {})
+    assert claimed.data == {"job": jobs[0].id, "data": {"state": "running", "attempt": 1}}
+    assert [event.id for event in batches] == ids
+    assert [event.data for event in batches] == [
+        {"job": jobs[step % 2].id, "data": {"step": step}} for step in range(20)
+    ]
+    assert queued.data["job"] == late.id
+    # It goes on where another left, and from now on where that cannot be.
+    for one in (
+        Watcher(f"{server}/events?after={ids[16]}"),
+        Watcher(f"{server}/events?after=1", {"Last-Event-ID": str(ids[16])}),
+    ):
+        until(lambda one=one: len(one.events) >= 5)  # type: ignore[misc]
+        assert [event.id for event in one.events] == [ids[16], *ids[17:], queued.id]
+    for foreign in ("9" * 100, str(queued.id + 1), "-1", "x"):
+        elsewhere = Watcher(f"{server}/events", {"Last-Event-ID": foreign})
+        until(lambda elsewhere=elsewhere: bool(elsewhere.events))  # type: ignore[misc]
+        assert elsewhere.events[0].id == queued.id
+
+
+@pytest.mark.parametrize("after", ["-1", "x", "99999999999"])
+def test_a_stream_of_all_begins_at_no_event_that_cannot_be(server: str, after: str) -> None:
+    answer = httpx.get(f"{server}/events?after={after}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
 def test_watchers_that_leave_are_let_go(server: str, records: Records) -> None:
     job = _job(records)
     for _ in range(50):

@@ -157,7 +157,12 @@ def test_a_confusion_of_nothing_says_so(capsys: Capture, monkeypatch: Patch) -> 
             'POST /jobs {"kind": "interpret", "run": 3, "config": {"dataset": "pets"}}.',
             "`pedigree runs interpret 3 --dataset pets`.",
         ),
-        ("It is done; POST /jobs queues a new one.", "It is done; `pedigree jobs train` queues a new one."),
+        (
+            'It is done; GET /runs/3 shows what it made, POST /jobs {"kind": "train"} queues a new one.',
+            "It is done; `pedigree runs show 3` shows what it made, `pedigree train` queues a new one.",
+        ),
+        ('POST /jobs {"kind": "lr_find"} queues a new one.', "`pedigree jobs lr-find` queues a new one."),
+        ("GET /runs/3/confusion shows what came of it.", "`pedigree runs confusion 3` shows what came of it."),
         ("the broker does not answer; see GET /readyz", "the broker does not answer; see `pedigree doctor`"),
         ("It searches before phase 1 and 9 (from 0).", "It searches before phase 2 and 10."),
         ("Lower the rate.", "Lower the rate."),

@@ -1,0 +1,101 @@
+"""A real Chromium, one for the session, before the real API with a classifier that costs nothing."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, sync_playwright
+from sqlalchemy.orm import Session, sessionmaker
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.app import create_app
+from store.artifacts import ArtifactStore
+from store.settings import Settings
+from tests.api.conftest import until
+from tests.api.fake_classifier import FakeClassifier
+from tests.api.records import Records
+from tests.browser.visits import Visits
+from tests.conftest import CHROMIUM
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+ARGUMENTS = [
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+class Streams:
+    """How many event streams the service has open: what stands around the app and counts."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.open = 0
+        self.most = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_stream = scope["type"] == "http" and scope["path"].endswith("/events")
+        self.open += is_stream
+        self.most = max(self.most, self.open)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.open -= is_stream
+
+
+@pytest.fixture
+def records(sessions: sessionmaker[Session], artifacts: ArtifactStore) -> Records:
+    return Records(sessions, artifacts)
+
+
+@pytest.fixture
+def streams(settings: Settings) -> Streams:
+    app: FastAPI = create_app(settings, load=FakeClassifier.load)
+    return Streams(app)
+
+
+@pytest.fixture
+def address(streams: Streams) -> Iterator[str]:
+    """A running API."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(100)
+        config = uvicorn.Config(streams, log_level="warning", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        until(lambda: server.started)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    sandbox = [] if os.getuid() else ["--no-sandbox"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[*sandbox, *ARGUMENTS],
+            # A page that is left goes into the cache of left pages, as it does for people.
+            ignore_default_args=["--disable-back-forward-cache"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visits(browser: Browser, address: str) -> Iterator[Visits]:
+    """Opens pages, and holds at the end that none of them complained or asked anybody else."""
+    visits = Visits(browser, address)
+    yield visits
+    visits.close()

@@ -1,0 +1,149 @@
+"""That the page can be read by everybody: at every width, light and dark, by keyboard and by a screen reader."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.api.records import Records
+from tests.browser.visits import Visits
+from tests.browser.worlds import World, busy
+
+pytestmark = pytest.mark.browser
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
+Scheme = Literal["light", "dark"]
+
+CUT = """
+() => [...document.querySelectorAll("main *, header *")].filter((part) => {
+  if (part.closest(".scroll, .unseen, thead, svg, .chart")) return false;
+  const box = part.getBoundingClientRect();
+  return box.width > 0 && (box.right > innerWidth + 1 || box.left < -1 || part.scrollWidth > part.clientWidth + 1 &&
+    getComputedStyle(part).overflowX !== "visible");
+}).map((part) => part.outerHTML.slice(0, 120))
+"""
+"""What lies beyond the window, or is wider than its own box, and does not scroll."""
+
+HIDES = """
+(part) => ({
+  right: part.scrollWidth > part.clientWidth + 1,
+  bottom: part.scrollHeight > part.clientHeight + 1,
+  shown: part.dataset.more,
+  fades: getComputedStyle(part).getPropertyValue("--fade-right") !== "0px",
+  reached: part.tabIndex === 0,
+})
+"""
+
+
+def show(visits: Visits, path: str, width: int, scheme: Scheme = "light") -> Page:
+    page = visits.page(path, width, scheme=scheme)
+    expect(page.locator("#runs tbody tr").first).to_be_visible()
+    return page
+
+
+def whole(page: Page) -> None:
+    """Wait until a finished run is there with everything."""
+    expect(page.locator(".js-plotly-plot .main-svg")).not_to_have_count(0)
+    expect(page.locator("[data-figure=reliability] .main-svg").first).to_be_visible()
+    expect(page.get_by_role("application")).to_be_visible()
+
+
+def brightness(page: Page, place: str) -> float:
+    """Mean of what is seen of a place, 0 to 1."""
+    colour: str = page.locator(place).first.evaluate("part => getComputedStyle(part).fill")
+    red, green, blue = (int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(","))
+    return (red + green + blue) / 3 / 255
+
+
+@pytest.mark.parametrize("width", [390, 1024, 1600])
+def test_nothing_is_cut_at_any_width_and_what_scrolls_shows_it(
+    visits: Visits, records: Records, tmp_path: Path, width: int
+) -> None:
+    world = busy(records, tmp_path)
+    page = show(visits, f"/?run={world.good.id}", width)
+    whole(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CUT) == []
+    # The charts fit; the matrix of all breeds fits or shows that it goes on.
+    for name in ("loss", "schedule", "reliability"):
+        assert not page.locator(f"[data-figure={name}] .scroll").evaluate(HIDES)["right"], name
+    matrix = page.locator("[data-figure=confusion] .scroll")
+    hint = page.locator("[data-figure=confusion] .sideways")
+    state = matrix.evaluate(HIDES)
+    assert state["right"] == state["fades"] == (width < 1600)
+    expect(hint).to_be_visible() if width < 1600 else expect(hint).to_be_hidden()
+    if width < 1600:
+        matrix.evaluate("part => part.scrollTo({ left: 99999 })")
+        expect(matrix).to_have_attribute("data-more", "left")
+    for part in page.locator(".scroll:visible").all():
+        state = part.evaluate(HIDES)
+        assert ("right" in state["shown"] or "left" in state["shown"]) == state["right"], part.inner_html()[:200]
+        assert state["reached"] or not (state["right"] or state["bottom"]), part.inner_html()[:200]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_charts_take_the_colours_of_the_page_and_follow_them(
+    visits: Visits, records: Records, tmp_path: Path, scheme: Scheme
+) -> None:
+    world = busy(records, tmp_path)
+    page = show(visits, f"/?run={world.good.id}", 1280, scheme)
+    whole(page)
+    for name in ("loss", "confusion"):
+        ground, letters = f"[data-figure={name}] .bg", f"[data-figure={name}] .annotation-text"
+        assert (brightness(page, ground) > 0.9) == (scheme == "light"), name
+        assert (brightness(page, letters) < 0.5) == (scheme == "light"), name
+    other: Scheme = "dark" if scheme == "light" else "light"
+    page.emulate_media(color_scheme=other)
+    expect(page.locator("[data-figure=loss] .bg").first).to_have_css(
+        "fill", "rgb(255, 255, 255)" if other == "light" else "rgb(29, 32, 36)"
+    )
+    expect(page.locator("[data-figure=confusion] .annotation-text").first).to_have_css(
+        "fill", "rgb(31, 35, 40)" if other == "light" else "rgb(232, 230, 227)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(390, "light"), (390, "dark"), (1024, "light"), (1600, "light"), (1600, "dark")]
+)
+def test_axe_finds_nothing_in_any_view(
+    visits: Visits, records: Records, tmp_path: Path, width: int, scheme: Scheme
+) -> None:
+    world = busy(records, tmp_path)
+    page = show(visits, "/", width, scheme)
+    assert violations(page) == []
+    for path, there in views(world):
+        page.goto(visits.address + path)
+        expect(page.locator(there).first).to_be_visible()
+        if "photo" in path:
+            expect(page.locator("#photo-large")).to_be_visible()
+        assert violations(page) == [], path
+
+
+def views(world: World) -> list[tuple[str, str]]:
+    return [
+        (f"/?run={world.good.id}", "[data-figure=reliability] .main-svg"),
+        (f"/?run={world.good.id}&photo=2", "#photo-view[open]"),
+        (f"/?run={world.failed.id}", "#run-message.bad"),
+        (f"/?run={world.search.id}", "#rates table"),
+        ("/?dataset=pets", "#presizing img"),
+    ]
+
+
+def violations(page: Page) -> list[str]:
+    page.evaluate(AXE)
+    found: list[dict[str, Any]] = page.evaluate("async () => (await axe.run()).violations")
+    return [f"{one['id']}: {node['html'][:150]}" for one in found for node in one["nodes"]]
+
+
+def test_no_view_complains_in_the_console_or_asks_anybody_else(
+    visits: Visits, records: Records, tmp_path: Path
+) -> None:
+    world = busy(records, tmp_path)
+    page = show(visits, "/", 1280)
+    for path, there in views(world):
+        page.goto(visits.address + path)
+        expect(page.locator(there).first).to_be_visible()
+    page.locator('a[href="/"]').click()
+    assert (visits.complaints, visits.elsewhere) == ([], [])

@@ -1,0 +1,138 @@
+"""What a run's view says, and that it asks for nothing that is known not to be there."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import FilePayload, expect
+
+from store.states import State
+from tests.api.records import Records, jpeg
+from tests.browser.visits import Visits
+from tests.browser.worlds import busy
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_run_tells_how_it_was_asked_to_train_and_when(visits: Visits, records: Records, tmp_path: Path) -> None:
+    world = busy(records, tmp_path)
+    page = visits.page(f"/?run={world.good.id}")
+    rows = page.locator("#settings > .scroll").nth(1).locator("tr")
+    expect(rows).to_have_count(8)
+    told = [" ".join(row.split()) for row in rows.all_inner_texts()]
+    assert told == [
+        "arch resnet18 default resnet34",
+        "pretrained yes",
+        "size 128 default 224",
+        "presize 160 default 460",
+        "batch size 8 default 64",
+        "loss cross entropy",
+        "valid pct 0.2",
+        "precision auto",
+    ]
+    phases = [" ".join(row.split()) for row in page.locator("#settings tbody").first.locator("tr").all_inner_texts()]
+    assert phases == ["1 frozen 1 2e-4, 2e-4, 2e-3", "2 unfrozen 2 1e-5, 1e-4, 1e-3"]
+    rest = page.locator("#settings details")
+    expect(rest.get_by_text("augment.max warp")).to_be_hidden()
+    rest.locator("summary").click()
+    expect(rest.get_by_text("augment.max warp")).to_be_visible()
+    # In Berlin, where this browser is.
+    expect(page.locator("#run-times")).to_have_text(
+        re.compile(r"^Created \d+ \w+ \d{4}, \d\d:\d\d GMT\+[12]; started .+; ended .+; took \d+\.\d s$")
+    )
+    expect(page.locator("#runs tbody time").first).to_have_text(re.compile(r"\d\d:\d\d|\d{4}"))
+
+
+def test_a_failed_run_asks_for_nothing_that_it_does_not_have(visits: Visits, records: Records, tmp_path: Path) -> None:
+    world = busy(records, tmp_path)
+    asked: list[int] = []
+    page = visits.context().new_page()
+    page.on("response", lambda answer: asked.append(answer.status))
+    for run, last in (
+        (world.failed, "#run-message.bad"),
+        (world.queued, "#settings"),
+        (world.search, "#rates table"),
+        (world.good, "[data-figure=reliability] .main-svg >> nth=0"),
+        (world.running, "[data-figure=schedule] .main-svg >> nth=0"),
+    ):
+        page.goto(f"{visits.address}/?run={run.id}")
+        expect(page.locator("#run-title")).to_contain_text(f"Run {run.id}")
+        expect(page.locator(last)).to_be_visible()
+    assert max(asked) < 400
+    page.goto(f"{visits.address}/?run={world.failed.id}")
+    expect(page.locator("#run-message")).to_have_text("NaN at step 3. Lower the learning rate.")
+    page.goto(f"{visits.address}/?run={world.search.id}")
+    expect(page.locator("#rates")).to_contain_text("minimum/10 (a tenth of the rate at the lowest loss)")
+    assert visits.complaints == []
+
+
+def test_production_is_offered_to_a_run_that_is_not_there_yet(visits: Visits, records: Records, tmp_path: Path) -> None:
+    world = busy(records, tmp_path)
+    page = visits.page(f"/?run={world.good.id}")
+    button, told = page.locator("#register"), page.locator("#register-facts")
+    expect(button).to_have_text(f"Put run {world.good.id} into production")
+    expect(told).to_contain_text("from then on names the breeds of photos")
+    button.click()
+    expect(page.locator("#run-message")).to_have_text(f"Run {world.good.id} is in production as version 1.")
+    expect(button).to_be_hidden()
+    expect(told).to_contain_text("This run is in production, as version 1")
+    page.goto(f"{visits.address}/?run={world.other.id}")
+    expect(told).to_contain_text(f"in place of version 1 (run {world.good.id}), which stays registered")
+    page.goto(f"{visits.address}/?run={world.good.id}")
+    expect(told).to_contain_text("This run is in production")
+    expect(button).to_be_hidden()
+    page.goto(f"{visits.address}/?run={world.failed.id}")
+    expect(page.locator("#run-title")).to_contain_text(f"Run {world.failed.id}")
+    expect(button).to_be_hidden()
+    expect(told).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("colour", "headline"),
+    [
+        ((0, 220, 0), r"^Birman, a cat$"),
+        # Every colour a little: the classifier of these tests has no favourite.
+        ((120, 118, 116), r"^Not sure: perhaps \w+ \(3\d\.\d\u00a0%\), or \w+ \(3\d\.\d\u00a0%\)$"),
+    ],
+)
+def test_a_breed_is_the_answer_only_where_the_service_is_sure(
+    visits: Visits, records: Records, colour: tuple[int, int, int], headline: str
+) -> None:
+    run = records.served()
+    page = visits.page(f"/?run={run.id}")
+    page.locator("#register").click()
+    expect(page.locator("#served")).to_contain_text("In production: version 1")
+    page.locator("#photo").set_input_files(files=FilePayload(name="it.jpg", mimeType="image/jpeg", buffer=jpeg(colour)))
+    expect(page.locator("#answer h3")).to_have_text(re.compile(headline))
+
+
+def test_an_empty_service_says_how_to_begin_by_command(visits: Visits, records: Records) -> None:
+    page = visits.page("/")
+    expect(page.locator("#no-runs")).to_contain_text("pedigree train --dataset NAME")
+    expect(page.locator("#no-datasets")).to_contain_text("pedigree datasets add NAME FOLDER")
+    for table in ("#runs", "#datasets"):
+        expect(page.locator(table)).to_be_hidden()
+    assert records is not None
+
+
+def test_what_waits_says_behind_how_many(visits: Visits, records: Records, tmp_path: Path) -> None:
+    world = busy(records, tmp_path)
+    page = visits.page("/")
+    places = page.locator("#runs .progress")
+    expect(places.nth(1)).to_have_text("next in the queue")
+    expect(places.nth(0)).to_have_text("one job waits before it")
+    records.move(world.job, State.SUCCEEDED)
+
+
+def test_cells_of_the_confusion_are_read_in_words(visits: Visits, records: Records, tmp_path: Path) -> None:
+    world = busy(records, tmp_path)
+    page = visits.page(f"/?run={world.good.id}")
+    matrix = page.get_by_role("application")
+    matrix.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#cell")).to_have_text("american pit bull terrier recognised: 29 of 30, 96.7\u00a0%")
+    expect(page.locator(".hoverlayer")).to_contain_text(["american pit bull terrier recognised: 29 of 30"])
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#cell")).to_have_text(
+        "american pit bull terrier taken for american cocker spaniel: 1 of 30, 3.3\u00a0%"
+    )

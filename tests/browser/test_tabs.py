@@ -1,0 +1,120 @@
+"""Many tabs while a run trains: one stream for all, and every tab goes on by itself."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from store.db.records import record_batches, record_epoch
+from store.states import State
+from tests.api.conftest import until
+from tests.api.figure_records import STEPS_AN_EPOCH, step_record
+from tests.api.records import Records
+from tests.browser.conftest import Streams
+from tests.browser.visits import Visits
+from tests.browser.worlds import World, busy
+
+pytestmark = pytest.mark.browser
+
+TABS = 10
+RELOADS = 5
+
+
+def epoch_ends(records: Records, world: World, number: int) -> None:
+    """The running run has another epoch behind it, as a worker writes it."""
+    figures = {"train_loss": 0.5, "valid_loss": 0.4, "error_rate": 0.01 * number, "seconds": 2.0}
+    epoch = {"phase": 1, "epoch": number, **figures, "images_per_second": 10.0}
+    with records.sessions.begin() as session:
+        steps = range(STEPS_AN_EPOCH * (number + 1), STEPS_AN_EPOCH * (number + 2))
+        record_batches(session, world.running.id, [step_record(step, ()) for step in steps])
+        record_epoch(session, world.running.id, epoch)
+    records.event(world.job, "epoch", epoch)
+
+
+def progress(records: Records, world: World, step: int) -> None:
+    at = {"stage": "train", "phase": 0, "epoch": 0, "epochs": 3, "step": step, "steps": 30}
+    records.event(world.job, "progress", at)
+
+
+def shows_step(page: Page, step: int) -> None:
+    expect(page.locator("#runs .progress")).to_contain_text([f"train {step}/30"])
+
+
+def test_ten_tabs_reloaded_five_times_share_a_stream_and_all_stay_live(
+    visits: Visits, records: Records, streams: Streams, tmp_path: Path
+) -> None:
+    world = busy(records, tmp_path)
+    context = visits.context()
+    tabs = [context.new_page() for _ in range(TABS)]
+    for tab in tabs:
+        tab.goto(f"{visits.address}/?run={world.running.id}")
+    for _ in range(RELOADS):
+        for tab in tabs:
+            tab.reload()
+    for tab in tabs:
+        expect(tab.locator("#epochs tbody tr")).to_have_count(1)
+    until(lambda: streams.open == 1)
+    epoch_ends(records, world, 1)
+    progress(records, world, 17)
+    for tab in tabs:
+        expect(tab.locator("#epochs tbody tr")).to_have_count(2)
+        shows_step(tab, 17)
+    assert streams.open == 1
+    # Only while one tab hands the stream to another are there two.
+    assert streams.most <= 2
+
+
+def test_when_the_tab_with_the_stream_goes_another_goes_on_without_a_gap(
+    visits: Visits, records: Records, streams: Streams, tmp_path: Path
+) -> None:
+    world = busy(records, tmp_path)
+    context = visits.context()
+    tabs = [context.new_page() for _ in range(3)]
+    for tab in tabs:
+        tab.goto(visits.address)
+        expect(tab.locator("#runs tbody tr")).to_have_count(7)
+    until(lambda: streams.open == 1)
+    for step in range(1, len(tabs)):
+        progress(records, world, step)
+        for tab in tabs[step - 1 :]:
+            shows_step(tab, step)
+        tabs[step - 1].close()
+        # While nobody may be listening.
+        progress(records, world, 10 + step)
+        for tab in tabs[step:]:
+            shows_step(tab, 10 + step)
+        until(lambda: streams.open == 1)
+
+
+def test_a_page_that_is_left_keeps_no_stream_and_lives_on_when_it_is_shown_again(
+    visits: Visits, records: Records, streams: Streams, tmp_path: Path
+) -> None:
+    world = busy(records, tmp_path)
+    page = visits.page("/")
+    until(lambda: streams.open == 1)
+    for _ in range(7):
+        page.goto(f"{visits.address}/openapi.json")
+        page.goto(visits.address)
+        expect(page.locator("#runs tbody tr")).to_have_count(7)
+    page.goto(f"{visits.address}/openapi.json")
+    until(lambda: streams.open == 0)
+    progress(records, world, 5)
+    page.go_back()
+    until(lambda: streams.open == 1)
+    progress(records, world, 6)
+    shows_step(page, 6)
+
+
+def test_there_is_no_stream_where_nothing_is_at_work(
+    visits: Visits, records: Records, streams: Streams, tmp_path: Path
+) -> None:
+    run = records.finished(records.dataset_with_photos(tmp_path / "photos"))
+    page = visits.page(f"/?run={run.id}")
+    expect(page.locator("#worst li")).to_have_count(3)
+    assert streams.most == 0
+    # Something begins, and ends.
+    _, job = records.run(records.dataset("other"))
+    until(lambda: streams.open == 1)
+    records.move(job, State.RUNNING, State.SUCCEEDED)
+    until(lambda: streams.open == 0)
+    expect(page.locator("#runs tbody tr").first).to_contain_text("succeeded")

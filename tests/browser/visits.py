@@ -1,0 +1,59 @@
+"""Pages of the service in a browser, and what went wrong in them."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+
+SECONDS = 20_000
+"""What a busy machine may take, in milliseconds, until something is seen."""
+
+
+@dataclass
+class Visits:
+    """Opens pages in one profile and keeps what they complain of."""
+
+    browser: Browser
+    address: str
+    complaints: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    def context(
+        self,
+        width: int = 1280,
+        height: int = 900,
+        scheme: Literal["light", "dark"] = "light",
+        zone: str = "Europe/Berlin",
+    ) -> BrowserContext:
+        """A profile of its own."""
+        context = self.browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, locale="en-GB", timezone_id=zone
+        )
+        context.set_default_timeout(SECONDS)
+        context.on("console", self._hear)
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        context.on("request", self._see)
+        self.contexts.append(context)
+        return context
+
+    def page(
+        self, path: str = "/", width: int = 1280, height: int = 900, scheme: Literal["light", "dark"] = "light"
+    ) -> Page:
+        """A page that has loaded, in a profile of its own."""
+        page = self.context(width, height, scheme).new_page()
+        page.goto(self.address + path)
+        return page
+
+    def close(self) -> None:
+        """End all of it."""
+        for context in self.contexts:
+            context.close()
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(f"{message.text} ({message.location['url']})")
+
+    def _see(self, request: Request) -> None:
+        if not request.url.startswith((self.address, "data:", "blob:")):
+            self.elsewhere.append(request.url)
