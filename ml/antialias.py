@@ -51,7 +51,8 @@ def scales(homographies: Tensor) -> list[float]:
     It is the root of the map's Jacobian determinant there, which for a homography H is det H / h33³.
     """
     matrices = homographies.double()
-    return (torch.linalg.det(matrices) / matrices[:, 2, 2] ** 3).abs().sqrt().tolist()
+    found: list[float] = (torch.linalg.det(matrices) / matrices[:, 2, 2] ** 3).abs().sqrt().tolist()
+    return found
 
 
 def shrunk_side(scale: float, presize: int, size: int) -> int:
