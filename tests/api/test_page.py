@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, TypeAdapter
 
 import api
+from api.figures import palette
 from api.schemas.datasets import CrossingTwinOut, CrossingTwins, DatasetOut, TwinsOut
 from api.schemas.fields import DatasetName, PageOut
 from api.schemas.jobs import JobOut, JobProgress
@@ -17,6 +18,7 @@ from api.schemas.models import ModelOut
 from api.schemas.predictions import Guess, Prediction, Predictions, ServedModel
 from api.schemas.runs import (
     ArtifactOut,
+    Batches,
     Confusion,
     CurveOut,
     EpochOut,
@@ -76,7 +78,7 @@ def test_modules_are_short_enough_to_be_read() -> None:
 
 
 def test_the_page_uses_nothing_from_elsewhere_and_nothing_that_its_policy_forbids() -> None:
-    assert set(re.findall(r'(?:src|href)="([^"]+)"', PAGE)) == {"/page.css", "/page.js", "data:,"}
+    assert set(re.findall(r'(?:src|href)="([^"]+)"', PAGE)) == {"/", "/page.css", "/page.js", "data:,"}
     assert set(re.findall(r'(?:src: |^import .* from )"([^"]+)"', SCRIPTS, re.MULTILINE)) == {
         *(f"/{name}" for name in MODULES if name != "page.js"),
         "/plotly.min.js",
@@ -97,7 +99,12 @@ def test_plotly_comes_from_its_own_package_and_is_not_in_ours(client: TestClient
 def test_plotly_writes_no_style_into_the_page() -> None:
     # Plotly looks for an element of this name and class; without it, it would add rules that the page's policy forbids.
     assert re.search(r'<link[^>]*id="plotly.js-style-global" class="no-inline-styles"', PAGE)
-    assert b"no-inline-styles" in (Path(plotly.__file__).parent / "package_data" / "plotly.min.js").read_bytes()
+    script = (Path(plotly.__file__).parent / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
+    assert "no-inline-styles" in script
+    # And it leaves out a style of its map part where an element of this name is there.
+    named = set(re.findall(r'document\.getElementById\("([0-9a-f]{64})"\)', script))
+    assert named
+    assert named <= set(re.findall(r'id="(\w+)"', PAGE))
 
 
 def test_every_element_that_the_scripts_name_is_in_the_page() -> None:
@@ -112,11 +119,11 @@ def test_every_element_that_the_scripts_name_is_in_the_page() -> None:
 
 def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
     routes = [re.sub(r"\{\w+\}", "[^/]+", path) for path in app.openapi()["paths"]]
-    asked = re.findall(r'(?:ask\(|EventSource\(|const base = |path: )["`](/[^"`]+)["`]', SCRIPTS)
+    asked = re.findall(r'(?:ask\(|EventSource\(last === null \? |const base = |path: )["`](/[^"`]+)["`]', SCRIPTS)
     # What is put in after a word is the query, what is put in after a slash is a part of the path.
     bare = [re.sub(r"(?<=\w)\$\{.*$", "", path.partition("?")[0]) for path in asked]
     paths = {re.sub(r"\$\{[^}]+\}", "x", path) for path in bare}
-    assert {"/runs", "/runs/x", "/runs/x/top-losses", "/runs/x/lr-find", "/jobs", "/jobs/x/events"} <= paths
+    assert {"/runs", "/runs/x", "/runs/x/top-losses", "/runs/x/lr-find", "/jobs", "/events"} <= paths
     assert {path for path in paths if not any(re.fullmatch(route, path) for route in routes)} == set()
 
 
@@ -124,7 +131,8 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
     ("module", "model", "fields"),
     [
         ("reading.js", Confusion, "tta side trained_on error_rate note drawn most_confused per_class"),
-        ("reading.js", TopLoss, "item actual predicted probability_actual probability_predicted image trained_on"),
+        ("losses.js", TopLoss, "item path actual predicted loss probability_actual probability_predicted"),
+        ("losses.js", TopLoss, "image trained_on"),
         ("reading.js", InterpretationOut, "side dataset"),
         ("parts.js", JobOut, "state progress error"),
         ("parts.js", JobProgress, "stage step steps phase epoch epochs eta_seconds stage_eta_seconds"),
@@ -135,13 +143,18 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         ("story.js", PhaseRate, "phase rate agreement lr_max"),
         ("story.js", CurveOut, "phase word sentence"),
         ("run.js", RunOut, "id name kind state arch dataset device precision precision_reason seed job artifacts"),
+        ("run.js", RunOut, "created_at started_at finished_at seconds"),
+        ("settings.js", RunOut, "config changed"),
+        ("figures.js", RunOut, "searches"),
+        ("rates.js", RunOut, "searches"),
         ("run.js", RunDataset, "name items breeds drawn"),
         ("run.js", ArtifactOut, "name"),
         ("run.js", JobOut, "error"),
         ("run.js", Metrics, "epochs"),
         ("run.js", EpochOut, "phase epoch train_loss valid_loss error_rate seconds"),
-        ("run.js", ModelOut, "version"),
-        ("runs.js", RunSummary, "id name kind state arch dataset error_rate job"),
+        ("run.js", Metrics, "batches"),
+        ("run.js", Batches, "step"),
+        ("runs.js", RunSummary, "id name kind state arch dataset error_rate created_at job"),
         ("runs.js", RunDataset, "name drawn"),
         ("runs.js", JobOut, "id progress"),
         ("runs.js", PageOut, "items next_cursor"),
@@ -149,10 +162,10 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         ("dataset.js", TwinsOut, "valid_pct split_seed near_missing complete across_split labels_differ anywhere"),
         ("dataset.js", CrossingTwins, "count byte near valid_items examples"),
         ("dataset.js", CrossingTwinOut, "kind distance first first_label second second_label"),
-        ("served.js", ModelOut, "version arch dataset drawn aliases"),
+        ("served.js", ModelOut, "version run arch dataset drawn aliases"),
         ("predict.js", Predictions, "model predictions"),
         ("predict.js", ServedModel, "version arch drawn note"),
-        ("predict.js", Prediction, "breed species top"),
+        ("predict.js", Prediction, "breed species sure top"),
         ("predict.js", Guess, "breed probability"),
     ],
 )
@@ -169,33 +182,43 @@ def test_the_page_has_words_for_every_reason_to_leave_a_file_out() -> None:
 
 def test_only_what_can_be_a_datasets_name_is_asked_for() -> None:
     pattern = TypeAdapter(DatasetName).json_schema()["pattern"]
-    assert f"const DATASET_NAME = /{pattern}/;" in MODULES["page.js"]
-    assert re.search(r"^if \(DATASET_NAME\.test\(.*\)\) openDataset\(", MODULES["page.js"], re.MULTILINE)
+    assert f"const DATASET_NAME = /{pattern}/;" in MODULES["address.js"]
 
 
-def test_a_stream_is_closed_by_the_list_alone() -> None:
-    # A resumed job's stream begins with what its earlier attempts sent, their final states included.
-    (watch,) = re.findall(r"^function watch\(run\) \{\n(.*?)^\}", MODULES["runs.js"], re.MULTILINE | re.DOTALL)
-    assert watch.count("source.close()") == SCRIPTS.count(".close()") == 1
+def test_only_one_module_opens_a_stream() -> None:
+    assert {name for name, text in MODULES.items() if "EventSource(" in text} == {"stream.js"}
+    assert SCRIPTS.count("new EventSource(") == 1
+
+
+def test_charts_have_a_colour_of_the_page_for_each_that_the_server_draws_with() -> None:
+    roles = dict(re.findall(r'"(#[0-9A-F]{6})": "(--chart-\w+)"', MODULES["theme.js"]))
+    drawn = {value for name, value in vars(palette).items() if name.isupper() and isinstance(value, str)}
+    assert set(roles) == drawn
+    light, dark = STYLE.split("@media (prefers-color-scheme: dark)")[:2]
+    for colour, role in roles.items():
+        said = colour.lower() if len(set(colour[1:])) > 1 else colour[:4].lower()
+        assert f"{role}: {said};" in light
+        assert re.search(rf"{role}: #[0-9a-f]{{3,6}};", dark)
+    shades = re.findall(r"--chart-shades: ([^;]+);", STYLE)
+    assert shades[0].split(", ") == [colour.lower() for colour in palette.BLUES]
+    assert len(shades[1].split(", ")) == len(palette.BLUES)
 
 
 def test_whatever_holds_a_model_can_be_put_into_production() -> None:
     assert f'const MODEL = "{MODEL}";' in MODULES["run.js"]
-    assert 'byId("register").hidden = !holdsModel(run);' in MODULES["run.js"]
+    assert "offer(holdsModel(run) ? run : null);" in MODULES["run.js"]
     assert "if (!run || !holdsModel(run)) return;" in MODULES["run.js"]
     # The answer may come when another run is shown.
-    (register,) = re.findall(r"^async function register.*?\n(.*?)^\}", MODULES["run.js"], re.MULTILINE | re.DOTALL)
-    assert register.count("say(") == register.count("if (shown?.id === id) say(") == 2
+    (register,) = re.findall(r"^async function register.*?\n(.*?)^\}", MODULES["served.js"], re.MULTILINE | re.DOTALL)
+    assert register.count("say(") == register.count("if (isOfferedNow(id)) say(") == 2
     assert 'else tell("register", Promise.reject(new Error(message)));' in register
 
 
 def test_a_job_that_waits_shows_no_position_of_an_earlier_attempt() -> None:
     (shown,) = re.findall(r"^function progressOf\(run\) \{\n(.*?)^\}", MODULES["runs.js"], re.MULTILINE | re.DOTALL)
-    # The place in the queue of the next one is 0.
     assert re.search(r'if \(run\.state === "queued"\) return \[', shown)
     assert "for (const job of queued.items) progress.delete(job.id);" in MODULES["runs.js"]
-    assert 'if (state === "queued") progress.delete(run.job);' in MODULES["runs.js"]
-    assert 'state: "running"' not in MODULES["runs.js"]
+    assert 'kind !== "progress" || run.state === "queued") return;' in MODULES["runs.js"]
 
 
 def test_errors_have_a_line_of_their_own_that_nothing_else_writes() -> None:
@@ -206,12 +229,12 @@ def test_errors_have_a_line_of_their_own_that_nothing_else_writes() -> None:
 
 def test_a_runs_late_answer_is_dropped_before_anything_of_it_is_shown() -> None:
     after = re.findall(r"await ask\(`/runs/\$\{id\}`\);\n(.*)\n", MODULES["run.js"])
-    assert [line.strip() for line in after] == ["if (id !== chosen) return;"] * 2
+    assert [line.strip() for line in after] == ["if (id !== chosen) return;"]
     # What the button does and what the title says change in one function that waits for nothing.
     (facts,) = re.findall(r"^function showFacts\(run\) \{\n(.*?)^\}", MODULES["run.js"], re.MULTILINE | re.DOTALL)
     assert "await" not in facts
     assert 'byId("run-title")' in facts
-    assert "register(run.id)" in facts
+    assert "offer(" in facts
     assert SCRIPTS.count('byId("run-title")') == SCRIPTS.count('byId("register").onclick') == 1
 
 

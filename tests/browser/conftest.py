@@ -4,11 +4,10 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from sqlalchemy.orm import Session, sessionmaker
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -18,11 +17,8 @@ from store.settings import Settings
 from tests.api.conftest import until
 from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records
-from tests.browser.visits import Visits
+from tests.browser.visits import PATIENCE_MS, Visits
 from tests.conftest import CHROMIUM
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
 
 ARGUMENTS = [
     "--disable-gpu",
@@ -58,8 +54,7 @@ def records(sessions: sessionmaker[Session], artifacts: ArtifactStore) -> Record
 
 @pytest.fixture
 def streams(settings: Settings) -> Streams:
-    app: FastAPI = create_app(settings, load=FakeClassifier.load)
-    return Streams(app)
+    return Streams(create_app(settings, load=FakeClassifier.load))
 
 
 @pytest.fixture
@@ -72,7 +67,7 @@ def address(streams: Streams) -> Iterator[str]:
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        until(lambda: server.started)
+        until(lambda: server.started, PATIENCE_MS / 1000)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
         thread.join(30)
@@ -81,6 +76,7 @@ def address(streams: Streams) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
     sandbox = [] if os.getuid() else ["--no-sandbox"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -95,7 +91,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def visits(browser: Browser, address: str) -> Iterator[Visits]:
-    """Opens pages, and holds at the end that none of them complained or asked anybody else."""
+    """Opens pages, and holds at the end that none of them asked anybody else."""
     visits = Visits(browser, address)
     yield visits
     visits.close()
+    assert visits.elsewhere == []

@@ -5,19 +5,22 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from store.db.jobs import save_progress
 from store.db.records import record_batches, record_epoch
 from store.states import State
 from tests.api.conftest import until
 from tests.api.figure_records import STEPS_AN_EPOCH, step_record
 from tests.api.records import Records
 from tests.browser.conftest import Streams
-from tests.browser.visits import Visits
+from tests.browser.visits import PATIENCE_MS, Visits
 from tests.browser.worlds import World, busy
 
 pytestmark = pytest.mark.browser
 
-TABS = 10
-RELOADS = 5
+PATIENCE = PATIENCE_MS / 1000
+TABS = 8
+"""More than the six connections that a browser opens; benchmarks/ten_tabs.py is the large one."""
+RELOADS = 2
 
 
 def epoch_ends(records: Records, world: World, number: int) -> None:
@@ -33,14 +36,15 @@ def epoch_ends(records: Records, world: World, number: int) -> None:
 
 def progress(records: Records, world: World, step: int) -> None:
     at = {"stage": "train", "phase": 0, "epoch": 0, "epochs": 3, "step": step, "steps": 30}
-    records.event(world.job, "progress", at)
+    with records.sessions.begin() as session:
+        assert save_progress(session, world.job.id, 1, at)
 
 
 def shows_step(page: Page, step: int) -> None:
     expect(page.locator("#runs .progress")).to_contain_text([f"train {step}/30"])
 
 
-def test_ten_tabs_reloaded_five_times_share_a_stream_and_all_stay_live(
+def test_more_tabs_than_connections_share_a_stream_and_all_stay_live_however_often_they_are_reloaded(
     visits: Visits, records: Records, streams: Streams, tmp_path: Path
 ) -> None:
     world = busy(records, tmp_path)
@@ -50,10 +54,10 @@ def test_ten_tabs_reloaded_five_times_share_a_stream_and_all_stay_live(
         tab.goto(f"{visits.address}/?run={world.running.id}")
     for _ in range(RELOADS):
         for tab in tabs:
-            tab.reload()
+            tab.reload(wait_until="commit")
     for tab in tabs:
         expect(tab.locator("#epochs tbody tr")).to_have_count(1)
-    until(lambda: streams.open == 1)
+    until(lambda: streams.open == 1, PATIENCE)
     epoch_ends(records, world, 1)
     progress(records, world, 17)
     for tab in tabs:
@@ -73,7 +77,7 @@ def test_when_the_tab_with_the_stream_goes_another_goes_on_without_a_gap(
     for tab in tabs:
         tab.goto(visits.address)
         expect(tab.locator("#runs tbody tr")).to_have_count(7)
-    until(lambda: streams.open == 1)
+    until(lambda: streams.open == 1, PATIENCE)
     for step in range(1, len(tabs)):
         progress(records, world, step)
         for tab in tabs[step - 1 :]:
@@ -83,7 +87,7 @@ def test_when_the_tab_with_the_stream_goes_another_goes_on_without_a_gap(
         progress(records, world, 10 + step)
         for tab in tabs[step:]:
             shows_step(tab, 10 + step)
-        until(lambda: streams.open == 1)
+        until(lambda: streams.open == 1, PATIENCE)
 
 
 def test_a_page_that_is_left_keeps_no_stream_and_lives_on_when_it_is_shown_again(
@@ -91,16 +95,16 @@ def test_a_page_that_is_left_keeps_no_stream_and_lives_on_when_it_is_shown_again
 ) -> None:
     world = busy(records, tmp_path)
     page = visits.page("/")
-    until(lambda: streams.open == 1)
+    until(lambda: streams.open == 1, PATIENCE)
     for _ in range(7):
         page.goto(f"{visits.address}/openapi.json")
         page.goto(visits.address)
         expect(page.locator("#runs tbody tr")).to_have_count(7)
     page.goto(f"{visits.address}/openapi.json")
-    until(lambda: streams.open == 0)
+    until(lambda: streams.open == 0, PATIENCE)
     progress(records, world, 5)
-    page.go_back()
-    until(lambda: streams.open == 1)
+    page.evaluate("history.back()")
+    until(lambda: streams.open == 1, PATIENCE)
     progress(records, world, 6)
     shows_step(page, 6)
 
@@ -114,7 +118,7 @@ def test_there_is_no_stream_where_nothing_is_at_work(
     assert streams.most == 0
     # Something begins, and ends.
     _, job = records.run(records.dataset("other"))
-    until(lambda: streams.open == 1)
+    until(lambda: streams.open == 1, PATIENCE)
     records.move(job, State.RUNNING, State.SUCCEEDED)
-    until(lambda: streams.open == 0)
+    until(lambda: streams.open == 0, PATIENCE)
     expect(page.locator("#runs tbody tr").first).to_contain_text("succeeded")

@@ -5,8 +5,8 @@ from typing import Literal
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
-SECONDS = 20_000
-"""What a busy machine may take, in milliseconds, until something is seen."""
+PATIENCE_MS = 60_000
+"""What a busy machine may take until something is seen."""
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Visits:
         context = self.browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, locale="en-GB", timezone_id=zone
         )
-        context.set_default_timeout(SECONDS)
+        context.set_default_timeout(PATIENCE_MS)
         context.on("console", self._hear)
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))
         context.on("request", self._see)
