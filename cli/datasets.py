@@ -135,4 +135,4 @@ def _broken_off(sending: Transfer) -> str:
     if sending.is_done:
         jobs = command("jobs", "list", "--kind", "import")
         return f"Broken off before the service had answered; {jobs} shows whether it brings the pictures in."
-    return "Broken off while sending; nothing was added. The same command begins anew."
+    return "Broken off while sending; nothing was added. The same command starts again from the beginning."

@@ -30,7 +30,7 @@ FROM_SCRATCH: Json = {"pretrained": False, "freeze_epochs": 0, "base_lr": 1e-2}
 """What the demo trains with: small pictures and few epochs, for two cores and three minutes."""
 
 PICTURES = 3
-BEGINS_ANEW = "The same command begins anew."
+STARTS_AGAIN = "The same command starts again from the beginning."
 
 
 class ToldMeanwhile(Told):
@@ -91,7 +91,7 @@ def service(folder: DataFolder) -> Iterator[Client]:
     except ToldMeanwhile as told:
         raise Interrupted(how_it_goes_on(folder, told.job)) from None
     except Told:
-        raise Interrupted(f"The demo was broken off, and its service is stopped. {BEGINS_ANEW}") from None
+        raise Interrupted(f"The demo was broken off, and its service is stopped. {STARTS_AGAIN}") from None
 
 
 @contextmanager
@@ -110,7 +110,7 @@ def how_it_goes_on(folder: DataFolder, job: int) -> str:
     return (
         f"The demo was broken off, and its service is stopped; job {job} waits in {folder.root}. "
         f"`pedigree up --data {data}` goes on with it, `pedigree jobs watch {job} --data {data}` then shows it. "
-        f"{BEGINS_ANEW}"
+        f"{STARTS_AGAIN}"
     )
 
 

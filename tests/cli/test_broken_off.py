@@ -43,7 +43,11 @@ def listening(*, reads: bool) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("reads", "shown_before", "said"),
     [
-        (False, r"sending \d+ of 64 MiB", "Broken off while sending; nothing was added. The same command begins anew."),
+        (
+            False,
+            r"sending \d+ of 64 MiB",
+            "Broken off while sending; nothing was added. The same command starts again from the beginning.",
+        ),
         (
             True,
             "sending 64 of 64 MiB; the service looks at it",
