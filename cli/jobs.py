@@ -150,7 +150,7 @@ def cancel(client: Client, job: int, as_json: bool) -> None:
 @json_option
 @with_client
 def resume(client: Client, job: int, as_json: bool) -> None:
-    """Queue a failed or cancelled job again: a training goes on from its checkpoint, any other starts again from the beginning."""
+    """Queue a failed or cancelled job again: a training from its checkpoint, any other from the beginning."""
     _show(client.post(f"/jobs/{job}/resume"), as_json=as_json)
 
 
