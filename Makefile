@@ -8,18 +8,32 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DATA ?= .pedigree
 PETS ?=
 
-.PHONY: help install demo up check test bench clean
+# Of a shell's variables nothing that is meant for another Python reaches this one, and pip gets only what says where
+# packages come from: PIP_USER, PIP_TARGET and the like would put them elsewhere.
+PIP_KEPT := $(addprefix PIP_,INDEX_URL EXTRA_INDEX_URL NO_INDEX FIND_LINKS TRUSTED_HOST CERT CLIENT_CERT PROXY \
+	CACHE_DIR NO_CACHE_DIR TIMEOUT DEFAULT_TIMEOUT RETRIES RESUME_RETRIES KEYRING_PROVIDER CONFIG_FILE ROOT_USER_ACTION)
+unexport $(filter PYTHON% __PYVENV_LAUNCHER__,$(.VARIABLES))
+unexport $(filter-out $(PIP_KEPT),$(filter PIP_%,$(.VARIABLES)))
+
+# The scripts in .venv name the Python of the place where they were made; after a move or a copy they lead nowhere, or
+# into the checkout that was copied.
+made_here = python=$$(pwd -P)/.venv/bin/python; [ -x "$$python" ] && \
+	grep -qsF -e "!$$python" -e "\"$$python" -e "' $$python" .venv/bin/pip
+elsewhere := $(shell $(made_here) || echo elsewhere)
+
+.PHONY: help install demo up check test bench clean elsewhere
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: .venv/.installed ## make .venv with the pedigree command in it
 
-# The mark is made last: an install that broke off goes on, one without a working pip begins anew, and a changed lock
-# file is followed.
-.venv/.installed: requirements-dev.lock pyproject.toml
+# The mark is made last: an install that broke off goes on, one without a working pip or of another place begins anew,
+# and a changed lock file is followed.
+.venv/.installed: requirements-dev.lock pyproject.toml $(elsewhere)
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Pedigree needs Python 3.11, 3.12 or 3.13; name one with PYTHON=python3.12")'
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@$(if $(elsewhere),[ ! -e $@ ] || echo "This environment was made in another place: it is made anew." >&2)
+	@$(if $(elsewhere),false,$(BIN)/python -m pip --version >/dev/null 2>&1) || $(PYTHON) -m venv --clear .venv
 	$(PIP) --require-hashes --requirement requirements-dev.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -3,8 +3,10 @@
 import argparse
 import importlib
 import logging
+import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import uvicorn
 
@@ -22,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m api", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--fd", type=int, help="descriptor of a socket that listens already, instead of host and port")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
@@ -32,16 +35,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SettingsInvalid, TorchMismatch) as error:
         sys.stderr.write(f"{error.code}: {error.detail}. {error.hint or ''}\n")
         return 1
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=options.host,
         port=options.port,
+        workers=1,  # said, or uvicorn would take WEB_CONCURRENCY, which an app that is no import string forbids
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    return 0
+    return serve(uvicorn.Server(config), options.fd)
+
+
+def serve(server: uvicorn.Server, fd: int | None) -> int:
+    """Serve on the socket of that number, or where the server's own configuration says; 1 when it did not start."""
+    # by its number alone: uvicorn's own option would take it for a UNIX socket and leave Nagle's algorithm on
+    sockets = None if fd is None else [socket.socket(fileno=fd)]
+    with suppress(KeyboardInterrupt):
+        server.run(sockets)
+    return 0 if server.started else 1
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from api.schemas.fields import Cursor, Limit
 from api.telemetry import Telemetry
 from ml.images import Limits
 from store.artifacts import ArtifactStore
+from store.db.models import Job
+from store.db.waiting import Waiting, waiting_of
 from store.dispatch import dispatch_job
 from store.settings import Settings
 
@@ -47,9 +49,14 @@ class Services:
         """What a picture sent to POST /predict may cost."""
         return Limits(max_bytes=self.settings.max_image_bytes, max_pixels=self.settings.max_image_pixels)
 
-    def publish(self, job_id: int) -> None:
-        """Tell the workers of a job; without a broker the sweep will, since the job is on record."""
-        dispatch_job(self.celery, self.sessions, job_id)
+    def publish(self, job: Job) -> dict[int, Waiting]:
+        """Tell the workers of a job that was just queued, and what it waits for, by its id.
+
+        Without a broker the sweep will tell them, since the job is on record.
+        """
+        told = dispatch_job(self.celery, self.sessions, job.id)
+        with self.sessions.begin() as session:
+            return waiting_of(session, [job], told=[job.id] if told else [])
 
 
 def services_of(request: Request) -> Services:

@@ -39,7 +39,7 @@ LEARNING_STATUS: dict[str, int] = {
 
 LEARNING_HINTS: dict[str, str] = {
     "not_an_image": "Send a picture as JPEG, PNG, GIF, WebP, BMP or TIFF.",
-    "truncated": "Send the file again; where it is broken itself, save it anew.",
+    "truncated": "Send the file again; if the file itself is broken, save it again.",
     "too_small": "Send a larger picture.",
     "too_many_pixels": "Scale it down.",
 }
@@ -209,7 +209,7 @@ async def _on_unexpected(request: Request, error: Exception) -> Response:
     problem = Problem(
         title="Internal error",
         status=500,
-        detail="the service failed in a way that it did not foresee; its log has the cause",
+        detail="the service failed unexpectedly; its log has the cause",
         code="internal_error",
     )
     return problem_response(problem)

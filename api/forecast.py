@@ -13,11 +13,15 @@ from api.schemas.forecast import ForecastOut
 from ml.config import LrFind, ResolvedConfig, TrainSettings
 from ml.forecast import Forecast, Measured, Seconds, Speed, forecast, kinds_needed, speed_of_epoch
 from store.db.calibrations import fail_request, get_request, job_in_the_way, open_request
+from store.db.lanes import count_workers
 from store.db.models import Calibration
 from store.db.paces import Machine, ModelKey, PastEpoch, newest_calibration, newest_machine, past_epochs
+from store.lanes import Lane
 from store.queue import publish_calibration
 
 POLL_SECONDS = 0.25
+STARTING_SECONDS = 10.0
+"""Where no worker lives, one may be about to: a service that was just started is given so long."""
 ON_TOP = (
     "The job's start (its process, torch, the weights; some seconds) and building the presized cache, where there is "
     "none yet, come on top."
@@ -141,14 +145,18 @@ def _from_worker(services: Services, config: Config) -> tuple[Machine, dict[bool
 
 def _wait(services: Services, config: Config, request_id: int) -> None:
     patience = services.settings.calibration_seconds
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
+    asked_at = time.monotonic()
+    while time.monotonic() < asked_at + patience:
         with services.sessions.begin() as session:
             request = get_request(session, request_id)
+            has_worker = request.worker is not None or count_workers(session)[Lane.TRAIN] > 0
         if request.error is not None:
             raise NoForecast(_sentence(request.error))
         if request.answered_at is not None:
             return
+        if not has_worker and time.monotonic() >= asked_at + STARTING_SECONDS:
+            _give_up(services, request_id)
+            raise NoForecast(_unknown(config, "no worker of the train lane runs; start one, and ask again"))
         time.sleep(POLL_SECONDS)
     if request.worker is None:
         _give_up(services, request_id)

@@ -79,7 +79,7 @@ class Gate:
         if method not in SAFE_METHODS and _is_foreign(headers, host):
             return CrossOrigin(
                 "a page of another site may not change anything here",
-                hint="Use the service's own page, or a client that is no browser.",
+                hint="Use the service's own page, or a client that is not a browser.",
             )
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length[:20]) > limit.most:

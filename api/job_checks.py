@@ -59,7 +59,7 @@ def _start(session: Session, request: TrainRequest | LrFindRequest, config: Sett
     name = request.dataset or (parent.dataset.name if parent is not None else "")
     dataset = current_dataset(session, name)
     if dataset is None:
-        hint = "GET /datasets lists them; `pedigree datasets add` or POST /datasets brings one in."
+        hint = "GET /datasets lists them; `pedigree datasets add` or POST /datasets adds one."
         raise NotFound(f"there is no dataset {name!r}", hint)
     if parent is not None:
         check_fits(session, parent, config, dataset)

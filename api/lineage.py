@@ -56,7 +56,7 @@ def _cautions(run: Run, ancestors: Sequence[Run], finished: Mapping[int, int]) -
             phases, of = finished[one.id], len(one.config["phases"])
             whose = "this run" if one is run else f"run {one.id}, whose weights this run goes back to,"
             yield (
-                f"{whose} ended before phase {phases + 1} of {of}, for want of a rate: "
+                f"{whose} ended before phase {phases + 1} of {of}, because no rate was found: "
                 "its model and its figures are those of the phases before"
             )
     yield from _halves(run)

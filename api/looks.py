@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Literal, TypeVar
 
 import torch
@@ -127,7 +128,7 @@ class Looks:
         with torch.inference_mode():
             source = torch.from_numpy(presize(opened.image, settings.presize).centre())
             found = compare(source, strong_draws(seed), settings.size)
-        title = f"{manifest.name} · item {item}, {opened.item.label} · seed {seed}"
+        title = f"{manifest.name} · item {item}, {PurePath(opened.item.path).name} · {opened.item.label} · seed {seed}"
         return _as_png(draw_presizing(found, title=title, drawn=manifest.drawn))
 
     def _follow(self, dataset: Dataset, item: int, settings: TrainSettings, *, resize: bool) -> Passage:

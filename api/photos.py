@@ -27,7 +27,7 @@ MEDIA_TYPES = {
 }
 
 _IMPORT_AGAIN = "Import the dataset again."
-_ASK_AGAIN = "Send the request again: it is fetched anew."
+_ASK_AGAIN = "Send the request again: it is fetched again."
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class OpenBundle:
             )
         entry = self.manifest.items[item]
         if entry.path not in self.places:
-            raise self.unusable(f"the bundle of dataset {self.manifest.name!r} lacks item {item}")
+            raise self.unusable(f"the bundle of dataset {self.manifest.name!r} does not hold {entry.path}, item {item}")
         offset, size = self.places[entry.path]
         # A file of its own for each read: the shelf may drop a bundle while another thread reads it.
         try:
@@ -92,7 +92,7 @@ class OpenBundle:
         except OSError as error:
             raise self.unusable(f"the bundle of dataset {self.manifest.name!r} cannot be read: {error}") from error
         if len(data) < size:
-            raise self.unusable(f"the bundle of dataset {self.manifest.name!r} ends within item {item}")
+            raise self.unusable(f"the bundle of dataset {self.manifest.name!r} ends within {entry.path}, item {item}")
         return Photo(data, MEDIA_TYPES.get(entry.format, "application/octet-stream"))
 
     def read(self, index: int) -> bytes:

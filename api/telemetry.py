@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from store.lanes import Lane
 from store.states import State
 
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
@@ -29,7 +30,10 @@ class Telemetry:
             buckets=LATENCY_BUCKETS,
             registry=self.registry,
         )
-        self.jobs = Gauge("pedigree_jobs", "Jobs by state", ["state"], registry=self.registry)
+        self.jobs = Gauge("pedigree_jobs", "Jobs by lane and state", ["lane", "state"], registry=self.registry)
+        self.workers = Gauge(
+            "pedigree_workers", "Living workers that take jobs of a lane", ["lane"], registry=self.registry
+        )
         self.predict_waiting = Gauge(
             "pedigree_predict_queue_pictures", "Pictures accepted and not yet answered", registry=self.registry
         )
@@ -46,10 +50,12 @@ class Telemetry:
             registry=self.registry,
         )
 
-    def set_jobs(self, counts: Mapping[str, int]) -> None:
-        """Take the jobs' count by state; a state without jobs is 0."""
-        for state in State:
-            self.jobs.labels(state).set(counts.get(state, 0))
+    def set_lanes(self, jobs: Mapping[tuple[Lane, str], int], workers: Mapping[Lane, int]) -> None:
+        """Take the jobs' count by lane and state, and the workers' by lane; what is not there is 0."""
+        for lane in Lane:
+            self.workers.labels(lane).set(workers.get(lane, 0))
+            for state in State:
+                self.jobs.labels(lane, state).set(jobs.get((lane, state), 0))
 
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format."""

@@ -42,7 +42,7 @@ def unread_json(error: RequestValidationError) -> AppError | None:
         if one["type"] == "json_invalid":
             where = f" at character {one['loc'][1]}" if len(one["loc"]) > 1 else ""
             reason = str(one.get("ctx", {}).get("error", one["msg"]))
-            return BodyUnreadable(f"the body is no JSON{where}: {reason}", "Mend the JSON there and send it again.")
+            return BodyUnreadable(f"the body is not JSON{where}: {reason}", "Fix the JSON there and send it again.")
     return None
 
 
@@ -53,9 +53,9 @@ def unread_pictures(request: Request, error: RequestValidationError) -> AppError
         return None
     sent = media_type(request.headers)
     if sent and sent not in _FORMS:
-        return UnsupportedMedia(f"the body is {sent[:80]}, and no form", _AS_FORM)
+        return UnsupportedMedia(f"the body is {sent[:80]}, not a form", _AS_FORM)
     if any("UploadFile" in one["msg"] for one in error.errors()):
-        return PictureMissing("a part `file` of the form is a text, and no file", _AS_FORM)
+        return PictureMissing("a part `file` of the form is text, not a file", _AS_FORM)
     if any(one["type"] == "missing" and one["loc"] == ("body", "file") for one in error.errors()):
         return PictureMissing("the form has no part `file`", _AS_FORM)
     return None

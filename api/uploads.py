@@ -129,7 +129,7 @@ class _FormReader:
             raise InvalidRequest(f"the form has more than one part {self._name[:80]!r}", "Send it once.")
         if len(self.form.fields) >= MAX_FIELDS:
             raise InvalidRequest(
-                f"the form has more than {MAX_FIELDS} fields", "Leave out what is no field of POST /datasets."
+                f"the form has more than {MAX_FIELDS} fields", "Send only the fields of POST /datasets."
             )
         if self._name == "archive":
             self.form.archive_bytes = 0

@@ -4,13 +4,14 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 import httpx
 
-from cli.data_folder import DataFolder
 from cli.errors import CommandError
+from cli.running import Found, find_stack
 from cli.words import in_commands
 
 Json = dict[str, Any]
@@ -43,20 +44,28 @@ class Client:
         Unreachable: there was no answer.
     """
 
-    def __init__(self, url: str) -> None:
-        """Talk to ``url``; PEDIGREE_KEY goes along where it is set.
+    def __init__(self, url: str, found: Found | None = None) -> None:
+        """Talk to ``url``, known from the data folder ``found``; PEDIGREE_KEY goes along where it is set.
 
         Raises:
-            CommandError: the key cannot be sent.
+            CommandError: the key cannot be sent, or the shell names a proxy or certificates that cannot be used.
         """
         self.url = url.rstrip("/")
+        self.found = found
         key = os.environ.get("PEDIGREE_KEY")
         if key and not KEY.fullmatch(key):
-            raise CommandError("PEDIGREE_KEY has a character that is no ASCII letter, digit or sign.", "Change it.")
+            raise CommandError("PEDIGREE_KEY has a character that is not an ASCII letter, digit or sign.", "Change it.")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         # A proxy for the wide world is no way to our own machine.
         near = urlsplit(url).hostname in LOOPBACK
-        self.http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT, trust_env=not near)
+        try:
+            self.http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT, trust_env=not near)
+        except httpx.InvalidURL as error:
+            raise Unreachable(f"{self.url} is no address: {error}.") from None
+        except (ImportError, ValueError, OSError) as error:
+            hint = "Look at HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and the like, or name the host in NO_PROXY."
+            said = str(error).rstrip(".")
+            raise CommandError(f"A proxy or certificate of this shell cannot be used: {said}.", hint) from None
 
     def __enter__(self) -> Self:
         return self
@@ -87,15 +96,21 @@ class Client:
 
     def call(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401  # httpx's own options
         """One request."""
-        with self._plainly():
-            answer = self.http.request(method, path, **options)
+        answer = self.answer(method, path, **options)
         raise_for_problem(answer)
         return answer
 
+    def answer(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401  # httpx's own options
+        """One request whose answer may be an error."""
+        with self._plainly():
+            return self.http.request(method, path, **options)
+
     @contextmanager
-    def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+    def stream(
+        self, path: str, headers: Mapping[str, str], timeout: httpx.Timeout = TIMEOUT
+    ) -> Iterator[httpx.Response]:
         """A GET whose answer is read as it comes."""
-        with self._plainly(), self.http.stream("GET", path, headers=dict(headers)) as answer:
+        with self._plainly(), self.http.stream("GET", path, headers=dict(headers), timeout=timeout) as answer:
             if answer.is_error:
                 answer.read()
             raise_for_problem(answer)
@@ -110,26 +125,29 @@ class Client:
         except httpx.TimeoutException:
             raise Unreachable(f"{self.url} does not answer in time.") from None
         except httpx.InvalidURL as error:
-            raise Unreachable(f"{self.url} is no address: {error}.") from None
+            raise Unreachable(f"{self.url} is not an address: {error}.") from None
         except httpx.TransportError as error:
             raise Unreachable(f"The connection to {self.url} broke ({str(error) or type(error).__name__}).") from None
 
 
-def find_service(url: str | None, folder: DataFolder) -> Client:
-    """A client of the address given, or of PEDIGREE_URL, or of the stack that runs on the data folder.
+def find_service(url: str | None, data: Path | None) -> Client:
+    """A client of the address given, or of PEDIGREE_URL, or of the stack on the data folder, or of one that runs.
 
     Raises:
         Unreachable: no address is known.
     """
     if known := url or os.environ.get("PEDIGREE_URL"):
         return Client(known if "://" in known else f"http://{known}")
-    if folder.root.exists() and not folder.root.is_dir():
-        raise Unreachable(f"{folder.root} is no folder.", "Name the data folder with --data or PEDIGREE_DATA.")
-    stack = folder.stack()
+    found = find_stack(data)
+    root = found.folder.root
+    if root.exists() and not root.is_dir():
+        raise Unreachable(f"{root} is not a folder.", "Name the data folder with --data or PEDIGREE_DATA.")
+    stack = found.folder.stack()
     if stack is None:
-        where = f"No service is known: no stack runs on {folder.root}, and PEDIGREE_URL is not set."
+        where = f"No service is known: no stack runs on {root}"
+        where += ", and PEDIGREE_URL is not set." if data else ", none elsewhere, and PEDIGREE_URL is not set."
         raise Unreachable(where, "Start one with `pedigree up`, or give --url.")
-    return Client(str(stack["url"]))
+    return Client(str(stack["url"]), found)
 
 
 def path_part(name: str) -> str:
@@ -139,7 +157,7 @@ def path_part(name: str) -> str:
         CommandError: no name of the service looks like this.
     """
     if not name or "/" in name or name in {".", ".."}:
-        raise CommandError(f"{name!r} is no name.", "A name has letters, digits, dots, dashes and underscores.")
+        raise CommandError(f"{name!r} is not a name.", "A name has letters, digits, dots, dashes and underscores.")
     return quote(name, safe="", errors="surrogateescape")
 
 
@@ -152,7 +170,7 @@ def json_of(answer: httpx.Response) -> Any:  # noqa: ANN401  # JSON
     try:
         return answer.json()
     except ValueError:
-        raise _foreign(answer) from None
+        raise foreign(answer) from None
 
 
 def raise_for_problem(answer: httpx.Response) -> None:
@@ -164,7 +182,7 @@ def raise_for_problem(answer: httpx.Response) -> None:
     if answer.is_success:
         return
     if not answer.is_error:
-        raise _foreign(answer)
+        raise foreign(answer)
     try:
         problem = answer.json()
     except ValueError:
@@ -181,7 +199,8 @@ def raise_for_problem(answer: httpx.Response) -> None:
     raise ServiceError(_ended(sentence), hint, status=answer.status_code, code=code)
 
 
-def _foreign(answer: httpx.Response) -> ServiceError:
+def foreign(answer: httpx.Response) -> ServiceError:
+    """The error of an answer that is not Pedigree's."""
     kind = answer.headers.get("content-type", "nothing")
     detail = f"{answer.request.url} answered {answer.status_code} with {kind}, not with Pedigree's JSON."
     hint = "Check the address: --url, PEDIGREE_URL."

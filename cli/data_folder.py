@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from cli.errors import StackError
+from cli.processes import wait_until
 
+ASKING_SECONDS = 0.5
 HERE = Path(".pedigree")
 
 
@@ -34,8 +36,17 @@ class DataFolder:
 
     @classmethod
     def at(cls, path: Path | None) -> "DataFolder":
-        """The folder given, or the default one."""
-        return cls((path or default_data_folder()).expanduser().absolute())
+        """The folder given, or the default one.
+
+        Raises:
+            StackError: it lies in the user's home, and the system knows none.
+        """
+        try:
+            return cls((path or default_data_folder()).expanduser().absolute())
+        except RuntimeError:
+            raise StackError(
+                "HOME is not set, and the system knows no home of this user.", "Name a folder with --data."
+            ) from None
 
     @property
     def stack_file(self) -> Path:
@@ -65,13 +76,18 @@ class DataFolder:
         fresh.write_text(json.dumps(stack, indent=2) + "\n")
         fresh.replace(self.stack_file)
 
-    def is_taken(self) -> bool:
-        """Whether a stack runs on this folder now."""
+    def runs(self) -> bool:
+        """Whether a stack has this folder now and has said where it answers; asking makes nothing."""
         try:
-            with self.lock():
-                return False
-        except StackError:
-            return True
+            file = (self.root / "lock").open()
+        except OSError:
+            return False
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return self.stack() is not None
+        return False
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -88,13 +104,20 @@ class DataFolder:
                 f"{self.root} cannot be used: {error.strerror}.", "Name another folder with --data."
             ) from None
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise StackError(self._taken_by(), "Stop that one, or name another folder with --data.") from None
+            # whoever only asks whether it is held lets go of it at once
+            if not wait_until(lambda: _locked(file), ASKING_SECONDS):
+                raise StackError(self._taken_by(), "Stop that one, or name another folder with --data.")
             yield
 
     def _taken_by(self) -> str:
         stack = self.stack()
         where = f" and answers at {stack['url']}" if stack else ""
         return f"A stack already runs on {self.root}{where}."
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,23 +1,23 @@
 """``pedigree datasets batch``, ``presizing`` and ``summary``: looking at a dataset before anything is trained."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from cli import completion
 from cli.client import Client, Json, path_part
-from cli.errors import CommandError
 from cli.options import json_option, with_client
+from cli.saving import PngPath, save
 from cli.tables import show_json, show_table
 
-_out = click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
+_out = click.argument("out", metavar="OUT.png", type=PngPath())
 _seed = click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Equal seeds, equal pictures."
 )
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.datasets)
 @_out
 @click.option("--split", type=click.Choice(["train", "valid"]), default="train", show_default=True)
 @click.option("--augment", type=click.Choice(["true", "false", "both"]), default="both", show_default=True)
@@ -27,23 +27,27 @@ _seed = click.option(
 @click.option("--split-seed", type=click.IntRange(0), default=42, show_default=True)
 @with_client
 def batch(client: Client, /, name: str, out: Path, **asked: str | float) -> None:
-    """Draw a labelled batch into OUT.png, as it is and augmented as in training."""
-    _save(client, f"/datasets/{path_part(name)}/batch.png", asked, out)
+    """Draw a labelled batch into OUT.png, as it is and augmented as in training; a file of that name is replaced."""
+    save(client.call("GET", f"/datasets/{path_part(name)}/batch.png", params=asked).content, out)
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.datasets)
 @_out
 @click.option("--item", type=int, default=0, show_default=True, help="Position in the dataset.")
 @_seed
 @with_client
 def presizing(client: Client, name: str, out: Path, item: int, seed: int) -> None:
-    """Draw into OUT.png what presizing saves: one interpolation beside step-by-step resampling."""
-    _save(client, f"/datasets/{path_part(name)}/presizing.png", {"item": item, "seed": seed}, out)
+    """Draw into OUT.png what presizing saves: one interpolation beside step-by-step resampling.
+
+    A file of that name is replaced.
+    """
+    asked = {"item": item, "seed": seed}
+    save(client.call("GET", f"/datasets/{path_part(name)}/presizing.png", params=asked).content, out)
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.datasets)
 @click.option("--item", type=int, default=0, show_default=True, help="Position in the dataset.")
 @click.option("--presize", type=int, default=460, show_default=True, help="Pixels.")
 @click.option("--size", type=int, default=224, show_default=True, help="Pixels.")
@@ -86,12 +90,3 @@ def _shape(step: Json) -> str:
 
 def _range(step: Json) -> str:
     return "" if step["low"] is None else f"{step['low']:.4g} to {step['high']:.4g}"
-
-
-def _save(client: Client, path: str, asked: Mapping[str, str | float], out: Path) -> None:
-    picture = client.call("GET", path, params=asked).content
-    try:
-        out.write_bytes(picture)
-    except OSError as error:
-        raise CommandError(f"{out} cannot be written: {error.strerror}.") from error
-    click.echo(f"{out}: {len(picture) // 1024} KiB")

@@ -1,14 +1,16 @@
 """What ``pedigree datasets show`` prints of a dataset."""
 
+from collections.abc import Sequence
+
 import click
 
 from cli.client import Json
-from cli.tables import show_pairs, show_table
+from cli.tables import counted, show_pairs, show_table
 
 _MEANT = {
     "no_label": "no label matches",
-    "not_a_file": "no plain file",
-    "not_an_image": "no picture",
+    "not_a_file": "not a plain file",
+    "not_an_image": "not a picture",
     "truncated": "broken",
     "too_many_pixels": "too many pixels",
     "too_small": "too small",
@@ -19,14 +21,16 @@ _MEANT = {
 
 def kind_of(dataset: Json) -> str:
     """Whether it holds drawings or photographs, in words."""
-    return "drawn, no photographs" if dataset["drawn"] else "photographs"
+    return "drawn, not photographed" if dataset["drawn"] else "photographs"
 
 
 def show_dataset(found: Json) -> None:
-    """Print what the service says of a dataset: facts, what was left out, twins, pictures of each breed."""
+    """Print what the service says of a dataset: facts, what was left out, duplicates, pictures of each breed."""
     summary = found["summary"]
     rule = found["label_rule"]
-    label = "the folder's name" if rule.get("kind") == "folder" else f"regex {rule.get('regex')}"
+    label = (
+        "the folder's name" if rule.get("kind") == "folder" else f"in the file name: the group of {rule.get('regex')}"
+    )
     sizes = summary.get("sizes") or {}
     show_pairs(
         [
@@ -43,7 +47,7 @@ def show_dataset(found: Json) -> None:
     )
     _show_left_out(summary.get("exclusions") or {})
     _show_disguised(summary.get("disguised") or {})
-    _show_twins(found)
+    _show_duplicates(found)
     per_breed = summary.get("per_breed") or {}
     _show_part("Pictures of each breed", ("breed", "pictures"), sorted(per_breed.items()))
 
@@ -66,11 +70,11 @@ def _show_disguised(disguised: Json) -> None:
     _show_part(title, ("file", "really is"), rows)
 
 
-def _show_twins(found: Json) -> None:
+def _show_duplicates(found: Json) -> None:
     twins = found.get("twins")
     if twins is None:
         if why := found.get("twins_missing"):
-            click.echo(f"\nTwins are unknown: {why}")
+            click.echo(f"\nDuplicates are unknown: {why}")
         return
     crossing, contrary = twins["across_split"], twins["labels_differ"]
     split = f"across the split (valid_pct {twins['valid_pct']:g}, seed {twins['split_seed']})"
@@ -78,19 +82,20 @@ def _show_twins(found: Json) -> None:
         [where, counted["byte"], counted["near"]]
         for where, counted in (("anywhere", twins["anywhere"]), (split, crossing), ("under different labels", contrary))
     ]
-    title = "Pairs of twins" if twins["complete"] else "Pairs of twins, so many that counting was given up; at least"
-    _show_part(title, ("where", "equal files", "near"), rows)
+    title = "Pairs of duplicates" + ("" if twins["complete"] else ": too many to count them all; at least")
+    _show_part(title, ("where", "equal files", "near-duplicates"), rows)
     if twins["near_missing"]:
-        click.echo(f"Near twins are unknown: {twins['near_missing']}.")
+        click.echo(f"Near-duplicates are unknown: {twins['near_missing']}.")
     if crossing["valid_items"]:
-        click.echo(f"{crossing['valid_items']} validation pictures have a twin that is trained on.")
-    across = [[one["first"], one["second"], *_how(one)] for one in crossing["examples"]]
-    _show_part("Twins across the split", ("in training", "in validation", "kind", "bits"), across)
-    labelled = [[_labelled(one, "first"), _labelled(one, "second"), *_how(one)] for one in contrary["examples"]]
-    _show_part("Twins under different labels", ("one", "other", "kind", "bits"), labelled)
+        hit = counted(crossing["valid_items"], "validation picture has", "validation pictures have")
+        click.echo(f"{hit} a duplicate that is trained on.")
+    across = [[one["first"], one["second"], _how(one)] for one in crossing["examples"]]
+    _show_part("Duplicates across the split", ("in training", "in validation", "kind"), across)
+    labelled = [[_labelled(one, "first"), _labelled(one, "second"), _how(one)] for one in contrary["examples"]]
+    _show_part("Duplicates under different labels", ("one", "other", "kind"), labelled)
 
 
-def _show_part(title: str, columns: tuple[str, ...], rows: list[list[object]] | list[tuple[str, object]]) -> None:
+def _show_part(title: str, columns: tuple[str, ...], rows: Sequence[Sequence[object]]) -> None:
     if rows:
         click.echo(f"\n{title}")
         show_table(columns, rows)
@@ -100,8 +105,11 @@ def _labelled(twin: Json, which: str) -> str:
     return f"{twin[which]} ({twin[f'{which}_label']})"
 
 
-def _how(twin: Json) -> list[object]:
-    return ["equal" if twin["kind"] == "byte" else "near", twin["distance"]]
+def _how(twin: Json) -> str:
+    if twin["kind"] == "byte":
+        return "equal files"
+    # The same picture saved twice can have equal fingerprints.
+    return f"near-duplicate, {twin['distance']} of 128 bits differ" if twin["distance"] else "near-duplicate"
 
 
 def _example(found: Json) -> list[object]:

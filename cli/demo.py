@@ -9,13 +9,16 @@ from time import monotonic
 
 import click
 
+from cli import completion
 from cli.client import Client, Json, ServiceError, json_of
 from cli.data_folder import HERE, DataFolder
 from cli.datasets import add_builtin, add_source
-from cli.errors import CommandError
+from cli.errors import CommandError, Interrupted
+from cli.events import GaveUp
 from cli.models import PRODUCTION
+from cli.options import known_architecture
 from cli.runs import show_confused, show_epochs
-from cli.stack import running_stack
+from cli.stack import Told, running_stack
 from cli.tables import short_time, show_table
 from cli.watch import watch
 from cli.weights import NoWeights, ask_for_weights, weights_folder
@@ -27,6 +30,15 @@ FROM_SCRATCH: Json = {"pretrained": False, "freeze_epochs": 0, "base_lr": 1e-2}
 """What the demo trains with: small pictures and few epochs, for two cores and three minutes."""
 
 PICTURES = 3
+STARTS_AGAIN = "The same command starts again from the beginning."
+
+
+class ToldMeanwhile(Told):
+    """The signal came while a job was followed, which outlives the demo."""
+
+    def __init__(self, job: int) -> None:
+        super().__init__()
+        self.job = job
 
 
 @click.command()
@@ -38,7 +50,14 @@ PICTURES = 3
     show_default=True,
     help="Data folder; what the demo makes stays there.",
 )
-@click.option("--arch", default=ARCH, show_default=True, help="Architecture.")
+@click.option(
+    "--arch",
+    default=ARCH,
+    show_default=True,
+    callback=known_architecture,
+    shell_complete=completion.architectures,
+    help="Architecture.",
+)
 @click.option("--epochs", type=click.IntRange(1, 1000), help="Epochs after the first, frozen one.")
 def demo(pets: Path | None, data: Path, arch: str, epochs: int | None) -> None:
     """Train, examine and serve a classifier, and show each step."""
@@ -58,14 +77,54 @@ def demo(pets: Path | None, data: Path, arch: str, epochs: int | None) -> None:
 def service(folder: DataFolder) -> Iterator[Client]:
     """A client of the stack that runs on the folder, or of one started for as long as the demo lasts."""
     stack = folder.stack()
-    if stack is not None and folder.is_taken():
+    if stack is not None and folder.runs():
         click.echo(f"using the stack that runs at {stack['url']}")
         with Client(str(stack["url"])) as client:
             yield client
         return
     heading(f"Starting the service in {folder.root}")
-    with running_stack(folder, click.echo) as started, Client(started.url) as client:
-        yield client
+    try:
+        with running_stack(folder, click.echo) as started, Client(started.url) as client, saying_that_it_stops():
+            yield client
+    except GaveUp as error:
+        raise GaveUp(error.detail, f"Its logs are in {folder.log('api').parent}; it is stopped.") from None
+    except ToldMeanwhile as told:
+        raise Interrupted(how_it_goes_on(folder, told.job)) from None
+    except Told:
+        raise Interrupted(f"The demo was broken off, and its service is stopped. {STARTS_AGAIN}") from None
+
+
+@contextmanager
+def saying_that_it_stops() -> Iterator[None]:
+    """A worker that puts its job down takes its time: say so before the stack is stopped."""
+    try:
+        yield
+    except Told:
+        click.echo("stopping the service…", err=True)
+        raise
+
+
+def how_it_goes_on(folder: DataFolder, job: int) -> str:
+    """What becomes of a job whose service has stopped with the demo."""
+    data = shlex.quote(str(folder.root))
+    return (
+        f"The demo was broken off, and its service is stopped; job {job} waits in {folder.root}. "
+        f"`pedigree up --data {data}` goes on with it, `pedigree jobs watch {job} --data {data}` then shows it. "
+        f"{STARTS_AGAIN}"
+    )
+
+
+def follow_to_the_end(client: Client, job: int) -> None:
+    """Watch a job of the demo.
+
+    Raises:
+        JobFailed: it failed.
+        ToldMeanwhile: a signal asked to stop the stack that the demo had started.
+    """
+    try:
+        watch(client, job)
+    except Told:
+        raise ToldMeanwhile(job) from None
 
 
 def bring_pictures(client: Client, pets: Path | None) -> str:
@@ -77,7 +136,7 @@ def bring_pictures(client: Client, pets: Path | None) -> str:
     else:
         heading("Drawing the sample: 37 breeds by their real names, but drawn, not photographed")
         job = add_builtin(client, name)
-    watch(client, job["id"])
+    follow_to_the_end(client, job["id"])
     found = client.get(f"/datasets/{name}")
     kind = "drawn pictures" if found["drawn"] else "photos"
     click.echo(f"{found['items']} {kind} of {len(found['vocab'])} breeds, revision {found['revision'][:12]}")
@@ -102,7 +161,7 @@ def learn(client: Client, dataset: str, config: Json) -> int:
     """Train and show how it goes; returns the run."""
     heading(f"Training {config['arch']} on {dataset}")
     job = client.post("/jobs", {"kind": "train", "dataset": dataset, "config": config, "name": "demo"})
-    watch(client, job["id"])
+    follow_to_the_end(client, job["id"])
     return int(job["run"])
 
 

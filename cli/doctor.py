@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 
-from cli.client import Client, ServiceError, find_service
+from cli.client import Client, find_service, foreign, json_of
 from cli.data_folder import DataFolder
 from cli.errors import CommandError
-from cli.options import data_option, json_option
+from cli.options import URL_HELP, data_option, json_option
+from cli.running import find_stack
 from cli.services import HOUSE
 from cli.stack import check_settings
 from cli.tables import show_json, show_pairs
@@ -41,17 +42,17 @@ print(json.dumps(found))
 
 @click.command()
 @data_option
-@click.option("--url", help="Address of the service [PEDIGREE_URL, else the stack running on the data folder].")
+@click.option("--url", help=URL_HELP)
 @json_option
 def doctor(data: Path | None, url: str | None, as_json: bool) -> None:
-    """Show settings (without secrets), versions, device, disk and whether the service answers."""
-    folder = DataFolder.at(data)
+    """Show settings (without secrets), versions, device, disk and the service; exit code 1 where one is not well."""
+    folder = find_stack(data).folder
     learning = look_at_learning()
     report: dict[str, dict[str, Any]] = {
         "settings": look_at_settings(folder),
         "versions": {"pedigree": version("pedigree"), **learning["versions"]},
         "machine": {"device": learning["device"], "torch and torchvision": learning["fit"], **look_at_disk(folder)},
-        "service": look_at_service(url, folder),
+        "service": look_at_service(url, data),
     }
     if as_json:
         show_json(report)
@@ -61,7 +62,7 @@ def doctor(data: Path | None, url: str | None, as_json: bool) -> None:
             show_pairs([(f"  {name}", value) for name, value in found.items()])
     wrong = complaints(report)
     if wrong:
-        raise CommandError("; ".join(wrong))
+        raise CommandError(" ".join(wrong))
 
 
 def look_at_settings(folder: DataFolder) -> dict[str, str]:
@@ -102,15 +103,30 @@ def look_at_disk(folder: DataFolder) -> dict[str, str]:
     return {"free disk": f"{free:.1f} GiB at {place}{little}"}
 
 
-def look_at_service(url: str | None, folder: DataFolder) -> dict[str, str]:
-    """Whether the service answers and which of its parts are ready; no service at all is no complaint."""
-    if url is None and not os.environ.get("PEDIGREE_URL") and folder.stack() is None:
-        return {"address": "none runs on this data folder"}
+def look_at_service(url: str | None, data: Path | None) -> dict[str, str]:
+    """Where the service answers, what each of its parts says, and as ``fault`` what is wrong, if anything is."""
     try:
-        with find_service(url, folder) as client:
-            return {"address": client.url, **_parts(client)}
+        with find_service(url, data) as client:
+            return {"address": client.url, **readiness(client)}
     except CommandError as error:
-        return {"address": str(error)}
+        return {"fault": str(error)}
+
+
+def readiness(client: Client) -> dict[str, str]:
+    """The parts of GET /readyz, which answers 503 with the same field where one is not ready.
+
+    That no model is in production is no fault: it comes of the first training.
+
+    Raises:
+        CommandError: it is not Pedigree that answers.
+    """
+    answer = client.answer("GET", "/readyz")
+    said = json_of(answer)
+    if not isinstance(said, dict) or not isinstance(said.get("parts"), dict):
+        raise foreign(answer)
+    parts = {name: str(state) for name, state in said["parts"].items()}
+    well = answer.is_success or said.get("code") == "no_model"
+    return parts if well else parts | {"fault": f"The service is not ready: {said.get('detail')}."}
 
 
 def complaints(report: dict[str, dict[str, Any]]) -> list[str]:
@@ -118,15 +134,6 @@ def complaints(report: dict[str, dict[str, Any]]) -> list[str]:
     wrong = []
     if report["machine"]["torch and torchvision"] != "ok":
         wrong.append(str(report["machine"]["torch and torchvision"]))
-    address = str(report["service"]["address"])
-    if not address.startswith(("http", "none")):
-        wrong.append(address)
+    if "fault" in report["service"]:
+        wrong.append(report["service"]["fault"])
     return wrong
-
-
-def _parts(client: Client) -> dict[str, str]:
-    try:
-        ready = client.get("/readyz")
-    except ServiceError as error:
-        return {"ready": str(error)}
-    return {name: str(state) for name, state in ready["parts"].items()}

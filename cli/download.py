@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import click
 
+from cli import completion
 from cli.client import Client, Json, path_part
 from cli.errors import CommandError
 from cli.options import with_client
@@ -17,7 +18,7 @@ CHUNK = 1024 * 1024
 
 
 @click.command()
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @with_client
 def download(client: Client, run: int, folder: Path | None) -> None:
@@ -91,17 +92,14 @@ def _save(client: Client, run: int, file: Json, path: Path) -> None:
 
 def _fetch(client: Client, url: str, scratch: Path, size: int) -> str:
     """Write what comes to a new file, showing how far it is; its sha256, hex."""
-    digest, done, show = sha256(), 0, Transfer("receiving")
-    try:
-        with scratch.open("xb") as out, client.stream(url, {}) as answer:
-            for part in answer.iter_bytes(CHUNK):
-                digest.update(part)
-                out.write(part)
-                done += len(part)
-                show(done, size)
-            out.flush()
-            # Else a power failure could leave the name on the disk and the content not.
-            os.fsync(out.fileno())
-    finally:
-        show.end()
+    digest, done = sha256(), 0
+    with Transfer("receiving") as show, scratch.open("xb") as out, client.stream(url, {}) as answer:
+        for part in answer.iter_bytes(CHUNK):
+            digest.update(part)
+            out.write(part)
+            done += len(part)
+            show(done, size)
+        out.flush()
+        # Else a power failure could leave the name on the disk and the content not.
+        os.fsync(out.fileno())
     return digest.hexdigest()

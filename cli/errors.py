@@ -10,5 +10,9 @@ class CommandError(Exception):
         self.hint = hint
 
 
+class Interrupted(CommandError):
+    """The user broke the command off; says what goes on without it, exit code 130."""
+
+
 class StackError(CommandError):
     """A part of the embedded stack cannot run."""

@@ -3,18 +3,22 @@
 import click
 
 from cli.client import Client, Json, json_of
+from cli.patience import patiently
 from cli.tables import short_time, show_table
 from cli.words import in_commands
 
 PATIENCE_SECONDS = 600.0
 """The service may wait for a worker to time a few steps before it answers."""
 
+MEASURING = "waiting for the forecast (a worker may have to time a few steps first)"
+
 GIB = 1 << 30
 
 
 def ask_for_forecast(client: Client, body: Json) -> Json:
     """The service's answer to a dry run of a job."""
-    asked = client.call("POST", "/jobs", json=body, params={"dry_run": "true"}, timeout=PATIENCE_SECONDS)
+    with patiently(MEASURING):
+        asked = client.call("POST", "/jobs", json=body, params={"dry_run": "true"}, timeout=PATIENCE_SECONDS)
     answer: Json = json_of(asked)
     return answer
 
@@ -31,7 +35,7 @@ def show_forecast(answer: Json) -> None:
     click.echo(f"total: {short_time(forecast['total_seconds'])}{_range(forecast)}")
     peak = forecast["peak_memory_bytes"]
     click.echo(f"peak memory: {'not known' if peak is None else f'{peak / GIB:.2f} GiB'}")
-    click.echo(f"{forecast['from']}: {forecast['basis']}")
+    click.echo(f"{forecast['from']}: {in_commands(forecast['basis'])}")
 
 
 def _range(forecast: Json) -> str:

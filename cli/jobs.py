@@ -2,28 +2,43 @@
 
 import click
 
+from cli import completion
 from cli.client import Client, Json
 from cli.errors import CommandError
 from cli.forecast import ask_for_forecast, show_forecast
 from cli.lr_find import search
-from cli.options import json_option, with_client
+from cli.options import KIND, STATE, json_lines_option, json_option, with_client
+from cli.progress_line import position, time_left
 from cli.settings import read_settings
 from cli.tables import show_json, show_pairs, show_table
-from cli.watch import time_left, watch
+from cli.times import local_time
+from cli.waiting import where_it_waits
+from cli.watch import watch
+
+NO_JOBS = "There are no jobs yet; `pedigree train --dataset NAME` queues one."
+NONE_LIKE_THAT = "No job is like that; `pedigree jobs list` without options lists all."
 
 
 @click.command()
-@click.option("--dataset", help="Name of a dataset  [default, with --from-run: that run's].")
-@click.option("--arch", help="Architecture  [default: resnet34; with --from-run that run's].")
+@click.option(
+    "--dataset", shell_complete=completion.datasets, help="Name of a dataset  [default, with --from-run: that run's]."
+)
+@click.option(
+    "--arch",
+    shell_complete=completion.architectures,
+    help="Architecture  [default: resnet34; with --from-run that run's].",
+)
 @click.option("--epochs", type=int, help="Epochs of the recipe.")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any field of the configuration; JSON values."
 )
-@click.option("--from-run", type=int, help="Start from this run's weights, by its settings.")
+@click.option(
+    "--from-run", type=int, shell_complete=completion.runs, help="Start from this run's weights, by its settings."
+)
 @click.option("--name", help="A name for people.")
 @click.option("--follow", is_flag=True, help="Watch it to its end.")
 @click.option("--dry-run", is_flag=True, help="Check and say how long it would take; start nothing.")
-@json_option
+@json_lines_option
 @with_client
 def train(
     client: Client,
@@ -55,9 +70,10 @@ def train(
         return
     job = client.post("/jobs", body)
     if follow:
-        click.echo(f"job {job['id']}, run {job['run']}")
-        job = watch(client, job["id"])
-    if as_json:
+        if not as_json:
+            click.echo(f"job {job['id']}, run {job['run']}")
+        watch(client, job["id"], as_json=as_json)
+    elif as_json:
         show_json(job)
     else:
         click.echo(f"job {job['id']}, run {job['run']}: {job['state']}")
@@ -73,8 +89,8 @@ jobs.add_command(search)
 
 
 @jobs.command("list")
-@click.option("--state", help="queued, running, cancelling, succeeded, failed or cancelled.")
-@click.option("--kind", help="train, lr_find, interpret or import.")
+@click.option("--state", type=STATE, help="Only those in this state.")
+@click.option("--kind", type=KIND, help="Only those of this kind.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
 @json_option
 @with_client
@@ -84,12 +100,23 @@ def list_jobs(client: Client, state: str | None, kind: str | None, limit: int, a
     if as_json:
         show_json(found)
         return
-    rows = [[job["id"], job["kind"], job["run"], job["state"], _position(job), job["created_at"][:19]] for job in found]
-    show_table(("job", "kind", "run", "state", "progress", "created (UTC)"), rows)
+    rows = [
+        [
+            job["id"],
+            job["kind"],
+            job["run"],
+            job["state"],
+            _position(job) or where_it_waits(job),
+            local_time(job["created_at"]),
+        ]
+        for job in found
+    ]
+    empty = NONE_LIKE_THAT if state or kind else NO_JOBS
+    show_table(("job", "kind", "run", "state", "progress", "created"), rows, empty=empty)
 
 
 @jobs.command()
-@click.argument("job", type=int)
+@click.argument("job", type=int, shell_complete=completion.jobs)
 @json_option
 @with_client
 def show(client: Client, job: int, as_json: bool) -> None:
@@ -98,15 +125,19 @@ def show(client: Client, job: int, as_json: bool) -> None:
 
 
 @jobs.command("watch")
-@click.argument("job", type=int)
+@click.argument("job", type=int, shell_complete=completion.jobs)
+@json_lines_option
 @with_client
-def watch_job(client: Client, job: int) -> None:
-    """Watch a job to its end; exit code 1 unless it succeeds."""
-    watch(client, job)
+def watch_job(client: Client, job: int, as_json: bool) -> None:
+    """Watch a job to its end; exit code 1 unless it succeeds.
+
+    Ctrl-C ends the watching, not the job.
+    """
+    watch(client, job, as_json=as_json)
 
 
 @jobs.command()
-@click.argument("job", type=int)
+@click.argument("job", type=int, shell_complete=completion.jobs)
 @json_option
 @with_client
 def cancel(client: Client, job: int, as_json: bool) -> None:
@@ -115,11 +146,11 @@ def cancel(client: Client, job: int, as_json: bool) -> None:
 
 
 @jobs.command()
-@click.argument("job", type=int)
+@click.argument("job", type=int, shell_complete=completion.jobs)
 @json_option
 @with_client
 def resume(client: Client, job: int, as_json: bool) -> None:
-    """Queue a failed or cancelled job again; it goes on from its checkpoint."""
+    """Queue a failed or cancelled job again: a training from its checkpoint, any other from the beginning."""
     _show(client.post(f"/jobs/{job}/resume"), as_json=as_json)
 
 
@@ -127,18 +158,18 @@ def _show(job: Json, *, as_json: bool) -> None:
     if as_json:
         show_json(job)
         return
-    names = ("id", "kind", "run", "state", "attempt", "created_at", "started_at", "finished_at")
-    pairs: list[tuple[str, object]] = [(name.replace("_", " "), job.get(name)) for name in names]
+    pairs: list[tuple[str, object]] = [(name, job.get(name)) for name in ("id", "kind", "run", "state", "attempt")]
+    times = [(name, job.get(f"{name}_at")) for name in ("created", "started", "finished")]
+    pairs += [(name, local_time(time)) for name, time in times if time is not None]
     error = job.get("error")
     if error:
         pairs += [("error", f"{error['code']}: {error['detail']}"), ("hint", error.get("hint"))]
-    show_pairs([*pairs, ("progress", _position(job) or None)])
+    show_pairs([*pairs, ("waits", where_it_waits(job) or None), ("progress", _position(job) or None)])
 
 
 def _position(job: Json) -> str:
     progress = job.get("progress") or {}
     if job["state"] not in {"running", "cancelling"} or not progress:
         return ""
-    steps = f" {progress.get('step')}/{progress['steps']}" if progress.get("steps") else ""
-    left = time_left(progress)
-    return f"{progress.get('stage') or ''}{steps}{f', {left}' if left else ''}"
+    where, left = position(progress), time_left(progress)
+    return f"{progress.get('stage') or ''}{f' {where}' if where else ''}{f', {left}' if left else ''}"

@@ -2,6 +2,7 @@
 
 import click
 
+from cli import completion
 from cli.client import Client, Json
 from cli.errors import CommandError
 from cli.forecast import ask_for_forecast, show_forecast
@@ -12,8 +13,10 @@ from cli.watch import watch
 
 
 @click.command("lr-find")
-@click.argument("dataset", required=False)
-@click.option("--from-run", type=int, help="Search on this run's weights, by its settings.")
+@click.argument("dataset", required=False, shell_complete=completion.datasets)
+@click.option(
+    "--from-run", type=int, shell_complete=completion.runs, help="Search on this run's weights, by its settings."
+)
 @click.option("--unfreeze", is_flag=True, help="Search with the body unfrozen.")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any field of the configuration; JSON values."
@@ -55,7 +58,7 @@ def search(
 
 
 @click.command("lr-find")
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @click.option(
     "--phase", type=click.IntRange(1), help="Of a training: before which phase, from 1  [default: the first]."
 )
@@ -72,17 +75,17 @@ def _show(found: Json, *, as_json: bool) -> None:
         return
     spreads, words = found.get("spread_decades") or {}, found.get("agreements") or {}
     rows = [
-        [name, None if rate is None else f"{rate:.2e}", words.get(name), spreads.get(name)]
+        [_shown(name), None if rate is None else f"{rate:.2e}", words.get(name), spreads.get(name)]
         for name, rate in found["suggestions"].items()
     ]
-    show_table(("suggestion", "rate", "agreement", "spread_decades"), rows)
+    show_table(("suggestion", "rate", "agreement", "spread in decades"), rows)
     body = "frozen" if found["freeze"] else "unfrozen"
     show_pairs(
         [
             ("run", f"{found['run']}, before phase {found['phase'] + 1}, {body}"),
             ("sweeps", len(found.get("sweeps") or []) or None),
             *_no_answers(found.get("reasons") or {}),
-            (f"agreement of {found.get('agreement_of', 'valley')}", _agreement(found)),
+            (f"agreement of {_shown(found.get('agreement_of', 'valley'))}", _agreement(found)),
             ("rises at", _rise(found)),
             ("rate", "none" if found["rate"] is None else f"{found['rate']:.2e}"),
             ("advice", found.get("advice")),
@@ -90,11 +93,16 @@ def _show(found: Json, *, as_json: bool) -> None:
     )
 
 
+def _shown(name: str) -> str:
+    """A suggestion's name for people: this one is a tenth of the rate at the lowest loss, as the page says too."""
+    return "minimum/10" if name == "minimum" else name
+
+
 def _no_answers(reasons: dict[str, str]) -> list[tuple[str, str]]:
     """Each reason once, with the suggestions that share it."""
     names: dict[str, list[str]] = {}
     for name, reason in reasons.items():
-        names.setdefault(reason, []).append(name)
+        names.setdefault(reason, []).append(_shown(name))
     return [(f"no {', '.join(some)}", reason) for reason, some in names.items()]
 
 

@@ -10,10 +10,11 @@ import click
 from cli.datasets import datasets
 from cli.demo import demo
 from cli.doctor import doctor
-from cli.errors import CommandError
+from cli.errors import CommandError, Interrupted
 from cli.jobs import jobs, train
 from cli.models import models, predict
 from cli.runs import runs
+from cli.shell import PYTHON, forget
 from cli.stack import Told
 from cli.up import up
 from cli.weights import weights
@@ -34,10 +35,13 @@ for command in (up, demo, doctor, datasets, train, jobs, runs, models, predict, 
 
 def main() -> None:
     """Run the command: 0 when done, 1 with one line when it cannot be, 2 for wrong words, 130 when interrupted."""
+    forget(PYTHON)
     for stream in (sys.stdout, sys.stderr):
         _say_what_can_be_said(stream)
     try:
         sys.exit(pedigree.main(standalone_mode=False) or 0)
+    except Interrupted as error:
+        _fail(str(error), INTERRUPTED)
     except CommandError as error:
         _fail(str(error), 1)
     except click.ClickException as error:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from cli import completion
 from cli.client import Client, Json, json_of, path_part
 from cli.errors import CommandError
 from cli.options import json_option, with_client
-from cli.tables import plain, show_json, show_table
+from cli.tables import counted, plain, show_json, show_table
 from cli.times import local_time
 
 PRODUCTION = "production"
@@ -51,8 +52,8 @@ def list_models(client: Client, limit: int, as_json: bool) -> None:
 
 
 @models.command()
-@click.argument("run", type=int)
-@click.option("--alias", help="Point this alias at it, for example production.")
+@click.argument("run", type=int, shell_complete=completion.runs)
+@click.option("--alias", shell_complete=completion.aliases, help="Point this alias at it, for example production.")
 @json_option
 @with_client
 def register(client: Client, run: int, alias: str | None, as_json: bool) -> None:
@@ -70,8 +71,8 @@ def register(client: Client, run: int, alias: str | None, as_json: bool) -> None
 
 
 @models.command("alias")
-@click.argument("name")
-@click.argument("version", type=int, required=False)
+@click.argument("name", shell_complete=completion.aliases)
+@click.argument("version", type=int, required=False, shell_complete=completion.versions)
 @click.option("--drop", is_flag=True, help="Forget the alias; the version stays.")
 @with_client
 def point(client: Client, name: str, version: int | None, drop: bool) -> None:
@@ -80,7 +81,7 @@ def point(client: Client, name: str, version: int | None, drop: bool) -> None:
         raise CommandError("Give a version to point the alias at, or --drop.")
     if drop:
         client.call("DELETE", f"/models/aliases/{path_part(name)}")
-        click.echo(f"{name} is no alias any more")
+        click.echo(f"{name} is not an alias any more")
     else:
         client.call("PUT", f"/models/aliases/{path_part(name)}", json={"version": version})
         click.echo(f"{name} is version {version}")
@@ -88,7 +89,9 @@ def point(client: Client, name: str, version: int | None, drop: bool) -> None:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--model", default=PRODUCTION, show_default=True, help="An alias or a version.")
+@click.option(
+    "--model", default=PRODUCTION, show_default=True, shell_complete=completion.models, help="An alias or a version."
+)
 @click.option("--tta", is_flag=True, help="Average each answer over four changed copies of the picture; takes longer.")
 @json_option
 @with_client
@@ -105,7 +108,7 @@ def predict(client: Client, files: tuple[Path, ...], model: str, tta: bool, as_j
         show_predictions(answers[0]["model"], entries)
     broken = sum("error" in entry for entry in entries)
     if broken:
-        raise CommandError(f"{broken} of {len(files)} files could not be used.")
+        raise CommandError(f"{broken} of {counted(len(files), 'file', 'files')} could not be used.")
 
 
 def in_parts(files: tuple[Path, ...]) -> list[tuple[Path, ...]]:

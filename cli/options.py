@@ -1,5 +1,6 @@
 """Options that several commands share, and the client they lead to."""
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -8,7 +9,24 @@ from typing import Concatenate, ParamSpec, TypeVar
 import click
 
 from cli.client import Client, find_service
-from cli.data_folder import DataFolder
+from cli.running import Found
+from ml.architectures import check_arch
+from ml.errors import UnknownArch
+from store.states import State
+
+
+def known_architecture(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """The option's value; where nothing of that name can be trained, the nearest names are told."""
+    try:
+        if value is not None:
+            check_arch(value)
+    except UnknownArch as error:
+        raise click.BadParameter(f"{value!r} is not an architecture. {error.hint}", ctx, param) from None
+    return value
+
+
+STATE = click.Choice([state.value for state in State])
+KIND = click.Choice(["train", "lr_find", "interpret", "import"])
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -18,17 +36,39 @@ data_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Data folder [PEDIGREE_DATA, else ./.pedigree where it exists, else ~/.local/share/pedigree].",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the service's own JSON.")
+URL_HELP = "Address of the service [PEDIGREE_URL, else the stack on the data folder, else the one that runs]."
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the service's whole answer as JSON, for scripts; it has more than the table.",
+)
+
+json_lines_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the service's whole answer as JSON; while a job is followed one event a line, and the job last.",
+)
 
 
 def with_client(command: Callable[Concatenate[Client, P], R]) -> Callable[..., R]:
     """Give a command ``--url`` and ``--data``, and as its first argument a client of the service they lead to."""
 
     @data_option
-    @click.option("--url", help="Address of the service [PEDIGREE_URL, else the stack running on the data folder].")
+    @click.option("--url", help=URL_HELP)
     @wraps(command)
     def wrapped(url: str | None, data: Path | None, *args: P.args, **kwargs: P.kwargs) -> R:
-        with find_service(url, DataFolder.at(data)) as client:
+        with find_service(url, data) as client:
+            if client.found is not None and not kwargs.get("as_json"):
+                say_which(client.url, client.found)
             return command(client, *args, **kwargs)
 
     return wrapped
+
+
+def say_which(url: str, found: Found) -> None:
+    """Tell a person which service it is, where no folder told it; a reader of our output is not disturbed."""
+    if found.among and sys.stderr.isatty():
+        chosen = "" if found.among == 1 else f", started last of the {found.among} that run"
+        click.echo(f"service: {url} (data in {found.folder.root}{chosen})", err=True)

@@ -20,12 +20,13 @@ def start_process(
     death_signal: signal.Signals = signal.SIGKILL,
     user: tuple[int, int] | None = None,
     environment: Mapping[str, str] | None = None,
+    passed: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a program that gets ``death_signal`` when the calling thread's process ends, however it ends.
 
     Call it from the main thread: the kernel ties the child to the thread, not to the process. The program leads a
     session of its own, so a Ctrl-C at the terminal reaches only us and the order of stopping stays ours. Its output is
-    appended to ``log``.
+    appended to ``log``. It has the descriptors ``passed``, beside the three of every program.
     """
     owner = "-" if user is None else f"{user[0]}:{user[1]}"
     launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(death_signal)), owner, "--"]
@@ -39,6 +40,7 @@ def start_process(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=passed,
         )
 
 

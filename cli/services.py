@@ -42,13 +42,14 @@ class Service:
     environment: Mapping[str, str]
     log: Path
     escalation: Escalation
+    held: int | None = None  # a socket that it is to have under the same number
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
         """Start it; whether it stays up is for others to watch."""
-        self.process = start_process(
-            [sys.executable, "-m", *self.arguments], log=self.log, cwd=HOUSE, environment=self.environment
-        )
+        command = [sys.executable, "-m", *self.arguments]
+        passed = () if self.held is None else (self.held,)
+        self.process = start_process(command, log=self.log, cwd=HOUSE, environment=self.environment, passed=passed)
 
     def stop(self) -> None:
         """Ask, then insist."""

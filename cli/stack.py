@@ -14,15 +14,16 @@ from time import monotonic, sleep
 import httpx
 from pydantic import ValidationError
 
+from cli import shell
 from cli.data_folder import DataFolder
 from cli.errors import StackError
+from cli.ports import listen, port_of
 from cli.processes import kill_group, last_line, wait_until
+from cli.running import forget, remember
 from cli.servers import Postgres, Redis
 from cli.services import API_STOP, SWEEP_STOP, WORKER_STOP, Part, Service, run_once
 from store.settings import Settings, wrong_setting
 
-DEFAULT_PORT = 8000
-PORTS_TRIED = 100
 READY_SECONDS = 180.0  # the API imports torch, which a cold disk makes slow
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -59,6 +60,7 @@ class Stack:
     port: int | None = None
     workers: int = 1
     url: str = ""
+    listener: socket.socket | None = None
     kept: list[Kept] = field(default_factory=list)
     signals: int = 0
     stopping: bool = False
@@ -70,23 +72,24 @@ class Stack:
         Raises:
             StackError: a part cannot run. The caller stops what did start.
         """
-        self.port = choose_port(self.port, self.say)
+        self.folder.stack_file.unlink(missing_ok=True)  # a killed stack's
+        self.listener = listen(self.port, self.say)
         check_settings(self._own_settings())
         environment = self._environment()
         with self._step("migrations"):
             run_once(["migrations"], environment, self._log("migrations"))
-        for number in range(1, self.workers + 1):
-            name = "worker" if self.workers == 1 else f"worker-{number}"
+        for name, lane in workers_of_lanes(self.workers).items():
             with self._step(name):
-                self._keep(name, Service(["worker"], environment, self._log(name), WORKER_STOP))
+                self._keep(name, Service(["worker", "--lane", lane], environment, self._log(name), WORKER_STOP))
         with self._step("sweep"):
             self._keep("sweep", Service(["worker.sweep"], environment, self._log("sweep"), SWEEP_STOP))
         with self._step("api"):
-            command = ["api", "--host", "127.0.0.1", "--port", str(self.port)]
-            self._keep("api", Service(command, environment, self._log("api"), API_STOP))
-            self.url = f"http://127.0.0.1:{self.port}"
+            held = self.listener.fileno()
+            self._keep("api", Service(["api", "--fd", str(held)], environment, self._log("api"), API_STOP, held))
+            self.url = f"http://127.0.0.1:{port_of(self.listener)}"
             self._wait_for_api()
         self._write()
+        self._let_it_be_found()
 
     def keep_up(self) -> None:
         """Start again whatever ends, until a signal asks to stop."""
@@ -109,6 +112,9 @@ class Stack:
     def stop(self) -> None:
         """Stop all, the last started first among servers; a second signal meanwhile ends the waiting."""
         self.stopping = True
+        forget(self.folder)
+        if self.listener is not None:
+            self.listener.close()  # the API has its own; without one, whoever connects is refused at once
         order = ("api", "worker", "sweep", "redis", "postgres")
         for kept in sorted(self.kept, key=lambda one: order.index(one.name.split("-")[0])):
             kept.part.stop()
@@ -146,6 +152,8 @@ class Stack:
 
     def _environment(self) -> dict[str, str]:
         """The settings of every process, with servers started where none are set."""
+        if not os.environ.get("DATABASE_URL"):
+            shell.forget(shell.POSTGRES)  # of a database of the user's own they may be part
         environment = self._own_settings()
         root = self.folder.root
         for name, variable, make in (
@@ -171,6 +179,12 @@ class Stack:
         for kept in self.kept:
             if _has_ended(kept.part):
                 raise StackError(f"{kept.name} ended at once: {last_line(kept.part.log)}", f"Read {kept.part.log}.")
+
+    def _let_it_be_found(self) -> None:
+        try:
+            remember(self.folder)
+        except StackError as error:
+            self.say(f"– {error.detail} So other folders do not find this stack by themselves; give --url {self.url}.")
 
     def _ended(self, kept: Kept, process: subprocess.Popen[bytes] | None) -> None:
         if monotonic() - kept.started_at > SETTLED_SECONDS:
@@ -233,36 +247,10 @@ def running_stack(folder: DataFolder, say: Say, *, port: int | None = None, work
                 signal.signal(number, handler)
 
 
-def choose_port(wanted: int | None, say: Say) -> int:
-    """The port asked for, or the first free one from the default on; 0 asks for any free one.
-
-    Raises:
-        StackError: the port that was asked for is taken, or none is free.
-    """
-    if wanted is not None:
-        free = free_port(wanted)
-        if free is None:
-            raise StackError(f"Port {wanted} on 127.0.0.1 is taken.", "Choose another with --port, or leave it out.")
-        return free
-    for port in range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED):
-        if free_port(port) is not None:
-            if port != DEFAULT_PORT:
-                say(f"– port {DEFAULT_PORT} is taken; {port} is free")
-            return port
-    raise StackError(
-        f"No port from {DEFAULT_PORT} to {DEFAULT_PORT + PORTS_TRIED - 1} is free.", "Name one with --port."
-    )
-
-
-def free_port(port: int) -> int | None:
-    """The port, or the one the system chose for 0; None where it is taken."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return None
-        return int(probe.getsockname()[1])
+def workers_of_lanes(training: int) -> dict[str, str]:
+    """The worker processes by name, each with its lane: so many that train, and one for what need not wait for them."""
+    names = ["worker"] if training == 1 else [f"worker-{number}" for number in range(1, training + 1)]
+    return dict.fromkeys(names, "train") | {"worker-light": "light"}
 
 
 def check_settings(environment: Mapping[str, str]) -> None:

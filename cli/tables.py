@@ -95,6 +95,11 @@ def show_json(answer: Any) -> None:  # noqa: ANN401  # JSON
     click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """``1 file has``, ``2 files have``."""
+    return f"{count} {one if count == 1 else many}"
+
+
 def short_time(seconds: float) -> str:
     """``45 s``, ``3 min 20 s``, ``2 h 5 min``."""
     whole = round(seconds)

@@ -1,30 +1,54 @@
-"""How far files on their way are: one line, redrawn on a terminal, now and then elsewhere."""
+"""How far files on their way are: one line, redrawn on a terminal, now and then elsewhere. On stderr."""
 
-from time import monotonic
+import sys
+from contextlib import ExitStack
+from typing import Self
 
 import click
 
-from cli.tables import on_terminal
+from cli.live_line import LiveLine, can_redraw
+from cli.pace import Pace
+from cli.progress_line import fitted
 
 MIB = 1024 * 1024
 
 
 class Transfer:
-    """Called with bytes done and bytes in all; ``verb`` says which way they go."""
+    """Called with bytes done and bytes in all, within its block; ``verb`` says which way they go.
 
-    def __init__(self, verb: str) -> None:
-        self.verb = verb
-        self.said_at = monotonic()
+    Args:
+        verb: what happens to the bytes.
+        then: what is waited for when all are done.
+    """
+
+    def __init__(self, verb: str, then: str = "") -> None:
+        self.verb, self.then = verb, then
+        self.done = self.size = 0
+        self._pace = Pace()
+        self._live = ExitStack()
+
+    def __enter__(self) -> Self:
+        if can_redraw(sys.stderr):
+            self._live.enter_context(LiveLine(sys.stderr, lambda width: fitted(self._text(), width)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.close()
 
     def __call__(self, done: int, size: int) -> None:
-        """Say it, unless it has just been said."""
-        if monotonic() - self.said_at < (0.1 if on_terminal() else 5.0):
-            return
-        self.said_at = monotonic()
-        text = f"{self.verb} {done / MIB:.0f} of {size / MIB:.0f} MiB"
-        click.echo(f"\r{text}   " if on_terminal() else text, nl=not on_terminal(), err=True)
+        """Take note; where lines stay, say it when one is due."""
+        self.done, self.size = done, size
+        if not can_redraw(sys.stderr) and self._pace.is_due():
+            self._pace.said()
+            click.echo(self._text(), err=True)
 
-    def end(self) -> None:
-        """Take the line away."""
-        if on_terminal():
-            click.echo("\r\033[K", nl=False, err=True)
+    @property
+    def is_done(self) -> bool:
+        """Whether every byte is through."""
+        return self.done == self.size > 0
+
+    def _text(self) -> str:
+        if not self.done:
+            return ""
+        text = f"{self.verb} {self.done / MIB:.0f}{f' of {self.size / MIB:.0f}' if self.size else ''} MiB"
+        return f"{text}; {self.then}" if self.is_done and self.then else text

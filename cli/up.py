@@ -14,7 +14,13 @@ from cli.stack import Told, running_stack
 @click.command()
 @data_option
 @click.option("--port", type=click.IntRange(0, 65535), help="Port on 127.0.0.1 [8000, or the next free one].")
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Worker processes.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that train; one for imports comes besides.",
+)
 def up(data: Path | None, port: int | None, workers: int) -> None:
     """Start the whole service on this machine; Ctrl-C stops it."""
     folder = DataFolder.at(data)

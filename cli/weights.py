@@ -10,13 +10,14 @@ from typing import Literal
 
 import click
 
+from cli import completion
 from cli.data_folder import DataFolder
 from cli.errors import CommandError
 from cli.options import data_option, json_option
+from cli.running import find_stack
 from cli.services import HOUSE
-from cli.tables import on_terminal, show_json
-
-MIB = 1024 * 1024
+from cli.tables import show_json
+from cli.transfer import Transfer
 
 
 class NoWeights(CommandError):
@@ -38,7 +39,7 @@ def weights() -> None:
 
 
 @weights.command()
-@click.argument("arch")
+@click.argument("arch", shell_complete=completion.architectures)
 @click.option(
     "--into", type=click.Path(path_type=Path, file_okay=False), help="Folder [PEDIGREE_WEIGHTS, else DATA/weights]."
 )
@@ -46,7 +47,7 @@ def weights() -> None:
 @json_option
 def fetch(arch: str, into: Path | None, data: Path | None, as_json: bool) -> None:
     """Put ARCH's pretrained weights where the workers of this data folder look."""
-    folder = into or weights_folder(DataFolder.at(data))
+    folder = into or weights_folder(find_stack(data).folder)
     found = ask_for_weights("fetch", arch, folder)
     if as_json:
         show_json(vars(found))
@@ -69,22 +70,14 @@ def ask_for_weights(verb: Literal["find", "fetch"], arch: str, folder: Path) -> 
     command = [sys.executable, "-m", "cli.weights_process", verb, arch, str(folder)]
     with subprocess.Popen(command, cwd=HOUSE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603  # our own module
         last: dict[str, object] = {}
-        for line in process.stdout or ():
-            last = json.loads(line)
-            _show_progress(last)
-        if on_terminal():
-            click.echo("\r\033[K", nl=False, err=True)
+        with Transfer("receiving") as show:
+            for line in process.stdout or ():
+                last = json.loads(line)
+                if "done" in last:
+                    show(int(str(last["done"])), int(str(last["total"])))
         said = process.stderr.read().strip() if process.stderr else ""
     if "path" in last:
         return Weights(str(last["path"]), str(last["sha256"]), str(last["source"]))
     if "code" in last:
         raise NoWeights(f"{last['detail']}.", None if last["hint"] is None else str(last["hint"]))
     raise CommandError(f"The search for weights failed: {(said.splitlines() or ['it said nothing'])[-1]}")
-
-
-def _show_progress(line: dict[str, object]) -> None:
-    if "done" not in line or not on_terminal():
-        return
-    done, total = int(str(line["done"])), int(str(line["total"]))
-    of = f" of {total / MIB:.0f}" if total else ""
-    click.echo(f"\r{done / MIB:.0f}{of} MiB   ", nl=False, err=True)

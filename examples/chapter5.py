@@ -28,7 +28,8 @@ Json = dict[str, Any]
 POLL_SECONDS = 1.0
 EPOCHS_HEADER = "| phase | epoch | train_loss | valid_loss | error_rate | time |\n|--:|--:|--:|--:|--:|--:|"
 STEPS_HEADER = "| step | does | type | shape | dtype | range |\n|---|---|---|---|---|---|"
-SUGGESTIONS = ("minimum", "steep", "valley", "slide")
+SUGGESTIONS = {"minimum": "minimum/10", "steep": "steep", "valley": "valley", "slide": "slide"}
+"""Their keys, and the names of the figures."""
 FIGURES = {"train": ("loss", "schedule", "confusion", "reliability"), "lr_find": ("lr-find",)}
 
 
@@ -106,16 +107,16 @@ class Walk:
         run = self.run(title, request | {"from_run": from_run})
         found: Json = self.get(f"/runs/{run['id']}/lr-find")
         say("| suggestion | learning rate | spread in decades |\n|---|--:|--:|")
-        for name in SUGGESTIONS:
+        for name, label in SUGGESTIONS.items():
             rate, spread = found["suggestions"][name], found["spread_decades"][name]
             shown = "none" if rate is None else f"{rate:.2e}"
-            say(f"| {name} | {shown} | {'' if spread is None else f'{spread:.2f}'} |")
+            say(f"| {label} | {shown} | {'' if spread is None else f'{spread:.2f}'} |")
         say(f"\n**{found['agreement']}**: {found['agreement_reason']}\n")
         if found["advice"]:
             say(f"{found['advice']}\n")
         for reason in dict.fromkeys(found["reasons"].values()):
             if reason != found["agreement_reason"]:
-                names = [name for name in SUGGESTIONS if found["reasons"].get(name) == reason]
+                names = [label for name, label in SUGGESTIONS.items() if found["reasons"].get(name) == reason]
                 say(f"- {', '.join(names)}: {reason}")
         return found
 

@@ -93,7 +93,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except _BROKEN as error:
-        raise ArchiveRejected(f"the archive is broken or cut short: {error}", hint="Make it anew.") from error
+        raise ArchiveRejected(f"the archive is broken or cut short: {error}", hint="Make it again.") from error
     except RuntimeError as error:
         # zipfile's words for a password and for an unknown compression.
         raise ArchiveRejected(f"the archive cannot be unpacked: {error}") from error
@@ -169,7 +169,7 @@ def _tar_entries(unpacked: ByteStream, budget: Budget) -> Iterator[tuple[str, IO
             tar.members = []  # type: ignore[attr-defined]  # not in the stub
             tar.pax_headers = {}
     if reader.ended_early:
-        raise ArchiveRejected("the archive is cut short: its end mark is missing", hint="Make it anew.")
+        raise ArchiveRejected("the archive is cut short: its end mark is missing", hint="Make it again.")
     while reader.read(_CHUNK):
         """The rest is padding; reading it lets the decompressor verify its checksum."""
 

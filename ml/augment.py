@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from ml.antialias import draw_once
 from ml.config import Augment
-from ml.geometry import draw, grid, homography
+from ml.geometry import draw, homography
 from ml.lighting import draw_lighting, light, normalise
-from ml.resample import resize_exactly, sample
+from ml.resample import resize_exactly
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,14 @@ def join(recipes: Sequence[Recipe]) -> Recipe:
 
 
 def training_input(pictures: Tensor, recipe: Recipe, size: int) -> Tensor:
-    """uint8 [n,S,S,3] → normalised float32 [n,3,size,size], channels last, by ONE interpolation."""
+    """uint8 [n,S,S,3] → normalised float32 [n,3,size,size], channels last, antialiased, by ONE interpolation."""
     out = _empty_input(pictures, size)
     # One picture at a time stays in the processor's cache, which is 8 times faster than the whole batch at once;
     # a GPU wants the whole batch.
     chunk = 1 if pictures.device.type == "cpu" else len(pictures)
     for first in range(0, len(pictures), chunk):
         part = slice(first, first + chunk)
-        coordinates = grid(recipe.homographies[part].to(pictures.device, non_blocking=True), size, size)
-        drawn = sample(as_float(pictures[part]), coordinates).div_(255)
+        drawn = draw_once(pictures[part], recipe.homographies[part], size).div_(255)
         out[part] = normalise(light(drawn, recipe.brightness[part], recipe.contrast[part]))
     return out
 

@@ -139,7 +139,7 @@ def read_checkpoint(path: Path, *, config: ResolvedConfig, revision: str) -> Che
             _check_about(about, config, revision)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - a file, not a dict
     except (SafetensorError, OSError) as error:
-        raise CheckpointInvalid(f"the checkpoint cannot be read: {error}", hint="Start the job anew.") from error
+        raise CheckpointInvalid(f"the checkpoint cannot be read: {error}", hint="Start a new job.") from error
     return Checkpoint(
         position=Position(**json.loads(about["position"])),
         model={n.removeprefix("model/"): t for n, t in tensors.items() if n.startswith("model/")},
@@ -150,6 +150,6 @@ def read_checkpoint(path: Path, *, config: ResolvedConfig, revision: str) -> Che
 def _check_about(about: dict[str, str], config: ResolvedConfig, revision: str) -> None:
     if about.get("format_version") != str(FORMAT_VERSION):
         detail = f"the checkpoint has format version {about.get('format_version')}, this program reads {FORMAT_VERSION}"
-        raise CheckpointInvalid(detail, hint="Start the job anew.")
+        raise CheckpointInvalid(detail, hint="Start a new job.")
     if about.get("revision") != revision or about.get("config") != config.model_dump_json():
-        raise CheckpointInvalid("the checkpoint is of another config or dataset", hint="Start the job anew.")
+        raise CheckpointInvalid("the checkpoint is of another config or dataset", hint="Start a new job.")

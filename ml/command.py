@@ -25,7 +25,7 @@ from ml.model import check_trained
 from ml.rates import Found
 from ml.reporting import EpochRecord, NullReporter, Plan, Progress, RateRecord
 from ml.scan import scan_folder
-from ml.suggestions import FUNCTIONS
+from ml.suggestions import FUNCTIONS, SHOWN_AS
 from ml.training import fit
 from ml.weights import load_state
 from ml.workbench import Places
@@ -177,7 +177,7 @@ def _find_rate(options: argparse.Namespace, config: LrFind, rule: LabelRule, sig
 
 def table(found: Found) -> str:
     """The suggestions for people: middle, word, spread in decades and each sweep's; then what they say together."""
-    width = 10
+    width = 12
     heads = ["", "middle", "word", "decades", *(f"sweep {number + 1}" for number in range(len(found.sweeps)))]
     rows = [heads]
     for name in FUNCTIONS:
@@ -185,7 +185,7 @@ def table(found: Found) -> str:
         rates = [judged.rate, *(sweep.found.rates[name] for sweep in found.sweeps)]
         middle, *each = ["-" if rate is None else f"{rate:.2e}" for rate in rates]
         decades = "-" if judged.spread_decades is None else f"{judged.spread_decades:.2f}"
-        rows.append([name, middle, judged.agreement, decades, *each])
+        rows.append([SHOWN_AS.get(name, name), middle, judged.agreement, decades, *each])
     lines = ["".join(cell.ljust(width) for cell in row).rstrip() for row in rows]
     rate = "no rate" if found.rate is None else f"rate {found.rate:.2e}"
     said = [f"{rate} ({found.agreement}): {found.agreement_reason}", *([found.advice] if found.advice else [])]

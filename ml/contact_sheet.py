@@ -102,7 +102,7 @@ def _height(tile: Tile) -> int:
 def _heading_lines(heading: Heading) -> list[tuple[str, int, tuple[int, int, int]]]:
     lines = [(heading.title, TITLE_SIZE, INK), *((note, NOTE_SIZE, QUIET_INK) for note in heading.notes)]
     if heading.drawn:
-        lines.append(("These pictures are drawn by the project; they are no photographs.", NOTE_SIZE, MARK))
+        lines.append(("These pictures are drawn by the project; they are not photographs.", NOTE_SIZE, MARK))
     return lines
 
 

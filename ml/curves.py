@@ -149,7 +149,7 @@ class _Phase:
         if start is not None and self.chance.clearly_worse(last.error_rate, start.error_rate):
             return "getting_worse", (
                 f"After its one epoch the error rate is {_percent(last.error_rate)}, against "
-                f"{_percent(start.error_rate)} {self._start()}; whether it would come back, one epoch cannot say."
+                f"{_percent(start.error_rate)} {self._start()}; one epoch cannot say whether it would come back."
             )
         return "too_few_epochs", (
             f"One epoch, with an error rate of {_percent(last.error_rate)} (±{self._points(last.error_rate)} points of "

@@ -43,6 +43,10 @@ def download(url: str, target: Path, *, on_progress: OnProgress | None = None) -
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         detail = f"{_name(url)} could not be fetched from {_host(url)}: {str(error) or type(error).__name__}"
         raise DownloadFailed(detail, hint="Check the network and try again; what came is kept.") from error
+    except (ImportError, ValueError) as error:
+        # httpx looks at the proxies of the environment before it connects
+        detail = f"{_name(url)} could not be fetched: a proxy variable cannot be used ({error})"
+        raise DownloadFailed(detail, hint="Look at HTTPS_PROXY and ALL_PROXY.") from error
 
 
 def _receive(response: httpx.Response, target: Path, have: int, on_progress: OnProgress | None) -> None:

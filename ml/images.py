@@ -102,7 +102,7 @@ def _open_header(data: bytes, limits: Limits) -> Image.Image:
         detail = f"the picture has {width}x{height} pixels, each side needs at least {limits.min_side}"
         raise ImageRejected("too_small", detail)
     if numbers := _NO_RANGE.get(image.mode):
-        detail = f"the picture's pixels are {numbers} (mode {image.mode}), of which nothing says how bright white is"
+        detail = f"the picture's pixels are {numbers} (mode {image.mode}), and nothing says which value is white"
         raise ImageRejected("unsupported_pixels", detail, hint=f"Save it with {_DEPTHS}.")
     return image
 

@@ -9,14 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ml.antialias import draw_once
 from ml.augment import Recipe, as_float, draw_recipe
 from ml.bundle import ImageSource
 from ml.config import TrainSettings
-from ml.geometry import grid
 from ml.images import Limits
 from ml.lighting import light, normalise
 from ml.manifest import Manifest
-from ml.resample import sample
 from ml.seed import generator
 from ml.single_item import OpenedItem, open_item, presize
 
@@ -61,6 +60,7 @@ class Collated:
 class Passage:
     """All steps of one item, and the batch that it makes with the next one."""
 
+    path: str
     steps: tuple[Step, ...]
     collated: Collated
 
@@ -103,7 +103,7 @@ def follow(
         batch = torch.stack(tensors)
         steps.append(_of_tensor("collate", f"{BATCH} items become one batch", batch, rows=1))
         steps += _drawn(batch, recipe, settings.size) if resize else []
-    return Passage(tuple(steps), collated)
+    return Passage(opened[0].item.path, tuple(steps), collated)
 
 
 def _opening(opened: OpenedItem, manifest: Manifest) -> list[Step]:
@@ -129,12 +129,12 @@ def _opening(opened: OpenedItem, manifest: Manifest) -> list[Step]:
 def _drawn(batch: Tensor, recipe: Recipe, size: int) -> list[Step]:
     """The steps of ml.augment.training_input, one at a time."""
     floats = as_float(batch)
-    drawn = sample(floats, grid(recipe.homographies, size, size))
+    drawn = draw_once(batch, recipe.homographies, size)
     scaled = drawn / 255
     lit = light(scaled, recipe.brightness, recipe.contrast)
     return [
         _of_tensor("to float", "on the training device: item x colour x height x width", floats, rows=1),
-        _of_tensor("augment", "flip, rotation, zoom, warp and crop by one interpolation", drawn, rows=1),
+        _of_tensor("augment", "antialiased; flip, rotation, zoom, warp and crop by one interpolation", drawn, rows=1),
         _of_tensor("scale", "divided by 255", scaled, rows=1),
         _of_tensor("lighting", "brightness and contrast", lit, rows=1),
         _of_tensor("normalise", "ImageNet's mean and deviation taken out: the model's input", normalise(lit), rows=1),

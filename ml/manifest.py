@@ -33,8 +33,8 @@ ExclusionCode = Literal[
 EXAMPLES = 20
 _REASONS: dict[ExclusionCode, str] = {
     "no_label": "without a label",
-    "not_a_file": "no plain file",
-    "not_an_image": "no picture",
+    "not_a_file": "other than a plain file",
+    "not_an_image": "of no picture format",
     "truncated": "broken",
     "too_many_pixels": "of too many pixels",
     "too_small": "too small",

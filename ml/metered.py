@@ -12,7 +12,7 @@ RATIO_FREE_BYTES = 64 << 20
 """Below this the ratio does not matter: a folder of tiny drawings packs well and harms nobody."""
 LARGEST_READ = 1 << 20
 _GIB = 1 << 30
-_SMALLER = "Split it, or leave out what is no picture."
+_SMALLER = "Split it, or leave out the files that are not pictures."
 
 
 class ByteStream(Protocol):
@@ -114,7 +114,7 @@ class MeteredReader(io.RawIOBase):
             ArchiveRejected: the read is larger than any part of an honest archive, or the budget is spent.
         """
         if size < 0 or size > LARGEST_READ:
-            raise ArchiveRejected("the archive has a header of an absurd size", hint="Make it anew with plain tar.")
+            raise ArchiveRejected("the archive has a header of an absurd size", hint="Make it again with plain tar.")
         data = self._stream.read(size)
         self._budget.reached(self._stream.tell())
         self.ended_early = len(data) < size

@@ -94,7 +94,7 @@ def check_trained(arch: str, classes: int, state: dict[str, Tensor], name: str) 
         here = list(state[tensor].shape) if tensor in state else "missing"
         there = list(wanted[tensor].shape) if tensor in wanted else "missing"
         if here != there:
-            detail = f"{name} is no trained {arch} of {classes} breeds: {tensor} is {here}, it should be {there}"
+            detail = f"{name} is not a trained {arch} of {classes} breeds: {tensor} is {here}, it should be {there}"
             raise WeightsInvalid(detail, hint="Set arch to that of the run, and give it the breeds that it learned.")
 
 
@@ -151,7 +151,7 @@ def _load_body(model: nn.Module, state: dict[str, Tensor], arch: str) -> None:
     usable = {n: t for n, t in state.items() if n in wanted and t.shape == wanted[n].shape}
     lacking = [n for n in wanted if n not in usable and not n.endswith("num_batches_tracked")]
     if lacking:
-        detail = f"the weights lack {len(lacking)} of {len(wanted)} tensors of {arch}, such as {lacking[0]!r}"
+        detail = f"the weights are missing {len(lacking)} of {len(wanted)} tensors of {arch}, such as {lacking[0]!r}"
         raise WeightsInvalid(detail, hint=f"Give a file of torchvision's {arch}.")
     model.load_state_dict(usable, strict=False)
 

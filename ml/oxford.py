@@ -16,7 +16,7 @@ from ml.errors import ArchiveRejected, DownloadFailed
 OnProgress = Callable[[int, int], None]
 _IMAGES = "images.tar.gz"
 _WAY_ROUND = (
-    "Where there is no network: get images.tar.gz of the Oxford-IIIT Pet dataset on another machine and add it with "
+    "Without a network: get images.tar.gz of the Oxford-IIIT Pet dataset on another machine and add it with "
     "`pedigree datasets add oxford-iiit-pet images.tar.gz`."
 )
 

@@ -113,7 +113,7 @@ class LossScaler:
         if not finite:
             self.scale, self.good_steps, self.skipped = self.scale / 2, 0, self.skipped + 1
             if self.scale < _LEAST_SCALE:
-                detail = f"the gradients overflow in fp16 at a loss scale of {2 * self.scale:g}, the least there is"
+                detail = f"the gradients overflow in fp16 at a loss scale of {2 * self.scale:g}, the smallest there is"
                 raise LossDiverged(detail, hint="Lower the learning rate, or train in bf16 or fp32.")
             return False
         self.good_steps += 1

@@ -2,8 +2,8 @@
 
 Both ways show the same part of the picture. The way that presizing replaces shrinks first and then interpolates again
 for each change; every interpolation takes fine detail away, and what a step turns out of the frame the next has lost.
-Detail is measured as the contrast of neighbouring pixels, and compared with that of an antialiased resample of the same
-map: a single bilinear interpolation shrinks without a filter, and part of its contrast is aliasing.
+Detail is measured as the contrast of neighbouring pixels, and compared with that of the same map drawn with many points
+a pixel: what a drawing has above it is aliasing.
 """
 
 import math
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ml.antialias import draw_once
 from ml.augment import as_float
 from ml.geometry import (
     Draws,
@@ -70,7 +71,7 @@ class Comparison:
 
     @property
     def kept_once(self) -> float:
-        """The single interpolation's contrast as a share of the antialiased one; above 1 the excess is aliasing."""
+        """The single interpolation's contrast as a share of the many-point one's; an excess above 1 is aliasing."""
         return _share(self.contrast_once, self.contrast_antialiased)
 
     @property
@@ -104,7 +105,7 @@ def compare(source: Tensor, draws: Draws, size: int) -> Comparison:
     """Draw one presized square, uint8 [S, S, 3], in both ways at ``size`` x ``size`` pixels."""
     picture = as_float(source[None])
     whole = homography(draws)
-    once = _as_pixels(sample(picture, grid(whole, size, size)))
+    once = _as_pixels(draw_once(source[None], whole, size))
     stepwise = _as_pixels(_step_by_step(picture, draws, size))
     return Comparison(
         source=source,

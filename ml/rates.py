@@ -19,7 +19,7 @@ from functools import cached_property
 from statistics import median
 from typing import Any, Literal
 
-from ml.suggestions import FUNCTIONS
+from ml.suggestions import FUNCTIONS, SHOWN_AS
 from ml.sweep import Sweep
 
 Agreement = Literal["agree", "weak", "none"]
@@ -134,8 +134,9 @@ def _judge(name: str, sweeps: Sequence[Sweep]) -> Judged:
         return Judged(None, decades, "none", _why_none(name, sweeps))
     if len(sweeps) == 1:
         return Judged(rates[0], None, "weak", f"a single sweep says {rates[0]:.2g}, and nothing confirms it")
+    low, high = f"{min(rates):.2g}", f"{max(rates):.2g}"
     where = (
-        f"{name} lies between {min(rates):.2g} and {max(rates):.2g} in {len(rates)} of {len(sweeps)} sweeps, "
+        f"{SHOWN_AS.get(name, name)} lies between {low} and {high} in {len(rates)} of {len(sweeps)} sweeps, "
         f"{decades or 0:.2f} decades apart"
     )
     agreement, why = _word(decades or 0, is_whole=len(rates) == len(sweeps))

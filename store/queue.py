@@ -1,11 +1,16 @@
 """Names and payloads of the queue: what the API and the sweep publish and what the worker answers to."""
 
+from collections.abc import Collection
+
 from celery import Celery
 from kombu.exceptions import ChannelError
 
+from store.lanes import Lane
 from store.settings import Settings
 
-QUEUE = "pedigree"
+# The train lane's queue has the name of the only one there was before there were lanes: messages of then are taken by
+# workers of now, which send on what is of another lane.
+QUEUES = {Lane.TRAIN: "pedigree", Lane.LIGHT: "pedigree.light"}
 RUN_JOB = "pedigree.run_job"
 """The task of a job. Its one argument is the job's id; everything else is in the database."""
 
@@ -31,7 +36,7 @@ def make_celery(settings: Settings) -> Celery:
     """A Celery app with the queue contract's settings and no tasks of its own."""
     app = Celery("pedigree", broker=settings.redis_url)
     app.conf.update(
-        task_default_queue=QUEUE,
+        task_default_queue=QUEUES[Lane.TRAIN],
         task_ignore_result=True,
         task_acks_late=True,
         task_serializer="json",
@@ -46,32 +51,37 @@ def make_celery(settings: Settings) -> Celery:
     return app
 
 
-def publish_job(app: Celery, job_id: int) -> None:
-    """Tell the workers of a queued job. Call it after the commit that made the job.
+def queues_of(lanes: Collection[Lane]) -> str:
+    """What a worker of these lanes takes from, as Celery's ``--queues`` wants it."""
+    return ",".join(QUEUES[lane] for lane in Lane if lane in lanes)
+
+
+def publish_job(app: Celery, job_id: int, lane: Lane) -> None:
+    """Tell the workers of a lane of a queued job. Call it after the commit that made the job.
 
     Raises:
         kombu.exceptions.OperationalError: the broker is out of reach; the sweep will publish the job later.
     """
-    app.send_task(RUN_JOB, args=[job_id], retry=False)
+    app.send_task(RUN_JOB, args=[job_id], retry=False, queue=QUEUES[lane])
 
 
 def publish_calibration(app: Celery, request_id: int, *, expires_seconds: float) -> None:
-    """Ask the workers to measure. Call it after the commit that made the request.
+    """Ask the workers of the train lane to measure. Call it after the commit that made the request.
 
     Raises:
         kombu.exceptions.OperationalError: the broker is out of reach.
     """
-    app.send_task(CALIBRATE, args=[request_id], retry=False, expires=expires_seconds)
+    app.send_task(CALIBRATE, args=[request_id], retry=False, expires=expires_seconds, queue=QUEUES[Lane.TRAIN])
 
 
-def queue_length(app: Celery) -> int:
-    """Messages that no worker has taken yet.
+def queue_length(app: Celery, lane: Lane) -> int:
+    """Messages of a lane that no worker has taken yet.
 
     Raises:
         OSError, kombu.exceptions.KombuError, redis.exceptions.RedisError: the broker is out of reach.
     """
     with app.connection_for_read() as connection:
         try:
-            return int(connection.channel().queue_declare(QUEUE, passive=True).message_count)
+            return int(connection.channel().queue_declare(QUEUES[lane], passive=True).message_count)
         except ChannelError:
             return 0  # Redis forgets a list with its last element

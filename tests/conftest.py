@@ -1,6 +1,7 @@
 """Real servers for the whole session, a clean database and broker for each test."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from importlib import import_module
@@ -12,12 +13,14 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from cli.servers import Postgres, Redis
+from cli.shell import POSTGRES, PYTHON, forget
 from migrations.engine import upgrade
 from store.artifacts import ArtifactStore
 from store.db.models import Run
 from store.db.session import make_engine, make_sessions
 from store.settings import Settings
 
+PROXIES = re.compile(r"(https?|all|no)_proxy", re.IGNORECASE)
 REPOSITORY = Path(__file__).parent.parent
 CHROMIUM = os.environ.get("PEDIGREE_TEST_CHROMIUM") or shutil.which("chromium")
 SHARED = Path(os.environ.get("PEDIGREE_TEST_SHARED") or REPOSITORY.parent / "shared")
@@ -36,6 +39,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_of_the_outside(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The shell that runs the tests decides nothing in them, and no stack of its user is found or noted."""
+    for names in (PYTHON, POSTGRES, PROXIES):
+        forget(names)
+    for name in ("PEDIGREE_URL", "PEDIGREE_DATA", "PEDIGREE_KEY"):
+        os.environ.pop(name, None)
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,12 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from store.lanes import Lane
 from store.settings import Settings
+from worker.lanes import chosen_lanes
 
 HOUSE = Path(__file__).parent.parent
-OURS = {"migrate", "api", "worker", "worker-gpu", "sweep"}
+OURS = {"migrate", "api", "worker", "worker-gpu", "worker-light", "sweep"}
 ONCE = {"migrate", "bucket"}
 SECRETS = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
 
@@ -154,6 +156,12 @@ def test_the_gpu_is_reserved_under_its_profile(compose: dict[str, Any]) -> None:
     assert all("deploy" not in compose["services"][name] for name in OURS - {"worker-gpu"})
 
 
+def test_every_lane_has_its_worker_and_no_gpu_waits_for_an_import(compose: dict[str, Any]) -> None:
+    commands = {name: one["command"] for name, one in compose["services"].items() if name.startswith("worker")}
+    lanes = {name: chosen_lanes(command[command.index("worker") + 1 :]) for name, command in commands.items()}
+    assert lanes == {"worker": {Lane.TRAIN}, "worker-gpu": {Lane.TRAIN}, "worker-light": {Lane.LIGHT}}
+
+
 def test_images_are_pinned_or_built_here(compose: dict[str, Any], dockerfile: str) -> None:
     built = {one["image"] for one in compose["services"].values() if "build" in one}
     for name, service in compose["services"].items():
@@ -193,7 +201,7 @@ def test_the_image_holds_every_package_and_the_locked_versions(dockerfile: str) 
 
 def test_what_the_images_start_exists(compose: dict[str, Any], dockerfile: str) -> None:
     started = [words.split('", "') for words in re.findall(r'^CMD \["(.*)"\]$', dockerfile, re.MULTILINE)]
-    started += [compose["services"][name]["command"] for name in ("migrate", "sweep")]
+    started += [compose["services"][name]["command"] for name in OURS - {"api"}]
     modules = {command[command.index("-m") + 1] for command in started}
     assert modules == {"api", "worker", "migrations", "worker.sweep"}
     for module in modules:

@@ -1,4 +1,4 @@
-"""``python -m worker``: one worker process, for one GPU or for the CPUs of a host."""
+"""``python -m worker [--lane LANE]``: one worker process, for one GPU, for the CPUs of a host, or for light jobs."""
 
 import logging
 import os
@@ -7,18 +7,22 @@ import subprocess
 import sys
 
 from store.errors import SettingsInvalid
+from store.lanes import Lane
+from store.queue import queues_of
+from worker.lanes import chosen_lanes
 
 try:
     from worker.lifecycle import describe_status
-    from worker.tasks import host
+    from worker.tasks import host, presence
 except SettingsInvalid as error:
     # the app reads the settings when it is imported, and a bad one deserves a sentence, not a traceback
     sys.exit(f"{error.detail}. {error.hint}")
 
 
 def main() -> None:
-    """Serve the queue until SIGTERM or Ctrl-C; a running job is put back into the queue with its checkpoint."""
-    refusal = why_none_learns_here()
+    """Serve the lanes until SIGTERM or Ctrl-C; a running job is put back into its queue with its checkpoint."""
+    host.lanes = chosen_lanes(sys.argv[1:])
+    refusal = why_none_learns_here() if Lane.TRAIN in host.lanes else None
     if refusal is not None:
         sys.exit(refusal)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -26,9 +30,14 @@ def main() -> None:
     # a busy worker answers no remote control, so that it lives is told by the lease in the database alone.
     name = f"pedigree-{os.getpid()}@{socket.gethostname()}"
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    host.celery.worker_main(
-        ["worker", "--pool=solo", "--concurrency=1", f"--hostname={name}", "--loglevel=INFO", *quiet]
-    )
+    queues = f"--queues={queues_of(host.lanes)}"
+    try:
+        host.celery.worker_main(
+            ["worker", "--pool=solo", "--concurrency=1", f"--hostname={name}", "--loglevel=INFO", queues, *quiet]
+        )
+    finally:
+        presence.end()
+        presence.join()
 
 
 def why_none_learns_here() -> str | None:

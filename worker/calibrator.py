@@ -4,11 +4,11 @@ As for a job, this process imports neither torch nor ``ml``: a child measures.
 """
 
 import logging
-import subprocess
 import time
 
 from store.db.calibrations import fail_request, take_request
-from worker.lifecycle import Host, describe_status, ends_within, kill_group, tethered
+from store.lanes import Lane
+from worker.lifecycle import Host, describe_status, ends_within, kill_group, start_child
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,7 @@ def answer(host: Host, request_id: int) -> None:
         if not take_request(session, request_id, worker=host.name, patience_seconds=patience):
             log.info("calibration %d is not waited for any more", request_id)
             return
-    command = tethered("worker.calibration", request_id)
-    child = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own module and an integer
+    child = start_child("worker.calibration", request_id, lane=Lane.TRAIN)
     deadline = time.monotonic() + _PATIENCES * patience
     try:
         while not ends_within(child, _POLL_SECONDS):

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from store.db.models import Job
 from store.db.reading import get_job
 from store.db.repair import seconds_silent
 from store.dispatch import dispatch_job
+from store.lanes import Lane, lane_of
 from store.settings import Settings
 from store.states import State
 from worker.leftovers import clean_cache
@@ -44,6 +46,9 @@ STOP_GRACE_SECONDS = 15.0
 
 VERDICT_GRACE_SECONDS = 10.0
 
+LIGHT_NICENESS = 10
+"""Against a training's 0 the kernel gives a process of this niceness about a tenth of a core that both want."""
+
 _IN_BATCHES = frozenset({"train", "lr_find", "interpret"})
 """The kinds of job whose memory goes by the size of a batch."""
 _BEFORE_BATCHES = frozenset({None, "fetch", "presize"})
@@ -53,7 +58,7 @@ OUTAGE_SECONDS = 60.0
 _POLL_SECONDS = 0.2
 
 
-@dataclass(frozen=True)
+@dataclass
 class Host:
     """What a worker process has. ``stopping`` is set when the worker itself was told to end."""
 
@@ -61,6 +66,7 @@ class Host:
     sessions: sessionmaker[Session]
     celery: Celery
     stopping: threading.Event
+    lanes: AbstractSet[Lane] = frozenset(Lane)
 
     @property
     def name(self) -> str:
@@ -69,20 +75,25 @@ class Host:
 
 
 def run_job(host: Host, job_id: int) -> None:
-    """Run a queued job to its verdict; a job that is not queued any more is left alone."""
+    """Run a queued job to its verdict; a job that is not queued any more is left alone, one of another lane sent on."""
     with host.sessions.begin() as session:
         scratch = scratch_folder(host.settings, session)
+        asked = session.get(Job, job_id)
+    if asked is not None and asked.state == State.QUEUED and lane_of(asked.kind) not in host.lanes:
+        log.info("job %d is of another lane and sent on", job_id)
+        dispatch_job(host.celery, host.sessions, job_id)
+        return
     # before the claim: nobody renews the lease while large folders are removed
     clean_cache(host.settings.cache, scratch, host.sessions)
     with host.sessions.begin() as session:
         job = claim(session, job_id, worker=host.name, lease_seconds=host.settings.lease_seconds)
-        attempt = job.attempt if job is not None else None
-    if attempt is None:
+    if job is None:
         log.info("job %d is not queued any more; nothing to do", job_id)
         return
+    attempt = job.attempt
     log.info("job %d: attempt %d starts", job_id, attempt)
     killed_before = oom_kills()
-    child = subprocess.Popen(tethered("worker.child", job_id, attempt), start_new_session=True)  # noqa: S603 - our own
+    child = start_child("worker.child", job_id, attempt, lane=lane_of(job.kind))
     watch = Watch(host, child, job_id, attempt)
     try:
         watch.until_ended()
@@ -106,10 +117,21 @@ def work_folder(scratch: Path, job_id: int, attempt: int) -> Path:
     return scratch / f"job-{job_id}-{attempt}"
 
 
-def tethered(module: str, *numbers: int) -> list[str]:
-    """``python -m MODULE NUMBERS`` by way of the tether, which has the kernel end it with this process."""
+def start_child(module: str, *numbers: int, lane: Lane) -> subprocess.Popen[bytes]:
+    """Start ``python -m MODULE NUMBERS``, the leader of a group of its own.
+
+    What is light may run beside a training: it gives way to it on the CPU, and sees no GPU.
+    """
+    is_light = lane is Lane.LIGHT
+    environment = dict(os.environ) | ({"CUDA_VISIBLE_DEVICES": ""} if is_light else {})
+    command = tethered(module, *numbers, niceness=LIGHT_NICENESS if is_light else 0)
+    return subprocess.Popen(command, start_new_session=True, env=environment)  # noqa: S603 - our own module, integers
+
+
+def tethered(module: str, *numbers: int, niceness: int) -> list[str]:
+    """The command by way of the tether, which has the kernel end it with this process."""
     child = [sys.executable, "-m", module, *map(str, numbers)]
-    return [sys.executable, "-m", "worker.tether", str(os.getpid()), *child]
+    return [sys.executable, "-m", "worker.tether", str(os.getpid()), str(niceness), *child]
 
 
 @dataclass
@@ -214,7 +236,7 @@ def _settle(
     if job is None:
         log.info("job %d: attempt %d has its verdict", job_id, attempt)
         return
-    log.warning("job %d: %s%s; now %s", job_id, detail, ", for want of memory" if starved else "", job.state)
+    log.warning("job %d: %s%s; now %s", job_id, detail, ", because the memory was full" if starved else "", job.state)
     if job.state == State.QUEUED:
         dispatch_job(host.celery, host.sessions, job_id)
 
@@ -222,7 +244,7 @@ def _settle(
 def _hand_back_starved(session: Session, job_id: int, attempt: int, *, spare: bool) -> Job | None:
     """After a whole batch the next attempt cuts each in two halves; after halves, there is none."""
     job = get_job(session, job_id)
-    said = f"the kernel killed the job's process for want of memory in attempt {attempt}"
+    said = f"the kernel killed the job's process because the memory was full in attempt {attempt}"
     if job.kind not in _IN_BATCHES or _stage_of(job) in _BEFORE_BATCHES:
         hint = "Give the machine more memory, or stop what else runs on it; then resume the job."
         error = {"code": "job_crashed", "detail": said, "hint": hint}

@@ -17,10 +17,12 @@ from redis.exceptions import RedisError
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore
+from store.db.lanes import forget_lost_workers
 from store.db.repair import hand_back_expired, long_published_jobs, overtaken_jobs, unpublished_jobs
 from store.db.session import make_engine, make_sessions
 from store.dispatch import dispatch_job
 from store.errors import ServiceUnavailable, SettingsInvalid
+from store.lanes import Lane
 from store.queue import make_celery, queue_length
 from store.settings import Settings, load_settings
 from store.states import State
@@ -60,11 +62,12 @@ class Sweep:
             log.warning("a part of the service is out of reach: %s", error)
 
     def repair_leases(self) -> None:
-        """Give every job whose worker was lost its next state."""
+        """Give every job whose worker was lost its next state, and forget that worker."""
         if time.monotonic() < self.leases_from:
             return
         with self.sessions.begin() as session:
             jobs = hand_back_expired(session)
+            forget_lost_workers(session)
         for job in jobs:
             log.warning("job %d: attempt %d lost its worker; now %s", job.id, job.attempt, job.state)
         for job in jobs:
@@ -74,16 +77,18 @@ class Sweep:
     def publish_waiting(self) -> None:
         """Publish queued jobs that no message may stand for; one too many is harmless, as a job is claimed once.
 
-        Those are never published; or published a while ago, with the queue empty or a later message taken before.
+        Those are never published; or published a while ago, with their lane's queue empty or a later message taken.
         """
+        for lane in Lane:
+            for job_id in self._waiting(lane):
+                self._publish(job_id)
+
+    def _waiting(self, lane: Lane) -> list[int]:
         seconds = self.settings.sweep_seconds
-        is_empty = queue_length(self.celery) == 0
-        lost = long_published_jobs if is_empty else overtaken_jobs
+        lost = long_published_jobs if queue_length(self.celery, lane) == 0 else overtaken_jobs
         with self.sessions.begin() as session:
-            unpublished = unpublished_jobs(session, older_than_seconds=seconds)
-            waiting = [*unpublished, *lost(session, older_than_seconds=seconds)]
-        for job_id in waiting:
-            self._publish(job_id)
+            unpublished = unpublished_jobs(session, lane, older_than_seconds=seconds)
+            return [*unpublished, *lost(session, lane, older_than_seconds=seconds)]
 
     def _publish(self, job_id: int) -> None:
         if dispatch_job(self.celery, self.sessions, job_id):

@@ -2,13 +2,14 @@
 
 import threading
 
-from celery.signals import worker_shutting_down
+from celery.signals import worker_ready, worker_shutting_down
 
 from store.db.session import make_engine, make_sessions
 from store.queue import CALIBRATE, RUN_JOB
 from worker.app import app, settings
 from worker.calibrator import answer
 from worker.lifecycle import Host, run_job
+from worker.presence import Presence
 
 host = Host(
     settings=settings,
@@ -16,6 +17,7 @@ host = Host(
     celery=app,
     stopping=threading.Event(),
 )
+presence = Presence(host)
 
 
 @app.task(name=RUN_JOB)  # type: ignore[untyped-decorator]  # celery ships no types
@@ -30,7 +32,14 @@ def calibrate(request_id: int) -> None:
     answer(host, request_id)
 
 
+@worker_ready.connect  # type: ignore[untyped-decorator]  # celery ships no types
+def begin(**_: object) -> None:
+    """Say that this worker takes jobs."""
+    presence.start()
+
+
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]  # celery ships no types
 def stop(**_: object) -> None:
-    """Tell the running job to put its work down."""
+    """Tell the running job to put its work down, and everybody that this worker takes no other."""
     host.stopping.set()
+    presence.end()

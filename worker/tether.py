@@ -1,25 +1,41 @@
-"""``python -m worker.tether PARENT PROGRAM…``: becomes the program, killed by the kernel when PARENT ends.
+"""``python -m worker.tether PARENT NICENESS PROGRAM…``: becomes the program, killed by the kernel when PARENT ends.
 
 A worker that is killed must not leave a training process behind on its GPU. The wish to be killed has to be spoken in
 the child before it does anything else, and it survives exec; so it is spoken here, where nothing heavy is imported.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> None:
     """Tie this process to its parent's life and become what the arguments name."""
-    parent, *program = arguments
+    parent, niceness, *program = arguments
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != int(parent):
         sys.exit("the worker that started this ended meanwhile")
+    if int(niceness):
+        give_way(int(niceness))
     os.execv(program[0], program)  # noqa: S606  # no shell, and the program is the worker's own
+
+
+def give_way(niceness: int) -> None:
+    """Let others have the CPU first, for this process and what it starts.
+
+    It leads a session of its own, which Linux may treat as one task among others: then the niceness within it counts
+    for nothing, and the session's own decides.
+    """
+    os.nice(niceness)
+    # Not there on other systems, and refused to whom the kernel has just let change another.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(niceness), encoding="ascii")
 
 
 if __name__ == "__main__":

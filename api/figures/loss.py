@@ -46,7 +46,7 @@ def loss_chart(run: Run, batches: Sequence[Batch], epochs: Sequence[Epoch]) -> C
 def _no_numbers(batches: Sequence[Batch]) -> list[str]:
     """Where lines have gaps because a loss was NaN or infinite."""
     first = next((batch.step for batch in batches if not math.isfinite(batch.raw_loss)), None)
-    return [] if first is None else [f"A loss that is no number is a gap; the first is that of step {first}."]
+    return [] if first is None else [f"A loss that is not a number is a gap; the first is at step {first}."]
 
 
 def _axis(run: Run, thick: Sequence[float], raw: Sequence[float]) -> Axis:

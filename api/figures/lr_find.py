@@ -20,7 +20,6 @@ SUGGESTIONS: tuple[tuple[str, str, Symbol], ...] = (
     ("valley", VERMILION, "circle"),
     ("slide", ORANGE, "diamond"),
 )
-MINIMUM_NOTE = "minimum is a tenth of the rate at the lowest loss."
 AGREEMENT = {"agree": "agrees", "weak": "agrees weakly", "none": "does not agree"}
 ROOM = 0.1
 """The axis ends so far above the highest loss that a suggestion sees: divergence would press the rest to the ground."""
@@ -135,7 +134,6 @@ def _notes(content: dict[str, Any]) -> list[str]:
     advice = content.get("advice")
     return [
         *([f"{answers}."] if answered else []),
-        *([MINIMUM_NOTE] if content["suggestions"]["minimum"] is not None else []),
         *missing,
         *(f"{said[:1].upper()}{said[1:]}." for said in (None if why in names else why, advice) if said),
     ]

@@ -8,7 +8,7 @@ const MEANT = {
   weak: "The valleys agree weakly",
   none: "The valleys give no rate",
 };
-const EXPLAINED = { minimum: "minimum (a tenth of the rate at the lowest loss)" };
+const EXPLAINED = { minimum: "minimum/10 (a tenth of the rate at the lowest loss)" };
 
 export async function showRates(run, still) {
   const query = (phase) => (run.kind === "train" ? `?phase=${phase}` : "");

@@ -33,7 +33,7 @@ from ml.split import random_split
 from store.db.base import Json
 from store.db.datasets import current_dataset, list_datasets
 from store.db.jobs import create_job
-from store.db.models import Dataset, Job
+from store.db.models import Dataset
 from store.errors import ArtifactMissing, InvalidRequest, NameConflict, NotFound, ServiceUnavailable
 from store.keys import new_upload_key
 
@@ -89,10 +89,10 @@ def list_the_datasets(services: ServicesDep, part: SliceDep) -> PageOut[DatasetS
 def get_a_dataset(
     name: Name, services: ServicesDep, valid_pct: ValidPct = 0.2, split_seed: SplitSeed = 42
 ) -> DatasetOut:
-    """A dataset: vocabulary, count per breed, sizes, the files that were left out with the reason, and its twins.
+    """A dataset: vocabulary, count per breed, sizes, the files that were left out with the reason, and its duplicates.
 
-    Twins are pictures that occur twice: across the split of `valid_pct` and `split_seed`, under different labels, and
-    anywhere.
+    `twins` are pairs of pictures that show the same, equal files or near-duplicates: across the split of `valid_pct`
+    and `split_seed`, under different labels, and anywhere.
     """
     dataset = _dataset(services, name)
     try:
@@ -152,6 +152,7 @@ def get_the_steps_of_an_item(
         dataset=dataset.name,
         drawn=dataset.drawn,
         item=item,
+        path=passage.path,
         steps=[StepOut.model_validate(step) for step in passage.steps],
         collated=CollatedOut.model_validate(passage.collated),
     )
@@ -166,7 +167,7 @@ async def add_a_dataset(request: Request, services: ServicesDep, response: Respo
         payload = await _archive_payload(request, services)
     job = await run_in_threadpool(_queue_import, services, payload)
     response.headers["Location"] = f"/jobs/{job.id}"
-    return JobOut.of(job)
+    return job
 
 
 def _builtin_payload(body: bytes) -> Json:
@@ -237,8 +238,7 @@ def _png(picture: bytes) -> Response:
     return Response(picture, media_type="image/png", headers={"Cache-Control": "private, no-cache"})
 
 
-def _queue_import(services: Services, payload: Json) -> Job:
+def _queue_import(services: Services, payload: Json) -> JobOut:
     with services.sessions.begin() as session:
         job = create_job(session, kind="import", payload=payload, max_attempts=services.settings.max_attempts)
-    services.publish(job.id)
-    return job
+    return JobOut.of(job, services.publish(job))

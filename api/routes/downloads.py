@@ -36,7 +36,7 @@ def get_an_artifact(
 ) -> StreamingResponse:
     """One of the files that the run lists: its weights, their description, its predictions.
 
-    The ETag is the sha256 on record. What was sent is not held against it here: who keeps the file does that.
+    The ETag is the sha256 on record. The bytes are not checked against it here: check the file that you keep.
     """
     with services.sessions.begin() as session:
         artifact = listed_artifact(session, run_id, name)
@@ -44,7 +44,7 @@ def get_an_artifact(
     held = services.artifacts.size_of(artifact.key)
     if held != artifact.bytes:
         detail = f"artifact {artifact.key} has {held} bytes, the record says {artifact.bytes}"
-        raise ArtifactMissing(detail, hint="Restore it from a backup, or make it anew.")
+        raise ArtifactMissing(detail, hint="Restore it from a backup, or make it again.")
     headers = {
         "Content-Length": str(artifact.bytes),
         "Content-Disposition": f'attachment; filename="run-{run_id}-{artifact.name}"',

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from time import monotonic
 from typing import Annotated
 
 from anyio import to_thread
@@ -10,15 +12,19 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.dependencies import Services, ServicesDep
 from api.schemas.fields import MAX_ID, Id
+from api.schemas.jobs import JobWaiting
 from api.schemas.problem import problems
 from store.db.event_tail import events_of_all_after, newest_of_all
 from store.db.models import JobEvent
 from store.db.reading import events_after, get_job, newest_event
-from store.states import FINAL
+from store.db.waiting import waiting_of
+from store.states import FINAL, State
 
 router = APIRouter(tags=["jobs"])
 
 POLL_SECONDS = 0.3
+WAITING_SECONDS = 2.0
+"""How often what a queued job waits for is looked at."""
 PAGE = 500
 
 EventId = Annotated[int | None, Query(ge=0, le=MAX_ID, description="send the events after this one")]
@@ -67,17 +73,28 @@ async def watch_a_job(
 ) -> AsyncIterator[ServerSentEvent]:
     """Events `progress`, `batch`, `epoch`, `state` and `log`, each with its id; ends after the final state.
 
+    While the job is queued, `waiting` says what for, as in `GET /jobs/{id}`, whenever that changes. It has no id, as it
+    is no part of the record.
+
     `Last-Event-ID` or `?after=` goes on after that event; nothing is lost or sent twice. A `Last-Event-ID` that the job
     has not reached is of another database, and all events are sent. A comment each 15 seconds keeps the connection
     open.
     """
+    said: JobWaiting | None = None
+    due = 0.0
     while True:
-        events, is_final = await to_thread.run_sync(_read, services, job_id, after, limiter=services.watchers)
-        for event in events:
+        seen = await to_thread.run_sync(_read, services, job_id, after, limiter=services.watchers)
+        for event in seen.events:
             yield ServerSentEvent(data=event.data, event=event.event, id=str(event.id))
             after = event.id
-        if len(events) < PAGE:
-            if is_final:
+        if seen.is_queued and monotonic() >= due:
+            due = monotonic() + WAITING_SECONDS
+            waiting = await to_thread.run_sync(_read_waiting, services, job_id, limiter=services.watchers)
+            if waiting is not None and waiting != said:
+                said = waiting
+                yield ServerSentEvent(data=waiting.model_dump(mode="json"), event="waiting")
+        if len(seen.events) < PAGE:
+            if seen.is_final:
                 return
             await asyncio.sleep(POLL_SECONDS)
 
@@ -107,12 +124,36 @@ def _read_all(services: Services, after: int) -> Sequence[JobEvent]:
         return events_of_all_after(session, after, PAGE)
 
 
-def _read(services: Services, job_id: int, after: int) -> tuple[Sequence[JobEvent], bool]:
-    """Events after ``after``, and whether the job had ended before they were read.
+@dataclass(frozen=True)
+class Seen:
+    """Events of one look, and how the job stood before they were read."""
+
+    events: Sequence[JobEvent]
+    state: State
+
+    @property
+    def is_final(self) -> bool:
+        """The job had ended: its last event is among these, or was sent."""
+        return self.state in FINAL
+
+    @property
+    def is_queued(self) -> bool:
+        """It waits, and whoever watches has been told so: what they would hear next is of its start."""
+        return self.state is State.QUEUED and not self.events
+
+
+def _read(services: Services, job_id: int, after: int) -> Seen:
+    """Events after ``after``.
 
     The state is read first: it changes in the transaction that adds its event, so a final state seen here has its
     event among those read next.
     """
     with services.sessions.begin() as session:
-        is_final = get_job(session, job_id).state in FINAL
-        return events_after(session, job_id, after, PAGE), is_final
+        state = State(get_job(session, job_id).state)
+        return Seen(events_after(session, job_id, after, PAGE), state)
+
+
+def _read_waiting(services: Services, job_id: int) -> JobWaiting | None:
+    with services.sessions.begin() as session:
+        waiting = waiting_of(session, [get_job(session, job_id)])
+    return JobWaiting.of(waiting[job_id]) if job_id in waiting else None

@@ -62,8 +62,8 @@ def get_a_figure(
     """A figure of the run, as far as the run has come: Plotly's JSON, or a PNG.
 
     Plotly's `layout.meta` has `title`, `subtitle`, `notes`, `drawn`, and `alt`: all that the figure says in one text,
-    for who does not see it. Without `width` its texts break so that it can be narrowed to 400 pixels; with `width` they
-    break for that.
+    for people who cannot see it. Without `width` its texts break so that it can be narrowed to 400 pixels; with `width`
+    they break for that.
     """
     asked = Asked(phase=query.phase, dataset=query.dataset)
     with services.sessions.begin() as session:

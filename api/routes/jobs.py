@@ -17,6 +17,7 @@ from ml.config import LrFind, ResolvedConfig
 from store.db.jobs import create_job, find_by_idempotency_key, request_cancel, resume
 from store.db.models import Dataset, Job, Run
 from store.db.reading import get_job, list_jobs
+from store.db.waiting import Waiting, waiting_of
 from store.states import State
 
 router = APIRouter(tags=["jobs"])
@@ -49,11 +50,9 @@ def create_a_job(
         is_new = job is None
         if job is None:
             job = _queue(session, request, services.settings.max_attempts, idempotency_key, digest)
-    if is_new:
-        services.publish(job.id)
     response.status_code = 202 if is_new else 200
     response.headers["Location"] = f"/jobs/{job.id}"
-    return JobOut.of(job)
+    return JobOut.of(job, services.publish(job) if is_new else _waiting(services, job))
 
 
 @router.get("/jobs", responses=problems(400))
@@ -67,21 +66,23 @@ def list_the_jobs(
     """Jobs, newest first."""
     with services.sessions.begin() as session:
         page = list_jobs(session, kind=kind, state=state, run=run, cursor=part.cursor, limit=part.limit)
-    return PageOut(items=[JobOut.of(job) for job in page.items], next_cursor=page.next_cursor)
+        waiting = waiting_of(session, page.items)
+    return PageOut(items=[JobOut.of(job, waiting) for job in page.items], next_cursor=page.next_cursor)
 
 
 @router.get("/jobs/{job_id}", responses=problems(404))
 def get_a_job(job_id: Annotated[Id, Path()], services: ServicesDep) -> JobOut:
-    """A job as it stands."""
+    """A job as it stands; of a queued one, what it waits for."""
     with services.sessions.begin() as session:
-        return JobOut.of(get_job(session, job_id))
+        job = get_job(session, job_id)
+        return JobOut.of(job, waiting_of(session, [job]))
 
 
 @router.post("/jobs/{job_id}/cancel", status_code=202, responses=problems(404, 409))
 def cancel_a_job(job_id: Annotated[Id, Path()], services: ServicesDep) -> JobOut:
     """Cancel a queued job at once; ask a running one to stop. It says `cancelled` when its process has ended."""
     with services.sessions.begin() as session:
-        return JobOut.of(request_cancel(session, job_id))
+        return JobOut.of(request_cancel(session, job_id), {})
 
 
 @router.post("/jobs/{job_id}/resume", status_code=202, responses=problems(404, 409))
@@ -89,8 +90,12 @@ def resume_a_job(job_id: Annotated[Id, Path()], services: ServicesDep) -> JobOut
     """Queue a failed or cancelled job again; a training goes on from its last checkpoint."""
     with services.sessions.begin() as session:
         job = resume(session, job_id, max_attempts=services.settings.max_attempts)
-    services.publish(job_id)
-    return JobOut.of(job)
+    return JobOut.of(job, services.publish(job))
+
+
+def _waiting(services: Services, job: Job) -> dict[int, Waiting]:
+    with services.sessions.begin() as session:
+        return waiting_of(session, [job])
 
 
 def _digest(request: TrainRequest | LrFindRequest | InterpretRequest) -> str:

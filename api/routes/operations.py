@@ -8,17 +8,19 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from kombu.exceptions import OperationalError as BrokerError
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.dependencies import Services, ServicesDep
 from api.errors import problem_response
+from api.schemas.lanes import LaneOut, lanes_now
 from api.schemas.problem import Problem, problems
 from ml.errors import LearningError
-from store.db.reading import count_jobs_by_state
+from store.db.lanes import count_jobs, count_workers
 from store.db.registry import DEFAULT_ALIAS
 from store.errors import AppError, NoModel
+from store.lanes import Lane
 
 logger = logging.getLogger(__name__)
 router = APIRouter(tags=["operations"])
@@ -37,6 +39,7 @@ class Ready(BaseModel):
 
     status: Literal["ready"] = "ready"
     parts: dict[str, str]
+    lanes: dict[Lane, LaneOut] | None = Field(description="each lane's workers and queued jobs")
 
 
 @router.get("/healthz")
@@ -47,7 +50,11 @@ async def is_it_alive() -> Alive:
 
 @router.get("/readyz", response_model=Ready, responses=problems())
 def is_it_ready(services: ServicesDep) -> Ready | Response:
-    """Database, broker, artifact store and a model in production; 503 names what is not ready."""
+    """Database, broker, artifact store and a model in production; 503 names what is not ready.
+
+    A lane without workers is shown, and is no 503: what asks here sends requests to this process, which needs no worker
+    to answer and to keep jobs.
+    """
     checks: dict[str, Callable[[Services], None]] = {
         "database": _ask_database,
         "broker": _ask_broker,
@@ -56,8 +63,9 @@ def is_it_ready(services: ServicesDep) -> Ready | Response:
     }
     faults = {name: fault for name, check in checks.items() if (fault := _fault_of(check, services)) is not None}
     parts = {name: faults[name].said if name in faults else "ok" for name in checks}
+    lanes = None if "database" in faults else _lanes(services)
     if not faults:
-        return Ready(parts=parts)
+        return Ready(parts=parts, lanes=lanes)
     only = next(iter(faults.values())) if len(faults) == 1 else None
     problem = Problem(
         title="Not ready",
@@ -66,6 +74,7 @@ def is_it_ready(services: ServicesDep) -> Ready | Response:
         code="no_model" if only is not None and only.no_model else "unavailable",
         hint=only.hint if only is not None else None,
         parts=parts,
+        lanes=lanes,
     )
     return problem_response(problem, {"Retry-After": "2"})
 
@@ -75,10 +84,10 @@ def get_the_figures(services: ServicesDep) -> Response:
     """Figures in Prometheus' text format."""
     try:
         with services.sessions.begin() as session:
-            services.telemetry.set_jobs(count_jobs_by_state(session))
+            services.telemetry.set_lanes(count_jobs(session), count_workers(session))
     except SQLAlchemyError as error:
         # The other figures matter most when the database is away.
-        logger.warning("jobs could not be counted: %s", error)
+        logger.warning("jobs and workers could not be counted: %s", error)
     return Response(services.telemetry.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -102,6 +111,16 @@ def _fault_of(check: Callable[[Services], None], services: Services) -> _Fault |
         logger.warning("not ready: %s", error)
         return _Fault("does not answer")
     return None
+
+
+def _lanes(services: Services) -> dict[Lane, LaneOut] | None:
+    """None where the database has gone since it was asked."""
+    try:
+        with services.sessions.begin() as session:
+            return lanes_now(session)
+    except SQLAlchemyError as error:
+        logger.warning("the lanes were not read: %s", error)
+        return None
 
 
 def _ask_database(services: Services) -> None:

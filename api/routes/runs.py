@@ -97,7 +97,7 @@ def get_the_metrics(
     run_id: RunId,
     services: ServicesDep,
     every: Annotated[
-        int, Query(ge=1, le=1_000_000, description="only each so manieth step, and the last of each phase")
+        int, Query(ge=1, le=1_000_000, description="only every n-th step, and the last of each phase")
     ] = 1,
 ) -> Metrics:
     """The table of epochs and the steps, as far as the run has come."""

@@ -58,7 +58,7 @@ class DatasetSummary(BaseModel):
 
 
 class TwinOut(BaseModel):
-    """Two pictures with one shot on them; ``distance`` is in bits of 128, 0 of equal files."""
+    """Equal files, or near-duplicates, whose fingerprints differ in ``distance`` of 128 bits."""
 
     kind: Kind
     distance: int
@@ -74,7 +74,7 @@ class TwinOut(BaseModel):
 
 
 class CrossingTwinOut(TwinOut):
-    """Twins on both sides of the split: ``first`` is in training, ``second`` in validation."""
+    """Duplicates on both sides of the split: ``first`` is in training, ``second`` in validation."""
 
     @classmethod
     def across(cls, pair: TwinPair, manifest: Manifest, valid: frozenset[int]) -> Self:
@@ -84,7 +84,7 @@ class CrossingTwinOut(TwinOut):
 
 
 class TwinsCounted(BaseModel):
-    """Pairs by kind: equal files, and near twins, which is null where they are unknown."""
+    """Pairs by kind: equal files, and near-duplicates, which is null where they are unknown."""
 
     count: int
     byte: int
@@ -98,7 +98,7 @@ class TwinsListed(TwinsCounted):
 
 
 class CrossingTwins(TwinsCounted):
-    """As TwinsListed, of a split; ``valid_items`` is how many validation pictures have a twin in training."""
+    """As TwinsListed, of a split; ``valid_items`` is how many validation pictures have a duplicate in training."""
 
     valid_items: int
     examples: list[CrossingTwinOut]
@@ -109,8 +109,8 @@ class TwinsOut(BaseModel):
 
     valid_pct: float
     split_seed: int
-    near_bits: int = Field(description="most differing bits, of 128, of near twins")
-    near_missing: str | None = Field(description="why near twins are unknown")
+    near_bits: int = Field(description="bits, of 128, in which the fingerprints of near-duplicates differ at most")
+    near_missing: str | None = Field(description="why near-duplicates are unknown")
     complete: bool = Field(description="false where there are so many pairs that counting was given up")
     across_split: CrossingTwins
     labels_differ: TwinsListed
@@ -150,7 +150,7 @@ class DatasetOut(DatasetSummary):
         ),
     ]
     twins: TwinsOut | None
-    twins_missing: str | None = Field(description="why there are no twins to show")
+    twins_missing: str | None = Field(description="why `twins` is null")
 
     @classmethod
     def with_twins(cls, dataset: Dataset, twins: TwinsOut | None, twins_missing: str | None = None) -> Self:
@@ -180,7 +180,7 @@ class StepOut(BaseModel):
 
 
 class CollatedOut(BaseModel):
-    """Whether two items make a batch; where not, ``reason`` says why and ``mend`` the one thing to add."""
+    """Whether two items make a batch; where not, ``reason`` says why, and ``mend`` what to add."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -198,6 +198,7 @@ class ItemSteps(BaseModel):
     dataset: str
     drawn: bool
     item: int
+    path: str = Field(description="the item's path in the dataset")
     steps: list[StepOut]
     collated: CollatedOut
 

@@ -1,5 +1,6 @@
 """Jobs, in and out."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
@@ -10,6 +11,8 @@ from api.schemas.forecast import ForecastOut
 from ml.config import FineTune, LrFind, ResolvedConfig, TrainConfig
 from store.db.jobs import IN_HAND
 from store.db.models import Job
+from store.db.waiting import Reason, Waiting
+from store.lanes import Lane
 from store.states import State
 
 
@@ -118,6 +121,39 @@ class JobProgress(BaseModel):
         return progress if State(job.state) in IN_HAND else progress.model_copy(update=ended)
 
 
+class HeldJob(BaseModel):
+    """A job that a worker has in hand while others wait for that worker."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    job: int
+    kind: str
+    run: int | None
+    state: State
+    eta_seconds: float | None = Field(description="that the whole of it still takes; null while it is not known")
+
+
+class JobWaiting(BaseModel):
+    """What a queued job waits for."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    lane: Lane = Field(description="train for what needs the device that learns, light for imports")
+    reason: Reason = Field(
+        description="busy: the workers of the lane have other jobs or measure for a forecast; starting: one is free "
+        "for it; no_worker: no living worker takes jobs of the lane; unpublished: the broker does not know of it yet, "
+        "the sweep will tell it"
+    )
+    ahead: int = Field(description="queued jobs of the lane that come first")
+    behind: HeldJob | None = Field(description="where busy, the job in hand that is expected to end first")
+    starts_in_seconds: float | None = Field(description="null while it is not known")
+
+    @classmethod
+    def of(cls, waiting: Waiting) -> Self:
+        """From what the store found."""
+        return cls.model_validate(waiting)
+
+
 class JobOut(BaseModel):
     """A job as it stands."""
 
@@ -126,6 +162,7 @@ class JobOut(BaseModel):
     run: int | None
     config: InterpretConfig | None = Field(description="what an interpret job is asked to do; null for other kinds")
     state: State
+    waiting: JobWaiting | None = Field(description="what a queued job waits for; null in every other state")
     attempt: int
     progress: JobProgress | None
     error: JobError | None
@@ -134,14 +171,15 @@ class JobOut(BaseModel):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, job: Job) -> Self:
-        """From the record."""
+    def of(cls, job: Job, waiting: Mapping[int, Waiting]) -> Self:
+        """From the record, and what the queued ones among the jobs wait for."""
         return cls(
             id=job.id,
             kind=job.kind,
             run=job.run_id,
             config=InterpretConfig.model_validate(job.payload.get("config", {})) if job.kind == "interpret" else None,
             state=State(job.state),
+            waiting=JobWaiting.of(waiting[job.id]) if job.id in waiting else None,
             attempt=job.attempt,
             progress=JobProgress.of(job),
             error=JobError.model_validate(job.error) if job.error else None,

@@ -27,7 +27,7 @@ class LrFindOut(BaseModel):
     agreement: str = Field(description="the word for what the sweeps say of `agreement_of`: agree, weak or none")
     agreement_of: str = Field("valley", description="the suggestion that the word and the rate are of")
     lrs: list[float]
-    losses: list[float | None] = Field(description="of each step's batch; null where it is no number")
+    losses: list[float | None] = Field(description="of each step's batch; null where it is not a number")
     smoothed: list[float | None]
     stopped_early: bool
     suggestions: Suggested = Field(

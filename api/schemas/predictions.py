@@ -43,7 +43,7 @@ class Prediction(BaseModel):
 
 
 class PictureError(BaseModel):
-    """Why one picture of several was not looked at."""
+    """Why one picture of several could not be used."""
 
     code: str
     detail: str

@@ -4,6 +4,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from api.schemas.lanes import LaneOut
+from store.lanes import Lane
+
 PROBLEM_TYPE = "application/problem+json"
 
 
@@ -26,6 +29,7 @@ class Problem(BaseModel):
     hint: str | None = Field(None, examples=["GET /runs lists the runs."])
     errors: list[FieldProblem] | None = None
     parts: dict[str, str] | None = Field(None, description="GET /readyz: each part, and what is wrong with it")
+    lanes: dict[Lane, LaneOut] | None = Field(None, description="GET /readyz: each lane's workers and queued jobs")
 
 
 _TITLES = {

@@ -279,7 +279,7 @@ class TopLoss(BaseModel):
     path: str = Field(description="path in the dataset", examples=["photos/Birman_12.jpg"])
     actual: str
     predicted: str
-    loss: float | None = Field(description="null where it is no number")
+    loss: float | None = Field(description="null where it is not a number")
     probability_predicted: float
     probability_actual: float
     trained_on: bool = Field(False, description="whether the model was trained on this very picture")

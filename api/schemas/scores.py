@@ -15,7 +15,7 @@ INDEPENDENT_NOTE = (
 
 
 class Scoring(BaseModel):
-    """How to read the scores. ``note`` is a sentence for people where they are no probabilities of one choice."""
+    """How to read the scores. ``note`` says, where they are not probabilities of one choice, what they are."""
 
     loss: LossName = Field(description="what the model was trained with")
     scores: ScoresKind

@@ -4,20 +4,38 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, any_, func, select, update
 from sqlalchemy.orm import Session
 
 from store.db.base import Json
 from store.db.jobs import IN_HAND
-from store.db.models import Calibration, CalibrationRequest, Job
+from store.db.lanes import is_of
+from store.db.models import Calibration, CalibrationRequest, Job, Worker
 from store.db.storable import storable
+from store.lanes import Lane
 from store.states import State
+
+_LONGEST_SECONDS = 600.0
+"""No measurement takes longer, by far."""
 
 
 def job_in_the_way(session: Session) -> Job | None:
-    """The first job that keeps the workers busy or is about to; None while they have nothing to do."""
-    busy = select(Job).where(Job.state.in_([State.QUEUED, *IN_HAND])).order_by(Job.id).limit(1)
-    return session.scalars(busy).first()
+    """The first job that keeps a worker which would measure busy, or is about to; None while they have nothing to do.
+
+    An import is in the way only of the worker that has it in hand: beside one that measures, its process gives way.
+    """
+    of_lane = Job.state.in_([State.QUEUED, *IN_HAND]) & is_of(Lane.TRAIN, Job.kind)
+    measures = select(Worker.name).where(any_(Worker.lanes) == Lane.TRAIN)
+    busy = select(Job).where(of_lane | (Job.state.in_(IN_HAND) & Job.worker.in_(measures)))
+    return session.scalars(busy.order_by(Job.id).limit(1)).first()
+
+
+def workers_that_measure(session: Session) -> Sequence[str]:
+    """Who has taken a question and not answered it; one that was taken long ago lost its worker."""
+    recent = func.now() - timedelta(seconds=_LONGEST_SECONDS)
+    open_ones = (CalibrationRequest.answered_at.is_(None), CalibrationRequest.created_at > recent)
+    statement = select(CalibrationRequest.worker).where(CalibrationRequest.worker.is_not(None), *open_ones)
+    return [name for name in session.scalars(statement) if name is not None]
 
 
 def open_request(session: Session, settings: Json, *, patience_seconds: float) -> CalibrationRequest | None:

@@ -19,9 +19,8 @@ IN_HAND = frozenset({State.RUNNING, State.CANCELLING})
 
 _INSTEAD_OF_RESUME = {
     State.QUEUED: "It waits for a worker already; there is nothing to do.",
-    State.RUNNING: "It is at work already; to begin its attempt anew, cancel it first.",
+    State.RUNNING: "It is running already; to start it again, cancel it first.",
     State.CANCELLING: "Wait until it is cancelled.",
-    State.SUCCEEDED: "It is done; POST /jobs queues a new one.",
 }
 
 
@@ -233,7 +232,7 @@ def resume(session: Session, job_id: int, *, max_attempts: int = 3) -> Job:
     )
     if changed is None:
         detail = f"job {job_id} is {job.state}; only a failed or cancelled job can be resumed"
-        raise StateConflict(detail, _INSTEAD_OF_RESUME[State(job.state)])
+        raise StateConflict(detail, _INSTEAD_OF_RESUME.get(State(job.state)) or _after_success(job))
     return changed
 
 
@@ -285,6 +284,16 @@ def _move(
 def _append_state_event(session: Session, job: Job) -> None:
     data: Json = {"state": job.state, "attempt": job.attempt}
     append_event(session, job.id, "state", data | ({"error": job.error} if job.error else {}))
+
+
+def _after_success(job: Job) -> str:
+    """Where what a finished job made is to be seen, and where there is something to repeat, how."""
+    if job.kind == "import":
+        return f"It is done; GET /datasets/{job.payload['name']} shows what it brought in."
+    if job.kind == "interpret":
+        return f"It is done; GET /runs/{job.run_id}/confusion shows what came of it."
+    again = f'POST /jobs {{"kind": "{job.kind}"}}'
+    return f"It is done; GET /runs/{job.run_id} shows what it made, {again} queues a new one."
 
 
 def _locked(session: Session, job_id: int) -> Job | None:

@@ -100,6 +100,19 @@ class Job(Base):
     run: Mapped[Run | None] = relationship(lazy="joined")
 
 
+class Worker(Base):
+    """A worker process that takes jobs. It goes with the process, or is left with a lease that has run out."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    """As in ``jobs.worker``."""
+    lanes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    lease_until: Mapped[datetime]
+    """It renews this, whether it has a job in hand or not."""
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class JobEvent(Base):
     """What a watcher of a job is sent, in order; ids rise within a job in commit order."""
 

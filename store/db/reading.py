@@ -54,11 +54,6 @@ def list_jobs(
     return make_page(session.scalars(statement).all(), limit, lambda job: (job.id,))
 
 
-def count_jobs_by_state(session: Session) -> dict[str, int]:
-    """How many jobs are in each state; a state without jobs is left out."""
-    return dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).all())
-
-
 def events_after(session: Session, job_id: int, after_id: int, limit: int = 500) -> Sequence[JobEvent]:
     """A job's events with a larger id, in order."""
     statement = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.id > after_id)

@@ -7,7 +7,9 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased
 
 from store.db.jobs import IN_HAND, hand_back
+from store.db.lanes import is_of
 from store.db.models import Job, JobEvent
+from store.lanes import Lane
 from store.states import State
 
 BATCH = 100
@@ -31,28 +33,28 @@ def hand_back_expired(session: Session) -> list[Job]:
     return [job for job in handed if job is not None]
 
 
-def unpublished_jobs(session: Session, *, older_than_seconds: float) -> Sequence[int]:
-    """Queued jobs that the broker was never told of, except those whose maker may be about to."""
+def unpublished_jobs(session: Session, lane: Lane, *, older_than_seconds: float) -> Sequence[int]:
+    """Queued jobs of a lane that the broker was never told of, except those whose maker may be about to."""
     unborn = func.now() - timedelta(seconds=older_than_seconds)
-    return _queued(session, Job.published_at.is_(None), Job.created_at < unborn)
+    return _queued(session, lane, Job.published_at.is_(None), Job.created_at < unborn)
 
 
-def long_published_jobs(session: Session, *, older_than_seconds: float) -> Sequence[int]:
-    """Queued jobs whose message went out a while ago; where the queue is empty, it is lost."""
-    return _queued(session, Job.published_at < func.now() - timedelta(seconds=older_than_seconds))
+def long_published_jobs(session: Session, lane: Lane, *, older_than_seconds: float) -> Sequence[int]:
+    """Queued jobs of a lane whose message went out a while ago; where the lane's queue is empty, it is lost."""
+    return _queued(session, lane, Job.published_at < func.now() - timedelta(seconds=older_than_seconds))
 
 
-def overtaken_jobs(session: Session, *, older_than_seconds: float) -> Sequence[int]:
-    """Queued jobs whose message went out a while ago, while one that was sent later has been taken.
+def overtaken_jobs(session: Session, lane: Lane, *, older_than_seconds: float) -> Sequence[int]:
+    """Queued jobs of a lane whose message went out a while ago, while one that was sent later has been taken.
 
-    The queue keeps its order, so theirs is lost, or held by a worker that is busy with another job.
+    A lane's queue keeps its order, so theirs is lost, or held by a worker that is busy with another job.
     """
     taken = aliased(Job)
-    newest = select(func.max(taken.published_at))
+    newest = select(func.max(taken.published_at)).where(is_of(lane, taken.kind))
     # A job that was resumed keeps the time of its first start, and says nothing about its last message.
     newest = newest.where(taken.state != State.QUEUED, taken.started_at >= taken.published_at)
     old = Job.published_at < func.now() - timedelta(seconds=older_than_seconds)
-    return _queued(session, old, Job.published_at < newest.scalar_subquery())
+    return _queued(session, lane, old, Job.published_at < newest.scalar_subquery())
 
 
 def seconds_silent(session: Session, job_id: int) -> float:
@@ -69,8 +71,10 @@ def awaited_uploads(session: Session) -> set[str]:
     return set(session.scalars(waiting))
 
 
-def _queued(session: Session, *which: ColumnElement[bool]) -> Sequence[int]:
-    statement = select(Job.id).where(Job.state == State.QUEUED, *which).order_by(Job.id).limit(BATCH)
+def _queued(session: Session, lane: Lane, *which: ColumnElement[bool]) -> Sequence[int]:
+    statement = (
+        select(Job.id).where(Job.state == State.QUEUED, is_of(lane, Job.kind), *which).order_by(Job.id).limit(BATCH)
+    )
     return session.scalars(statement).all()
 
 

@@ -61,6 +61,10 @@ class Records:
         (folder / "Birman_1.jpg").write_bytes(jpeg((200, 0, 0)))
         (folder / "Birman_2.jpg").write_bytes(jpeg((0, 200, 0)))
         (folder / "pug_1.jpg").write_bytes(jpeg((0, 0, 200)))
+        return self.dataset_of(folder, name)
+
+    def dataset_of(self, folder: Path, name: str) -> Dataset:
+        """A dataset of the pictures in a folder, as its import would make it."""
         manifest = scan_folder(folder, LabelRule(), name=name)
         bundle = folder.parent / f"{name}.tar"
         write_bundle(folder, manifest, bundle)
@@ -107,6 +111,11 @@ class Records:
         """A run that has succeeded, with figures, interpretation and predictions, without model files."""
         run, job = self.run(dataset or self.dataset(), **config)
         self.move(job, State.RUNNING)
+        self.finish(run, job, error_rate=error_rate)
+        return run
+
+    def finish(self, run: Run, job: Job, *, error_rate: float = 0.25) -> None:
+        """What a training in hand leaves when it succeeds."""
         rows = [json.dumps({"item": item, "probabilities": [0.5, 0.3, 0.2]}) for item in range(3)]
         self.artifact(run, "predictions.jsonl", "\n".join(rows).encode())
         with self.sessions.begin() as session:
@@ -128,7 +137,6 @@ class Records:
                 tta=False,
             )
         self.move(job, State.SUCCEEDED)
-        return run
 
     def artifact(self, run: Run, name: str, data: bytes) -> None:
         """A file of a run."""
@@ -139,10 +147,14 @@ class Records:
     def served(self, dataset: Dataset | None = None, *, content: bytes = b"weights", **config: Any) -> Run:  # noqa: ANN401 - as above
         """A finished run with model files that the fake classifier reads."""
         run = self.finished(dataset, **config)
+        self.model(run, content)
+        return run
+
+    def model(self, run: Run, content: bytes = b"weights") -> None:
+        """Model files that the fake classifier reads."""
         self.artifact(run, "model.safetensors", content)
         about = {"arch": "resnet18", "vocab": VOCAB, "drawn": run.dataset.drawn, "loss": run.config["loss"]}
         self.artifact(run, "model.json", json.dumps(about).encode())
-        return run
 
 
 def _item(item: int, loss: float) -> dict[str, Any]:

@@ -15,7 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from store.db.jobs import mark_published
+from store.db.lanes import keep_worker
 from store.db.models import Job
+from store.lanes import Lane
 from store.settings import Settings
 from store.states import State
 from tests.api.conftest import until
@@ -41,6 +44,7 @@ class Watcher:
     url: str
     headers: dict[str, str] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    waiting: list[dict[str, object]] = field(default_factory=list)
     ended: bool = False
     was_cut: bool = False
     content_type: str = ""
@@ -65,6 +69,9 @@ class Watcher:
                     fields[name] = value
                 elif "id" in fields:
                     self.events.append(Event(int(fields["id"]), fields["event"], json.loads(fields["data"])))
+                    fields = {}
+                elif fields.get("event") == "waiting":
+                    self.waiting.append(json.loads(fields["data"]))
                     fields = {}
         self.ended = True
 
@@ -148,6 +155,35 @@ def test_a_reconnect_goes_on_after_the_last_event_without_loss(server: str, reco
     assert nothing.events == []
     for watcher in elsewhere:  # a folder that was begun anew counts from 1 again
         assert [event.id for event in watcher.events] == [event.id for event in whole.events]
+
+
+def test_a_queued_jobs_watchers_are_told_what_it_waits_for_and_when_that_changes(server: str, records: Records) -> None:
+    dataset = records.dataset()
+    _, first = records.run(dataset)
+    with records.sessions.begin() as session:
+        mark_published(session, first.id)
+        keep_worker(session, "a worker", {Lane.TRAIN}, 600)
+    records.move(first, State.RUNNING)
+    _, job = records.run(dataset)
+    with records.sessions.begin() as session:
+        mark_published(session, job.id)
+    watcher = Watcher(f"{server}/jobs/{job.id}/events")
+    until(lambda: len(watcher.waiting) == 1)
+    assert watcher.waiting[0] == httpx.get(f"{server}/jobs/{job.id}").json()["waiting"]
+    assert watcher.waiting[0]["behind"] == {
+        "job": first.id,
+        "kind": "train",
+        "run": first.run_id,
+        "state": "running",
+        "eta_seconds": None,
+    }
+    records.move(first, State.SUCCEEDED)
+    until(lambda: len(watcher.waiting) == 2)
+    assert (watcher.waiting[1]["reason"], watcher.waiting[1]["behind"]) == ("starting", None)
+    records.move(job, State.RUNNING, State.SUCCEEDED)
+    until(lambda: watcher.ended)
+    assert [event.event for event in watcher.events] == ["state"] * 3
+    assert len(watcher.waiting) == 2
 
 
 def test_an_unknown_job_is_404_before_the_stream_begins(server: str) -> None:

@@ -138,7 +138,7 @@ def test_a_loss_that_is_no_number_is_a_gap(client: TestClient, records: Records)
     trained(records, run, steps=4, losses=[2.0, 1.5, float("inf"), float("nan")])
     found = figure(client, run, "loss")
     assert traces(found)["training, smoothed"]["y"] == [2.0, 1.5, None, None]
-    assert found["layout"]["meta"]["notes"] == ["A loss that is no number is a gap; the first is that of step 2."]
+    assert found["layout"]["meta"]["notes"] == ["A loss that is not a number is a gap; the first is at step 2."]
     assert client.get(f"/runs/{run.id}/figures/loss.png").status_code == 200
 
 
@@ -248,10 +248,9 @@ def test_a_search_for_a_rate_shows_its_sweeps_the_suggestions_and_the_word(
     assert found.rate is not None
     valley = next(trace for name, trace in by_name.items() if name.startswith("valley"))
     assert valley["x"] == [pytest.approx(found.rate, rel=1e-5)]
-    assert {name.split()[0] for name in by_name} >= {"minimum", "steep", "valley", "slide"}
-    (answers, minimum, _) = shown["layout"]["meta"]["notes"]
-    assert [answer.split()[0] for answer in answers.split("; ")] == ["minimum", "steep", "valley", "slide"]
-    assert minimum == "minimum is a tenth of the rate at the lowest loss."
+    assert {name.split()[0] for name in by_name} >= {"minimum/10", "steep", "valley", "slide"}
+    (answers, _) = shown["layout"]["meta"]["notes"]
+    assert [answer.split()[0] for answer in answers.split("; ")] == ["minimum/10", "steep", "valley", "slide"]
     assert answers.count(" decades)") == 4
     assert (
         f"steep {rate_text(found.judged['steep'].rate or 0)} ({found.judged['steep'].spread_decades:.2f} decades)"

@@ -8,11 +8,15 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.orm import Session, sessionmaker
 
+import api.forecast
 from api.app import create_app
 from store.db.calibrations import answer_request, fail_request, get_request, open_request, take_request
 from store.db.datasets import add_dataset
+from store.db.jobs import create_job
+from store.db.lanes import keep_worker
 from store.db.models import CalibrationRequest, Run
 from store.db.records import record_epoch, record_plan
+from store.lanes import Lane
 from store.queue import queue_length
 from store.settings import Settings
 from store.states import State
@@ -207,6 +211,24 @@ def test_where_no_worker_answers_the_forecast_says_what_to_do(client: TestClient
     assert "no worker answered" in dry(client)["forecast_reason"]
 
 
+def test_where_no_worker_lives_nobody_is_waited_for(
+    patient: TestClient, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records.dataset()
+    monkeypatch.setattr(api.forecast, "STARTING_SECONDS", 0.0)
+    with records.sessions.begin() as session:
+        keep_worker(session, "light", {Lane.LIGHT}, 60)
+    assert "and no worker of the train lane runs; start one, and ask again" in dry(patient)["forecast_reason"]
+    assert asked(records.sessions) is None
+
+
+def test_an_import_is_in_no_forecasts_way(client: TestClient, records: Records) -> None:
+    records.dataset()
+    with records.sessions.begin() as session:
+        create_job(session, kind="import", max_attempts=3)
+    assert "no worker answered within 1 s" in dry(client)["forecast_reason"]
+
+
 def test_without_a_broker_the_forecast_says_so(settings: Settings, records: Records) -> None:
     records.dataset()
     away = settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})
@@ -256,7 +278,7 @@ def test_a_worker_that_is_asked_answers_once_for_all(patient: TestClient, record
         assert request is not None
         assert (request.settings["arch"], request.settings["precision"]) == ("resnet18", "auto")
         assert "epochs" not in request.settings
-        until(lambda: queue_length(app.state.services.celery) == 1)
+        until(lambda: queue_length(app.state.services.celery, Lane.TRAIN) == 1)
         # A second one is not kept waiting behind the first.
         assert "measures another configuration" in dry(patient)["forecast_reason"]
         with sessions.begin() as session:

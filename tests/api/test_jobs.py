@@ -6,8 +6,10 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from store.db.jobs import save_progress
+from store.db.lanes import keep_worker
 from store.db.paging import encode_cursor
 from store.db.reading import get_job, list_jobs
+from store.lanes import Lane
 from store.settings import Settings
 from store.states import State
 from tests.api.fake_classifier import FakeClassifier
@@ -337,3 +339,52 @@ def test_lists_are_paged_and_filtered(client: TestClient, records: Records) -> N
     assert client.get("/jobs?cursor=nonsense").status_code == 400
     forged = encode_cursor((2**52,))
     assert client.get("/jobs", params={"cursor": forged}).json()["code"] == "invalid_request"
+
+
+def living(records: Records, *lanes: Lane) -> None:
+    with records.sessions.begin() as session:
+        keep_worker(session, "a worker", lanes, 60)
+
+
+def test_a_queued_job_says_what_it_waits_for_wherever_it_is_shown(client: TestClient, records: Records) -> None:
+    living(records, Lane.TRAIN)
+    run, job = records.run(records.dataset())
+    records.move(job, State.RUNNING)
+    with records.sessions.begin() as session:
+        save_progress(session, job.id, 1, {"stage": "train", "eta_seconds": 812.4})
+    held = {"job": job.id, "kind": "train", "run": run.id, "state": "running", "eta_seconds": 812.4}
+    following = {"lane": "train", "reason": "busy", "ahead": 0, "behind": held, "starts_in_seconds": 812.4}
+    posted = client.post("/jobs", json=TRAIN).json()
+    assert posted["waiting"] == following
+    later = client.post("/jobs", json=TRAIN, headers={"Idempotency-Key": "k"}).json()
+    assert later["waiting"] == following | {"ahead": 1, "starts_in_seconds": None}
+    assert client.post("/jobs", json=TRAIN, headers={"Idempotency-Key": "k"}).json()["waiting"] == later["waiting"]
+    assert client.get(f"/jobs/{posted['id']}").json()["waiting"] == following
+    listed = client.get("/jobs").json()["items"]
+    assert [one["waiting"] for one in listed] == [later["waiting"], following, None]
+    cancelled = client.post(f"/jobs/{posted['id']}/cancel").json()
+    assert (cancelled["state"], cancelled["waiting"]) == ("cancelled", None)
+    # A job that is resumed waits at the end.
+    assert client.post(f"/jobs/{posted['id']}/resume").json()["waiting"] == later["waiting"]
+    assert client.get(f"/jobs/{later['id']}").json()["waiting"] == following
+
+
+def test_an_import_waits_for_no_training(client: TestClient, records: Records) -> None:
+    living(records, Lane.TRAIN)
+    _, job = records.run(records.dataset())
+    records.move(job, State.RUNNING)
+    sample = {"builtin": "sample", "name": "sample"}
+    waiting = client.post("/datasets", json=sample).json()["waiting"]
+    assert (waiting["lane"], waiting["reason"], waiting["behind"]) == ("light", "no_worker", None)
+    with records.sessions.begin() as session:
+        keep_worker(session, "another", {Lane.LIGHT}, 60)
+    brought = client.get("/jobs?kind=import").json()["items"]
+    assert [(one["waiting"]["reason"], one["waiting"]["starts_in_seconds"]) for one in brought] == [("starting", 0.0)]
+
+
+def test_without_a_broker_a_queued_job_says_that_it_is_not_told_of(settings: Settings, records: Records) -> None:
+    records.dataset()
+    living(records, Lane.TRAIN)
+    away = settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})
+    with TestClient(create_app(away, load=FakeClassifier.load), base_url="http://localhost") as client:
+        assert client.post("/jobs", json=TRAIN).json()["waiting"]["reason"] == "unpublished"

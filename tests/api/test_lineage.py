@@ -227,7 +227,9 @@ def test_a_run_that_kept_the_model_of_its_first_phases_is_a_parent_with_a_cautio
         error = {"code": "no_rate_found", "detail": "the search has no answer", "hint": "Go on with from_run."}
         job.state, job.error = State.FAILED, error
     child = made(client, from_run=parent.id)
-    said = "ended before phase 2 of 2, for want of a rate: its model and its figures are those of the phases before"
+    said = (
+        "ended before phase 2 of 2, because no rate was found: its model and its figures are those of the phases before"
+    )
     assert child["cautions"] == [f"run {parent.id}, whose weights this run goes back to, {said}"]
     found = client.get(f"/runs/{parent.id}").json()
     assert (found["state"], found["cautions"]) == ("failed", [f"this run {said}"])

@@ -168,10 +168,12 @@ def test_what_presizing_saves_is_drawn_for_an_item_and_a_seed(client: TestClient
     assert first.tobytes() != shown(client, "presizing.png", item=3, seed=2).tobytes()
 
 
-@pytest.mark.usefixtures("pets")
-def test_a_summary_has_every_step_and_what_to_add_where_no_resize_is_asked_for(client: TestClient) -> None:
+def test_a_summary_has_every_step_and_what_to_add_where_no_resize_is_asked_for(
+    client: TestClient, pets: Manifest
+) -> None:
     found = client.get("/datasets/pets/summary", params={"item": 9, "presize": 64, "size": 48}).json()
     assert (found["dataset"], found["item"], found["drawn"]) == ("pets", 9, False)
+    assert found["path"] == pets.items[9].path
     last = found["steps"][-1]
     assert (last["name"], last["shape"], last["dtype"]) == ("normalise", [2, 3, 48, 48], "float32")
     assert -2.2 < last["low"] < last["high"] < 2.7

@@ -8,8 +8,10 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from store.artifacts import ArtifactStore
+from store.db.lanes import keep_worker
 from store.db.registry import register, set_alias
 from store.keys import run_key
+from store.lanes import Lane
 from store.settings import Settings
 from store.states import State
 from tests.api.fake_classifier import FakeClassifier
@@ -45,6 +47,21 @@ def test_a_model_whose_files_are_gone_is_not_said_to_be_none(
     assert (problem["status"], problem["code"]) == (503, "unavailable")
     assert problem["parts"]["model"] == "the artifact store holds no runs/1/model.safetensors"
     assert problem["hint"].startswith("Check that ARTIFACTS_URL")
+
+
+def test_readiness_and_figures_tell_of_each_lane_and_a_lack_of_workers_is_no_fault(
+    client: TestClient, records: Records
+) -> None:
+    client.post("/models", json={"run": records.served().id, "alias": "production"})
+    records.run(records.dataset("others"))
+    with records.sessions.begin() as session:
+        keep_worker(session, "w", {Lane.LIGHT}, 60)
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["lanes"] == {"train": {"workers": 0, "queued": 1}, "light": {"workers": 1, "queued": 0}}
+    text = client.get("/metrics").text
+    assert 'pedigree_workers{lane="light"} 1.0' in text
+    assert 'pedigree_workers{lane="train"} 0.0' in text
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/jobs", "/metrics", "/"])
@@ -94,6 +111,7 @@ def test_a_part_that_is_away_is_named(settings: Settings, setting: str, value: s
         answer = client.get("/readyz")
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
         assert answer.json()["parts"][part] == "does not answer"
+        assert (answer.json().get("lanes") is None) == (part == "database")
 
 
 def test_metrics_count_by_route_template_and_state(client: TestClient, records: Records) -> None:
@@ -110,9 +128,11 @@ def test_metrics_count_by_route_template_and_state(client: TestClient, records: 
     assert 'pedigree_http_requests_total{method="GET",route="/runs/{run_id}",status="200"} 2.0' in text
     assert 'pedigree_http_requests_total{method="GET",route="/runs/{run_id}",status="404"} 1.0' in text
     assert "somewhere" not in text
-    assert 'pedigree_jobs{state="queued"} 1.0' in text
-    assert 'pedigree_jobs{state="running"} 1.0' in text
-    assert 'pedigree_jobs{state="failed"} 0.0' in text
+    assert 'pedigree_jobs{lane="train",state="queued"} 1.0' in text
+    assert 'pedigree_jobs{lane="train",state="running"} 1.0' in text
+    assert 'pedigree_jobs{lane="train",state="failed"} 0.0' in text
+    assert 'pedigree_jobs{lane="light",state="queued"} 0.0' in text
+    assert 'pedigree_workers{lane="train"} 0.0' in text
     assert "pedigree_predict_batch_pictures_count 1.0" in text
     assert "pedigree_predict_queue_pictures 0.0" in text
 

@@ -53,7 +53,7 @@ def test_a_copy_that_goes_between_opening_and_reading_is_fetched_again(
     make_room(cache, 0, 0)
     with pytest.raises(ArtifactMissing) as raised:
         bundle.read(2)
-    assert raised.value.hint == "Send the request again: it is fetched anew."
+    assert raised.value.hint == "Send the request again: it is fetched again."
     opened, times = shelf.bundle, 0
 
     def bundle_that_goes(revision: str) -> OpenBundle:
@@ -93,7 +93,7 @@ def test_a_copy_that_is_damaged_later_is_fetched_anew_with_the_next_request(
     bundle.path.write_bytes(data)
     with pytest.raises(ArtifactMissing) as raised:
         bundle.read(2)
-    assert raised.value.hint == "Send the request again: it is fetched anew."
+    assert raised.value.hint == "Send the request again: it is fetched again."
     assert shelf.bundle(manifest.revision).read(2) == source.read(2)
     bundle_copy(cache, manifest.revision).write_bytes(data[: offset + 1])
     assert shelf.photo(manifest.revision, 2).data == source.read(2)
@@ -137,7 +137,7 @@ def test_a_copy_in_place_of_a_damaged_one_that_makes_room_for_another_is_only_as
     make_room(cache, 0, 0)
     with pytest.raises(ArtifactMissing) as raised:
         bundle.read(2)
-    assert raised.value.hint == "Send the request again: it is fetched anew."
+    assert raised.value.hint == "Send the request again: it is fetched again."
     assert shelf.bundle(manifest.revision).read(2) == source.read(2)
 
 

@@ -3,10 +3,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.routes.predict import _prediction
 from ml.images import Limits
 from store.db.registry import set_alias
 from store.settings import Settings
@@ -58,6 +60,20 @@ def test_a_picture_gets_its_breed_with_every_probability(client: TestClient, rec
     assert prediction["top"][0]["breed"] == "Birman"
     assert len(prediction["top"]) == 2
     assert prediction["probability"] == prediction["top"][0]["probability"] == prediction["probabilities"]["Birman"]
+
+
+def test_an_answer_is_sure_from_a_score_of_a_half_on(client: TestClient, records: Records, app: FastAPI) -> None:
+    register(client, records)
+    # Of black all three breeds are equally likely.
+    found = send(client, GREEN, jpeg((0, 0, 0))).json()["predictions"]
+    assert [one["sure"] for one in found] == [True, False]
+    assert found[1]["probability"] == pytest.approx(1 / 3, abs=0.01)
+    for score, sure in ((0.5, True), (np.nextafter(np.float32(0.5), np.float32(0)), False)):
+        row = np.array([score, 0.3, 0.1], np.float32)
+        assert _prediction("a.jpg", row, ("a", "b", "c"), 1).sure is sure
+    told = app.openapi()["components"]["schemas"]["Prediction"]["properties"]["sure"]
+    assert told["type"] == "boolean"
+    assert "not calibrated" in told["description"]
 
 
 def test_a_model_that_learned_from_drawings_says_so(client: TestClient, records: Records) -> None:

@@ -135,8 +135,8 @@ def test_a_body_that_the_route_reads_itself_is_told_of_the_same_way(client: Test
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b"{", "no JSON"),
-        (b'{"kind": "train",}', "no JSON"),
+        (b"{", "not JSON"),
+        (b'{"kind": "train",}', "not JSON"),
         (b"\xff\xfe\xfd", ""),
         (b"[" * 100_000, ""),
     ],
@@ -187,14 +187,14 @@ def test_a_picture_that_comes_without_a_form_is_told_to_use_one(client: TestClie
     answer = client.post("/predict", content=body, headers={"content-type": kind})
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (415, "unsupported_media_type")
-    assert problem["detail"] == f"the body is {kind}, and no form"
+    assert problem["detail"] == f"the body is {kind}, not a form"
     assert "curl -F file=@picture.jpg" in problem["hint"]
 
 
 def test_a_text_in_place_of_a_picture_is_said_in_the_callers_words(client: TestClient) -> None:
     parts = [("file", (None, "hello"))]
     answer = client.post("/predict", files=parts)
-    assert (answer.status_code, answer.json()["detail"]) == (422, "a part `file` of the form is a text, and no file")
+    assert (answer.status_code, answer.json()["detail"]) == (422, "a part `file` of the form is text, not a file")
     assert "UploadFile" not in answer.text
     assert "curl -F file=@picture.jpg" in answer.json()["hint"]
 

@@ -1,6 +1,8 @@
 import io
 import json
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -70,6 +72,26 @@ def test_metrics_hold_the_epochs_and_every_step(client: TestClient, records: Rec
     assert found["batches"]["lr"][0] == [1e-4, 1e-3, 1e-2]
 
 
+def test_a_run_has_its_times_once_it_has_come_so_far(client: TestClient, records: Records) -> None:
+    def times() -> list[Any]:
+        (listed,) = client.get("/runs").json()["items"]
+        shown = client.get(f"/runs/{run.id}").json()
+        names = ("recipe", "created_at", "started_at", "finished_at", "seconds")
+        assert [listed[name] for name in names] == [shown[name] for name in names]
+        return [shown[name] for name in names]
+
+    run, job = records.run(records.dataset())
+    recipe, created, *unknown = times()
+    assert (recipe, unknown) == ("fine_tune", [None, None, None])
+    records.move(job, State.RUNNING)
+    assert times()[3:] == [None, None]
+    records.move(job, State.SUCCEEDED)
+    _, _, started, finished, seconds = times()
+    assert created <= started <= finished
+    between = datetime.fromisoformat(finished) - datetime.fromisoformat(started)
+    assert seconds == pytest.approx(between.total_seconds())
+
+
 def test_a_long_runs_steps_can_be_thinned(client: TestClient, records: Records) -> None:
     run, _ = records.run(records.dataset())
     figures = {"raw_loss": 2.0, "train_loss": 1.0, "lr": [1e-3] * 3, "momentum": 0.9}
@@ -127,6 +149,7 @@ def test_top_losses_come_worst_first(client: TestClient, records: Records) -> No
     run = records.finished()
     found = client.get(f"/runs/{run.id}/top-losses?k=2").json()
     assert [item["item"] for item in found] == [2, 1]
+    assert [item["path"] for item in found] == ["Birman_2.jpg", "Birman_1.jpg"]
     assert [item["loss"] for item in found] == [None, 3.5]
     assert found[0]["image"] == f"/runs/{run.id}/items/2/image"
     assert len(client.get(f"/runs/{run.id}/top-losses?k=1000").json()) == 3

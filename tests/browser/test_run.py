@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 
 from store.states import State
 from tests.api.records import Records, jpeg
@@ -62,7 +62,7 @@ def test_a_failed_run_asks_for_nothing_that_it_does_not_have(visits: Visits, rec
     page.goto(f"{visits.address}/?run={world.failed.id}")
     expect(page.locator("#run-message")).to_have_text("NaN at step 3. Lower the learning rate.")
     page.goto(f"{visits.address}/?run={world.search.id}")
-    expect(page.locator("#rates")).to_contain_text("minimum (a tenth of the rate at the lowest loss)")
+    expect(page.locator("#rates")).to_contain_text("minimum/10 (a tenth of the rate at the lowest loss)")
     assert visits.complaints == []
 
 
@@ -102,7 +102,7 @@ def test_a_breed_is_the_answer_only_where_the_service_is_sure(
     page = visits.page(f"/?run={run.id}")
     page.locator("#register").click()
     expect(page.locator("#served")).to_contain_text("In production: version 1")
-    page.locator("#photo").set_input_files(files=[{"name": "it.jpg", "mimeType": "image/jpeg", "buffer": jpeg(colour)}])
+    page.locator("#photo").set_input_files(files=FilePayload(name="it.jpg", mimeType="image/jpeg", buffer=jpeg(colour)))
     expect(page.locator("#answer h3")).to_have_text(re.compile(headline))
 
 

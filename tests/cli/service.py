@@ -1,6 +1,7 @@
 """A service of a few fixed answers, for what the command makes of them."""
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,6 +53,13 @@ def serving(answers: dict[str, list[Answer]]) -> Iterator[Service]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def free_port() -> int:
+    """A port on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class _Handler(BaseHTTPRequestHandler):

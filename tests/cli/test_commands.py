@@ -10,8 +10,8 @@ from cli.data_folder import DataFolder
 from cli.doctor import EMBEDDED, look_at_settings
 from cli.main import main
 from cli.settings import read_settings
-from cli.stack import Stack, free_port
-from tests.cli.service import Answer, Service, serving
+from cli.stack import Stack
+from tests.cli.service import Answer, Service, free_port, serving
 
 JOB = {
     "id": 4,
@@ -259,7 +259,7 @@ def test_no_service_at_all_is_one_line(
     code, _, err = pedigree(capsys, monkeypatch, "jobs", "list", "--data", str(tmp_path))
     assert code == 1
     assert err.startswith(f"pedigree: No service is known: no stack runs on {tmp_path}")
-    nobody = f"http://127.0.0.1:{free_port(0)}"
+    nobody = f"http://127.0.0.1:{free_port()}"
     code, _, err = pedigree(capsys, monkeypatch, "jobs", "list", "--url", nobody)
     assert (code, err) == (1, f"pedigree: Nothing answers at {nobody}. Start the service with `pedigree up`.\n")
 
@@ -277,13 +277,59 @@ def test_doctor_hides_passwords_and_names_versions(
 ) -> None:
     monkeypatch.delenv("PEDIGREE_URL", raising=False)
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:s3cret@db.example.org/pedigree")
-    code, out, _ = pedigree(capsys, monkeypatch, "doctor", "--data", str(tmp_path), "--json")
-    assert code == 0
+    code, out, err = pedigree(capsys, monkeypatch, "doctor", "--data", str(tmp_path), "--json")
+    assert code == 1
+    assert err == f"pedigree: {json.loads(out)['service']['fault']}\n"
+    assert f"no stack runs on {tmp_path}" in err
     assert "s3cret" not in out
     report = json.loads(out)
     assert report["settings"]["DATABASE_URL"].endswith("://me:***@db.example.org/pedigree")
     assert set(report["versions"]) >= {"pedigree", "python", "torch", "torchvision"}
     assert report["machine"]["torch and torchvision"] == "ok"
+
+
+FINE = {"database": "ok", "broker": "ok", "artifacts": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "complaint"),
+    [
+        (Answer({"status": "ready", "parts": {**FINE, "model": "ok"}}), 0, ""),
+        (
+            Answer(
+                {"parts": {**FINE, "model": "nothing yet"}, "code": "no_model", "detail": "model: nothing yet"}, 503
+            ),
+            0,
+            "",
+        ),
+        (
+            Answer({"parts": {**FINE, "broker": "away"}, "code": "unavailable", "detail": "broker: away"}, 503),
+            1,
+            "pedigree: The service is not ready: broker: away.\n",
+        ),
+        (Answer({"hello": "world"}), 1, "answered 200 with application/json, not with Pedigree's JSON."),
+        (Answer("<html>", kind="text/html"), 1, "answered 200 with text/html, not with Pedigree's JSON."),
+    ],
+)
+def test_doctor_ends_as_the_service_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, answer: Answer, code: int, complaint: str
+) -> None:
+    ended, out, err, service = ask(capsys, monkeypatch, {"GET /readyz": [answer]}, "doctor", "--json")
+    assert ended == code
+    assert complaint in err
+    assert (err == "") == (code == 0)
+    found = json.loads(out)["service"]
+    assert ("fault" in found) == (code == 1)
+    if "database" in found:
+        assert found["address"] == service.url
+
+
+def test_doctor_fails_where_nothing_answers(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    code, _, err = pedigree(capsys, monkeypatch, "doctor", "--url", url)
+    assert (code, err) == (1, f"pedigree: Nothing answers at {url}. Start the service with `pedigree up`.\n")
 
 
 def test_doctor_fails_on_a_setting_that_cannot_be_used(

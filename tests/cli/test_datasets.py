@@ -1,9 +1,12 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cli.saving import save
 from tests.cli.service import Answer
 from tests.cli.test_commands import ask
 
@@ -45,6 +48,7 @@ STEPS = {
     "dataset": "pets",
     "drawn": False,
     "item": 0,
+    "path": "a_1.jpg",
     "steps": [
         {
             "name": "label",
@@ -85,22 +89,23 @@ def test_a_dataset_is_shown_with_what_was_left_out_and_its_twins(
     assert code == 0
     assert "width 40 to 60 pixels, median 50.5" in lines
     assert "formats 1 GIF, 11 JPEG" in lines
+    assert r"label in the file name: the group of (.+)_\d+.jpg$" in lines
     assert "no label matches 3 stray.jpg the rule does not match" in lines
     assert "broken 1 cut.jpg the JPEG data ends early" in lines
     assert "a_3.jpg GIF" in lines
     assert "anywhere 2 3" in lines
     assert "across the split (valid_pct 0.2, seed 42) 0 1" in lines
-    assert "1 validation pictures have a twin that is trained on." in lines
-    assert "a_1.jpg b_2.jpg near 3" in lines
-    assert "a_1.jpg (a) b_2.jpg (b) near 3" in lines
+    assert "1 validation picture has a duplicate that is trained on." in lines
+    assert "a_1.jpg b_2.jpg near-duplicate, 3 of 128 bits differ" in lines
+    assert "a_1.jpg (a) b_2.jpg (b) near-duplicate, 3 of 128 bits differ" in lines
     assert lines[-1] == "b 7"
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"twins": None, "twins_missing": "the manifest is gone"}, "Twins are unknown: the manifest is gone"),
-        ({"twins": {**TWINS, "near_missing": "import it again"}}, "Near twins are unknown: import it again."),
+        ({"twins": None, "twins_missing": "the manifest is gone"}, "Duplicates are unknown: the manifest is gone"),
+        ({"twins": {**TWINS, "near_missing": "import it again"}}, "Near-duplicates are unknown: import it again."),
         ({"summary": {}}, "breeds    2"),
         ({"summary": {"disguised": {"count": 1, "examples": ["old_1.jpg"]}}}, "old_1.jpg"),
     ],
@@ -152,6 +157,52 @@ def test_a_picture_that_cannot_be_saved_or_drawn_is_one_line(
     code, _, err, _ = ask(capsys, monkeypatch, answers, *words)
     assert (code, err) == (1, "pedigree: dataset 'pets' has 10 items, and no item 99. Give less.\n")
     assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize("verb", ["batch", "presizing"])
+@pytest.mark.parametrize("name", ["b.jpg", "b", "b.png.jpeg", ".png"])
+def test_a_png_is_not_written_under_another_formats_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verb: str, name: str
+) -> None:
+    code, _, err, service = ask(capsys, monkeypatch, {}, "datasets", verb, "pets", str(tmp_path / name))
+    assert code == 2
+    assert "does not end in .png" in err
+    assert (service.asked, list(tmp_path.iterdir())) == ([], [])
+
+
+def test_a_folder_in_a_pictures_place_is_refused_before_anything_is_asked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "out.png").mkdir()
+    code, _, err, service = ask(capsys, monkeypatch, {}, "datasets", "batch", "pets", str(tmp_path / "out.png"))
+    assert (code, service.asked) == (2, [])
+    assert "is a directory" in err
+
+
+def test_a_picture_replaces_one_that_is_there_and_a_link_leads_where_it_led(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "real.png").write_bytes(b"old")
+    (tmp_path / "out.PNG").symlink_to(Path("kept") / "real.png")
+    save(b"new", tmp_path / "out.PNG")
+    assert (tmp_path / "kept" / "real.png").read_bytes() == b"new"
+    assert (tmp_path / "out.PNG").is_symlink()
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["real.png"]
+
+
+def test_a_picture_that_does_not_fit_on_the_disk_leaves_the_one_that_is_there(tmp_path: Path) -> None:
+    out = tmp_path / "out.png"
+    out.write_bytes(b"old")
+    # The system refuses more than 1000 bytes of a file as it refuses more than a disk holds.
+    script = (
+        "import resource, sys; from pathlib import Path\n"
+        "from cli.saving import save; from cli.errors import CommandError\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try: save(bytes(3000), Path(sys.argv[1]))\n"
+        "except CommandError as error: print(error)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, str(out)], capture_output=True, text=True, check=True)
+    assert ended.stdout == f"{out} cannot be written: File too large.\n"
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
 
 def test_the_steps_of_an_item_are_a_table_and_the_mend_is_named(

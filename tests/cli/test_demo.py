@@ -16,6 +16,7 @@ from cli.demo import guess
 from cli.errors import CommandError
 from tests.cli.pictures import draw_pictures
 from tests.cli.service import Answer, serving
+from tests.cli.terminal import CTRL_C, terminal, usual
 from tests.cli.test_up import environment
 
 
@@ -26,20 +27,34 @@ def test_the_demo_goes_from_pictures_to_a_breed_over_http(tmp_path: Path) -> Non
     (data / "weights").mkdir(parents=True)
     torch.manual_seed(1)
     save_file(mobilenet_v2().state_dict(), data / "weights" / "mobilenet_v2.safetensors")
-    command = [sys.executable, "-m", "cli.main", "demo", "--data", str(data), "--pets", str(pictures), "--epochs", "1"]
-    ended = subprocess.run(command, env=environment(data), capture_output=True, text=True, check=False)
-    said = ended.stdout
-    assert (ended.returncode, ended.stderr) == (0, ""), said + ended.stderr
+    words = ("demo", "--data", str(data), "--pets", str(pictures), "--epochs", "1")
+    with terminal(*words, environment=usual()) as shown:
+        code, said = shown.ended(), shown.text + "\n"
+    assert code == 0, said
     assert "90 photos of 3 breeds" in said
-    line = "3 files left out: 2 no picture, 1 without a label; `pedigree datasets show pets` shows which\n"
-    assert line in said
+    assert shown.has("3 files left out: 2 of no picture format, 1 without a label; `pedigree datasets show pets` shows")
     assert "(folder: mobilenet_v2.safetensors)" in said
     assert len(re.findall(r"^ *[12]\.1 ", said, re.MULTILINE)) == 4  # each epoch as it ended, and again in the table
     assert re.search(r"Error rate [01]\.\d{4} on 18 pictures kept apart", said)
     answers = re.findall(r"^(\w+)_\d+\.jpg +(\w+) +(Abyssinian|beagle|pug) +[\d.]+%$", said, re.MULTILINE)
     assert len(answers) == 3
     assert all(named == true for named, true, _ in answers)
-    assert f"pedigree up --data {data}" in said
+    assert shown.has(f"pedigree up --data {data}")
+    assert not (data / "stack.json").exists()
+    live = {line.split()[0] for line in shown.live if not line.startswith(("»", "✓"))}
+    assert {"unpack", "scan", "pack", "presize", "train"} & live, "a live line showed where the jobs stood"
+    assert not re.search(r"[━─]", said), "and none of them is left"
+
+
+def test_a_demo_that_is_broken_off_says_what_becomes_of_its_job(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with terminal("demo", "--data", str(data), environment=usual()) as shown:
+        shown.until(lambda: shown.lines[-1:] != [] and shown.lines[-1].startswith("draw "))
+        shown.press(CTRL_C)
+        shown.shows("stopping the service…")
+        assert shown.ended() == 130
+    assert shown.has(f"pedigree: The demo was broken off, and its service is stopped; job 1 waits in {data}.")
+    assert shown.has(f"`pedigree up --data {data}` goes on with it, `pedigree jobs watch 1 --data {data}` then shows")
     assert not (data / "stack.json").exists()
 
 

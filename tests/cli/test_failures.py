@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.words import in_commands
-from tests.cli.service import Answer
+from tests.cli.service import Answer, serving
 from tests.cli.test_commands import JOB, ask, pedigree
 
 Capture = pytest.CaptureFixture[str]
@@ -53,7 +53,7 @@ def test_another_web_server_is_told_apart(capsys: Capture, monkeypatch: Patch, a
 def test_what_is_no_name_is_not_asked_for(capsys: Capture, monkeypatch: Patch, name: str) -> None:
     code, _, err, service = ask(capsys, monkeypatch, {}, "datasets", "show", name)
     assert (code, service.asked) == (1, [])
-    assert err.startswith(f"pedigree: {name!r} is no name.")
+    assert err.startswith(f"pedigree: {name!r} is not a name.")
 
 
 def test_a_name_is_one_part_of_the_path(capsys: Capture, monkeypatch: Patch) -> None:
@@ -69,6 +69,34 @@ def test_a_key_that_no_header_carries_is_said(capsys: Capture, monkeypatch: Patc
     assert err.startswith("pedigree: PEDIGREE_KEY has a character")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ALL_PROXY", "socks5://127.0.0.1:9"), ("HTTPS_PROXY", "nonsense://x"), ("SSL_CERT_FILE", "/nowhere.pem")],
+)
+def test_a_proxy_or_certificate_that_cannot_be_used_is_one_line(
+    capsys: Capture, monkeypatch: Patch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    code, _, err = pedigree(capsys, monkeypatch, "jobs", "list", "--url", "https://pets.example.org")
+    assert code == 1
+    assert err.startswith("pedigree: A proxy or certificate of this shell cannot be used: ")
+    assert err.count("\n") == 1
+    with serving({"GET /jobs/4": [Answer(JOB)]}) as near:
+        assert pedigree(capsys, monkeypatch, "jobs", "show", "4", "--url", near.url)[0] == 0
+
+
+def test_a_user_without_a_home_is_asked_for_a_folder(capsys: Capture, monkeypatch: Patch) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("PEDIGREE_URL", raising=False)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000)  # a container's number without a name
+    code, _, err = pedigree(capsys, monkeypatch, "jobs", "list")
+    assert (code, err) == (
+        1,
+        "pedigree: HOME is not set, and the system knows no home of this user. Name a folder with --data.\n",
+    )
+
+
 def test_a_data_folder_that_is_a_file_is_named(capsys: Capture, monkeypatch: Patch, tmp_path: Path) -> None:
     monkeypatch.delenv("PEDIGREE_URL", raising=False)
     (tmp_path / "file").touch()
@@ -76,7 +104,7 @@ def test_a_data_folder_that_is_a_file_is_named(capsys: Capture, monkeypatch: Pat
     code, _, err = pedigree(capsys, monkeypatch, "jobs", "list")
     assert (code, err) == (
         1,
-        f"pedigree: {tmp_path / 'file'} is no folder. Name the data folder with --data or PEDIGREE_DATA.\n",
+        f"pedigree: {tmp_path / 'file'} is not a folder. Name the data folder with --data or PEDIGREE_DATA.\n",
     )
 
 
@@ -118,8 +146,8 @@ def test_a_confusion_of_nothing_says_so(capsys: Capture, monkeypatch: Patch) -> 
         ),
         ("POST /jobs/7/resume, or queue a new job.", "`pedigree jobs resume 7`, or queue a new job."),
         (
-            "GET /datasets lists them; `pedigree datasets add` or POST /datasets brings one in.",
-            "`pedigree datasets list` lists them; `pedigree datasets add` brings one in.",
+            "GET /datasets lists them; `pedigree datasets add` or POST /datasets adds one.",
+            "`pedigree datasets list` lists them; `pedigree datasets add` adds one.",
         ),
         (
             'POST /models {"run": RUN, "alias": "production"} with a run that holds a model.',
@@ -129,7 +157,12 @@ def test_a_confusion_of_nothing_says_so(capsys: Capture, monkeypatch: Patch) -> 
             'POST /jobs {"kind": "interpret", "run": 3, "config": {"dataset": "pets"}}.',
             "`pedigree runs interpret 3 --dataset pets`.",
         ),
-        ("It is done; POST /jobs queues a new one.", "It is done; `pedigree jobs train` queues a new one."),
+        (
+            'It is done; GET /runs/3 shows what it made, POST /jobs {"kind": "train"} queues a new one.',
+            "It is done; `pedigree runs show 3` shows what it made, `pedigree train` queues a new one.",
+        ),
+        ('POST /jobs {"kind": "lr_find"} queues a new one.', "`pedigree jobs lr-find` queues a new one."),
+        ("GET /runs/3/confusion shows what came of it.", "`pedigree runs confusion 3` shows what came of it."),
         ("the broker does not answer; see GET /readyz", "the broker does not answer; see `pedigree doctor`"),
         ("It searches before phase 1 and 9 (from 0).", "It searches before phase 2 and 10."),
         ("Lower the rate.", "Lower the rate."),

@@ -78,7 +78,7 @@ def test_a_search_is_queued_watched_and_shown(words: Any) -> None:  # noqa: ANN4
     }
     lines = out.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("suggestion"))
-    assert [line.split()[0] for line in lines[start + 1 : start + 5]] == ["minimum", "steep", "valley", "slide"]
+    assert [line.split()[0] for line in lines[start + 1 : start + 5]] == ["minimum/10", "steep", "valley", "slide"]
     assert lines[start + 2].split() == ["steep", "–", "none", "–"]
     assert lines[start + 3].split() == ["valley", "1.20e-03", "agree", "0.25"]
     assert pairs(lines[start + 5 :]) == [
@@ -113,7 +113,7 @@ def test_a_reason_that_all_suggestions_share_is_said_once(words: Any) -> None:  
     _, out, _, _ = words({"GET /runs/2/lr-find": [Answer({**FOUND, **none})]}, "runs", "lr-find", "2")
     assert out.count(why) == 1
     told = dict(line.split("  ", 1) for line in out.splitlines()[5:])
-    assert told["no minimum, steep, valley, slide"].strip() == why
+    assert told["no minimum/10, steep, valley, slide"].strip() == why
     assert out.splitlines()[-1].split(maxsplit=1) == ["advice", advice]
 
 

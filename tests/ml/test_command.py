@@ -52,7 +52,7 @@ def test_lr_find_prints_the_record_and_then_a_table_of_the_suggestions(folder: P
     content = json.loads(rate)["content"]
     assert (len(content["sweeps"]), content["freeze"]) == (2, False)
     assert heads.split() == ["middle", "word", "decades", "sweep", "1", "sweep", "2"]
-    assert [row.split()[0] for row in rows[:4]] == ["minimum", "steep", "valley", "slide"]
+    assert [row.split()[0] for row in rows[:4]] == ["minimum/10", "steep", "valley", "slide"]
     assert [row.split()[2] for row in rows[:4]] == list(content["agreements"].values())
     assert f"({content['agreement']}): {content['agreement_reason']}" in rows[4]
     assert rows[5:] == ([content["advice"]] if content["advice"] else [])
@@ -108,7 +108,7 @@ def test_a_model_of_another_architecture_is_one_line(folder: Path, refused: Refu
     save_file(build_model("resnet18", 2, None).state_dict(), model)
     said = refused("--model", str(model))
     assert said.startswith(
-        "weights_invalid: model.safetensors is no trained mobilenet_v3_small of 2 breeds: 0.0.0.weight"
+        "weights_invalid: model.safetensors is not a trained mobilenet_v3_small of 2 breeds: 0.0.0.weight"
     )
     save_file(build_model("mobilenet_v3_small", 3, None).state_dict(), model)
     assert "1.8.weight is [3, 512], it should be [2, 512]. Set arch" in refused("--model", str(model))

@@ -70,7 +70,9 @@ def test_the_body_takes_pretrained_values_and_the_classifier_is_left_out() -> No
 def test_incomplete_weights_are_refused_by_name() -> None:
     donor = _state(build_model("resnet18", 3, None))
     del donor["layer1.0.conv1.weight"]
-    with pytest.raises(WeightsInvalid, match=r"lack 1 of \d+ tensors of resnet18, such as 'layer1.0.conv1.weight'"):
+    with pytest.raises(
+        WeightsInvalid, match=r"are missing 1 of \d+ tensors of resnet18, such as 'layer1.0.conv1.weight'"
+    ):
         build_model("resnet18", 3, donor)
 
 

@@ -96,7 +96,7 @@ def test_a_host_that_is_not_there_is_said_with_the_way_round(tmp_path: Path) -> 
         port = unused.getsockname()[1]
         with pytest.raises(DownloadFailed, match=r"could not be fetched from 127\.0\.0\.1") as caught:
             download_pets(tmp_path, published=Published(f"http://127.0.0.1:{port}/{NAME}", "0" * 32))
-    assert "Where there is no network" in str(caught.value.hint)
+    assert "Without a network" in str(caught.value.hint)
 
 
 def test_an_archive_without_the_folder_is_refused(tmp_path: Path, server: Publisher) -> None:

@@ -236,7 +236,7 @@ def test_gradients_that_overflow_without_scaling_end_the_training_in_a_sentence(
     overflown = torch.tensor([float("inf")])
     assert [scaler.unscale([overflown]) for _ in range(16)] == [False] * 16
     assert (scaler.scale, scaler.skipped) == (1.0, 16)
-    with pytest.raises(LossDiverged, match="overflow in fp16 at a loss scale of 1, the least there is") as raised:
+    with pytest.raises(LossDiverged, match="overflow in fp16 at a loss scale of 1, the smallest there is") as raised:
         scaler.unscale([overflown])
     assert raised.value.hint == "Lower the learning rate, or train in bf16 or fp32."
 

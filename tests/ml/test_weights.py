@@ -120,6 +120,43 @@ def test_none_found_says_what_to_do(tmp_path: Path, server: Publisher) -> None:
     assert list(hub(tmp_path).iterdir()) == []
 
 
+def test_the_hint_names_what_could_be_trained_instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(weights, "download", _no_network)
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    for path in (folder / "resnet50.safetensors", folder / "README.md", hub(tmp_path) / "resnet18-f37072fd.pth"):
+        path.touch()
+    with pytest.raises(WeightsMissing) as caught:
+        find_weights("resnet34", folder)
+    assert caught.value.hint == (
+        "Set arch to resnet18 or resnet50, whose weights are in reach; or put resnet34.safetensors into the folder "
+        "PEDIGREE_WEIGHTS, or run `pedigree weights fetch mobilenet_v2` and train that arch, or set pretrained to "
+        "false."
+    )
+    (folder / "mobilenet_v2.safetensors").touch()
+    with pytest.raises(DownloadFailed) as refused:
+        fetch_weights("resnet34", folder)
+    assert refused.value.hint == (
+        "Set arch to mobilenet_v2 or resnet18 or resnet50, whose weights are in reach; or put resnet34.safetensors "
+        "into the folder PEDIGREE_WEIGHTS, or set pretrained to false."
+    )
+
+
+def _no_network(*_: object, **__: object) -> None:
+    raise DownloadFailed("no network")
+
+
+@pytest.mark.parametrize(("name", "value"), [("ALL_PROXY", "socks5://127.0.0.1:9"), ("https_proxy", "nonsense:// /")])
+def test_a_proxy_that_cannot_be_used_is_no_weights_and_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv(name, value)
+    with pytest.raises(WeightsMissing, match="the download failed"):
+        find_weights("resnet34", tmp_path)
+
+
 def test_a_file_that_is_not_what_its_name_says_is_refused(
     tmp_path: Path, server: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:

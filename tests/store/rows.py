@@ -35,7 +35,8 @@ def make_run(session: Session, *, dataset: str = "pets", kind: str = "train", **
 
 
 def make_job(session: Session, *, run_id: int | None = None, kind: str = "import", max_attempts: int = 3) -> Job:
-    return create_job(session, kind=kind, run_id=run_id, max_attempts=max_attempts)
+    payload = {"name": "pets"} if kind == "import" else {}
+    return create_job(session, kind=kind, run_id=run_id, payload=payload, max_attempts=max_attempts)
 
 
 def claimed(session: Session, job_id: int, lease_seconds: float = 30.0) -> Job:

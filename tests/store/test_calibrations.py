@@ -91,7 +91,7 @@ def test_an_answer_stands(sessions: Sessions) -> None:
 @pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING, State.CANCELLING])
 def test_a_job_that_is_not_over_is_in_the_way(sessions: Sessions, state: State) -> None:
     with sessions.begin() as session:
-        over, job = make_job(session), make_job(session)
+        over, job = (make_job(session, kind="train", run_id=make_run(session).id) for _ in range(2))
         force_state(session, over, State.FAILED)
         force_state(session, job, state)
         found = job_in_the_way(session)

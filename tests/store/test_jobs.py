@@ -191,6 +191,24 @@ def test_resume_only_from_failed_or_cancelled(sessions: Sessions, state: State) 
         assert raised.value.hint
 
 
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [
+        ("import", "It is done; GET /datasets/pets shows what it brought in."),
+        ("interpret", "It is done; GET /runs/None/confusion shows what came of it."),
+        ("train", 'It is done; GET /runs/None shows what it made, POST /jobs {"kind": "train"} queues a new one.'),
+        ("lr_find", 'It is done; GET /runs/None shows what it made, POST /jobs {"kind": "lr_find"} queues a new one.'),
+    ],
+)
+def test_instead_of_resuming_a_finished_job_its_kind_is_looked_at(sessions: Sessions, kind: str, hint: str) -> None:
+    with sessions.begin() as session:
+        job = create_job(session, kind=kind, payload={"name": "pets"}, max_attempts=1)
+        force_state(session, job, State.SUCCEEDED)
+        with pytest.raises(StateConflict) as raised:
+            resume(session, job.id)
+        assert raised.value.hint == hint
+
+
 def test_an_idempotency_key_finds_its_job_and_no_other_body(sessions: Sessions) -> None:
     with sessions.begin() as session:
         job = create_job(session, kind="train", max_attempts=1, idempotency_key="k", request_sha256="a")

@@ -1,6 +1,7 @@
 import pytest
 from kombu.exceptions import OperationalError
 
+from store.lanes import Lane
 from store.queue import make_celery, publish_job
 from store.settings import Settings
 
@@ -13,5 +14,5 @@ def test_without_a_broker_publishing_fails_at_once(
     monkeypatch.setattr("kombu.utils.functional.sleep", slept.append)
     app = make_celery(settings.model_copy(update={"redis_url": url}))
     with pytest.raises(OperationalError):
-        publish_job(app, 1)
+        publish_job(app, 1, Lane.TRAIN)
     assert sum(slept) == 0

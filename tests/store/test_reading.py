@@ -5,9 +5,9 @@ import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.db.jobs import append_event, change_state
+from store.db.lanes import count_jobs
 from store.db.paging import Page, encode_cursor
 from store.db.reading import (
-    count_jobs_by_state,
     events_after,
     get_job,
     get_run,
@@ -18,6 +18,7 @@ from store.db.reading import (
     state_of_run,
 )
 from store.errors import InvalidRequest, NotFound, NotReady, WrongKind
+from store.lanes import Lane
 from store.states import State
 from tests.store.rows import ERROR, claimed, make_job, make_run
 
@@ -49,7 +50,11 @@ def test_jobs_by_kind_and_state(sessions: Sessions) -> None:
         assert [job.id for job in list_jobs(session, state=State.RUNNING).items] == [running.id]
         assert [job.id for job in list_jobs(session, kind="train").items] == [other.id]
         assert [job.id for job in list_jobs(session, kind="import", state=State.QUEUED).items] == [waiting.id]
-        assert count_jobs_by_state(session) == {"queued": 2, "running": 1}
+        assert count_jobs(session) == {
+            (Lane.TRAIN, "queued"): 1,
+            (Lane.LIGHT, "queued"): 1,
+            (Lane.LIGHT, "running"): 1,
+        }
 
 
 @pytest.mark.parametrize(

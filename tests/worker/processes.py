@@ -46,13 +46,13 @@ def job_in(sessions: sessionmaker[Session], job_id: int, *states: State) -> Job:
 
 
 class Process:
-    """``python -m MODULE`` with a test's settings; its output goes to a file."""
+    """``python -m MODULE [WORDS]`` with a test's settings; its output goes to a file."""
 
     def __init__(self, module: str, settings: Settings, log: Path, **environment: str) -> None:
         self.log = log
         with log.open("ab") as output:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", module],
+                [sys.executable, "-m", *module.split()],
                 cwd=REPOSITORY,
                 env=environment_of(settings, **environment),
                 stdout=output,

@@ -83,6 +83,7 @@ def test_a_dry_run_is_forecast_from_what_the_worker_measures(
     body = {"kind": "train", "dataset": "pets", "config": config}
     app = create_app(settings, load=FakeClassifier.load)
     with running("worker", settings), TestClient(app, base_url="http://localhost") as client:
+        until(lambda: client.get("/readyz").json()["lanes"]["train"]["workers"] == 1, "a worker")
         answer = client.post("/jobs?dry_run=true", json=body)
         assert answer.status_code == 200, answer.text
         found = answer.json()["forecast"]

@@ -21,6 +21,7 @@ from store.db.models import Job, JobEvent, Run
 from store.db.reading import events_after, get_job
 from store.db.session import make_engine, make_sessions
 from store.dispatch import dispatch_job
+from store.lanes import Lane
 from store.queue import publish_job, queue_length
 from store.settings import Settings
 from store.states import State
@@ -182,7 +183,8 @@ def host(
 ) -> Host:
     """A worker whose children say a stage and are killed, each of them by the kernel as its counter says."""
 
-    def start(_: str, job_id: int, attempt: int) -> list[str]:
+    def start(_: str, job_id: int, attempt: int, *, niceness: int) -> list[str]:
+        assert niceness >= 0
         with sessions.begin() as session:
             save_progress(session, job_id, attempt, {"stage": told_stage[0]})
         return [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
@@ -214,7 +216,7 @@ def test_what_the_kernel_killed_goes_on_in_halves_and_if_it_kills_that_too_there
     job_id = queue_run(sessions, kind)
     job, told = after(host, job_id)
     assert (job.state, job.payload, job.max_attempts) == (State.QUEUED, {"accumulation": 2}, 3)
-    said = "the kernel killed the job's process for want of memory in attempt"
+    said = "the kernel killed the job's process because the memory was full in attempt"
     assert told == [f"{said} 1: from here on each batch is cut into two halves"]
     job, _ = after(host, job_id)
     assert (job.state, job.attempt) == (State.FAILED, 2)
@@ -278,7 +280,7 @@ def test_an_import_has_no_batch_to_halve(host: Host, job_id: int) -> None:
 def test_a_message_delivered_twice_runs_once(
     settings: Settings, sessions: Sessions, job_id: int, celery: Celery
 ) -> None:
-    publish_job(celery, job_id)
+    publish_job(celery, job_id, Lane.LIGHT)
     with running("worker", settings) as worker:
         job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
         until(lambda: "nothing to do" in worker.said(), "the second message")
@@ -293,7 +295,7 @@ def test_a_queued_job_is_cancelled_at_once_and_never_runs(
         request_cancel(session, job_id)
     with running("worker", settings) as worker:
         until(lambda: "nothing to do" in worker.said(), "the message of a cancelled job")
-        assert queue_length(celery) == 0
+        assert queue_length(celery, Lane.LIGHT) == 0
     assert states_of(sessions, job_id) == ["queued", "cancelled"]
 
 

@@ -16,7 +16,8 @@ from store.db.reading import get_job
 from store.db.repair import seconds_silent
 from store.dispatch import dispatch_job
 from store.keys import checkpoint_key, new_upload_key, output_key
-from store.queue import make_celery, queue_length
+from store.lanes import Lane
+from store.queue import QUEUES, make_celery, queue_length
 from store.settings import Settings
 from store.states import State
 from tests.store.rows import ERROR, claimed, make_job, make_run
@@ -63,13 +64,13 @@ def test_a_job_that_the_broker_did_not_take_is_published_later(
     assert not dispatch_job(broken_celery, sessions, job_id)
     assert job_of(sessions, job_id).published_at is None
     sweep.round()
-    assert queue_length(celery) == 0, "its maker may still be about to publish it"
+    assert queue_length(celery, Lane.LIGHT) == 0, "its maker may still be about to publish it"
     age(sessions, job_id)
     sweep.round()
-    assert queue_length(celery) == 1
+    assert queue_length(celery, Lane.LIGHT) == 1
     assert job_of(sessions, job_id).published_at is not None
     sweep.round()
-    assert queue_length(celery) == 1
+    assert queue_length(celery, Lane.LIGHT) == 1
 
 
 def test_a_lost_message_is_sent_again_but_a_waiting_one_is_not(
@@ -80,11 +81,11 @@ def test_a_lost_message_is_sent_again_but_a_waiting_one_is_not(
     dispatch_job(celery, sessions, job_id)
     age(sessions, job_id)
     sweep.round()
-    assert queue_length(celery) == 1
+    assert queue_length(celery, Lane.LIGHT) == 1
     with celery.connection_for_write() as connection:
-        connection.channel().queue_purge("pedigree")
+        connection.channel().queue_purge(QUEUES[Lane.LIGHT])
     sweep.round()
-    assert queue_length(celery) == 1
+    assert queue_length(celery, Lane.LIGHT) == 1
 
 
 def test_a_lost_message_is_sent_again_although_the_queue_is_never_empty(
@@ -94,18 +95,18 @@ def test_a_lost_message_is_sent_again_although_the_queue_is_never_empty(
         lost, later, waiting = (make_job(session).id for _ in range(3))
     dispatch_job(celery, sessions, lost)
     with celery.connection_for_write() as connection:
-        connection.channel().queue_purge("pedigree")
+        connection.channel().queue_purge(QUEUES[Lane.LIGHT])
     age(sessions, lost)
     for job_id in (later, waiting):
         dispatch_job(celery, sessions, job_id)
     sweep.round()
-    assert queue_length(celery) == 2, "its message may still come"
+    assert queue_length(celery, Lane.LIGHT) == 2, "its message may still come"
     with sessions.begin() as session:
         claimed(session, later)
     sweep.round()
-    assert queue_length(celery) == 3
+    assert queue_length(celery, Lane.LIGHT) == 3
     sweep.round()
-    assert queue_length(celery) == 3
+    assert queue_length(celery, Lane.LIGHT) == 3
     before = job_of(sessions, waiting).published_at
     published = job_of(sessions, lost).published_at
     assert before is not None
@@ -164,7 +165,7 @@ def test_a_broker_that_is_away_does_not_end_the_sweep(
     sweep.round()
     sweep.celery = celery
     sweep.round()
-    assert queue_length(celery) == 1
+    assert queue_length(celery, Lane.LIGHT) == 1
 
 
 def test_an_old_upload_goes_unless_a_job_waits_for_it(

@@ -1,0 +1,51 @@
+"""The port of a stack, taken before anything else starts, and held until it stops."""
+
+import socket
+from collections.abc import Callable
+
+from cli.errors import StackError
+
+DEFAULT_PORT = 8000
+PORTS_TRIED = 100
+BACKLOG = 512
+
+
+def listen(wanted: int | None, say: Callable[[str], None]) -> socket.socket:
+    """Listen on the port asked for, or on the first free one from the default on; 0 asks for any free one.
+
+    The API gets this socket. Were it to listen by itself, seconds later, another stack could be there first, and its
+    answers would be taken for ours.
+
+    Raises:
+        StackError: the port that was asked for is taken, or none is free.
+    """
+    if wanted is not None:
+        if (listener := listen_on(wanted)) is None:
+            raise StackError(f"Port {wanted} on 127.0.0.1 is taken.", "Choose another with --port, or leave it out.")
+        return listener
+    for port in range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED):
+        if (listener := listen_on(port)) is not None:
+            if port != DEFAULT_PORT:
+                say(f"– port {DEFAULT_PORT} is taken; {port} is free")
+            return listener
+    raise StackError(
+        f"No port from {DEFAULT_PORT} to {DEFAULT_PORT + PORTS_TRIED - 1} is free.", "Name one with --port."
+    )
+
+
+def listen_on(port: int) -> socket.socket | None:
+    """A listening socket of this machine only, or None where the port is taken."""
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        return None
+    return listener
+
+
+def port_of(listener: socket.socket) -> int:
+    """The number that it listens on."""
+    return int(listener.getsockname()[1])

@@ -1,0 +1,47 @@
+"""Pictures that a command leaves on this machine: PNG under a name that says so, whole or not at all."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import click
+
+from cli.errors import CommandError
+
+SUFFIX = ".png"
+
+
+class PngPath(click.Path):
+    """A file to write a PNG to; a name that promises another format is refused before anything is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path.
+
+        Raises:
+            click.BadParameter: its suffix is another than .png, or it is a folder.
+        """
+        path = Path(str(value))
+        if path.suffix.lower() != SUFFIX:
+            self.fail(f"{value} does not end in {SUFFIX}, and a PNG is written; write {path.stem}{SUFFIX}.", param, ctx)
+        super().convert(str(value), param, ctx)
+        return path
+
+
+def save(content: bytes, out: Path) -> None:
+    """Write a file in place of one that is there, which stays until the new one is whole; says how large it is.
+
+    Raises:
+        CommandError: it cannot be written.
+    """
+    # A link stays one: what it leads to is replaced.
+    place = out.resolve()
+    scratch = place.with_name(f".{uuid4().hex}")
+    try:
+        scratch.write_bytes(content)
+        scratch.replace(place)
+    except OSError as error:
+        scratch.unlink(missing_ok=True)
+        raise CommandError(f"{out} cannot be written: {error.strerror}.") from error
+    click.echo(f"{out}: {len(content) // 1024} KiB")

@@ -1,0 +1,26 @@
+"""Workers say that they live, and which lanes they take jobs of."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+TIME = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    op.create_table(
+        "workers",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("lanes", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("lease_until", TIME, nullable=False),
+        sa.Column("started_at", TIME, server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_workers")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("workers")

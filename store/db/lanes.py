@@ -1,0 +1,57 @@
+"""Lanes in the database: whose job is whose, and which workers take them."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from store.db.models import Job, Worker
+from store.lanes import LIGHT_KINDS, Lane, lane_of
+from store.states import State
+
+
+def is_of(lane: Lane, kind: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """The condition that a column of kinds names one of the lane, as :func:`store.lanes.lane_of` would say."""
+    is_light = kind.in_(LIGHT_KINDS)
+    return is_light if lane is Lane.LIGHT else ~is_light
+
+
+def keep_worker(session: Session, name: str, lanes: Collection[Lane], lease_seconds: float) -> None:
+    """Say that a worker lives, until the lease runs out."""
+    until = func.now() + timedelta(seconds=lease_seconds)
+    values = {"lanes": sorted(lanes), "lease_until": until}
+    statement = insert(Worker).values(name=name, **values)
+    session.execute(statement.on_conflict_do_update(index_elements=[Worker.name], set_=values))
+
+
+def forget_worker(session: Session, name: str) -> None:
+    """Say that a worker takes nothing any more."""
+    session.execute(delete(Worker).where(Worker.name == name))
+
+
+def forget_lost_workers(session: Session) -> None:
+    """Drop those whose lease has run out; one that was only away for a while says again that it lives."""
+    session.execute(delete(Worker).where(Worker.lease_until < func.now()))
+
+
+def living_workers(session: Session) -> Sequence[Worker]:
+    """The workers whose lease has not run out."""
+    return session.scalars(select(Worker).where(Worker.lease_until > func.now()).order_by(Worker.name)).all()
+
+
+def count_workers(session: Session) -> dict[Lane, int]:
+    """How many living workers take jobs of each lane."""
+    taken = Counter(lane for worker in living_workers(session) for lane in worker.lanes)
+    return {lane: taken[lane] for lane in Lane}
+
+
+def count_jobs(session: Session, *states: State) -> Counter[tuple[Lane, str]]:
+    """How many jobs are in each lane and state, or in each of some states; what has none counts 0."""
+    counts = select(Job.kind, Job.state, func.count()).group_by(Job.kind, Job.state)
+    counted: Counter[tuple[Lane, str]] = Counter()
+    for kind, state, count in session.execute(counts.where(Job.state.in_(states)) if states else counts):
+        counted[lane_of(kind), state] += count
+    return counted

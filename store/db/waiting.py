@@ -1,0 +1,136 @@
+"""What queued jobs wait for. However many are asked about, it takes the same few queries."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from store.db.calibrations import workers_that_measure
+from store.db.jobs import IN_HAND
+from store.db.lanes import is_of, living_workers
+from store.db.models import Job, Worker
+from store.lanes import Lane, lane_of
+from store.states import State
+
+
+class Reason(StrEnum):
+    """Why a job is not at work yet."""
+
+    BUSY = "busy"
+    """The workers of its lane have other jobs in hand, or measure for a forecast, or other jobs are first."""
+    STARTING = "starting"
+    """A worker of its lane is free for it."""
+    NO_WORKER = "no_worker"
+    """No living worker takes jobs of its lane."""
+    UNPUBLISHED = "unpublished"
+    """The broker has not been told of it yet; the sweep will do that."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A job that a worker has in hand; ``eta_seconds`` is what the whole of it still takes, None while not known."""
+
+    job: int
+    kind: str
+    run: int | None
+    state: State
+    eta_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What one queued job waits for.
+
+    ``ahead`` counts the queued jobs that come first; ``behind`` is the job in hand that is expected to end first, None
+    where none is in the way. ``starts_in_seconds`` is None where it is not known.
+    """
+
+    lane: Lane
+    reason: Reason
+    ahead: int
+    behind: Held | None
+    starts_in_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Hands:
+    """A lane's living workers, those among them that have nothing in hand, and the jobs that the others have."""
+
+    living: int
+    free: int
+    held: Sequence[Held]
+
+    def wait(self, lane: Lane, ahead: int, *, is_published: bool) -> Waiting:
+        """What the job waits for that has so many before it."""
+        if not self.living and not self.held:
+            return Waiting(lane, Reason.NO_WORKER, ahead, None, None)
+        if not is_published:
+            return Waiting(lane, Reason.UNPUBLISHED, ahead, None, None)
+        if ahead < self.free:
+            return Waiting(lane, Reason.STARTING, ahead, None, 0.0)
+        behind = min(self.held, key=_ends, default=None)
+        # How long those take that are queued before it, nobody knows.
+        starts = behind.eta_seconds if behind is not None and ahead == 0 else None
+        return Waiting(lane, Reason.BUSY, ahead, behind, starts)
+
+
+def waiting_of(session: Session, jobs: Collection[Job], *, told: Collection[int] = ()) -> dict[int, Waiting]:
+    """What those of the jobs that are queued wait for, by their ids.
+
+    Args:
+        session: the caller's transaction.
+        jobs: any jobs.
+        told: those whose message went out after the rows were read.
+    """
+    queued = {job.id: job for job in jobs if job.state == State.QUEUED}
+    if not queued:
+        return {}
+    ahead = _places(session, queued)
+    hands = _hands(session)
+    return {
+        job_id: hands[lane_of(job.kind)].wait(
+            lane_of(job.kind), ahead.get(job_id, 0), is_published=job.published_at is not None or job_id in told
+        )
+        for job_id, job in queued.items()
+    }
+
+
+def _places(session: Session, job_ids: Collection[int]) -> Mapping[int, int]:
+    """How many queued jobs of its lane come before each: a lane's queue keeps the order of publication."""
+    lane = case((is_of(Lane.LIGHT, Job.kind), Lane.LIGHT), else_=Lane.TRAIN)
+    place = func.row_number().over(partition_by=lane, order_by=(Job.published_at.nulls_last(), Job.id))
+    places = select(Job.id, (place - 1).label("ahead")).where(Job.state == State.QUEUED).subquery()
+    found = session.execute(select(places.c.id, places.c.ahead).where(places.c.id.in_(job_ids)))
+    return dict(found.all())
+
+
+def _hands(session: Session) -> dict[Lane, Hands]:
+    workers = {worker.name: worker for worker in living_workers(session)}
+    statement = select(Job).where(Job.state.in_(IN_HAND), Job.lease_until > func.now())
+    held = session.scalars(statement.order_by(Job.started_at, Job.id)).all()
+    measuring = workers_that_measure(session)
+    return {lane: _hands_of(lane, workers, held, measuring) for lane in Lane}
+
+
+def _hands_of(lane: Lane, workers: Mapping[str, Worker], held: Sequence[Job], measuring: Collection[str]) -> Hands:
+    """A worker that ends, or of the version before, is known by its job alone, and counts for the lane of that."""
+    takers = {name for name, worker in workers.items() if lane in worker.lanes}
+    unknown = [job for job in held if job.worker not in workers and lane_of(job.kind) == lane]
+    theirs = [job for job in held if job.worker in takers]
+    free = takers - {job.worker for job in theirs} - set(measuring)
+    return Hands(len(takers), len(free), [_held(job) for job in [*theirs, *unknown]])
+
+
+def _held(job: Job) -> Held:
+    # A job that is being cancelled does not go on to its end.
+    progress = (job.progress or {}) if job.state == State.RUNNING else {}
+    return Held(job.id, job.kind, job.run_id, State(job.state), progress.get("eta_seconds"))
+
+
+def _ends(held: Held) -> tuple[bool, float]:
+    """Sorts by when it may end: what is being cancelled, then by the time that is left, then what nobody knows."""
+    if held.state == State.CANCELLING:
+        return False, 0.0
+    return held.eta_seconds is None, held.eta_seconds or 0.0

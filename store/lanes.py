@@ -1,0 +1,20 @@
+"""The two lanes in which jobs wait, so that a short one never waits behind a long one. Decision 21 says why."""
+
+from enum import StrEnum
+
+
+class Lane(StrEnum):
+    """Where a job waits, and what a worker takes."""
+
+    TRAIN = "train"
+    """What needs the device that learns, one job at a time: train, lr_find, interpret, and a forecast's question."""
+    LIGHT = "light"
+    """What needs no device, and may run beside a training: import."""
+
+
+LIGHT_KINDS = frozenset({"import"})
+
+
+def lane_of(kind: str) -> Lane:
+    """The lane of a kind of job."""
+    return Lane.LIGHT if kind in LIGHT_KINDS else Lane.TRAIN

@@ -1,0 +1,93 @@
+"""Ctrl-C at a terminal while pictures are sent, while a forecast is waited for, and in the demo."""
+
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from tests.cli.terminal import CTRL_C, DEADLINE_SECONDS, terminal, usual
+from tests.cli.test_up import COMMAND
+
+MIB = 1 << 20
+
+
+@contextmanager
+def listening(*, reads: bool) -> Iterator[str]:
+    """A service that takes a connection, reads from it or not, and never answers."""
+    over = Event()
+
+    def serve() -> None:
+        taken, _ = listener.accept()
+        with taken:
+            while reads and taken.recv(MIB):
+                continue
+            over.wait()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(DEADLINE_SECONDS)
+        thread = Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            over.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("reads", "shown_before", "said"),
+    [
+        (
+            False,
+            r"sending \d+ of 64 MiB",
+            "Broken off while sending; nothing was added. The same command starts again from the beginning.",
+        ),
+        (
+            True,
+            "sending 64 of 64 MiB; the service looks at it",
+            "Broken off before the service had answered; `pedigree jobs list --kind import --url {url}` shows",
+        ),
+    ],
+)
+def test_an_upload_that_is_broken_off_says_what_the_service_has(
+    tmp_path: Path, *, reads: bool, shown_before: str, said: str
+) -> None:
+    archive = tmp_path / "pets.zip"
+    with archive.open("wb") as file:
+        file.truncate(64 * MIB)
+    with (
+        listening(reads=reads) as url,
+        terminal("datasets", "add", "pets", str(archive), "--url", url, environment=usual()) as shown,
+    ):
+        shown.until(lambda: re.fullmatch(shown_before, shown.lines[-1] if shown.lines else "") is not None)
+        shown.press(CTRL_C)
+        assert shown.ended() == 130
+        assert shown.has(f"pedigree: {said.format(url=url)}")
+        assert "MiB" not in shown.text
+
+
+def test_a_forecast_that_is_waited_for_is_told_of() -> None:
+    words = ("train", "--dataset", "pets", "--dry-run")
+    with (
+        listening(reads=True) as url,
+        terminal(*words, "--url", url, environment=usual()) as shown,
+    ):
+        shown.shows("waiting for the forecast (a worker may have to time a few steps first)  2 s")
+        shown.press(CTRL_C)
+        assert shown.ended() == 130
+        assert shown.lines == ["", "pedigree: interrupted"]
+    with listening(reads=True) as url:
+        piped = subprocess.Popen([*COMMAND, *words, "--url", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with piped:
+            assert piped.stderr is not None
+            line = piped.stderr.readline()
+            piped.send_signal(signal.SIGINT)
+            out, rest = piped.communicate()
+        assert line == b"waiting for the forecast (a worker may have to time a few steps first)\n"
+        assert (piped.returncode, out, rest.strip()) == (130, b"", b"pedigree: interrupted")

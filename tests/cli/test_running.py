@@ -1,0 +1,174 @@
+"""How a command finds the stack that runs, from whichever folder it is given in."""
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from cli import running
+from cli.client import Unreachable, find_service
+from cli.data_folder import DataFolder
+from cli.errors import StackError
+from cli.options import say_which
+from cli.running import Found, find_stack, forget, remember, running_folders
+from tests.cli.service import Answer, serving
+from tests.cli.test_commands import JOB, pedigree
+
+Capture = pytest.CaptureFixture[str]
+Patch = pytest.MonkeyPatch
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: Patch) -> Path:
+    """A new user in a folder without a stack; where their stacks are noted."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("PEDIGREE_DATA", "PEDIGREE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "pedigree" / "stacks"
+
+
+@contextmanager
+def stack(root: Path, url: str = "http://127.0.0.1:1") -> Iterator[DataFolder]:
+    """What a started stack leaves for others to see; at the end it is as after a kill."""
+    folder = DataFolder(root)
+    with folder.lock():
+        folder.write_stack({"url": url})
+        remember(folder)
+        yield folder
+
+
+def test_a_stack_is_found_from_anywhere_while_it_runs(tmp_path: Path, state: Path) -> None:
+    with stack(tmp_path / "a") as a:
+        assert find_stack(None) == Found(a, among=1)
+        with find_service(None, None) as client:
+            assert client.url == "http://127.0.0.1:1"
+        forget(a)
+        assert list(state.iterdir()) == []
+        with pytest.raises(Unreachable, match="No service is known"):
+            find_service(None, None)
+
+
+def test_of_several_the_last_started_is_taken_and_a_killed_one_is_forgotten(tmp_path: Path, state: Path) -> None:
+    with ExitStack() as killed:
+        a = killed.enter_context(stack(tmp_path / "a"))
+        with stack(tmp_path / "b") as b:
+            for at, folder in enumerate((a, b)):
+                os.utime(running._note_of(folder), (at, at))
+            assert running_folders() == [b, a]
+            assert find_stack(None) == Found(b, among=2)
+            os.utime(running._note_of(a), (9, 9))
+            assert find_stack(None) == Found(a, among=2)
+            killed.close()
+            assert find_stack(None) == Found(b, among=1)
+            assert list(state.iterdir()) == [running._note_of(b)]
+
+
+def test_what_is_named_and_what_runs_here_go_before(tmp_path: Path, monkeypatch: Patch) -> None:
+    with stack(tmp_path / "a"):
+        assert find_stack(tmp_path / "named") == Found(DataFolder(tmp_path / "named"))
+        with stack(tmp_path / ".pedigree") as here:
+            os.utime(running._note_of(here), (0, 0))
+            assert find_stack(None) == Found(here)
+        monkeypatch.setenv("PEDIGREE_DATA", str(tmp_path / "set"))
+        assert find_stack(None) == Found(DataFolder(tmp_path / "set"))
+        with pytest.raises(Unreachable, match=f"no stack runs on {tmp_path / 'set'}"):
+            find_service(None, None)
+
+
+def test_a_note_is_for_its_users_eyes_only(tmp_path: Path, state: Path, monkeypatch: Patch) -> None:
+    before = os.umask(0)
+    try:
+        with stack(tmp_path / "a") as a:
+            assert state.stat().st_mode & 0o777 == 0o700
+            assert [note.stat().st_mode & 0o777 for note in state.iterdir()] == [0o600]
+            assert running_folders() == [a]
+            monkeypatch.setattr(os, "geteuid", lambda: 4711)
+            assert running_folders() == []
+    finally:
+        os.umask(before)
+
+
+def test_a_stack_of_another_machine_with_the_same_home_is_left_alone(
+    tmp_path: Path, state: Path, monkeypatch: Patch
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(socket, "gethostname", lambda: "another")
+        with stack(tmp_path / "a"):
+            pass
+    assert running_folders() == []
+    assert len(list(state.iterdir())) == 1
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"data": 3, "host": "x"}', '{"data": "/x"}', "\x00"])
+def test_a_note_that_is_none_is_passed_over(tmp_path: Path, state: Path, content: str) -> None:
+    with stack(tmp_path / "a") as a:
+        (state / "odd.json").write_text(content)
+        assert running_folders() == [a]
+
+
+def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path, monkeypatch: Patch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with pytest.raises(StackError, match=r"cannot be written \(Not a directory\)\."):
+        remember(DataFolder(tmp_path / "a"))
+    forget(DataFolder(tmp_path / "a"))
+    assert running_folders() == []
+
+
+def test_nothing_is_noted_in_another_users_home(tmp_path: Path, monkeypatch: Patch) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert running._notes_folder() == tmp_path / ".local" / "state" / "pedigree" / "stacks"
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+    assert tmp_path not in running._notes_folder().parents
+    monkeypatch.setattr(os, "geteuid", lambda: 4_000_000)  # a container's number without a name
+    monkeypatch.setenv("HOME", "/nowhere")
+    assert running._notes_folder() == Path("/nowhere/.local/state/pedigree/stacks")
+
+
+@pytest.mark.parametrize(
+    ("among", "as_said"),
+    [
+        (0, ""),
+        (1, "service: http://127.0.0.1:1 (data in /data)\n"),
+        (2, "service: http://127.0.0.1:1 (data in /data, started last of the 2 that run)\n"),
+    ],
+)
+def test_which_service_it_is_is_said_to_people(capsys: Capture, monkeypatch: Patch, among: int, as_said: str) -> None:
+    found = Found(DataFolder(Path("/data")), among)
+    say_which("http://127.0.0.1:1", found)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    say_which("http://127.0.0.1:1", found)
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", as_said)
+
+
+def test_json_comes_alone(capsys: Capture, monkeypatch: Patch, tmp_path: Path) -> None:
+    answers = {"GET /jobs/4": [Answer(JOB)]}
+    with serving(answers) as service, stack(tmp_path / "a", service.url):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        code, _, err = pedigree(capsys, monkeypatch, "jobs", "show", "4", "--json")
+        assert (code, err) == (0, "")
+        code, _, err = pedigree(capsys, monkeypatch, "jobs", "show", "4")
+        assert (code, err) == (0, f"service: {service.url} (data in {tmp_path / 'a'})\n")
+
+
+def test_weights_are_fetched_to_where_the_running_stack_looks(
+    capsys: Capture, monkeypatch: Patch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("PEDIGREE_WEIGHTS", raising=False)
+    there = tmp_path / "a" / "weights" / "mobilenet_v2.safetensors"
+    there.parent.mkdir(parents=True)
+    there.write_bytes(b"")
+    with stack(tmp_path / "a"):
+        code, out, _ = pedigree(capsys, monkeypatch, "weights", "fetch", "mobilenet_v2", "--json")
+    assert code == 0
+    assert json.loads(out)["path"] == str(there)

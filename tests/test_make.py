@@ -1,0 +1,79 @@
+"""What `make` does with a user's shell and with an environment that was made elsewhere; pip itself is not run."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parent.parent
+ODD_NAMES = ["plain", "with spaces, ü and 犬", "x" * 150]
+
+
+def make(folder: Path, *words: str, **shell: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], **shell}
+    return subprocess.run(["make", *words], cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S607
+
+
+def test_a_shells_pythons_and_pips_are_kept_from_the_recipes_but_not_where_packages_come_from(tmp_path: Path) -> None:
+    kept = {
+        "PIP_INDEX_URL": "https://packages.example.org/simple",
+        "PIP_EXTRA_INDEX_URL": "https://more.example.org/simple",
+        "PIP_CERT": "/etc/ours.pem",
+        "https_proxy": "http://proxy.example.org:3128",
+        "ALL_PROXY": "socks5://proxy.example.org:1080",
+        "TMPDIR": "/var/tmp",  # noqa: S108
+    }
+    dropped = {"PYTHONPATH": "/elsewhere", "PYTHONHOME": "/elsewhere", "PYTHONWARNINGS": "error", "PYTHONOPTIMIZE": "2"}
+    dropped |= {"PIP_USER": "1", "PIP_TARGET": "/elsewhere", "PIP_REQUIRE_HASHES": "1", "PIP_DRY_RUN": "1"}
+    (tmp_path / "Makefile").write_text((HOUSE / "Makefile").read_text() + "\nshow:\n\t@env -0\n")
+    shown = make(tmp_path, "show", **kept, **dropped)
+    assert shown.returncode == 0, shown.stderr
+    found = dict(line.split("=", 1) for line in shown.stdout.split("\0") if line)
+    assert {name: found.get(name) for name in kept} == kept
+    assert dropped.keys() & found.keys() == set()
+
+
+@pytest.fixture(params=ODD_NAMES)
+def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A checkout whose Python makes environments that note how often they were made, and installs nothing."""
+    folder = tmp_path / str(request.param)
+    folder.mkdir()
+    for name in ("Makefile", "pyproject.toml", "requirements-dev.lock"):
+        shutil.copy(HOUSE / name, folder)
+    # called as `-c CHECK`, as `-m venv --clear .venv` and as `-m pip …`
+    (folder / "python").write_text(
+        "#!/bin/sh\n"
+        'case "$2" in venv) mkdir -p .venv/bin; cp python .venv/bin/python; echo made >> made\n'
+        'echo "#!$(pwd -P)/.venv/bin/python" > .venv/bin/pip;; esac\n'
+    )
+    (folder / "python").chmod(0o755)
+    return folder
+
+
+def install(folder: Path) -> tuple[int, str]:
+    """Make it; how often an environment was made so far, and what was said."""
+    ended = make(folder, "install", "PYTHON=./python", "PIP=@:")
+    assert ended.returncode == 0, ended.stderr
+    return (folder / "made").read_text().count("made"), ended.stderr
+
+
+def test_an_environment_is_made_once_and_anew_only_where_the_checkout_was_moved(checkout: Path, tmp_path: Path) -> None:
+    assert install(checkout) == (1, "")
+    assert install(checkout) == (1, "")
+    (checkout / ".venv" / ".installed").unlink()
+    assert install(checkout) == (1, ""), "an install that broke off goes on"
+    moved = checkout.rename(tmp_path / "moved")
+    times, said = install(moved)
+    assert times == 2
+    assert said == "This environment was made in another place: it is made anew.\n"
+    assert install(moved) == (2, "")
+    shutil.copytree(moved, tmp_path / "copied", symlinks=True)
+    assert install(tmp_path / "copied")[0] == 3
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(checkout: Path) -> None:
+    assert install(checkout)[0] == 1
+    (checkout / ".venv" / "bin" / "python").unlink()
+    assert install(checkout)[0] == 2

@@ -1,0 +1,54 @@
+"""A worker's sign of life, whether it has a job in hand or not: who asks what a job waits for is told by it."""
+
+import logging
+import threading
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from store.db.lanes import forget_worker, keep_worker
+from worker.lifecycle import Host
+
+log = logging.getLogger(__name__)
+
+
+class Presence:
+    """Renews the worker's row from a thread of its own, as the process's first thread waits for jobs and their ends."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="presence", daemon=True)
+
+    def start(self) -> None:
+        """Say at once that the worker lives, and again and again."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Say that it takes nothing any more; may be called in a signal's handler, so that the thread does the work."""
+        self._over.set()
+
+    def join(self) -> None:
+        """Wait until that is said."""
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _keep(self) -> None:
+        while not self._over.is_set():
+            self._say()
+            self._over.wait(self._host.settings.lease_seconds / 3)
+        self._say_goodbye()
+
+    def _say(self) -> None:
+        host = self._host
+        try:
+            with host.sessions.begin() as session:
+                keep_worker(session, host.name, host.lanes, host.settings.lease_seconds)
+        except SQLAlchemyError as error:  # away, or not migrated yet: the next time may be better
+            log.warning("that this worker lives could not be said: %s", str(error).splitlines()[0])
+
+    def _say_goodbye(self) -> None:
+        try:
+            with self._host.sessions.begin() as session:
+                forget_worker(session, self._host.name)
+        except SQLAlchemyError as error:
+            log.warning("that this worker ends is told by its lease: %s", str(error).splitlines()[0])
