@@ -10,6 +10,7 @@ from store.db.jobs import create_job, mark_published, save_progress
 from store.db.lanes import keep_worker
 from store.db.models import Job
 from store.lanes import Lane
+from store.states import State
 from tests.api.records import Records, jpeg
 from tests.browser.visits import Visits
 from tests.browser.worlds import busy
