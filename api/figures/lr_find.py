@@ -11,7 +11,7 @@ from api.figures.chart import Axis, Chart, Line, Marker, Panel, Rule, Symbol
 from api.figures.heading import loss_name, origin, rate_text, run_title
 from api.figures.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from ml.rates import USED
-from ml.suggestions import seen
+from ml.suggestions import SHOWN_AS, seen
 from store.db.models import RateFind, Run
 
 SUGGESTIONS: tuple[tuple[str, str, Symbol], ...] = (
@@ -90,7 +90,7 @@ def _markers(suggestions: dict[str, float | None], sweep: _Sweep) -> list[Marker
         rate = suggestions[name]
         if rate is not None and finite:
             height = float(np.interp(math.log(rate), places, heights))
-            shown = f"{name} {rate_text(rate)}"
+            shown = f"{_shown_as(name)} {rate_text(rate)}"
             markers.append(Marker(name=shown, x=[rate], y=[height], colour=colour, symbol=symbol))
     return markers
 
@@ -127,7 +127,7 @@ def _notes(content: dict[str, Any]) -> list[str]:
     names: dict[str, list[str]] = {}
     for name, _, _ in SUGGESTIONS:
         if name in content["reasons"]:
-            names.setdefault(content["reasons"][name], []).append(name)
+            names.setdefault(content["reasons"][name], []).append(_shown_as(name))
     missing = [f"No answer from {', '.join(some)}: {reason}." for reason, some in names.items()]
     why: str = content["agreement_reason"]
     answered = any(rate is not None for rate in content["suggestions"].values())
@@ -142,9 +142,13 @@ def _notes(content: dict[str, Any]) -> list[str]:
 def _answer(name: str, content: dict[str, Any]) -> str:
     rate, spread = content["suggestions"][name], content["spread_decades"][name]
     if rate is None:
-        return f"{name}: no answer"
-    return f"{name} {rate_text(rate)}" + ("" if spread is None else f" ({_decades(spread)})")
+        return f"{_shown_as(name)}: no answer"
+    return f"{_shown_as(name)} {rate_text(rate)}" + ("" if spread is None else f" ({_decades(spread)})")
 
 
 def _decades(spread: float) -> str:
     return f"{spread:.2f} decades"
+
+
+def _shown_as(name: str) -> str:
+    return SHOWN_AS.get(name, name)

@@ -189,7 +189,7 @@ def test_the_whole_figure_is_told_in_words(charts: dict[str, Chart]) -> None:
     assert "Most often pug taken for Birman (3)" in charts["confusion"].alt
     assert "0% of 3 at 90% to 100%" in charts["reliability"].alt
     assert "valley" in charts["lr-find"].alt
-    assert "No answer from minimum, steep, valley, slide" in charts["no rate"].alt
+    assert "No answer from minimum/10, steep, valley, slide" in charts["no rate"].alt
 
 
 def batch(step: int, *, phase: int = 0, lr: Sequence[float] = (1e-5, 1e-4, 1e-3)) -> Batch:

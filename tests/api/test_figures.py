@@ -269,7 +269,7 @@ def test_a_search_without_an_answer_says_why(client: TestClient, records: Record
     assert "valley has no answer" in shown["layout"]["meta"]["title"]
     assert not any("auto" in text for text in texts(shown))
     (note,) = shown["layout"]["meta"]["notes"]
-    assert note.startswith("No answer from minimum, steep, valley, slide: 2 of 3 sweeps have no answer")
+    assert note.startswith("No answer from minimum/10, steep, valley, slide: 2 of 3 sweeps have no answer")
     assert client.get(f"/runs/{run.id}/figures/lr-find.png").status_code == 200
 
 
