@@ -1,6 +1,7 @@
 // The datasets, and the imports that have not succeeded.
 
-import { byId, cell, datasetLink, drawnTag, fill, FINAL, jobLine, make } from "/parts.js";
+import { jobLine } from "/jobs.js";
+import { byId, cell, datasetLink, drawnTag, fill, FINAL, make } from "/parts.js";
 import { ask } from "/service.js";
 import { want } from "/stream.js";
 

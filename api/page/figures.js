@@ -10,7 +10,7 @@ const CONFIG = { displayModeBar: false, responsive: true, displaylogo: false };
 
 let script = null;
 
-// True once Plotly can draw; its 5 MB are asked for when the first figure is.
+// True once Plotly can draw; its 5 MB are asked for with the first run.
 function plotly() {
   script ??= new Promise((done) => {
     const tag = make("script", { src: "/plotly.min.js" });
@@ -20,6 +20,9 @@ function plotly() {
   });
   return script;
 }
+
+// Ask for the script while it is not known yet what there is to draw.
+export const prepareFigures = () => { plotly(); };
 
 const figure = (run, name, query = "") => ({ name, path: `/runs/${run.id}/figures/${name}`, query });
 

@@ -1,7 +1,5 @@
 // Pieces that every part of the page is made of; text is set as text, never as markup.
 
-import { reasonOf } from "/service.js";
-
 export const FINAL = new Set(["succeeded", "failed", "cancelled"]);
 const IN_EPOCHS = new Set(["train", "validate"]);
 
@@ -42,11 +40,13 @@ export function datasetLink(name) {
   return make("a", { href: `/?dataset=${encodeURIComponent(name)}`, "data-dataset": name }, name);
 }
 
+// A time that is estimated.
+export const shortly = (seconds) => (seconds < 120 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`);
+
 function timeLeft({ eta_seconds: whole, stage_eta_seconds: stage }) {
   const left = whole ?? stage;
   if (left === null || left === undefined) return "";
-  const time = left < 120 ? `${Math.ceil(left)} s` : `${Math.ceil(left / 60)} min`;
-  return `, ${time} left${whole === left ? "" : " of this stage"}`;
+  return `, ${shortly(left)} left${whole === left ? "" : " of this stage"}`;
 }
 
 export function progressLine(at) {
@@ -55,12 +55,4 @@ export function progressLine(at) {
   const epoch = at.epochs && IN_EPOCHS.has(at.stage) ? `, phase ${at.phase + 1}, epoch ${at.epoch + 1} of ${at.epochs}` : "";
   const label = `${stage} ${at.step}/${at.steps}`;
   return [make("progress", { max: at.steps, value: at.step, "aria-label": label }), ` ${label}${epoch}${timeLeft(at)}`];
-}
-
-// What is to be said of a job that has not succeeded.
-export function jobLine(name, { state, progress, error }) {
-  const about = error ? `: ${reasonOf(error)}` : "";
-  const line = make("li", { class: state === "failed" ? "bad" : null }, `${name} ${state}${about}`);
-  if (progress && !FINAL.has(state)) line.append(": ", ...progressLine(progress));
-  return line;
 }

@@ -3,7 +3,8 @@
 import { addressOf, go, viewOf } from "/address.js";
 import { Board, readFigures } from "/figures.js";
 import { closePhotos, FEWEST, showLosses } from "/losses.js";
-import { byId, cell, fill, FINAL, jobLine, make, percent, words } from "/parts.js";
+import { jobLine } from "/jobs.js";
+import { byId, cell, fill, FINAL, make, percent, words } from "/parts.js";
 import { ask } from "/service.js";
 import { want } from "/stream.js";
 import { walkable } from "/walk.js";

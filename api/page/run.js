@@ -1,6 +1,6 @@
 // One run: its facts, its figures and its epochs; what comes late for a run that is no longer chosen is dropped.
 
-import { Board, runFigures } from "/figures.js";
+import { Board, prepareFigures, runFigures } from "/figures.js";
 import { byId, cell, datasetLink, decimal, drawnTag, fill, FINAL, make, percent, words } from "/parts.js";
 import { showRates } from "/rates.js";
 import { hideReading, showInterprets, showReading } from "/reading.js";
@@ -12,6 +12,8 @@ import { want } from "/stream.js";
 import { duration, localTime } from "/times.js";
 
 const FIGURES_MS = 1500;
+// For so many times as long as a look took there is none: a busy machine gets fewer.
+const REST = 4;
 const EPOCHS_ONLY = 1000000;
 const MODEL = "model.safetensors";
 
@@ -19,12 +21,14 @@ const board = new Board(byId("figures"));
 let chosen = null;
 let shown = null;
 let isDue = false;
+let rest = FIGURES_MS;
 
 export const chosenRun = () => chosen;
 export const shownRun = () => shown;
 
 export async function chooseRun(id) {
   chosen = id;
+  prepareFigures();
   try {
     await showRun(id);
     if (id === chosen) byId("run").focus();
@@ -124,12 +128,22 @@ async function showJobError(run) {
   if (shown === run && error) say(reasonOf(error), true);
 }
 
-// A running run's figures follow it: the next look begins FIGURES_MS after the last one has ended.
+// A running run's figures follow it.
 export function hearOfShown({ kind, job, data }) {
   if (job !== shown?.job || isDue) return;
   if (kind === "progress" || (kind === "log" && !data.plan)) return;
   isDue = true;
-  setTimeout(() => tell("run", renewRun().finally(() => { isDue = false; })), kind === "batch" ? FIGURES_MS : 0);
+  setTimeout(() => tell("run", lookAgain()), kind === "batch" ? rest : 0);
+}
+
+async function lookAgain() {
+  const begun = performance.now();
+  try {
+    await renewRun();
+  } finally {
+    rest = Math.max(FIGURES_MS, REST * (performance.now() - begun));
+    isDue = false;
+  }
 }
 
 function showEpochs(epochs) {

@@ -5,6 +5,7 @@ import { chosenRun, renewRun, shownRun } from "/run.js";
 import { ask, tell } from "/service.js";
 import { want } from "/stream.js";
 import { localTime, shortTime } from "/times.js";
+import { waitsFor } from "/waiting.js";
 
 const PAGE = 50;
 const MOST_AT_ONCE = 200;
@@ -64,8 +65,7 @@ async function readProgress() {
   // What waits stands nowhere: an earlier attempt's position is not the next one's.
   for (const job of queued.items) progress.delete(job.id);
   waiting.clear();
-  // Newest first; where there are more, the oldest are not here and nobody's place is known.
-  if (!queued.next_cursor) queued.items.reverse().forEach(({ id }, place) => waiting.set(id, place));
+  for (const job of queued.items) waiting.set(job.id, job.waiting);
 }
 
 function setProgress(job) {
@@ -87,16 +87,9 @@ function runRow(run) {
 
 function progressOf(run) {
   if (run.state === "failed") return [runLink(run.id, "why", { class: "bad", "data-key": `why-${run.id}` })];
-  if (run.state === "queued") return [placeOf(run.job)];
+  if (run.state === "queued") return waitsFor(waiting.get(run.job));
   if (FINAL.has(run.state) || !progress.has(run.job)) return [""];
   return progressLine(progress.get(run.job));
-}
-
-function placeOf(job) {
-  if (!waiting.has(job)) return "";
-  const before = waiting.get(job);
-  if (before === 0) return "next in the queue";
-  return before === 1 ? "one job waits before it" : `${before} jobs wait before it`;
 }
 
 export function hearOfRuns({ kind, job, data }) {

@@ -11,7 +11,7 @@ import api
 from api.figures import palette
 from api.schemas.datasets import CrossingTwinOut, CrossingTwins, DatasetOut, TwinsOut
 from api.schemas.fields import DatasetName, PageOut
-from api.schemas.jobs import JobOut, JobProgress
+from api.schemas.jobs import HeldJob, JobOut, JobProgress, JobWaiting
 from api.schemas.lineage import Ancestor, PhaseRate
 from api.schemas.lr_find import LrFindOut
 from api.schemas.models import ModelOut
@@ -30,6 +30,7 @@ from api.schemas.runs import (
     TopLoss,
 )
 from ml.manifest import ExclusionCode
+from store.db.waiting import Reason
 from store.keys import MODEL
 from tests.api.web import TestClient
 
@@ -134,7 +135,9 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         ("losses.js", TopLoss, "item path actual predicted loss probability_actual probability_predicted"),
         ("losses.js", TopLoss, "image trained_on"),
         ("reading.js", InterpretationOut, "side dataset"),
-        ("parts.js", JobOut, "state progress error"),
+        ("jobs.js", JobOut, "state progress error waiting"),
+        ("waiting.js", JobWaiting, "reason ahead behind"),
+        ("waiting.js", HeldJob, "job kind run state eta_seconds"),
         ("parts.js", JobProgress, "stage step steps phase epoch epochs eta_seconds stage_eta_seconds"),
         ("rates.js", LrFindOut, "phase rate agreement agreement_reason sweeps freeze advice"),
         ("rates.js", LrFindOut, "suggestions spread_decades reasons"),
@@ -156,7 +159,7 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         ("run.js", Batches, "step"),
         ("runs.js", RunSummary, "id name kind state arch dataset error_rate created_at job"),
         ("runs.js", RunDataset, "name drawn"),
-        ("runs.js", JobOut, "id progress"),
+        ("runs.js", JobOut, "id progress waiting"),
         ("runs.js", PageOut, "items next_cursor"),
         ("dataset.js", DatasetOut, "name drawn items vocab label_rule summary twins twins_missing"),
         ("dataset.js", TwinsOut, "valid_pct split_seed near_missing complete across_split labels_differ anywhere"),
@@ -178,6 +181,11 @@ def test_what_the_page_reads_are_fields_that_the_service_has(module: str, model:
 def test_the_page_has_words_for_every_reason_to_leave_a_file_out() -> None:
     (told,) = re.findall(r"^const LEFT_OUT = \{\n(.*?)^\};", MODULES["dataset.js"], re.MULTILINE | re.DOTALL)
     assert set(re.findall(r"^  (\w+): ", told, re.MULTILINE)) == set(get_args(ExclusionCode))
+
+
+def test_the_page_has_words_for_every_reason_to_wait() -> None:
+    (told,) = re.findall(r"^const NOT_BUSY = \{\n(.*?)^\};", MODULES["waiting.js"], re.MULTILINE | re.DOTALL)
+    assert {*re.findall(r"^  (\w+): ", told, re.MULTILINE), "busy"} == set(Reason)
 
 
 def test_only_what_can_be_a_datasets_name_is_asked_for() -> None:
@@ -216,7 +224,7 @@ def test_whatever_holds_a_model_can_be_put_into_production() -> None:
 
 def test_a_job_that_waits_shows_no_position_of_an_earlier_attempt() -> None:
     (shown,) = re.findall(r"^function progressOf\(run\) \{\n(.*?)^\}", MODULES["runs.js"], re.MULTILINE | re.DOTALL)
-    assert re.search(r'if \(run\.state === "queued"\) return \[', shown)
+    assert 'if (run.state === "queued") return waitsFor(waiting.get(run.job));' in shown
     assert "for (const job of queued.items) progress.delete(job.id);" in MODULES["runs.js"]
     assert 'kind !== "progress" || run.state === "queued") return;' in MODULES["runs.js"]
 

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import FilePayload, expect
+from sqlalchemy import select
 
+from store.db.jobs import create_job, mark_published, save_progress
+from store.db.models import Job
 from store.states import State
 from tests.api.records import Records, jpeg
 from tests.browser.visits import Visits
@@ -115,13 +118,29 @@ def test_an_empty_service_says_how_to_begin_by_command(visits: Visits, records: 
     assert records is not None
 
 
-def test_what_waits_says_behind_how_many(visits: Visits, records: Records, tmp_path: Path) -> None:
+def tell_workers(records: Records) -> None:
+    with records.sessions.begin() as session:
+        for job in session.scalars(select(Job).where(Job.state == State.QUEUED)):
+            mark_published(session, job.id)
+
+
+def test_what_waits_says_behind_what(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
+    tell_workers(records)
     page = visits.page("/")
-    places = page.locator("#runs .progress")
-    expect(places.nth(1)).to_have_text("next in the queue")
-    expect(places.nth(0)).to_have_text("one job waits before it")
-    records.move(world.job, State.SUCCEEDED)
+    last, first = page.locator("#runs .progress").nth(0), page.locator("#runs .progress").nth(1)
+    expect(first).to_have_text(f"behind run {world.running.id}")
+    with records.sessions.begin() as session:
+        assert save_progress(session, world.job.id, 1, {"stage": "train", "eta_seconds": 812.4})
+        create_job(session, kind="import", max_attempts=1)
+    tell_workers(records)
+    expect(first).to_have_text(f"behind run {world.running.id} (about 14 min left)")
+    expect(last).to_have_text(f"behind run {world.running.id} (about 14 min left) and 1 other job")
+    expect(page.locator("#imports")).to_have_text(
+        re.compile(r"^Import \d+ queued, no worker that could take it is running$")
+    )
+    first.locator("a").click()
+    expect(page.locator("#run-title")).to_contain_text(f"Run {world.running.id}")
 
 
 def test_cells_of_the_confusion_are_read_in_words(visits: Visits, records: Records, tmp_path: Path) -> None:

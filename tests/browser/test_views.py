@@ -83,7 +83,7 @@ def test_a_top_loss_opens_larger_with_its_name_and_closes_without_a_trace(
     assert small is not None
     assert large is not None
     assert large["height"] > 2 * small["height"]
-    assert page.locator("#photo-large").evaluate("picture => picture.naturalWidth") == 120
+    expect(page.locator("#photo-large")).to_have_js_property("naturalWidth", 120)
     page.reload()
     expect(dialog).to_be_visible()
     page.keyboard.press("Escape")
