@@ -3,6 +3,7 @@
 import json
 import sys
 import textwrap
+from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from time import monotonic
 from typing import Protocol, Self
@@ -71,7 +72,39 @@ class JsonLines:
         _say_json(job)
 
 
-class Lines:
+class _ForPeople(ABC):
+    """Hears the events that people want to hear of; batches are too many for them."""
+
+    def show(self, event: Event) -> None:
+        """One event, to what shows its kind."""
+        if event.name == "progress":
+            self._progress(event.data)
+        elif event.name == "epoch":
+            self._epoch(event.data)
+        elif event.name == "log":
+            self._say(said(event.data))
+        elif event.name == "waiting":
+            self._waiting(waiting_words({"waiting": event.data}))
+        elif event.name == "state":
+            self._state(event.data)
+
+    @abstractmethod
+    def _progress(self, data: Json) -> None: ...
+
+    @abstractmethod
+    def _epoch(self, data: Json) -> None: ...
+
+    @abstractmethod
+    def _say(self, text: str) -> None: ...
+
+    @abstractmethod
+    def _waiting(self, words: str) -> None: ...
+
+    @abstractmethod
+    def _state(self, data: Json) -> None: ...
+
+
+class Lines(_ForPeople):
     """Each line stays: a stage when it is first reached, then the position now and then."""
 
     def __init__(self) -> None:
@@ -86,20 +119,6 @@ class Lines:
 
     def __exit__(self, *_: object) -> None:
         """Each line is out already."""
-
-    def show(self, event: Event) -> None:
-        """One event; batches are too many for people."""
-        if event.name == "progress":
-            self._progress(event.data)
-        elif event.name == "epoch":
-            self._epoch(event.data)
-        elif event.name == "log":
-            click.echo(said(event.data))
-        elif event.name == "waiting":
-            self._now_and_then(event.name, waiting_words({"waiting": event.data}))
-        elif event.name == "state":
-            self.stages.clear()
-            click.echo(state_of(event.data))
 
     def away(self, seconds: float) -> None:
         """On stderr: it is not of the job."""
@@ -116,6 +135,16 @@ class Lines:
         stage = str(data.get("stage") or "")
         self._now_and_then(stage, "  ".join(filter(None, (stage, position(data), time_left(data), rate(data)))))
 
+    def _say(self, text: str) -> None:
+        click.echo(text)
+
+    def _waiting(self, words: str) -> None:
+        self._now_and_then("waiting", words)
+
+    def _state(self, data: Json) -> None:
+        self.stages.clear()
+        click.echo(state_of(data))
+
     def _now_and_then(self, stage: str, line: str) -> None:
         """A stage that comes back, as train after validate, is no news of its own."""
         if line != self.last and (stage not in self.stages or self.pace.is_due()):
@@ -131,7 +160,7 @@ class Lines:
         click.echo(WHOLE.row(data))
 
 
-class Terminal:
+class Terminal(_ForPeople):
     """One live line for where the job stands; above it stay the table of epochs and what the job says."""
 
     def __init__(self) -> None:
@@ -150,19 +179,6 @@ class Terminal:
 
     def __exit__(self, *ended: object) -> None:
         self.line.__exit__(*ended)
-
-    def show(self, event: Event) -> None:
-        """One event; batches are too many for people."""
-        if event.name == "progress":
-            self._progress(event.data)
-        elif event.name == "epoch":
-            self._epoch(event.data)
-        elif event.name == "log":
-            self._say(said(event.data))
-        elif event.name == "waiting":
-            self.waits_for = waiting_words({"waiting": event.data})
-        elif event.name == "state":
-            self._state(event.data)
 
     def away(self, seconds: float) -> None:
         """In the live line, counting down."""
@@ -189,6 +205,9 @@ class Terminal:
         if self.progress is None or self.progress.get("stage") != data.get("stage"):
             self.since = monotonic()
         self.progress = data
+
+    def _waiting(self, words: str) -> None:
+        self.waits_for = words
 
     def _state(self, data: Json) -> None:
         state = str(data["state"])

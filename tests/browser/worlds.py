@@ -4,13 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ml.bundle import write_bundle
-from ml.manifest import LabelRule
-from ml.scan import scan_folder
-from store.db.datasets import add_dataset
 from store.db.models import Dataset, Job, Run
 from store.db.records import record_interpretation
-from store.keys import bundle_key, manifest_key
 from store.states import State
 from tests.api.figure_records import searched, trained
 from tests.api.records import Records, jpeg
@@ -74,22 +69,7 @@ def dataset_of(records: Records, folder: Path, name: str) -> Dataset:
     for number in range(PHOTOS):
         colour = (20 * number, 255 - 20 * number, 90)
         (folder / f"{BREEDS[number]}_{number}.jpg").write_bytes(jpeg(colour, (120, 90)))
-    manifest = scan_folder(folder, LabelRule(), name=name)
-    bundle = folder.parent / f"{name}.tar"
-    write_bundle(folder, manifest, bundle)
-    records.artifacts.put_file(bundle_key(manifest.revision), bundle)
-    records.artifacts.put_bytes(manifest_key(manifest.revision), manifest.model_dump_json().encode())
-    with records.sessions.begin() as session:
-        return add_dataset(
-            session,
-            name=name,
-            revision=manifest.revision,
-            drawn=False,
-            label_rule=manifest.rule.model_dump(mode="json"),
-            vocab=list(manifest.vocab),
-            items=len(manifest.items),
-            summary=manifest.summary(),
-        )
+    return records.dataset_of(folder, name)
 
 
 def finished(records: Records, dataset: Dataset, **config: Any) -> Run:  # noqa: ANN401 - config fields
