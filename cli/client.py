@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
@@ -57,12 +57,10 @@ class Client:
             raise CommandError("PEDIGREE_KEY has a character that is not an ASCII letter, digit or sign.", "Change it.")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         # A proxy for the wide world is no way to our own machine.
-        near = urlsplit(url).hostname in LOOPBACK
+        near = self._host() in LOOPBACK
         try:
             self.http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT, trust_env=not near)
-        except httpx.InvalidURL as error:
-            raise Unreachable(f"{self.url} is no address: {error}.") from None
-        except (ImportError, ValueError, OSError) as error:
+        except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
             hint = "Look at HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and the like, or name the host in NO_PROXY."
             said = str(error).rstrip(".")
             raise CommandError(f"A proxy or certificate of this shell cannot be used: {said}.", hint) from None
@@ -116,6 +114,10 @@ class Client:
             raise_for_problem(answer)
             yield answer
 
+    def _host(self) -> str:
+        with self._plainly():
+            return httpx.URL(self.url).host
+
     @contextmanager
     def _plainly(self) -> Iterator[None]:
         try:
@@ -142,10 +144,10 @@ def find_service(url: str | None, data: Path | None) -> Client:
     root = found.folder.root
     if root.exists() and not root.is_dir():
         raise Unreachable(f"{root} is not a folder.", "Name the data folder with --data or PEDIGREE_DATA.")
-    stack = found.folder.stack()
+    stack = found.folder.running()
     if stack is None:
         where = f"No service is known: no stack runs on {root}"
-        where += ", and PEDIGREE_URL is not set." if data else ", none elsewhere, and PEDIGREE_URL is not set."
+        where += ", and PEDIGREE_URL is not set." if found.named else ", none elsewhere, and PEDIGREE_URL is not set."
         raise Unreachable(where, "Start one with `pedigree up`, or give --url.")
     return Client(str(stack["url"]), found)
 

@@ -1,6 +1,6 @@
 """What a shell completes: names and numbers that the service knows, asked for in a moment and without a word."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,42 +15,37 @@ from ml.architectures import ARCHITECTURES
 
 PATIENCE = httpx.Timeout(1.0)
 MOST = 200
+ItemsOf = Callable[[list[Json]], list[CompletionItem]]
 
 
 def runs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Runs by number, newest first, each with what it is."""
     del parameter
-    found = _listed(context, "/runs")
-    items = [CompletionItem(str(run["id"]), help=_about_run(run)) for run in found]
-    return _beginning(items, incomplete)
+    return _beginning(_listed(context, "/runs", _runs), incomplete)
 
 
 def jobs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Jobs by number, newest first."""
     del parameter
-    found = _listed(context, "/jobs")
-    items = [CompletionItem(str(job["id"]), help=f"{job['kind']}, {job['state']}") for job in found]
-    return _beginning(items, incomplete)
+    return _beginning(_listed(context, "/jobs", _jobs), incomplete)
 
 
 def datasets(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Datasets by name."""
     del parameter
-    found = _listed(context, "/datasets")
-    items = [CompletionItem(one["name"], help=f"{one['items']} pictures of {one['breeds']} breeds") for one in found]
-    return _beginning(items, incomplete)
+    return _beginning(_listed(context, "/datasets", _datasets), incomplete)
 
 
 def versions(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Versions of the registry by number."""
     del parameter
-    return _beginning(_versions(_listed(context, "/models")), incomplete)
+    return _beginning(_listed(context, "/models", _versions), incomplete)
 
 
 def aliases(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Aliases of the registry, and the one that is served without asking for another."""
     del parameter
-    found = _aliases(_listed(context, "/models"))
+    found = _listed(context, "/models", _aliases)
     known = {item.value for item in found}
     usual = [] if "production" in known else [CompletionItem("production")]
     return _beginning([*found, *usual], incomplete)
@@ -59,8 +54,7 @@ def aliases(context: click.Context, parameter: click.Parameter, incomplete: str)
 def models(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """What can be asked for a breed: aliases and versions."""
     del parameter
-    found = _listed(context, "/models")
-    return _beginning([*_aliases(found), *_versions(found)], incomplete)
+    return _beginning(_listed(context, "/models", lambda found: [*_aliases(found), *_versions(found)]), incomplete)
 
 
 def architectures(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -69,13 +63,13 @@ def architectures(context: click.Context, parameter: click.Parameter, incomplete
     return _beginning([CompletionItem(name) for name in sorted(ARCHITECTURES)], incomplete)
 
 
-def _listed(context: click.Context, path: str) -> list[Json]:
+def _listed(context: click.Context, path: str, items_of: ItemsOf) -> list[CompletionItem]:
     """The newest entries of a list; none where the service cannot say."""
     try:
         with _service(context.params) as client:
-            return client.items(path, limit=MOST)
+            return items_of(client.items(path, limit=MOST))
     except (CommandError, OSError, LookupError, TypeError):
-        # Nothing answers, the data folder cannot be read, or what answers has no lists.
+        # Nothing answers, the data folder cannot be read, or what answers has no such lists.
         return []
 
 
@@ -89,6 +83,18 @@ def _service(given: dict[str, Any]) -> Iterator[Client]:
 
 def _beginning(items: list[CompletionItem], incomplete: str) -> list[CompletionItem]:
     return [item for item in items if str(item.value).startswith(incomplete)]
+
+
+def _runs(found: list[Json]) -> list[CompletionItem]:
+    return [CompletionItem(str(run["id"]), help=_about_run(run)) for run in found]
+
+
+def _jobs(found: list[Json]) -> list[CompletionItem]:
+    return [CompletionItem(str(job["id"]), help=f"{job['kind']}, {job['state']}") for job in found]
+
+
+def _datasets(found: list[Json]) -> list[CompletionItem]:
+    return [CompletionItem(one["name"], help=f"{one['items']} pictures of {one['breeds']} breeds") for one in found]
 
 
 def _about_run(run: Json) -> str:

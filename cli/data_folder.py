@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from cli.errors import StackError
 from cli.processes import wait_until
+from cli.whole import write_whole
 
 ASKING_SECONDS = 0.5
 HERE = Path(".pedigree")
@@ -72,22 +73,23 @@ class DataFolder:
 
     def write_stack(self, stack: dict[str, Any]) -> None:
         """Say where the stack answers; a reader sees the old text or the new, never half."""
-        fresh = self.stack_file.with_suffix(".json.new")
-        fresh.write_text(json.dumps(stack, indent=2) + "\n")
-        fresh.replace(self.stack_file)
+        write_whole(self.stack_file, (json.dumps(stack, indent=2) + "\n").encode())
 
-    def runs(self) -> bool:
-        """Whether a stack has this folder now and has said where it answers; asking makes nothing."""
+    def running(self) -> dict[str, Any] | None:
+        """What the stack that has this folder now wrote, once it said where it answers; asking makes nothing.
+
+        What a killed stack left is none: another may have its address by now.
+        """
         try:
             file = (self.root / "lock").open()
         except OSError:
-            return False
+            return None
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return self.stack() is not None
-        return False
+                return self.stack()
+        return None
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -79,8 +79,8 @@ def _show_duplicates(found: Json) -> None:
     crossing, contrary = twins["across_split"], twins["labels_differ"]
     split = f"across the split (valid_pct {twins['valid_pct']:g}, seed {twins['split_seed']})"
     rows = [
-        [where, counted["byte"], counted["near"]]
-        for where, counted in (("anywhere", twins["anywhere"]), (split, crossing), ("under different labels", contrary))
+        [where, pairs["byte"], pairs["near"]]
+        for where, pairs in (("anywhere", twins["anywhere"]), (split, crossing), ("under different labels", contrary))
     ]
     title = "Pairs of duplicates" + ("" if twins["complete"] else ": too many to count them all; at least")
     _show_part(title, ("where", "equal files", "near-duplicates"), rows)

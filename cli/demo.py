@@ -76,8 +76,8 @@ def demo(pets: Path | None, data: Path, arch: str, epochs: int | None) -> None:
 @contextmanager
 def service(folder: DataFolder) -> Iterator[Client]:
     """A client of the stack that runs on the folder, or of one started for as long as the demo lasts."""
-    stack = folder.stack()
-    if stack is not None and folder.runs():
+    stack = folder.running()
+    if stack is not None:
         click.echo(f"using the stack that runs at {stack['url']}")
         with Client(str(stack["url"])) as client:
             yield client

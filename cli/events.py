@@ -10,12 +10,12 @@ from typing import Any, Protocol
 import httpx
 
 from cli.client import Client, Json, ServiceError, Unreachable, json_of
+from store.states import FINAL
 
-FINAL = frozenset({"succeeded", "failed", "cancelled"})
 GIVE_UP_SECONDS = 60.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 5.0
-PASSING = frozenset({429, 503})
-"""The service is there and too busy, or a part of it is away, as a database that restarts."""
+PASSING = frozenset({429, 502, 503, 504})
+"""The service is there and too busy, or a part of it is away, as a database or what stands behind a proxy."""
 
 SILENCE = httpx.Timeout(40.0, connect=5.0)
 """An event stream that is alive has a comment each 15 seconds."""

@@ -11,7 +11,7 @@ from cli.options import KIND, STATE, json_lines_option, json_option, with_client
 from cli.progress_line import position, time_left
 from cli.settings import read_settings
 from cli.tables import show_json, show_pairs, show_table
-from cli.times import local_time
+from cli.times import local_time, times_of
 from cli.waiting import where_it_waits
 from cli.watch import watch
 
@@ -159,8 +159,7 @@ def _show(job: Json, *, as_json: bool) -> None:
         show_json(job)
         return
     pairs: list[tuple[str, object]] = [(name, job.get(name)) for name in ("id", "kind", "run", "state", "attempt")]
-    times = [(name, job.get(f"{name}_at")) for name in ("created", "started", "finished")]
-    pairs += [(name, local_time(time)) for name, time in times if time is not None]
+    pairs += [(name, time) for name, time in times_of(job) if time is not None]
     error = job.get("error")
     if error:
         pairs += [("error", f"{error['code']}: {error['detail']}"), ("hint", error.get("hint"))]

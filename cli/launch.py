@@ -18,6 +18,7 @@ from pathlib import Path
 OUT_OF_REACH = 77
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
+PR_GET_SECUREBITS = 27
 PR_SET_SECUREBITS = 28
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
@@ -39,7 +40,8 @@ def become_user(uid: int, gid: int) -> None:
     if sys.platform == "linux":
         libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
         # access(2), by which Postgres looks for its own programs, else counts no right of a user who is not root
-        libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
+        held = max(libc.prctl(PR_GET_SECUREBITS, 0, 0, 0, 0), 0)
+        libc.prctl(PR_SET_SECUREBITS, held | SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)

@@ -14,7 +14,7 @@ from cli.errors import CommandError, Interrupted
 from cli.jobs import jobs, train
 from cli.models import models, predict
 from cli.runs import runs
-from cli.shell import PYTHON, forget
+from cli.shell import PYTHON, drop_variables
 from cli.stack import Told
 from cli.up import up
 from cli.weights import weights
@@ -35,7 +35,7 @@ for command in (up, demo, doctor, datasets, train, jobs, runs, models, predict, 
 
 def main() -> None:
     """Run the command: 0 when done, 1 with one line when it cannot be, 2 for wrong words, 130 when interrupted."""
-    forget(PYTHON)
+    drop_variables(PYTHON)
     for stream in (sys.stdout, sys.stderr):
         _say_what_can_be_said(stream)
     try:

@@ -5,6 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import click
+import httpx
 
 from cli import completion
 from cli.client import Client, Json, json_of, path_part
@@ -15,7 +16,6 @@ from cli.times import local_time
 
 PRODUCTION = "production"
 NO_VERSIONS = "There are no versions yet; `pedigree models register RUN --alias production` makes one of a run."
-OK = 200
 """The answer for a run that was registered before; for a new version it is 201."""
 FILES_AT_ONCE = 32
 DRAWN = "This model learned from drawn pictures; do not trust it with photographs."
@@ -63,7 +63,7 @@ def register(client: Client, run: int, alias: str | None, as_json: bool) -> None
     if as_json:
         show_json(version)
         return
-    known = " already" if answer.status_code == OK else ""
+    known = " already" if answer.status_code == httpx.codes.OK else ""
     names = f", known as {', '.join(version['aliases'])}" if version["aliases"] else ""
     click.echo(f"run {run} is version {version['version']}{known}{names}")
     if version["drawn"]:

@@ -1,5 +1,6 @@
 """The port of a stack, taken before anything else starts, and held until it stops."""
 
+import errno
 import socket
 from collections.abc import Callable
 
@@ -34,15 +35,22 @@ def listen(wanted: int | None, say: Callable[[str], None]) -> socket.socket:
 
 
 def listen_on(port: int) -> socket.socket | None:
-    """A listening socket of this machine only, or None where the port is taken."""
+    """A listening socket of this machine only, or None where the port is taken.
+
+    Raises:
+        StackError: it cannot be had for another reason.
+    """
     listener = socket.socket()
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
         listener.listen(BACKLOG)
-    except OSError:
+    except OSError as error:
         listener.close()
-        return None
+        if error.errno == errno.EADDRINUSE:
+            return None
+        detail = f"Port {port} on 127.0.0.1 cannot be listened on ({error.strerror})."
+        raise StackError(detail, "Choose another with --port.") from None
     return listener
 
 

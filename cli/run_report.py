@@ -8,7 +8,7 @@ import click
 from cli.client import Json
 from cli.story import story
 from cli.tables import Pairs, heading, short_time, show_pairs, show_table
-from cli.times import local_time
+from cli.times import times_of
 
 _MIB = 1024 * 1024
 _FIGURES = ("train_loss", "valid_loss", "error_rate")
@@ -45,9 +45,8 @@ def _what(run: Json) -> Pairs:
 
 
 def _when(run: Json) -> Pairs:
-    times = [(name, run[f"{name}_at"]) for name in ("created", "started", "finished")]
     took = None if run["seconds"] is None else short_time(run["seconds"])
-    return [*((name, None if time is None else local_time(time)) for name, time in times), ("took", took)]
+    return [*times_of(run), ("took", took)]
 
 
 def _where(run: Json) -> Iterator[tuple[str, object]]:

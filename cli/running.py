@@ -12,18 +12,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from cli.data_folder import DataFolder
 from cli.errors import StackError
+from cli.whole import write_whole
 
 
 @dataclass(frozen=True)
 class Found:
-    """A data folder, and among how many running ones it was chosen; 0 where it was named or is the default."""
+    """A data folder, and among how many running ones it was chosen; 0 where it was ``named`` or is the default."""
 
     folder: DataFolder
     among: int = 0
+    named: bool = False
 
 
 def remember(folder: DataFolder) -> None:
@@ -35,10 +36,8 @@ def remember(folder: DataFolder) -> None:
     noted = _note_of(folder)
     try:
         noted.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # made with mode 0600, whatever the umask
-        with NamedTemporaryFile("w", dir=noted.parent, prefix=".", delete=False) as fresh:
-            json.dump({"data": str(folder.root), "host": socket.gethostname()}, fresh)
-        Path(fresh.name).replace(noted)
+        note = {"data": str(folder.root), "host": socket.gethostname()}
+        write_whole(noted, json.dumps(note).encode(), mode=0o600)
     except OSError as error:
         raise StackError(f"{noted.parent} cannot be written ({error.strerror}).") from None
 
@@ -66,7 +65,9 @@ def find_stack(data: Path | None) -> Found:
     Of several running ones the one started last.
     """
     own = DataFolder.at(data)
-    if data is not None or os.environ.get("PEDIGREE_DATA") or own.runs():
+    if data is not None or os.environ.get("PEDIGREE_DATA"):
+        return Found(own, named=True)
+    if own.running():
         return Found(own)
     running = running_folders()
     return Found(running[0], among=len(running)) if running else Found(own)
@@ -81,7 +82,7 @@ def _read(noted: Path) -> DataFolder | None:
         return None
     if host != socket.gethostname():  # a home that several machines share
         return None
-    if folder.runs():
+    if folder.running():
         return folder
     noted.unlink(missing_ok=True)
     return None

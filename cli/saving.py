@@ -1,11 +1,11 @@
 """Pictures that a command leaves on this machine: PNG under a name that says so, whole or not at all."""
 
 from pathlib import Path
-from uuid import uuid4
 
 import click
 
 from cli.errors import CommandError
+from cli.whole import write_whole
 
 SUFFIX = ".png"
 
@@ -35,13 +35,9 @@ def save(content: bytes, out: Path) -> None:
     Raises:
         CommandError: it cannot be written.
     """
-    # A link stays one: what it leads to is replaced.
-    place = out.resolve()
-    scratch = place.with_name(f".{uuid4().hex}")
     try:
-        scratch.write_bytes(content)
-        scratch.replace(place)
+        # A link stays one: what it leads to is replaced.
+        write_whole(out.resolve(), content)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
         raise CommandError(f"{out} cannot be written: {error.strerror}.") from error
     click.echo(f"{out}: {len(content) // 1024} KiB")

@@ -11,6 +11,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 from hashlib import sha256
 from importlib.util import find_spec
@@ -73,10 +74,15 @@ class Postgres:
     def _start(self) -> str:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         user = _server_user(self.folder)
+        reaches = user is not None and self._reaches_closed_folders(user)
+        if reaches:
+            # The server can read what root can, so that nobody else may come near its socket and its settings, not
+            # even other processes of its user.
+            self.folder.parent.chmod(0o700)
         if not (self.folder / "PG_VERSION").exists():
             self._make_cluster(user)
         end_leftover(self.folder / "postmaster.pid", self.folder, PG_STOP)
-        sockets = _socket_folder(self.folder, PG_SOCKET, user)
+        sockets = _socket_folder(self.folder, PG_SOCKET, None if reaches else user)
         options = PG_SETTINGS | {"unix_socket_directories": str(sockets)}
         command = [str(_binaries(self._version()) / "postgres"), "-D", str(self.folder)]
         command += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
@@ -90,6 +96,18 @@ class Postgres:
         if self.process is not None:
             end_process(self.process, PG_STOP)
             self.process = None
+
+    def _reaches_closed_folders(self, user: tuple[int, int]) -> bool:
+        """Whether a process of that user keeps root's right to pass folders here: tried, since sandboxes differ."""
+        with tempfile.TemporaryDirectory() as closed:
+            tried = start_process(
+                [sys.executable, "-I", "-S", "-c", ""],
+                log=Path(os.devnull),
+                cwd=Path(closed),
+                user=user,
+                environment=_plain_locale(),
+            )
+            return tried.wait() == 0
 
     def _version(self) -> int:
         return int((self.folder / "PG_VERSION").read_text())
@@ -227,9 +245,11 @@ def _server_user(folder: Path) -> tuple[int, int] | None:
 
 def _not_ours(error: PermissionError) -> StackError:
     if os.geteuid() == 0:
-        detail = f"Postgres refuses to run as root, and root here may not share {error.filename} with another user."
+        what = error.filename or "the data folder"
+        detail = f"Postgres refuses to run as root, and root here may not share {what} with another user."
         return StackError(detail, hint=WAY_OUT)
-    detail = f"{error.filename} belongs to another user or is closed ({error.strerror})."
+    what = error.filename or "What a stack left running"
+    detail = f"{what} belongs to another user or is closed ({error.strerror})."
     return StackError(detail, hint="Name a data folder of your own with --data.")
 
 
@@ -259,14 +279,12 @@ def _fits_a_socket(path: Path) -> bool:
 def _private_folder(folder: Path, owner: tuple[int, int]) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
-    if (
-        not stat.S_ISDIR(found.st_mode)
-        or found.st_uid not in {os.geteuid(), owner[0]}
-        or stat.S_IMODE(found.st_mode) & 0o077
-    ):
+    # Root may take it over from whoever its server ran as before.
+    ours = os.geteuid() == 0 or found.st_uid == os.geteuid()
+    if not stat.S_ISDIR(found.st_mode) or not ours or stat.S_IMODE(found.st_mode) & 0o077:
         raise StackError(f"{folder} exists and is not a private folder of ours.", hint="Remove it.")
     if found.st_uid != owner[0]:
-        os.chown(folder, *owner)
+        os.chown(folder, *owner, follow_symlinks=False)
     return folder
 
 

@@ -9,7 +9,7 @@ POSTGRES = re.compile(r"PG[A-Z]+")
 """libpq's defaults: another port, options, files of passwords."""
 
 
-def forget(names: re.Pattern[str]) -> None:
+def drop_variables(names: re.Pattern[str]) -> None:
     """Take such variables out of this process's environment, and so out of that of all it starts."""
     for name in [name for name in os.environ if names.fullmatch(name)]:
         del os.environ[name]

@@ -153,7 +153,7 @@ class Stack:
     def _environment(self) -> dict[str, str]:
         """The settings of every process, with servers started where none are set."""
         if not os.environ.get("DATABASE_URL"):
-            shell.forget(shell.POSTGRES)  # of a database of the user's own they may be part
+            shell.drop_variables(shell.POSTGRES)  # of a database of the user's own they may be part
         environment = self._own_settings()
         root = self.folder.root
         for name, variable, make in (

@@ -26,9 +26,10 @@ class Transfer:
         self.done = self.size = 0
         self._pace = Pace()
         self._live = ExitStack()
+        self._redraws = can_redraw(sys.stderr)
 
     def __enter__(self) -> Self:
-        if can_redraw(sys.stderr):
+        if self._redraws:
             self._live.enter_context(LiveLine(sys.stderr, lambda width: fitted(self._text(), width)))
         return self
 
@@ -38,7 +39,7 @@ class Transfer:
     def __call__(self, done: int, size: int) -> None:
         """Take note; where lines stay, say it when one is due."""
         self.done, self.size = done, size
-        if not can_redraw(sys.stderr) and self._pace.is_due():
+        if not self._redraws and self._pace.is_due():
             self._pace.said()
             click.echo(self._text(), err=True)
 

@@ -1,7 +1,7 @@
 """What a queued job waits for, in words."""
 
 from cli.client import Json
-from cli.tables import short_time
+from cli.tables import counted, short_time
 
 _NOT_BUSY = {
     "starting": "about to start",
@@ -31,7 +31,7 @@ def where_it_waits(job: Json) -> str:
 
 def _behind(held: Json | None, ahead: int) -> str:
     if held is None:
-        return f"behind {ahead} other{'' if ahead == 1 else 's'}" if ahead else "behind a measurement for a forecast"
+        return f"behind {counted(ahead, 'other', 'others')}" if ahead else "behind a measurement for a forecast"
     run = f", run {held['run']}" if held["run"] is not None else ""
     more = f"; {ahead} more ahead" if ahead else ""
     return f"behind job {held['job']} ({held['kind']}{run}){_left(held)}{more}"

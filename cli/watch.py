@@ -1,6 +1,7 @@
 """Following a job to its end, and what is said where the following ends before the job does."""
 
 import shlex
+from collections.abc import Iterator
 
 import click
 from click.core import ParameterSource
@@ -46,8 +47,11 @@ def watch(client: Client, job: int, *, as_json: bool = False) -> Json:
 def command(*words: str | int) -> str:
     """A command to be run next, in back quotes, which names the service as the command at work does."""
     context = click.get_current_context(silent=True)
-    named: list[str] = []
-    for option in SERVICE_OPTIONS if context is not None else ():
-        if context is not None and context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
-            named += [f"--{option}", str(context.params[option])]
+    named = [] if context is None else _service_of(context)
     return f"`{shlex.join(['pedigree', *map(str, words), *named])}`"
+
+
+def _service_of(context: click.Context) -> Iterator[str]:
+    for option in SERVICE_OPTIONS:
+        if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            yield from (f"--{option}", str(context.params[option]))

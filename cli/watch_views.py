@@ -19,10 +19,10 @@ from cli.progress_line import Look, fitted, position, progress_line, rate, time_
 from cli.tables import plain, short_time
 from cli.waiting import waiting_words
 from cli.words import in_commands
+from store.states import FINAL
 
 BARS = "━─"
 WAITING = {"queued": "queued, waiting for a worker", "running": "starting", "cancelling": "cancelling"}
-ENDED = frozenset({"succeeded", "failed", "cancelled"})
 TRYING = "the service does not answer; trying again for up to {:.0f} s"
 BACK = "the service answers again"
 
@@ -213,7 +213,7 @@ class Terminal(_ForPeople):
         state = str(data["state"])
         self.progress, self.since = None, monotonic()
         self.waits_for = WAITING.get(state, state)
-        if state in ENDED or data.get("attempt", 0) > 1:
+        if state in FINAL or data.get("attempt", 0) > 1:
             self._say(state_of(data))
 
     def _epoch(self, data: Json) -> None:

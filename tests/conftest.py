@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from cli.servers import Postgres, Redis
-from cli.shell import POSTGRES, PYTHON, forget
+from cli.shell import POSTGRES, PYTHON, drop_variables
 from migrations.engine import upgrade
 from store.artifacts import ArtifactStore
 from store.db.models import Run
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def nothing_of_the_outside(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The shell that runs the tests decides nothing in them, and no stack of its user is found or noted."""
     for names in (PYTHON, POSTGRES, PROXIES):
-        forget(names)
+        drop_variables(names)
     for name in ("PEDIGREE_URL", "PEDIGREE_DATA", "PEDIGREE_KEY"):
         os.environ.pop(name, None)
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))

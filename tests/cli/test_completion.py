@@ -98,7 +98,13 @@ def other() -> Iterator[str]:
         yield service.url
 
 
-@pytest.mark.parametrize("away", [nobody, silent, foreign, other])
+def others() -> Iterator[str]:
+    """A list, but of other things than runs."""
+    with serving({"GET /runs?limit=200": [Answer({"items": [{"name": "x"}], "next_cursor": None})]}) as service:
+        yield service.url
+
+
+@pytest.mark.parametrize("away", [nobody, silent, foreign, other, others])
 def test_where_the_service_cannot_say_nothing_is_completed_and_nothing_said(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], away: Callable[[], Iterator[str]]
 ) -> None:

@@ -30,16 +30,16 @@ def test_only_one_process_has_a_folder_and_a_killed_one_lets_go(tmp_path: Path) 
     with subprocess.Popen([sys.executable, "-c", hold, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        assert not folder.runs(), "it has not said where it answers"
+        assert not folder.running(), "it has not said where it answers"
         folder.write_stack({"url": "http://127.0.0.1:1"})
-        assert folder.runs()
+        assert folder.running()
         with pytest.raises(StackError, match=f"A stack already runs on {tmp_path}"), folder.lock():
             pass
         holder.kill()
     with folder.lock():
         assert (tmp_path / "lock").exists()
-    assert not folder.runs()
-    assert not DataFolder(tmp_path / "nowhere").runs()
+    assert not folder.running()
+    assert not DataFolder(tmp_path / "nowhere").running()
     assert not (tmp_path / "nowhere").exists()
 
 

@@ -67,7 +67,7 @@ def test_a_stream_that_ends_before_the_job_does_is_opened_again() -> None:
     assert heard.said == ["1"]
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_service_that_cannot_answer_for_a_while_is_asked_again(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "sleep", lambda _: None)
     away = Answer({"detail": "the database does not answer", "code": "unavailable"}, status)

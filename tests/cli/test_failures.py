@@ -71,7 +71,12 @@ def test_a_key_that_no_header_carries_is_said(capsys: Capture, monkeypatch: Patc
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("ALL_PROXY", "socks5://127.0.0.1:9"), ("HTTPS_PROXY", "nonsense://x"), ("SSL_CERT_FILE", "/nowhere.pem")],
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:9"),
+        ("HTTPS_PROXY", "nonsense://x"),
+        ("HTTPS_PROXY", "http://x:no"),
+        ("SSL_CERT_FILE", "/nowhere.pem"),
+    ],
 )
 def test_a_proxy_or_certificate_that_cannot_be_used_is_one_line(
     capsys: Capture, monkeypatch: Patch, name: str, value: str
@@ -83,6 +88,14 @@ def test_a_proxy_or_certificate_that_cannot_be_used_is_one_line(
     assert err.count("\n") == 1
     with serving({"GET /jobs/4": [Answer(JOB)]}) as near:
         assert pedigree(capsys, monkeypatch, "jobs", "show", "4", "--url", near.url)[0] == 0
+
+
+@pytest.mark.parametrize("url", ["http://[x", "http://x:no"])
+def test_an_address_that_is_none_is_one_line(capsys: Capture, monkeypatch: Patch, url: str) -> None:
+    code, _, err = pedigree(capsys, monkeypatch, "jobs", "list", "--url", url)
+    assert code == 1
+    assert err.startswith("pedigree: ")
+    assert (url in err, "unexpected" in err, err.count("\n")) == (True, False, 1)
 
 
 def test_a_user_without_a_home_is_asked_for_a_folder(capsys: Capture, monkeypatch: Patch) -> None:

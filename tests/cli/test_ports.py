@@ -1,5 +1,6 @@
 """The port that a stack takes."""
 
+import errno
 import socket
 
 import pytest
@@ -32,3 +33,16 @@ def test_it_is_of_this_machine_only() -> None:
         assert listener.getsockname()[0] == "127.0.0.1"
         with socket.create_connection(listener.getsockname(), timeout=5):
             pass
+
+
+class Closed(socket.socket):
+    """A socket of a user who may not have low ports."""
+
+    def bind(self, _address: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def test_a_port_that_is_not_to_be_had_is_not_called_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "socket", Closed)
+    with pytest.raises(StackError, match=r"Port 80 on 127.0.0.1 cannot be listened on \(Permission denied\)"):
+        listen(80, print)

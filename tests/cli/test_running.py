@@ -55,6 +55,14 @@ def test_a_stack_is_found_from_anywhere_while_it_runs(tmp_path: Path, state: Pat
             find_service(None, None)
 
 
+def test_what_a_killed_stack_wrote_is_no_address(tmp_path: Path) -> None:
+    with stack(tmp_path / "a") as a:
+        pass
+    assert a.stack() is not None
+    with pytest.raises(Unreachable, match=f"no stack runs on {a.root}, and PEDIGREE_URL is not set"):
+        find_service(None, a.root)
+
+
 def test_of_several_the_last_started_is_taken_and_a_killed_one_is_forgotten(tmp_path: Path, state: Path) -> None:
     with ExitStack() as killed:
         a = killed.enter_context(stack(tmp_path / "a"))
@@ -72,12 +80,12 @@ def test_of_several_the_last_started_is_taken_and_a_killed_one_is_forgotten(tmp_
 
 def test_what_is_named_and_what_runs_here_go_before(tmp_path: Path, monkeypatch: Patch) -> None:
     with stack(tmp_path / "a"):
-        assert find_stack(tmp_path / "named") == Found(DataFolder(tmp_path / "named"))
+        assert find_stack(tmp_path / "named") == Found(DataFolder(tmp_path / "named"), named=True)
         with stack(tmp_path / ".pedigree") as here:
             os.utime(running._note_of(here), (0, 0))
             assert find_stack(None) == Found(here)
         monkeypatch.setenv("PEDIGREE_DATA", str(tmp_path / "set"))
-        assert find_stack(None) == Found(DataFolder(tmp_path / "set"))
+        assert find_stack(None) == Found(DataFolder(tmp_path / "set"), named=True)
         with pytest.raises(Unreachable, match=f"no stack runs on {tmp_path / 'set'}"):
             find_service(None, None)
 

@@ -1,14 +1,19 @@
 """The embedded Postgres and Redis: what a laptop does to them."""
 
+import errno
 import os
 import shutil
 import signal
+import socket
+import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import unquote
 
 import psycopg
 import pytest
@@ -140,6 +145,41 @@ def started_by_a_root_with(capabilities: Iterable[str], programs: Path, folder: 
 def test_what_root_of_a_container_has_is_enough(closed: Path) -> None:
     assert started_by_a_root_with(PODMANS, servers._binaries(), closed / "postgres") == ""
     assert (closed / "postgres" / "PG_VERSION").exists()
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A folder that everybody may enter, as one below /srv or /opt."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def refused_to_user_of(server: Postgres, url: str) -> bool:
+    """Whether another process of the user whom the server runs as is kept from its socket."""
+    status = Path(f"/proc/{server.process.pid if server.process else 0}/status").read_text()
+    uid = int(next(line for line in status.splitlines() if line.startswith("Uid:")).split()[1])
+    sockets = Path(unquote(url.partition("host=")[2])) / ".s.PGSQL.5432"
+    child = os.fork()
+    if child == 0:
+        os.setgroups([])
+        os.setuid(uid)
+        with socket.socket(socket.AF_UNIX) as connection:
+            os._exit(0 if connection.connect_ex(str(sockets)) == errno.EACCES else 1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("name", ["data", "odd name ü" * 9])
+def test_others_of_the_servers_user_do_not_come_near_a_server_that_reads_what_root_can(
+    open_to_all: Path, name: str
+) -> None:
+    server = Postgres(open_to_all / name / "postgres")
+    with running(server) as url:
+        write(url, "in")
+        assert words(url) == ["in"]
+        if os.geteuid() == 0:  # an ordinary user's server is that user's, and has no more rights
+            assert refused_to_user_of(server, url)
+            assert stat.S_IMODE((open_to_all / name).stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("lost", ["dac_override", "setpcap", "setuid", "chown"])
