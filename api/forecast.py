@@ -149,12 +149,13 @@ def _wait(services: Services, config: Config, request_id: int) -> None:
     while time.monotonic() < asked_at + patience:
         with services.sessions.begin() as session:
             request = get_request(session, request_id)
-            has_worker = request.worker is not None or count_workers(session)[Lane.TRAIN] > 0
+            is_late = request.worker is None and time.monotonic() >= asked_at + STARTING_SECONDS
+            is_lost = is_late and count_workers(session)[Lane.TRAIN] == 0
         if request.error is not None:
             raise NoForecast(_sentence(request.error))
         if request.answered_at is not None:
             return
-        if not has_worker and time.monotonic() >= asked_at + STARTING_SECONDS:
+        if is_lost:
             _give_up(services, request_id)
             raise NoForecast(_unknown(config, "no worker of the train lane runs; start one, and ask again"))
         time.sleep(POLL_SECONDS)

@@ -9,14 +9,13 @@ from api.schemas.scores import loss_of
 from ml.config import ResolvedPhase
 from store.db.lineage import ancestors_of, children_of, cut_short
 from store.db.models import Epoch, RateFind, Run
-from store.db.rates import rate_finds_of
 from store.db.reading import epochs_of
 
 REVISION_CHARS = 12
 
 
-def story_of(session: Session, run: Run) -> Story:
-    """How the run came about and what is to be said of it."""
+def story_of(session: Session, run: Run, finds: Sequence[RateFind]) -> Story:
+    """How the run, with its searches for a rate, came about and what is to be said of it."""
     ancestors = ancestors_of(session, run)
     return Story(
         lineage=[
@@ -31,7 +30,7 @@ def story_of(session: Session, run: Run) -> Story:
         ],
         children=list(children_of(session, run.id)),
         cautions=list(_cautions(run, ancestors, cut_short(session, [run.id, *(one.id for one in ancestors)]))),
-        rates=list(_rates(run, rate_finds_of(session, run.id))),
+        rates=list(_rates(run, finds)),
     )
 
 

@@ -37,7 +37,7 @@ def draw_once(pictures: Tensor, homographies: Tensor, size: int) -> Tensor:
     sides = [shrunk_side(scale, presize, size) for scale in scales(homographies)]
     if len(set(sides)) == 1:
         return _draw_shrunk(pictures, homographies, sides[0], size)
-    out = torch.empty((len(pictures), 3, size, size), device=pictures.device).to(memory_format=torch.channels_last)
+    out = empty_input(len(pictures), size, pictures.device)
     for side in sorted(set(sides)):
         picked = torch.tensor([i for i, one in enumerate(sides) if one == side])
         here = picked.to(pictures.device, non_blocking=True)
@@ -45,8 +45,16 @@ def draw_once(pictures: Tensor, homographies: Tensor, size: int) -> Tensor:
     return out
 
 
+def empty_input(n: int, size: int, device: torch.device) -> Tensor:
+    """Room for a model's input: float32 [n,3,size,size], channels last, of no value yet."""
+    return torch.empty((n, 3, size, size), device=device, memory_format=torch.channels_last)
+
+
 def scales(homographies: Tensor) -> list[float]:
     """How large a part of the picture each map looks at, as a share of its side, measured at the output's centre.
+
+    A perspective looks at more in one corner than in the other: of training's strongest (0.2) up to twice as much, and
+    there some aliasing stays.
 
     It is the root of the map's Jacobian determinant there, which for a homography H is det H / h33³.
     """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from ml.antialias import draw_once
+from ml.antialias import draw_once, empty_input
 from ml.config import Augment
 from ml.geometry import draw, homography
 from ml.lighting import draw_lighting, light, normalise
@@ -40,7 +40,7 @@ def join(recipes: Sequence[Recipe]) -> Recipe:
 
 def training_input(pictures: Tensor, recipe: Recipe, size: int) -> Tensor:
     """uint8 [n,S,S,3] → normalised float32 [n,3,size,size], channels last, antialiased, by ONE interpolation."""
-    out = _empty_input(pictures, size)
+    out = empty_input(len(pictures), size, pictures.device)
     # One picture at a time stays in the processor's cache, which is 8 times faster than the whole batch at once;
     # a GPU wants the whole batch.
     chunk = 1 if pictures.device.type == "cpu" else len(pictures)
@@ -53,7 +53,7 @@ def training_input(pictures: Tensor, recipe: Recipe, size: int) -> Tensor:
 
 def validation_input(pictures: Tensor, size: int) -> Tensor:
     """uint8 [n,S,S,3] → normalised float32 [n,3,size,size], channels last; equal to fastai's within 4e-6."""
-    out = _empty_input(pictures, size)
+    out = empty_input(len(pictures), size, pictures.device)
     chunk = 1 if pictures.device.type == "cpu" else len(pictures)
     for first in range(0, len(pictures), chunk):
         part = slice(first, first + chunk)
@@ -64,8 +64,3 @@ def validation_input(pictures: Tensor, size: int) -> Tensor:
 def as_float(pictures: Tensor) -> Tensor:
     """uint8 [n,h,w,3] → float32 [n,3,h,w] in 0-255, channels last in memory."""
     return pictures.permute(0, 3, 1, 2).float()
-
-
-def _empty_input(pictures: Tensor, size: int) -> Tensor:
-    shape = (len(pictures), 3, size, size)
-    return torch.empty(shape, device=pictures.device).to(memory_format=torch.channels_last)

@@ -30,8 +30,9 @@ def download(url: str, target: Path, *, on_progress: OnProgress | None = None) -
     """
     have = target.stat().st_size if target.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    client = _client(url)
     try:
-        with httpx.stream("GET", url, headers=headers, timeout=_TIMEOUT, follow_redirects=True) as response:
+        with client, client.stream("GET", url, headers=headers) as response:
             if have and response.status_code == _RANGE_UNSATISFIABLE:
                 # Nothing comes after the last byte: complete, or longer than the file; the checksum will tell.
                 return
@@ -43,8 +44,13 @@ def download(url: str, target: Path, *, on_progress: OnProgress | None = None) -
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         detail = f"{_name(url)} could not be fetched from {_host(url)}: {str(error) or type(error).__name__}"
         raise DownloadFailed(detail, hint="Check the network and try again; what came is kept.") from error
-    except (ImportError, ValueError) as error:
-        # httpx looks at the proxies of the environment before it connects
+
+
+def _client(url: str) -> httpx.Client:
+    """A client that goes by the environment's proxies, which are looked at here and now."""
+    try:
+        return httpx.Client(timeout=_TIMEOUT, follow_redirects=True)
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
         detail = f"{_name(url)} could not be fetched: a proxy variable cannot be used ({error})"
         raise DownloadFailed(detail, hint="Look at HTTPS_PROXY and ALL_PROXY.") from error
 

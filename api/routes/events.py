@@ -87,6 +87,8 @@ async def watch_a_job(
         for event in seen.events:
             yield ServerSentEvent(data=event.data, event=event.event, id=str(event.id))
             after = event.id
+        if not seen.is_queued:
+            said = None  # queued again, the same is news again
         if seen.is_queued and monotonic() >= due:
             due = monotonic() + WAITING_SECONDS
             waiting = await to_thread.run_sync(_read_waiting, services, job_id, limiter=services.watchers)

@@ -11,16 +11,18 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from api.dependencies import Services, ServicesDep
 from api.errors import problem_response
-from api.schemas.lanes import LaneOut, lanes_now
+from api.schemas.lanes import LaneOut
 from api.schemas.problem import Problem, problems
 from ml.errors import LearningError
 from store.db.lanes import count_jobs, count_workers
 from store.db.registry import DEFAULT_ALIAS
 from store.errors import AppError, NoModel
 from store.lanes import Lane
+from store.states import State
 
 logger = logging.getLogger(__name__)
 router = APIRouter(tags=["operations"])
@@ -117,7 +119,7 @@ def _lanes(services: Services) -> dict[Lane, LaneOut] | None:
     """None where the database has gone since it was asked."""
     try:
         with services.sessions.begin() as session:
-            return lanes_now(session)
+            return _lanes_now(session)
     except SQLAlchemyError as error:
         logger.warning("the lanes were not read: %s", error)
         return None
@@ -139,3 +141,8 @@ def _ask_artifacts(services: Services) -> None:
 
 def _ask_model(services: Services) -> None:
     services.predictor.serve(DEFAULT_ALIAS)
+
+
+def _lanes_now(session: Session) -> dict[Lane, LaneOut]:
+    jobs, workers = count_jobs(session, State.QUEUED), count_workers(session)
+    return {lane: LaneOut(workers=workers[lane], queued=jobs[lane, State.QUEUED]) for lane in Lane}

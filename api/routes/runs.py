@@ -80,12 +80,13 @@ def get_a_run(run_id: RunId, services: ServicesDep) -> RunOut:
     """A run with its config as resolved, the dataset's revision, where it ran and what it left."""
     with services.sessions.begin() as session:
         run, job = get_run(session, run_id), state_of_run(session, run_id)
+        finds = rate_finds_of(session, run_id)
         return RunOut.of_record(
             run,
             job,
             artifacts=artifacts_of(session, run_id),
-            searches=[found.phase for found in rate_finds_of(session, run_id)],
-            story=story_of(session, run),
+            searches=[found.phase for found in finds],
+            story=story_of(session, run, finds),
             epochs=epochs_of(session, run_id),
             before=end_of_parent(session, run),
             interpretations=all_stored(session, run),

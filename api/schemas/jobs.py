@@ -146,7 +146,6 @@ class JobWaiting(BaseModel):
     )
     ahead: int = Field(description="queued jobs of the lane that come first")
     behind: HeldJob | None = Field(description="where busy, the job in hand that is expected to end first")
-    starts_in_seconds: float | None = Field(description="null while it is not known")
 
     @classmethod
     def of(cls, waiting: Waiting) -> Self:

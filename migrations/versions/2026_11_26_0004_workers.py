@@ -17,10 +17,14 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("lanes", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("lease_until", TIME, nullable=False),
-        sa.Column("started_at", TIME, server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_workers")),
     )
 
 
 def downgrade() -> None:
     op.drop_table("workers")
+    # The version before takes its numbers of models from the sequence, which this one leaves alone.
+    op.execute(
+        "SELECT setval(pg_get_serial_sequence('model_versions', 'id'), GREATEST(max(id), 1), max(id) IS NOT NULL)"
+        " FROM model_versions"
+    )

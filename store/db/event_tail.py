@@ -3,18 +3,21 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from store.db.models import JobEvent
 
 SETTLED_SECONDS = 2.0
-"""From this age on nothing will come any more that has a smaller id: transactions that add events are short."""
+"""From this age on nothing will come any more that has a smaller id: transactions commit soon after they add events."""
 
 
 def newest_of_all(session: Session) -> int:
-    """The id of the last event so far; 0 where there is none."""
-    return session.scalar(select(func.max(JobEvent.id))) or 0
+    """The id of the last event that nothing smaller will follow; 0 where there is none."""
+    settled = select(func.max(JobEvent.id)).where(_age() >= SETTLED_SECONDS)
+    old = session.scalar(settled) or 0
+    young = events_of_all_after(session, old)
+    return young[-1].id if young else old
 
 
 def events_of_all_after(session: Session, after_id: int, limit: int = 500) -> Sequence[JobEvent]:
@@ -22,11 +25,14 @@ def events_of_all_after(session: Session, after_id: int, limit: int = 500) -> Se
 
     Two jobs' transactions may commit in another order than that of their ids. An event behind a gap waits until the
     gap is filled, or until it is so old that nothing will fill it: who asks again for all after the last one that it
-    got misses none.
+    got misses none, as long as no transaction stays open for SETTLED_SECONDS after it added an event.
     """
-    age = func.extract("epoch", func.clock_timestamp() - JobEvent.created_at)
-    statement = select(JobEvent, age).where(JobEvent.id > after_id).order_by(JobEvent.id).limit(limit)
+    statement = select(JobEvent, _age()).where(JobEvent.id > after_id).order_by(JobEvent.id).limit(limit)
     return list(_settled(after_id, [(event, float(seconds)) for event, seconds in session.execute(statement)]))
+
+
+def _age() -> ColumnElement[int]:
+    return func.extract("epoch", func.clock_timestamp() - JobEvent.created_at)
 
 
 def _settled(after_id: int, rows: Sequence[tuple[JobEvent, float]]) -> Iterator[JobEvent]:

@@ -248,7 +248,8 @@ def append_event(session: Session, job_id: int, event: str, data: Json) -> int:
     after a larger one and a watcher that asks for "all after N" misses nothing.
     """
     session.execute(select(Job.id).where(Job.id == job_id).with_for_update())
-    row = JobEvent(job_id=job_id, event=event, data=storable(data))
+    # Of this moment, not of the transaction's start: a reader of all events waits for the young ones' predecessors.
+    row = JobEvent(job_id=job_id, event=event, data=storable(data), created_at=func.clock_timestamp())
     session.add(row)
     session.flush()
     return row.id

@@ -110,7 +110,6 @@ class Worker(Base):
     lanes: Mapped[list[str]] = mapped_column(ARRAY(Text))
     lease_until: Mapped[datetime]
     """It renews this, whether it has a job in hand or not."""
-    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class JobEvent(Base):

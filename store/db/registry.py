@@ -51,7 +51,7 @@ def register(session: Session, run_id: int) -> Registered:
     version = ModelVersion(id=highest + 1, run_id=run_id)
     session.add(version)
     session.flush()
-    session.refresh(version)
+    session.refresh(version)  # with its run, which is read after the transaction
     return Registered(version, is_new=True)
 
 

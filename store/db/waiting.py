@@ -44,14 +44,13 @@ class Waiting:
     """What one queued job waits for.
 
     ``ahead`` counts the queued jobs that come first; ``behind`` is the job in hand that is expected to end first, None
-    where none is in the way. ``starts_in_seconds`` is None where it is not known.
+    where none is in the way.
     """
 
     lane: Lane
     reason: Reason
     ahead: int
     behind: Held | None
-    starts_in_seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -65,15 +64,12 @@ class Hands:
     def wait(self, lane: Lane, ahead: int, *, is_published: bool) -> Waiting:
         """What the job waits for that has so many before it."""
         if not self.living and not self.held:
-            return Waiting(lane, Reason.NO_WORKER, ahead, None, None)
+            return Waiting(lane, Reason.NO_WORKER, ahead, None)
         if not is_published:
-            return Waiting(lane, Reason.UNPUBLISHED, ahead, None, None)
+            return Waiting(lane, Reason.UNPUBLISHED, ahead, None)
         if ahead < self.free:
-            return Waiting(lane, Reason.STARTING, ahead, None, 0.0)
-        behind = min(self.held, key=_ends, default=None)
-        # How long those take that are queued before it, nobody knows.
-        starts = behind.eta_seconds if behind is not None and ahead == 0 else None
-        return Waiting(lane, Reason.BUSY, ahead, behind, starts)
+            return Waiting(lane, Reason.STARTING, ahead, None)
+        return Waiting(lane, Reason.BUSY, ahead, min(self.held, key=_ends, default=None))
 
 
 def waiting_of(session: Session, jobs: Collection[Job], *, told: Collection[int] = ()) -> dict[int, Waiting]:
@@ -87,12 +83,15 @@ def waiting_of(session: Session, jobs: Collection[Job], *, told: Collection[int]
     queued = {job.id: job for job in jobs if job.state == State.QUEUED}
     if not queued:
         return {}
-    ahead = _places(session, queued)
     hands = _hands(session)
+    # After the hands: a job that was claimed between the two looks has no place any more, and is not behind itself.
+    places = _places(session, queued)
     return {
         job_id: hands[lane_of(job.kind)].wait(
-            lane_of(job.kind), ahead.get(job_id, 0), is_published=job.published_at is not None or job_id in told
+            lane_of(job.kind), places[job_id], is_published=job.published_at is not None or job_id in told
         )
+        if job_id in places
+        else Waiting(lane_of(job.kind), Reason.STARTING, 0, None)
         for job_id, job in queued.items()
     }
 

@@ -180,10 +180,14 @@ def test_a_queued_jobs_watchers_are_told_what_it_waits_for_and_when_that_changes
     records.move(first, State.SUCCEEDED)
     until(lambda: len(watcher.waiting) == 2)
     assert (watcher.waiting[1]["reason"], watcher.waiting[1]["behind"]) == ("starting", None)
+    # Its worker is lost: what it waits for then is news, also where it is the same.
+    records.move(job, State.RUNNING, State.QUEUED)
+    until(lambda: len(watcher.waiting) == 3)
+    assert watcher.waiting[2]["reason"] == watcher.waiting[1]["reason"]
     records.move(job, State.RUNNING, State.SUCCEEDED)
     until(lambda: watcher.ended)
-    assert [event.event for event in watcher.events] == ["state"] * 3
-    assert len(watcher.waiting) == 2
+    assert [event.event for event in watcher.events] == ["state"] * 5
+    assert len(watcher.waiting) == 3
 
 
 def test_an_unknown_job_is_404_before_the_stream_begins(server: str) -> None:

@@ -10,7 +10,7 @@ HELD = {"job": 5, "kind": "train", "run": 3, "state": "running", "eta_seconds": 
 
 
 def job(**waiting: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    behind = {"lane": "train", "reason": "busy", "ahead": 0, "behind": HELD, "starts_in_seconds": None}
+    behind = {"lane": "train", "reason": "busy", "ahead": 0, "behind": HELD}
     return {**JOB, "state": "queued", "progress": None, "waiting": behind | waiting}
 
 

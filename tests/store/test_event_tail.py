@@ -3,7 +3,7 @@
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
-from store.db.event_tail import events_of_all_after, newest_of_all
+from store.db.event_tail import SETTLED_SECONDS, events_of_all_after, newest_of_all
 from store.db.jobs import append_event, create_job
 
 
@@ -57,3 +57,31 @@ def test_a_gap_that_nothing_will_fill_holds_back_nothing_old(sessions: sessionma
 def test_where_nothing_has_happened_the_newest_is_0(sessions: sessionmaker[Session]) -> None:
     with sessions.begin() as session:
         assert newest_of_all(session) == 0
+
+
+def test_how_long_its_transaction_was_open_before_makes_an_event_no_older(sessions: sessionmaker[Session]) -> None:
+    one, other = _jobs(sessions)
+    with sessions.begin() as session:
+        start = newest_of_all(session)
+    with sessions.begin() as long:
+        long.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": SETTLED_SECONDS + 0.2})
+        with sessions.begin() as slow:
+            first = append_event(slow, one, "batch", {"step": 1})
+            second = append_event(long, other, "batch", {"step": 1})
+            long.commit()
+            assert _after(sessions, start) == []
+        assert _after(sessions, start) == [first, second]
+
+
+def test_who_begins_now_begins_before_what_is_not_committed_yet(sessions: sessionmaker[Session]) -> None:
+    one, other = _jobs(sessions)
+    with sessions.begin() as session:
+        before = newest_of_all(session)
+    with sessions.begin() as slow:
+        first = append_event(slow, one, "batch", {"step": 1})
+        with sessions.begin() as quick:
+            second = append_event(quick, other, "batch", {"step": 1})
+        with sessions.begin() as session:
+            start = newest_of_all(session)
+        assert start == before
+    assert _after(sessions, start) == [first, second]

@@ -50,15 +50,15 @@ def test_without_a_living_worker_of_its_lane_a_job_waits_for_one(sessions: Sessi
     first, second = queued(sessions), queued(sessions)
     worker(sessions, "light", Lane.LIGHT)
     worker(sessions, "lost", Lane.TRAIN, lease_seconds=-1)
-    assert wait(sessions, first) == Waiting(Lane.TRAIN, Reason.NO_WORKER, 0, None, None)
-    assert wait(sessions, second) == Waiting(Lane.TRAIN, Reason.NO_WORKER, 1, None, None)
+    assert wait(sessions, first) == Waiting(Lane.TRAIN, Reason.NO_WORKER, 0, None)
+    assert wait(sessions, second) == Waiting(Lane.TRAIN, Reason.NO_WORKER, 1, None)
 
 
 def test_a_free_worker_is_about_to_take_the_next_one_alone(sessions: Sessions) -> None:
     worker(sessions, "w", Lane.TRAIN)
     first, second = queued(sessions), queued(sessions)
-    assert wait(sessions, first) == Waiting(Lane.TRAIN, Reason.STARTING, 0, None, 0.0)
-    assert wait(sessions, second) == Waiting(Lane.TRAIN, Reason.BUSY, 1, None, None)
+    assert wait(sessions, first) == Waiting(Lane.TRAIN, Reason.STARTING, 0, None)
+    assert wait(sessions, second) == Waiting(Lane.TRAIN, Reason.BUSY, 1, None)
     assert wait(sessions, queued(sessions, "import")).reason is Reason.NO_WORKER
 
 
@@ -67,8 +67,18 @@ def test_a_busy_worker_is_waited_for_and_the_next_job_knows_how_long(sessions: S
     training = at_work(sessions, "w", 812.0)
     held = Held(training.id, "train", training.run_id, State.RUNNING, 812.0)
     first, second = queued(sessions), queued(sessions)
-    assert wait(sessions, first) == Waiting(Lane.TRAIN, Reason.BUSY, 0, held, 812.0)
-    assert wait(sessions, second) == Waiting(Lane.TRAIN, Reason.BUSY, 1, held, None)
+    assert wait(sessions, first) == Waiting(Lane.TRAIN, Reason.BUSY, 0, held)
+    assert wait(sessions, second) == Waiting(Lane.TRAIN, Reason.BUSY, 1, held)
+
+
+def test_a_job_that_was_claimed_since_it_was_read_is_not_behind_itself(sessions: Sessions) -> None:
+    worker(sessions, "w", Lane.TRAIN)
+    as_it_was = queued(sessions)
+    with sessions.begin() as session:
+        assert claim(session, as_it_was.id, worker="w", lease_seconds=60)
+    with sessions.begin() as session:
+        found = waiting_of(session, [as_it_was], told=[as_it_was.id])
+    assert found == {as_it_was.id: Waiting(Lane.TRAIN, Reason.STARTING, 0, None)}
 
 
 def test_a_worker_that_measures_is_not_free(sessions: Sessions) -> None:
@@ -78,7 +88,7 @@ def test_a_worker_that_measures_is_not_free(sessions: Sessions) -> None:
         request = open_request(session, {"arch": "resnet18"}, patience_seconds=60)
         assert request is not None
         assert take_request(session, request.id, worker="w", patience_seconds=60)
-    assert wait(sessions, job) == Waiting(Lane.TRAIN, Reason.BUSY, 0, None, None)
+    assert wait(sessions, job) == Waiting(Lane.TRAIN, Reason.BUSY, 0, None)
     with sessions.begin() as session:
         answer_request(session, request.id, [])
     assert wait(sessions, job).reason is Reason.STARTING
@@ -92,13 +102,12 @@ def test_of_many_workers_the_one_that_is_free_first_counts(sessions: Sessions) -
     unknown = at_work(sessions, "c")
     found = wait(sessions, queued(sessions))
     assert found.behind is not None
-    assert (found.behind.job, found.starts_in_seconds) == (soon.id, 60.0)
+    assert (found.behind.job, found.behind.eta_seconds) == (soon.id, 60.0)
     with sessions.begin() as session:
         request_cancel(session, unknown.id)
     found = wait(sessions, get_first_queued(sessions))
     assert found.behind is not None
     assert (found.behind.job, found.behind.state) == (unknown.id, State.CANCELLING)
-    assert found.starts_in_seconds is None
 
 
 def get_first_queued(sessions: Sessions) -> Job:
@@ -112,7 +121,7 @@ def test_lanes_do_not_wait_for_each_other_but_for_a_worker_of_both(sessions: Ses
     queued(sessions)
     worker(sessions, "light", Lane.LIGHT)
     waiting_import = queued(sessions, "import")
-    assert wait(sessions, waiting_import) == Waiting(Lane.LIGHT, Reason.STARTING, 0, None, 0.0)
+    assert wait(sessions, waiting_import) == Waiting(Lane.LIGHT, Reason.STARTING, 0, None)
     worker(sessions, "light", Lane.LIGHT, lease_seconds=-1)
     worker(sessions, "both", *Lane)
     other = at_work(sessions, "both", 7.0)
@@ -138,7 +147,7 @@ def test_the_order_is_that_of_publication_and_what_is_unpublished_says_so(sessio
         unpublished = make_job(session, kind="train", run_id=make_run(session).id)
     later = queued(sessions)
     assert wait(sessions, later).ahead == 0
-    assert wait(sessions, unpublished) == Waiting(Lane.TRAIN, Reason.UNPUBLISHED, 1, None, None)
+    assert wait(sessions, unpublished) == Waiting(Lane.TRAIN, Reason.UNPUBLISHED, 1, None)
     with sessions.begin() as session:
         mark_published(session, unpublished.id)
         # the row as it was before its message went out
