@@ -56,7 +56,11 @@ class Settings(BaseSettings):
     )
     checkpoint_seconds: float = Field(60.0, alias="PEDIGREE_CHECKPOINT_SECONDS", gt=0)
     calibration_seconds: float = Field(
-        60.0, alias="PEDIGREE_CALIBRATION_SECONDS", ge=0, description="a forecast's wait for a worker; 0: asks none"
+        60.0,
+        alias="PEDIGREE_CALIBRATION_SECONDS",
+        ge=0,
+        le=300,
+        description="a forecast's wait for a worker; 0: asks none",
     )
 
     @field_validator("cache", "weights")

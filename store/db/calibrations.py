@@ -16,7 +16,7 @@ from store.lanes import Lane
 from store.states import State
 
 _LONGEST_SECONDS = 600.0
-"""No measurement takes longer, by far."""
+"""No measurement takes longer: a worker ends one after twice the setting, whose largest value is 300 s."""
 
 
 def job_in_the_way(session: Session) -> Job | None:

@@ -1,4 +1,4 @@
-"""Ctrl-C at a terminal while pictures are sent, while a forecast is waited for, and in the demo."""
+"""Ctrl-C at a terminal while pictures are sent, and while a forecast is waited for."""
 
 import re
 import signal
