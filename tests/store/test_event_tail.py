@@ -1,5 +1,7 @@
 """Events of all jobs in one sequence, whatever the order in which they are committed."""
 
+from contextlib import ExitStack
+
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -63,14 +65,14 @@ def test_how_long_its_transaction_was_open_before_makes_an_event_no_older(sessio
     one, other = _jobs(sessions)
     with sessions.begin() as session:
         start = newest_of_all(session)
-    with sessions.begin() as long:
+    with ExitStack() as long_open, sessions.begin() as slow:
+        long = long_open.enter_context(sessions.begin())
         long.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": SETTLED_SECONDS + 0.2})
-        with sessions.begin() as slow:
-            first = append_event(slow, one, "batch", {"step": 1})
-            second = append_event(long, other, "batch", {"step": 1})
-            long.commit()
-            assert _after(sessions, start) == []
-        assert _after(sessions, start) == [first, second]
+        first = append_event(slow, one, "batch", {"step": 1})
+        second = append_event(long, other, "batch", {"step": 1})
+        long_open.close()
+        assert _after(sessions, start) == []
+    assert _after(sessions, start) == [first, second]
 
 
 def test_who_begins_now_begins_before_what_is_not_committed_yet(sessions: sessionmaker[Session]) -> None:
