@@ -1,5 +1,6 @@
 """Many tabs while a run trains: one stream for all, and every tab goes on by itself."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -150,8 +151,11 @@ def test_a_tab_out_of_sight_hands_the_stream_on_and_comes_back_without_the_old_e
     context.clock.install()
     first, second = tabs_of(context, visits.address, 2)
     until(lambda: streams.open == 1, PATIENCE)
-    see(first, hidden=True)
-    context.clock.fast_forward(HIDDEN_MS)
+    with second.expect_request("**/events*") as asked:
+        see(first, hidden=True)
+        context.clock.fast_forward(HIDDEN_MS)
+    # From the event before it came, though none has come since.
+    assert re.fullmatch(rf"{visits.address}/events\?after=\d+", asked.value.url)
     progress(records, job, 3)
     shows_step(second, 3)
     assert streams.open == 1
