@@ -80,7 +80,7 @@ def test_modules_are_short_enough_to_be_read() -> None:
 
 
 def test_the_page_uses_nothing_from_elsewhere_and_nothing_that_its_policy_forbids() -> None:
-    assert set(re.findall(r'(?:src|href)="([^"]+)"', PAGE)) == {"/", "/page.css", "/page.js", "data:,"}
+    assert set(re.findall(r'(?:src|href)="([^"]+)"', PAGE)) == {"/", "/page.css", "/figures.js", "/page.js", "data:,"}
     assert set(re.findall(r'(?:src: |^import .* from )"([^"]+)"', SCRIPTS, re.MULTILINE)) == {
         *(f"/{name}" for name in MODULES if name != "page.js"),
         "/plotly.min.js",
