@@ -1,8 +1,9 @@
 """How long the page takes, and whether it stays live, with many tabs on a run that trains.
 
-``python -m benchmarks.ten_tabs URL`` on a service that is training: opens tabs on its running run, reloads each a few
-times, and prints how long each load took, to the page's own load event and to the chart of the loss, and how many tabs
-then followed the training by themselves.
+``python -m benchmarks.ten_tabs URL`` on a service that is training: opens tabs on its running run in a new profile of
+the browser and reloads each a few times. It prints how long first loads and reloads took, to the page's own load event
+and to the chart of the loss, and how many tabs then followed the training by events alone. It exits with 1 where any
+chart, at a first load or a reload, took longer than allowed, or a tab did not follow.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import os
 import shutil
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 
@@ -20,6 +22,9 @@ from playwright.sync_api import TimeoutError as TookTooLong
 LIVE_SECONDS = 30.0
 """Within this time a training says something new."""
 CHART = "[data-figure=loss] .main-svg"
+SETTLE_SECONDS = 2.0
+"""What a tab asked for before has come by then."""
+NO_PROGRESS = '{"items": [], "next_cursor": null}'
 PROGRESS = "document.querySelector('[aria-current=true] .progress').textContent"
 
 
@@ -27,19 +32,23 @@ def main() -> None:
     """Open, reload, wait, print."""
     asked = _arguments()
     run = _running_run(asked.url)
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as profile:
         flags = [] if os.getuid() else ["--no-sandbox"]
-        browser = playwright.chromium.launch(executable_path=asked.chromium, args=[*flags, "--disable-gpu"])
-        context = browser.new_context()
+        # A profile on disk, as people have: only there does a browser keep what it has compiled of Plotly.
+        context = playwright.chromium.launch_persistent_context(
+            profile, executable_path=asked.chromium, args=[*flags, "--disable-gpu"]
+        )
         tabs, first = _open(context, f"{asked.url}/?run={run}", asked.tabs)
         again = [_timed(tab, reload=True) for _ in range(asked.reloads) for tab in tabs]
-        _print("first load", first)
+        _print(f"{len(first)} first loads", first)
         _print(f"{len(again)} reloads", again)
-        live = _count_live(tabs)
+        live = _count_live(context, tabs)
         print(f"live after it: {live} of {len(tabs)} tabs")
-        browser.close()
-    # A first load starts a process of the browser; what the page itself takes, the reloads show.
-    worst = max(shown for _, shown in again)
+        context.close()
+    worst = max(shown for _, shown in [*first, *again])
+    print(
+        f"longest of all {len(first) + len(again)} loads: {worst:.2f} s to the chart, {asked.most_seconds:g} s allowed"
+    )
     sys.exit(None if live == len(tabs) and worst <= asked.most_seconds else 1)
 
 
@@ -48,7 +57,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("url", help="of a service that is training, such as http://127.0.0.1:8000")
     parser.add_argument("--tabs", type=int, default=10)
     parser.add_argument("--reloads", type=int, default=5, help="of each tab")
-    parser.add_argument("--most-seconds", type=float, default=2.0, help="exit 1 where a reload takes longer")
+    parser.add_argument("--most-seconds", type=float, default=2.0, help="exit 1 where a load takes longer")
     parser.add_argument("--chromium", default=shutil.which("chromium"), help="the browser's program")
     asked = parser.parse_args()
     asked.url = asked.url.rstrip("/")
@@ -90,8 +99,10 @@ def _print(what: str, times: Sequence[tuple[float, float]]) -> None:
         print(f"{what}, {name}: median {statistics.median(seconds):.2f} s, longest {max(seconds):.2f} s")
 
 
-def _count_live(tabs: Sequence[Page]) -> int:
-    """How many tabs show other progress than they did, without being touched."""
+def _count_live(context: BrowserContext, tabs: Sequence[Page]) -> int:
+    """How many tabs hear of other progress than they show; what they ask for every five seconds has none by then."""
+    context.route("**/jobs?state=*", lambda route: route.fulfill(body=NO_PROGRESS, content_type="application/json"))
+    tabs[0].wait_for_timeout(1000 * SETTLE_SECONDS)
     before = [tab.evaluate(PROGRESS) for tab in tabs]
     return sum(_moves(tab, was) for tab, was in zip(tabs, before, strict=True))
 

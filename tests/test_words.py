@@ -1,8 +1,9 @@
-"""What people read has common words: sentences of the service, of its contract and of the command."""
+"""What people read has common words: sentences of the service, of its contract, of the command and of the page."""
 
 import ast
 import re
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 
 import click
@@ -14,9 +15,18 @@ from store.settings import Settings
 
 REPOSITORY = Path(__file__).parent.parent
 ROOMS = ("api", "cli", "ml", "store", "worker")
-UNCOMMON = re.compile(r"\b(whoever|for (lack|want) of|mend(s|ed|ing)?|anew|manieth|one shot on them)\b", re.IGNORECASE)
-JSON_KEY = re.compile(r"``mend``")
-"""A name of the contract."""
+UNCOMMON = re.compile(
+    r"\b(whoever|for (lack|want) of|mend(s|ed|ing)?|anew|manieth|one shot on them|twins?|bits apart)\b", re.IGNORECASE
+)
+JSON_KEY = re.compile(r"`+(mend|twins)`+")
+"""Names of the contract."""
+PAGE = REPOSITORY / "api" / "page"
+READ_OUT = {"alt", "aria-label", "placeholder", "title"}
+"""Attributes that people see or hear."""
+
+
+def is_uncommon(text: str) -> bool:
+    return UNCOMMON.search(JSON_KEY.sub("", text)) is not None
 
 
 def literals(path: Path) -> Iterator[tuple[int, str]]:
@@ -26,6 +36,32 @@ def literals(path: Path) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and id(node) not in notes and " " in str(node.value).strip():
             yield node.lineno, str(node.value)
+
+
+def script_texts(script: str) -> Iterator[str]:
+    """The same of a script: its strings, and its templates without what is put into them, the innermost first."""
+    code = re.sub(r"^\s*//.*$", "", script, flags=re.MULTILINE)
+    pieces = re.compile(r'"([^"\n]*)"|`([^`$]*)`|\$\{[^{}`"]*\}')
+    while found := pieces.search(code):
+        text = found[1] or found[2] or ""
+        if " " in text.strip():
+            yield text
+        code = f"{code[: found.start()]} {code[found.end() :]}"
+    assert "`" not in code
+
+
+class Texts(HTMLParser):
+    """What people read of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, _: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value or "" for name, value in attrs if name in READ_OUT]
+
+    def handle_data(self, data: str) -> None:
+        self.found.append(data)
 
 
 def helps(command: click.Command, name: str) -> Iterator[tuple[str, str]]:
@@ -42,13 +78,13 @@ def test_no_sentence_has_an_uncommon_word(room: str) -> None:
         f"{path.relative_to(REPOSITORY)}:{line}: {text}"
         for path in sorted((REPOSITORY / room).rglob("*.py"))
         for line, text in literals(path)
-        if UNCOMMON.search(text)
+        if is_uncommon(text)
     ]
     assert found == []
 
 
 def test_nor_has_the_help_of_a_command() -> None:
-    assert [name for name, text in helps(pedigree, "pedigree") if UNCOMMON.search(text)] == []
+    assert [name for name, text in helps(pedigree, "pedigree") if is_uncommon(text)] == []
 
 
 def test_nor_has_the_contract(settings: Settings) -> None:
@@ -60,9 +96,27 @@ def test_nor_has_the_contract(settings: Settings) -> None:
         for below in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
             yield from described(below)
 
-    assert [text for text in described(contract) if UNCOMMON.search(JSON_KEY.sub("", text))] == []
+    assert [text for text in described(contract) if is_uncommon(text)] == []
 
 
 def test_json_says_what_it_is_for() -> None:
     said = [text for _, text in helps(pedigree, "pedigree") if "--json" in text and "own JSON" in text]
     assert said == []
+
+
+def test_a_scripts_texts_are_found_even_one_within_another() -> None:
+    script = 'say(`one ${two ? `, three ${four("five six")}` : ""} seven`); // a note\n// a note\nbyId("eight")'
+    assert list(script_texts(script)) == ["five six", ", three  ", "one   seven"]
+
+
+@pytest.mark.parametrize("path", sorted(PAGE.glob("*.js")), ids=lambda path: path.name)
+def test_nor_has_a_script_of_the_page(path: Path) -> None:
+    assert [text for text in script_texts(path.read_text()) if is_uncommon(text)] == []
+
+
+def test_nor_has_the_page_itself() -> None:
+    page = Texts()
+    page.feed((PAGE / "index.html").read_text())
+    assert [text for text in page.found if is_uncommon(text)] == []
+    assert "Drop a photo here, or choose one" in page.found
+    assert "Table of runs" in page.found

@@ -136,9 +136,13 @@ def _cells(heatmap: Heatmap) -> list[list[str]]:
     told = []
     for i, (actual, counts) in enumerate(zip(heatmap.rows, heatmap.counts, strict=True)):
         what = ["recognised" if i == j else f"taken for {name}" for j, name in enumerate(heatmap.columns)]
-        of = f"of {sum(counts)}"
-        told.append([html.escape(f"{actual} {said}: {count} {of}") for said, count in zip(what, counts, strict=True)])
+        how_often = [_share(count, sum(counts)) for count in counts]
+        told.append([html.escape(f"{actual} {said}: {often}") for said, often in zip(what, how_often, strict=True)])
     return told
+
+
+def _share(count: int, of: int) -> str:
+    return f"{count} of {of}, {100 * count / of:.1f} %" if of else f"{count} of {of}"
 
 
 def _layout(chart: Chart, placed: Placed) -> Any:  # noqa: ANN401 - as above

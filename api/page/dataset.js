@@ -1,4 +1,4 @@
-// One dataset: what is in it, what was left out, its twins, and two pictures of what a training sees.
+// One dataset: what is in it, what was left out, its near-duplicates, and two pictures of what a training sees.
 
 import { byId, cell, counted, drawnTag, fill, make, words } from "/parts.js";
 import { ask, askForPicture, sentence } from "/service.js";

@@ -1,5 +1,6 @@
 // Figures of a run: drawn by Plotly from what the server says, or, where its script does not come, the server's pictures.
 
+import { viewOf } from "/address.js";
 import { make } from "/parts.js";
 import { ask } from "/service.js";
 import { themed } from "/theme.js";
@@ -10,7 +11,8 @@ const CONFIG = { displayModeBar: false, responsive: true, displaylogo: false };
 
 let script = null;
 
-// True once Plotly can draw; its 5 MB are asked for with the first run.
+// True once Plotly can draw; its 5 MB are asked for with the first run. A browser takes a second or more to compile them,
+// until at the third load of a profile it has kept what it compiled.
 function plotly() {
   script ??= new Promise((done) => {
     const tag = make("script", { src: "/plotly.min.js" });
@@ -23,6 +25,9 @@ function plotly() {
 
 // Ask for the script while it is not known yet what there is to draw.
 export const prepareFigures = () => { plotly(); };
+
+// Where the address names a run, even before the page's other modules are there: index.html names this one by itself.
+if (viewOf().run !== null) prepareFigures();
 
 const figure = (run, name, query = "") => ({ name, path: `/runs/${run.id}/figures/${name}`, query });
 

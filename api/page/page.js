@@ -27,6 +27,7 @@ const UNUSABLE = {
 
 let view = { run: null, dataset: null };
 let soon = 0;
+let isMissed = false;
 
 function show(next) {
   const before = view;
@@ -65,17 +66,34 @@ function showNamedPhoto() {
   tell("photo", isThere ? null : Promise.reject(new Error("That picture is not among the top losses that are shown.")));
 }
 
-const refreshed = { runs: refreshRuns, datasets: showDatasets, served: showServed, interprets: refreshInterprets };
+const lists = { runs: refreshRuns, datasets: showDatasets, served: showServed };
 
-function refreshAll() {
-  for (const [about, refresh] of Object.entries(refreshed)) tell(about, refresh());
+function refreshLists() {
+  for (const [about, refresh] of Object.entries(lists)) tell(about, refresh());
 }
 
-// What may have changed while nobody looked or listened.
-function catchUp() {
+function refreshAll() {
   if (document.hidden) return;
-  refreshAll();
-  tell("run", renewRun());
+  refreshLists();
+  tell("interprets", refreshInterprets());
+}
+
+// Once for all that happens at about the same time.
+function refreshSoon() {
+  soon ||= setTimeout(() => {
+    soon = 0;
+    if (!isMissed) return refreshAll();
+    isMissed = false;
+    if (document.hidden) return;
+    refreshLists();
+    tell("run", renewRun());
+  }, SOON_MS);
+}
+
+// What may have changed while nobody looked or listened: the run too.
+function catchUp() {
+  isMissed = true;
+  refreshSoon();
 }
 
 hear((told) => {
@@ -85,19 +103,17 @@ hear((told) => {
   }
   hearOfRuns(told);
   hearOfShown(told);
-  if (told.kind !== "state" || soon) return;
-  soon = setTimeout(() => { soon = 0; if (!document.hidden) refreshAll(); }, SOON_MS);
+  if (told.kind === "state") refreshSoon();
 });
 
 byId("more-runs").addEventListener("click", () => tell("runs", showMoreRuns()));
 document.addEventListener("visibilitychange", catchUp);
-addEventListener("pageshow", (event) => { if (event.persisted) catchUp(); });
 scheme.addEventListener("change", redrawFigures);
-setInterval(() => { if (!document.hidden) refreshAll(); }, REFRESH_MS);
+setInterval(refreshAll, REFRESH_MS);
 acceptPhotos();
 preparePhotos();
 showScrolling();
 followLinks(show);
 show(viewOf());
-refreshAll();
+refreshLists();
 keepStream();

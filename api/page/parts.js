@@ -1,5 +1,7 @@
 // Pieces that every part of the page is made of; text is set as text, never as markup.
 
+import { duration } from "/times.js";
+
 export const FINAL = new Set(["succeeded", "failed", "cancelled"]);
 const IN_EPOCHS = new Set(["train", "validate"]);
 
@@ -40,13 +42,10 @@ export function datasetLink(name) {
   return make("a", { href: `/?dataset=${encodeURIComponent(name)}`, "data-dataset": name }, name);
 }
 
-// A time that is estimated.
-export const shortly = (seconds) => (seconds < 120 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`);
-
 function timeLeft({ eta_seconds: whole, stage_eta_seconds: stage }) {
   const left = whole ?? stage;
   if (left === null || left === undefined) return "";
-  return `, ${shortly(left)} left${whole === left ? "" : " of this stage"}`;
+  return `, ${duration(left)} left${whole === left ? "" : " of this stage"}`;
 }
 
 export function progressLine(at) {

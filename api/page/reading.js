@@ -77,7 +77,7 @@ async function showInterpretation(run, still) {
   showLosses(worst, k);
   board.place(readFigures(run, about && `?${about}`));
   await board.show();
-  if (isWanted()) walkable(board, found);
+  if (isWanted()) walkable(board);
 }
 
 function factsOf(found, run) {

@@ -20,7 +20,8 @@ const MODEL = "model.safetensors";
 const board = new Board(byId("figures"));
 let chosen = null;
 let shown = null;
-let isDue = false;
+let drawing = null;
+let due = 0;
 let rest = FIGURES_MS;
 
 export const chosenRun = () => chosen;
@@ -30,7 +31,7 @@ export async function chooseRun(id) {
   chosen = id;
   prepareFigures();
   try {
-    await showRun(id);
+    await draw(id);
     if (id === chosen) byId("run").focus();
   } catch (error) {
     // Another run was chosen meanwhile: nobody waits for this one.
@@ -51,7 +52,38 @@ export function leaveRun() {
 // All of it, as it is now; nothing is drawn where nobody sees it.
 export async function renewRun() {
   const id = chosen;
-  if (id !== null && !document.hidden) await showRun(id);
+  if (id !== null && !document.hidden) await draw(id);
+}
+
+// What is being drawn is not drawn once more meanwhile, but after it.
+function draw(id) {
+  if (drawing?.id === id) {
+    drawing.again = true;
+  } else {
+    drawing = { id, again: true };
+    drawing.done = drawOn(drawing);
+  }
+  return drawing.done;
+}
+
+async function drawOn(work) {
+  try {
+    while (work.again && work.id === chosen) await drawOnce(work);
+  } finally {
+    if (drawing === work) drawing = null;
+  }
+}
+
+async function drawOnce(work) {
+  const begun = performance.now();
+  work.again = false;
+  clearTimeout(due);
+  due = 0;
+  try {
+    await showRun(work.id);
+  } finally {
+    rest = Math.max(FIGURES_MS, REST * (performance.now() - begun));
+  }
 }
 
 // Another interpretation, or more of this one.
@@ -128,22 +160,12 @@ async function showJobError(run) {
   if (shown === run && error) say(reasonOf(error), true);
 }
 
-// A running run's figures follow it.
+// A running run's figures follow it: batch by batch after a rest, all else at once.
 export function hearOfShown({ kind, job, data }) {
-  if (job !== shown?.job || isDue) return;
+  if (job !== shown?.job) return;
   if (kind === "progress" || (kind === "log" && !data.plan)) return;
-  isDue = true;
-  setTimeout(() => tell("run", lookAgain()), kind === "batch" ? rest : 0);
-}
-
-async function lookAgain() {
-  const begun = performance.now();
-  try {
-    await renewRun();
-  } finally {
-    rest = Math.max(FIGURES_MS, REST * (performance.now() - begun));
-    isDue = false;
-  }
+  if (kind !== "batch") tell("run", renewRun());
+  else if (!due && !drawing) due = setTimeout(() => { due = 0; tell("run", renewRun()); }, rest);
 }
 
 function showEpochs(epochs) {

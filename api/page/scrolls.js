@@ -1,13 +1,11 @@
 // Parts that scroll show it: the side where there is more fades out, and the keyboard reaches them.
 
-const SIDES = ["left", "right", "top", "bottom"];
+const SIDES = ["left", "right", "bottom"];
 const known = new WeakSet();
 
 function look(part) {
   const { scrollLeft: x, scrollTop: y, scrollWidth, scrollHeight, clientWidth, clientHeight } = part;
-  const more = {
-    left: x > 1, right: x + clientWidth < scrollWidth - 1, top: y > 1, bottom: y + clientHeight < scrollHeight - 1,
-  };
+  const more = { left: x > 1, right: x + clientWidth < scrollWidth - 1, bottom: y + clientHeight < scrollHeight - 1 };
   part.dataset.more = SIDES.filter((side) => more[side]).join(" ");
   const isScrolling = scrollWidth > clientWidth + 1 || scrollHeight > clientHeight + 1;
   part.toggleAttribute("data-sideways", scrollWidth > clientWidth + 1);

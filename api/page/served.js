@@ -9,15 +9,17 @@ let offered = null;
 
 export async function showServed() {
   const { items } = await ask("/models?limit=200");
-  production = items.find((one) => one.aliases.includes("production")) ?? null;
+  const found = items.find((one) => one.aliases.includes("production")) ?? null;
+  // The line is read aloud whenever it is written.
+  if (!isKnown || found?.version !== production?.version) byId("served").replaceChildren(...lineOf(found));
+  production = found;
   isKnown = true;
-  const line = production
-    ? [`In production: version ${production.version}, `, runLink(production.run), `, ${production.arch} trained on ${production.dataset} `]
-    : ["No model in production yet."];
-  if (byId("served").textContent !== line.map((part) => part.textContent ?? part).join("") + (production?.drawn ? "drawn sample" : "")) {
-    byId("served").replaceChildren(...line, drawnTag(production?.drawn));
-  }
   showOffer();
+}
+
+function lineOf(model) {
+  if (!model) return ["No model in production yet."];
+  return [`In production: version ${model.version}, `, runLink(model.run), `, ${model.arch} trained on ${model.dataset} `, drawnTag(model.drawn)];
 }
 
 // Offer to put the run into production; null: there is nothing to offer.
@@ -59,7 +61,7 @@ async function register(id) {
   } catch (error) {
     const message = `Run ${id} is not in production. ${error.message}`;
     if (isOfferedNow(id)) say(message, true);
-    // Whoever looks at another run by now would take it for done.
+    // Where another run is shown by now it would look done.
     else tell("register", Promise.reject(new Error(message)));
   } finally {
     byId("register").disabled = false;

@@ -12,7 +12,7 @@ export function showSettings(run) {
   const changed = Object.keys(run.changed).filter((name) => name !== "phases");
   const rest = Object.keys(all).filter((name) => !FIRST.includes(name) && !changed.includes(name));
   const first = [...FIRST.filter((name) => name in all), ...changed.filter((name) => !FIRST.includes(name))];
-  const row = (name) => make("tr", {}, make("th", { scope: "row" }, words(name)), cell(told(all[name])),
+  const row = (name) => make("tr", {}, make("th", { scope: "row" }, name), cell(told(all[name])),
     cell(name in run.changed ? make("span", { class: "tag" }, `default ${told(run.changed[name])}`) : ""));
   const table = (names) => make("div", { class: "scroll" }, make("table", { class: "settings" }, make("tbody", {}, ...names.map(row))));
   byId("settings").replaceChildren(phases(run), table(first),

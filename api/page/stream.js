@@ -15,6 +15,7 @@ let channel = null;
 let turn = null;
 let last = null;
 let isHere = false;
+let leading = false;
 let leaving = 0;
 
 // Call `act` with each {kind, id, job, data}. "start" means that events may have been missed.
@@ -49,12 +50,14 @@ function openStream(signal, done) {
   let source = null;
   let again = 0;
   function connect() {
+    leading = true;
     source = new EventSource(last === null ? "/events" : `/events?after=${last}`);
     for (const kind of KINDS) source.addEventListener(kind, (event) => pass({ kind, id: Number(event.lastEventId), ...JSON.parse(event.data) }));
     // A browser reconnects by itself, but not after an answer that is no stream.
     source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) again = setTimeout(connect, AGAIN_MS); });
   }
   function end() {
+    leading = false;
     clearTimeout(again);
     source?.close();
     done();
@@ -70,24 +73,29 @@ function pass(told) {
 }
 
 function take(told) {
-  if (told.kind === "start") {
-    const isGapless = told.id === last;
-    last = told.id;
-    if (isGapless) return;
-  } else if (last !== null && told.id <= last) {
-    return;
-  }
+  if (!isHere) return;
+  const before = last;
+  if (told.kind !== "start" && before !== null && told.id <= before) return;
   last = told.id;
+  // What is shown was read just before the first start.
+  if (told.kind === "start" && (before === null || before === last)) return;
   for (const act of hearers) act(told);
 }
 
 function come() {
+  clearTimeout(leaving);
   isHere = !document.hidden;
   if (hasLocks && !channel) {
     channel = new BroadcastChannel(NAME);
-    channel.addEventListener("message", ({ data }) => take(data));
+    channel.addEventListener("message", ({ data }) => (data.kind === "come" ? greet() : take(data)));
   }
+  channel?.postMessage({ kind: "come" });
   settle();
+}
+
+// A tab that has come knows from where to go on, should it be the next, before anything happens.
+function greet() {
+  if (leading && last !== null) channel.postMessage({ kind: "start", id: last });
 }
 
 // A page in the browser's cache of left pages would keep its connection.
@@ -100,10 +108,13 @@ function go() {
 
 export function keepStream() {
   document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) return come();
     clearTimeout(leaving);
-    if (document.hidden) leaving = setTimeout(go, HIDDEN_MS);
-    else come();
+    leaving = setTimeout(go, HIDDEN_MS);
   });
+  // A browser stops tabs that have long been out of sight: they would keep the stream and pass nothing on.
+  document.addEventListener("freeze", go);
+  document.addEventListener("resume", come);
   addEventListener("pagehide", () => {
     go();
     channel?.close();

@@ -1,4 +1,4 @@
-// Times for people: by the clock and the zone of whoever looks.
+// Times for people: by the clock and in the zone of the person who looks.
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const ZONE = new Intl.DateTimeFormat("en", { timeZoneName: "short" });
@@ -19,9 +19,10 @@ export function shortTime(text) {
   return isToday ? date.toLocaleTimeString(undefined, { timeStyle: "short" }) : DAY.format(date);
 }
 
+// 45 s, 3 min 20 s, 2 h 5 min: as the command says it.
 export function duration(seconds) {
-  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

@@ -1,25 +1,25 @@
-// What a queued job waits for, in words; the command says the same.
+// What a queued job waits for, in the sentences of the command (cli/waiting.py).
 
-import { counted, runLink, shortly, words } from "/parts.js";
+import { counted, runLink, words } from "/parts.js";
+import { duration } from "/times.js";
 
 const NOT_BUSY = {
-  no_worker: "no worker that could take it is running",
-  starting: "about to start",
-  unpublished: "no worker has been told of it yet; that comes by itself",
+  no_worker: ({ lane }) => `no worker of the ${lane} lane runs`,
+  starting: () => "about to start",
+  unpublished: () => "the broker has not been told of it yet; the sweep will",
 };
 
 // Words and links; nothing where the job does not wait.
 export function waitsFor(waiting) {
   if (!waiting) return [];
   const { reason, behind, ahead } = waiting;
-  if (reason !== "busy") return [NOT_BUSY[reason] ?? words(reason)];
-  const others = ahead ? counted(ahead, "other job") : "";
-  if (!behind) return [others ? `behind ${others}` : "behind a measurement for a forecast"];
-  const held = behind.run === null ? `job ${behind.job} (${words(behind.kind)})` : runLink(behind.run);
-  return ["behind ", held, leftOf(behind), others ? ` and ${others}` : ""];
+  if (reason !== "busy") return [NOT_BUSY[reason]?.(waiting) ?? words(reason)];
+  if (!behind) return [ahead ? `behind ${counted(ahead, "other")}` : "behind a measurement for a forecast"];
+  const run = behind.run === null ? [] : [", ", runLink(behind.run)];
+  return [`behind job ${behind.job} (${behind.kind}`, ...run, `)${leftOf(behind)}${ahead ? `; ${ahead} more ahead` : ""}`];
 }
 
 function leftOf({ state, eta_seconds: left }) {
-  if (state === "cancelling") return ", which is being cancelled,";
-  return left === null ? "" : ` (about ${shortly(left)} left)`;
+  if (state === "cancelling") return ", which is being cancelled";
+  return left === null ? "" : `, about ${duration(left)} left`;
 }

@@ -183,9 +183,9 @@ def test_the_confusion_figure_has_actual_rows_predicted_columns_and_blank_zeros(
     assert (heat["x"], heat["y"]) == (VOCAB, VOCAB)
     # A breed is not "taken for" itself.
     assert heat["hovertext"][0] == [
-        "Abyssinian recognised: 5 of 7",
-        "Abyssinian taken for Birman: 2 of 7",
-        "Abyssinian taken for pug: 0 of 7",
+        "Abyssinian recognised: 5 of 7, 71.4 %",
+        "Abyssinian taken for Birman: 2 of 7, 28.6 %",
+        "Abyssinian taken for pug: 0 of 7, 0.0 %",
     ]
     assert heat["hoverinfo"] == "text"
     assert heat["text"] == [["5", "2", ""], ["1", "6", ""], ["", "3", "4"]]

@@ -29,6 +29,7 @@ from api.schemas.runs import (
     RunSummary,
     TopLoss,
 )
+from cli.waiting import where_it_waits
 from ml.manifest import ExclusionCode
 from store.db.waiting import Reason
 from store.keys import MODEL
@@ -79,7 +80,7 @@ def test_modules_are_short_enough_to_be_read() -> None:
 
 
 def test_the_page_uses_nothing_from_elsewhere_and_nothing_that_its_policy_forbids() -> None:
-    assert set(re.findall(r'(?:src|href)="([^"]+)"', PAGE)) == {"/", "/page.css", "/page.js", "data:,"}
+    assert set(re.findall(r'(?:src|href)="([^"]+)"', PAGE)) == {"/", "/page.css", "/figures.js", "/page.js", "data:,"}
     assert set(re.findall(r'(?:src: |^import .* from )"([^"]+)"', SCRIPTS, re.MULTILINE)) == {
         *(f"/{name}" for name in MODULES if name != "page.js"),
         "/plotly.min.js",
@@ -136,7 +137,7 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         ("losses.js", TopLoss, "image trained_on"),
         ("reading.js", InterpretationOut, "side dataset"),
         ("jobs.js", JobOut, "state progress error waiting"),
-        ("waiting.js", JobWaiting, "reason ahead behind"),
+        ("waiting.js", JobWaiting, "reason lane ahead behind"),
         ("waiting.js", HeldJob, "job kind run state eta_seconds"),
         ("parts.js", JobProgress, "stage step steps phase epoch epochs eta_seconds stage_eta_seconds"),
         ("rates.js", LrFindOut, "phase rate agreement agreement_reason sweeps freeze advice"),
@@ -185,7 +186,12 @@ def test_the_page_has_words_for_every_reason_to_leave_a_file_out() -> None:
 
 def test_the_page_has_words_for_every_reason_to_wait() -> None:
     (told,) = re.findall(r"^const NOT_BUSY = \{\n(.*?)^\};", MODULES["waiting.js"], re.MULTILINE | re.DOTALL)
-    assert {*re.findall(r"^  (\w+): ", told, re.MULTILINE), "busy"} == set(Reason)
+    sentences = dict(re.findall(r'^  (\w+): .*=> ["`](.+)["`],$', told, re.MULTILINE))
+    assert {*sentences, "busy"} == set(Reason)
+    # The command has the same.
+    waiting = {"lane": "light", "behind": None, "ahead": 0}
+    said = {reason: where_it_waits({"waiting": {"reason": reason, **waiting}}) for reason in sentences}
+    assert {reason: text.replace("${lane}", "light") for reason, text in sentences.items()} == said
 
 
 def test_only_what_can_be_a_datasets_name_is_asked_for() -> None:

@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, expect, sync_playwright
 from sqlalchemy.orm import Session, sessionmaker
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.app import create_app
 from store.artifacts import ArtifactStore
@@ -20,7 +20,10 @@ from tests.api.records import Records
 from tests.browser.visits import PATIENCE_MS, Visits
 from tests.conftest import CHROMIUM
 
+PLAIN_HOST = "plain.test"
+"""This machine by a name that a browser takes for another's, where plain http has no locks."""
 ARGUMENTS = [
+    f"--host-resolver-rules=MAP {PLAIN_HOST} 127.0.0.1",
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
@@ -39,12 +42,21 @@ class Streams:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_stream = scope["type"] == "http" and scope["path"].endswith("/events")
-        self.open += is_stream
-        self.most = max(self.most, self.open)
+        is_open = False
+
+        async def count(message: Message) -> None:
+            # With its first words it is settled from where it tells.
+            nonlocal is_open
+            if is_stream and not is_open and message.get("body"):
+                is_open = True
+                self.open += 1
+                self.most = max(self.most, self.open)
+            await send(message)
+
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, count)
         finally:
-            self.open -= is_stream
+            self.open -= is_open
 
 
 @pytest.fixture
@@ -54,7 +66,8 @@ def records(sessions: sessionmaker[Session], artifacts: ArtifactStore) -> Record
 
 @pytest.fixture
 def streams(settings: Settings) -> Streams:
-    return Streams(create_app(settings, load=FakeClassifier.load))
+    hosts = f"{settings.allowed_hosts},{PLAIN_HOST}"
+    return Streams(create_app(settings.model_copy(update={"allowed_hosts": hosts}), load=FakeClassifier.load))
 
 
 @pytest.fixture

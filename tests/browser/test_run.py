@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import FilePayload, expect
 from sqlalchemy import select
 
-from store.db.jobs import create_job, mark_published, save_progress
+from store.db.jobs import create_job, mark_published, request_cancel, save_progress
 from store.db.models import Job
 from store.states import State
 from tests.api.records import Records, jpeg
@@ -28,20 +28,20 @@ def test_a_run_tells_how_it_was_asked_to_train_and_when(visits: Visits, records:
         "pretrained yes",
         "size 128 default 224",
         "presize 160 default 460",
-        "batch size 8 default 64",
+        "batch_size 8 default 64",
         "loss cross entropy",
-        "valid pct 0.2",
+        "valid_pct 0.2",
         "precision auto",
     ]
     phases = [" ".join(row.split()) for row in page.locator("#settings tbody").first.locator("tr").all_inner_texts()]
     assert phases == ["1 frozen 1 2e-4, 2e-4, 2e-3", "2 unfrozen 2 1e-5, 1e-4, 1e-3"]
     rest = page.locator("#settings details")
-    expect(rest.get_by_text("augment.max warp")).to_be_hidden()
+    expect(rest.get_by_text("augment.max_warp")).to_be_hidden()
     rest.locator("summary").click()
-    expect(rest.get_by_text("augment.max warp")).to_be_visible()
+    expect(rest.get_by_text("augment.max_warp")).to_be_visible()
     # In Berlin, where this browser is.
     expect(page.locator("#run-times")).to_have_text(
-        re.compile(r"^Created \d+ \w+ \d{4}, \d\d:\d\d GMT\+[12]; started .+; ended .+; took \d+\.\d s$")
+        re.compile(r"^Created \d+ \w+ \d{4}, \d\d:\d\d GMT\+[12]; started .+; ended .+; took \d+ s$")
     )
     expect(page.locator("#runs tbody time").first).to_have_text(re.compile(r"\d\d:\d\d|\d{4}"))
 
@@ -129,16 +129,19 @@ def test_what_waits_says_behind_what(visits: Visits, records: Records, tmp_path:
     tell_workers(records)
     page = visits.page("/")
     last, first = page.locator("#runs .progress").nth(0), page.locator("#runs .progress").nth(1)
-    expect(first).to_have_text(f"behind run {world.running.id}")
+    held = f"behind job {world.job.id} (train, run {world.running.id})"
+    expect(first).to_have_text(held)
     with records.sessions.begin() as session:
         assert save_progress(session, world.job.id, 1, {"stage": "train", "eta_seconds": 812.4})
         create_job(session, kind="import", max_attempts=1)
     tell_workers(records)
-    expect(first).to_have_text(f"behind run {world.running.id} (about 14 min left)")
-    expect(last).to_have_text(f"behind run {world.running.id} (about 14 min left) and 1 other job")
-    expect(page.locator("#imports")).to_have_text(
-        re.compile(r"^Import \d+ queued, no worker that could take it is running$")
-    )
+    expect(first).to_have_text(f"{held}, about 13 min 32 s left")
+    expect(last).to_have_text(f"{held}, about 13 min 32 s left; 1 more ahead")
+    expect(page.locator("#imports")).to_have_text(re.compile(r"^Import \d+ queued, no worker of the light lane runs$"))
+    with records.sessions.begin() as session:
+        request_cancel(session, world.job.id)
+    expect(first).to_have_text(f"{held}, which is being cancelled")
+    expect(last).to_have_text(f"{held}, which is being cancelled; 1 more ahead")
     first.locator("a").click()
     expect(page.locator("#run-title")).to_contain_text(f"Run {world.running.id}")
 
@@ -149,9 +152,9 @@ def test_cells_of_the_confusion_are_read_in_words(visits: Visits, records: Recor
     matrix = page.get_by_role("application")
     matrix.focus()
     page.keyboard.press("ArrowRight")
-    expect(page.locator("#cell")).to_have_text("american pit bull terrier recognised: 29 of 30, 96.7\u00a0%")
-    expect(page.locator(".hoverlayer")).to_contain_text(["american pit bull terrier recognised: 29 of 30"])
+    expect(page.locator("#cell")).to_have_text("american pit bull terrier recognised: 29 of 30, 96.7 %")
+    expect(page.locator(".hoverlayer")).to_contain_text(["american pit bull terrier recognised: 29 of 30, 96.7 %"])
     page.keyboard.press("ArrowRight")
     expect(page.locator("#cell")).to_have_text(
-        "american pit bull terrier taken for american cocker spaniel: 1 of 30, 3.3\u00a0%"
+        "american pit bull terrier taken for american cocker spaniel: 1 of 30, 3.3 %"
     )

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from store.db.jobs import save_progress
 from store.db.models import Dataset, Job, Run
-from store.db.records import record_interpretation
+from store.db.records import record_batches, record_epoch, record_interpretation
 from store.states import State
-from tests.api.figure_records import searched, trained
+from tests.api.figure_records import STEPS_AN_EPOCH, searched, step_record, trained
 from tests.api.records import Records, jpeg
 
 BREEDS = [
@@ -111,3 +112,21 @@ def read_on(records: Records, run: Run, dataset: Dataset) -> None:
             error_rate=0.0645,
             tta=False,
         )
+
+
+def epoch_ends(records: Records, world: World, number: int) -> None:
+    """The running run has another epoch behind it, as a worker writes it."""
+    figures = {"train_loss": 0.5, "valid_loss": 0.4, "error_rate": 0.01 * number, "seconds": 2.0}
+    epoch = {"phase": 1, "epoch": number, **figures, "images_per_second": 10.0}
+    with records.sessions.begin() as session:
+        steps = range(STEPS_AN_EPOCH * (number + 1), STEPS_AN_EPOCH * (number + 2))
+        record_batches(session, world.running.id, [step_record(step, ()) for step in steps])
+        record_epoch(session, world.running.id, epoch)
+    records.event(world.job, "epoch", epoch)
+
+
+def progress(records: Records, job: Job, step: int) -> None:
+    """A job has come to a step, as a worker writes it."""
+    at = {"stage": "train", "phase": 0, "epoch": 0, "epochs": 3, "step": step, "steps": 30}
+    with records.sessions.begin() as session:
+        assert save_progress(session, job.id, 1, at)
