@@ -34,8 +34,8 @@ class Pace:
         """Time a validation and leave it out of the next step's seconds."""
         started = time.perf_counter()
         yield
-        self._valid_seconds = _average(self._valid_seconds, time.perf_counter() - started)
-        self._last = None
+        self._last = time.perf_counter()
+        self._valid_seconds = _average(self._valid_seconds, self._last - started)
 
     def eta_seconds(self, step: int) -> float | None:
         """Seconds that the steps, validations and searches for a rate after ``step`` will take, or None while unknown.

@@ -7,7 +7,7 @@ from pathlib import Path
 from ml.errors import Stopped
 from store.errors import ServiceUnavailable
 from store.keys import checkpoint_key
-from worker.attempt import Attempt
+from worker.attempt import MIB, Attempt
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class StoredKeeper:
         if not self.attempt.reporter.is_ours():
             raise Stopped
         try:
-            self.attempt.artifacts.put_file(self._key, path, on_bytes=self.attempt.tell_bytes("store"))
+            self.attempt.artifacts.put_file(self._key, path, on_bytes=self._tell)
             self.kept = True
         except ServiceUnavailable as error:
             log.warning("job %d: a checkpoint was not kept: %s", self.attempt.job.id, error.detail)
@@ -58,3 +58,6 @@ class StoredKeeper:
     def forget(self) -> None:
         """Drop the checkpoint of a run that has its weights."""
         self.attempt.drop(self._key)
+
+    def _tell(self, done: int, total: int) -> None:
+        self.attempt.reporter.on_aside("store", done // MIB, total // MIB)

@@ -45,6 +45,7 @@ class JobReporter:
         self._batches: list[BatchRecord] = []
         self._batches_at = self._progress_at = self._asked_at = 0.0
         self._stage = ""
+        self._eta_seconds: float | None = None
         self._stop = False
 
     def on_plan(self, plan: Plan) -> None:
@@ -61,6 +62,7 @@ class JobReporter:
 
     def on_progress(self, progress: Progress) -> None:
         """Store the position, at most twice a second and at each change of stage."""
+        self._eta_seconds = progress.eta_seconds
         now = time.monotonic()
         if progress.stage == self._stage and now - self._progress_at < _PROGRESS_SECONDS:
             return
@@ -68,6 +70,10 @@ class JobReporter:
         data = asdict(progress)
 
         self._write(lambda session: save_progress(session, self._job_id, self._attempt, data))
+
+    def on_aside(self, stage: str, step: int, steps: int) -> None:
+        """Store the position of a copy between two steps of another stage: the time left is what that one said last."""
+        self.on_progress(Progress(stage=stage, step=step, steps=steps, eta_seconds=self._eta_seconds))
 
     def on_batches(self, batches: Sequence[BatchRecord]) -> None:
         """Collect finished steps and store them about once a second."""

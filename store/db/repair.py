@@ -60,7 +60,7 @@ def overtaken_jobs(session: Session, lane: Lane, *, older_than_seconds: float) -
 def seconds_silent(session: Session, job_id: int) -> float:
     """How long ago the last event of a job was written, by the database's clock."""
     newest = select(JobEvent.created_at).where(JobEvent.job_id == job_id).order_by(JobEvent.id.desc()).limit(1)
-    ago = session.scalar(select(func.now() - newest.scalar_subquery()))
+    ago = session.scalar(select(func.clock_timestamp() - newest.scalar_subquery()))
     return ago.total_seconds() if ago is not None else 0.0
 
 

@@ -287,6 +287,17 @@ def test_the_time_left_counts_the_searches_that_are_to_come(monkeypatch: pytest.
     assert searched_later == given_later
 
 
+def test_the_time_left_is_known_where_an_epoch_is_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = iter(range(100))
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(ticks)))
+    pace = Pace(of(recipe="phases", phases=[{"freeze": False, "epochs": 5}]), 1)
+    for _ in range(2):
+        pace.stepped(8)
+        with pace.validating():
+            pass
+    assert pace.eta_seconds(2) == 3 * (1 + 1)  # three steps and three validations of one second each
+
+
 class Logging(Recorder):
     """Keeps the sentences too."""
 

@@ -140,6 +140,22 @@ def test_progress_is_told_twice_a_second_and_at_each_new_stage(
         assert (progress["stage"], progress["step"]) == ("validate", 4)
 
 
+def test_a_checkpoint_that_is_stored_leaves_the_time_left_known(
+    sessions: Sessions, settings: Settings, artifacts: ArtifactStore, make: Callable[..., JobReporter], tmp_path: Path
+) -> None:
+    with sessions.begin() as session:
+        job = get_job(session, 1)
+        session.expunge(job)
+    reporter = make()
+    reporter.on_progress(Progress(stage="train", step=3, steps=9, eta_seconds=60.0))
+    (tmp_path / "kept").write_bytes(b"x")
+    StoredKeeper(Attempt(settings, sessions, artifacts, job, reporter, tmp_path / "work", 1)).keep(tmp_path / "kept")
+    with sessions.begin() as session:
+        progress = get_job(session, 1).progress
+    assert progress is not None
+    assert (progress["stage"], progress["eta_seconds"]) == ("store", 60.0)
+
+
 def test_a_resumed_plan_forgets_what_came_after_its_checkpoint(
     make: Callable[..., JobReporter], sessions: Sessions, job_id: int
 ) -> None:
