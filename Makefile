@@ -50,9 +50,10 @@ check: install ## ruff, mypy and the import contracts
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 
-# Two processes with one thread each: two that each use both cores spend their time waiting for each other.
+# Three processes with one thread each for two cores: much of a test with workers is waiting, and processes that each use
+# both cores spend their time waiting for each other. Whoever is done takes tests from the others.
 test: install ## the whole test suite, with real Postgres, Redis and workers
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 3 --dist worksteal
 
 missing_for_bench = $(strip $(foreach name,PETS FASTAI_PYTHON PEER WEIGHTS,$(if $($(name)),,$(name))))
 

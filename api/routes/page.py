@@ -3,8 +3,9 @@
 from importlib.resources import files
 from pathlib import Path
 
-from fastapi import APIRouter
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, Response
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
 from store.errors import NotFound
 
@@ -14,6 +15,7 @@ FOLDER = Path(__file__).parent.parent / "page"
 PLOTLY = Path(str(files("plotly") / "package_data" / "plotly.min.js"))
 SCRIPT = "text/javascript"
 SCRIPTS = {path.stem: path for path in FOLDER.glob("*.js")}
+FILES = StaticFiles(directory=FOLDER)
 FRESH = {"Cache-Control": "no-cache"}
 """The files belong together: a browser asks whether they have changed."""
 DAY = {"Cache-Control": "private, max-age=86400"}
@@ -27,15 +29,15 @@ class InFewPieces(FileResponse):
 
 
 @router.get("/", response_class=FileResponse)
-def get_the_page() -> FileResponse:
+def get_the_page(request: Request) -> Response:
     """The page itself."""
-    return FileResponse(FOLDER / "index.html", media_type="text/html", headers=FRESH)
+    return _unless_it_is_there(request, FOLDER / "index.html", "text/html")
 
 
 @router.get("/page.css", response_class=FileResponse)
-def get_the_style() -> FileResponse:
+def get_the_style(request: Request) -> Response:
     """How the page looks."""
-    return FileResponse(FOLDER / "page.css", media_type="text/css", headers=FRESH)
+    return _unless_it_is_there(request, FOLDER / "page.css", "text/css")
 
 
 @router.get("/plotly.min.js", response_class=FileResponse)
@@ -45,8 +47,14 @@ def get_plotly() -> InFewPieces:
 
 
 @router.get("/{name}.js", response_class=FileResponse)
-def get_a_script(name: str) -> FileResponse:
+def get_a_script(name: str, request: Request) -> Response:
     """What the page does, a file for each part of it."""
     if name not in SCRIPTS:
         raise NotFound(f"there is no script {name!r}", "The page at / names the scripts that it needs.")
-    return FileResponse(SCRIPTS[name], media_type=SCRIPT, headers=FRESH)
+    return _unless_it_is_there(request, SCRIPTS[name], SCRIPT)
+
+
+def _unless_it_is_there(request: Request, path: Path, media_type: str) -> Response:
+    """The file, or 304 where the browser has it as it is now."""
+    whole = FileResponse(path, media_type=media_type, headers=FRESH, stat_result=path.stat())
+    return NotModifiedResponse(whole.headers) if FILES.is_not_modified(whole.headers, request.headers) else whole

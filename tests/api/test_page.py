@@ -58,6 +58,9 @@ def test_the_page_and_its_files_are_served(client: TestClient, path: str, kind: 
     # The files belong together: after an upgrade none may come from the browser's cache unasked.
     assert answer.headers["cache-control"] == "no-cache"
     assert word in answer.text
+    again = client.get(path, headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["cache-control"]) == (304, b"", "no-cache")
+    assert client.get(path, headers={"If-None-Match": '"of-another-version"'}).text == answer.text
 
 
 @pytest.mark.parametrize("path", ["/nothing.js", "/index.html", "/..%2Fpage.js", "/..%2f..%2f__init__.js"])
