@@ -1,7 +1,7 @@
 """How long a job would take here: from past runs' epochs, else from a worker's measurement; or why nobody knows."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -43,8 +43,12 @@ class Known:
     basis: str
 
 
-def forecast_job(services: Services, config: Config, items: int) -> tuple[ForecastOut | None, str | None]:
+def forecast_job(
+    services: Services, config: Config, items: int, given: Mapping[str, int] | None = None
+) -> tuple[ForecastOut | None, str | None]:
     """The forecast of a training or a search on ``items`` pictures; or None, and why, with what to do.
+
+    ``given`` counts the items of each side of the dataset's own split, where it has one.
 
     Where past runs tell nothing it waits for a worker, up to PEDIGREE_CALIBRATION_SECONDS, without holding a
     transaction.
@@ -53,7 +57,7 @@ def forecast_job(services: Services, config: Config, items: int) -> tuple[Foreca
         machine, known = _from_record(services, config) or _from_worker(services, config)
     except NoForecast as reason:
         return None, str(reason)
-    made = forecast(config, items, {kind: one.measured for kind, one in known.items()})
+    made = forecast(config, items, {kind: one.measured for kind, one in known.items()}, given)
     return _shown(config, made, machine, known), None
 
 

@@ -63,7 +63,7 @@ def _start(session: Session, request: TrainRequest | LrFindRequest, config: Sett
         raise NotFound(f"there is no dataset {name!r}", hint)
     if parent is not None:
         check_fits(session, parent, config, dataset)
-    train, _ = split_sizes(dataset.items, config.valid_pct)
+    train, _ = split_sizes(dataset.items, config, dataset.summary.get("split"))
     if train < config.batch_size:
         detail = f"{train} training pictures of {dataset.name!r} are fewer than one batch of {config.batch_size}"
         raise BatchTooLarge(detail, batch_hint(train))

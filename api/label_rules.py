@@ -1,12 +1,50 @@
-"""Which regular expressions a caller may hand us; what makes one dangerous is told in ml.label_rules."""
+"""Which label rules and encodings a caller may ask for; what makes a regex dangerous is told in ml.label_rules."""
 
 import re
 
-from ml.label_rules import HINT
+from api.schemas.datasets import ArchiveForm
+from ml.entry_names import ENCODING_HINT, known_encoding
+from ml.label_choice import ChoiceRefused, choose_rule
+from ml.label_rules import HINT, RuleRefused
 from ml.label_rules import check_regex as check_ways
+from ml.manifest import LabelRule
 from store.errors import InvalidRequest
 
 MAX_CHARS = 200
+
+
+def label_rule(fields: ArchiveForm, *, beside: bool) -> LabelRule:
+    """The rule that a form asks for; ``beside`` says that a list of labels came with it.
+
+    Raises:
+        InvalidRequest: its fields exclude each other, or the regex is not accepted.
+    """
+    if fields.regex is not None:
+        check_regex(fields.regex)
+    try:
+        return choose_rule(
+            label_from=fields.label_from,
+            regex=fields.regex,
+            by_folder=fields.by_folder,
+            beside=beside,
+            merge=fields.merge_labels,
+        )
+    except ChoiceRefused as error:
+        raise InvalidRequest(str(error), error.hint) from None
+
+
+def encoding_of(fields: ArchiveForm) -> str | None:
+    """The encoding that a form names, by Python's name of it.
+
+    Raises:
+        InvalidRequest: it is none that names are written in.
+    """
+    if fields.encoding is None:
+        return None
+    try:
+        return known_encoding(fields.encoding)
+    except ValueError as error:
+        raise InvalidRequest(f"encoding {fields.encoding!r} {error}", ENCODING_HINT) from None
 
 
 def check_regex(regex: str) -> None:
@@ -19,8 +57,8 @@ def check_regex(regex: str) -> None:
         raise InvalidRequest(f"regex has {len(regex)} characters, the most is {MAX_CHARS}, none of them NUL", HINT)
     try:
         check_ways(regex)
-    except ValueError as error:
-        raise InvalidRequest(f"regex {regex!r} {error}", HINT) from None
+    except RuleRefused as error:
+        raise InvalidRequest(f"regex {regex!r} {error}", error.hint) from None
     try:
         groups = re.compile(regex).groups
     except (re.error, OverflowError, RecursionError) as error:

@@ -39,11 +39,19 @@ def end_of_parent(session: Session, run: Run) -> Epoch | None:
     parent = None if run.parent_id is None else session.get(Run, run.parent_id)
     if parent is None or parent.dataset.revision != run.dataset.revision:
         return None
-    if any(parent.config[name] != run.config[name] for name in ("split_seed", "valid_pct")):
+    if not _split_alike(parent, run):
         return None
     if loss_of(parent.config) != loss_of(run.config):
         return None
     return next(reversed(epochs_of(session, parent.id)), None)
+
+
+def _split_alike(one: Run, other: Run) -> bool:
+    # Runs of before there were given splits have none recorded, and trained on datasets without one.
+    return all(
+        one.config.get(name, "given") == other.config.get(name, "given")
+        for name in ("split", "split_seed", "valid_pct")
+    )
 
 
 def _cautions(run: Run, ancestors: Sequence[Run], finished: Mapping[int, int]) -> Iterator[str]:
@@ -66,7 +74,7 @@ def _leaks(run: Run, ancestors: Sequence[Run]) -> Iterator[str]:
         if one.dataset.revision != run.dataset.revision:
             revision = one.dataset.revision[:REVISION_CHARS]
             learned = f"learned from {one.dataset.name!r} at {revision}, another set of pictures"
-        elif any(one.config[name] != run.config[name] for name in ("split_seed", "valid_pct")):
+        elif not _split_alike(one, run):
             learned = "split the same pictures otherwise"
         else:
             continue

@@ -21,7 +21,7 @@ from ml.manifest import Manifest
 from ml.presizing import compare, strong_draws
 from ml.presizing_figure import draw_presizing
 from ml.single_item import open_item, presize
-from ml.split import random_split
+from ml.split import choose_split
 from ml.twins import Twins, find_twins
 from store.db.models import Dataset
 from store.errors import InvalidRequest, NotFound, TooBusy
@@ -113,7 +113,7 @@ class Looks:
 
     def _draw_batch(self, dataset: Dataset, side: Side, n: int, settings: TrainSettings, shown: Shown) -> bytes:
         manifest, bundle = self._open(dataset)
-        split = random_split(len(manifest.items), settings.valid_pct, settings.split_seed)
+        split = choose_split(manifest, settings)
         items = choose_items(split.train if side == "train" else split.valid, n, settings.seed)
         if not items:
             detail = f"valid_pct {settings.valid_pct} of {len(manifest.items)} pictures leaves none for {_SIDES[side]}"

@@ -110,8 +110,9 @@ def check_fits(session: Session, parent: Run, config: TrainSettings, dataset: Da
 
 
 def _check_split(run: Run, config: TrainSettings) -> None:
-    for name, ours in (("split_seed", config.split_seed), ("valid_pct", config.valid_pct)):
-        theirs = run.config[name]
+    for name, ours in (("split", config.split), ("split_seed", config.split_seed), ("valid_pct", config.valid_pct)):
+        # Runs of before there were given splits have none recorded, and trained on datasets without one.
+        theirs = run.config.get(name, "given")
         if theirs != ours:
             detail = (
                 f"{name} {ours} is not run {run.id}'s {theirs}: that run learned from pictures that would validate now"

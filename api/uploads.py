@@ -1,7 +1,7 @@
 """A multipart upload written to disk as it arrives: an archive of gigabytes costs no more memory than a chunk."""
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,15 +19,28 @@ from store.errors import InvalidRequest, PayloadTooLarge, UnsupportedMedia
 MAX_FIELD_BYTES = 4096
 MAX_FIELDS = 16
 MAX_HEADER_BYTES = 4096
+MAX_LABELS_BYTES = 64 * 1024 * 1024
+LABELS_HINT = "Send one line, filename,label, for each picture."
 UPLOAD_HINT = "Pack fewer or smaller pictures, or raise PEDIGREE_MAX_UPLOAD_BYTES."
 
 
 @dataclass
 class Form:
-    """The fields of a form; ``archive_bytes`` is what was written of the file part."""
+    """The fields of a form; ``archive_bytes`` and ``labels_bytes`` are what was written of the file parts."""
 
     fields: dict[str, str] = field(default_factory=dict)
     archive_bytes: int | None = None
+    labels_bytes: int | None = None
+
+
+@dataclass
+class _FilePart:
+    """Where a file part goes, how large it may be, and how much of it came; None before it began."""
+
+    file: BinaryIO
+    most: int
+    hint: str
+    bytes: int | None = None
 
 
 @contextmanager
@@ -48,20 +61,24 @@ def scratch_file(folder: Path) -> Iterator[Path]:
         raise DiskFull(detail, "Make room there, or have PEDIGREE_CACHE name a folder on a larger disk.") from error
 
 
-async def read_form(request: Request, archive: Path, *, max_bytes: int) -> Form:
-    """Read a multipart body: the part ``archive`` goes to a file, the others are short texts.
+async def read_form(request: Request, archive: Path, labels: Path, *, max_bytes: int) -> Form:
+    """Read a multipart body: the parts ``archive`` and ``labels`` go to files, the others are short texts.
 
     Raises:
         UnsupportedMedia: the body is no multipart form.
         InvalidRequest, BodyUnreadable: the form is broken or has parts that are too large.
-        PayloadTooLarge: the archive has more than ``max_bytes``.
+        PayloadTooLarge: the archive has more than ``max_bytes``, or the labels more than are read.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
         raise UnsupportedMedia("the body is not multipart/form-data", "Send the fields archive and name as a form.")
-    with archive.open("wb") as file:
-        reader = _FormReader(boundary, file, max_bytes)
+    with archive.open("wb") as file, labels.open("wb") as beside:
+        parts = {
+            "archive": _FilePart(file, max_bytes, UPLOAD_HINT),
+            "labels": _FilePart(beside, MAX_LABELS_BYTES, LABELS_HINT),
+        }
+        reader = _FormReader(boundary, parts)
         await _feed(reader, request.stream())
     if not reader.ended:
         raise InvalidRequest("the form ends in the middle", hint="Send it again.")
@@ -79,11 +96,10 @@ async def _feed(reader: "_FormReader", chunks: AsyncIterator[bytes]) -> None:
 class _FormReader:
     """Takes the parser's events; a part's content is passed on as it comes."""
 
-    def __init__(self, boundary: bytes, file: BinaryIO, max_bytes: int) -> None:
+    def __init__(self, boundary: bytes, files: Mapping[str, _FilePart]) -> None:
         self.form = Form()
         self.ended = False
-        self._file = file
-        self._max_bytes = max_bytes
+        self._files = files
         self._name = ""
         self._text = bytearray()
         self._header = bytearray()
@@ -125,30 +141,33 @@ class _FormReader:
     def _headers_finished(self) -> None:
         _, options = parse_options_header(self._disposition)
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
-        if self._name in self.form.fields or (self._name == "archive" and self.form.archive_bytes is not None):
+        part = self._files.get(self._name)
+        if self._name in self.form.fields or (part is not None and part.bytes is not None):
             raise InvalidRequest(f"the form has more than one part {self._name[:80]!r}", "Send it once.")
         if len(self.form.fields) >= MAX_FIELDS:
             raise InvalidRequest(
                 f"the form has more than {MAX_FIELDS} fields", "Send only the fields of POST /datasets."
             )
-        if self._name == "archive":
-            self.form.archive_bytes = 0
+        if part is not None:
+            part.bytes = 0
 
     def _data(self, data: bytes, start: int, end: int) -> None:
-        if self.form.archive_bytes is None or self._name != "archive":
+        part = self._files.get(self._name)
+        if part is None:
             self._grow(self._text, data[start:end], MAX_FIELD_BYTES)
             return
-        self.form.archive_bytes += end - start
-        if self.form.archive_bytes > self._max_bytes:
-            raise PayloadTooLarge(f"the archive is over the limit of {self._max_bytes} bytes", UPLOAD_HINT)
-        self._file.write(data[start:end])
+        part.bytes = (part.bytes or 0) + end - start
+        if part.bytes > part.most:
+            raise PayloadTooLarge(f"the part `{self._name}` is over the limit of {part.most} bytes", part.hint)
+        part.file.write(data[start:end])
 
     def _end(self) -> None:
-        if self._name != "archive":
+        if self._name not in self._files:
             self.form.fields[self._name] = self._text.decode("utf-8", "replace")
 
     def _finish(self) -> None:
         self.ended = True
+        self.form.archive_bytes, self.form.labels_bytes = self._files["archive"].bytes, self._files["labels"].bytes
 
     def _grow(self, buffer: bytearray, data: bytes, limit: int) -> None:
         buffer.extend(data)

@@ -27,17 +27,14 @@ def kind_of(dataset: Json) -> str:
 def show_dataset(found: Json) -> None:
     """Print what the service says of a dataset: facts, what was left out, duplicates, pictures of each breed."""
     summary = found["summary"]
-    rule = found["label_rule"]
-    label = (
-        "the folder's name" if rule.get("kind") == "folder" else f"in the file name: the group of {rule.get('regex')}"
-    )
     sizes = summary.get("sizes") or {}
     show_pairs(
         [
             ("name", found["name"]),
             ("pictures", f"{found['items']}, {kind_of(found)}"),
             ("breeds", len(found["vocab"])),
-            ("label", label),
+            ("label", _label(found["label_rule"])),
+            ("given split", _split(summary.get("split"))),
             ("width", _spread(sizes.get("width"))),
             ("height", _spread(sizes.get("height"))),
             ("formats", _counted(summary.get("formats"))),
@@ -45,11 +42,28 @@ def show_dataset(found: Json) -> None:
             ("revision", found["revision"]),
         ]
     )
+    for note in summary.get("notes") or []:
+        click.echo(f"note: {note}")
     _show_left_out(summary.get("exclusions") or {})
     _show_disguised(summary.get("disguised") or {})
     _show_duplicates(found)
     per_breed = summary.get("per_breed") or {}
     _show_part("Pictures of each breed", ("breed", "pictures"), sorted(per_breed.items()))
+
+
+def _label(rule: Json) -> str:
+    """Where the label is read, in words."""
+    if rule.get("kind") == "csv":
+        return f"from the list {rule['csv']}" if rule.get("csv") else "from a list of labels"
+    if rule.get("kind") == "folder":
+        level = rule.get("level")
+        return "the folder's name" if level is None else f"the name of folder {level} of the path"
+    where = "path" if rule.get("over") == "path" else "file name"
+    return f"in the {where}: the group of {rule.get('regex')}"
+
+
+def _split(sides: Json | None) -> str | None:
+    return None if sides is None else ", ".join(f"{count} {side}" for side, count in sides.items())
 
 
 def _show_left_out(exclusions: Json) -> None:

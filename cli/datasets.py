@@ -1,5 +1,6 @@
 """``pedigree datasets``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -16,6 +17,8 @@ from cli.transfer import Transfer
 from cli.upload import links_left_out, send_archive
 from cli.watch import command, watch
 
+Asked = str | bool | Path | None
+"""What an option of ``add`` holds."""
 BUILTIN = ("sample", "oxford-iiit-pet")
 NO_DATASETS = "There are no datasets yet; `pedigree datasets add NAME FOLDER` adds pictures, `… add sample` draws some."
 
@@ -73,21 +76,39 @@ for look in (batch, presizing, summary):
 @datasets.command()
 @click.argument("name")
 @click.argument("source", required=False, type=click.Path(path_type=Path, exists=True))
-@click.option("--regex", help="On the file name, with one group: the label  [default: (.+)_\\d+.jpg$]")
-@click.option("--by-folder", is_flag=True, help="The label is the name of the picture's folder.")
+@click.option(
+    "--label-from",
+    metavar="WHERE",
+    help="Where the label is: name or path (read by --regex), folder, folder:N (the N-th of the path; -2: above "
+    "the picture's own), csv (labels.csv among the pictures) or csv:PATH.  [default: name]",
+)
+@click.option(
+    "--regex",
+    help="On the file's name, or on its path with --label-from path; its group is the label.  "
+    "[default: ^(.+)_\\d+\\.[A-Za-z0-9]+$]",
+)
+@click.option("--by-folder", is_flag=True, help="The same as --label-from folder.")
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A list of labels: filename,label or filename,label,split in each line.",
+)
+@click.option("--merge-labels", is_flag=True, help="Make labels one that differ only in case, spaces, - or _.")
+@click.option("--encoding", help="Of names in an archive that do not say theirs, and of --labels, such as cp932.")
 @click.option("--no-wait", is_flag=True, help="Return as soon as the service has the pictures.")
 @json_lines_option
 @with_client
-def add(
-    client: Client, name: str, source: Path | None, regex: str | None, by_folder: bool, no_wait: bool, as_json: bool
-) -> None:
+def add(client: Client, name: str, source: Path | None, no_wait: bool, as_json: bool, **asked: Asked) -> None:
     """Add pictures from SOURCE, a folder or an archive (zip, tar).
 
     Without SOURCE, NAME is `sample` (drawn by the service itself) or `oxford-iiit-pet` (downloaded by the service).
     """
-    if regex and by_folder:
-        raise CommandError("--regex and --by-folder exclude each other.")
-    job = add_builtin(client, name) if source is None else add_source(client, name, source, regex, by_folder=by_folder)
+    labels = asked.pop("labels")
+    _check_choice(asked, labels)
+    if source is None:
+        job = add_builtin(client, name)
+    else:
+        job = add_source(client, name, source, labels if isinstance(labels, Path) else None, **_fields(asked))
     if no_wait:
         show_json(job) if as_json else click.echo(
             f"job {job['id']} brings it in; {command('jobs', 'watch', job['id'])} shows it"
@@ -97,6 +118,21 @@ def add(
     if not as_json:
         added = client.get(f"/datasets/{path_part(name)}")
         click.echo(f"{name}: {added['items']} pictures of {len(added['vocab'])} breeds, {kind_of(added)}")
+
+
+def _check_choice(asked: Mapping[str, Asked], labels: Asked) -> None:
+    """Tell by the options' own names what excludes each other, before anything is sent."""
+    regex, label_from = asked["regex"], asked["label_from"]
+    if asked["by_folder"] and (regex or label_from not in {None, "folder"} or labels):
+        other = "--regex" if regex else "--label-from" if label_from else "--labels"
+        raise CommandError(f"{other} and --by-folder exclude each other.")
+    if labels and (regex or label_from not in {None, "csv"}):
+        raise CommandError(f"--labels and {'--regex' if regex else '--label-from'} exclude each other.")
+
+
+def _fields(asked: Mapping[str, Asked]) -> dict[str, str]:
+    """The fields of the form, without those that were not given."""
+    return {name: "true" if value is True else str(value) for name, value in asked.items() if value}
 
 
 def add_builtin(client: Client, name: str) -> Json:
@@ -111,17 +147,23 @@ def add_builtin(client: Client, name: str) -> Json:
     return job
 
 
-def add_source(client: Client, name: str, source: Path, regex: str | None = None, *, by_folder: bool = False) -> Json:
+def add_source(client: Client, name: str, source: Path, labels: Path | None = None, **fields: str) -> Json:
     """Send a folder or an archive, showing how far it has come; returns the import job.
+
+    Args:
+        client: the service.
+        name: the dataset's.
+        source: the folder or archive.
+        labels: a file with a list of labels.
+        fields: the form's other fields.
 
     Raises:
         Interrupted: the user broke it off.
         CommandError: the source cannot be read or the service refuses.
     """
-    fields = {"name": name} | ({"regex": regex} if regex else {}) | ({"by_folder": "true"} if by_folder else {})
     with Transfer("sending", then="the service looks at it") as show:
         try:
-            job = send_archive(client, source, fields, show)
+            job = send_archive(client, source, {"name": name, **fields}, show, labels=labels)
         except KeyboardInterrupt:
             raise Interrupted(_broken_off(show)) from None
     if source.is_dir() and (links := links_left_out(source)):

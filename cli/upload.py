@@ -13,6 +13,7 @@ from cli.client import Client, Json, json_of
 from cli.errors import CommandError
 
 CHUNK = 1024 * 1024
+MOST_LABELS_BYTES = 64 * CHUNK
 BLOCK = tarfile.BLOCKSIZE
 END_OF_TAR = bytes(2 * BLOCK)
 
@@ -50,6 +51,10 @@ def tar_entries(folder: Path) -> list[Entry]:
         raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from None
     if not entries:
         links = "" if not links_left_out(folder) else " but links to folders or to nothing"
+        hidden = sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
+        if hidden and not links:
+            hint = "Give the files and folders names that do not begin with a dot."
+            raise CommandError(f"{folder} has no files in it but hidden ones ({', '.join(hidden[:3])}).", hint)
         raise CommandError(f"{folder} has no files in it{links}.")
     return entries
 
@@ -98,7 +103,9 @@ def file_bytes(path: Path, size: int) -> Iterator[bytes]:
         raise CommandError(f"{path} changed while it was sent.", "Send it again.")
 
 
-def send_archive(client: Client, source: Path, fields: Mapping[str, str], on_progress: OnProgress) -> Json:
+def send_archive(
+    client: Client, source: Path, fields: Mapping[str, str], on_progress: OnProgress, *, labels: Path | None = None
+) -> Json:
     """Post a folder (as a tar) or an archive file with the form's other fields; returns the import job.
 
     Raises:
@@ -113,7 +120,7 @@ def send_archive(client: Client, source: Path, fields: Mapping[str, str], on_pro
     else:
         raise CommandError(f"{source} is neither a folder nor a file.")
     boundary = secrets.token_hex(16)
-    head, tail = _form_around(boundary, fields, name)
+    head, tail = _form_around(boundary, fields, name, None if labels is None else _whole(labels))
     headers = {
         "Content-Type": f"multipart/form-data; boundary={boundary}",
         "Content-Length": str(len(head) + size + len(tail)),
@@ -134,8 +141,27 @@ def _body(head: bytes, content: Iterator[bytes], tail: bytes, on_progress: OnPro
     yield tail
 
 
-def _form_around(boundary: str, fields: Mapping[str, str], filename: str) -> tuple[bytes, bytes]:
+def _whole(labels: Path) -> bytes:
+    """A list of labels, which is small.
+
+    Raises:
+        CommandError: it is not, or cannot be read.
+    """
+    try:
+        size = labels.stat().st_size
+        if size > MOST_LABELS_BYTES:
+            raise CommandError(f"{labels} has {size} bytes, at most {MOST_LABELS_BYTES} are read.")
+        return labels.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{labels} cannot be read: {error.strerror}.") from None
+
+
+def _form_around(boundary: str, fields: Mapping[str, str], filename: str, labels: bytes | None) -> tuple[bytes, bytes]:
     """What stands before the archive's bytes in the form, and after them."""
+    before = b""
+    if labels is not None:
+        about = 'Content-Disposition: form-data; name="labels"; filename="labels.csv"'
+        before = f"--{boundary}\r\n{about}\r\nContent-Type: text/csv\r\n\r\n".encode() + labels + b"\r\n"
     lines = []
     for name, value in fields.items():
         lines += [f"--{boundary}", f'Content-Disposition: form-data; name="{name}"', "", value]
@@ -143,7 +169,7 @@ def _form_around(boundary: str, fields: Mapping[str, str], filename: str) -> tup
     quoted = sendable.replace("\\", "_").replace('"', "_").replace("\n", "_").replace("\r", "_")
     lines += [f"--{boundary}", f'Content-Disposition: form-data; name="archive"; filename="{quoted}"']
     lines += ["Content-Type: application/octet-stream", "", ""]
-    return "\r\n".join(lines).encode(), f"\r\n--{boundary}--\r\n".encode()
+    return before + "\r\n".join(lines).encode(), f"\r\n--{boundary}--\r\n".encode()
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

@@ -3,7 +3,6 @@
 import bz2
 import gzip
 import lzma
-import stat
 import struct
 import tarfile
 import tempfile
@@ -14,20 +13,21 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from ml.archive_entry import Entry
 from ml.disk import says_disk_full
+from ml.entry_names import ZipNames
 from ml.errors import ArchiveRejected, DiskFull
-from ml.metered import Budget, ByteStream, MeteredReader
-from ml.zip_directory import directory_bytes
+from ml.metered import Budget
+from ml.tar_entries import tar_entries
+from ml.xz_streams import XzStreams
+from ml.zip_entries import zip_entries
 
 MAX_BYTES = 8 << 30
 MAX_FILES = 200_000
 _CHUNK = 1 << 20
 _XZ_MEMORY = 256 << 20
-_ENCRYPTED = 0x1
 _NAME_BYTES = 255
 _DEPTH = 32
-_DIRECTORY_BYTES = 64 << 20
-"""A list of entries grows about tenfold in memory; half a million ordinary names fit."""
 _BROKEN = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -51,8 +51,9 @@ def extract_archive(
     *,
     max_bytes: int = MAX_BYTES,
     max_files: int = MAX_FILES,
+    encoding: str | None = None,
     on_progress: OnProgress | None = None,
-) -> None:
+) -> str | None:
     """Unpack a zip or a tar (plain, gz, bz2, xz) into a new folder.
 
     Args:
@@ -60,11 +61,17 @@ def extract_archive(
         into: a folder that does not exist yet or is empty.
         max_bytes: of all files together, unpacked.
         max_files: entries of any kind.
+        encoding: of names that do not say theirs, one of ml.entry_names' list; None: UTF-8, and in a zip cp437 where
+            they are not that.
         on_progress: called with bytes of the archive read and bytes in all; what it raises ends the unpacking.
+
+    Returns:
+        A sentence about names whose encoding was guessed, or None.
 
     Raises:
         ArchiveRejected: no archive, broken, encrypted, too large, a bomb, or with an entry that is a link, a device,
-            without a name, named twice, or named outside the folder. Nothing is left behind.
+            without a name, named twice, or named outside the folder. Nothing is left behind. A further name of a file
+            (a tar's hard link) is one where that file lies before it in the archive.
         DiskFull: the disk does not hold the content. Nothing is left behind.
     """
     into.parent.mkdir(parents=True, exist_ok=True)
@@ -82,10 +89,12 @@ def extract_archive(
         budget = Budget(max_bytes, max_files, packed=packed, tell=tell)
         target = Path(scratch) / "content"
         target.mkdir()
-        for name, content in _entries(file, budget):
+        names = ZipNames(encoding)
+        for entry in _entries(file, budget, names, encoding):
             budget.entry()
-            _write(target, name, content, budget)
+            _write(target, entry, budget)
         target.replace(into)
+    return names.note()
 
 
 @contextmanager
@@ -104,92 +113,68 @@ def _told() -> Iterator[None]:
         raise ArchiveRejected(f"the archive cannot be unpacked: {error.strerror or error}") from error
 
 
-def _entries(file: IO[bytes], budget: Budget) -> Iterator[tuple[str, IO[bytes] | None]]:
-    """Each entry's name and content (None for a folder)."""
+def _entries(file: IO[bytes], budget: Budget, names: ZipNames, encoding: str | None) -> Iterator[Entry]:
     magic = file.read(6)
     file.seek(0)
     if magic.startswith(b"PK"):
-        yield from _zip_entries(file, budget)
+        yield from zip_entries(file, budget, names)
     elif magic.startswith(b"\x1f\x8b"):
         with gzip.open(file) as stream:
-            yield from _tar_entries(stream, budget)
+            yield from tar_entries(stream, budget, encoding)
     elif magic.startswith(b"BZh"):
         with bz2.open(file) as stream:
-            yield from _tar_entries(stream, budget)
+            yield from tar_entries(stream, budget, encoding)
     elif magic == b"\xfd7zXZ\0":
-        _check_xz(file)
-        with lzma.open(file) as stream:
-            yield from _tar_entries(stream, budget)
+        yield from tar_entries(XzStreams(file, _XZ_MEMORY), budget, encoding)
     elif tarfile.is_tarfile(file):
         file.seek(0)
-        yield from _tar_entries(file, budget)
+        yield from tar_entries(file, budget, encoding)
     else:
         raise ArchiveRejected("the file is neither a zip nor a tar archive", hint="Send a .zip or a .tar.gz.")
 
 
-def _zip_entries(file: IO[bytes], budget: Budget) -> Iterator[tuple[str, IO[bytes] | None]]:
-    listed = directory_bytes(file)
-    if listed > _DIRECTORY_BYTES:
-        detail = f"the zip's list of entries has {listed} bytes, at most {_DIRECTORY_BYTES} are read"
-        raise ArchiveRejected(detail, hint="Pack fewer files, or send a tar.")
-    file.seek(0)
-    with zipfile.ZipFile(file) as packed:
-        members = packed.infolist()
-        # The list lies at the end; progress begins at the front.
-        file.seek(0)
-        budget.promised(sum(member.file_size for member in members), len(members))
-        for member in members:
-            if member.flag_bits & _ENCRYPTED:
-                raise ArchiveRejected(f"{member.filename!r} is encrypted", hint="Make the archive without a password.")
-            kind = stat.S_IFMT(member.external_attr >> 16)
-            if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
-                raise _no_file(member.filename)
-            if not member.filename:
-                # ZipFile cuts a name at its first NUL, and Python 3.11's is_dir fails on what is left of it here.
-                raise ArchiveRejected("an entry of the archive has no name", hint="Name every entry.")
-            if member.is_dir():
-                yield member.filename, None
-                continue
-            with packed.open(member) as content:
-                yield member.filename, content
-
-
-def _tar_entries(unpacked: ByteStream, budget: Budget) -> Iterator[tuple[str, IO[bytes] | None]]:
-    reader = MeteredReader(unpacked, budget)
-    with tarfile.open(fileobj=reader, mode="r:") as tar:
-        for member in tar:
-            if member.isdir():
-                yield member.name, None
-                continue
-            content = tar.extractfile(member) if member.isreg() and not member.issparse() else None
-            if content is None:
-                raise _no_file(member.name)
-            yield member.name, content
-            # What tarfile keeps for random access would grow with the archive.
-            tar.members = []  # type: ignore[attr-defined]  # not in the stub
-            tar.pax_headers = {}
-    if reader.ended_early:
-        raise ArchiveRejected("the archive is cut short: its end mark is missing", hint="Make it again.")
-    while reader.read(_CHUNK):
-        """The rest is padding; reading it lets the decompressor verify its checksum."""
-
-
-def _write(target: Path, name: str, content: IO[bytes] | None, budget: Budget) -> None:
-    path = target / _inside(name)
-    if content is not None and path == target:
-        raise ArchiveRejected(f"a file of the archive has no name ({name!r})", hint="Name every entry.")
+def _write(target: Path, entry: Entry, budget: Budget) -> None:
+    path = target / _inside(entry.name)
+    if not entry.is_folder and path == target:
+        raise ArchiveRejected(f"a file of the archive has no name ({entry.name!r})", hint="Name every entry.")
     try:
-        if content is None:
+        if entry.is_folder:
             path.mkdir(parents=True, exist_ok=True)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            while chunk := content.read(_CHUNK):
-                budget.spend(len(chunk))
-                file.write(chunk)
+        if entry.same_as is not None:
+            _link(target, path, entry, budget)
+        elif entry.content is not None:
+            _copy(entry.content, path, budget)
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
-        detail = f"{name!r} is in the archive twice, or as a file and as a folder"
+        detail = f"{entry.name!r} is in the archive twice, or as a file and as a folder"
         raise ArchiveRejected(detail, hint="Name every entry once.") from None
+
+
+def _copy(content: IO[bytes], path: Path, budget: Budget) -> None:
+    with path.open("xb") as file:
+        while chunk := content.read(_CHUNK):
+            budget.spend(len(chunk))
+            file.write(chunk)
+
+
+def _link(target: Path, path: Path, entry: Entry, budget: Budget) -> None:
+    """Give a file that was unpacked before a further name; it counts as if it had been unpacked again."""
+    first = _unpacked(target, entry.same_as or "")
+    if first is None:
+        detail = f"{entry.name!r} is a hard link to {entry.same_as!r}, which is no file before it in the archive"
+        raise ArchiveRejected(detail, hint="Pack with `tar --hard-dereference`, which writes the file itself.")
+    budget.spend(first.stat().st_size)
+    path.hardlink_to(first)
+
+
+def _unpacked(target: Path, name: str) -> Path | None:
+    """The file that was unpacked under a name; nothing but folders and plain files is ever made in there."""
+    try:
+        path = target / _inside(name)
+    except ArchiveRejected:
+        return None
+    return path if path.is_file() else None
 
 
 def _inside(name: str) -> PurePosixPath:
@@ -201,14 +186,3 @@ def _inside(name: str) -> PurePosixPath:
     if len(path.parts) > _DEPTH:
         raise ArchiveRejected(f"{name[:60]!r}… nests deeper than {_DEPTH} folders", hint="Pack flatter folders.")
     return path
-
-
-def _check_xz(file: IO[bytes]) -> None:
-    # The header may ask for gigabytes of dictionary; the file class has no limit for it.
-    lzma.LZMADecompressor(memlimit=_XZ_MEMORY).decompress(file.read(_CHUNK), max_length=_CHUNK)
-    file.seek(0)
-
-
-def _no_file(name: str) -> ArchiveRejected:
-    detail = f"{name!r} is a link, a device or a sparse file"
-    return ArchiveRejected(detail, hint="Pack plain files and folders only (tar --dereference follows links).")

@@ -19,6 +19,7 @@ from ml.config import LrFind, ResolvedConfig, TrainSettings, complete, resolve, 
 from ml.disk import full_disk_told
 from ml.errors import LearningError, NoRateFound, Stopped
 from ml.interpretation import most_confused
+from ml.label_choice import LABEL_FROM_HELP, choose_rule
 from ml.lr_find import search
 from ml.manifest import DEFAULT_REGEX, LabelRule, Manifest
 from ml.model import check_trained
@@ -129,7 +130,13 @@ def _work(options: argparse.Namespace, signals: Signals) -> Callable[[], str]:
     Raises:
         ValueError: a setting is wrong (pydantic's ``ValidationError``, where it is a field).
     """
-    rule = LabelRule(kind="folder") if options.by_folder else LabelRule(regex=options.regex)
+    rule = choose_rule(
+        label_from=options.label_from,
+        regex=options.regex,
+        by_folder=options.by_folder,
+        beside=options.labels is not None,
+        merge=options.merge_labels,
+    )
     chosen = _chosen(options)
     if options.command == "train":
         config = resolve(train_config.validate_python(chosen))
@@ -193,7 +200,9 @@ def table(found: Found) -> str:
 
 
 def _scan(options: argparse.Namespace, config: TrainSettings, rule: LabelRule) -> Manifest:
-    manifest = scan_folder(options.folder, rule, name=options.folder.name)
+    manifest = scan_folder(options.folder, rule, name=options.folder.name, labels=options.labels)
+    for note in manifest.notes:
+        _print("log", {"message": note})
     if options.model is not None:
         check_trained(config.arch, len(manifest.vocab), load_state(options.model), options.model.name)
     return manifest
@@ -252,7 +261,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--weights", type=Path, help="folder of weight files")
         command.add_argument("--model", type=Path, help="a run's model.safetensors to start from")
         command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-        command.add_argument("--regex", default=DEFAULT_REGEX, help="its one group is the label, on the file's name")
-        command.add_argument("--by-folder", action="store_true", help="the label is the folder's name")
+        command.add_argument("--label-from", metavar="WHERE", help=LABEL_FROM_HELP)
+        command.add_argument("--regex", help=f"its one group is the label; {DEFAULT_REGEX} unless told otherwise")
+        command.add_argument("--by-folder", action="store_true", help="the same as --label-from folder")
+        command.add_argument("--labels", type=Path, help="a list of labels: filename,label[,split] in each line")
+        command.add_argument("--merge-labels", action="store_true", help="merge labels that differ in case or spaces")
         command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a field of the config")
     return parser

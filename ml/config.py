@@ -143,6 +143,11 @@ class TrainSettings(Strict):
     batch_size: int = Field(64, ge=2, le=4096)
     valid_pct: float = Field(0.2, gt=0, lt=1)
     split_seed: int = Field(42, ge=0, lt=2**63)
+    split: Literal["given", "random"] = Field(
+        "given",
+        description="given: the dataset's own split where it has one, else by valid_pct and split_seed; random: always "
+        "by these. What a dataset gives for test is never trained or validated on.",
+    )
     seed: int = Field(42, ge=0, lt=2**63)
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     loss: LossName = "cross_entropy"

@@ -91,7 +91,7 @@ def _chosen(
 ) -> tuple[Sequence[int], Learned | None]:
     """Which items are predicted, and what the model was trained on, where a row is to say so."""
     base = learned or manifest
-    own = make_split(base, config.valid_pct, config.split_seed)
+    own = make_split(base, config)
     known = Learned(base.vocab, earlier | {base.items[i].sha256 for i in own.train})
     if learned is None:
         return own.valid, known if earlier else None

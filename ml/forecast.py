@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ml.config import LrFind, LrSweep, ResolvedConfig
+from ml.config import LrFind, LrSweep, ResolvedConfig, TrainSettings
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,19 @@ class Forecast:
     peak_memory_bytes: int | None
 
 
-def split_sizes(items: int, valid_pct: float) -> tuple[int, int]:
-    """Training and validation pictures of a split (workflow-spec 1.2)."""
-    valid = int(valid_pct * items)
-    return items - valid, valid
+def split_sizes(items: int, config: TrainSettings, given: Mapping[str, int] | None = None) -> tuple[int, int]:
+    """Training and validation pictures of a split (workflow-spec 1.2).
+
+    Args:
+        items: of the dataset.
+        config: how it is split.
+        given: items of each side of the dataset's own split, where it has one.
+    """
+    if given is not None and given["valid"] and config.split == "given":
+        return given["train"], given["valid"]
+    pool = items - (0 if given is None else given["test"])
+    valid = int(config.valid_pct * pool)
+    return pool - valid, valid
 
 
 def kinds_needed(config: ResolvedConfig | LrFind) -> tuple[bool, ...]:
@@ -68,19 +77,25 @@ def kinds_needed(config: ResolvedConfig | LrFind) -> tuple[bool, ...]:
     return tuple(dict.fromkeys(phase.freeze for phase in config.phases))
 
 
-def forecast(config: ResolvedConfig | LrFind, items: int, measured: Mapping[bool, Measured]) -> Forecast:
+def forecast(
+    config: ResolvedConfig | LrFind,
+    items: int,
+    measured: Mapping[bool, Measured],
+    given: Mapping[str, int] | None = None,
+) -> Forecast:
     """Durations of a training, or of a search.
 
     Args:
         config: what will run.
         items: pictures of the dataset.
         measured: by kind of phase, every kind of ``kinds_needed``.
+        given: items of each side of the dataset's own split, where it has one.
 
     Returns:
         The forecast. Sweeps are counted in full: one that ends early takes less. Presizing and the start of
         the job's process are not in it.
     """
-    train, valid = split_sizes(items, config.valid_pct)
+    train, valid = split_sizes(items, config, given)
     batch = config.batch_size
     peak = _largest([measured[kind].peak_memory_bytes for kind in kinds_needed(config)])
     if isinstance(config, LrFind):

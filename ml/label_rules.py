@@ -18,10 +18,15 @@ from functools import reduce
 from typing import NamedTuple
 
 NAME_CHARS = 255
-"""The longest name that a file can have."""
+"""The longest name that a file can have, and the longest path that a rule over paths is tried on."""
 MAX_WAYS = 1 << 26
 """About a second on the longest name that fails."""
 HINT = r"Begin it with ^, bound its repetitions as in \d{1,4}, or start from (.+)_\d+.jpg$, which is usual."
+_FORMS = (
+    "Of what begins with (? only (?:…), (?P<name>…) and, at the front, (?i) are known; it ignores case. In place of a "
+    "look-ahead write what follows itself; in place of other flags, letters as in [jJ][pP][gG]."
+)
+_IGNORE_CASE = "(?i)"
 
 _TOKEN = re.compile(
     r"""
@@ -74,14 +79,23 @@ class _Group:
         return reduce(_Ways.either, self.finished)
 
 
+class RuleRefused(ValueError):
+    """A label rule that is not run: the rest of a sentence about it, and in ``hint`` what to write instead."""
+
+    def __init__(self, message: str, hint: str = HINT) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
 def check_regex(regex: str) -> None:
     """Refuse a label rule that could take too long on a file name, or that cannot be judged.
 
     Whether it compiles is not looked at. Only who runs a rule needs this; a manifest's own has been run already.
 
     Raises:
-        ValueError: with the rest of a sentence about it.
+        RuleRefused: with the rest of a sentence about it.
     """
+    regex = regex.removeprefix(_IGNORE_CASE)
     tokens = [(str(found.lastgroup), found.group()) for found in _TOKEN.finditer(regex)]
     ways, alternatives = _read(tokens)
     anchored = alternatives == 1 and bool(tokens) and tokens[0][1] in {"^", r"\A"}
@@ -89,7 +103,7 @@ def check_regex(regex: str) -> None:
     total = math.comb(NAME_CHARS + cuts, cuts) * ways.choices * max(ways.tests, 1)
     if total > MAX_WAYS:
         message = f"could be tried in {_short(total)} ways on one file name, the most is {_short(MAX_WAYS)}"
-        raise ValueError(message)
+        raise RuleRefused(message)
 
 
 def _read(tokens: list[tuple[str, str]]) -> tuple[_Ways, int]:
@@ -97,11 +111,11 @@ def _read(tokens: list[tuple[str, str]]) -> tuple[_Ways, int]:
     groups, previous = [_Group()], ""
     for kind, text in tokens:
         if kind == "special":
-            message = "uses a group of the form (?…), of which only (?:…) and (?P<name>…) are accepted"
-            raise ValueError(message)
+            message = "uses a flag, a look-ahead or a look-behind, (?…), which is not known"
+            raise RuleRefused(message, _FORMS)
         if kind == "escape" and text[1] in "123456789":
             message = "refers back to a group, which is not accepted"
-            raise ValueError(message)
+            raise RuleRefused(message)
         if kind == "open":
             groups.append(_Group())
         elif kind == "close" and len(groups) > 1:
@@ -122,11 +136,11 @@ def _repeated(part: _Ways, text: str, *, group: bool) -> _Ways:
     least, most = _bounds(text)
     if least > NAME_CHARS:
         message = f"repeats ({text}) more often than a file name has characters ({NAME_CHARS})"
-        raise ValueError(message)
+        raise RuleRefused(message)
     endless = most is None or most - least >= NAME_CHARS
     if (part.repeats and most != 1) or (endless and part.choices > 1):
         message = f"repeats ({text}) a group that itself repeats or chooses, which could run without end"
-        raise ValueError(message)
+        raise RuleRefused(message)
     # Of a group even the empty content is gone through as often as it must.
     tests = part.tests * max(least, 1) + (least if group else 0)
     if most is None or endless:

@@ -18,8 +18,12 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from ml.config import Strict
 from ml.fingerprint import PATTERN as FINGERPRINT
+from ml.given_split import SIDES, Side
+from ml.label_csv import ListReport
+from ml.similar_labels import similar_groups
 
-DEFAULT_REGEX = r"(.+)_\d+.jpg$"
+DEFAULT_REGEX = r"^(.+)_\d+\.[A-Za-z0-9]+$"
+"""The usual names, whatever the format and the case of its suffix; only names of pictures are looked at."""
 ExclusionCode = Literal[
     "no_label",
     "not_a_file",
@@ -53,15 +57,29 @@ _SUFFIXES = {
 
 
 class LabelRule(Strict):
-    """How a file's path says its breed: a regex on the base name, or the name of the folder it lies in."""
+    """How a file's path says its breed.
 
-    kind: Literal["regex", "folder"] = "regex"
+    Attributes:
+        kind: a regex, the name of a folder, or a list of labels (CSV).
+        regex: whose one group is the label.
+        over: what the regex sees: the base name, or the whole path, which may begin with a slash.
+        level: which folder: 1 is the first of the path, -1 the one that the file lies in; None: that one, but for the
+            folders of a given split.
+        csv: where in the data set the list lies; None: it is labels.csv, the only list, or was given beside.
+        merge: whether labels that differ only in case or spaces are one.
+    """
+
+    kind: Literal["regex", "folder", "csv"] = "regex"
     regex: str = Field(DEFAULT_REGEX, min_length=1, max_length=500, validate_default=True)
+    over: Literal["name", "path"] = "name"
+    level: int | None = Field(None, ge=-32, le=32)
+    csv: str | None = Field(None, min_length=1, max_length=4096)
+    merge: bool = False
 
     @field_validator("regex")
     @classmethod
     def _has_one_group(cls, value: str, info: ValidationInfo) -> str:
-        if info.data.get("kind") == "folder":
+        if info.data.get("kind") != "regex":
             return value
         try:
             groups = re.compile(value).groups
@@ -74,18 +92,30 @@ class LabelRule(Strict):
         return value
 
     def label_of(self, path: str) -> str | None:
-        """The label of a relative posix path, or None where the rule finds none."""
-        where = PurePosixPath(path)
+        """The label of a relative posix path, or None where the rule finds none; lists of labels are read elsewhere."""
+        if self.kind == "csv":
+            return None
         if self.kind == "folder":
-            return where.parent.name or None
-        found = re.search(self.regex, where.name)
+            return _folder_of(path, self.level or -1)
+        found = self._found(path)
         return (found.group(1) or None) if found else None
+
+    def matches_in_any_case(self, path: str) -> bool:
+        """Whether the regex would match if it ignored case."""
+        return self._found(path, re.IGNORECASE) is not None
+
+    def _found(self, path: str, flags: int = 0) -> re.Match[str] | None:
+        if self.over == "name":
+            return re.search(self.regex, PurePosixPath(path).name, flags)
+        # Rules for whole paths are usually written for ones that begin somewhere else, as in /([^/]+)_\d+.jpg$.
+        return re.search(self.regex, path, flags) or re.search(self.regex, f"/{path}", flags)
 
 
 class Item(Strict):
     """One picture. ``width`` and ``height`` are in pixels after the EXIF orientation, ``bytes`` is the file's size.
 
-    ``fingerprint`` is ml.fingerprint's; None in the manifests of imports that did not take it yet.
+    ``fingerprint`` is ml.fingerprint's; None in the manifests of imports that did not take it yet. ``split`` is its
+    side of a given split.
     """
 
     path: str
@@ -97,6 +127,7 @@ class Item(Strict):
     format: str
     mode: str
     fingerprint: str | None = Field(None, pattern=FINGERPRINT)
+    split: Side | None = None
 
     @field_validator("path")
     @classmethod
@@ -132,6 +163,9 @@ class Manifest(Strict):
     rule: LabelRule = LabelRule()
     items: tuple[Item, ...]
     exclusions: tuple[Exclusion, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What people should know of the labels, a sentence each."""
+    label_list: ListReport | None = None
 
     @field_validator("items")
     @classmethod
@@ -149,8 +183,10 @@ class Manifest(Strict):
 
     @cached_property
     def revision(self) -> str:
-        """SHA-256 (hex) of the items' paths, labels and contents; name, exclusions and fingerprints do not count."""
-        content = [[item.path, item.label, item.sha256] for item in self.items]
+        """SHA-256 (hex) of the items' paths, labels, contents and given sides; nothing else counts."""
+        # An item without a given side is written as it was before there were any.
+        sides = [[item.split] if item.split else [] for item in self.items]
+        content = [[item.path, item.label, item.sha256, *side] for item, side in zip(self.items, sides, strict=True)]
         return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
     def summary(self) -> dict[str, Any]:
@@ -160,7 +196,9 @@ class Manifest(Strict):
             ``items``, ``breeds``, ``per_breed`` (breed → items), ``sizes`` ({width, height} → {min, median, max} in
             pixels), ``formats`` and ``modes`` (name → items), ``disguised`` ({count, examples: [{path, format}]}:
             files whose suffix lies, with what they really are) and ``exclusions`` (code → {count, examples: [{path,
-            detail}]}), at most 20 examples each.
+            detail}]}), at most 20 examples each; ``split`` ({train, valid, test} → items of a given split, null where
+            there is none), ``similar_labels`` (groups that differ only in case or spaces), ``label_list`` (of a list of
+            labels: what was not used, each {count, examples}; null where there was none) and ``notes`` (sentences).
         """
         return {
             "items": len(self.items),
@@ -174,7 +212,19 @@ class Manifest(Strict):
             "modes": _counted(item.mode for item in self.items),
             "disguised": self._disguised(),
             "exclusions": self._excluded(),
+            "split": self.sides,
+            "similar_labels": [list(group) for group in similar_groups(self.vocab)],
+            "label_list": None if self.label_list is None else self.label_list.model_dump(mode="json"),
+            "notes": list(self.notes),
         }
+
+    @property
+    def sides(self) -> dict[Side, int] | None:
+        """Items of each side of the given split; those of no side count as train. None where no split is given."""
+        if not any(item.split for item in self.items):
+            return None
+        counts = Counter(item.split or "train" for item in self.items)
+        return {side: counts[side] for side in SIDES}
 
     def left_out(self) -> str | None:
         """How many files are no items, and why, in a line; None where all are."""
@@ -196,6 +246,12 @@ class Manifest(Strict):
             if len(entry["examples"]) < EXAMPLES:
                 entry["examples"].append({"path": exclusion.path, "detail": exclusion.detail})
         return found
+
+
+def _folder_of(path: str, level: int) -> str | None:
+    folders = PurePosixPath(path).parent.parts
+    at = level - 1 if level > 0 else len(folders) + level
+    return folders[at] if 0 <= at < len(folders) else None
 
 
 def _counted(values: Iterable[str]) -> dict[str, int]:

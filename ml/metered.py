@@ -6,8 +6,8 @@ from typing import Protocol
 
 from ml.errors import ArchiveRejected
 
-RATIO = 200
-"""Unpacked bytes a packed one may become. Photos hardly shrink; a bomb reaches a thousand."""
+RATIO = 20
+"""Unpacked bytes a packed one may become. Photos hardly shrink; a bomb reaches a thousand, a padded one any number."""
 RATIO_FREE_BYTES = 64 << 20
 """Below this the ratio does not matter: a folder of tiny drawings packs well and harms nobody."""
 LARGEST_READ = 1 << 20

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -11,16 +11,15 @@ from pathlib import Path, PurePosixPath
 from ml.cores import worth_starting
 from ml.errors import DatasetUnusable, ImageRejected
 from ml.fingerprint import fingerprint
+from ml.hidden_files import note_of_hidden
 from ml.images import Limits, examine_image
-from ml.label_rules import HINT, check_regex
+from ml.label_list import is_list, read_list
+from ml.label_rules import RuleRefused, check_regex
+from ml.labels import Label, find_labels
 from ml.manifest import EXAMPLES, Exclusion, Item, LabelRule, Manifest
+from ml.suffixes import SUFFIXES
 
 OnProgress = Callable[[int, int], None]
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".mpo"}
-)
-"""Names that are taken for pictures. A fixed list: the system's own differs from machine to machine."""
-
 _BATCH = 256
 
 
@@ -43,6 +42,8 @@ def scan_folder(
     name: str,
     drawn: bool = False,
     limits: Limits | None = None,
+    labels: Path | None = None,
+    encoding: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Manifest:
     """Look at every file of a folder: decode it, read its label, note what is left out.
@@ -56,31 +57,51 @@ def scan_folder(
         name: the dataset's name.
         drawn: whether the pictures are drawings.
         limits: what a picture may cost; default Limits().
+        labels: a list of labels beside the folder, which the rule ``csv`` reads in place of one in it.
+        encoding: of the list's text; None: UTF-8.
         on_progress: called with files done and files in all.
 
     Raises:
-        DatasetUnusable: no folder, no picture with a label, only one of them, only one breed, or a regex that could
-            take too long.
+        DatasetUnusable: no folder, no picture with a label, only one of them, only one breed, a regex that takes or
+            could take too long, or a list of labels that cannot be used.
     """
     _check_rule(rule)
     if not folder.is_dir():
         raise DatasetUnusable(f"{folder.name or folder} is not a folder", hint="Name a folder of pictures.")
     files = sorted(_walk(folder.resolve()), key=lambda file: file.path)
+    listed = read_list(folder, [file.path for file in files], rule, labels, encoding) if rule.kind == "csv" else None
+    if listed is not None:
+        files = [file for file in files if file.path != listed.path]
+    pictures = [file.path for file in files if _judged_by_name(file) is None]
+    found = find_labels(pictures, rule, listed and listed.labels, _heartbeat(on_progress, len(files)))
+    hidden = note_of_hidden(folder)
     items: list[Item] = []
     exclusions: list[Exclusion] = []
-    for outcome in _examined(files, rule, limits or Limits(), on_progress):
+    for outcome in _examined(files, found.by_path, limits or Limits(), on_progress):
         (items if isinstance(outcome, Item) else exclusions).append(outcome)  # type: ignore[arg-type]  # each goes to its own list
-    _check_enough(items, exclusions, rule)
-    return Manifest(name=name, drawn=drawn, rule=rule, items=tuple(items), exclusions=tuple(exclusions))
+    _check_enough(items, exclusions, rule, found.notes, hidden)
+    return Manifest(
+        name=name,
+        drawn=drawn,
+        rule=rule,
+        items=tuple(items),
+        exclusions=tuple(exclusions),
+        notes=(*found.notes, *([hidden] if hidden else [])),
+        label_list=found.report,
+    )
+
+
+def _heartbeat(on_progress: OnProgress | None, total: int) -> Callable[[], None] | None:
+    return None if on_progress is None else lambda: on_progress(0, total)
 
 
 def _check_rule(rule: LabelRule) -> None:
-    if rule.kind == "folder":
+    if rule.kind != "regex":
         return
     try:
         check_regex(rule.regex)
-    except ValueError as error:
-        raise DatasetUnusable(f"the label rule {rule.regex!r} {error}", hint=HINT) from None
+    except RuleRefused as error:
+        raise DatasetUnusable(f"the label rule {rule.regex!r} {error}", hint=error.hint) from None
 
 
 def _walk(root: Path) -> Iterator[_Found]:
@@ -125,7 +146,7 @@ def _oddity(entry: os.DirEntry[str], root: Path) -> str | None:
 
 
 def _examined(
-    files: list[_Found], rule: LabelRule, limits: Limits, on_progress: OnProgress | None
+    files: list[_Found], labels: Mapping[str, Label], limits: Limits, on_progress: OnProgress | None
 ) -> Iterator[Item | Exclusion]:
     # Pillow decodes without the interpreter's lock, so threads use every core. In batches, so that a caller's
     # exception (a stop) leaves little work queued.
@@ -133,20 +154,20 @@ def _examined(
     waiting = iter(files)
     with ThreadPoolExecutor(max_workers=worth_starting()) as pool:
         while batch := list(islice(waiting, _BATCH)):
-            for outcome in pool.map(lambda file: _examine(file, rule, limits), batch):
+            for outcome in pool.map(lambda file: _examine(file, labels, limits), batch):
                 done += 1
                 if on_progress is not None:
                     on_progress(done, len(files))
                 yield outcome
 
 
-def _examine(file: _Found, rule: LabelRule, limits: Limits) -> Item | Exclusion:
+def _examine(file: _Found, labels: Mapping[str, Label], limits: Limits) -> Item | Exclusion:
     left_out = _judged_by_name(file)
     if left_out is not None:
         return left_out
-    label = rule.label_of(file.path)
-    if label is None:
-        return Exclusion(path=file.path, code="no_label", detail=_no_label(rule))
+    label = labels[file.path]
+    if label.text is None:
+        return Exclusion(path=file.path, code="no_label", detail=label.why)
     try:
         return _item(file, label, limits)
     except ImageRejected as error:
@@ -158,7 +179,7 @@ def _examine(file: _Found, rule: LabelRule, limits: Limits) -> Item | Exclusion:
 def _judged_by_name(file: _Found) -> Exclusion | None:
     shown = file.path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if shown != file.path:
-        return Exclusion(path=shown, code="no_label", detail="the file's name is not UTF-8")
+        return Exclusion(path=shown, code="no_label", detail="the file's name is not UTF-8; `encoding` says what it is")
     if file.odd is not None:
         return Exclusion(path=file.path, code="not_a_file", detail=f"this is {file.odd}")
     if PurePosixPath(file.path).suffix.lower() not in SUFFIXES:
@@ -166,7 +187,7 @@ def _judged_by_name(file: _Found) -> Exclusion | None:
     return None
 
 
-def _item(file: _Found, label: str, limits: Limits) -> Item:
+def _item(file: _Found, label: Label, limits: Limits) -> Item:
     size = file.real.stat().st_size
     if size > limits.max_bytes:
         detail = f"the file has {size} bytes, at most {limits.max_bytes} are accepted"
@@ -175,7 +196,8 @@ def _item(file: _Found, label: str, limits: Limits) -> Item:
     image, facts = examine_image(data, limits)
     return Item(
         path=file.path,
-        label=label,
+        label=label.text or "",
+        split=label.side,
         sha256=hashlib.sha256(data).hexdigest(),
         width=facts.width,
         height=facts.height,
@@ -186,42 +208,67 @@ def _item(file: _Found, label: str, limits: Limits) -> Item:
     )
 
 
-def _no_label(rule: LabelRule) -> str:
-    if rule.kind == "folder":
-        return "the file lies in no folder that could name its label"
-    return f"the label rule {rule.regex} does not match the file's name"
-
-
-def _check_enough(items: list[Item], exclusions: list[Exclusion], rule: LabelRule) -> None:
+def _check_enough(
+    items: list[Item], exclusions: list[Exclusion], rule: LabelRule, notes: list[str], hidden: str | None
+) -> None:
     if not items:
-        raise DatasetUnusable(_nothing(exclusions), hint=_hint(exclusions, rule))
+        raise DatasetUnusable(_nothing(exclusions, hidden), hint=_hint(exclusions, rule, notes, hidden))
+    left_out = _left_out(exclusions, hidden)
     if len(items) == 1:
-        detail = f"there is only one usable picture ({items[0].path}); {_left_out(exclusions)}"
+        detail = f"there is only one usable picture ({items[0].path}); {left_out}"
         raise DatasetUnusable(detail, hint="Add pictures.")
     labels = {item.label for item in items}
     if len(labels) == 1:
-        detail = f"all {len(items)} usable pictures have the same label ({items[0].label}); {_left_out(exclusions)}"
-        raise DatasetUnusable(detail, hint="Add pictures of another breed, or change the label rule.")
+        detail = f"all {len(items)} usable pictures have the same label ({items[0].label}); {left_out}"
+        raise DatasetUnusable(detail, hint=_one_label(rule))
 
 
-def _nothing(exclusions: list[Exclusion]) -> str:
+def _one_label(rule: LabelRule) -> str:
+    if rule.kind == "folder":
+        return (
+            "Add pictures of another breed, or take the label from another folder (label_from=folder:1 is the first)."
+        )
+    return "Add pictures of another breed, or change the label rule."
+
+
+def _nothing(exclusions: list[Exclusion], hidden: str | None) -> str:
     unmatched = [exclusion for exclusion in exclusions if exclusion.code == "no_label"]
     if unmatched and len(unmatched) == len(exclusions):
-        return f"the label rule matches none of the {len(unmatched)} file names (for example {unmatched[0].path})"
-    return f"there is no usable picture; {_left_out(exclusions)}"
+        return (
+            f"none of the {len(unmatched)} pictures gets a label (for example {unmatched[0].path}: "
+            f"{unmatched[0].detail})"
+        )
+    return f"there is no usable picture; {_left_out(exclusions, hidden)}"
 
 
-def _hint(exclusions: list[Exclusion], rule: LabelRule) -> str:
+def _hint(exclusions: list[Exclusion], rule: LabelRule, notes: list[str], hidden: str | None) -> str:
     if any(exclusion.code == "no_label" for exclusion in exclusions):
-        other = "a regex" if rule.kind == "folder" else "another regex or the folders' names"
-        return f"Give {other} as the label rule."
+        return _other_rule(exclusions, rule, notes)
     if any(exclusion.code == "not_a_file" for exclusion in exclusions):
         return "Put the files themselves into the folder (cp -rL copies what links lead to)."
+    if hidden:
+        return "Give the files and folders names that do not begin with a dot."
     return "Name a folder or archive that holds pictures."
 
 
-def _left_out(exclusions: list[Exclusion]) -> str:
+def _other_rule(exclusions: list[Exclusion], rule: LabelRule, notes: list[str]) -> str:
+    """Another way to the labels, the likeliest first."""
+    if rule.kind == "csv":
+        return "Write the files' paths into the list as they are in the data set."
+    if rule.kind == "regex" and rule.over == "name" and "/" in rule.regex:
+        return "The rule sees the file's name without its folders, so a slash never matches: give label_from=path."
+    if rule.kind == "regex" and notes:
+        return "Begin the rule with (?i), which ignores case."
+    lists = [exclusion.path for exclusion in exclusions if is_list(exclusion.path)]
+    if lists:
+        return f"If {lists[0]} says the labels, give label_from=csv; else another rule or the folders' names."
+    other = "a regex" if rule.kind == "folder" else "another regex or the folders' names"
+    return f"Give {other} as the label rule."
+
+
+def _left_out(exclusions: list[Exclusion], hidden: str | None) -> str:
     if not exclusions:
-        return "no file was left out"
+        return hidden or "no file was left out"
     shown = ", ".join(f"{exclusion.path}: {exclusion.code}" for exclusion in exclusions[: EXAMPLES // 4])
-    return f"{len(exclusions)} files were left out ({shown})"
+    said = f"{len(exclusions)} files were left out ({shown})"
+    return f"{said}; {hidden}" if hidden else said

@@ -130,7 +130,7 @@ def set_up(
     check_versions()
     chosen = choose_device(device)
     precision = choose_precision(config.precision, chosen)
-    split = make_split(manifest, config.valid_pct, config.split_seed)
+    split = make_split(manifest, config)
     check_batch(split, config)
     weights = _weights(config.arch, places, reporter) if config.pretrained and initial is None else None
     cache = presized(config, manifest, source, places, reporter)

@@ -44,10 +44,11 @@ class Stored:
 
 @dataclass(frozen=True)
 class Listed:
-    """A key and when it was last written (UTC)."""
+    """A key, when it was last written (UTC), and the size in bytes."""
 
     key: str
     modified_at: datetime
+    bytes: int
 
 
 class ArtifactStore:
@@ -199,7 +200,7 @@ class ArtifactStore:
         """
         with self._spoken(prefix):
             pages = self._store.list(prefix)
-            return [Listed(meta["path"], meta["last_modified"]) for page in pages for meta in page]
+            return [Listed(meta["path"], meta["last_modified"], meta["size"]) for page in pages for meta in page]
 
     def check(self) -> None:
         """Ask the store a small question, with little patience.

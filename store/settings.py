@@ -35,6 +35,15 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", alias="PEDIGREE_DEVICE")
 
     max_upload_bytes: int = Field(4096 * MIB, alias="PEDIGREE_MAX_UPLOAD_BYTES", ge=MIB)
+    max_stored_upload_bytes: int = Field(
+        32768 * MIB,
+        alias="PEDIGREE_MAX_STORED_UPLOAD_BYTES",
+        ge=MIB,
+        description="all archives together that wait for their import",
+    )
+    max_unpacked_bytes: int = Field(
+        8192 * MIB, alias="PEDIGREE_MAX_UNPACKED_BYTES", ge=MIB, description="files of one archive, unpacked"
+    )
     max_image_bytes: int = Field(32 * MIB, alias="PEDIGREE_MAX_IMAGE_BYTES", ge=1024)
     max_image_pixels: int = Field(50_000_000, alias="PEDIGREE_MAX_IMAGE_PIXELS", ge=1024)
     max_predict_bytes: int = Field(256 * MIB, alias="PEDIGREE_MAX_PREDICT_BYTES", ge=1024, description="one request")

@@ -34,6 +34,8 @@ def import_dataset(attempt: Attempt) -> None:
     with _used_up(attempt, source):
         folder = _collect(attempt, source)
         manifest = _scan(attempt, folder, payload)
+        for note in manifest.notes:
+            attempt.reporter.on_log(note)
         if said := manifest.left_out():
             attempt.reporter.on_log(f"{said}; GET /datasets/{manifest.name} shows which")
         bundle = attempt.work / "images.tar"
@@ -51,7 +53,15 @@ def _collect(attempt: Attempt, source: dict[str, Any]) -> Path:
     folder = attempt.work / "pictures"
     if source["kind"] == "archive":
         attempt.reporter.on_progress(Progress(stage="unpack"))
-        extract_archive(_archive(attempt, source["key"]), folder, on_progress=_Teller(attempt, "unpack", MIB))
+        said = extract_archive(
+            _upload(attempt, source["key"], "archive"),
+            folder,
+            max_bytes=attempt.settings.max_unpacked_bytes,
+            encoding=source.get("encoding"),
+            on_progress=_Teller(attempt, "unpack", MIB),
+        )
+        if said is not None:
+            attempt.reporter.on_log(said)
         return folder
     if source["builtin"] == "sample":
         draw_sample(folder, on_progress=_Teller(attempt, "draw"))
@@ -66,22 +76,25 @@ def _download(attempt: Attempt) -> Path:
     return download(attempt.settings.cache / "downloads", on_progress=_Teller(attempt, "download", MIB))
 
 
-def _archive(attempt: Attempt, key: str) -> Path:
+def _upload(attempt: Attempt, key: str, name: str) -> Path:
     try:
         local = attempt.artifacts.open_local(key)
-        return local or attempt.artifacts.fetch(key, attempt.work / "archive", on_bytes=attempt.tell_bytes("fetch"))
+        return local or attempt.artifacts.fetch(key, attempt.work / name, on_bytes=attempt.tell_bytes("fetch"))
     except ArtifactMissing as error:
         detail = "the uploaded archive is gone: it is kept until an import has used it, and for a day at most"
         raise ArchiveRejected(detail, hint="Upload the archive again.") from error
 
 
 def _scan(attempt: Attempt, folder: Path, payload: dict[str, Any]) -> Manifest:
+    source = payload["source"]
     return scan_folder(
         folder,
         LabelRule.model_validate(payload["rule"]),
         name=payload["name"],
-        drawn=payload["source"].get("builtin") == "sample",
+        drawn=source.get("builtin") == "sample",
         limits=attempt.limits,
+        labels=_upload(attempt, source["labels"], "labels") if "labels" in source else None,
+        encoding=source.get("encoding"),
         on_progress=_Teller(attempt, "scan"),
     )
 
@@ -107,14 +120,14 @@ def _used_up(attempt: Attempt, source: dict[str, Any]) -> Iterator[None]:
     Where the work was put down, or failed through no fault of the archive, another attempt may want it; one that
     nobody comes back to is deleted by the sweep.
     """
-    key = source.get("key")
+    keys = [source[name] for name in ("key", "labels") if name in source]
     try:
         yield
     except (ArchiveRejected, DatasetUnusable):
-        if key is not None:
+        for key in keys:
             attempt.drop(key)
         raise
-    if key is not None:
+    for key in keys:
         attempt.drop(key)
 
 

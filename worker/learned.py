@@ -13,5 +13,5 @@ def learned_earlier(attempt: Attempt) -> frozenset[str]:
     pictures: frozenset[str] = frozenset()
     for one in ancestors:
         config = ResolvedConfig.model_validate(one.config)
-        pictures |= training_pictures(attempt.manifest(one.dataset), config.valid_pct, config.split_seed)
+        pictures |= training_pictures(attempt.manifest(one.dataset), config)
     return pictures

@@ -50,17 +50,25 @@ function showFacts({ name, drawn, items, vocab, label_rule: rule, summary }) {
   byId("dataset").hidden = false;
   byId("dataset-title").replaceChildren(`Dataset ${name} `, drawnTag(drawn));
   const { width, height } = summary.sizes ?? {};
-  const label = rule.kind === "folder" ? "each label is the folder’s name" : `labels are read from the files’ names by the pattern ${rule.regex}`;
+  const label = labelSource(rule);
   byId("dataset-facts").textContent = [
     `${counted(items, "picture")} of ${counted(vocab.length, "breed")}`,
     width ? `${spread(width)} wide, ${spread(height)} high` : null,
     Object.entries(summary.formats ?? {}).map(([format, count]) => `${count} ${format}`).join(", "),
     label,
+    summary.split ? `the split is given: ${Object.entries(summary.split).map(([side, count]) => `${count} ${side}`).join(", ")}` : null,
+    ...(summary.notes ?? []),
   ].filter(Boolean).join("; ");
   const counts = Object.entries(summary.per_breed ?? {}).sort(([one], [other]) => one.localeCompare(other));
   const most = Math.max(1, ...counts.map(([, count]) => count));
   fill("breeds", counts.map(([breed, count]) => make("tr", {}, cell(words(breed)), cell(count, true),
     cell(make("meter", { min: 0, max: most, value: count, "aria-hidden": "true" })))));
+}
+
+function labelSource({ kind, level, over, regex }) {
+  if (kind === "csv") return "labels are read from a list";
+  if (kind === "folder") return level ? `each label is the name of folder ${level} of the path` : "each label is the folder’s name";
+  return `labels are read from the files’ ${over === "path" ? "paths" : "names"} by the pattern ${regex}`;
 }
 
 const spread = ({ min, max, median }) => `${min} to ${max} pixels (median ${median})`;

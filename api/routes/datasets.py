@@ -8,7 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.dependencies import Services, ServicesDep, SliceDep
 from api.field_errors import BodyRefused
-from api.label_rules import check_regex
+from api.kept_uploads import keep_uploads
+from api.label_rules import encoding_of, label_rule
 from api.looks import MAX_BATCH, Side
 from api.media_types import JSON, media_type
 from api.schemas.datasets import (
@@ -27,15 +28,15 @@ from api.schemas.jobs import JobOut
 from api.schemas.problem import problems
 from api.uploads import read_form, scratch_file
 from ml.config import TrainSettings
+from ml.label_choice import LABEL_FROM_HELP
 from ml.labelled_batch import Shown
-from ml.manifest import LabelRule
-from ml.split import random_split
+from ml.manifest import DEFAULT_REGEX, LabelRule
+from ml.split import choose_split
 from store.db.base import Json
 from store.db.datasets import current_dataset, list_datasets
 from store.db.jobs import create_job
 from store.db.models import Dataset
 from store.errors import ArtifactMissing, InvalidRequest, NameConflict, NotFound, ServiceUnavailable
-from store.keys import new_upload_key
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
 
@@ -64,10 +65,25 @@ REQUEST_BODY = {
                         "regex": {
                             "type": "string",
                             "maxLength": 200,
-                            "description": "on the file name, with one group: the label",
+                            "description": "on the file name, with label_from=path on the path; its group is the label",
+                            "default": DEFAULT_REGEX,
                             "example": r"(.+)_\d+.jpg$",
                         },
-                        "by_folder": {"type": "boolean", "description": "the label is the folder's name"},
+                        "label_from": {"type": "string", "description": LABEL_FROM_HELP, "default": "name"},
+                        "by_folder": {"type": "boolean", "description": "the same as label_from=folder"},
+                        "labels": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "a list of labels: filename,label[,split] a line, separated by , ; or tabs",
+                        },
+                        "merge_labels": {
+                            "type": "boolean",
+                            "description": "make labels one that differ only in case, spaces, hyphens or underscores",
+                        },
+                        "encoding": {
+                            "type": "string",
+                            "description": "of names that do not say theirs, and of the list of labels, such as cp932",
+                        },
                     },
                 }
             },
@@ -99,7 +115,7 @@ def get_a_dataset(
         found = services.looks.twins(dataset)
     except (ArtifactMissing, ServiceUnavailable) as error:
         return DatasetOut.with_twins(dataset, None, error.detail)
-    valid = random_split(len(found.manifest.items), valid_pct, split_seed).valid
+    valid = choose_split(found.manifest, TrainSettings(valid_pct=valid_pct, split_seed=split_seed)).valid
     twins = TwinsOut.of(found.twins, found.manifest, valid, valid_pct=valid_pct, split_seed=split_seed)
     return DatasetOut.with_twins(dataset, twins)
 
@@ -197,8 +213,9 @@ def _check_name(name: str, builtin: str | None) -> None:
 
 async def _archive_payload(request: Request, services: Services) -> Json:
     """Take the upload in and keep the archive where any worker can fetch it."""
-    with scratch_file(services.settings.cache / "uploads") as archive:
-        form = await read_form(request, archive, max_bytes=services.settings.max_upload_bytes)
+    folder = services.settings.cache / "uploads"
+    with scratch_file(folder) as archive, scratch_file(folder) as labels:
+        form = await read_form(request, archive, labels, max_bytes=services.settings.max_upload_bytes)
         try:
             fields = _form.validate_python(form.fields)
         except ValidationError as error:
@@ -207,22 +224,17 @@ async def _archive_payload(request: Request, services: Services) -> Json:
             raise InvalidRequest("the form has no archive", "Send a zip or tar as the part `archive`.")
         if form.archive_bytes == 0:
             raise InvalidRequest("the archive is empty: 0 bytes", "Send a zip or tar with pictures in it.")
+        if form.labels_bytes == 0:
+            raise InvalidRequest("the list of labels is empty: 0 bytes", "Send filename,label lines, or no `labels`.")
         _check_name(fields.name, None)
-        rule = _label_rule(fields)
-        key = new_upload_key()
-        await run_in_threadpool(services.artifacts.put_file, key, archive)
-    return {"name": fields.name, "source": {"kind": "archive", "key": key}, "rule": rule.model_dump(mode="json")}
-
-
-def _label_rule(fields: ArchiveForm) -> LabelRule:
-    if fields.by_folder:
-        if fields.regex is not None:
-            raise InvalidRequest("both regex and by_folder are given", "Give one of them.")
-        return LabelRule(kind="folder")
-    if fields.regex is None:
-        return LabelRule()
-    check_regex(fields.regex)
-    return LabelRule(regex=fields.regex)
+        beside = form.labels_bytes is not None
+        # A rule is looked through for long.
+        rule = await run_in_threadpool(label_rule, fields, beside=beside)
+        encoding = encoding_of(fields)
+        files = {"key": archive} | ({"labels": labels} if beside else {})
+        keys = await run_in_threadpool(keep_uploads, services.artifacts, services.settings, files)
+    source: Json = {"kind": "archive", **keys} | ({} if encoding is None else {"encoding": encoding})
+    return {"name": fields.name, "source": source, "rule": rule.model_dump(mode="json")}
 
 
 def _dataset(services: Services, name: str) -> Dataset:

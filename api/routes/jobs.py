@@ -116,7 +116,7 @@ def _dry_run(services: Services, request: TrainRequest | LrFindRequest | Interpr
         return DryRun(config=request.config, forecast=None, forecast_reason=NO_FORECAST)
     with services.sessions.begin() as session:
         config, dataset = _checked(session, request)
-    forecast, reason = forecast_job(services, config, dataset.items)
+    forecast, reason = forecast_job(services, config, dataset.items, dataset.summary.get("split"))
     return DryRun(config=config, forecast=forecast, forecast_reason=reason)
 
 

@@ -34,11 +34,14 @@ class BuiltinRequest(Body):
 
 
 class ArchiveForm(Body):
-    """The fields beside an uploaded archive: its name, and where the label comes from."""
+    """The fields beside an uploaded archive: its name, where the label comes from, and how names are written."""
 
     name: DatasetName
+    label_from: Annotated[str, Field(min_length=1, max_length=1100)] | None = None
     regex: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     by_folder: bool = False
+    merge_labels: bool = False
+    encoding: Annotated[str, Field(min_length=1, max_length=40)] | None = None
 
 
 class DatasetSummary(BaseModel):
@@ -146,7 +149,9 @@ class DatasetOut(DatasetSummary):
         dict[str, Any],
         Field(
             description="items per breed; widths and heights; formats and modes; `disguised`: files whose suffix lies, "
-            "with their real format; `exclusions` by code (`no_label`, `not_a_file`, `not_an_image`, …), with examples"
+            "with their real format; `exclusions` by code (`no_label`, `not_a_file`, `not_an_image`, …), with examples; "
+            "`split`: items of each side of a given split, or null; `similar_labels`: groups that differ only in case or "
+            "spaces; `label_list`: what of a list of labels was not used; `notes`: sentences about the labels"
         ),
     ]
     twins: TwinsOut | None

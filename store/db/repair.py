@@ -66,9 +66,10 @@ def seconds_silent(session: Session, job_id: int) -> float:
 
 def awaited_uploads(session: Session) -> set[str]:
     """Keys of uploads that a job which has not ended still needs."""
-    key = Job.payload["source"]["key"].astext
-    waiting = select(key).where(Job.kind == "import", Job.state.in_([State.QUEUED, *IN_HAND]), key.is_not(None))
-    return set(session.scalars(waiting))
+    source = Job.payload["source"]
+    keys = select(source["key"].astext, source["labels"].astext)
+    waiting = keys.where(Job.kind == "import", Job.state.in_([State.QUEUED, *IN_HAND]))
+    return {key for row in session.execute(waiting) for key in row if key is not None}
 
 
 def _queued(session: Session, lane: Lane, *which: ColumnElement[bool]) -> Sequence[int]:

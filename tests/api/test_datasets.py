@@ -9,6 +9,7 @@ import pytest
 
 from api.app import create_app
 from api.label_rules import check_regex
+from ml.manifest import LabelRule
 from store.artifacts import ArtifactStore
 from store.db.models import Job
 from store.db.reading import get_job, list_jobs
@@ -62,7 +63,7 @@ def test_an_archive_is_kept_and_its_import_queued(
     assert (answer.json()["kind"], answer.json()["run"]) == ("import", None)
     payload = job_of(records, answer).payload
     assert payload["name"] == "mine"
-    assert payload["rule"] == {"kind": "regex", "regex": r"^(.+?)_\d+\.jpg$"}
+    assert payload["rule"] == LabelRule(regex=r"^(.+?)_\d+\.jpg$").model_dump()
     assert payload["source"]["kind"] == "archive"
     assert artifacts.get_bytes(payload["source"]["key"]) == archive()
     assert list((settings.cache / "uploads").iterdir()) == []
@@ -72,7 +73,7 @@ def test_the_label_rule_may_be_the_folder_or_the_default(client: TestClient, rec
     by_folder = job_of(records, upload(client, name="mine", by_folder="true")).payload["rule"]
     assert by_folder["kind"] == "folder"
     default = job_of(records, upload(client, name="mine")).payload["rule"]
-    assert default == {"kind": "regex", "regex": r"(.+)_\d+.jpg$"}
+    assert default == LabelRule().model_dump()
 
 
 def test_a_builtin_is_asked_for_by_json(client: TestClient, records: Records) -> None:
@@ -131,6 +132,16 @@ def test_an_upload_that_the_disk_does_not_hold_names_the_setting(
         ({"name": "x", "regex": "a" * 300}, 422),
         ({"name": "x", "regex": "(.+)_1.jpg", "by_folder": "true"}, 400),
         ({"name": "x", "by_folder": "perhaps"}, 422),
+        ({"name": "x", "label_from": "folder", "regex": "(a)"}, 400),
+        ({"name": "x", "label_from": "path", "by_folder": "true"}, 400),
+        ({"name": "x", "label_from": "folder:0"}, 400),
+        ({"name": "x", "label_from": "folder:x"}, 400),
+        ({"name": "x", "label_from": "nonsense"}, 400),
+        ({"name": "x", "label_from": "x" * 2000}, 422),
+        ({"name": "x", "encoding": "rot13"}, 400),
+        ({"name": "x", "encoding": "../../etc/passwd"}, 400),
+        ({"name": "x", "encoding": "\x1b]0;x"}, 400),
+        ({"name": "x", "merge_labels": "perhaps"}, 422),
         ({"name": "x" * 5000}, 400),
     ],
 )
@@ -222,7 +233,7 @@ def test_a_usual_label_rule_is_accepted(regex: str) -> None:
         f"({'a?' * 24}{'a' * 24})-$",
         r"(a)\1",
         r"(?=a)(b)",
-        r"(?i)(a)",
+        r"(?s)(a)",
         r"(?:a?){9,}(b)",
         "a\x00(b)",
         r"(a){99999999999999999999}",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import ml.examine
 from ml.bundle import Folder
 from ml.checkpoint import save_tensors
-from ml.config import ResolvedConfig, resolve, train_config
+from ml.config import ResolvedConfig, TrainSettings, resolve, train_config
 from ml.errors import DatasetUnusable, OutOfMemory, Stopped
 from ml.examine import interpret
 from ml.interpretation import Reading
@@ -94,7 +94,9 @@ def test_averaging_reads_the_same_pictures_and_says_so(tmp_path: Path, model: Pa
     averaged, rows = look(model, found, listener, config=chosen, tta=True)
     assert (plain.tta, averaged.tta) == (False, True)
     assert [row["item"] for row in averaged.items] == [row["item"] for row in plain.items]
-    assert [row["item"] for row in rows] == list(make_split(found[0], 0.4, 42).valid)
+    assert [row["item"] for row in rows] == list(
+        make_split(found[0], TrainSettings(valid_pct=0.4, split_seed=42)).valid
+    )
     assert averaged.valid_loss != plain.valid_loss
     sums = [sum(row["probabilities"].values()) for row in rows]
     assert (sums == pytest.approx([1] * len(sums))) == (loss == "cross_entropy")
@@ -131,7 +133,7 @@ def test_another_dataset_is_predicted_whole_in_the_models_own_vocabulary(tmp_pat
 
 def test_pictures_that_the_model_was_trained_on_are_marked(tmp_path: Path, model: Path) -> None:
     learned, _ = pictures(tmp_path / "pets")
-    split = make_split(learned, 0.4, 42)
+    split = make_split(learned, TrainSettings(valid_pct=0.4, split_seed=42))
     trained, kept_apart = (learned.items[side[0]] for side in (split.train, split.valid))
     others = tmp_path / "others"
     fill(others, ["pug_100.jpg"], sizes=((50, 40),))
@@ -147,7 +149,7 @@ def test_pictures_that_the_model_was_trained_on_are_marked(tmp_path: Path, model
 def test_what_earlier_runs_were_trained_on_is_marked_too_on_whatever_dataset(tmp_path: Path, model: Path) -> None:
     learned, _ = pictures(tmp_path / "pets")
     other = pictures(tmp_path / "others", each=5)
-    own_side = training_pictures(learned, 0.4, 42)
+    own_side = training_pictures(learned, TrainSettings(valid_pct=0.4, split_seed=42))
     earlier = frozenset(next([item.sha256] for item in other[0].items if item.sha256 not in own_side))
     reading, rows = look(model, other, learned=learned, earlier=earlier)
     known = [item.sha256 in own_side | earlier for item in other[0].items]
@@ -155,11 +157,11 @@ def test_what_earlier_runs_were_trained_on_is_marked_too_on_whatever_dataset(tmp
     assert [row["trained_on"] for row in rows] == [row["trained_on"] for row in reading.items]
     # On its own dataset: the validation side of a model that comes from a run with another split.
     own = (learned, Folder(tmp_path / "pets", learned))
-    before = training_pictures(learned, 0.4, 7)
+    before = training_pictures(learned, TrainSettings(valid_pct=0.4, split_seed=7))
     reading, _ = look(model, own, earlier=before)
     marked = {row["item"] for row in reading.items if row["trained_on"]}
-    valid = make_split(learned, 0.4, 42).valid
-    assert marked == set(valid) & set(make_split(learned, 0.4, 7).train)
+    valid = make_split(learned, TrainSettings(valid_pct=0.4, split_seed=42)).valid
+    assert marked == set(valid) & set(make_split(learned, TrainSettings(valid_pct=0.4, split_seed=7)).train)
     assert 0 < len(marked) < len(valid) == len(reading.items)
     assert "trained_on" not in look(model, own)[0].items[0]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from ml.config import FineTune, LrFind, LrSweep, OneCycle, Phase, Phases, ResolvedConfig, resolve
+from ml.config import FineTune, LrFind, LrSweep, OneCycle, Phase, Phases, ResolvedConfig, TrainSettings, resolve
 from ml.forecast import Measured, Speed, forecast, kinds_needed, speed_of_epoch, split_sizes
 from ml.split import random_split
 
@@ -16,7 +16,7 @@ def fine_tune(**changes: object) -> ResolvedConfig:
 @pytest.mark.parametrize(("items", "valid_pct"), [(7390, 0.2), (101, 0.3), (10, 0.05), (37, 0.99)])
 def test_the_split_is_as_large_as_the_one_that_is_drawn(items: int, valid_pct: float) -> None:
     split = random_split(items, valid_pct, 1)
-    assert split_sizes(items, valid_pct) == (len(split.train), len(split.valid))
+    assert split_sizes(items, TrainSettings(valid_pct=valid_pct)) == (len(split.train), len(split.valid))
 
 
 def test_an_epoch_is_whole_batches_at_the_training_speed_and_its_validation() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from ml.errors import DatasetUnusable
 from ml.label_rules import check_regex
-from ml.manifest import LabelRule
+from ml.manifest import DEFAULT_REGEX, LabelRule
 from ml.scan import scan_folder
 from tests.ml.pictures import fill
 
@@ -15,6 +15,9 @@ from tests.ml.pictures import fill
     "regex",
     [
         r"(.+)_\d+.jpg$",
+        r"(?i)(.+)_\d+\.jpe?g$",
+        r"/([^/]+)_\d+.jpg$",
+        DEFAULT_REGEX,
         r"^([A-Za-z_]+)_\d{1,4}\.(?:jpg|jpeg|png)$",
         r"(?P<breed>.+?)-\d+-[0-9a-f]{8}\.jpe?g$",
         r"([A-Za-z]+)[-_ ]?\(?\d+\)?\.jpe?g$",
@@ -44,8 +47,10 @@ def test_a_usual_rule_is_accepted(regex: str) -> None:
         (r"(a){99999999999999999999}", "more often"),
         ("(" + ".{0,200}" * 60 + ")", "about 10"),
         (r"(a)\1", "refers back"),
-        (r"(?=a)(b)", r"group of the form \(\?…\)"),
-        (r"(?i)(a)", r"group of the form \(\?…\)"),
+        (r"(?=a)(b)", "a flag, a look-ahead"),
+        (r"(?s)(a)", "a flag, a look-ahead"),
+        (r"(a)(?i)", "a flag, a look-ahead"),
+        (r"(?i)(a+)+$", "itself repeats"),
     ],
 )
 def test_a_rule_that_could_run_without_end_is_refused_by_its_cause(regex: str, says: str) -> None:

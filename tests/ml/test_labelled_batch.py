@@ -32,7 +32,7 @@ def test_squares_are_those_of_the_presized_cache(tmp_path: Path) -> None:
 def test_a_whole_batch_is_the_one_that_a_run_trains_on_first(tmp_path: Path) -> None:
     manifest, source = dataset(tmp_path / "pets", breeds=2, each=6)
     config = resolve(FineTune(presize=48, size=32, seed=7, batch_size=4))
-    split = make_split(manifest, config.valid_pct, config.split_seed)
+    split = make_split(manifest, config)
     cache = open_cache(manifest, source, presize=48, root=tmp_path / "cache", limits=Limits(), on_progress=None)
     classes = [manifest.vocab.index(item.label) for item in manifest.items]
     batches = TrainingBatches(cache, classes, split, config)

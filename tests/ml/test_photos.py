@@ -6,6 +6,7 @@ import torch
 
 from ml.bundle import Folder
 from ml.cache import open_cache
+from ml.config import TrainSettings
 from ml.images import Limits, open_rgb
 from ml.manifest import LabelRule, Manifest
 from ml.model import build_model
@@ -29,7 +30,7 @@ def test_every_photo_of_the_37_breeds_is_usable(photos: tuple[Path, Manifest]) -
     assert (len(manifest.items), len(manifest.vocab), summary["exclusions"]) == (3389, 37, {})
     assert manifest.vocab[:2] == ("Abyssinian", "Bengal")
     assert summary["per_breed"]["pug"] == 10
-    split = make_split(manifest, 0.2, 42)
+    split = make_split(manifest, TrainSettings(valid_pct=0.2, split_seed=42))
     assert (len(split.train), len(split.valid)) == (2712, 677)
 
 

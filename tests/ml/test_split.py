@@ -60,16 +60,16 @@ def test_a_breed_only_in_validation_is_refused_by_name() -> None:
     labels = ["pug"] * 10
     labels[random_split(10, 0.2, 42).valid[1]] = "boxer"
     with pytest.raises(SplitUnusable, match=r"'boxer'.*006\.jpg") as caught:
-        make_split(labelled(*labels), 0.2, 42)
+        make_split(labelled(*labels), TrainSettings(valid_pct=0.2, split_seed=42))
     assert "boxer" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(("n", "valid_pct", "side"), [(4, 0.2, "validation"), (1, 0.999, "validation")])
 def test_an_empty_side_is_refused(n: int, valid_pct: float, side: str) -> None:
     with pytest.raises(SplitUnusable, match=f"leaves none for {side}"):
-        make_split(labelled(*["pug"] * n), valid_pct, 42)
+        make_split(labelled(*["pug"] * n), TrainSettings(valid_pct=valid_pct, split_seed=42))
 
 
 def test_a_good_split_is_handed_over() -> None:
     manifest = labelled(*["pug", "boxer"] * 10)
-    assert make_split(manifest, 0.2, 42) == random_split(20, 0.2, 42)
+    assert make_split(manifest, TrainSettings(valid_pct=0.2, split_seed=42)) == random_split(20, 0.2, 42)

@@ -9,7 +9,7 @@ import pytest
 from celery import Celery
 from sqlalchemy.orm import Session, sessionmaker
 
-from ml.config import resolve, train_config
+from ml.config import TrainSettings, resolve, train_config
 from ml.manifest import Manifest
 from ml.split import training_pictures
 from store.artifacts import ArtifactStore
@@ -174,8 +174,12 @@ def test_what_a_runs_ancestor_was_trained_on_counts_as_known(
         readings = [session.get_one(Interpretation, (child, about)) for about in (pets, later.id)]
         said = [[e.data["message"] for e in events_after(session, one, 0) if e.event == "log"] for one in jobs]
     own, whole = (Manifest.model_validate_json(artifacts.get_bytes(manifest_key(one))) for one in revisions)
-    known = training_pictures(own, 0.2, 7) | training_pictures(whole, 0.2, 42)
-    assert len(known) > max(len(training_pictures(whole, 0.2, 42)), len(training_pictures(own, 0.2, 7)))
+    seventh, usual = TrainSettings(split_seed=7), TrainSettings()
+    known = training_pictures(own, seventh) | training_pictures(whole, usual)
+    assert len(known) > max(
+        len(training_pictures(whole, usual)),
+        len(training_pictures(own, seventh)),
+    )
     for manifest, reading, (message,) in zip((own, whole), readings, said, strict=True):
         marked = [manifest.items[row["item"]].sha256 in known for row in reading.items]
         assert [row["trained_on"] for row in reading.items] == marked

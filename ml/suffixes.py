@@ -1,0 +1,6 @@
+"""Which names of files are taken for pictures."""
+
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".mpo"}
+)
+"""Names that are taken for pictures. A fixed list: the system's own differs from machine to machine."""
