@@ -3,9 +3,12 @@
 import json
 import os
 import stat
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,34 +19,65 @@ from ml.config import ResolvedConfig
 from ml.disk import says_disk_full
 from ml.errors import CheckpointInvalid, DiskFull
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+"""From 3 on a checkpoint carries a checksum; an older one cannot be told from a damaged one, and is not used."""
+
+_CHECKSUM = "sha256"
+
+Fetch = Callable[[], Path]
+"""Brings a kept checkpoint; raises ``CheckpointInvalid`` where it is not there any more."""
 
 
 class CheckpointKeeper(Protocol):
-    """Where checkpoints outlive the process."""
+    """Where the last two good checkpoints outlive the process."""
 
-    def load(self) -> Path | None:
-        """The last kept checkpoint as a local file, or None."""
+    def kept(self) -> Iterator[Fetch]:
+        """The kept checkpoints, newest first.
 
-    def keep(self, path: Path) -> None:
-        """Make this checkpoint the last one; when it returns, the old one is no longer needed."""
+        Whoever can use one asks for no further one: those that were passed over are bad, and make room for others.
+        """
+
+    def keep(self, path: Path, step: int) -> None:
+        """Make this checkpoint, after so many steps, the newest; the good one before it stays beside it."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class LocalKeeper:
-    """Keeps the checkpoint where training wrote it."""
+    """Keeps two checkpoints in a folder, the newest by moving it there."""
 
     folder: Path
+    _good: Path | None = field(default=None, init=False)
 
-    def load(self) -> Path | None:
-        """The file, where there is one."""
-        path = self.folder / "checkpoint.safetensors"
-        return path if path.exists() else None
+    @property
+    def _newest(self) -> Path:
+        return self.folder / "checkpoint.safetensors"
 
-    def keep(self, path: Path) -> None:
+    @property
+    def _before(self) -> Path:
+        return self.folder / "checkpoint-before.safetensors"
+
+    def kept(self) -> Iterator[Fetch]:
+        """Newest first; a newest one that is missing is named where there is one before it."""
+        both = (self._newest, self._before)
+        there = [path for path in both if path.exists()]
+        for path in both[: both.index(there[-1]) + 1] if there else ():
+            self._good = path
+            yield partial(_existing, path)
+        self._good = None
+
+    def keep(self, path: Path, step: int) -> None:  # noqa: ARG002 - what is kept elsewhere is named by it
         """Move the file into the folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path.replace(self.folder / "checkpoint.safetensors")
+        if self._good == self._newest:
+            self._newest.replace(self._before)
+        path.replace(self._newest)
+        self._good = self._newest
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise CheckpointInvalid(f"the checkpoint {path.name} is missing")
+    return path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +150,8 @@ def write_checkpoint(
     revision: str,
 ) -> None:
     """Write the state after ``position.step`` finished steps."""
-    tensors = {f"model/{n}": t for n, t in model.items()} | {f"optimizer/{n}": t for n, t in optimizer.items()}
+    named = {f"model/{n}": t for n, t in model.items()} | {f"optimizer/{n}": t for n, t in optimizer.items()}
+    tensors = {n: t.detach().cpu().contiguous() for n, t in named.items()}
     about = {
         "format_version": str(FORMAT_VERSION),
         "torch": torch.__version__,
@@ -124,22 +159,18 @@ def write_checkpoint(
         "config": config.model_dump_json(),
         "revision": revision,
     }
-    save_tensors(tensors, path, about)
+    save_tensors(tensors, path, {**about, _CHECKSUM: _checksum(about, tensors)})
 
 
 def read_checkpoint(path: Path, *, config: ResolvedConfig, revision: str) -> Checkpoint:
     """Read a checkpoint of this very config and dataset.
 
     Raises:
-        CheckpointInvalid: unreadable, of another format version, config or dataset revision.
+        CheckpointInvalid: damaged, of another format version, config or dataset revision.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            about: dict[str, str] = json.loads((file.metadata() or {}).get("about", "{}"))
-            _check_about(about, config, revision)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - a file, not a dict
-    except (SafetensorError, OSError) as error:
-        raise CheckpointInvalid(f"the checkpoint cannot be read: {error}", hint="Start a new job.") from error
+    about, tensors = _read(path)
+    _check_about(about, config, revision)
+    _check_sum(about, tensors)
     return Checkpoint(
         position=Position(**json.loads(about["position"])),
         model={n.removeprefix("model/"): t for n, t in tensors.items() if n.startswith("model/")},
@@ -147,9 +178,36 @@ def read_checkpoint(path: Path, *, config: ResolvedConfig, revision: str) -> Che
     )
 
 
-def _check_about(about: dict[str, str], config: ResolvedConfig, revision: str) -> None:
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {}).get("about", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - a file, not a dict
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointInvalid(f"the checkpoint cannot be read: {error}") from error
+    if not isinstance(about, dict):
+        raise CheckpointInvalid("the checkpoint cannot be read: it does not say what it is of")
+    return about, tensors
+
+
+def _checksum(about: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
+    """sha256 (hex) over everything that a resume goes by: what is said of the state, and each tensor as it is read."""
+    digest = sha256(json.dumps(about, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _check_sum(about: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
+    covered = {name: said for name, said in about.items() if name != _CHECKSUM}
+    if about.get(_CHECKSUM) != _checksum(covered, tensors):
+        raise CheckpointInvalid("the checkpoint is damaged: its content does not match its checksum")
+
+
+def _check_about(about: dict[str, Any], config: ResolvedConfig, revision: str) -> None:
     if about.get("format_version") != str(FORMAT_VERSION):
         detail = f"the checkpoint has format version {about.get('format_version')}, this program reads {FORMAT_VERSION}"
-        raise CheckpointInvalid(detail, hint="Start a new job.")
+        raise CheckpointInvalid(detail)
     if about.get("revision") != revision or about.get("config") != config.model_dump_json():
-        raise CheckpointInvalid("the checkpoint is of another config or dataset", hint="Start a new job.")
+        raise CheckpointInvalid("the checkpoint is of another config or dataset")

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ml.batches import TrainingBatches, ValidationBatches, drawn_ahead
-from ml.checkpoint import CheckpointKeeper, Position, read_checkpoint, write_checkpoint
+from ml.checkpoint import Checkpoint, CheckpointKeeper, Position, read_checkpoint, write_checkpoint
 from ml.config import ResolvedConfig, ResolvedPhase
-from ml.errors import LossDiverged, NoRateFound, Stopped
+from ml.errors import CheckpointInvalid, LossDiverged, NoRateFound, Stopped
 from ml.evaluation import loss_and_error, predict_logits
 from ml.lr_find import find_rate, record_of
 from ml.memory import peak_memory_bytes
@@ -80,11 +80,23 @@ class Trainer:
         return self.config.epochs * self.training.per_epoch
 
     def restore(self) -> None:
-        """Go on from the kept checkpoint, where there is one."""
-        path = self.keeper.load()
-        if path is None:
+        """Go on from the newest kept checkpoint that is whole; whoever watches is told of those that are not."""
+        passed_over = False
+        for fetch in self.keeper.kept():
+            try:
+                checkpoint = read_checkpoint(fetch(), config=self.config, revision=self.revision)
+            except CheckpointInvalid as error:
+                self.reporter.on_log(f"{error.detail}; it is not used")
+                passed_over = True
+                continue
+            self._go_on_from(checkpoint)
+            if passed_over:
+                self.reporter.on_log(f"the training goes on from the checkpoint before, at step {self.step}")
             return
-        checkpoint = read_checkpoint(path, config=self.config, revision=self.revision)
+        if passed_over:
+            self.reporter.on_log("no kept checkpoint can be used: the training starts from the beginning")
+
+    def _go_on_from(self, checkpoint: Checkpoint) -> None:
         self.model.load_state_dict(checkpoint.model)
         position = checkpoint.position
         self.step, self.rate = position.step, position.rate
@@ -278,7 +290,7 @@ class Trainer:
             config=self.config,
             revision=self.revision,
         )
-        self.keeper.keep(path)
+        self.keeper.keep(path, self.step)
         self._kept_at = time.monotonic()
 
 

@@ -6,19 +6,22 @@ from uuid import uuid4
 
 UPLOADS = "uploads/"
 RUNS = "runs/"
-CHECKPOINT = "checkpoint.safetensors"
+OLD_CHECKPOINT = "checkpoint.safetensors"
+"""What versions that kept one checkpoint, without a checksum, called it."""
 MODEL = "model.safetensors"
 LEFT_BY_TRAINING = (MODEL, "model.json", "predictions.jsonl")
 """The files that every training leaves that has succeeded."""
 
-_RUN_FILE = re.compile(rf"{RUNS}(\d{{1,9}})/(?:(\d{{1,9}})-(\d{{1,9}})/[^/]+|{re.escape(CHECKPOINT)})")
+_RUN_FILE = re.compile(
+    rf"{RUNS}(\d{{1,9}})/(?:(\d{{1,9}})-(\d{{1,9}})/[^/]+|checkpoint(?:-\d{{1,9}}-\d{{1,12}})?\.safetensors)"
+)
 _UPLOAD = re.compile(rf"{UPLOADS}[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
 _DATASET_FILE = re.compile(r"datasets/[0-9a-f]{64}/(?:manifest\.json|images\.tar)")
 
 
 @dataclass(frozen=True)
 class RunFile:
-    """What a key says of a run's file: whose it is; ``job_id`` is None for the run's checkpoint."""
+    """What a key says of a run's file: whose it is; ``job_id`` is None for a checkpoint."""
 
     key: str
     run_id: int
@@ -75,6 +78,14 @@ def predictions_name(dataset_id: int, own_dataset_id: int) -> str:
     return "predictions.jsonl" if dataset_id == own_dataset_id else f"predictions-{dataset_id}.jsonl"
 
 
-def checkpoint_key(run_id: int) -> str:
-    """A run's last checkpoint; gone when the run has succeeded."""
-    return run_key(run_id, CHECKPOINT)
+def checkpoint_key(run_id: int, attempt: int, step: int) -> str:
+    """A run's checkpoint after so many steps; gone when the run has succeeded.
+
+    What the record names is never overwritten: an attempt that went another way from the same step has its own.
+    """
+    return run_key(run_id, f"checkpoint-{attempt}-{step}.safetensors")
+
+
+def old_checkpoint_key(run_id: int) -> str:
+    """Where an earlier version kept a run's one checkpoint."""
+    return run_key(run_id, OLD_CHECKPOINT)

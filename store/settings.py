@@ -64,6 +64,18 @@ class Settings(BaseSettings):
         900.0, alias="PEDIGREE_SILENCE_SECONDS", gt=0, description="a job's process that reports nothing is ended"
     )
     checkpoint_seconds: float = Field(60.0, alias="PEDIGREE_CHECKPOINT_SECONDS", gt=0)
+    checkpoint_days: float = Field(
+        30.0,
+        alias="PEDIGREE_CHECKPOINT_DAYS",
+        ge=1,
+        description="checkpoints of a failed or cancelled job are kept so long after its end",
+    )
+    event_days: float = Field(
+        90.0,
+        alias="PEDIGREE_EVENT_DAYS",
+        ge=1,
+        description="events of a job are kept so long after its end, but for its changes of state",
+    )
     calibration_seconds: float = Field(
         60.0,
         alias="PEDIGREE_CALIBRATION_SECONDS",

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -24,13 +25,14 @@ from store.keys import MODEL, bundle_key, manifest_key, output_key
 from store.settings import Settings
 from store.states import State
 from worker.fetched import FetchedBundle
-from worker.lifecycle import OUTAGE_SECONDS
-from worker.patience import patiently
+from worker.patience import OUTAGE_SECONDS, patiently
 from worker.reporter import JobReporter
 
 log = logging.getLogger(__name__)
 
 MIB = 1 << 20
+
+Found = TypeVar("Found")
 
 
 class JobBroken(AppError):
@@ -75,12 +77,16 @@ class Attempt:
 
     def write(self, write: Callable[[Session], object]) -> None:
         """Do ``write`` in one transaction, again where the database is away for a moment."""
+        self.read(write)
 
-        def once() -> None:
+    def read(self, look: Callable[[Session], Found]) -> Found:
+        """What ``look`` finds in one transaction, waiting out an outage: nothing is asked of the database otherwise."""
+
+        def once() -> Found:
             with self.sessions.begin() as session:
-                write(session)
+                return look(session)
 
-        patiently(once, seconds=OUTAGE_SECONDS, what=f"job {self.job.id}")
+        return patiently(once, seconds=OUTAGE_SECONDS, what=f"job {self.job.id}")
 
     def succeed(self, session: Session) -> None:
         """Speak the verdict, in the transaction that writes what came of the job.
@@ -124,8 +130,7 @@ class Attempt:
 
     def fetch_model(self, run_id: int) -> Path:
         """A finished run's ``model.safetensors`` in a folder of the work folder."""
-        with self.sessions.begin() as session:
-            model = get_artifact(session, run_id, MODEL)
+        model = self.read(lambda session: get_artifact(session, run_id, MODEL))
         path = self.work / f"run-{run_id}" / model.name
         return self.artifacts.fetch(model.key, path, expected_sha256=model.sha256, on_bytes=self.tell_bytes("fetch"))
 
@@ -143,9 +148,8 @@ class Attempt:
 
     def key_of(self, name: str) -> str | None:
         """Where the run's file of a name lies now, None where there is none yet."""
-        with self.sessions.begin() as session:
-            found = session.get(Artifact, (self.run.id, name))
-            return None if found is None else found.key
+        found = self.read(lambda session: session.get(Artifact, (self.run.id, name)))
+        return None if found is None else found.key
 
     def drop(self, key: str) -> None:
         """Delete what nobody needs any more, after the verdict: where the store is away, the sweep does it later."""
@@ -184,8 +188,7 @@ class Attempt:
         return copy
 
     def _read_dataset(self, dataset_id: int) -> Dataset:
-        with self.sessions.begin() as session:
-            found = session.get(Dataset, dataset_id)
+        found = self.read(lambda session: session.get(Dataset, dataset_id))
         if found is None:
             raise JobBroken(f"job {self.job.id} is about dataset {dataset_id}, which is not there")
         return found

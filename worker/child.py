@@ -25,8 +25,8 @@ from store.errors import AppError
 from store.settings import Settings, load_settings
 from store.states import State
 from worker.attempt import Attempt
-from worker.lifecycle import EXIT_PUT_DOWN, OUTAGE_SECONDS, scratch_folder, work_folder
-from worker.patience import OUTAGES, patiently
+from worker.lifecycle import EXIT_PUT_DOWN, scratch_folder, work_folder
+from worker.patience import OUTAGE_SECONDS, OUTAGES, patiently
 from worker.reporter import JobReporter
 
 log = logging.getLogger(__name__)

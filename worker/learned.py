@@ -8,8 +8,7 @@ from worker.attempt import Attempt
 
 def learned_earlier(attempt: Attempt) -> frozenset[str]:
     """The pictures (sha256, hex) of the training sides of the run's ancestors, each by its own dataset and split."""
-    with attempt.sessions.begin() as session:
-        ancestors = ancestors_of(session, attempt.run)
+    ancestors = attempt.read(lambda session: ancestors_of(session, attempt.run))
     pictures: frozenset[str] = frozenset()
     for one in ancestors:
         config = ResolvedConfig.model_validate(one.config)

@@ -13,15 +13,17 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from celery import Celery
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.db.identity import database_id
-from store.db.jobs import append_event, claim, hand_back, renew_lease
+from store.db.jobs import IN_HAND, append_event, claim, hand_back, renew_lease
 from store.db.models import Job
 from store.db.reading import get_job
 from store.db.repair import seconds_silent
@@ -31,9 +33,12 @@ from store.settings import Settings
 from store.states import State
 from worker.leftovers import clean_cache
 from worker.oom_kills import oom_kills
-from worker.patience import OUTAGES, patiently
+from worker.patience import OUTAGE_SECONDS, OUTAGES, patiently
+from worker.publishing import publish_when_rested
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 EXIT_PUT_DOWN = 75
 """The child's exit status after a wish to stop: its checkpoint is kept. EX_TEMPFAIL of sysexits."""
@@ -54,7 +59,6 @@ _IN_BATCHES = frozenset({"train", "lr_find", "interpret"})
 _BEFORE_BATCHES = frozenset({None, "fetch", "presize"})
 """Stages of such a job in which there is no batch yet that could be cut."""
 
-OUTAGE_SECONDS = 60.0
 _POLL_SECONDS = 0.2
 
 
@@ -76,17 +80,14 @@ class Host:
 
 def run_job(host: Host, job_id: int) -> None:
     """Run a queued job to its verdict; a job that is not queued any more is left alone, one of another lane sent on."""
-    with host.sessions.begin() as session:
-        scratch = scratch_folder(host.settings, session)
-        asked = session.get(Job, job_id)
+    asked, scratch = _wait_for_database(lambda: _look(host, job_id), job_id)
     if asked is not None and asked.state == State.QUEUED and lane_of(asked.kind) not in host.lanes:
         log.info("job %d is of another lane and sent on", job_id)
-        dispatch_job(host.celery, host.sessions, job_id)
+        _wait_for_database(lambda: dispatch_job(host.celery, host.sessions, job_id), job_id)
         return
     # before the claim: nobody renews the lease while large folders are removed
-    clean_cache(host.settings.cache, scratch, host.sessions)
-    with host.sessions.begin() as session:
-        job = claim(session, job_id, worker=host.name, lease_seconds=host.settings.lease_seconds)
+    _wait_for_database(lambda: clean_cache(host.settings.cache, scratch, host.sessions), job_id)
+    job = None if asked is None else _wait_for_database(lambda: _claim(host, job_id, asked.attempt), job_id)
     if job is None:
         log.info("job %d is not queued any more; nothing to do", job_id)
         return
@@ -105,6 +106,25 @@ def run_job(host: Host, job_id: int) -> None:
         shutil.rmtree(work_folder(scratch, job_id, attempt), ignore_errors=True)
     starved = ended == -signal.SIGKILL and oom_kills() > killed_before
     _settle(host, job_id, attempt, child.returncode, starved=starved, fell_silent=watch.fell_silent)
+
+
+def _wait_for_database(action: Callable[[], Result], job_id: int) -> Result:
+    return patiently(action, seconds=OUTAGE_SECONDS, what=f"job {job_id}")
+
+
+def _look(host: Host, job_id: int) -> tuple[Job | None, Path]:
+    with host.sessions.begin() as session:
+        return session.get(Job, job_id), scratch_folder(host.settings, session)
+
+
+def _claim(host: Host, job_id: int, attempts_before: int) -> Job | None:
+    """Take the job. One that is ours already was taken by a try of ours whose answer was lost with the database."""
+    with host.sessions.begin() as session:
+        taken = claim(session, job_id, worker=host.name, lease_seconds=host.settings.lease_seconds)
+        found = session.get(Job, job_id) if taken is None else taken
+        if found is None or (found.worker, found.attempt) != (host.name, attempts_before + 1):
+            return taken
+        return found if found.state in IN_HAND else None
 
 
 def scratch_folder(settings: Settings, session: Session) -> Path:
@@ -232,13 +252,13 @@ def _settle(
             error = {"code": "job_crashed", "detail": detail, "hint": "See the worker's log, then resume the job."}
             return hand_back(session, job_id, attempt, error=error, spare=spare)
 
-    job = patiently(settle, seconds=OUTAGE_SECONDS, what=f"job {job_id}")
+    job = _wait_for_database(settle, job_id)
     if job is None:
         log.info("job %d: attempt %d has its verdict", job_id, attempt)
         return
     log.warning("job %d: %s%s; now %s", job_id, detail, ", because the memory was full" if starved else "", job.state)
     if job.state == State.QUEUED:
-        dispatch_job(host.celery, host.sessions, job_id)
+        publish_when_rested(host.celery, host.sessions, job)
 
 
 def _hand_back_starved(session: Session, job_id: int, attempt: int, *, spare: bool) -> Job | None:

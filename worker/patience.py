@@ -11,6 +11,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 logger = logging.getLogger(__name__)
 
 OUTAGES = (OperationalError, InterfaceError, PoolTimeout)
+OUTAGE_SECONDS = 120.0
+"""An outage of half of this, which costs no attempt, ends well before it, whatever delay it meets; where it is over,
+the work is given up, and the job is run again from its last checkpoint when the database is back."""
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 10.0
 

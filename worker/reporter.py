@@ -12,16 +12,13 @@ from ml.reporting import BatchRecord, EpochRecord, Plan, Progress, RateRecord
 from store.db.jobs import append_event, save_progress, state_in_hand
 from store.db.records import forget_after_step, record_batches, record_epoch, record_plan, record_rate
 from store.states import State
-from worker.patience import OUTAGES, patiently
+from worker.patience import OUTAGE_SECONDS, OUTAGES, patiently
 
 log = logging.getLogger(__name__)
 
 _BATCH_SECONDS = 1.0
 _PROGRESS_SECONDS = 0.5
 _STOP_SECONDS = 1.0
-_OUTAGE_SECONDS = 120.0
-"""A training stands still this long while the database is away; then it gives up, and the job is run again from its
-last checkpoint when the database is back."""
 
 
 class JobReporter:
@@ -155,9 +152,17 @@ class JobReporter:
             return False
         return True
 
+    def record(self, write: Callable[[Session], object]) -> None:
+        """Do ``write`` in one transaction while the job is this attempt's, waiting out an outage.
+
+        Raises:
+            Stopped: it is another's, and nothing was written.
+        """
+        self._write(write)
+
     def _write(self, write: Callable[[Session], object]) -> State:
         """Run ``write`` in a transaction while the job is ours, waiting out an outage; returns the job's state."""
-        return patiently(lambda: self._write_once(write), seconds=_OUTAGE_SECONDS, what=f"job {self._job_id}")
+        return patiently(lambda: self._write_once(write), seconds=OUTAGE_SECONDS, what=f"job {self._job_id}")
 
     def _write_once(self, write: Callable[[Session], object]) -> State:
         with self._sessions.begin() as session:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 from celery import Celery
 from kombu.exceptions import KombuError
@@ -27,7 +28,8 @@ from store.queue import make_celery, queue_length
 from store.settings import Settings, load_settings
 from store.states import State
 from worker.patience import OUTAGES
-from worker.unneeded import delete_unneeded
+from worker.publishing import publish_when_rested
+from worker.unneeded import delete_unneeded, forget_old_events
 
 log = logging.getLogger(__name__)
 
@@ -53,13 +55,20 @@ class Sweep:
             self.publish_waiting()
             if time.monotonic() >= self.clean_from:
                 self.clean_from = time.monotonic() + CLEAN_EVERY_SECONDS
-                delete_unneeded(self.artifacts, self.sessions)
+                self.clean()
         except OUTAGES as error:
             # While the database was away no worker could renew its lease: give each the time to.
             self.leases_from = time.monotonic() + self.settings.lease_seconds
             log.warning("the database is out of reach: %s", str(error).splitlines()[0])
         except (KombuError, RedisError, ServiceUnavailable, OSError) as error:
             log.warning("a part of the service is out of reach: %s", error)
+
+    def clean(self) -> None:
+        """Delete what nothing needs any more, and what is too old."""
+        # First what needs the database alone: a store that is away must not keep it from being done.
+        forget_old_events(self.sessions, older_than=timedelta(days=self.settings.event_days))
+        life = timedelta(days=self.settings.checkpoint_days)
+        delete_unneeded(self.artifacts, self.sessions, checkpoint_life=life)
 
     def repair_leases(self) -> None:
         """Give every job whose worker was lost its next state, and forget that worker."""
@@ -72,7 +81,7 @@ class Sweep:
             log.warning("job %d: attempt %d lost its worker; now %s", job.id, job.attempt, job.state)
         for job in jobs:
             if job.state == State.QUEUED:
-                self._publish(job.id)
+                publish_when_rested(self.celery, self.sessions, job)
 
     def publish_waiting(self) -> None:
         """Publish queued jobs that no message may stand for; one too many is harmless, as a job is claimed once.

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore
+from store.db.old_events import BATCH, delete_old_events
 from store.db.repair import awaited_uploads
 from store.db.unneeded import unneeded_files
 from store.keys import RUNS, UPLOADS, is_upload, read_run_file
@@ -16,7 +17,7 @@ LIFE = timedelta(days=1)
 """Nothing younger is touched: whoever wrote it may be about to name it."""
 
 
-def delete_unneeded(artifacts: ArtifactStore, sessions: sessionmaker[Session]) -> None:
+def delete_unneeded(artifacts: ArtifactStore, sessions: sessionmaker[Session], *, checkpoint_life: timedelta) -> None:
     """Delete, where it is older than a day, what no job waits for, no record names and no process goes on writing.
 
     Only keys of our own making: a bucket or folder may hold somebody's own files beside them.
@@ -31,10 +32,20 @@ def delete_unneeded(artifacts: ArtifactStore, sessions: sessionmaker[Session]) -
     files = [file for file in map(read_run_file, runs) if file is not None]
     with sessions.begin() as session:
         awaited = awaited_uploads(session)
-        unneeded = unneeded_files(session, files)
+        unneeded = unneeded_files(session, files, checkpoint_life=checkpoint_life)
     for key in [*(key for key in uploads if key not in awaited), *unneeded]:
         artifacts.delete(key)
         log.info("%s: nothing needs it any more; it was deleted", key)
+
+
+def forget_old_events(sessions: sessionmaker[Session], *, older_than: timedelta) -> None:
+    """Delete the events of jobs that ended so long ago, a part at a time."""
+    deleted = BATCH
+    while deleted == BATCH:
+        with sessions.begin() as session:
+            deleted = delete_old_events(session, older_than=older_than)
+        if deleted:
+            log.info("%d events of jobs that ended more than %s ago were deleted", deleted, older_than)
 
 
 def _old_keys(artifacts: ArtifactStore, prefix: str) -> list[str]:

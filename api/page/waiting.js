@@ -6,6 +6,7 @@ import { duration } from "/times.js";
 const NOT_BUSY = {
   no_worker: ({ lane }) => `no worker of the ${lane} lane runs`,
   starting: () => "about to start",
+  resting: () => "tried again in a moment, as its last attempt broke off",
   unpublished: () => "the broker has not been told of it yet; the sweep will",
 };
 

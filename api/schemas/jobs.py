@@ -141,7 +141,8 @@ class JobWaiting(BaseModel):
     lane: Lane = Field(description="train for what needs the device that learns, light for imports")
     reason: Reason = Field(
         description="busy: the workers of the lane have other jobs or measure for a forecast; starting: one is free "
-        "for it; no_worker: no living worker takes jobs of the lane; unpublished: the broker does not know of it yet, "
+        "for it; no_worker: no living worker takes jobs of the lane; resting: its last "
+        "attempt broke off, and it is tried again in a moment; unpublished: the broker does not know of it yet, "
         "the sweep will tell it"
     )
     ahead: int = Field(description="queued jobs of the lane that come first")

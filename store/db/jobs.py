@@ -1,5 +1,6 @@
 """The life of a job's row. This file is the only place where a job's state is written."""
 
+import random
 from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,9 @@ from store.states import FINAL, State, sources_of
 
 IN_HAND = frozenset({State.RUNNING, State.CANCELLING})
 """The states in which a worker holds the job."""
+
+_FIRST_REST_SECONDS = 1.0
+_LONGEST_REST_SECONDS = 60.0
 
 _INSTEAD_OF_RESUME = {
     State.QUEUED: "It waits for a worker already; there is nothing to do.",
@@ -104,6 +108,7 @@ def claim(session: Session, job_id: int, *, worker: str, lease_seconds: float) -
         "lease_until": _lease_end(lease_seconds),
         "started_at": func.coalesce(Job.started_at, func.now()),
         "error": None,
+        "not_before": None,
     }
     return _move(session, job_id, State.RUNNING, sources_of(State.RUNNING), None, values)
 
@@ -156,6 +161,8 @@ def hand_back(
 ) -> Job | None:
     """End an attempt that came to no verdict: queued again while attempts remain, else failed with ``error``.
 
+    What counts as an attempt is followed by a rest, longer each time: what ended it may take a while to pass.
+
     A job that was to be cancelled becomes ``cancelled`` instead: nobody works on it any more.
 
     Args:
@@ -187,8 +194,18 @@ def hand_back(
         sources={State.RUNNING},
         max_attempts=budget,
         published_at=None,
+        not_before=None if spare else func.now() + timedelta(seconds=rest_seconds(job.attempt)),
         payload=given,
     )
+
+
+def rest_seconds(attempt: int) -> float:
+    """How long a job rests after so many attempts: twice as long each time, up to a bound.
+
+    Chance takes up to half of it away, so that jobs which were lost together do not come back together.
+    """
+    whole = min(_FIRST_REST_SECONDS * 2 ** min(attempt - 1, 10), _LONGEST_REST_SECONDS)
+    return whole * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
 
 def request_cancel(session: Session, job_id: int) -> Job:
@@ -229,6 +246,7 @@ def resume(session: Session, job_id: int, *, max_attempts: int = 3) -> Job:
         max_attempts=job.attempt + max_attempts,
         finished_at=None,
         published_at=None,
+        not_before=None,
     )
     if changed is None:
         detail = f"job {job_id} is {job.state}; only a failed or cancelled job can be resumed"

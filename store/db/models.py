@@ -56,6 +56,8 @@ class Run(Base):
     versions: Mapped[Json | None]
     plan: Mapped[Json | None]
     """Item counts and steps, as the worker saw them."""
+    checkpoints: Mapped[list[Any] | None]
+    """{"key", "step"} of the kept checkpoints, newest first; what is named here and not in the store was lost."""
     train_loss: Mapped[float | None] = mapped_column(Double)
     valid_loss: Mapped[float | None] = mapped_column(Double)
     error_rate: Mapped[float | None] = mapped_column(Double)
@@ -93,6 +95,8 @@ class Job(Base):
     idempotency_key: Mapped[str | None] = mapped_column(Text, unique=True)
     request_sha256: Mapped[str | None] = mapped_column(Text)
     published_at: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+    """A job whose attempt ended without a verdict rests until then: so long no worker is told of it."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

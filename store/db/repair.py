@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from store.db.jobs import IN_HAND, hand_back
@@ -73,10 +73,9 @@ def awaited_uploads(session: Session) -> set[str]:
 
 
 def _queued(session: Session, lane: Lane, *which: ColumnElement[bool]) -> Sequence[int]:
-    statement = (
-        select(Job.id).where(Job.state == State.QUEUED, is_of(lane, Job.kind), *which).order_by(Job.id).limit(BATCH)
-    )
-    return session.scalars(statement).all()
+    rested = or_(Job.not_before.is_(None), Job.not_before <= func.now())
+    queued = select(Job.id).where(Job.state == State.QUEUED, is_of(lane, Job.kind), rested, *which)
+    return session.scalars(queued.order_by(Job.id).limit(BATCH)).all()
 
 
 def _lost(worker: str | None) -> dict[str, str | None]:

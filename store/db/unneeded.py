@@ -1,22 +1,29 @@
 """Files of runs in the artifact store that nothing can come to need any more."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from store.db.jobs import IN_HAND
-from store.db.models import Artifact, Job
+from store.db.models import Artifact, Job, Run
 from store.keys import MODEL, RunFile
-from store.states import State
+from store.states import FINAL, State
 
 
-def unneeded_files(session: Session, files: Collection[RunFile]) -> list[str]:
+def unneeded_files(session: Session, files: Collection[RunFile], *, checkpoint_life: timedelta) -> list[str]:
     """Keys of those among a run's files in the artifact store that nothing can come to need any more.
 
-    Those are outputs of an attempt that is over and did not get them into the record, and checkpoints of runs that
-    succeeded or kept a model all the same; any other failed or cancelled run may be resumed. What no job here knows of
-    is another database's.
+    Those are outputs of an attempt that is over and did not get them into the record; checkpoints of runs that
+    succeeded or kept a model all the same, and those that the record does not name. Any other failed or cancelled run
+    may be resumed: its checkpoints go with their age, and stay in the record, so that a resume misses them. What no job
+    here knows of is another database's.
+
+    Args:
+        session: the caller's transaction.
+        files: what lies in the store.
+        checkpoint_life: how long after a job's end its checkpoints are kept.
     """
     runs = {file.run_id for file in files}
     artifacts = session.execute(select(Artifact.run_id, Artifact.name, Artifact.key).where(Artifact.run_id.in_(runs)))
@@ -27,13 +34,26 @@ def unneeded_files(session: Session, files: Collection[RunFile]) -> list[str]:
     done = {job.run_id for job in session.scalars(of_runs.where(own, Job.state == State.SUCCEEDED))}
     # a run that ended for want of a rate is not resumed: its model may be others' parent by now
     done |= {run_id for run_id, name in recorded.values() if name == MODEL}
+    ended = func.now() - checkpoint_life
+    done |= {job.run_id for job in session.scalars(of_runs.where(own, Job.state.in_(FINAL), Job.finished_at < ended))}
+    kept = _kept_checkpoints(session, runs)
 
     def is_over(file: RunFile) -> bool:
         if file.job_id is None:
-            return file.run_id in done
+            return file.run_id in done or _is_replaced(file, kept)
         job = jobs.get(file.job_id)
         if job is None or job.run_id != file.run_id or file.attempt > job.attempt:
             return False
         return file.attempt < job.attempt or job.state not in IN_HAND
 
     return [file.key for file in files if file.key not in recorded and is_over(file)]
+
+
+def _kept_checkpoints(session: Session, run_ids: Collection[int]) -> dict[int, set[str]]:
+    """The keys that the record names, for each run that has kept any."""
+    rows = session.execute(select(Run.id, Run.checkpoints).where(Run.id.in_(run_ids), Run.checkpoints.is_not(None)))
+    return {run_id: {one["key"] for one in kept} for run_id, kept in rows if kept is not None}
+
+
+def _is_replaced(file: RunFile, kept: Mapping[int, Collection[str]]) -> bool:
+    return file.run_id in kept and file.key not in kept[file.run_id]

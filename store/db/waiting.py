@@ -24,6 +24,8 @@ class Reason(StrEnum):
     """A worker of its lane is free for it."""
     NO_WORKER = "no_worker"
     """No living worker takes jobs of its lane."""
+    RESTING = "resting"
+    """Its last attempt ended without a verdict; it is tried again in a moment."""
     UNPUBLISHED = "unpublished"
     """The broker has not been told of it yet; the sweep will do that."""
 
@@ -61,10 +63,12 @@ class Hands:
     free: int
     held: Sequence[Held]
 
-    def wait(self, lane: Lane, ahead: int, *, is_published: bool) -> Waiting:
+    def wait(self, lane: Lane, ahead: int, *, is_published: bool, is_resting: bool) -> Waiting:
         """What the job waits for that has so many before it."""
         if not self.living and not self.held:
             return Waiting(lane, Reason.NO_WORKER, ahead, None)
+        if is_resting:
+            return Waiting(lane, Reason.RESTING, ahead, None)
         if not is_published:
             return Waiting(lane, Reason.UNPUBLISHED, ahead, None)
         if ahead < self.free:
@@ -86,14 +90,16 @@ def waiting_of(session: Session, jobs: Collection[Job], *, told: Collection[int]
     hands = _hands(session)
     # After the hands: a job that was claimed between the two looks has no place any more, and is not behind itself.
     places = _places(session, queued)
-    return {
-        job_id: hands[lane_of(job.kind)].wait(
-            lane_of(job.kind), places[job_id], is_published=job.published_at is not None or job_id in told
-        )
-        if job_id in places
-        else Waiting(lane_of(job.kind), Reason.STARTING, 0, None)
-        for job_id, job in queued.items()
-    }
+    now = session.scalars(select(func.clock_timestamp())).one()
+
+    def wait(job: Job) -> Waiting:
+        lane, is_published = lane_of(job.kind), job.published_at is not None or job.id in told
+        if job.id not in places:
+            return Waiting(lane, Reason.STARTING, 0, None)
+        is_resting = not is_published and job.not_before is not None and job.not_before > now
+        return hands[lane].wait(lane, places[job.id], is_published=is_published, is_resting=is_resting)
+
+    return {job_id: wait(job) for job_id, job in queued.items()}
 
 
 def _places(session: Session, job_ids: Collection[int]) -> Mapping[int, int]:
