@@ -93,9 +93,10 @@ def waiting_of(session: Session, jobs: Collection[Job], *, told: Collection[int]
     now = session.scalars(select(func.clock_timestamp())).one()
 
     def wait(job: Job) -> Waiting:
-        lane, is_published = lane_of(job.kind), job.published_at is not None or job.id in told
+        lane = lane_of(job.kind)
         if job.id not in places:
             return Waiting(lane, Reason.STARTING, 0, None)
+        is_published = job.published_at is not None or job.id in told
         is_resting = not is_published and job.not_before is not None and job.not_before > now
         return hands[lane].wait(lane, places[job.id], is_published=is_published, is_resting=is_resting)
 
