@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import case, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, lazyload
 
 from store.db.calibrations import workers_that_measure
 from store.db.jobs import IN_HAND
@@ -114,7 +114,7 @@ def _places(session: Session, job_ids: Collection[int]) -> Mapping[int, int]:
 
 def _hands(session: Session) -> dict[Lane, Hands]:
     workers = {worker.name: worker for worker in living_workers(session)}
-    statement = select(Job).where(Job.state.in_(IN_HAND), Job.lease_until > func.now())
+    statement = select(Job).where(Job.state.in_(IN_HAND), Job.lease_until > func.now()).options(lazyload(Job.run))
     held = session.scalars(statement.order_by(Job.started_at, Job.id)).all()
     measuring = workers_that_measure(session)
     return {lane: _hands_of(lane, workers, held, measuring) for lane in Lane}

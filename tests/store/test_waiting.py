@@ -10,7 +10,7 @@ from store.db.calibrations import answer_request, open_request, take_request
 from store.db.jobs import claim, hand_back, mark_published, request_cancel, save_progress
 from store.db.lanes import keep_worker
 from store.db.models import Job
-from store.db.reading import get_job, list_jobs
+from store.db.reading import get_job, job_alone, list_jobs
 from store.db.waiting import Held, Reason, Waiting, waiting_of
 from store.lanes import Lane
 from store.states import State
@@ -189,6 +189,17 @@ def counted(engine: Engine) -> Iterator[list[str]]:
         yield said
     finally:
         event.remove(engine, "before_cursor_execute", note)
+
+
+def test_a_watchers_questions_leave_runs_and_datasets_unread(sessions: Sessions, engine: Engine) -> None:
+    """They are asked every second by everybody who watches."""
+    worker(sessions, "w", Lane.TRAIN)
+    at_work(sessions, "w", 5.0)
+    job = queued(sessions)
+    with sessions.begin() as session, counted(engine) as said:
+        waiting_of(session, [job_alone(session, job.id)])
+    assert said
+    assert not [statement for statement in said if " runs" in statement or " datasets" in statement]
 
 
 def test_a_list_of_many_takes_no_more_queries_than_one_job(sessions: Sessions, engine: Engine) -> None:
