@@ -21,7 +21,7 @@ made_here = python=$$(pwd -P)/.venv/bin/python; [ -x "$$python" ] && \
 	grep -qsF -e "!$$python" -e "\"$$python" -e "' $$python" .venv/bin/pip
 elsewhere := $(shell $(made_here) || echo elsewhere)
 
-.PHONY: help install demo up check test bench clean elsewhere
+.PHONY: help install demo up check test coverage bench clean elsewhere
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ check: install ## ruff, mypy and the import contracts
 test: install ## the whole test suite, with real Postgres, Redis and workers
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 3 --dist worksteal
 
+coverage: install ## the test suite, and which lines and branches it never came to
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --cov --cov-report=term-missing
+
 missing_for_bench = $(strip $(foreach name,PETS FASTAI_PYTHON PEER WEIGHTS,$(if $($(name)),,$(name))))
 
 bench: install ## train beside fastai (PETS, FASTAI_PYTHON, PEER and WEIGHTS name what it needs)
@@ -62,4 +65,4 @@ bench: install ## train beside fastai (PETS, FASTAI_PYTHON, PEER and WEIGHTS nam
 	$(BIN)/python -m benchmarks.train_vs_fastai "$(PETS)" --fastai-python "$(FASTAI_PYTHON)" --peer "$(PEER)" --weights "$(WEIGHTS)"
 
 clean: ## remove what `make` made (never the data folder)
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.*

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from store.queue import make_celery
 from store.scratch import remove_scratch
 from store.settings import MIB, Settings
 
-VERSION = "0.1.0"
+VERSION = version("pedigree")
 DECODERS = 4
 WATCHER_THREADS = 8
 CLEAN_SECONDS = 3600.0

@@ -14,6 +14,9 @@ from cli.processes import wait_until
 from cli.whole import write_whole
 
 ASKING_SECONDS = 0.5
+_CLOSED = ("artifacts", "cache", "logs", "weights")
+"""The servers close their own."""
+
 HERE = Path(".pedigree")
 
 
@@ -110,6 +113,27 @@ class DataFolder:
             if not wait_until(lambda: _locked(file), ASKING_SECONDS):
                 raise StackError(self._taken_by(), "Stop that one, or name another folder with --data.")
             yield
+
+    def close_to_others(self) -> None:
+        """Let nobody but their owner into the folders of pictures, models, weights and logs; they are made here.
+
+        A folder that was put here by a link is somebody's own, who decides who may read it.
+
+        Raises:
+            StackError: one cannot be made or closed.
+        """
+        for name in _CLOSED:
+            folder = self.root / name
+            if folder.is_symlink():
+                continue
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                folder.chmod(0o700)
+            except OSError as error:
+                detail = f"{folder} cannot be closed to other users: {error.strerror}."
+                raise StackError(
+                    detail, "Give it to the user of the stack, or name another folder with --data."
+                ) from None
 
     def _taken_by(self) -> str:
         stack = self.stack()

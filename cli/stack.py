@@ -73,6 +73,7 @@ class Stack:
             StackError: a part cannot run. The caller stops what did start.
         """
         self.folder.stack_file.unlink(missing_ok=True)  # a killed stack's
+        self.folder.close_to_others()
         self.listener = listen(self.port, self.say)
         check_settings(self._own_settings())
         environment = self._environment()

@@ -162,6 +162,33 @@ def test_every_lane_has_its_worker_and_no_gpu_waits_for_an_import(compose: dict[
     assert lanes == {"worker": {Lane.TRAIN}, "worker-gpu": {Lane.TRAIN}, "worker-light": {Lane.LIGHT}}
 
 
+def test_every_service_is_closed_and_has_limits(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["read_only"] is True, name
+        assert any(mount.split(":")[0] == "/tmp" for mount in service["tmpfs"]), name  # noqa: S108 - of the container
+        assert {"mem_limit", "cpus", "pids_limit"} <= set(service), name
+        assert service["pids_limit"] > 0, name
+    added = {name: service["cap_add"] for name, service in compose["services"].items() if "cap_add" in service}
+    assert set(added) == {"postgres", "redis", "objects"}, "ours need none"
+
+
+def test_what_holds_data_is_on_a_network_without_a_way_out(compose: dict[str, Any]) -> None:
+    assert compose["networks"]["inside"] == {"internal": True}
+    networks = {name: set(service["networks"]) for name, service in compose["services"].items()}
+    assert {name for name, on in networks.items() if "published" in on} == {"api"}
+    assert {name for name, on in networks.items() if "out" in on} == {"worker", "worker-gpu", "worker-light"}
+    assert all("inside" in on for on in networks.values())
+
+
+def test_no_secret_is_on_a_command_line(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        words = json.dumps([service.get("command"), service.get("entrypoint"), service.get("healthcheck")])
+        assert not any(f"${{{secret}" in words for secret in SECRETS), name
+    assert "$$REDISCLI_AUTH" in json.dumps(compose["services"]["redis"]["command"]), "the shell's own, not compose's"
+
+
 def test_images_are_pinned_or_built_here(compose: dict[str, Any], dockerfile: str) -> None:
     built = {one["image"] for one in compose["services"].values() if "build" in one}
     for name, service in compose["services"].items():

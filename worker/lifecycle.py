@@ -34,7 +34,6 @@ from store.states import State
 from worker.leftovers import clean_cache
 from worker.oom_kills import oom_kills
 from worker.patience import OUTAGE_SECONDS, OUTAGES, patiently
-from worker.publishing import publish_when_rested
 
 log = logging.getLogger(__name__)
 
@@ -257,8 +256,9 @@ def _settle(
         log.info("job %d: attempt %d has its verdict", job_id, attempt)
         return
     log.warning("job %d: %s%s; now %s", job_id, detail, ", because the memory was full" if starved else "", job.state)
-    if job.state == State.QUEUED:
-        publish_when_rested(host.celery, host.sessions, job)
+    # One that rests first is published by the sweep.
+    if job.state == State.QUEUED and job.not_before is None:
+        _wait_for_database(lambda: dispatch_job(host.celery, host.sessions, job_id), job_id)
 
 
 def _hand_back_starved(session: Session, job_id: int, attempt: int, *, spare: bool) -> Job | None:

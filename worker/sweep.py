@@ -26,9 +26,7 @@ from store.errors import ServiceUnavailable, SettingsInvalid
 from store.lanes import Lane
 from store.queue import make_celery, queue_length
 from store.settings import Settings, load_settings
-from store.states import State
 from worker.patience import OUTAGES
-from worker.publishing import publish_when_rested
 from worker.unneeded import delete_unneeded, forget_old_events
 
 log = logging.getLogger(__name__)
@@ -79,9 +77,6 @@ class Sweep:
             forget_lost_workers(session)
         for job in jobs:
             log.warning("job %d: attempt %d lost its worker; now %s", job.id, job.attempt, job.state)
-        for job in jobs:
-            if job.state == State.QUEUED:
-                publish_when_rested(self.celery, self.sessions, job)
 
     def publish_waiting(self) -> None:
         """Publish queued jobs that no message may stand for; one too many is harmless, as a job is claimed once.

@@ -16,7 +16,7 @@ from api.schemas.jobs import JobWaiting
 from api.schemas.problem import problems
 from store.db.event_tail import events_of_all_after, newest_of_all
 from store.db.models import JobEvent
-from store.db.reading import events_after, get_job, newest_event
+from store.db.reading import events_after, job_alone, newest_event
 from store.db.waiting import waiting_of
 from store.states import FINAL, State
 
@@ -38,7 +38,7 @@ def starting_point(
 ) -> int:
     """The event to go on from; a job that does not exist is answered before the stream begins."""
     with services.sessions.begin() as session:
-        get_job(session, job_id)
+        job_alone(session, job_id)
         newest = newest_event(session, job_id)
     seen = _number(last_event_id)
     if seen is None:
@@ -151,11 +151,11 @@ def _read(services: Services, job_id: int, after: int) -> Seen:
     event among those read next.
     """
     with services.sessions.begin() as session:
-        state = State(get_job(session, job_id).state)
+        state = State(job_alone(session, job_id).state)
         return Seen(events_after(session, job_id, after, PAGE), state)
 
 
 def _read_waiting(services: Services, job_id: int) -> JobWaiting | None:
     with services.sessions.begin() as session:
-        waiting = waiting_of(session, [get_job(session, job_id)])
+        waiting = waiting_of(session, [job_alone(session, job_id)])
     return JobWaiting.of(waiting[job_id]) if job_id in waiting else None

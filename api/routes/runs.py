@@ -1,5 +1,6 @@
 """Runs: how they went and what can be read out of them. No route here runs a model."""
 
+import math
 from dataclasses import asdict
 from typing import Annotated, Literal
 
@@ -23,7 +24,7 @@ from api.schemas.runs import (
     RunSummary,
     TopLoss,
 )
-from ml.interpretation import most_confused, per_class
+from ml.interpretation import most_confused, per_class, top_losses
 from store.db.rates import rate_finds_of
 from store.db.reading import (
     artifacts_of,
@@ -160,7 +161,8 @@ def get_the_top_losses(
     response.headers.update(stored.headers())
     # The record has null for an infinite loss, which is the worst there is.
     items = stored.interpretation.items
-    worst = sorted(items, key=lambda item: -(float("inf") if item["loss"] is None else item["loss"]))[:k]
+    losses = [math.inf if item["loss"] is None else item["loss"] for item in items]
+    worst = [items[place] for place in top_losses(losses, k)]
     query = f"?dataset={dataset}" if dataset is not None else ""
     return [TopLoss(**item, image=f"/runs/{run_id}/items/{item['item']}/image{query}") for item in worst]
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session, defer, lazyload
 
 from store.db.models import Artifact, Batch, Dataset, Epoch, Interpretation, Job, JobEvent, Run
 from store.db.paging import Page, check_limit, decode_cursor, make_page
@@ -23,6 +23,18 @@ def get_job(session: Session, job_id: int) -> Job:
         NotFound: there is none of this id.
     """
     job = session.get(Job, job_id)
+    if job is None:
+        raise NotFound(f"there is no job {job_id}", "GET /jobs lists them.")
+    return job
+
+
+def job_alone(session: Session, job_id: int) -> Job:
+    """A job without its run, which watchers who ask every second do not read.
+
+    Raises:
+        NotFound: as :func:`get_job`.
+    """
+    job = session.get(Job, job_id, options=[lazyload(Job.run)])
     if job is None:
         raise NotFound(f"there is no job {job_id}", "GET /jobs lists them.")
     return job

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import case, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, lazyload
 
 from store.db.calibrations import workers_that_measure
 from store.db.jobs import IN_HAND
@@ -93,9 +93,10 @@ def waiting_of(session: Session, jobs: Collection[Job], *, told: Collection[int]
     now = session.scalars(select(func.clock_timestamp())).one()
 
     def wait(job: Job) -> Waiting:
-        lane, is_published = lane_of(job.kind), job.published_at is not None or job.id in told
+        lane = lane_of(job.kind)
         if job.id not in places:
             return Waiting(lane, Reason.STARTING, 0, None)
+        is_published = job.published_at is not None or job.id in told
         is_resting = not is_published and job.not_before is not None and job.not_before > now
         return hands[lane].wait(lane, places[job.id], is_published=is_published, is_resting=is_resting)
 
@@ -113,7 +114,7 @@ def _places(session: Session, job_ids: Collection[int]) -> Mapping[int, int]:
 
 def _hands(session: Session) -> dict[Lane, Hands]:
     workers = {worker.name: worker for worker in living_workers(session)}
-    statement = select(Job).where(Job.state.in_(IN_HAND), Job.lease_until > func.now())
+    statement = select(Job).where(Job.state.in_(IN_HAND), Job.lease_until > func.now()).options(lazyload(Job.run))
     held = session.scalars(statement.order_by(Job.started_at, Job.id)).all()
     measuring = workers_that_measure(session)
     return {lane: _hands_of(lane, workers, held, measuring) for lane in Lane}

@@ -1,4 +1,5 @@
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +56,22 @@ def test_a_half_written_stack_file_is_no_stack(tmp_path: Path) -> None:
     assert folder.stack() == {"url": "http://127.0.0.1:1", "pid": os.getpid()}
     folder.stack_file.write_text('{"url": "http')
     assert folder.stack() is None
+
+
+def test_nobody_else_comes_into_the_folders_of_a_stack(tmp_path: Path) -> None:
+    somebodys = tmp_path / "shared"
+    somebodys.mkdir(mode=0o755)
+    somebodys.chmod(0o755)
+    root = tmp_path / "data"
+    (root / "artifacts").mkdir(parents=True, mode=0o755)
+    (root / "artifacts").chmod(0o755)
+    (root / "weights").symlink_to(somebodys)
+    DataFolder(root).close_to_others()
+    modes = {name: stat.S_IMODE((root / name).stat().st_mode) for name in ("artifacts", "cache", "logs", "weights")}
+    assert modes == {"artifacts": 0o700, "cache": 0o700, "logs": 0o700, "weights": 0o755}
+
+
+def test_a_folder_that_cannot_be_closed_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("")
+    with pytest.raises(StackError, match=r"logs cannot be closed to other users: File exists"):
+        DataFolder(tmp_path).close_to_others()

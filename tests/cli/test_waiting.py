@@ -30,6 +30,7 @@ def job(**waiting: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         (job(behind=None), "queued behind a measurement for a forecast"),
         (job(reason="starting", behind=None), "queued: about to start"),
         (job(reason="no_worker", behind=None, lane="light"), "queued: no worker of the light lane runs"),
+        (job(reason="resting", behind=None), "queued: tried again in a moment, as its last attempt broke off"),
         (job(reason="unpublished", behind=None), "queued: the broker has not been told of it yet; the sweep will"),
     ],
 )

@@ -240,7 +240,9 @@ def test_what_a_killed_process_had_begun_to_put_is_removed_after_its_time(tmp_pa
 def test_a_key_is_ours_where_it_is_one_that_is_made_here() -> None:
     revision = sha256(b"items").hexdigest()
     made = [keys.bundle_key(revision), keys.manifest_key(revision), keys.output_key(7, 12, 1, "model.json")]
-    assert all(map(keys.is_ours, [*made, keys.checkpoint_key(7), keys.new_upload_key()]))
+    assert all(
+        map(keys.is_ours, [*made, keys.checkpoint_key(7, 1, 30), keys.old_checkpoint_key(7), keys.new_upload_key()])
+    )
     others = ["uploads/contract.pdf", f"{keys.new_upload_key()}.pdf", "runs/notes", "datasets/ab12/images.tar", KEY]
     assert not any(map(keys.is_ours, others))
 

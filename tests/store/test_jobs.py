@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.db.jobs import (
@@ -253,3 +254,31 @@ def test_progress_is_kept_and_told_without_what_json_cannot_hold(sessions: Sessi
         expected = {"stage": "tr\N{REPLACEMENT CHARACTER}ain", "eta_seconds": None, "step": 3}
         assert get_job(session, job_id).progress == expected
         assert events_after(session, job_id, 0)[-1].data == expected
+
+
+def test_a_job_that_is_tried_again_rests_longer_each_time(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        job_id = make_job(session, max_attempts=9).id
+        rests = []
+        for attempt in range(1, 9):
+            claimed(session, job_id)
+            job = hand_back(session, job_id, attempt, error=ERROR)
+            assert job is not None
+            assert job.not_before is not None
+            rests.append((job.not_before - session.scalars(select(func.now())).one()).total_seconds())
+    whole = [1, 2, 4, 8, 16, 32, 60, 60]
+    assert all(0.5 * most <= rest <= most for rest, most in zip(rests, whole, strict=True))
+    assert len(set(rests)) == len(rests), "by chance"
+
+
+def test_a_job_that_was_put_down_or_resumed_does_not_rest(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        job_id = make_job(session, max_attempts=2).id
+        claimed(session, job_id)
+        spared = hand_back(session, job_id, 1, error=ERROR, spare=True)
+        assert spared is not None
+        assert spared.not_before is None
+        claimed(session, job_id)
+        hand_back(session, job_id, 2, error=ERROR)
+        request_cancel(session, job_id)
+        assert resume(session, job_id).not_before is None

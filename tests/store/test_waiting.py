@@ -7,14 +7,14 @@ from sqlalchemy import Engine, event, func, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.db.calibrations import answer_request, open_request, take_request
-from store.db.jobs import claim, mark_published, request_cancel, save_progress
+from store.db.jobs import claim, hand_back, mark_published, request_cancel, save_progress
 from store.db.lanes import keep_worker
 from store.db.models import Job
-from store.db.reading import get_job, list_jobs
+from store.db.reading import get_job, job_alone, list_jobs
 from store.db.waiting import Held, Reason, Waiting, waiting_of
 from store.lanes import Lane
 from store.states import State
-from tests.store.rows import make_job, make_run
+from tests.store.rows import ERROR, make_job, make_run
 
 Sessions = sessionmaker[Session]
 
@@ -155,6 +155,22 @@ def test_the_order_is_that_of_publication_and_what_is_unpublished_says_so(sessio
     assert (told.reason, told.ahead) == (Reason.BUSY, 1)
 
 
+def test_a_job_that_rests_says_so_until_its_rest_is_over(sessions: Sessions) -> None:
+    worker(sessions, "w", Lane.TRAIN)
+    job = at_work(sessions, "w")
+    with sessions.begin() as session:
+        hand_back(session, job.id, 1, error=ERROR)
+        session.execute(update(Job).where(Job.id == job.id).values(not_before=func.now() + timedelta(seconds=30)))
+    with sessions.begin() as session:
+        resting = get_job(session, job.id)
+    assert wait(sessions, resting) == Waiting(Lane.TRAIN, Reason.RESTING, 0, None)
+    with sessions.begin() as session:
+        session.execute(update(Job).where(Job.id == job.id).values(not_before=func.now() - timedelta(seconds=1)))
+    with sessions.begin() as session:
+        rested = get_job(session, job.id)
+    assert wait(sessions, rested).reason is Reason.UNPUBLISHED
+
+
 def test_only_queued_jobs_wait(sessions: Sessions) -> None:
     running = at_work(sessions, "w")
     with sessions.begin() as session:
@@ -173,6 +189,17 @@ def counted(engine: Engine) -> Iterator[list[str]]:
         yield said
     finally:
         event.remove(engine, "before_cursor_execute", note)
+
+
+def test_a_watchers_questions_leave_runs_and_datasets_unread(sessions: Sessions, engine: Engine) -> None:
+    """They are asked every second by everybody who watches."""
+    worker(sessions, "w", Lane.TRAIN)
+    at_work(sessions, "w", 5.0)
+    job = queued(sessions)
+    with sessions.begin() as session, counted(engine) as said:
+        waiting_of(session, [job_alone(session, job.id)])
+    assert said
+    assert not [statement for statement in said if " runs" in statement or " datasets" in statement]
 
 
 def test_a_list_of_many_takes_no_more_queries_than_one_job(sessions: Sessions, engine: Engine) -> None:

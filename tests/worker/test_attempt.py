@@ -84,8 +84,8 @@ def test_a_checkpoint_that_could_not_be_kept_is_told_and_the_training_goes_on(
     written = tmp_path / "checkpoint.safetensors"
     written.write_bytes(b"state")
     keeper = StoredKeeper(stack.attempt(job_id))
-    keeper.keep(written)
-    assert not keeper.kept
+    keeper.keep(written, 3)
+    assert list(keeper.kept()) == []
     assert not written.exists()
     (said,) = logs(stack, job_id)
     assert said.startswith("a checkpoint was not kept, the training goes on: the artifact store")
@@ -99,7 +99,7 @@ def test_a_store_that_is_away_after_the_verdict_changes_nothing_about_it(
 
     def work(attempt: Attempt) -> None:
         keeper = StoredKeeper(attempt)
-        keeper.keep(written)
+        keeper.keep(written, 3)
         attempt.write(attempt.succeed)
         request.getfixturevalue("away")
         keeper.forget()
@@ -107,7 +107,7 @@ def test_a_store_that_is_away_after_the_verdict_changes_nothing_about_it(
     monkeypatch.setattr(child, "_work_of", lambda _: work)
     monkeypatch.setattr(child, "_fail", lambda *said: pytest.fail(str(said)))
     assert child._run(stack.attempt(job_id)) == 0
-    assert stack.artifacts.exists(checkpoint_key(1)), "left for the sweep"
+    assert stack.artifacts.exists(checkpoint_key(1, 1, 3)), "left for the sweep"
 
 
 def test_an_upload_goes_with_a_useless_archive_and_stays_where_a_resume_can_use_it(

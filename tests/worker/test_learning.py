@@ -13,6 +13,7 @@ from ml.config import TrainSettings, resolve, train_config
 from ml.manifest import Manifest
 from ml.split import training_pictures
 from store.artifacts import ArtifactStore
+from store.db.checkpoints import KeptCheckpoint, checkpoints_of
 from store.db.datasets import current_dataset
 from store.db.jobs import create_job, resume
 from store.db.lineage import cut_short
@@ -21,7 +22,7 @@ from store.db.reading import artifacts_of, batches_of, epochs_of, events_after, 
 from store.db.registry import register
 from store.dispatch import dispatch_job
 from store.errors import StateConflict
-from store.keys import checkpoint_key, manifest_key
+from store.keys import manifest_key
 from store.settings import Settings
 from store.states import State
 from tests.worker.pictures import archive, queue_import
@@ -77,6 +78,15 @@ def queue_interpretation(sessions: Sessions, run_id: int, dataset_id: int, *, tt
     payload = {"config": {"tta": tta, "dataset": None}, "dataset_id": dataset_id}
     with sessions.begin() as session:
         return create_job(session, kind="interpret", run_id=run_id, payload=payload, max_attempts=3).id
+
+
+def kept(sessions: Sessions, run_id: int) -> list[KeptCheckpoint]:
+    with sessions.begin() as session:
+        return checkpoints_of(session, run_id) or []
+
+
+def checkpoints_in(artifacts: ArtifactStore, run_id: int) -> list[str]:
+    return [found.key for found in artifacts.keys_below(f"runs/{run_id}/") if "/checkpoint" in found.key]
 
 
 def finished(sessions: Sessions, job_id: int) -> Job:
@@ -203,7 +213,7 @@ def check_record(sessions: Sessions, artifacts: ArtifactStore, run_id: int, job_
     about = json.loads(artifacts.get_bytes(files["model.json"]))
     assert about["dataset"]["name"] == "pets"
     assert about["vocab"] == ["Birman", "pug"]
-    assert not artifacts.exists(checkpoint_key(run_id))
+    assert checkpoints_in(artifacts, run_id) == []
 
 
 def test_a_training_whose_process_is_killed_goes_on_from_its_checkpoint(
@@ -211,9 +221,10 @@ def test_a_training_whose_process_is_killed_goes_on_from_its_checkpoint(
 ) -> None:
     run_id, job_id = queue_training(sessions, pets)
     dispatch_job(celery, sessions, job_id)
-    with running("worker", settings, PEDIGREE_CHECKPOINT_SECONDS="0.001") as worker:
+    short = {"PEDIGREE_CHECKPOINT_SECONDS": "0.001"}
+    with running("worker.sweep", settings), running("worker", settings, **short) as worker:
         child = worker.child()
-        until(lambda: artifacts.exists(checkpoint_key(run_id)), "a checkpoint")
+        until(lambda: kept(sessions, run_id), "a checkpoint")
         os.kill(child, signal.SIGKILL)
         assert finished(sessions, job_id).attempt == 2
     with sessions.begin() as session:
@@ -222,7 +233,7 @@ def test_a_training_whose_process_is_killed_goes_on_from_its_checkpoint(
         assert run.plan["resumed_from_step"] >= 1
         assert [row.step for row in batches_of(session, run_id)] == list(range(2 * STEPS_PER_EPOCH))
         assert len(epochs_of(session, run_id)) == 2
-    assert not artifacts.exists(checkpoint_key(run_id))
+    assert checkpoints_in(artifacts, run_id) == []
     assert not list(tmp_path.glob("cache/work/*/*"))
 
 
@@ -278,7 +289,7 @@ def test_a_head_is_kept_where_the_search_after_it_has_no_answer_and_others_go_on
         with pytest.raises(StateConflict, match=f"its run {run_id} keeps the model") as raised:
             resume(session, job_id)
         assert raised.value.hint == failed.error["hint"]
-    assert not artifacts.exists(checkpoint_key(run_id))
+    assert checkpoints_in(artifacts, run_id) == []
 
 
 def test_an_impossible_training_fails_with_its_code(

@@ -150,7 +150,7 @@ def test_a_child_that_reports_nothing_any_more_is_given_up(
 
 
 def test_a_killed_child_is_run_again(settings: Settings, sessions: Sessions, job_id: int) -> None:
-    with running("worker", settings) as worker:
+    with running("worker.sweep", settings), running("worker", settings) as worker:
         os.kill(worker.paused_child(), signal.SIGKILL)
         job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
     assert (job.state, job.attempt) == (State.SUCCEEDED, 2)

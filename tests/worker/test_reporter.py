@@ -12,7 +12,6 @@ from store.artifacts import ArtifactStore
 from store.db.jobs import hand_back, request_cancel
 from store.db.models import JobEvent
 from store.db.reading import batches_of, epochs_of, events_after, get_job, get_run
-from store.keys import checkpoint_key
 from store.settings import Settings
 from tests.store.rows import ERROR, claimed, make_job, make_run
 from worker import patience
@@ -232,53 +231,6 @@ def test_an_outage_without_end_comes_through(
     with pytest.raises(OperationalError):
         reporter.on_epoch(epoch())
     assert clock.now - 1000 < 180
-
-
-def test_a_kept_checkpoint_has_its_steps_in_the_record(
-    make: Callable[..., JobReporter], settings: Settings, sessions: Sessions, artifacts: ArtifactStore, tmp_path: Path
-) -> None:
-    """Else a worker killed after the checkpoint would leave a gap: the next attempt begins behind these steps."""
-    reporter = make()
-    with sessions.begin() as session:
-        job = get_job(session, 1)
-    keeper = StoredKeeper(Attempt(settings, sessions, artifacts, job, reporter, tmp_path / "work", 1))
-    reporter.on_batches([batch(0)])
-    reporter.on_batches([batch(1)])
-    written = tmp_path / "checkpoint.safetensors"
-    written.write_bytes(b"state")
-    keeper.keep(written)
-    assert steps(sessions) == [0, 1]
-    assert artifacts.get_bytes(checkpoint_key(1)) == b"state"
-    assert not written.exists()
-    first = StoredKeeper(Attempt(settings, sessions, artifacts, job, reporter, tmp_path / "first", 1))
-    assert first.load() is None, "a first attempt has nothing to go on from but what it kept itself"
-    for state in (b"state", b"later state", b"state"):
-        written.write_bytes(state)
-        keeper.keep(written)
-        own = keeper.load()
-        assert own is not None
-        assert own.read_bytes() == state
-    later = StoredKeeper(Attempt(settings, sessions, artifacts, job, reporter, tmp_path / "work", 2))
-    found = later.load()
-    assert found is not None
-    assert found.read_bytes() == b"state"
-    later.forget()
-    assert not artifacts.exists(checkpoint_key(1))
-
-
-def test_an_attempt_whose_job_is_anothers_keeps_no_checkpoint(
-    make: Callable[..., JobReporter], settings: Settings, sessions: Sessions, artifacts: ArtifactStore, tmp_path: Path
-) -> None:
-    reporter = make()
-    with sessions.begin() as session:
-        job = get_job(session, 1)
-        hand_back(session, 1, 1, error=ERROR)
-    keeper = StoredKeeper(Attempt(settings, sessions, artifacts, job, reporter, tmp_path, 1))
-    written = tmp_path / "checkpoint.safetensors"
-    written.write_bytes(b"state")
-    with pytest.raises(Stopped):
-        keeper.keep(written)
-    assert not artifacts.exists(checkpoint_key(1))
 
 
 def test_a_search_without_an_answer_is_told_with_its_advice(

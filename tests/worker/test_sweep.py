@@ -125,6 +125,10 @@ def test_a_lost_worker_costs_an_attempt_and_the_last_one_the_job(sweep: Sweep, s
         age(sessions, job_id)
     sweep.round()
     assert job_of(sessions, again).state == State.QUEUED
+    assert job_of(sessions, again).published_at is None, "it rests first"
+    with sessions.begin() as session:
+        session.execute(update(Job).where(Job.id == again).values(not_before=func.now()))
+    sweep.round()
     assert job_of(sessions, again).published_at is not None
     failed = job_of(sessions, last)
     assert failed.state == State.FAILED
@@ -192,8 +196,9 @@ def test_what_killed_processes_left_in_the_store_goes_after_a_day(
         run = make_run(session).id
         job = claimed(session, make_job(session, run_id=run, kind="train").id).id
         change_state(session, job, State.FAILED, attempt=1, error=ERROR)
+    kept = checkpoint_key(run, 1, 30)
     keys = [output_key(run, job, 1, name) for name in ("old", "young")]
-    keys += [checkpoint_key(run), f"{checkpoint_key(run)}#1", f"{checkpoint_key(run)}#2"]
+    keys += [kept, f"{kept}#1", f"{kept}#2"]
     folder = Path(urlsplit(settings.artifacts_url).path)
     for key in keys:
         (folder / key).parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,222 @@
+"""A database that is away for a minute, at each moment of a job's life, costs no attempt."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from celery import Celery
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+import worker.lifecycle
+from cli.servers import Postgres
+from migrations.engine import upgrade
+from ml.manifest import Manifest
+from store.artifacts import ArtifactStore
+from store.db.reading import get_job
+from store.db.records import record_artifact
+from store.db.session import make_engine, make_sessions
+from store.dispatch import dispatch_job
+from store.keys import MODEL, manifest_key
+from store.settings import Settings
+from store.states import State
+from tests.ml.pictures import dataset
+from tests.store.rows import claimed, make_dataset, make_job, make_run
+from tests.worker.attempts import Stack
+from tests.worker.pictures import archive, queue_import
+from tests.worker.processes import job_in, running, until
+from worker import patience
+from worker.attempt import Attempt
+from worker.learned import learned_earlier
+from worker.lifecycle import Host, run_job
+
+Sessions = sessionmaker[Session]
+MINUTE = 60.0
+
+
+class Moments:
+    """A clock that goes on by sleeping alone."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Away:
+    """Sessions of a database that comes back after a minute of that clock, from the time when it ``fell``.
+
+    ``lost`` transactions are committed before, their answers lost with the connection.
+    """
+
+    def __init__(self, sessions: Sessions, clock: Moments) -> None:
+        self.sessions, self.clock = sessions, clock
+        self.back_at = 0.0
+        self.lost = 0
+
+    def fall(self) -> None:
+        self.back_at = self.clock.now + MINUTE
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        if self.clock.now < self.back_at:
+            raise OperationalError("SELECT 1", {}, ConnectionError("the server closed the connection"))
+        with self.sessions.begin() as session:
+            yield session
+        if self.lost:
+            self.lost -= 1
+            self.fall()
+            raise OperationalError("COMMIT", {}, ConnectionError("the server closed the connection"))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Moments:
+    moments = Moments()
+    monkeypatch.setattr(patience, "time", moments)
+    return moments
+
+
+@pytest.fixture
+def away(sessions: Sessions, clock: Moments) -> Away:
+    return Away(sessions, clock)
+
+
+@pytest.fixture
+def attempt(stack: Stack, away: Away, tmp_path: Path) -> Attempt:
+    """An attempt at a run that went on from another, with everything that it may ask for; then the database goes."""
+    manifest, _ = dataset(tmp_path / "pets")
+    stack.artifacts.put_bytes(manifest_key(manifest.revision), manifest.model_dump_json().encode())
+    model = stack.artifacts.put_bytes("runs/1/1-1/model.safetensors", b"weights")
+    with stack.sessions.begin() as session:
+        pets = make_dataset(session, revision=manifest.revision).id
+        parent = make_run(session)
+        parent.dataset_id = pets
+        record_artifact(session, parent.id, MODEL, key=model.key, sha256=model.sha256, size=model.bytes)
+        run = make_run(session, parent_id=parent.id)
+        job = claimed(session, make_job(session, run_id=run.id, kind="train").id).id
+    begun = stack.attempt(job)
+    object.__setattr__(begun, "sessions", away)
+    away.fall()
+    return begun
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda attempt: attempt.fetch_model(1).name == MODEL,
+        lambda attempt: attempt.key_of(MODEL) is None,
+        lambda attempt: isinstance(attempt.dataset(1)[0], Manifest),
+        lambda attempt: attempt.write(attempt.succeed) is None,
+    ],
+    ids=["fetch_model", "key_of", "dataset", "verdict"],
+)
+def test_whatever_an_attempt_asks_of_the_database_waits_for_it(
+    attempt: Attempt, clock: Moments, look: Callable[[Attempt], bool]
+) -> None:
+    assert look(attempt)
+    assert clock.now - 1000.0 >= MINUTE
+
+
+def test_what_was_learned_earlier_is_asked_patiently(
+    attempt: Attempt, clock: Moments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.learned.ancestors_of", lambda _session, _run: [])
+    assert learned_earlier(attempt) == frozenset()
+    assert clock.now - 1000.0 >= MINUTE
+
+
+@pytest.fixture
+def host(settings: Settings, away: Away, celery: Celery, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """A worker whose children end at once, without a verdict."""
+
+    def start(*_: object, **__: object) -> list[str]:
+        return ["/bin/true"]
+
+    monkeypatch.setattr(worker.lifecycle, "tethered", start)
+    return Host(settings, away, celery, threading.Event())  # type: ignore[arg-type]
+
+
+def attempts_of(sessions: Sessions, job_id: int) -> tuple[str, int]:
+    with sessions.begin() as session:
+        job = get_job(session, job_id)
+        return job.state, job.attempt
+
+
+def test_a_worker_that_takes_a_job_waits_for_the_database(host: Host, away: Away, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        job_id = make_job(session).id
+    away.fall()
+    run_job(host, job_id)
+    assert attempts_of(sessions, job_id) == (State.QUEUED, 1), "taken, run and handed back"
+
+
+def test_a_claim_whose_answer_was_lost_is_ours(
+    host: Host, away: Away, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody would run the job until its lease runs out, which costs the attempt."""
+    with sessions.begin() as session:
+        job_id = make_job(session).id
+    claim = worker.lifecycle.claim
+
+    def lose(*words: object, **named: object) -> object:
+        away.lost = 1 if away.back_at == 0.0 else 0
+        return claim(*words, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(worker.lifecycle, "claim", lose)
+    started: list[int] = []
+    start = worker.lifecycle.start_child
+    monkeypatch.setattr(
+        worker.lifecycle, "start_child", lambda *words, **named: started.append(words[2]) or start(*words, **named)
+    )
+    run_job(host, job_id)
+    assert away.back_at > 0.0
+    assert started == [1]
+    assert attempts_of(sessions, job_id) == (State.QUEUED, 1)
+
+
+def test_a_job_of_another_worker_is_left_to_it(host: Host, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        job_id = claimed(session, make_job(session).id).id
+    run_job(host, job_id)
+    assert attempts_of(sessions, job_id) == (State.RUNNING, 1)
+
+
+@contextmanager
+def own_database(folder: Path, settings: Settings) -> Iterator[tuple[Postgres, Settings]]:
+    """A server that a test may kill."""
+    server = Postgres(folder / "postgres")
+    try:
+        own = settings.model_copy(update={"database_url": server.start().replace("postgresql:", "postgresql+psycopg:")})
+        upgrade(own.database_url)
+        yield server, own
+    finally:
+        server.stop()
+
+
+def test_postgres_killed_while_a_job_s_process_starts_costs_no_attempt(
+    settings: Settings, artifacts: ArtifactStore, celery: Celery, tmp_path: Path
+) -> None:
+    patient = settings.model_copy(update={"lease_seconds": 30.0})
+    with own_database(tmp_path, patient) as (server, own), running("worker", own) as process:
+        engine = make_engine(own)
+        sessions = make_sessions(engine)
+        job_id, _ = queue_import(sessions, artifacts, archive())
+        dispatch_job(celery, sessions, job_id)
+        child = process.paused_child()
+        assert server.process is not None
+        server.process.send_signal(signal.SIGQUIT)
+        server.process.wait()
+        os.kill(child, signal.SIGCONT)
+        until(lambda: "waits for the database" in process.said(), "a job's process that waits")
+        server.start()
+        job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
+        engine.dispose()
+    assert (job.state, job.attempt, job.error) == (State.SUCCEEDED, 1, None)
