@@ -307,7 +307,7 @@ def test_uploads_that_wait_have_a_limit_together(records: Records, settings: Set
 def test_the_label_may_come_from_elsewhere(
     client: TestClient, records: Records, fields: dict[str, str], rule: LabelRule
 ) -> None:
-    assert job_of(records, upload(client, name="mine", **fields)).payload["rule"] == rule.model_dump()
+    assert job_of(records, upload(client, None, name="mine", **fields)).payload["rule"] == rule.model_dump()
 
 
 def test_flags_and_look_aheads_are_answered_with_what_is_known(client: TestClient) -> None:
