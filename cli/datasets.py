@@ -98,7 +98,7 @@ for look in (batch, presizing, summary):
 @click.option("--no-wait", is_flag=True, help="Return as soon as the service has the pictures.")
 @json_lines_option
 @with_client
-def add(client: Client, name: str, source: Path | None, no_wait: bool, as_json: bool, **asked: Asked) -> None:
+def add(client: Client, /, name: str, source: Path | None, no_wait: bool, as_json: bool, **asked: Asked) -> None:
     """Add pictures from SOURCE, a folder or an archive (zip, tar).
 
     Without SOURCE, NAME is `sample` (drawn by the service itself) or `oxford-iiit-pet` (downloaded by the service).

@@ -219,7 +219,7 @@ class Manifest(Strict):
         }
 
     @property
-    def sides(self) -> dict[Side, int] | None:
+    def sides(self) -> dict[str, int] | None:
         """Items of each side of the given split; those of no side count as train. None where no split is given."""
         if not any(item.split for item in self.items):
             return None

@@ -73,7 +73,7 @@ def scan_folder(
     if listed is not None:
         files = [file for file in files if file.path != listed.path]
     pictures = [file.path for file in files if _judged_by_name(file) is None]
-    found = find_labels(pictures, rule, listed and listed.labels, _heartbeat(on_progress, len(files)))
+    found = find_labels(pictures, rule, None if listed is None else listed.labels, _heartbeat(on_progress, len(files)))
     hidden = note_of_hidden(folder)
     items: list[Item] = []
     exclusions: list[Exclusion] = []

@@ -2,6 +2,7 @@
 
 import io
 import lzma
+from typing import IO
 
 _CHUNK = 1 << 16
 
@@ -12,7 +13,7 @@ class XzStreams(io.RawIOBase):
     ``lzma.open`` has no limit of memory, and a check of the first stream says nothing of the next.
     """
 
-    def __init__(self, file: io.RawIOBase | io.BufferedReader, memory: int) -> None:
+    def __init__(self, file: IO[bytes], memory: int) -> None:
         """``memory`` is in bytes, for each stream."""
         super().__init__()
         self._file, self._memory = file, memory
@@ -54,7 +55,7 @@ class XzStreams(io.RawIOBase):
     def _some(self, most: int) -> bytes:
         """Between one byte and ``most``, none at the end."""
         while self._next_stream() and (decoder := self._decoder) is not None:
-            packed = self._packed if self._packed or not decoder.needs_input else self._file.read(_CHUNK) or b""
+            packed = self._packed if self._packed or not decoder.needs_input else self._file.read(_CHUNK)
             if not packed and decoder.needs_input:
                 message = "the xz data ends in the middle of a stream"
                 raise EOFError(message)
@@ -69,7 +70,7 @@ class XzStreams(io.RawIOBase):
     def _next_stream(self) -> bool:
         """Whether there is a stream to read from; begins the next one where the last has ended."""
         while self._decoder is None:
-            self._packed = self._packed.lstrip(b"\0") or (self._file.read(_CHUNK) or b"")
+            self._packed = self._packed.lstrip(b"\0") or self._file.read(_CHUNK)
             if not self._packed:
                 return False
             if not self._packed.startswith(b"\0"):

@@ -149,8 +149,8 @@ class DatasetOut(DatasetSummary):
         dict[str, Any],
         Field(
             description="items per breed; widths and heights; formats and modes; `disguised`: files whose suffix lies, "
-            "with their real format; `exclusions` by code (`no_label`, `not_a_file`, `not_an_image`, …), with examples; "
-            "`split`: items of each side of a given split, or null; `similar_labels`: groups that differ only in case or "
+            "with their real format; `exclusions` by code (`no_label`, `not_an_image`, …), with examples; "
+            "`split`: items of each side of a given split; `similar_labels`: groups that differ only in case or "
             "spaces; `label_list`: what of a list of labels was not used; `notes`: sentences about the labels"
         ),
     ]

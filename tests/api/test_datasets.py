@@ -13,6 +13,7 @@ from ml.manifest import LabelRule
 from store.artifacts import ArtifactStore
 from store.db.models import Job
 from store.db.reading import get_job, list_jobs
+from store.db.repair import awaited_uploads
 from store.errors import InvalidRequest
 from store.settings import Settings
 from tests.api.fake_classifier import FakeClassifier
@@ -242,3 +243,74 @@ def test_a_usual_label_rule_is_accepted(regex: str) -> None:
 def test_a_regex_that_could_run_without_end_is_refused(regex: str) -> None:
     with pytest.raises(InvalidRequest):
         check_regex(regex)
+
+
+def test_a_list_of_labels_is_kept_beside_the_archive(
+    client: TestClient, records: Records, artifacts: ArtifactStore, settings: Settings
+) -> None:
+    listed = b"Birman_1.jpg,Birman\n"
+    files = {"labels": ("l.csv", listed), "archive": ("pets.zip", archive())}
+    answer = client.post("/datasets", data={"name": "mine", "encoding": "Shift_JIS"}, files=files)
+    assert answer.status_code == 202, answer.text
+    payload = job_of(records, answer).payload
+    assert payload["rule"] == LabelRule(kind="csv").model_dump()
+    assert payload["source"]["encoding"] == "shift_jis"
+    assert artifacts.get_bytes(payload["source"]["labels"]) == listed
+    assert artifacts.get_bytes(payload["source"]["key"]) == archive()
+    with records.sessions.begin() as session:
+        assert awaited_uploads(session) == {payload["source"]["key"], payload["source"]["labels"]}
+    assert list((settings.cache / "uploads").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "listed", "status"),
+    [({"regex": "(a)", "label_from": "name"}, b"a,b", 400), ({}, b"", 400), ({"by_folder": "true"}, b"a,b", 400)],
+)
+def test_a_list_that_cannot_be_used_is_refused(
+    client: TestClient, records: Records, fields: dict[str, str], listed: bytes, status: int
+) -> None:
+    files = {"labels": ("l.csv", listed), "archive": ("pets.zip", archive())}
+    answer = client.post("/datasets", data={"name": "mine", **fields}, files=files)
+    assert answer.status_code == status, answer.text
+    with records.sessions.begin() as session:
+        assert list_jobs(session).items == []
+
+
+def test_a_list_over_its_limit_is_refused_while_it_streams(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.uploads.MAX_LABELS_BYTES", 100)
+    files = {"labels": ("l.csv", bytes(101)), "archive": ("pets.zip", archive())}
+    answer = client.post("/datasets", data={"name": "mine"}, files=files)
+    assert (answer.status_code, answer.json()["code"]) == (413, "payload_too_large")
+    assert "`labels` is over the limit of 100 bytes" in answer.json()["detail"]
+
+
+def test_uploads_that_wait_have_a_limit_together(records: Records, settings: Settings) -> None:
+    room = 2 * len(archive())
+    with _client_of(settings.model_copy(update={"max_stored_upload_bytes": room})) as client:
+        answers = [upload(client, name="mine") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [202, 202, 507]
+    assert f"are over {room}" in answers[2].json()["detail"]
+    assert "PEDIGREE_MAX_STORED_UPLOAD_BYTES" in answers[2].json()["hint"]
+    with records.sessions.begin() as session:
+        assert len(list_jobs(session).items) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule"),
+    [
+        ({"label_from": "folder:-2"}, LabelRule(kind="folder", level=-2)),
+        ({"label_from": "path", "regex": r"/([^/]+)_\d+.jpg$"}, LabelRule(regex=r"/([^/]+)_\d+.jpg$", over="path")),
+        ({"label_from": "csv:a/b.csv", "merge_labels": "true"}, LabelRule(kind="csv", csv="a/b.csv", merge=True)),
+        ({"regex": r"(?i)(.+)_\d+\.jpe?g$"}, LabelRule(regex=r"(?i)(.+)_\d+\.jpe?g$")),
+    ],
+)
+def test_the_label_may_come_from_elsewhere(
+    client: TestClient, records: Records, fields: dict[str, str], rule: LabelRule
+) -> None:
+    assert job_of(records, upload(client, None, name="mine", **fields)).payload["rule"] == rule.model_dump()
+
+
+def test_flags_and_look_aheads_are_answered_with_what_is_known(client: TestClient) -> None:
+    answer = upload(client, name="mine", regex=r"(?=a)(.+)_\d+").json()
+    assert "look-ahead" in answer["detail"]
+    assert "(?i)" in answer["hint"]

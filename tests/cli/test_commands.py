@@ -234,9 +234,40 @@ def test_a_folder_is_sent_as_a_form_whose_length_is_known(
     assert f'name="archive"; filename="{tmp_path.name}.tar"'.encode() in body
 
 
+def test_a_list_of_labels_goes_before_the_archive_and_what_else_was_asked_for_with_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "pets").mkdir()
+    (tmp_path / "pets/pug_1.jpg").write_bytes(b"picture")
+    listed = tmp_path / "l.csv"
+    listed.write_bytes(b"pug_1.jpg;L\xf6wchen")
+    words = ("datasets", "add", "mine", str(tmp_path / "pets"), "--labels", str(listed), "--merge-labels", "--no-wait")
+    answers = {"POST /datasets": [Answer({**JOB, "kind": "import"}, 202)]}
+    code, _, _, service = ask(capsys, monkeypatch, answers, *words, "--encoding", "cp1252", "--label-from", "csv")
+    assert code == 0
+    _, headers, body = service.asked[0]
+    assert int(headers["Content-Length"]) == len(body)
+    assert b'name="labels"; filename="labels.csv"\r\nContent-Type: text/csv\r\n\r\npug_1.jpg;L\xf6wchen\r\n--' in body
+    for name, value in (("merge_labels", "true"), ("encoding", "cp1252"), ("label_from", "csv")):
+        assert f'name="{name}"\r\n\r\n{value}\r\n'.encode() in body
+
+
+def test_a_folder_of_hidden_files_is_called_that(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".data").mkdir()
+    (tmp_path / ".data/pug_1.jpg").write_bytes(b"picture")
+    code, _, said, _ = ask(capsys, monkeypatch, {}, "datasets", "add", "mine", str(tmp_path))
+    assert code == 1
+    assert "no files in it but hidden ones (.data)" in said
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (("datasets", "add", "x", ".", "--labels", "pyproject.toml", "--by-folder"), "exclude each other"),
+        (("datasets", "add", "x", ".", "--labels", "pyproject.toml", "--regex", "(a)"), "exclude each other"),
+        (("datasets", "add", "x", ".", "--label-from", "path", "--by-folder"), "exclude each other"),
         (("datasets", "add", "cats"), "only sample and oxford-iiit-pet come without one"),
         (("datasets", "add", "x", ".", "--regex", "(a)", "--by-folder"), "exclude each other"),
         (("train", "--dataset", "x", "--set", "size"), "write it as key=value"),

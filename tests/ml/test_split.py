@@ -10,8 +10,10 @@ from ml.batches import TrainingBatches, ValidationBatches
 from ml.cache import INDEX, PIXELS, PresizedCache
 from ml.config import TrainSettings
 from ml.errors import BatchTooLarge, SplitUnusable
+from ml.forecast import split_sizes
+from ml.given_split import Side
 from ml.manifest import Item, Manifest
-from ml.split import make_split, random_split
+from ml.split import Split, choose_split, make_split, random_split
 from tests.ml.facts import cases
 
 
@@ -73,3 +75,32 @@ def test_an_empty_side_is_refused(n: int, valid_pct: float, side: str) -> None:
 def test_a_good_split_is_handed_over() -> None:
     manifest = labelled(*["pug", "boxer"] * 10)
     assert make_split(manifest, TrainSettings(valid_pct=0.2, split_seed=42)) == random_split(20, 0.2, 42)
+
+
+def given(*sides: Side | None) -> Manifest:
+    """A manifest whose items have these sides of a given split."""
+    plain = labelled(*["pug", "boxer"] * (len(sides) // 2))
+    items = zip(plain.items, sides, strict=True)
+    return plain.model_copy(update={"items": tuple(item.model_copy(update={"split": side}) for item, side in items)})
+
+
+def test_a_given_split_wins_and_its_test_side_is_on_neither() -> None:
+    split = make_split(given("train", "valid", "valid", "train", None, "test"), TrainSettings(split_seed=7))
+    assert split == Split(train=(0, 3, 4), valid=(1, 2))
+
+
+@pytest.mark.parametrize("sides", [("train", "test") * 10, ("train", "valid", "test", "test") * 5])
+def test_where_a_split_is_drawn_what_is_for_test_stays_out(sides: tuple[Side, ...]) -> None:
+    manifest = given(*sides)
+    config = TrainSettings(valid_pct=0.3, split="random")
+    split = choose_split(manifest, config)
+    pool = {number for number, side in enumerate(sides) if side != "test"}
+    assert set(split.train) | set(split.valid) == pool
+    assert len(split.valid) == int(0.3 * len(pool))
+    assert split_sizes(len(sides), config, manifest.sides) == (len(split.train), len(split.valid))
+
+
+def test_a_given_split_is_counted_as_it_is_made() -> None:
+    manifest = given("train", "valid", "valid", "train", None, "test")
+    split = choose_split(manifest, TrainSettings())
+    assert split_sizes(6, TrainSettings(), manifest.sides) == (len(split.train), len(split.valid))

@@ -8,6 +8,7 @@ from PIL import Image
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore
+from store.db.base import Json
 from store.db.jobs import create_job
 from store.keys import new_upload_key
 
@@ -35,11 +36,20 @@ def archive(per_breed: int = 3, breeds: Iterable[str] = COLOURS) -> bytes:
 
 
 def queue_import(
-    sessions: sessionmaker[Session], artifacts: ArtifactStore, upload: bytes, *, max_attempts: int = 3
+    sessions: sessionmaker[Session],
+    artifacts: ArtifactStore,
+    upload: bytes,
+    *,
+    max_attempts: int = 3,
+    rule: Json | None = None,
+    **source: str,
 ) -> tuple[int, str]:
-    """An import job of an uploaded archive, not yet published; its id and the upload's key."""
+    """An import job of an uploaded archive, not yet published; its id and the upload's key.
+
+    ``source`` is what else the job's payload says of it.
+    """
     key = new_upload_key()
     artifacts.put_bytes(key, upload)
-    payload = {"name": "pets", "source": {"kind": "archive", "key": key}, "rule": RULE}
+    payload = {"name": "pets", "source": {"kind": "archive", "key": key, **source}, "rule": rule or RULE}
     with sessions.begin() as session:
         return create_job(session, kind="import", payload=payload, max_attempts=max_attempts).id, key

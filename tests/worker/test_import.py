@@ -1,3 +1,7 @@
+import io
+import random
+import zipfile
+
 import pytest
 from celery import Celery
 from sqlalchemy.orm import Session, sessionmaker
@@ -7,7 +11,7 @@ from store.db.datasets import current_dataset
 from store.db.jobs import create_job, resume
 from store.db.reading import events_after
 from store.dispatch import dispatch_job
-from store.keys import bundle_key, manifest_key
+from store.keys import bundle_key, manifest_key, new_upload_key
 from store.settings import Settings
 from store.states import State
 from tests.worker.pictures import archive, queue_import
@@ -71,3 +75,43 @@ def test_what_nobody_foresaw_fails_with_one_line(settings: Settings, sessions: S
     assert job.error is not None
     assert (job.error["code"], job.error["detail"]) == ("internal_error", "KeyError: 'source'")
     assert "Traceback" in worker.said()
+
+
+def test_a_list_beside_the_archive_and_an_encoding_reach_the_import_and_what_is_odd_is_logged(
+    settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery
+) -> None:
+    listed = new_upload_key()
+    rows = [f"Birman_{number}.jpg,柴犬,{side}" for number, side in enumerate(("train", "valid", "test"))]
+    rows += [f"pug_{number}.jpg,{label}" for number, label in enumerate(("pug", "Pug", "pug"))]
+    artifacts.put_bytes(listed, "\n".join([*rows, "gone.jpg,pug"]).encode("cp932"))
+    job_id, upload = queue_import(sessions, artifacts, archive(), rule={"kind": "csv"}, labels=listed, encoding="cp932")
+    dispatch_job(celery, sessions, job_id)
+    with running("worker", settings):
+        job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
+    assert (job.state, job.error) == (State.SUCCEEDED, None)
+    with sessions.begin() as session:
+        dataset = current_dataset(session, "pets")
+        said = " ".join(event.data["message"] for event in events_after(session, job_id, 0) if event.event == "log")
+    assert dataset is not None
+    assert dataset.vocab == ["Pug", "pug", "柴犬"]
+    assert dataset.summary["split"] == {"train": 4, "valid": 1, "test": 1}
+    assert dataset.summary["similar_labels"] == [["Pug", "pug"]]
+    assert dataset.summary["label_list"]["without_file"] == {"count": 1, "examples": ["gone.jpg"]}
+    assert "'Pug' (1), 'pug' (2)" in said
+    assert "the given split is kept" in said
+    assert not artifacts.exists(upload)
+    assert not artifacts.exists(listed)
+
+
+def test_an_archive_that_unpacks_to_more_than_the_setting_fails(
+    settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery
+) -> None:
+    data = io.BytesIO(archive())
+    with zipfile.ZipFile(data, "a") as pack:
+        pack.writestr("notes.bin", random.Random(1).randbytes(2 << 20))  # noqa: S311 - no secret
+    job_id, _ = queue_import(sessions, artifacts, data.getvalue())
+    dispatch_job(celery, sessions, job_id)
+    with running("worker", settings, PEDIGREE_MAX_UNPACKED_BYTES=str(1 << 20)):
+        job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
+    assert job.error is not None
+    assert (job.error["code"], "0.000977 GiB" in job.error["detail"]) == ("archive_rejected", True)
