@@ -10,14 +10,15 @@ from pathlib import Path, PurePosixPath
 
 from ml.cores import worth_starting
 from ml.errors import DatasetUnusable, ImageRejected
-from ml.fingerprint import fingerprint
-from ml.images import Limits, examine_image
+from ml.images import DECODING, Limits, view
 from ml.label_rules import HINT, check_regex
 from ml.manifest import EXAMPLES, Exclusion, Item, LabelRule, Manifest
+from ml.views import FINGERPRINT
 
 OnProgress = Callable[[int, int], None]
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".mpo"}
+    | {".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpx", ".j2c", ".jpc", ".jpf"}
 )
 """Names that are taken for pictures. A fixed list: the system's own differs from machine to machine."""
 
@@ -71,7 +72,8 @@ def scan_folder(
     for outcome in _examined(files, rule, limits or Limits(), on_progress):
         (items if isinstance(outcome, Item) else exclusions).append(outcome)  # type: ignore[arg-type]  # each goes to its own list
     _check_enough(items, exclusions, rule)
-    return Manifest(name=name, drawn=drawn, rule=rule, items=tuple(items), exclusions=tuple(exclusions))
+    found = {"items": tuple(items), "exclusions": tuple(exclusions)}
+    return Manifest(name=name, decoding=DECODING, drawn=drawn, rule=rule, **found)
 
 
 def _check_rule(rule: LabelRule) -> None:
@@ -172,7 +174,7 @@ def _item(file: _Found, label: str, limits: Limits) -> Item:
         detail = f"the file has {size} bytes, at most {limits.max_bytes} are accepted"
         raise ImageRejected("too_many_bytes", detail)
     data = file.real.read_bytes()
-    image, facts = examine_image(data, limits)
+    bits, facts = view(data, limits, FINGERPRINT)
     return Item(
         path=file.path,
         label=label,
@@ -182,7 +184,7 @@ def _item(file: _Found, label: str, limits: Limits) -> Item:
         bytes=len(data),
         format=facts.format,
         mode=facts.mode,
-        fingerprint=fingerprint(image),
+        fingerprint=bits.tobytes().hex(),
     )
 
 
