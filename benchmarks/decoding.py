@@ -23,6 +23,7 @@ CLIENTS = (1, 8)
 TURNS = 5
 _WORK = """
 import io, json, statistics, sys, time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from ml.images import Limits
 from ml.manifest import LabelRule

@@ -1,3 +1,6 @@
+import io
+import zipfile
+
 import pytest
 from celery import Celery
 from sqlalchemy.orm import Session, sessionmaker
@@ -10,6 +13,7 @@ from store.dispatch import dispatch_job
 from store.keys import bundle_key, manifest_key
 from store.settings import Settings
 from store.states import State
+from tests.ml.hostile_pictures import scan_bomb, tile_bomb
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import job_in, running
 
@@ -71,3 +75,22 @@ def test_what_nobody_foresaw_fails_with_one_line(settings: Settings, sessions: S
     assert job.error is not None
     assert (job.error["code"], job.error["detail"]) == ("internal_error", "KeyError: 'source'")
     assert "Traceback" in worker.said()
+
+
+def test_a_picture_that_costs_too_much_is_left_out_with_its_reason(
+    settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery
+) -> None:
+    upload = io.BytesIO(archive())
+    with zipfile.ZipFile(upload, "a") as pack:
+        pack.writestr("photos/pug_90.jpg", scan_bomb(3000, 500))
+        pack.writestr("photos/pug_91.jpg", tile_bomb(100, 12_000))
+    job_id, _ = queue_import(sessions, artifacts, upload.getvalue())
+    dispatch_job(celery, sessions, job_id)
+    with running("worker", settings):
+        job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
+    assert (job.state, job.error) == (State.SUCCEEDED, None)
+    with sessions.begin() as session:
+        dataset = current_dataset(session, "pets")
+        assert dataset is not None
+        left_out = dataset.summary["exclusions"]["picture_too_costly"]
+    assert [entry["path"] for entry in left_out["examples"]] == ["photos/pug_90.jpg", "photos/pug_91.jpg"]
