@@ -122,6 +122,7 @@ class Decoders:
             ImageRejected: what the process found, or ``picture_too_costly`` where it had to be ended.
             Stopped: nobody wants it any more.
         """
+        _look_whether_wanted()
         head = {"limits": asdict(limits), "view": asdict(view), "lay_on_white": lay_on_white}
         with self._place():
             decoder = self._taken()
