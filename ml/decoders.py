@@ -55,7 +55,7 @@ class Decoder:
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 command,
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, **_MODEST},

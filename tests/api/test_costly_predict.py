@@ -74,7 +74,7 @@ def test_who_sends_cheap_pictures_does_not_wait_for_those_who_send_costly_ones(
 
 def test_a_client_that_leaves_ends_its_decoding() -> None:
     """The first picture is being decoded as the client leaves; the second is not begun."""
-    ended: list[BaseException] = []
+    ended: list[object] = []
 
     async def leave() -> None:
         begun, gone = asyncio.Event(), asyncio.Event()
