@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +13,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
 from api.batching import Batcher
-from api.dependencies import Services
+from api.decoding import Decoding
+from api.dependencies import Services, limits_of
 from api.errors import install_error_handlers
 from api.figures.png import Painter
 from api.gate import BodyLimit, Gate, LimitOf
@@ -29,7 +29,6 @@ from api.schemas.datasets import BuiltinRequest
 from api.schemas.problem import Problem, problems
 from api.telemetry import RequestTimer, Telemetry
 from api.uploads import UPLOAD_HINT
-from ml.images import Limits
 from ml.predict import Classifier
 from store.artifacts import ArtifactStore
 from store.db.session import make_engine, make_sessions
@@ -38,7 +37,6 @@ from store.scratch import remove_scratch
 from store.settings import MIB, Settings
 
 VERSION = version("pedigree")
-DECODERS = 4
 WATCHER_THREADS = 8
 CLEAN_SECONDS = 3600.0
 JSON_BYTES = MIB
@@ -110,11 +108,11 @@ def make_services(settings: Settings, load: Loader) -> Services:
         artifacts=artifacts,
         celery=make_celery(settings),
         photos=photos,
-        looks=Looks(photos, Limits(max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels)),
+        looks=Looks(photos, limits_of(settings)),
         painter=Painter(settings.cache),
         predictor=Predictor(sessions=sessions, artifacts=artifacts, cache=settings.cache, load=load),
         batcher=Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry),
-        decoders=ThreadPoolExecutor(DECODERS, thread_name_prefix="decode"),
+        decoding=Decoding(),
         telemetry=telemetry,
         watchers=CapacityLimiter(WATCHER_THREADS),
     )
@@ -143,7 +141,7 @@ async def _keep_clean(cache: Path) -> None:
 def _stop(services: Services) -> None:
     services.predictor.stop()
     services.batcher.stop()
-    services.decoders.shutdown(cancel_futures=True)
+    services.decoding.close()
     services.looks.close()
     services.celery.close()
     services.engine.dispose()

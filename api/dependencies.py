@@ -1,6 +1,5 @@
 """What routes are given: the parts of the service that live as long as the app."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -11,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.batching import Batcher
+from api.decoding import Decoding
 from api.figures.png import Painter
 from api.looks import Looks
 from api.photos import PhotoShelf
@@ -39,7 +39,7 @@ class Services:
     painter: Painter
     predictor: Predictor
     batcher: Batcher
-    decoders: ThreadPoolExecutor
+    decoding: Decoding
     telemetry: Telemetry
     watchers: CapacityLimiter
     """Threads for the event streams' reads, beside those that serve the other routes."""
@@ -47,7 +47,7 @@ class Services:
     @property
     def image_limits(self) -> Limits:
         """What a picture sent to POST /predict may cost."""
-        return Limits(max_bytes=self.settings.max_image_bytes, max_pixels=self.settings.max_image_pixels)
+        return limits_of(self.settings)
 
     def publish(self, job: Job) -> dict[int, Waiting]:
         """Tell the workers of a job that was just queued, and what it waits for, by its id.
@@ -57,6 +57,16 @@ class Services:
         told = dispatch_job(self.celery, self.sessions, job.id)
         with self.sessions.begin() as session:
             return waiting_of(session, [job], told=[job.id] if told else [])
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What any picture may cost."""
+    return Limits(
+        max_bytes=settings.max_image_bytes,
+        max_pixels=settings.max_image_pixels,
+        max_memory=settings.decode_bytes,
+        max_seconds=settings.decode_seconds,
+    )
 
 
 def services_of(request: Request) -> Services:

@@ -18,6 +18,7 @@ from api.room import is_no_room, some_disk_full
 from api.schemas.problem import PROBLEM_TYPE, FieldProblem, Problem
 from api.unreadable import unread_body, unread_json, unread_pictures
 from ml.errors import LearningError
+from ml.images import FORMAT_NAMES
 from store.errors import AppError
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ LEARNING_STATUS: dict[str, int] = {
     "too_many_pixels": 422,
     "too_small": 422,
     "unsupported_pixels": 422,
+    "picture_too_costly": 422,
     "unknown_arch": 422,
     "batch_too_large": 422,
     "sweep_too_short": 422,
@@ -38,10 +40,11 @@ LEARNING_STATUS: dict[str, int] = {
 """The learning errors that a request can cause; any other is the service's own fault."""
 
 LEARNING_HINTS: dict[str, str] = {
-    "not_an_image": "Send a picture as JPEG, PNG, GIF, WebP, BMP or TIFF.",
+    "not_an_image": f"Send a picture as {FORMAT_NAMES}.",
     "truncated": "Send the file again; if the file itself is broken, save it again.",
     "too_small": "Send a larger picture.",
     "too_many_pixels": "Scale it down.",
+    "picture_too_costly": "Save it anew as a plain JPEG or PNG, or scale it down.",
 }
 """What a caller can do where the error itself does not say."""
 

@@ -24,6 +24,9 @@ MEDIA_TYPES = {
     "WEBP": "image/webp",
     "BMP": "image/bmp",
     "TIFF": "image/tiff",
+    "HEIF": "image/heic",
+    "AVIF": "image/avif",
+    "JPEG2000": "image/jp2",
 }
 
 _IMPORT_AGAIN = "Import the dataset again."

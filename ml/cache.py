@@ -20,11 +20,12 @@ from ml.bundle import ImageSource
 from ml.cache_build import check_space, starts, write_pixels
 from ml.cache_lock import BuildLock, building_alone, lock_of, part_of
 from ml.cache_room import make_room, note_opened
-from ml.images import Limits
+from ml.images import DECODING, Limits
 from ml.manifest import Manifest
 from ml.placement import Placement, place
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Caches of version 1 show what is hidden under the transparency of a picture; META says nothing of their decoding."""
 PIXELS = "pixels.u8"
 INDEX = "index.npy"
 META = "meta.json"
@@ -182,6 +183,7 @@ def _index(placements: Sequence[Placement]) -> bytes:
 def _meta(manifest: Manifest, presize: int, folder: Path) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
+        "decoding": DECODING,
         "revision": manifest.revision,
         "presize": presize,
         "items": len(manifest.items),

@@ -16,9 +16,10 @@ from ml.cache_room import SPARE_BYTES
 from ml.cores import worth_starting
 from ml.disk import says_disk_full
 from ml.errors import DatasetUnusable, DiskFull, ImageRejected, Stopped
-from ml.images import Limits, open_rgb
+from ml.images import Limits, view
 from ml.manifest import Manifest
-from ml.placement import Placement, render
+from ml.placement import Placement
+from ml.views import View
 
 OnProgress = Callable[[int, int], None]
 _BATCH = 256
@@ -109,13 +110,13 @@ def _report(steps: Iterator[None], total: int, on_progress: OnProgress) -> None:
 def _rendered(manifest: Manifest, source: ImageSource, index: int, placement: Placement, limits: Limits) -> bytes:
     item = manifest.items[index]
     try:
-        image = open_rgb(source.read(index), limits)
+        pixels, facts = view(source.read(index), limits, View("kept", placement.size))
     except ImageRejected as error:
         raise DatasetUnusable(f"{item.path}: {error.detail}", hint="Import the dataset again.") from error
-    if image.size != (placement.width, placement.height):
-        detail = f"{item.path} has {image.width}x{image.height} pixels, the manifest says {item.width}x{item.height}"
+    if (facts.width, facts.height) != (placement.width, placement.height):
+        detail = f"{item.path} has {facts.width}x{facts.height} pixels, the manifest says {item.width}x{item.height}"
         raise DatasetUnusable(detail, hint="Import the dataset again.")
-    return render(image, placement).tobytes()
+    return pixels.tobytes()
 
 
 def _write_at(file: int, data: bytes, offset: int) -> None:

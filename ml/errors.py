@@ -67,7 +67,7 @@ class ImageRejected(LearningError):
     """Bytes that are not a picture we accept; ``code`` says why.
 
     Codes: ``not_an_image``, ``truncated``, ``too_many_pixels``, ``too_small``, ``too_many_bytes``,
-    ``unsupported_pixels``.
+    ``unsupported_pixels``, ``picture_too_costly``.
     """
 
     def __init__(self, code: str, detail: str, hint: str | None = None) -> None:

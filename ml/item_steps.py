@@ -113,7 +113,7 @@ def _opening(opened: OpenedItem, manifest: Manifest) -> list[Step]:
     category = manifest.vocab.index(item.label)
     return [
         Step("open", f"{item.path}, {item.bytes} bytes", f"{what}, mode {facts.mode}", (facts.height, facts.width)),
-        _of_array("convert", "upright by its EXIF orientation, RGB, alpha dropped", pixels, kind="PIL.Image RGB"),
+        _of_array("convert", "upright by its EXIF orientation, RGB, laid on white", pixels, kind="PIL.Image RGB"),
         Step(
             "label",
             f"{item.label!r} is class {category} of {len(manifest.vocab)}",

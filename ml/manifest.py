@@ -33,6 +33,7 @@ ExclusionCode = Literal[
     "too_small",
     "too_many_bytes",
     "unsupported_pixels",
+    "picture_too_costly",
 ]
 EXAMPLES = 20
 _REASONS: dict[ExclusionCode, str] = {
@@ -44,6 +45,7 @@ _REASONS: dict[ExclusionCode, str] = {
     "too_small": "too small",
     "too_many_bytes": "of too many bytes",
     "unsupported_pixels": "with pixels of another kind",
+    "picture_too_costly": "too costly to decode",
 }
 _SUFFIXES = {
     "JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"},
@@ -53,6 +55,9 @@ _SUFFIXES = {
     "WEBP": {".webp"},
     "BMP": {".bmp", ".dib"},
     "TIFF": {".tif", ".tiff"},
+    "HEIF": {".heic", ".heif", ".hif"},
+    "AVIF": {".avif", ".heif"},
+    "JPEG2000": {".jp2", ".j2k", ".jpx", ".j2c", ".jpc", ".jpf"},
 }
 
 
@@ -155,9 +160,14 @@ class Exclusion(Strict):
 
 
 class Manifest(Strict):
-    """A dataset's content. ``drawn`` says that the pictures are drawings, not photos."""
+    """A dataset's content.
+
+    ``drawn`` says that the pictures are drawings, not photos. ``decoding`` is how they were read when it was made
+    (``ml.picture_limits``); manifests of before there was more than one way do not say it.
+    """
 
     format_version: Literal[1] = 1
+    decoding: int = Field(1, ge=1)
     name: str
     drawn: bool = False
     rule: LabelRule = LabelRule()

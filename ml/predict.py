@@ -10,20 +10,19 @@ from typing import Any, Self, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from pydantic import ValidationError
 from torch import Tensor
 
 from ml.augment import Recipe, draw_recipe, join, training_input, validation_input
 from ml.config import Augment, LossName, TrainSettings
 from ml.errors import CheckpointInvalid, PrecisionUnsupported
-from ml.images import Limits, open_rgb
+from ml.images import DECODING, Limits, view
 from ml.losses import scores_of
 from ml.model import BreedNet, build_model
 from ml.precision import Precision, choose_device, choose_precision
-from ml.presize import resize_square
 from ml.seed import generator
 from ml.tta import COPIES, combine
+from ml.views import View
 from ml.weights import load_state
 
 FORMAT_VERSION = 1
@@ -56,6 +55,7 @@ class Classifier:
     drawn: bool
     device: torch.device
     precision: Precision
+    decoding: int = DECODING
 
     @classmethod
     def load(cls, folder: Path, device: str = "auto") -> Self:
@@ -85,6 +85,7 @@ class Classifier:
             drawn=about["drawn"],
             device=chosen,
             precision=_precision_of(about, chosen),
+            decoding=_decoding_of(about),
         )
 
     @property
@@ -98,7 +99,7 @@ class Classifier:
         Raises:
             ImageRejected: the bytes are not a picture within the limits.
         """
-        return Prepared(self._square(open_rgb(data, limits), 0.5))
+        return Prepared(self._squares(data, limits, 0.5)[0])
 
     def prepare_copies(self, data: bytes, limits: Limits) -> list[Prepared]:
         """One picture plain and, after that, ``COPIES`` times changed as in training; equal bytes get equal changes.
@@ -106,14 +107,11 @@ class Classifier:
         Raises:
             ImageRejected: the bytes are not a picture within the limits.
         """
-        image = open_rgb(data, limits)
         chance = generator(int.from_bytes(hashlib.sha256(data).digest()[:8], "big"), "tta")
         positions = torch.rand(COPIES, generator=chance).tolist()
         recipes = [draw_recipe(1, self.augment, self.min_scale, chance) for _ in range(COPIES)]
-        copies = [
-            Prepared(self._square(image, position), recipe) for position, recipe in zip(positions, recipes, strict=True)
-        ]
-        return [Prepared(self._square(image, 0.5)), *copies]
+        plain, *squares = self._squares(data, limits, 0.5, *positions)
+        return [Prepared(plain), *(Prepared(*copy) for copy in zip(squares, recipes, strict=True))]
 
     def probabilities(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
         """Scores in [0, 1] over the vocabulary, float32 [n, classes]; under cross-entropy each row sums to 1."""
@@ -134,8 +132,9 @@ class Classifier:
         """Pay for the first call's allocations and kernels before anyone waits."""
         self.probabilities([Prepared(torch.zeros(self.presize, self.presize, 3, dtype=torch.uint8))])
 
-    def _square(self, image: Image.Image, position: float) -> Tensor:
-        return torch.from_numpy(np.array(resize_square(image, self.presize, position, position)))
+    def _squares(self, data: bytes, limits: Limits, *positions: float) -> tuple[Tensor, ...]:
+        wanted = View("squares", self.presize, positions)
+        return torch.from_numpy(view(data, limits, wanted, self.decoding)[0]).unbind()
 
     def _inputs(self, batch: Sequence[Prepared]) -> Tensor:
         """The model's input, plain pictures and augmented copies each drawn together, in the batch's order."""
@@ -177,6 +176,15 @@ def _read_description(path: Path) -> dict[str, Any]:
     if not isinstance(about, dict) or about.get("format_version") != FORMAT_VERSION:
         raise CheckpointInvalid(f"the model is not of format version {FORMAT_VERSION}", hint="Train the run again.")
     return dict(about)
+
+
+def _decoding_of(about: dict[str, Any]) -> int:
+    """Models of before transparent pictures were laid on white say nothing, and see them as in their training."""
+    decoding = about.get("decoding", 1)
+    if decoding not in range(1, DECODING + 1):
+        detail = f"the model reads pictures in way {decoding!r}, this program knows 1 to {DECODING}"
+        raise CheckpointInvalid(detail, hint="Update this program, or train the run again.")
+    return int(decoding)
 
 
 def _loss_of(about: dict[str, Any]) -> LossName:

@@ -10,14 +10,14 @@ from pathlib import Path, PurePosixPath
 
 from ml.cores import worth_starting
 from ml.errors import DatasetUnusable, ImageRejected
-from ml.fingerprint import fingerprint
 from ml.hidden_files import note_of_hidden
-from ml.images import Limits, examine_image
+from ml.images import DECODING, Limits, view
 from ml.label_list import is_list, read_list
 from ml.label_rules import RuleRefused, check_regex
 from ml.labels import Label, find_labels
 from ml.manifest import EXAMPLES, Exclusion, Item, LabelRule, Manifest
 from ml.suffixes import SUFFIXES
+from ml.views import FINGERPRINT
 
 OnProgress = Callable[[int, int], None]
 _BATCH = 256
@@ -82,6 +82,7 @@ def scan_folder(
     _check_enough(items, exclusions, rule, found.notes, hidden)
     return Manifest(
         name=name,
+        decoding=DECODING,
         drawn=drawn,
         rule=rule,
         items=tuple(items),
@@ -193,7 +194,7 @@ def _item(file: _Found, label: Label, limits: Limits) -> Item:
         detail = f"the file has {size} bytes, at most {limits.max_bytes} are accepted"
         raise ImageRejected("too_many_bytes", detail)
     data = file.real.read_bytes()
-    image, facts = examine_image(data, limits)
+    bits, facts = view(data, limits, FINGERPRINT)
     return Item(
         path=file.path,
         label=label.text or "",
@@ -204,7 +205,7 @@ def _item(file: _Found, label: Label, limits: Limits) -> Item:
         bytes=len(data),
         format=facts.format,
         mode=facts.mode,
-        fingerprint=fingerprint(image),
+        fingerprint=bits.tobytes().hex(),
     )
 
 

@@ -9,6 +9,7 @@ from ml.bundle import ImageSource
 from ml.checkpoint import CheckpointKeeper, save_tensors
 from ml.config import ResolvedConfig
 from ml.errors import NoRateFound
+from ml.images import DECODING
 from ml.interpretation import Reading
 from ml.lr_find import check_sweep
 from ml.manifest import Manifest
@@ -156,6 +157,7 @@ def save_model(
     save_tensors(model.state_dict(), weights, {"format_version": str(MODEL_FORMAT_VERSION), "arch": config.arch})
     description: dict[str, Any] = {
         "format_version": MODEL_FORMAT_VERSION,
+        "decoding": DECODING,
         "arch": config.arch,
         "loss": config.loss,
         "precision": precision,

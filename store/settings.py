@@ -45,7 +45,16 @@ class Settings(BaseSettings):
         8192 * MIB, alias="PEDIGREE_MAX_UNPACKED_BYTES", ge=MIB, description="files of one archive, unpacked"
     )
     max_image_bytes: int = Field(32 * MIB, alias="PEDIGREE_MAX_IMAGE_BYTES", ge=1024)
-    max_image_pixels: int = Field(50_000_000, alias="PEDIGREE_MAX_IMAGE_PIXELS", ge=1024)
+    max_image_pixels: int = Field(51_000_000, alias="PEDIGREE_MAX_IMAGE_PIXELS", ge=1024)
+    decode_bytes: int = Field(
+        768 * MIB,
+        alias="PEDIGREE_DECODE_BYTES",
+        ge=256 * MIB,
+        description="memory of the process that decodes a picture which may cost much",
+    )
+    decode_seconds: float = Field(
+        6.0, alias="PEDIGREE_DECODE_SECONDS", ge=1, le=600, description="processor time of such a picture, at most"
+    )
     max_predict_bytes: int = Field(256 * MIB, alias="PEDIGREE_MAX_PREDICT_BYTES", ge=1024, description="one request")
     max_predict_files: int = Field(64, alias="PEDIGREE_MAX_PREDICT_FILES", ge=1)
     predict_queue: int = Field(256, alias="PEDIGREE_PREDICT_QUEUE", ge=1, description="pictures waiting before 429")

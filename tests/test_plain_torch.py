@@ -83,16 +83,25 @@ def test_a_model_of_each_family_does(arch: str, loss: str, presize: int, script:
     folder.mkdir()
     save_tensors(model.state_dict(), folder / "model.safetensors", {"format_version": "1", "arch": arch})
     about = {"format_version": 1, "arch": arch, "loss": loss, "precision": "fp32", "vocab": VOCAB}
-    (folder / "model.json").write_text(json.dumps({**about, "size": 48, "presize": presize, "drawn": False}))
+    (folder / "model.json").write_text(
+        json.dumps({**about, "size": 48, "presize": presize, "drawn": False, "decoding": 2})
+    )
     compare(script, folder, tmp_path, loss=loss)
 
 
 def compare(script: str, model: Path, scratch: Path, *, loss: str) -> None:
-    """Hold what the script prints of a picture against ``ml.predict``'s scores of it."""
-    photo = scratch / "photo.jpg"
+    """Hold what the script prints of two pictures, one of them transparent, against ``ml.predict``'s scores of them."""
     exif = picture().getexif()
     exif[0x0112] = 6  # lies on its side
-    photo.write_bytes(encoded(picture(201, 150, seed=5), quality=90, exif=exif))
+    clear = picture(201, 150, seed=5)
+    clear.putalpha(picture(201, 150, seed=6).convert("L"))
+    compare_one(script, model, scratch, encoded(picture(201, 150, seed=5), quality=90, exif=exif), loss=loss)
+    compare_one(script, model, scratch, encoded(clear, "PNG", exif=exif), loss=loss)
+
+
+def compare_one(script: str, model: Path, scratch: Path, data: bytes, *, loss: str) -> None:
+    photo = scratch / "photo"
+    photo.write_bytes(data)
     (scratch / "predict.py").write_text(script, encoding="utf-8")
     command = [sys.executable, "-I", str(scratch / "predict.py"), str(model), str(photo)]
     printed = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)

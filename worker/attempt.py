@@ -73,7 +73,12 @@ class Attempt:
     @property
     def limits(self) -> Limits:
         """What is decoded at most: the same at import and in training."""
-        return Limits(max_bytes=self.settings.max_image_bytes, max_pixels=self.settings.max_image_pixels)
+        return Limits(
+            max_bytes=self.settings.max_image_bytes,
+            max_pixels=self.settings.max_image_pixels,
+            max_memory=self.settings.decode_bytes,
+            max_seconds=self.settings.decode_seconds,
+        )
 
     def write(self, write: Callable[[Session], object]) -> None:
         """Do ``write`` in one transaction, again where the database is away for a moment."""

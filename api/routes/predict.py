@@ -1,14 +1,14 @@
 """Predict: pictures in, breeds out."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, File, Query, UploadFile
+from fastapi import APIRouter, File, Query, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from numpy.typing import NDArray
 
+from api.decoding import Turn
 from api.dependencies import Services, ServicesDep
 from api.errors import hint_of
 from api.predictor import Served
@@ -24,20 +24,19 @@ from api.schemas.predictions import (
 from api.schemas.problem import problems
 from ml.breeds import species_of
 from ml.errors import ImageRejected
-from ml.images import Limits
 from store.db.registry import DEFAULT_ALIAS
 from store.errors import PayloadTooLarge
 
 router = APIRouter(tags=["predict"])
 
 MAX_NAME = 255
-Decoded = TypeVar("Decoded")
 
 Name = Annotated[str, Query(pattern=r"^([A-Za-z][A-Za-z0-9._-]{0,63}|[0-9]{1,18})$", description="alias or version")]
 
 
 @router.post("/predict", responses=problems(400, 404, 413, 415, 429))
 async def predict(
+    request: Request,
     file: Annotated[list[UploadFile], File(description="one picture or more")],
     services: ServicesDep,
     model: Name = DEFAULT_ALIAS,
@@ -56,31 +55,22 @@ async def predict(
         served = await run_in_threadpool(services.predictor.serve, model)
     row_of = _averaged_row if tta else _plain_row
     with services.batcher.places(len(file) * (served.classifier.copies if tta else 1)):
-        rows = await asyncio.gather(*(row_of(one, served, services) for one in file), return_exceptions=True)
+        async with services.decoding.of(request) as turn:
+            rows = await asyncio.gather(*(row_of(one, served, services, turn) for one in file), return_exceptions=True)
     return _answer(file, rows, served, top_k, tta=tta)
 
 
-async def _plain_row(file: UploadFile, served: Served, services: Services) -> NDArray[np.float32]:
+async def _plain_row(file: UploadFile, served: Served, services: Services, turn: Turn) -> NDArray[np.float32]:
     """The scores for one picture."""
-    picture = await _decoded(file, served.classifier.prepare, services)
+    picture = await turn.decoded(file.file, served.classifier.prepare, services.image_limits)
     return await asyncio.wrap_future(services.batcher.submit(served.classifier, picture))
 
 
-async def _averaged_row(file: UploadFile, served: Served, services: Services) -> NDArray[np.float32]:
+async def _averaged_row(file: UploadFile, served: Served, services: Services, turn: Turn) -> NDArray[np.float32]:
     """The scores for one picture, averaged over its copies."""
-    copies = await _decoded(file, served.classifier.prepare_copies, services)
+    copies = await turn.decoded(file.file, served.classifier.prepare_copies, services.image_limits)
     answers = [asyncio.wrap_future(services.batcher.submit(served.classifier, one)) for one in copies]
     return served.classifier.average(await asyncio.gather(*answers))
-
-
-async def _decoded(file: UploadFile, prepare: Callable[[bytes, Limits], Decoded], services: Services) -> Decoded:
-    limits = services.image_limits
-
-    def work() -> Decoded:
-        # One byte more than the limit is enough for the decoder to refuse it.
-        return prepare(file.file.read(limits.max_bytes + 1), limits)
-
-    return await asyncio.get_running_loop().run_in_executor(services.decoders, work)
 
 
 def _answer(

@@ -32,7 +32,7 @@ def opened(
 
 def folders(root: Path) -> dict[int, Path]:
     """Each cache below a root by its presize."""
-    return {int(path.name.split("-")[1]): path for path in root.glob("*-v1")}
+    return {int(path.name.split("-")[1]): path for path in root.glob("*-v2")}
 
 
 def age(folder: Path, hours: float) -> None:

@@ -44,12 +44,6 @@ def test_every_mode_becomes_rgb_of_about_the_same_colours(mode: str, form: str) 
     assert np.abs(np.asarray(got, np.int16) - wanted).mean() < 12
 
 
-def test_a_palette_with_transparency_gives_no_warning_and_keeps_its_colours() -> None:
-    palette = picture().quantize(16)
-    got = open_rgb(encoded(palette, "PNG", transparency=bytes(range(0, 160, 10))), Limits())
-    assert np.array_equal(np.asarray(got), np.asarray(palette.convert("RGB")))
-
-
 def ramp(top: int) -> npt.NDArray[np.uint16]:
     return np.linspace(0, top, 40 * 30).reshape(30, 40).astype(np.uint16)
 
@@ -142,7 +136,7 @@ def test_a_huge_header_is_refused_before_memory_is_spent(side: int) -> None:
     data = png_header(side, side)
     assert len(data) == 1024
     tracemalloc.start()
-    with pytest.raises(ImageRejected, match=f"has {side}x{side} pixels, at most 50000000 are accepted") as caught:
+    with pytest.raises(ImageRejected, match=f"has {side}x{side} pixels, at most 51000000 are accepted") as caught:
         open_rgb(data, Limits())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -14,6 +14,7 @@ from store.dispatch import dispatch_job
 from store.keys import bundle_key, manifest_key, new_upload_key
 from store.settings import Settings
 from store.states import State
+from tests.ml.hostile_pictures import scan_bomb, tile_bomb
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import job_in, running
 
@@ -115,3 +116,22 @@ def test_an_archive_that_unpacks_to_more_than_the_setting_fails(
         job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
     assert job.error is not None
     assert (job.error["code"], "0.000977 GiB" in job.error["detail"]) == ("archive_rejected", True)
+
+
+def test_a_picture_that_costs_too_much_is_left_out_with_its_reason(
+    settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery
+) -> None:
+    upload = io.BytesIO(archive())
+    with zipfile.ZipFile(upload, "a") as pack:
+        pack.writestr("photos/pug_90.jpg", scan_bomb(3000, 500))
+        pack.writestr("photos/pug_91.jpg", tile_bomb(100, 12_000))
+    job_id, _ = queue_import(sessions, artifacts, upload.getvalue())
+    dispatch_job(celery, sessions, job_id)
+    with running("worker", settings):
+        job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
+    assert (job.state, job.error) == (State.SUCCEEDED, None)
+    with sessions.begin() as session:
+        dataset = current_dataset(session, "pets")
+        assert dataset is not None
+        left_out = dataset.summary["exclusions"]["picture_too_costly"]
+    assert [entry["path"] for entry in left_out["examples"]] == ["photos/pug_90.jpg", "photos/pug_91.jpg"]

@@ -102,7 +102,7 @@ def test_what_killed_processes_left_in_the_cache_goes_unless_somebody_works_on_i
 ) -> None:
     cache, revision = settings.cache, "ab12" * 16
     ends = ((24, ".part"), (32, ".part"), (40, ""))
-    built, left, served = (cache / f"{revision}-{size}-v1{end}" for size, end in ends)
+    built, left, served = (cache / f"{revision}-{size}-v2{end}" for size, end in ends)
     for folder in (built, left, served):
         folder.mkdir(parents=True)
         (folder / "pixels.u8").write_bytes(b"x")

@@ -1,0 +1,101 @@
+"""Where the pictures of POST /predict are decoded, so that what costs much keeps nobody else waiting."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from typing import BinaryIO, TypeVar
+
+from fastapi import Request
+
+from ml.errors import Stopped
+from ml.images import Limits, check_cost, unless
+from store.errors import AppError
+
+DECODERS = 4
+WAITING = 8
+"""Threads that wait for decoding processes; they take no processor time themselves."""
+
+Decoded = TypeVar("Decoded")
+
+
+class ClientLeft(AppError):
+    """Nobody is there any more to be answered."""
+
+    status = 400
+    code = "client_left"
+    title = "Client left"
+
+
+class Decoding:
+    """The threads of all requests: one kind decodes what is proved to cost little, the other waits for processes."""
+
+    def __init__(self) -> None:
+        self._quick = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
+        self._waiting = ThreadPoolExecutor(WAITING, thread_name_prefix="decode-costly")
+
+    def close(self) -> None:
+        """Take no more pictures, and wait for those that have begun."""
+        self._quick.shutdown(cancel_futures=True)
+        self._waiting.shutdown(cancel_futures=True)
+
+    @asynccontextmanager
+    async def of(self, request: Request) -> AsyncIterator["Turn"]:
+        """One request's pictures; its body must have been read."""
+        left = threading.Event()
+        watch = asyncio.create_task(_watch(request, left))
+        try:
+            yield Turn(self._quick, self._waiting, left)
+        finally:
+            watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await watch
+
+
+class Turn:
+    """Decodes one request's pictures, of the costly ones one at a time; ends soon after the client has left."""
+
+    def __init__(self, quick: ThreadPoolExecutor, waiting: ThreadPoolExecutor, left: threading.Event) -> None:
+        self._quick, self._waiting, self._left = quick, waiting, left
+        self._costly = asyncio.Lock()
+
+    async def decoded(self, file: BinaryIO, prepare: Callable[[bytes, Limits], Decoded], limits: Limits) -> Decoded:
+        """What ``prepare`` makes of a file.
+
+        Raises:
+            ImageRejected: the file is no picture within the limits.
+            ClientLeft: nobody waits for it any more.
+        """
+
+        def work(*, is_costly: bool) -> Decoded | None:
+            file.seek(0)
+            # One byte more than the limit is enough for the decoder to refuse it.
+            data = file.read(limits.max_bytes + 1)
+            if is_costly or check_cost(data, limits):
+                with unless(self._left.is_set):
+                    return prepare(data, limits)
+            return None
+
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._quick, lambda: self._wanted(lambda: work(is_costly=False)))
+        if found is not None:
+            return found
+        async with self._costly:
+            found = await loop.run_in_executor(self._waiting, lambda: self._wanted(lambda: work(is_costly=True)))
+        assert found is not None  # noqa: S101 - prepare makes something
+        return found
+
+    def _wanted(self, work: Callable[[], Decoded]) -> Decoded:
+        try:
+            if not self._left.is_set():
+                return work()
+        except Stopped:
+            self._left.set()
+        raise ClientLeft("the client left before its answer was ready")
+
+
+async def _watch(request: Request, left: threading.Event) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        continue
+    left.set()
