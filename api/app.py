@@ -13,6 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
 from api.batching import Batcher
+from api.cors import Cors
 from api.dependencies import Services
 from api.errors import install_error_handlers
 from api.figures.png import Painter
@@ -21,7 +22,9 @@ from api.leaving import QuietLeave
 from api.looks import Looks
 from api.media_types import JSON
 from api.methods import HeadAsGet
+from api.origins import normal_origin
 from api.photos import PhotoShelf
+from api.places import Below
 from api.predictor import Loader, Predictor
 from api.routes import datasets, downloads, events, figures, jobs, lr_find, models, operations, page, predict, runs
 from api.schemas.datasets import BuiltinRequest
@@ -34,7 +37,7 @@ from store.artifacts import ArtifactStore
 from store.db.session import make_engine, make_sessions
 from store.queue import make_celery
 from store.scratch import remove_scratch
-from store.settings import MIB, Settings
+from store.settings import MIB, Settings, split_list
 
 VERSION = "0.1.0"
 DECODERS = 4
@@ -80,6 +83,7 @@ def create_app(settings: Settings, load: Loader | None = None) -> FastAPI:
         generate_unique_id_function=_operation_id,
         responses=problems(),
     )
+    app.root_path = settings.root_path
     app.state.services = services
     # Those of the app itself, such as /openapi.json; FastAPI keeps a router that is included as one of them, whole.
     app.state.routes = [*app.routes, *(route for router in ROUTERS for route in router.routes)]
@@ -89,7 +93,11 @@ def create_app(settings: Settings, load: Loader | None = None) -> FastAPI:
     # The last one added is the outermost.
     app.add_middleware(QuietLeave)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Gate, hosts=_hosts(settings), limit_of=_body_limit(settings))
+    friends = frozenset(filter(None, map(normal_origin, split_list(settings.cors_origins))))
+    app.add_middleware(Gate, hosts=split_list(settings.allowed_hosts), limit_of=_body_limit(settings), friends=friends)
+    if friends:
+        app.add_middleware(Cors, origins=friends)
+    app.add_middleware(Below)
     app.add_middleware(RequestTimer, telemetry=services.telemetry)
     _describe(app)
     return app
@@ -146,10 +154,6 @@ def _stop(services: Services) -> None:
     services.looks.close()
     services.celery.close()
     services.engine.dispose()
-
-
-def _hosts(settings: Settings) -> list[str]:
-    return [host.strip() for host in settings.allowed_hosts.split(",") if host.strip()]
 
 
 def _body_limit(settings: Settings) -> LimitOf:
