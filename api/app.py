@@ -168,8 +168,11 @@ def _body_limit(settings: Settings) -> LimitOf:
             "Send fewer or smaller pictures at a time, or raise PEDIGREE_MAX_PREDICT_BYTES.",
         ),
     }
+    # Base64 takes four letters for three bytes; the JSON around it is held in memory whole, so it has room for one.
+    picture = min(settings.max_image_bytes, settings.max_predict_bytes)
+    texts = {("POST", "/predict"): BodyLimit(4 * picture // 3 + FORM_BYTES, "Send the pictures as a form, or fewer.")}
     other = BodyLimit(JSON_BYTES, "Send a smaller body.")
-    return lambda method, path, kind: other if kind == JSON else forms.get((method, path), other)
+    return lambda method, path, kind: (texts if kind == JSON else forms).get((method, path), other)
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -13,12 +13,15 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from api.room import DiskFull, is_no_room
+from api.transfer_encoding import Plain, decoder_for
 from api.unreadable import unread_form
 from store.errors import InvalidRequest, PayloadTooLarge, UnsupportedMedia
 
 MAX_FIELD_BYTES = 4096
 MAX_FIELDS = 16
 MAX_HEADER_BYTES = 4096
+FILE_PARTS = frozenset({"archive"})
+"""What a form may have as a file."""
 UPLOAD_HINT = "Pack fewer or smaller pictures, or raise PEDIGREE_MAX_UPLOAD_BYTES."
 
 
@@ -89,6 +92,8 @@ class _FormReader:
         self._header = bytearray()
         self._value = bytearray()
         self._disposition = b""
+        self._encoding = b""
+        self._decoder = Plain()
         self._parser = MultipartParser(
             boundary,
             {
@@ -108,6 +113,7 @@ class _FormReader:
 
     def _begin(self) -> None:
         self._disposition = b""
+        self._encoding = b""
         self._text.clear()
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
@@ -119,6 +125,8 @@ class _FormReader:
     def _header_end(self) -> None:
         if self._header.lower() == b"content-disposition":
             self._disposition = bytes(self._value)
+        if self._header.lower() == b"content-transfer-encoding":
+            self._encoding = bytes(self._value)
         self._header.clear()
         self._value.clear()
 
@@ -131,19 +139,26 @@ class _FormReader:
             raise InvalidRequest(
                 f"the form has more than {MAX_FIELDS} fields", "Send only the fields of POST /datasets."
             )
+        if b"filename" in options and self._name not in FILE_PARTS:
+            raise _not_the_archive(self._name)
+        self._decoder = decoder_for(self._encoding.decode("latin-1"), self._name)
         if self._name == "archive":
             self.form.archive_bytes = 0
 
     def _data(self, data: bytes, start: int, end: int) -> None:
+        self._take(self._decoder.feed(data[start:end]))
+
+    def _take(self, data: bytes) -> None:
         if self.form.archive_bytes is None or self._name != "archive":
-            self._grow(self._text, data[start:end], MAX_FIELD_BYTES)
+            self._grow(self._text, data, MAX_FIELD_BYTES)
             return
-        self.form.archive_bytes += end - start
+        self.form.archive_bytes += len(data)
         if self.form.archive_bytes > self._max_bytes:
             raise PayloadTooLarge(f"the archive is over the limit of {self._max_bytes} bytes", UPLOAD_HINT)
-        self._file.write(data[start:end])
+        self._file.write(data)
 
     def _end(self) -> None:
+        self._take(self._decoder.end())
         if self._name != "archive":
             self.form.fields[self._name] = self._text.decode("utf-8", "replace")
 
@@ -155,3 +170,10 @@ class _FormReader:
         if len(buffer) > limit:
             detail = f"a part of the form beside the archive, or a part's head, is over {limit} bytes"
             raise InvalidRequest(detail, "Shorten the field, or the file's name.")
+
+
+def _not_the_archive(name: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"the form has a file as part {name[:80]!r}; the part of the archive is called `archive`",
+        "Send it as a part `archive`, as `curl -F archive=@pets.zip -F name=pets` does.",
+    )

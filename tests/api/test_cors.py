@@ -70,7 +70,9 @@ def test_a_named_origin_does_not_open_other_hosts(friendly: TestClient) -> None:
     assert answer.json()["code"] == "host_refused"
 
 
-@pytest.mark.parametrize("value", ["*", "pets.example.org", f"{FRIEND}/", f"{FRIEND},*", "null", "https://*.example.org"])
+@pytest.mark.parametrize(
+    "value", ["*", "pets.example.org", f"{FRIEND}/", f"{FRIEND},*", "null", "https://*.example.org"]
+)
 def test_what_is_no_origin_is_no_setting(settings: Settings, value: str) -> None:
     values = {**settings.model_dump(), "cors_origins": value}
     with pytest.raises(ValidationError, match="is not an origin; name each as https://pets.example.org"):

@@ -13,7 +13,9 @@ from tests.api.web import TestClient
 TRAIN = {"kind": "train", "dataset": "pets", "config": {"arch": "resnet18", "batch_size": 4}}
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "localhost.", "localhost.:8000", "127.0.0.1:8000", "[::1]:8000"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:8000", "localhost.", "localhost.:8000", "127.0.0.1:8000", "[::1]:8000"]
+)
 def test_our_own_names_are_answered(client: TestClient, host: str) -> None:
     assert client.get("/jobs", headers={"host": host}).status_code == 200
 
