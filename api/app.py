@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from anyio import CapacityLimiter
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
@@ -18,6 +18,7 @@ from api.dependencies import Services
 from api.errors import install_error_handlers
 from api.figures.png import Painter
 from api.gate import BodyLimit, Gate, LimitOf
+from api.known_query import only_known_query
 from api.leaving import QuietLeave
 from api.looks import Looks
 from api.media_types import JSON
@@ -82,6 +83,7 @@ def create_app(settings: Settings, load: Loader | None = None) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=_operation_id,
         responses=problems(),
+        dependencies=[Depends(only_known_query)],
     )
     app.root_path = settings.root_path
     app.state.services = services

@@ -1,4 +1,4 @@
-"""The pictures of a POST /predict: parts of a form, a body that is one, or base64 in JSON. An address is never fetched."""
+"""The pictures of a POST /predict: parts of a form, a body that is one, or base64 in JSON. No address is fetched."""
 
 import io
 import json
@@ -137,7 +137,13 @@ class _Form(MultiPartParser):
     has_ended = False
 
     def on_end(self) -> None:
+        """Take note."""
         self.has_ended = True
+
+    def drop(self) -> None:
+        """Close every file of it, those too that did not come whole."""
+        for file in self._files_to_close_on_error:
+            file.close()
 
 
 async def _form(request: Request) -> FormData:
@@ -147,7 +153,7 @@ async def _form(request: Request) -> FormData:
     except MultiPartException as error:
         raise HTTPException(BodyUnreadable.status, error.message) from error
     if not reader.has_ended:
-        await form.close()
+        reader.drop()
         raise InvalidRequest("the form ends in the middle", "Send it again, up to its last boundary.")
     return form
 
@@ -191,6 +197,8 @@ def _of_json(body: bytes) -> list[SentPicture]:
         raise unread_json_text(error.pos, error.msg) from error
     except ValidationError as error:
         raise BodyRefused(error, PicturesBody) from error
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(BodyUnreadable.status, str(error)) from error
     return [_of_text(text) for text in sent.file]
 
 

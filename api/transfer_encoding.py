@@ -105,6 +105,4 @@ def decoder_for(encoding: str, part: str) -> Plain:
 
 
 def _no_base64(reason: str) -> BodyUnreadable:
-    return BodyUnreadable(
-        f"what is said to be base64 is none: {reason}", "Encode the file again, without line numbers."
-    )
+    return BodyUnreadable(f"what is said to be base64 is none: {reason}", "Encode the file again.")
