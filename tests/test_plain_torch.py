@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from ml.bundle import Folder
@@ -26,6 +28,7 @@ from tests.conftest import REPOSITORY
 from tests.ml.pictures import encoded, fill, picture
 
 VOCAB = ["Abyssinian", "Birman", "pug"]
+GREYS = [("png", 16, False), ("tiff", 16, False)]
 ALLOWED = {"json", "sys", "pathlib", "numpy", "torch", "torchvision", "PIL", "safetensors"}
 
 
@@ -79,12 +82,31 @@ def test_a_model_of_each_family_does(arch: str, loss: str, presize: int, script:
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d):
             module.running_mean, module.running_var = torch.rand(module.num_features), torch.rand(module.num_features)
-    folder = tmp_path / "run-1"
+    compare(script, untrained(model, tmp_path, arch, loss, presize), tmp_path, loss=loss)
+
+
+@pytest.mark.parametrize(("form", "bits", "white_is_zero"), GREYS)
+def test_grey_of_more_bits_is_scaled_as_it_is_here(
+    script: str, tmp_path: Path, form: str, bits: int, *, white_is_zero: bool
+) -> None:
+    torch.manual_seed(3)
+    folder = untrained(build_model("resnet18", len(VOCAB), None), tmp_path, "resnet18", "cross_entropy", 64)
+    grey = np.linspace(0, 2**bits - 1, 90 * 70).reshape(70, 90).astype(np.uint16)
+    photo = tmp_path / f"photo.{form}"
+    tags = {258: bits, 262: 0 if white_is_zero else 1} if form == "tiff" else None
+    image = Image.fromarray(grey)
+    image.save(photo, **({"tiffinfo": tags} if tags else {}))
+    hold(script, folder, tmp_path, photo, loss="cross_entropy")
+
+
+def untrained(model: nn.Module, scratch: Path, arch: str, loss: str, presize: int) -> Path:
+    """A model as a run's folder has it."""
+    folder = scratch / "run-1"
     folder.mkdir()
     save_tensors(model.state_dict(), folder / "model.safetensors", {"format_version": "1", "arch": arch})
     about = {"format_version": 1, "arch": arch, "loss": loss, "precision": "fp32", "vocab": VOCAB}
     (folder / "model.json").write_text(json.dumps({**about, "size": 48, "presize": presize, "drawn": False}))
-    compare(script, folder, tmp_path, loss=loss)
+    return folder
 
 
 def compare(script: str, model: Path, scratch: Path, *, loss: str) -> None:
@@ -93,6 +115,11 @@ def compare(script: str, model: Path, scratch: Path, *, loss: str) -> None:
     exif = picture().getexif()
     exif[0x0112] = 6  # lies on its side
     photo.write_bytes(encoded(picture(201, 150, seed=5), quality=90, exif=exif))
+    hold(script, model, scratch, photo, loss=loss)
+
+
+def hold(script: str, model: Path, scratch: Path, photo: Path, *, loss: str) -> None:
+    """The same of a picture that is there."""
     (scratch / "predict.py").write_text(script, encoding="utf-8")
     command = [sys.executable, "-I", str(scratch / "predict.py"), str(model), str(photo)]
     printed = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
