@@ -108,7 +108,7 @@ def test_limits_and_codes_are_the_forms_own(small: TestClient) -> None:
         small.post("/predict", files={"file": large}),
         small.post("/predict", content=large, headers={"content-type": "image/jpeg"}),
         small.post("/predict", json={"file": text}),
-        small.post("/predict", **form("Content-Transfer-Encoding: base64\r\n", text.encode())),  # type: ignore[arg-type]
+        small.post("/predict", **form("Content-Transfer-Encoding: base64\r\n", text.encode())),
     ]
     assert {(one.status_code, one.json()["code"], one.json()["detail"]) for one in answers} == {
         (413, "too_many_bytes", answers[0].json()["detail"])
@@ -131,11 +131,11 @@ def test_limits_and_codes_are_the_forms_own(small: TestClient) -> None:
 )
 def test_a_part_may_say_how_it_is_written(serving: TestClient, encoding: str, content: bytes) -> None:
     sent = form(f"Content-Transfer-Encoding: {encoding}\r\n", content)
-    assert breeds(serving.post("/predict", **sent)) == ["Birman"]  # type: ignore[arg-type]
+    assert breeds(serving.post("/predict", **sent)) == ["Birman"]
 
 
 def test_an_encoding_that_is_not_known_is_named(serving: TestClient) -> None:
-    answer = serving.post("/predict", **form("Content-Transfer-Encoding: uuencode\r\n", GREEN))  # type: ignore[arg-type]
+    answer = serving.post("/predict", **form("Content-Transfer-Encoding: uuencode\r\n", GREEN))
     assert answer.status_code == 415
     assert "'uuencode'" in answer.json()["detail"]
 
@@ -154,7 +154,7 @@ def test_both_encodings_are_read_in_pieces_of_any_size(size: int) -> None:
 
 def test_a_form_that_is_cut_short_is_called_that(serving: TestClient) -> None:
     for end in (b"", b"\r\n", b"\r\n--B", b"\r\n--B\r\n"):
-        answer = serving.post("/predict", **form("", GREEN, end))  # type: ignore[arg-type]
+        answer = serving.post("/predict", **form("", GREEN, end))
         assert (answer.status_code, answer.json()["detail"]) == (400, "the form ends in the middle"), end
 
 
