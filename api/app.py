@@ -8,21 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from anyio import CapacityLimiter
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
 from api.batching import Batcher
+from api.cors import Cors
 from api.decoding import Decoding
 from api.dependencies import Services, limits_of
 from api.errors import install_error_handlers
 from api.figures.png import Painter
 from api.gate import BodyLimit, Gate, LimitOf
+from api.known_query import only_known_query
 from api.leaving import QuietLeave
 from api.looks import Looks
 from api.media_types import JSON
 from api.methods import HeadAsGet
+from api.origins import normal_origin
 from api.photos import PhotoShelf
+from api.places import Below
 from api.predictor import Loader, Predictor
 from api.routes import datasets, downloads, events, figures, jobs, lr_find, models, operations, page, predict, runs
 from api.schemas.datasets import BuiltinRequest
@@ -34,7 +38,7 @@ from store.artifacts import ArtifactStore
 from store.db.session import make_engine, make_sessions
 from store.queue import make_celery
 from store.scratch import remove_scratch
-from store.settings import MIB, Settings
+from store.settings import MIB, Settings, split_list
 
 VERSION = version("pedigree")
 WATCHER_THREADS = 8
@@ -78,7 +82,9 @@ def create_app(settings: Settings, load: Loader | None = None) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=_operation_id,
         responses=problems(),
+        dependencies=[Depends(only_known_query)],
     )
+    app.root_path = settings.root_path
     app.state.services = services
     # Those of the app itself, such as /openapi.json; FastAPI keeps a router that is included as one of them, whole.
     app.state.routes = [*app.routes, *(route for router in ROUTERS for route in router.routes)]
@@ -88,7 +94,11 @@ def create_app(settings: Settings, load: Loader | None = None) -> FastAPI:
     # The last one added is the outermost.
     app.add_middleware(QuietLeave)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Gate, hosts=_hosts(settings), limit_of=_body_limit(settings))
+    friends = frozenset(filter(None, map(normal_origin, split_list(settings.cors_origins))))
+    app.add_middleware(Gate, hosts=split_list(settings.allowed_hosts), limit_of=_body_limit(settings), friends=friends)
+    if friends:
+        app.add_middleware(Cors, origins=friends)
+    app.add_middleware(Below)
     app.add_middleware(RequestTimer, telemetry=services.telemetry)
     _describe(app)
     return app
@@ -147,10 +157,6 @@ def _stop(services: Services) -> None:
     services.engine.dispose()
 
 
-def _hosts(settings: Settings) -> list[str]:
-    return [host.strip() for host in settings.allowed_hosts.split(",") if host.strip()]
-
-
 def _body_limit(settings: Settings) -> LimitOf:
     """From method, path and media type to what a body may have.
 
@@ -163,8 +169,11 @@ def _body_limit(settings: Settings) -> LimitOf:
             "Send fewer or smaller pictures at a time, or raise PEDIGREE_MAX_PREDICT_BYTES.",
         ),
     }
+    # Base64 takes four letters for three bytes; the JSON around it is held in memory whole, so it has room for one.
+    picture = min(settings.max_image_bytes, settings.max_predict_bytes)
+    texts = {("POST", "/predict"): BodyLimit(4 * picture // 3 + FORM_BYTES, "Send the pictures as a form, or fewer.")}
     other = BodyLimit(JSON_BYTES, "Send a smaller body.")
-    return lambda method, path, kind: other if kind == JSON else forms.get((method, path), other)
+    return lambda method, path, kind: (texts if kind == JSON else forms).get((method, path), other)
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -5,10 +5,11 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 from fastapi import Request
 
+from api.sent_pictures import SentPicture
 from ml.errors import Stopped
 from ml.images import Limits, check_cost, unless
 from store.errors import AppError
@@ -60,7 +61,7 @@ class Turn:
         self._quick, self._waiting, self._left = quick, waiting, left
         self._costly = asyncio.Lock()
 
-    async def decoded(self, file: BinaryIO, prepare: Callable[[bytes, Limits], Decoded], limits: Limits) -> Decoded:
+    async def decoded(self, file: SentPicture, prepare: Callable[[bytes, Limits], Decoded], limits: Limits) -> Decoded:
         """What ``prepare`` makes of a file.
 
         Raises:
@@ -69,7 +70,6 @@ class Turn:
         """
 
         def work(*, is_costly: bool) -> Decoded | None:
-            file.seek(0)
             # One byte more than the limit is enough for the decoder to refuse it.
             data = file.read(limits.max_bytes + 1)
             if is_costly or check_cost(data, limits):

@@ -16,7 +16,7 @@ from api.field_errors import BodyRefused, Fault, cut, faults_of
 from api.methods import methods_of
 from api.room import is_no_room, some_disk_full
 from api.schemas.problem import PROBLEM_TYPE, FieldProblem, Problem
-from api.unreadable import unread_body, unread_json, unread_pictures
+from api.unreadable import unread_body, unread_json
 from ml.errors import LearningError
 from ml.images import FORMAT_NAMES
 from store.errors import AppError
@@ -130,7 +130,7 @@ def hint_of(error: LearningError) -> str | None:
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
     found = cast("RequestValidationError", error)
-    unread = unread_json(found) or unread_pictures(request, found)
+    unread = unread_json(found)
     if unread is not None:
         return app_error_response(unread)
     faults = faults_of(found.errors(), _asked_kind(request, found))[:MAX_FIELD_PROBLEMS]

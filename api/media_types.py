@@ -3,6 +3,7 @@
 from starlette.datastructures import Headers
 
 JSON = "application/json"
+FORM = "multipart/form-data"
 
 
 def media_type(headers: Headers) -> str:

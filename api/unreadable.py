@@ -2,17 +2,13 @@
 
 from collections.abc import Iterator
 
-from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.params import Form
 from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException
 
-from api.media_types import media_type
 from api.room import is_no_room, some_disk_full
 from store.errors import AppError, UnsupportedMedia
 
-_FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
 _AS_JSON = "Send the header Content-Type: application/json."
 _AS_FORM = "Send each picture as a part `file` of a form, as `curl -F file=@picture.jpg` does."
 
@@ -40,25 +36,15 @@ def unread_json(error: RequestValidationError) -> AppError | None:
         return UnsupportedMedia("the body does not say that it is JSON", _AS_JSON)
     for one in error.errors():
         if one["type"] == "json_invalid":
-            where = f" at character {one['loc'][1]}" if len(one["loc"]) > 1 else ""
             reason = str(one.get("ctx", {}).get("error", one["msg"]))
-            return BodyUnreadable(f"the body is not JSON{where}: {reason}", "Fix the JSON there and send it again.")
+            return unread_json_text(one["loc"][1] if len(one["loc"]) > 1 else None, reason)
     return None
 
 
-def unread_pictures(request: Request, error: RequestValidationError) -> AppError | None:
-    """Why a route that takes pictures got none; None where the request is wrong elsewhere."""
-    wanted = getattr(request.scope.get("route"), "body_field", None)
-    if wanted is None or not isinstance(wanted.field_info, Form):
-        return None
-    sent = media_type(request.headers)
-    if sent and sent not in _FORMS:
-        return UnsupportedMedia(f"the body is {sent[:80]}, not a form", _AS_FORM)
-    if any("UploadFile" in one["msg"] for one in error.errors()):
-        return PictureMissing("a part `file` of the form is text, not a file", _AS_FORM)
-    if any(one["type"] == "missing" and one["loc"] == ("body", "file") for one in error.errors()):
-        return PictureMissing("the form has no part `file`", _AS_FORM)
-    return None
+def unread_json_text(position: int | None, reason: str) -> BodyUnreadable:
+    """What is wrong with a text that is no JSON, and at which character."""
+    where = "" if position is None else f" at character {position}"
+    return BodyUnreadable(f"the body is not JSON{where}: {reason}", "Fix the JSON there and send it again.")
 
 
 def unread_body(error: HTTPException) -> AppError | None:

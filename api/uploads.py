@@ -13,6 +13,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from api.room import DiskFull, is_no_room
+from api.transfer_encoding import Plain, decoder_for
 from api.unreadable import unread_form
 from store.errors import InvalidRequest, PayloadTooLarge, UnsupportedMedia
 
@@ -105,6 +106,8 @@ class _FormReader:
         self._header = bytearray()
         self._value = bytearray()
         self._disposition = b""
+        self._encoding = b""
+        self._decoder = Plain()
         self._parser = MultipartParser(
             boundary,
             {
@@ -124,6 +127,7 @@ class _FormReader:
 
     def _begin(self) -> None:
         self._disposition = b""
+        self._encoding = b""
         self._text.clear()
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
@@ -135,6 +139,8 @@ class _FormReader:
     def _header_end(self) -> None:
         if self._header.lower() == b"content-disposition":
             self._disposition = bytes(self._value)
+        if self._header.lower() == b"content-transfer-encoding":
+            self._encoding = bytes(self._value)
         self._header.clear()
         self._value.clear()
 
@@ -148,20 +154,27 @@ class _FormReader:
             raise InvalidRequest(
                 f"the form has more than {MAX_FIELDS} fields", "Send only the fields of POST /datasets."
             )
+        if b"filename" in options and part is None:
+            raise _not_a_file(self._name)
+        self._decoder = decoder_for(self._encoding.decode("latin-1"), self._name)
         if part is not None:
             part.bytes = 0
 
     def _data(self, data: bytes, start: int, end: int) -> None:
+        self._take(self._decoder.feed(data[start:end]))
+
+    def _take(self, data: bytes) -> None:
         part = self._files.get(self._name)
         if part is None:
-            self._grow(self._text, data[start:end], MAX_FIELD_BYTES)
+            self._grow(self._text, data, MAX_FIELD_BYTES)
             return
-        part.bytes = (part.bytes or 0) + end - start
+        part.bytes = (part.bytes or 0) + len(data)
         if part.bytes > part.most:
             raise PayloadTooLarge(f"the part `{self._name}` is over the limit of {part.most} bytes", part.hint)
-        part.file.write(data[start:end])
+        part.file.write(data)
 
     def _end(self) -> None:
+        self._take(self._decoder.end())
         if self._name not in self._files:
             self.form.fields[self._name] = self._text.decode("utf-8", "replace")
 
@@ -174,3 +187,10 @@ class _FormReader:
         if len(buffer) > limit:
             detail = f"a part of the form beside the archive, or a part's head, is over {limit} bytes"
             raise InvalidRequest(detail, "Shorten the field, or the file's name.")
+
+
+def _not_a_file(name: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"the form has a file as part {name[:80]!r}; the part of the archive is called `archive`, a list's `labels`",
+        "Send it as a part `archive`, as `curl -F archive=@pets.zip -F name=pets` does.",
+    )

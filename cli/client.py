@@ -18,8 +18,6 @@ Json = dict[str, Any]
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 PAGE = 200
-KEY = re.compile(r"[\x21-\x7e]+")
-"""What a header can carry."""
 PLACE = re.compile(r"^((body|path|query|header)\.)?(config\.)?")
 
 
@@ -45,21 +43,17 @@ class Client:
     """
 
     def __init__(self, url: str, found: Found | None = None) -> None:
-        """Talk to ``url``, known from the data folder ``found``; PEDIGREE_KEY goes along where it is set.
+        """Talk to ``url``, known from the data folder ``found``.
 
         Raises:
-            CommandError: the key cannot be sent, or the shell names a proxy or certificates that cannot be used.
+            CommandError: the shell names a proxy or certificates that cannot be used.
         """
         self.url = url.rstrip("/")
         self.found = found
-        key = os.environ.get("PEDIGREE_KEY")
-        if key and not KEY.fullmatch(key):
-            raise CommandError("PEDIGREE_KEY has a character that is not an ASCII letter, digit or sign.", "Change it.")
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
         # A proxy for the wide world is no way to our own machine.
         near = self._host() in LOOPBACK
         try:
-            self.http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT, trust_env=not near)
+            self.http = httpx.Client(base_url=self.url, timeout=TIMEOUT, trust_env=not near)
         except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
             hint = "Look at HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and the like, or name the host in NO_PROXY."
             said = str(error).rstrip(".")

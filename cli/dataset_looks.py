@@ -8,6 +8,7 @@ from cli import completion
 from cli.client import Client, Json, path_part
 from cli.options import json_option, with_client
 from cli.saving import PngPath, save
+from cli.saying import say
 from cli.tables import show_json, show_table
 
 _out = click.argument("out", metavar="OUT.png", type=PngPath())
@@ -76,12 +77,12 @@ def summary(
 
 def _show_collated(collated: Json) -> None:
     if collated["fits"]:
-        click.echo(f"\nItems {collated['items'][0]} and {collated['items'][1]} make a batch.")
+        say(f"\nItems {collated['items'][0]} and {collated['items'][1]} make a batch.")
         return
-    click.echo(f"\nNo batch can be made: {collated['reason']}.")
+    say(f"\nNo batch can be made: {collated['reason']}.")
     for item, path, shape in zip(collated["items"], collated["paths"], collated["shapes"], strict=True):
-        click.echo(f"  item {item}  {' x '.join(map(str, shape))}  {path}")
-    click.echo(collated["mend"])
+        say(f"  item {item}  {' x '.join(map(str, shape))}  {path}")
+    say(collated["mend"])
 
 
 def _shape(step: Json) -> str:

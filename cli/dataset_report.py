@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-import click
-
 from cli.client import Json
+from cli.saying import say
 from cli.tables import counted, show_pairs, show_table
 
 _MEANT = {
@@ -88,7 +87,7 @@ def _show_duplicates(found: Json) -> None:
     twins = found.get("twins")
     if twins is None:
         if why := found.get("twins_missing"):
-            click.echo(f"\nDuplicates are unknown: {why}")
+            say(f"\nDuplicates are unknown: {why}")
         return
     crossing, contrary = twins["across_split"], twins["labels_differ"]
     split = f"across the split (valid_pct {twins['valid_pct']:g}, seed {twins['split_seed']})"
@@ -99,10 +98,10 @@ def _show_duplicates(found: Json) -> None:
     title = "Pairs of duplicates" + ("" if twins["complete"] else ": too many to count them all; at least")
     _show_part(title, ("where", "equal files", "near-duplicates"), rows)
     if twins["near_missing"]:
-        click.echo(f"Near-duplicates are unknown: {twins['near_missing']}.")
+        say(f"Near-duplicates are unknown: {twins['near_missing']}.")
     if crossing["valid_items"]:
         hit = counted(crossing["valid_items"], "validation picture has", "validation pictures have")
-        click.echo(f"{hit} a duplicate that is trained on.")
+        say(f"{hit} a duplicate that is trained on.")
     across = [[one["first"], one["second"], _how(one)] for one in crossing["examples"]]
     _show_part("Duplicates across the split", ("in training", "in validation", "kind"), across)
     labelled = [[_labelled(one, "first"), _labelled(one, "second"), _how(one)] for one in contrary["examples"]]
@@ -111,7 +110,7 @@ def _show_duplicates(found: Json) -> None:
 
 def _show_part(title: str, columns: tuple[str, ...], rows: Sequence[Sequence[object]]) -> None:
     if rows:
-        click.echo(f"\n{title}")
+        say(f"\n{title}")
         show_table(columns, rows)
 
 

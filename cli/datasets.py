@@ -11,6 +11,7 @@ from cli.dataset_looks import batch, presizing, summary
 from cli.dataset_report import kind_of, show_dataset
 from cli.errors import CommandError, Interrupted
 from cli.options import json_lines_option, json_option, with_client
+from cli.saying import say
 from cli.tables import show_json, show_table
 from cli.times import local_time
 from cli.transfer import Transfer
@@ -110,14 +111,14 @@ def add(client: Client, /, name: str, source: Path | None, no_wait: bool, as_jso
     else:
         job = add_source(client, name, source, labels if isinstance(labels, Path) else None, **_fields(asked))
     if no_wait:
-        show_json(job) if as_json else click.echo(
+        show_json(job) if as_json else say(
             f"job {job['id']} brings it in; {command('jobs', 'watch', job['id'])} shows it"
         )
         return
     watch(client, job["id"], as_json=as_json)
     if not as_json:
         added = client.get(f"/datasets/{path_part(name)}")
-        click.echo(f"{name}: {added['items']} pictures of {len(added['vocab'])} breeds, {kind_of(added)}")
+        say(f"{name}: {added['items']} pictures of {len(added['vocab'])} breeds, {kind_of(added)}")
 
 
 def _check_choice(asked: Mapping[str, Asked], labels: Asked) -> None:
@@ -168,7 +169,7 @@ def add_source(client: Client, name: str, source: Path, labels: Path | None = No
             raise Interrupted(_broken_off(show)) from None
     if source.is_dir() and (links := links_left_out(source)):
         what = f"left out, since they lead to folders or to nothing: {len(links)} of the links, {links[0]} for one"
-        click.echo(f"{what}; a copy made with `cp -rL` has the files instead", err=True)
+        say(f"{what}; a copy made with `cp -rL` has the files instead", err=True)
     return job
 
 

@@ -18,6 +18,7 @@ from cli.events import GaveUp
 from cli.models import PRODUCTION
 from cli.options import known_architecture
 from cli.runs import show_confused, show_epochs
+from cli.saying import say
 from cli.stack import Told, running_stack
 from cli.tables import short_time, show_table
 from cli.watch import watch
@@ -78,13 +79,13 @@ def service(folder: DataFolder) -> Iterator[Client]:
     """A client of the stack that runs on the folder, or of one started for as long as the demo lasts."""
     stack = folder.running()
     if stack is not None:
-        click.echo(f"using the stack that runs at {stack['url']}")
+        say(f"using the stack that runs at {stack['url']}")
         with Client(str(stack["url"])) as client:
             yield client
         return
     heading(f"Starting the service in {folder.root}")
     try:
-        with running_stack(folder, click.echo) as started, Client(started.url) as client, saying_that_it_stops():
+        with running_stack(folder, say) as started, Client(started.url) as client, saying_that_it_stops():
             yield client
     except GaveUp as error:
         raise GaveUp(error.detail, f"Its logs are in {folder.log('api').parent}; it is stopped.") from None
@@ -100,7 +101,7 @@ def saying_that_it_stops() -> Iterator[None]:
     try:
         yield
     except Told:
-        click.echo("stopping the service…", err=True)
+        say("stopping the service…", err=True)
         raise
 
 
@@ -139,7 +140,7 @@ def bring_pictures(client: Client, pets: Path | None) -> str:
     follow_to_the_end(client, job["id"])
     found = client.get(f"/datasets/{name}")
     kind = "drawn pictures" if found["drawn"] else "photos"
-    click.echo(f"{found['items']} {kind} of {len(found['vocab'])} breeds, revision {found['revision'][:12]}")
+    say(f"{found['items']} {kind} of {len(found['vocab'])} breeds, revision {found['revision'][:12]}")
     return name
 
 
@@ -149,11 +150,9 @@ def find_weights(folder: DataFolder, arch: str) -> Json:
     try:
         found = ask_for_weights("find", arch, weights_folder(folder))
     except NoWeights as error:
-        click.echo(
-            f"{error.detail}\nNO PRETRAINED WEIGHTS ARE WITHIN REACH: training from scratch, which learns little."
-        )
+        say(f"{error.detail}\nNO PRETRAINED WEIGHTS ARE WITHIN REACH: training from scratch, which learns little.")
         return FROM_SCRATCH
-    click.echo(f"{found.path} ({found.source})")
+    say(f"{found.path} ({found.source})")
     return {}
 
 
@@ -197,20 +196,20 @@ def guess(client: Client, run: int, version: int) -> None:
         raise CommandError("A picture of the dataset could not be predicted.")
     show_table(("file", "true breed", "answer", "score"), table)
     if answer["model"]["drawn"]:
-        click.echo("The pictures are drawn; this model says nothing about photographs.")
+        say("The pictures are drawn; this model says nothing about photographs.")
 
 
 def say_what_is_left(client: Client, folder: DataFolder, run: int, began: float) -> None:
     """Where everything is, and how to go on."""
     heading(f"Done in {short_time(monotonic() - began)}")
-    click.echo(f"The service answered at {client.url}: run {run} at {client.url}/runs/{run}, the page at {client.url}/")
-    click.echo(f"Pictures, run and model stay in {folder.root}")
-    click.echo(f"Start it again with: pedigree up --data {shlex.quote(str(folder.root))}")
+    say(f"The service answered at {client.url}: run {run} at {client.url}/runs/{run}, the page at {client.url}/")
+    say(f"Pictures, run and model stay in {folder.root}")
+    say(f"Start it again with: pedigree up --data {shlex.quote(str(folder.root))}")
 
 
 def heading(text: str) -> None:
     """A line that begins a step."""
-    click.echo(f"\n» {text}")
+    say(f"\n» {text}")
 
 
 def _picture(client: Client, run: int, row: Json) -> tuple[str, tuple[str, bytes]]:

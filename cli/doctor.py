@@ -16,6 +16,7 @@ from cli.data_folder import DataFolder
 from cli.errors import CommandError
 from cli.options import URL_HELP, data_option, json_option
 from cli.running import find_stack
+from cli.saying import say
 from cli.services import HOUSE
 from cli.stack import check_settings
 from cli.tables import show_json, show_pairs
@@ -58,7 +59,7 @@ def doctor(data: Path | None, url: str | None, as_json: bool) -> None:
         show_json(report)
     else:
         for title, found in report.items():
-            click.echo(f"\n{title}")
+            say(f"\n{title}")
             show_pairs([(f"  {name}", value) for name, value in found.items()])
     wrong = complaints(report)
     if wrong:

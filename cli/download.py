@@ -11,6 +11,7 @@ from cli import completion
 from cli.client import Client, Json, path_part
 from cli.errors import CommandError
 from cli.options import with_client
+from cli.saying import say
 from cli.transfer import Transfer
 
 MODEL = ("model.safetensors", "model.json")
@@ -35,7 +36,7 @@ def download(client: Client, run: int, folder: Path | None) -> None:
                 into.mkdir(parents=True, exist_ok=True)
                 _save(client, run, file, into / file["name"])
             said = "was there already" if file in there else f"{file['bytes']} bytes"
-            click.echo(f"{into / file['name']}: {said}, sha256 {file['sha256'][:12]}… as on record")
+            say(f"{into / file['name']}: {said}, sha256 {file['sha256'][:12]}… as on record")
     except OSError as error:
         raise CommandError(f"{error.filename or into} cannot be read or written: {error.strerror}.") from None
 

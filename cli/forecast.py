@@ -1,9 +1,8 @@
 """What a dry run says, in words."""
 
-import click
-
 from cli.client import Client, Json, json_of
 from cli.patience import patiently
+from cli.saying import say
 from cli.tables import short_time, show_table
 from cli.words import in_commands
 
@@ -28,14 +27,14 @@ def show_forecast(answer: Json) -> None:
     config, forecast = answer["config"], answer["forecast"]
     _show_phases(config, forecast)
     if forecast is None:
-        click.echo(f"no forecast: {in_commands(answer['forecast_reason'])}")
+        say(f"no forecast: {in_commands(answer['forecast_reason'])}")
         return
     if forecast["search_seconds"]:
-        click.echo(f"searching for a rate: at most {short_time(forecast['search_seconds'])}")
-    click.echo(f"total: {short_time(forecast['total_seconds'])}{_range(forecast)}")
+        say(f"searching for a rate: at most {short_time(forecast['search_seconds'])}")
+    say(f"total: {short_time(forecast['total_seconds'])}{_range(forecast)}")
     peak = forecast["peak_memory_bytes"]
-    click.echo(f"peak memory: {'not known' if peak is None else f'{peak / GIB:.2f} GiB'}")
-    click.echo(f"{forecast['from']}: {in_commands(forecast['basis'])}")
+    say(f"peak memory: {'not known' if peak is None else f'{peak / GIB:.2f} GiB'}")
+    say(f"{forecast['from']}: {in_commands(forecast['basis'])}")
 
 
 def _range(forecast: Json) -> str:
@@ -52,10 +51,10 @@ def _show_phases(config: Json, forecast: Json | None) -> None:
     if phases is None:
         sweep = config["lr_sweep"]
         body = _body(config)
-        click.echo(f"{config['arch']}, {body}: {sweep['sweeps']} sweeps of {sweep['steps']} steps")
+        say(f"{config['arch']}, {body}: {sweep['sweeps']} sweeps of {sweep['steps']} steps")
         return
     seconds = forecast["seconds_per_epoch"] if forecast is not None else [None] * len(phases)
-    click.echo(f"{config['arch']}, {config['recipe']}, batches of {config['batch_size']}")
+    say(f"{config['arch']}, {config['recipe']}, batches of {config['batch_size']}")
     rows = [
         [number, _body(phase), phase["epochs"], _rates(phase), None if epoch is None else short_time(epoch)]
         for number, (phase, epoch) in enumerate(zip(phases, seconds, strict=True), 1)

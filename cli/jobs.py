@@ -9,6 +9,7 @@ from cli.forecast import ask_for_forecast, show_forecast
 from cli.lr_find import search
 from cli.options import KIND, STATE, json_lines_option, json_option, with_client
 from cli.progress_line import position, time_left
+from cli.saying import say
 from cli.settings import read_settings
 from cli.tables import show_json, show_pairs, show_table
 from cli.times import local_time, times_of
@@ -71,12 +72,12 @@ def train(
     job = client.post("/jobs", body)
     if follow:
         if not as_json:
-            click.echo(f"job {job['id']}, run {job['run']}")
+            say(f"job {job['id']}, run {job['run']}")
         watch(client, job["id"], as_json=as_json)
     elif as_json:
         show_json(job)
     else:
-        click.echo(f"job {job['id']}, run {job['run']}: {job['state']}")
+        say(f"job {job['id']}, run {job['run']}: {job['state']}")
 
 
 @click.group()

@@ -7,6 +7,7 @@ from cli.client import Client, Json
 from cli.errors import CommandError
 from cli.forecast import ask_for_forecast, show_forecast
 from cli.options import json_option, with_client
+from cli.saying import say
 from cli.settings import read_settings
 from cli.tables import show_json, show_pairs, show_table
 from cli.watch import watch
@@ -52,7 +53,7 @@ def search(
     if as_json:
         show_json(job)
         return
-    click.echo(f"job {job['id']}, run {job['run']}")
+    say(f"job {job['id']}, run {job['run']}")
     watch(client, job["id"])
     _show(client.get(f"/runs/{job['run']}/lr-find"), as_json=False)
 

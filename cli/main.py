@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib.metadata import version
+from io import StringIO
 from typing import TextIO
 
 import click
@@ -14,6 +15,7 @@ from cli.errors import CommandError, Interrupted
 from cli.jobs import jobs, train
 from cli.models import models, predict
 from cli.runs import runs
+from cli.saying import say
 from cli.shell import PYTHON, drop_variables
 from cli.stack import Told
 from cli.up import up
@@ -45,7 +47,9 @@ def main() -> None:
     except CommandError as error:
         _fail(str(error), 1)
     except click.ClickException as error:
-        error.show()
+        told = StringIO()
+        error.show(told)
+        say(told.getvalue().rstrip("\n"), err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt, Told):
         _fail("interrupted", INTERRUPTED)
@@ -68,7 +72,7 @@ def _say_what_can_be_said(stream: TextIO) -> None:
 
 
 def _fail(sentence: str, code: int) -> None:
-    click.echo(f"pedigree: {' '.join(sentence.split())}", err=True)
+    say(f"pedigree: {' '.join(sentence.split())}", err=True)
     sys.exit(code)
 
 

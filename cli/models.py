@@ -11,7 +11,8 @@ from cli import completion
 from cli.client import Client, Json, json_of, path_part
 from cli.errors import CommandError
 from cli.options import json_option, with_client
-from cli.tables import counted, plain, show_json, show_table
+from cli.saying import plain, say
+from cli.tables import counted, show_json, show_table
 from cli.times import local_time
 
 PRODUCTION = "production"
@@ -65,9 +66,9 @@ def register(client: Client, run: int, alias: str | None, as_json: bool) -> None
         return
     known = " already" if answer.status_code == httpx.codes.OK else ""
     names = f", known as {', '.join(version['aliases'])}" if version["aliases"] else ""
-    click.echo(f"run {run} is version {version['version']}{known}{names}")
+    say(f"run {run} is version {version['version']}{known}{names}")
     if version["drawn"]:
-        click.echo(DRAWN)
+        say(DRAWN)
 
 
 @models.command("alias")
@@ -81,10 +82,10 @@ def point(client: Client, name: str, version: int | None, drop: bool) -> None:
         raise CommandError("Give a version to point the alias at, or --drop.")
     if drop:
         client.call("DELETE", f"/models/aliases/{path_part(name)}")
-        click.echo(f"{name} is not an alias any more")
+        say(f"{name} is not an alias any more")
     else:
         client.call("PUT", f"/models/aliases/{path_part(name)}", json={"version": version})
-        click.echo(f"{name} is version {version}")
+        say(f"{name} is version {version}")
 
 
 @click.command()
@@ -145,14 +146,14 @@ def show_predictions(served: Json, entries: list[Json]) -> None:
         show_table(("file", "breed", "species", "score", "next"), [_row(entry) for entry in sure])
     for entry in entries:
         if "error" in entry:
-            click.echo(f"! {plain(entry['filename'])}: {entry['error']['detail']}")
+            say(f"! {plain(entry['filename'])}: {entry['error']['detail']}")
         elif not entry["sure"]:
-            click.echo(f"{plain(entry['filename'])}: not sure: perhaps {', or '.join(map(_guess, entry['top'][:2]))}")
-    click.echo(f"by version {served['version']} ({served['arch']}, run {served['run']})")
+            say(f"{plain(entry['filename'])}: not sure: perhaps {', or '.join(map(_guess, entry['top'][:2]))}")
+    say(f"by version {served['version']} ({served['arch']}, run {served['run']})")
     if served.get("note"):
-        click.echo(served["note"])
+        say(served["note"])
     if served["drawn"]:
-        click.echo(DRAWN)
+        say(DRAWN)
 
 
 def _row(entry: Json) -> list[object]:

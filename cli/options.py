@@ -10,6 +10,7 @@ import click
 
 from cli.client import Client, find_service
 from cli.running import Found
+from cli.saying import say
 from ml.architectures import check_arch
 from ml.errors import UnknownArch
 from store.states import State
@@ -71,4 +72,4 @@ def say_which(url: str, found: Found) -> None:
     """Tell a person which service it is, where no folder told it; a reader of our output is not disturbed."""
     if found.among and sys.stderr.isatty():
         chosen = "" if found.among == 1 else f", started last of the {found.among} that run"
-        click.echo(f"service: {url} (data in {found.folder.root}{chosen})", err=True)
+        say(f"service: {url} (data in {found.folder.root}{chosen})", err=True)

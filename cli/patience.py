@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from threading import Timer
 from time import monotonic
 
-import click
-
 from cli.live_line import LiveLine, can_redraw
 from cli.progress_line import fitted
+from cli.saying import say
 from cli.tables import short_time
 
 PATIENCE_SECONDS = 1.0
@@ -29,7 +28,7 @@ def patiently(what: str) -> Iterator[None]:
         with LiveLine(sys.stderr, text):
             yield
         return
-    timer = Timer(PATIENCE_SECONDS, click.echo, [what], {"err": True})
+    timer = Timer(PATIENCE_SECONDS, say, [what], {"err": True})
     timer.start()
     try:
         yield

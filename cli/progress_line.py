@@ -6,6 +6,7 @@ import click
 from rich.cells import cell_len, set_cell_size
 
 from cli.client import Json
+from cli.saying import plain
 from cli.tables import short_time
 
 GAP = "  "
@@ -45,7 +46,7 @@ def rate(progress: Json) -> str:
 def progress_line(progress: Json, width: int, look: Look) -> str:
     """As much as fits into ``width`` cells; what goes first is the bar, then the rate, then the time left."""
     stage, where, speed, left = (
-        str(progress.get("stage") or ""),
+        plain(str(progress.get("stage") or "")),
         position(progress),
         rate(progress),
         time_left(progress),

@@ -3,9 +3,8 @@
 import json
 from collections.abc import Iterator
 
-import click
-
 from cli.client import Json
+from cli.saying import say
 from cli.story import story
 from cli.tables import Pairs, heading, short_time, show_pairs, show_table
 from cli.times import times_of
@@ -77,7 +76,7 @@ def _settings(config: Json, above: str = "") -> Iterator[tuple[str, object]]:
 def _show_phases(phases: list[Json]) -> None:
     if not phases:
         return
-    click.echo()
+    say()
     rows = [
         [number, "frozen" if phase["freeze"] else "unfrozen", phase["epochs"], *(_rate(phase, name) for name in _PHASE)]
         for number, phase in enumerate(phases, 1)

@@ -9,6 +9,7 @@ from cli.epochs import EPOCH_COLUMNS, epoch_cells
 from cli.lr_find import read
 from cli.options import STATE, json_lines_option, json_option, known_architecture, with_client
 from cli.run_report import dataset_of, show_run
+from cli.saying import say
 from cli.tables import show_json, show_table
 from cli.times import local_time
 from cli.watch import watch
@@ -93,7 +94,7 @@ def metrics(client: Client, run: int, as_json: bool) -> None:
         return
     show_epochs(found["epochs"])
     if found["drawn"]:
-        click.echo(DRAWN)
+        say(DRAWN)
 
 
 @runs.command()
@@ -108,7 +109,7 @@ def confusion(client: Client, run: int, min_val: int, dataset: str | None, as_js
     if as_json:
         show_json(found)
         return
-    click.echo(what_was_read(found))
+    say(what_was_read(found))
     show_confused(found["most_confused"], least=min_val)
 
 
@@ -130,7 +131,7 @@ def top_losses(client: Client, run: int, k: int, dataset: str | None, as_json: b
     columns = ("file", "actual", "taken for", "loss", "sure of that", "of the truth", "item")
     show_table(columns, [[one[name] for name in names] for one in found])
     if answer.headers.get("Pedigree-Drawn") == "true":
-        click.echo(DRAWN)
+        say(DRAWN)
 
 
 @runs.command()
@@ -153,7 +154,7 @@ def interpret(client: Client, run: int, tta: bool, dataset: str | None, follow: 
     elif as_json:
         show_json(job)
     else:
-        click.echo(f"job {job['id']}, run {run}: {job['state']}")
+        say(f"job {job['id']}, run {run}: {job['state']}")
 
 
 def what_was_read(found: Json) -> str:
@@ -172,7 +173,7 @@ def show_epochs(epochs: list[Json]) -> None:
 def show_confused(pairs: list[Json], *, least: int, most: int = MOST_SHOWN) -> None:
     """Print the pairs confused ``least`` times or more, the most frequent first."""
     if not pairs:
-        click.echo("No breed was taken for another" + ("." if least == 1 else f" {least} times or more."))
+        say("No breed was taken for another" + ("." if least == 1 else f" {least} times or more."))
         return
     rows = [[pair["actual"], pair["predicted"], pair["count"]] for pair in pairs[:most]]
     show_table(("actual", "taken for", "times"), rows)

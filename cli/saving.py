@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from cli.errors import CommandError
+from cli.saying import say
 from cli.whole import write_whole
 
 SUFFIX = ".png"
@@ -40,4 +41,4 @@ def save(content: bytes, out: Path) -> None:
         write_whole(out.resolve(), content)
     except OSError as error:
         raise CommandError(f"{out} cannot be written: {error.strerror}.") from error
-    click.echo(f"{out}: {len(content) // 1024} KiB")
+    say(f"{out}: {len(content) // 1024} KiB")

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.saying import plain, plain_json, say
+
 Pairs = list[tuple[str, object]]
 GAP = 2
 READABLE = 12
@@ -30,7 +32,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empt
     own. ``empty`` is what is printed in place of a table without rows: what to do to have some.
     """
     if not rows and empty is not None:
-        click.echo(empty)
+        say(empty)
         return
     cells = [[_text(cell) for cell in row] for row in rows]
     numeric = [bool(rows) and all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(columns))]
@@ -47,7 +49,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empt
         return
     for number, row in enumerate(cells):
         if number:
-            click.echo()
+            say()
         show_pairs(list(zip(columns, row, strict=True)))
 
 
@@ -59,7 +61,7 @@ def _show_columns(
             f"{_spaces(cell, width)}{cell}" if is_number else f"{cell}{_spaces(cell, width)}"
             for cell, width, is_number in zip(row, widths, numeric, strict=True)
         ]
-        click.echo((" " * GAP).join(padded).rstrip())
+        say((" " * GAP).join(padded).rstrip())
 
 
 def _table(columns: Sequence[str], cells: list[list[str]], numeric: Sequence[bool], least: Sequence[int]) -> Table:
@@ -82,17 +84,17 @@ def show_pairs(pairs: Sequence[tuple[str, object]]) -> None:
     known = [(name, value) for name, value in pairs if value is not None]
     width = max((cell_len(name) for name, _ in known), default=0)
     for name, value in known:
-        click.echo(f"{name}{_spaces(name, width)}  {_text(value)}".rstrip())
+        say(f"{name}{_spaces(name, width)}  {_text(value)}".rstrip())
 
 
 def heading(text: str) -> None:
     """A line that begins a part of what is printed."""
-    click.echo(f"\n{text}")
+    say(f"\n{text}")
 
 
 def show_json(answer: Any) -> None:  # noqa: ANN401  # JSON
     """Print JSON for a script."""
-    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    click.echo(plain_json(json.dumps(answer, indent=2, ensure_ascii=False)))
 
 
 def counted(count: int, one: str, many: str) -> str:
@@ -108,11 +110,6 @@ def short_time(seconds: float) -> str:
     if whole < 3600:  # noqa: PLR2004  # an hour
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def plain(text: str) -> str:
-    """A text on one line that does nothing to a terminal: what cannot be printed is written as its escape."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def _text(value: object) -> str:

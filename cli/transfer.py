@@ -4,11 +4,10 @@ import sys
 from contextlib import ExitStack
 from typing import Self
 
-import click
-
 from cli.live_line import LiveLine, can_redraw
 from cli.pace import Pace
 from cli.progress_line import fitted
+from cli.saying import say
 
 MIB = 1024 * 1024
 
@@ -41,7 +40,7 @@ class Transfer:
         self.done, self.size = done, size
         if not self._redraws and self._pace.is_due():
             self._pace.said()
-            click.echo(self._text(), err=True)
+            say(self._text(), err=True)
 
     @property
     def is_done(self) -> bool:

@@ -8,6 +8,7 @@ import click
 from cli.data_folder import DataFolder
 from cli.options import data_option
 from cli.readiness import unready_parts
+from cli.saying import say
 from cli.stack import Told, running_stack
 
 
@@ -25,13 +26,13 @@ def up(data: Path | None, port: int | None, workers: int) -> None:
     """Start the whole service on this machine; Ctrl-C stops it."""
     folder = DataFolder.at(data)
     try:
-        with running_stack(folder, click.echo, port=port, workers=workers) as stack:
-            click.echo(f"\nPedigree answers at {stack.url}\nIts data is in {folder.root}; Ctrl-C stops it.")
+        with running_stack(folder, say, port=port, workers=workers) as stack:
+            say(f"\nPedigree answers at {stack.url}\nIts data is in {folder.root}; Ctrl-C stops it.")
             for name, state in unready_parts(stack.url).items():
-                click.echo(f"! {name}: {state}")
+                say(f"! {name}: {state}")
             stack.keep_up()
-            click.echo("stopping…")
+            say("stopping…")
     except Told:
-        click.echo("stopped before it was up")
+        say("stopped before it was up")
         return
-    click.echo(f"stopped; `pedigree up --data {shlex.quote(str(folder.root))}` finds everything as it was")
+    say(f"stopped; `pedigree up --data {shlex.quote(str(folder.root))}` finds everything as it was")

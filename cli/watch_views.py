@@ -16,7 +16,8 @@ from cli.events import Event, Listener
 from cli.live_line import LiveLine, can_redraw, columns, has_colours
 from cli.pace import Pace
 from cli.progress_line import Look, fitted, position, progress_line, rate, time_left
-from cli.tables import plain, short_time
+from cli.saying import plain, plain_json, say
+from cli.tables import short_time
 from cli.waiting import waiting_words
 from cli.words import in_commands
 from store.states import FINAL
@@ -61,11 +62,11 @@ class JsonLines:
 
     def away(self, seconds: float) -> None:
         """For people, on stderr."""
-        click.echo(TRYING.format(seconds), err=True)
+        say(TRYING.format(seconds), err=True)
 
     def back(self) -> None:
         """For people, on stderr."""
-        click.echo(BACK, err=True)
+        say(BACK, err=True)
 
     def end(self, job: Json) -> None:
         """The service's own JSON of it."""
@@ -122,11 +123,11 @@ class Lines(_ForPeople):
 
     def away(self, seconds: float) -> None:
         """On stderr: it is not of the job."""
-        click.echo(TRYING.format(seconds), err=True)
+        say(TRYING.format(seconds), err=True)
 
     def back(self) -> None:
         """On stderr, as what it answers."""
-        click.echo(BACK, err=True)
+        say(BACK, err=True)
 
     def end(self, job: Json) -> None:
         """Its last state has been said."""
@@ -136,14 +137,14 @@ class Lines(_ForPeople):
         self._now_and_then(stage, "  ".join(filter(None, (stage, position(data), time_left(data), rate(data)))))
 
     def _say(self, text: str) -> None:
-        click.echo(text)
+        say(text)
 
     def _waiting(self, words: str) -> None:
         self._now_and_then("waiting", words)
 
     def _state(self, data: Json) -> None:
         self.stages.clear()
-        click.echo(state_of(data))
+        say(state_of(data))
 
     def _now_and_then(self, stage: str, line: str) -> None:
         """A stage that comes back, as train after validate, is no news of its own."""
@@ -151,13 +152,13 @@ class Lines(_ForPeople):
             self.stages.add(stage)
             self.last = line
             self.pace.said()
-            click.echo(line)
+            say(line)
 
     def _epoch(self, data: Json) -> None:
         if not self.has_header:
-            click.echo(WHOLE.header())
+            say(WHOLE.header())
             self.has_header = True
-        click.echo(WHOLE.row(data))
+        say(WHOLE.row(data))
 
 
 class Terminal(_ForPeople):
@@ -199,7 +200,7 @@ class Terminal(_ForPeople):
         if progress is not None and progress.get("steps"):
             return progress_line(progress, width, self.look)
         what = self.waits_for if progress is None else str(progress.get("stage") or "")
-        return fitted(f"{what}  {short_time(monotonic() - self.since)}", width)
+        return fitted(f"{plain(what)}  {short_time(monotonic() - self.since)}", width)
 
     def _progress(self, data: Json) -> None:
         if self.progress is None or self.progress.get("stage") != data.get("stage"):
@@ -243,7 +244,7 @@ def state_of(data: Json) -> str:
 
 
 def _say_json(line: Json) -> None:
-    click.echo(json.dumps(line, ensure_ascii=False))
+    click.echo(plain_json(json.dumps(line, ensure_ascii=False)))
 
 
 def _can_encode(text: str, encoding: str) -> bool:

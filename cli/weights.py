@@ -15,6 +15,7 @@ from cli.data_folder import DataFolder
 from cli.errors import CommandError
 from cli.options import data_option, json_option
 from cli.running import find_stack
+from cli.saying import say
 from cli.services import HOUSE
 from cli.tables import show_json
 from cli.transfer import Transfer
@@ -52,7 +53,7 @@ def fetch(arch: str, into: Path | None, data: Path | None, as_json: bool) -> Non
     if as_json:
         show_json(vars(found))
         return
-    click.echo(f"{found.path}\nsha256 {found.sha256}\nfrom {found.source}")
+    say(f"{found.path}\nsha256 {found.sha256}\nfrom {found.source}")
 
 
 def weights_folder(folder: DataFolder) -> Path:

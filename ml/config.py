@@ -4,7 +4,7 @@ Imports no torch, so that the API and the command can use it. Names and defaults
 (workflow of the fastai book, chapter 5).
 """
 
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -14,8 +14,10 @@ from pydantic import (
     Tag,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -54,9 +56,23 @@ LrMax = Annotated[
 
 
 class Strict(BaseModel):
-    """Immutable, and an unknown field is an error, not a silent default."""
+    """Immutable; an unknown field is an error, not a silent default, and true is no number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, about: ValidationInfo) -> Any:  # noqa: ANN401 - whatever the caller sent
+        """Pydantic would take it for 1, in a list too."""
+        values = value if isinstance(value, list | tuple) else [value]
+        has_truth = any(isinstance(one, bool) for one in values)
+        if has_truth and not _takes_truth(cls.model_fields[str(about.field_name)].annotation):
+            raise PydanticCustomError("number", "It should be a value of its own, not true or false")
+        return value
+
+
+def _takes_truth(kind: object) -> bool:
+    return kind in {bool, Any} or any(_takes_truth(part) for part in get_args(kind) if not isinstance(part, str | bool))
 
 
 def _all_or_none_named(config: BaseModel, first: str, second: str) -> bool:

@@ -3,10 +3,14 @@
 Imports no torch. All sizes are in pixels.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
+
+from ml.typefaces import runs, shown
 
 PAPER = (255, 255, 255)
 INK = (24, 24, 27)
@@ -19,6 +23,8 @@ TITLE_SIZE = 20
 NOTE_SIZE = 14
 
 _CUT = "…"
+_PILLOWS = frozenset([*map(chr, range(32, 127)), *"…·±°"])
+"""Letters of the font that comes with Pillow; a text with any other is written in DejaVu Sans."""
 _WIDEST_HEADING = 900
 
 
@@ -60,25 +66,57 @@ def draw_heading(sheet: Image.Image, heading: Heading) -> None:
     """Write the heading at the sheet's top left."""
     pen, y = ImageDraw.Draw(sheet), MARGIN
     for text, size, ink in _heading_lines(heading):
-        pen.text((MARGIN, y), fit(text, size, sheet.width - 2 * MARGIN), fill=ink, font=font(size))
+        write(pen, (MARGIN, y), fit(text, size, sheet.width - 2 * MARGIN), size, ink)
         y += _line_height(size)
 
 
 def fit(text: str, size: int, width: int) -> str:
     """A text on one line of at most ``width`` pixels, its end cut off where it is longer."""
-    line = "".join(letter if letter.isprintable() else " " for letter in text)
-    face = font(size)
-    if face.getlength(line) <= width:
+    line = shown(text)
+    if length(line, size) <= width:
         return line
     keep = len(line)
-    while keep and face.getlength(line[:keep] + _CUT) > width:
+    while keep and length(line[:keep] + _CUT, size) > width:
         keep -= 1
     return line[:keep].rstrip() + _CUT
 
 
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def write(pen: ImageDraw.ImageDraw, corner: tuple[float, int], line: str, size: int, ink: tuple[int, int, int]) -> None:
+    """Write what ``fit`` has made of a text, from its top left."""
+    x, y = corner
+    base = y + _pillows(size, threading.get_ident()).getmetrics()[0]
+    for face, piece in _pieces(line, size):
+        pen.text((x, base), piece, fill=ink, font=face, anchor="ls")
+        x += face.getlength(piece)
+
+
+def length(line: str, size: int) -> float:
+    """Pixels that ``write`` needs for it."""
+    return sum(face.getlength(piece) for face, piece in _pieces(line, size))
+
+
+def _pieces(line: str, size: int) -> list[tuple[ImageFont.FreeTypeFont, str]]:
+    """The line in pieces of one font each."""
+    thread = threading.get_ident()
+    if _PILLOWS.issuperset(line):
+        return [(_pillows(size, thread), line)]
+    return [(_opened(face.path, size, thread), piece) for face, piece in runs(line)]
+
+
+@lru_cache(maxsize=64)
+def _opened(path: str, size: int, _thread: int) -> ImageFont.FreeTypeFont:
+    """A font, for one thread: FreeType's fonts are not made for several."""
+    return ImageFont.truetype(path, size)
+
+
+@lru_cache(maxsize=64)
+def _pillows(size: int, _thread: int) -> ImageFont.FreeTypeFont:
     """The font that comes with Pillow: the same on every machine."""
-    return ImageFont.load_default(size)
+    found = ImageFont.load_default(size)
+    if not isinstance(found, ImageFont.FreeTypeFont):
+        message = "Pillow was built without FreeType"
+        raise TypeError(message)
+    return found
 
 
 def _draw_tile(sheet: Image.Image, tile: Tile, corner: tuple[int, int]) -> None:
@@ -87,8 +125,8 @@ def _draw_tile(sheet: Image.Image, tile: Tile, corner: tuple[int, int]) -> None:
         sheet.paste(picture, (left, top))
         top += picture.height + 2
     caption = fit(tile.caption, CAPTION_SIZE, _width(tile))
-    middle = left + _width(tile) / 2
-    ImageDraw.Draw(sheet).text((middle, top + 3), caption, fill=INK, font=font(CAPTION_SIZE), anchor="ma")
+    start = left + (_width(tile) - length(caption, CAPTION_SIZE)) / 2
+    write(ImageDraw.Draw(sheet), (start, top + 3), caption, CAPTION_SIZE, INK)
 
 
 def _width(tile: Tile) -> int:
@@ -112,7 +150,7 @@ def _heading_height(heading: Heading) -> int:
 
 def _heading_width(heading: Heading) -> int:
     """Wide enough for what stands above, so that a sheet of one picture can still be read; long names are cut."""
-    widest = max(font(size).getlength(fit(text, size, _WIDEST_HEADING)) for text, size, _ in _heading_lines(heading))
+    widest = max(length(fit(text, size, _WIDEST_HEADING), size) for text, size, _ in _heading_lines(heading))
     return int(widest) + 1
 
 

@@ -17,7 +17,7 @@ from ml.contact_sheet import (
     Tile,
     draw_sheet,
     fit,
-    font,
+    write,
 )
 from ml.labelled_batch import to_image
 from ml.presizing import Comparison, busiest
@@ -115,6 +115,6 @@ def _explained(found: Comparison) -> Image.Image:
     tile = Image.new("RGB", (SHOWN, SHOWN), PAPER)
     pen, y = ImageDraw.Draw(tile), MARGIN
     for text, ink in lines:
-        pen.text((0, y), fit(text, CAPTION_SIZE + 3, SHOWN - GAP), fill=ink, font=font(CAPTION_SIZE + 3))
+        write(pen, (0, y), fit(text, CAPTION_SIZE + 3, SHOWN - GAP), CAPTION_SIZE + 3, ink)
         y += 28
     return tile

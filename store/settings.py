@@ -13,6 +13,9 @@ from store.errors import SettingsInvalid
 
 MIB = 1024 * 1024
 
+_ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])+")
+
 
 class Settings(BaseSettings):
     """Everything that can be set from outside. Sizes in bytes, times in seconds; what is set but empty is not set."""
@@ -66,6 +69,15 @@ class Settings(BaseSettings):
         description="host names that the API answers to, by commas; *.example.org for all below, * for any",
     )
 
+    cors_origins: str = Field(
+        "",
+        alias="PEDIGREE_CORS_ORIGINS",
+        description="other sites whose pages may use the API, by commas, as https://pets.example.org",
+    )
+    root_path: str = Field(
+        "", alias="PEDIGREE_ROOT_PATH", description="path below which a proxy has the service, as /pedigree"
+    )
+
     lease_seconds: float = Field(30.0, alias="PEDIGREE_LEASE_SECONDS", gt=0)
     sweep_seconds: float = Field(5.0, alias="PEDIGREE_SWEEP_SECONDS", gt=0)
     max_attempts: int = Field(3, alias="PEDIGREE_MAX_ATTEMPTS", ge=1)
@@ -97,6 +109,23 @@ class Settings(BaseSettings):
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        wrong = [one for one in split_list(value) if not _ORIGIN.fullmatch(one)]
+        if wrong:
+            message = f"{wrong[0][:100]!r} is not an origin; name each as https://pets.example.org, without * and path"
+            raise ValueError(message)
+        return value
+
+    @field_validator("root_path")
+    @classmethod
+    def _is_path(cls, value: str) -> str:
+        if value.strip("/") and not _ROOT_PATH.fullmatch(value.rstrip("/")):
+            message = "must be a path such as /pedigree"
+            raise ValueError(message)
+        return value.rstrip("/")
 
     @field_validator("database_url")
     @classmethod
@@ -142,6 +171,11 @@ def wrong_setting(error: ValidationError) -> tuple[str, str]:
     first = error.errors(include_input=False)[0]
     name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
     return name, str(first["msg"]).removeprefix("Value error, ")
+
+
+def split_list(value: str) -> list[str]:
+    """What a setting lists by commas."""
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def _without_secret(value: str) -> str:

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from ml.bundle import Folder
@@ -79,14 +81,28 @@ def test_a_model_of_each_family_does(arch: str, loss: str, presize: int, script:
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d):
             module.running_mean, module.running_var = torch.rand(module.num_features), torch.rand(module.num_features)
-    folder = tmp_path / "run-1"
+    compare(script, untrained(model, tmp_path, arch, loss, presize), tmp_path, loss=loss)
+
+
+@pytest.mark.parametrize("form", ["png", "tiff"])
+def test_grey_of_sixteen_bits_is_scaled_as_it_is_here(script: str, tmp_path: Path, form: str) -> None:
+    torch.manual_seed(3)
+    folder = untrained(build_model("resnet18", len(VOCAB), None), tmp_path, "resnet18", "cross_entropy", 64)
+    grey = np.linspace(0, 2**16 - 1, 90 * 70).reshape(70, 90).astype(np.uint16)
+    photo = tmp_path / f"photo.{form}"
+    Image.fromarray(grey).save(photo)
+    hold(script, folder, tmp_path, photo, loss="cross_entropy")
+
+
+def untrained(model: nn.Module, scratch: Path, arch: str, loss: str, presize: int) -> Path:
+    """A model as a run's folder has it."""
+    folder = scratch / "run-1"
     folder.mkdir()
     save_tensors(model.state_dict(), folder / "model.safetensors", {"format_version": "1", "arch": arch})
     about = {"format_version": 1, "arch": arch, "loss": loss, "precision": "fp32", "vocab": VOCAB}
-    (folder / "model.json").write_text(
-        json.dumps({**about, "size": 48, "presize": presize, "drawn": False, "decoding": 2})
-    )
-    compare(script, folder, tmp_path, loss=loss)
+    about |= {"size": 48, "presize": presize, "drawn": False, "decoding": 2}
+    (folder / "model.json").write_text(json.dumps(about))
+    return folder
 
 
 def compare(script: str, model: Path, scratch: Path, *, loss: str) -> None:
@@ -95,13 +111,14 @@ def compare(script: str, model: Path, scratch: Path, *, loss: str) -> None:
     exif[0x0112] = 6  # lies on its side
     clear = picture(201, 150, seed=5)
     clear.putalpha(picture(201, 150, seed=6).convert("L"))
-    compare_one(script, model, scratch, encoded(picture(201, 150, seed=5), quality=90, exif=exif), loss=loss)
-    compare_one(script, model, scratch, encoded(clear, "PNG", exif=exif), loss=loss)
+    for data in (encoded(picture(201, 150, seed=5), quality=90, exif=exif), encoded(clear, "PNG", exif=exif)):
+        photo = scratch / "photo"
+        photo.write_bytes(data)
+        hold(script, model, scratch, photo, loss=loss)
 
 
-def compare_one(script: str, model: Path, scratch: Path, data: bytes, *, loss: str) -> None:
-    photo = scratch / "photo"
-    photo.write_bytes(data)
+def hold(script: str, model: Path, scratch: Path, photo: Path, *, loss: str) -> None:
+    """The same of a picture that is there."""
     (scratch / "predict.py").write_text(script, encoding="utf-8")
     command = [sys.executable, "-I", str(scratch / "predict.py"), str(model), str(photo)]
     printed = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)

@@ -1,5 +1,6 @@
 """The confusion figure: how often each breed was taken for which."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from api.figures.chart import Axis, Chart, Heatmap, Margins
@@ -24,7 +25,7 @@ MOST_TOLD = 3
 def confusion_chart(run: Run, stored: Stored) -> Chart:
     """Counts, rows actual and columns predicted; cells large enough to read at 37 breeds."""
     found = stored.interpretation
-    names = [name.replace("_", " ") for name in found.vocab]
+    names = _readable(found.vocab)
     n = sum(map(sum, found.matrix))
     wrong = n - sum(row[i] for i, row in enumerate(found.matrix))
     digits = len(str(max((count for row in found.matrix for count in row), default=0)))
@@ -52,6 +53,13 @@ def confusion_chart(run: Run, stored: Stored) -> Chart:
         width=max(LEAST_WIDTH, cells + margins.left + margins.right),
         margins=margins,
     )
+
+
+def _readable(vocab: Sequence[str]) -> list[str]:
+    """The breeds' names with blanks, but where two would then be one."""
+    names = [name.replace("_", " ") for name in vocab]
+    often = Counter(names)
+    return [plain if often[plain] == 1 else name for plain, name in zip(names, vocab, strict=True)]
 
 
 def _most_confused(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> list[str]:

@@ -204,6 +204,8 @@ def _panel_axes(chart: Chart, placed: Placed) -> dict[str, Any]:
 
 def _heatmap_axes(chart: Chart, heatmap: Heatmap, placed: Placed) -> dict[str, Any]:
     plain = {
+        # Said, or Plotly would take names that look like numbers or dates for such.
+        "type": "category",
         "showgrid": False,
         "zeroline": False,
         "ticks": "",

@@ -20,6 +20,7 @@ from api.figures.chart_geometry import (
     Text,
     place,
 )
+from api.figures.drawable import drawable
 from api.figures.palette import GROUND, INK, QUIET
 from api.figures.png_marks import draw_heatmap, draw_panel, draw_rules
 
@@ -32,7 +33,6 @@ DOTS = 100
 POINT = 72 / DOTS
 """Points to a pixel of our sizes: Matplotlib measures text and lines in points."""
 STYLE: "dict[RcKeyType, Any]" = {
-    "font.family": "DejaVu Sans",
     "font.size": 12 * POINT,
     "axes.labelsize": 12 * POINT,
     "text.color": INK,
@@ -57,7 +57,8 @@ class Painter:
 
     def __init__(self, cache: Path) -> None:
         """Keep Matplotlib's own cache below the folder ``cache``."""
-        self._cache = cache / "matplotlib"
+        # Whoever draws reads it with Matplotlib: the sheets of pictures ask it for fonts.
+        os.environ.setdefault("MPLCONFIGDIR", str(cache / "matplotlib"))
         self._turn = threading.Lock()
 
     def as_png(self, chart: Chart, *, width: int | None = None, height: int | None = None, scale: float = 1.0) -> bytes:
@@ -65,10 +66,11 @@ class Painter:
 
         Its own size where None; a size that leaves no room beside the labels is raised.
         """
-        placed = place(chart, width=width, height=height)
+        drawn, families = drawable(chart)
+        placed = place(drawn, width=width, height=height)
+        about = {"Title": chart.title, "Description": chart.alt}
         with self._turn:
-            os.environ.setdefault("MPLCONFIGDIR", str(self._cache))
-            return _paint(chart, placed, scale)
+            return _paint(drawn, placed, scale, families, about)
 
 
 def draw(chart: Chart, placed: Placed) -> "Figure":
@@ -92,14 +94,13 @@ def draw(chart: Chart, placed: Placed) -> "Figure":
     return figure
 
 
-def _paint(chart: Chart, placed: Placed, scale: float) -> bytes:
+def _paint(chart: Chart, placed: Placed, scale: float, families: Sequence[str], about: "dict[str, str]") -> bytes:
     from matplotlib import rc_context  # noqa: PLC0415 - see Painter
 
     out = io.BytesIO()
-    with rc_context(STYLE), warnings.catch_warnings():
-        # A run's name may have letters that the font has not; they become boxes.
+    with rc_context({**STYLE, "font.family": families}), warnings.catch_warnings():
+        # A font of this machine may lack in bold what it has otherwise.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        about = {"Title": chart.title, "Description": chart.alt}
         draw(chart, placed).savefig(out, format="png", dpi=DOTS * scale, metadata=about)
     return out.getvalue()
 

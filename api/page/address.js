@@ -4,6 +4,9 @@ const DATASET_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const NUMBER = /^\d{1,9}$/;
 const NOTHING = { run: null, dataset: null, on: null, losses: null, photo: null };
 
+// The page's own path: a proxy may have the service below a path of its host.
+const HOME = location.pathname.replace(/[^/]*$/, "");
+
 let follow = () => {};
 
 const number = (text) => (NUMBER.test(text ?? "") ? Number(text) : null);
@@ -28,8 +31,11 @@ export function addressOf(changes) {
     const value = key in changes ? changes[key] : start[key];
     if (value !== null) query.set(key, value);
   }
-  return query.size ? `/?${query}` : "/";
+  return query.size ? `${HOME}?${query}` : HOME;
 }
+
+// Where in the host a path of the service is.
+export const at = (path) => HOME + path.slice(1);
 
 export function go(address) {
   if (address === location.pathname + location.search) return;
@@ -52,9 +58,9 @@ export function followLinks(act) {
   follow = act;
   addEventListener("popstate", () => follow(viewOf()));
   document.addEventListener("click", (event) => {
-    const link = event.target.closest('a[href^="/?"], a[href="/"]');
-    if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    const link = event.target.closest("a[href]");
+    if (link?.origin !== location.origin || link.pathname !== HOME || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    go(link.getAttribute("href"));
+    go(link.pathname + link.search);
   });
 }

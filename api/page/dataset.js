@@ -1,7 +1,7 @@
 // One dataset: what is in it, what was left out, its near-duplicates, and two pictures of what a training sees.
 
-import { byId, cell, counted, drawnTag, fill, make, words } from "/parts.js";
-import { ask, askForPicture, sentence } from "/service.js";
+import { byId, cell, counted, drawnTag, fill, make, words } from "./parts.js";
+import { ask, askForPicture, sentence } from "./service.js";
 
 const LEFT_OUT = {
   no_label: "no label matches",

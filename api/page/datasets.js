@@ -1,9 +1,9 @@
 // The datasets, and the imports that have not succeeded.
 
-import { jobLine } from "/jobs.js";
-import { byId, cell, datasetLink, drawnTag, fill, FINAL, make } from "/parts.js";
-import { ask } from "/service.js";
-import { want } from "/stream.js";
+import { jobLine } from "./jobs.js";
+import { byId, cell, datasetLink, drawnTag, fill, FINAL, make } from "./parts.js";
+import { ask } from "./service.js";
+import { want } from "./stream.js";
 
 export async function showDatasets() {
   const [{ items }, imports] = await Promise.all([ask("/datasets?limit=200"), ask("/jobs?kind=import&limit=5")]);

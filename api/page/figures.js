@@ -1,9 +1,9 @@
 // Figures of a run: drawn by Plotly from what the server says, or, where its script does not come, the server's pictures.
 
-import { viewOf } from "/address.js";
-import { make } from "/parts.js";
-import { ask } from "/service.js";
-import { themed } from "/theme.js";
+import { at, viewOf } from "./address.js";
+import { make } from "./parts.js";
+import { ask } from "./service.js";
+import { themed } from "./theme.js";
 
 const LEAST_WIDTH = 320;
 const MOST_WIDTH = 1200;
@@ -15,7 +15,7 @@ let script = null;
 // until at the third load of a profile it has kept what it compiled.
 function plotly() {
   script ??= new Promise((done) => {
-    const tag = make("script", { src: "/plotly.min.js" });
+    const tag = make("script", { src: at("/plotly.min.js") });
     tag.addEventListener("load", () => done(Boolean(window.Plotly)), { once: true });
     tag.addEventListener("error", () => done(false), { once: true });
     document.head.append(tag);
@@ -90,7 +90,7 @@ async function draw(one) {
   if (!place.isConnected) return;
   // A hidden place has no width to draw in.
   place.hidden = false;
-  const picture = `${path}.png${query}`;
+  const picture = at(`${path}.png${query}`);
   const chart = place.querySelector(".chart") ?? frame(one, picture);
   chart.setAttribute("aria-label", found.layout.meta.alt);
   if (found.data[0]?.type !== "heatmap") delete found.layout.width;

@@ -1,8 +1,8 @@
 // A job in one line.
 
-import { FINAL, make, progressLine } from "/parts.js";
-import { reasonOf } from "/service.js";
-import { waitsFor } from "/waiting.js";
+import { FINAL, make, progressLine } from "./parts.js";
+import { reasonOf } from "./service.js";
+import { waitsFor } from "./waiting.js";
 
 // What is to be said of a job that has not succeeded.
 export function jobLine(name, { state, progress, error, waiting }) {

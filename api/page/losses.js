@@ -1,7 +1,7 @@
 // The pictures that a model was most wrong about; a click shows one larger.
 
-import { addressOf, go, leave } from "/address.js";
-import { byId, make, percent, words } from "/parts.js";
+import { addressOf, at, go, leave } from "./address.js";
+import { byId, make, percent, words } from "./parts.js";
 
 export const FEWEST = 9;
 const MORE = 18;
@@ -23,7 +23,7 @@ function card(one) {
   const chance = (breed, probability) => make("span", {}, `${words(breed)} `, make("b", {}, percent(probability)));
   const name = nameOf(one);
   return make("li", {}, make("a", { href: addressOf({ photo: one.item }), title: "Show it larger" },
-    make("img", { src: one.image, loading: "lazy", alt: "" }), make("span", { class: "file" }, name)),
+    make("img", { src: at(one.image), loading: "lazy", alt: "" }), make("span", { class: "file" }, name)),
     make("span", { class: "quiet" }, `loss ${lossOf(one)}`),
     make("span", {}, "Actual: ", chance(one.actual, one.probability_actual)),
     make("span", {}, "Predicted: ", chance(one.predicted, one.probability_predicted)),
@@ -39,7 +39,7 @@ export function showPhoto(item) {
     return item === null;
   }
   byId("photo-title").textContent = nameOf(one);
-  byId("photo-large").src = one.image;
+  byId("photo-large").src = at(one.image);
   byId("photo-large").alt = `The photo ${nameOf(one)}`;
   const fact = (name, ...value) => [make("dt", {}, name), make("dd", {}, ...value)];
   byId("photo-facts").replaceChildren(
@@ -47,7 +47,7 @@ export function showPhoto(item) {
     ...fact("Predicted", `${words(one.predicted)}, ${percent(one.probability_predicted)}`),
     ...fact("Loss", lossOf(one)), ...fact("File", one.path ?? "–"), ...fact("Item", String(one.item)),
     ...(one.trained_on ? fact("Trained on", "yes, this very picture") : []));
-  byId("photo-file").href = one.image;
+  byId("photo-file").href = at(one.image);
   if (!dialog.open) dialog.showModal();
   return true;
 }

@@ -1,19 +1,19 @@
 // The page: everything it shows comes from the HTTP API.
 
-import { followLinks, viewOf } from "/address.js";
-import { chooseDataset, leaveDataset } from "/dataset.js";
-import { showDatasets } from "/datasets.js";
-import { redrawFigures } from "/figures.js";
-import { preparePhotos, showPhoto } from "/losses.js";
-import { byId } from "/parts.js";
-import { acceptPhotos } from "/predict.js";
-import { chooseRun, hearOfShown, leaveRun, readAnew, refreshInterprets, renewRun } from "/run.js";
-import { hearOfRuns, markRun, refreshRuns, showMoreRuns } from "/runs.js";
-import { showScrolling } from "/scrolls.js";
-import { showServed } from "/served.js";
-import { tell } from "/service.js";
-import { hear, keepStream } from "/stream.js";
-import { scheme } from "/theme.js";
+import { followLinks, viewOf } from "./address.js";
+import { chooseDataset, leaveDataset } from "./dataset.js";
+import { showDatasets } from "./datasets.js";
+import { redrawFigures } from "./figures.js";
+import { preparePhotos, showPhoto } from "./losses.js";
+import { byId } from "./parts.js";
+import { acceptPhotos } from "./predict.js";
+import { chooseRun, hearOfShown, leaveRun, readAnew, refreshInterprets, renewRun } from "./run.js";
+import { hearOfRuns, markRun, refreshRuns, showMoreRuns } from "./runs.js";
+import { showScrolling } from "./scrolls.js";
+import { showServed } from "./served.js";
+import { tell } from "./service.js";
+import { hear, keepStream } from "./stream.js";
+import { scheme } from "./theme.js";
 
 const REFRESH_MS = 5000;
 const SOON_MS = 200;

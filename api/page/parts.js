@@ -1,6 +1,7 @@
 // Pieces that every part of the page is made of; text is set as text, never as markup.
 
-import { duration } from "/times.js";
+import { addressOf } from "./address.js";
+import { duration } from "./times.js";
 
 export const FINAL = new Set(["succeeded", "failed", "cancelled"]);
 const IN_EPOCHS = new Set(["train", "validate"]);
@@ -35,11 +36,11 @@ export function drawnTag(drawn) {
 
 // Links that the page follows by itself (address.js); as addresses they open in another tab too.
 export function runLink(id, text = `run ${id}`, options = {}) {
-  return make("a", { href: `/?run=${id}`, ...options }, text);
+  return make("a", { href: addressOf({ run: id }), ...options }, text);
 }
 
 export function datasetLink(name) {
-  return make("a", { href: `/?dataset=${encodeURIComponent(name)}`, "data-dataset": name }, name);
+  return make("a", { href: addressOf({ dataset: name }), "data-dataset": name }, name);
 }
 
 function timeLeft({ eta_seconds: whole, stage_eta_seconds: stage }) {

@@ -1,7 +1,7 @@
 // Which breed is on a photo.
 
-import { byId, drawnTag, make, percent, words } from "/parts.js";
-import { ask } from "/service.js";
+import { byId, drawnTag, make, percent, words } from "./parts.js";
+import { ask } from "./service.js";
 
 export function acceptPhotos() {
   const zone = byId("drop");

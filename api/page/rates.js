@@ -1,7 +1,7 @@
 // What searches for a learning rate suggest, with the spread of their sweeps, or why they suggest nothing.
 
-import { byId, cell, counted, make, rate, words } from "/parts.js";
-import { ask, sentence } from "/service.js";
+import { byId, cell, counted, make, rate, words } from "./parts.js";
+import { ask, sentence } from "./service.js";
 
 const MEANT = {
   agree: "The valleys agree",

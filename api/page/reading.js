@@ -1,13 +1,13 @@
 // What can be read out of a run's stored predictions, and the jobs that renew them.
 
-import { addressOf, go, viewOf } from "/address.js";
-import { Board, readFigures } from "/figures.js";
-import { closePhotos, FEWEST, showLosses } from "/losses.js";
-import { jobLine } from "/jobs.js";
-import { byId, cell, fill, FINAL, make, percent, words } from "/parts.js";
-import { ask } from "/service.js";
-import { want } from "/stream.js";
-import { walkable } from "/walk.js";
+import { addressOf, go, viewOf } from "./address.js";
+import { Board, readFigures } from "./figures.js";
+import { closePhotos, FEWEST, showLosses } from "./losses.js";
+import { jobLine } from "./jobs.js";
+import { byId, cell, fill, FINAL, make, percent, words } from "./parts.js";
+import { ask } from "./service.js";
+import { want } from "./stream.js";
+import { walkable } from "./walk.js";
 
 const JOBS = 5;
 

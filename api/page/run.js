@@ -1,15 +1,15 @@
 // One run: its facts, its figures and its epochs; what comes late for a run that is no longer chosen is dropped.
 
-import { Board, prepareFigures, runFigures } from "/figures.js";
-import { byId, cell, datasetLink, decimal, drawnTag, fill, FINAL, make, percent, words } from "/parts.js";
-import { showRates } from "/rates.js";
-import { hideReading, showInterprets, showReading } from "/reading.js";
-import { offer, say } from "/served.js";
-import { ask, reasonOf, tell } from "/service.js";
-import { showSettings } from "/settings.js";
-import { showStory } from "/story.js";
-import { want } from "/stream.js";
-import { duration, localTime } from "/times.js";
+import { Board, prepareFigures, runFigures } from "./figures.js";
+import { byId, cell, datasetLink, decimal, drawnTag, fill, FINAL, make, percent, words } from "./parts.js";
+import { showRates } from "./rates.js";
+import { hideReading, showInterprets, showReading } from "./reading.js";
+import { offer, say } from "./served.js";
+import { ask, reasonOf, tell } from "./service.js";
+import { showSettings } from "./settings.js";
+import { showStory } from "./story.js";
+import { want } from "./stream.js";
+import { duration, localTime } from "./times.js";
 
 const FIGURES_MS = 1500;
 // For so many times as long as a look took there is none: a busy machine gets fewer.

@@ -1,11 +1,11 @@
 // The list of runs, and how far each has come.
 
-import { byId, datasetLink, drawnTag, fill, FINAL, make, percent, progressLine, runLink, words } from "/parts.js";
-import { chosenRun, renewRun, shownRun } from "/run.js";
-import { ask, tell } from "/service.js";
-import { want } from "/stream.js";
-import { localTime, shortTime } from "/times.js";
-import { waitsFor } from "/waiting.js";
+import { byId, datasetLink, drawnTag, fill, FINAL, make, percent, progressLine, runLink, words } from "./parts.js";
+import { chosenRun, renewRun, shownRun } from "./run.js";
+import { ask, tell } from "./service.js";
+import { want } from "./stream.js";
+import { localTime, shortTime } from "./times.js";
+import { waitsFor } from "./waiting.js";
 
 const PAGE = 50;
 const MOST_AT_ONCE = 200;

@@ -1,7 +1,7 @@
 // The model that answers, and putting a run into its place.
 
-import { byId, drawnTag, runLink } from "/parts.js";
-import { ask, tell } from "/service.js";
+import { byId, drawnTag, runLink } from "./parts.js";
+import { ask, tell } from "./service.js";
 
 let production = null;
 let isKnown = false;

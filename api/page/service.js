@@ -1,5 +1,7 @@
 // Asking the service, and the line that says when something went wrong.
 
+import { at } from "./address.js";
+
 const troubles = new Map();
 
 // The API's sentences begin with a small letter, as they follow a name there; a field's name keeps its own.
@@ -13,7 +15,7 @@ export const reasonOf = ({ detail, hint }) => [detail, hint].filter(Boolean).map
 async function answerOf(path, options) {
   let answer;
   try {
-    answer = await fetch(path, options);
+    answer = await fetch(at(path), options);
   } catch {
     throw new Error("The service does not answer.");
   }

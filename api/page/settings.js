@@ -1,6 +1,6 @@
 // How a run was asked to train: the settings that everybody asks about, the phases, what was changed, and all the rest.
 
-import { byId, cell, make, rate, words } from "/parts.js";
+import { byId, cell, make, rate, words } from "./parts.js";
 
 const FIRST = ["arch", "pretrained", "size", "presize", "batch_size", "loss", "valid_pct", "precision"];
 const PHASE = ["Phase", "Body", "Epochs", "Peak rates"];

@@ -1,6 +1,6 @@
 // How a run came about and what is to be said of it, in sentences.
 
-import { byId, make, percent, rate, runLink, words } from "/parts.js";
+import { byId, make, percent, rate, runLink, words } from "./parts.js";
 
 const item = (...content) => make("li", {}, ...content);
 

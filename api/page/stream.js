@@ -2,6 +2,8 @@
 // in each tab the seventh tab would wait for ever. The tab that holds the lock has the stream and tells the others; when
 // it goes, the next in line goes on after the last event that all of them have heard.
 
+import { at } from "./address.js";
+
 const NAME = "pedigree-events";
 const KINDS = ["start", "progress", "batch", "epoch", "state", "log"];
 const AGAIN_MS = 3000;
@@ -51,7 +53,7 @@ function openStream(signal, done) {
   let again = 0;
   function connect() {
     leading = true;
-    source = new EventSource(last === null ? "/events" : `/events?after=${last}`);
+    source = new EventSource(at(last === null ? "/events" : `/events?after=${last}`));
     for (const kind of KINDS) source.addEventListener(kind, (event) => pass({ kind, id: Number(event.lastEventId), ...JSON.parse(event.data) }));
     // A browser reconnects by itself, but not after an answer that is no stream.
     source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) again = setTimeout(connect, AGAIN_MS); });

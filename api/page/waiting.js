@@ -1,7 +1,7 @@
 // What a queued job waits for, in the sentences of the command (cli/waiting.py).
 
-import { counted, runLink, words } from "/parts.js";
-import { duration } from "/times.js";
+import { counted, runLink, words } from "./parts.js";
+import { duration } from "./times.js";
 
 const NOT_BUSY = {
   no_worker: ({ lane }) => `no worker of the ${lane} lane runs`,

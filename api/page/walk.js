@@ -1,7 +1,7 @@
 // The arrow keys read the confusion figure cell by cell; what they read stands over it and stays in sight.
 
-import { readCell } from "/figures.js";
-import { make } from "/parts.js";
+import { readCell } from "./figures.js";
+import { make } from "./parts.js";
 
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 

@@ -182,7 +182,7 @@ async def add_a_dataset(request: Request, services: ServicesDep, response: Respo
     else:
         payload = await _archive_payload(request, services)
     job = await run_in_threadpool(_queue_import, services, payload)
-    response.headers["Location"] = f"/jobs/{job.id}"
+    response.headers["Location"] = f"{services.settings.root_path}/jobs/{job.id}"
     return job
 
 

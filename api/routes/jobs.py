@@ -51,7 +51,7 @@ def create_a_job(
         if job is None:
             job = _queue(session, request, services.settings.max_attempts, idempotency_key, digest)
     response.status_code = 202 if is_new else 200
-    response.headers["Location"] = f"/jobs/{job.id}"
+    response.headers["Location"] = f"{services.settings.root_path}/jobs/{job.id}"
     return JobOut.of(job, services.publish(job) if is_new else _waiting(services, job))
 
 

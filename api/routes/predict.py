@@ -4,7 +4,7 @@ import asyncio
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, File, Query, Request, UploadFile
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from numpy.typing import NDArray
 
@@ -22,6 +22,7 @@ from api.schemas.predictions import (
     ServedModel,
 )
 from api.schemas.problem import problems
+from api.sent_pictures import REQUEST_BODY, SentPicture, sent_pictures
 from ml.breeds import species_of
 from ml.errors import ImageRejected
 from store.db.registry import DEFAULT_ALIAS
@@ -34,10 +35,9 @@ MAX_NAME = 255
 Name = Annotated[str, Query(pattern=r"^([A-Za-z][A-Za-z0-9._-]{0,63}|[0-9]{1,18})$", description="alias or version")]
 
 
-@router.post("/predict", responses=problems(400, 404, 413, 415, 429))
+@router.post("/predict", openapi_extra=REQUEST_BODY, responses=problems(400, 404, 413, 415, 429))
 async def predict(
     request: Request,
-    file: Annotated[list[UploadFile], File(description="one picture or more")],
     services: ServicesDep,
     model: Name = DEFAULT_ALIAS,
     top_k: Annotated[int, Query(ge=1, le=1000)] = 5,
@@ -45,8 +45,16 @@ async def predict(
 ) -> Predictions:
     """The breed in each picture, with the score of every breed.
 
-    One broken picture of several fails alone; a single broken one is the answer's own error.
+    The pictures are parts `file` of a form; or the body is one picture, sent as image/jpeg and the like; or it is JSON
+    with pictures in base64. One broken picture of several fails alone; a single broken one is the answer's own error.
     """
+    async with sent_pictures(request) as file:
+        return await _predict(request, file, services, model, top_k, tta=tta)
+
+
+async def _predict(
+    request: Request, file: list[SentPicture], services: Services, model: str, top_k: int, *, tta: bool
+) -> Predictions:
     if len(file) > services.settings.max_predict_files:
         most = services.settings.max_predict_files
         raise PayloadTooLarge(f"the request has {len(file)} files", f"Send at most {most} at a time.")
@@ -60,25 +68,25 @@ async def predict(
     return _answer(file, rows, served, top_k, tta=tta)
 
 
-async def _plain_row(file: UploadFile, served: Served, services: Services, turn: Turn) -> NDArray[np.float32]:
+async def _plain_row(file: SentPicture, served: Served, services: Services, turn: Turn) -> NDArray[np.float32]:
     """The scores for one picture."""
-    picture = await turn.decoded(file.file, served.classifier.prepare, services.image_limits)
+    picture = await turn.decoded(file, served.classifier.prepare, services.image_limits)
     return await asyncio.wrap_future(services.batcher.submit(served.classifier, picture))
 
 
-async def _averaged_row(file: UploadFile, served: Served, services: Services, turn: Turn) -> NDArray[np.float32]:
+async def _averaged_row(file: SentPicture, served: Served, services: Services, turn: Turn) -> NDArray[np.float32]:
     """The scores for one picture, averaged over its copies."""
-    copies = await turn.decoded(file.file, served.classifier.prepare_copies, services.image_limits)
+    copies = await turn.decoded(file, served.classifier.prepare_copies, services.image_limits)
     answers = [asyncio.wrap_future(services.batcher.submit(served.classifier, one)) for one in copies]
     return served.classifier.average(await asyncio.gather(*answers))
 
 
 def _answer(
-    files: list[UploadFile], rows: list[NDArray[np.float32] | BaseException], served: Served, top_k: int, *, tta: bool
+    files: list[SentPicture], rows: list[NDArray[np.float32] | BaseException], served: Served, top_k: int, *, tta: bool
 ) -> Predictions:
     entries: list[Prediction | FailedPicture] = []
     for file, row in zip(files, rows, strict=True):
-        name = (file.filename or "")[:MAX_NAME]
+        name = file.filename[:MAX_NAME]
         if isinstance(row, ImageRejected) and len(files) > 1:
             told = PictureError(code=row.code, detail=row.detail, hint=hint_of(row))
             entries.append(FailedPicture(filename=name, error=told))

@@ -1,14 +1,33 @@
 """Types of single fields that several requests share, and the page of a list."""
 
 import re
-from typing import Annotated, Generic, TypeVar
+import unicodedata
+from collections.abc import Callable
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
 
 MAX_ID = 2**31 - 1
 """Postgres' INTEGER."""
 
 ItemT = TypeVar("ItemT")
+
+MOST_OF_NAME = 64
+"""Letters of a dataset's name, or of an alias."""
+_SIGNS = "digits, dots, dashes and underscores, 64 at most"
+_DATASET_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+_ALIAS_PATTERN = r"^[A-Za-z][A-Za-z0-9._-]{0,63}$"
+_DATASET = f"begin with a small letter or a digit, and have only small letters, {_SIGNS}"
+_ALIAS = f"begin with a letter, and have only letters, {_SIGNS}"
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -21,15 +40,41 @@ def _storable(text: str) -> str:
     return text
 
 
+def _or_name(pattern: str, demand: str) -> Callable[[Any, ValidatorFunctionWrapHandler], str]:
+    """What a name must be, in words in place of its pattern, and the nearest name that is one."""
+
+    def check(value: Any, take: ValidatorFunctionWrapHandler) -> str:  # noqa: ANN401 - whatever the caller sent
+        try:
+            return str(take(value))
+        except ValidationError as error:
+            if error.errors()[0]["type"] != "string_pattern_mismatch":
+                raise
+            near = _nearest(str(value)[:MOST_OF_NAME])
+        instead = f"type {near}, for example" if re.match(pattern, near) else "give another name"
+        raise PydanticCustomError("name", "It should {demand}; {instead}", {"demand": demand, "instead": instead})
+
+    return check
+
+
+def _nearest(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9._-]+", "-", plain)[:MOST_OF_NAME].strip("-._")
+
+
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 SentId = Annotated[Id, Field(strict=True)]
 """In a body, where true is no 1."""
 Text = Annotated[str, AfterValidator(_storable)]
 ShortText = Annotated[Text, Field(min_length=1, max_length=200)]
-DatasetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", examples=["oxford-iiit-pet"])]
+DatasetName = Annotated[
+    str,
+    Field(pattern=_DATASET_PATTERN, examples=["oxford-iiit-pet"]),
+    WrapValidator(_or_name(_DATASET_PATTERN, _DATASET)),
+]
 AliasName = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,63}$", description="begins with a letter", examples=["production"]),
+    Field(pattern=_ALIAS_PATTERN, description="begins with a letter", examples=["production"]),
+    WrapValidator(_or_name(_ALIAS_PATTERN, _ALIAS)),
 ]
 ArchName = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$", examples=["resnet34"])]
 Limit = Annotated[int, Field(ge=1, le=200, description="items on a page")]

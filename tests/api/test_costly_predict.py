@@ -13,6 +13,7 @@ from PIL import Image
 from starlette.types import Message
 
 from api.app import create_app
+from api.sent_pictures import SentPicture
 from api.decoding import WAITING, ClientLeft, Decoding
 from ml.decoders import DECODERS
 from ml.images import Limits, open_rgb
@@ -91,7 +92,10 @@ def test_a_client_that_leaves_ends_its_decoding() -> None:
 
         decoding = Decoding()
         async with decoding.of(Request({"type": "http"}, receive)) as turn:
-            both = [asyncio.create_task(turn.decoded(io.BytesIO(COSTLY), prepare, Limits())) for _ in range(2)]
+            both = [
+                asyncio.create_task(turn.decoded(SentPicture("", io.BytesIO(COSTLY)), prepare, Limits()))
+                for _ in range(2)
+            ]
             await begun.wait()
             gone.set()
             ended.extend(await asyncio.gather(*both, return_exceptions=True))

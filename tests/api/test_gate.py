@@ -13,14 +13,16 @@ from tests.api.web import TestClient
 TRAIN = {"kind": "train", "dataset": "pets", "config": {"arch": "resnet18", "batch_size": 4}}
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:8000", "localhost.", "localhost.:8000", "127.0.0.1:8000", "[::1]:8000"]
+)
 def test_our_own_names_are_answered(client: TestClient, host: str) -> None:
-    assert client.get("/healthz", headers={"host": host}).status_code == 200
+    assert client.get("/jobs", headers={"host": host}).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "", "[::1"])
 def test_another_host_name_is_refused(client: TestClient, host: str) -> None:
-    answer = client.get("/healthz", headers={"host": host})
+    answer = client.get("/jobs", headers={"host": host})
     assert (answer.status_code, answer.json()["code"]) == (400, "host_refused")
     assert answer.headers["content-type"] == "application/problem+json"
 
@@ -28,9 +30,9 @@ def test_another_host_name_is_refused(client: TestClient, host: str) -> None:
 def test_further_names_are_a_setting(settings: Settings) -> None:
     app = create_app(settings.model_copy(update={"allowed_hosts": "pedigree, *.example.org"}), load=FakeClassifier.load)
     with TestClient(app, base_url="http://pedigree") as client:
-        assert client.get("/healthz").status_code == 200
-        assert client.get("/healthz", headers={"host": "a.example.org"}).status_code == 200
-        assert client.get("/healthz", headers={"host": "localhost"}).status_code == 400
+        assert client.get("/jobs").status_code == 200
+        assert client.get("/jobs", headers={"host": "a.example.org"}).status_code == 200
+        assert client.get("/jobs", headers={"host": "localhost"}).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,13 @@ def test_further_names_are_a_setting(settings: Settings) -> None:
         {"origin": "https://evil.example"},
         {"origin": "null"},
         {"origin": "http://localhost:9999"},
+        {"origin": "https://localhost.evil.example"},
+        {"origin": "https://localhost@evil.example"},
+        {"origin": "http://[::1"},
+        {"origin": "http://localhost:99999"},
+        {"origin": "https://pets.example.org:9999", "x-forwarded-host": "pets.example.org:8443"},
+        {"origin": "https://localhost:8443", "sec-fetch-site": "same-site"},
+        {"origin": "http://localhost", "host": "localhost:443"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
     ],
@@ -55,6 +64,56 @@ def test_our_own_page_may_post(client: TestClient, records: Records) -> None:
     records.dataset()
     headers = {"origin": "http://localhost", "sec-fetch-site": "same-origin"}
     assert client.post("/jobs", json=TRAIN, headers=headers).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("host", "headers"),
+    [
+        ("localhost:443", {"origin": "https://localhost"}),
+        ("localhost:80", {"origin": "http://localhost"}),
+        ("localhost", {"origin": "https://localhost:443"}),
+        ("localhost", {"origin": "http://localhost:80"}),
+        ("localhost", {"origin": "https://localhost"}),
+        ("LocalHost.", {"origin": "http://localhost"}),
+        ("[::1]:443", {"origin": "https://[::1]"}),
+        ("127.0.0.1:8123", {"origin": "http://127.0.0.1:8123"}),
+        # The port is only in what the browser says.
+        ("localhost", {"origin": "https://localhost:8443"}),
+        ("localhost:8123", {"origin": "https://localhost:8443", "sec-fetch-site": "same-origin"}),
+        ("localhost:8000", {"origin": "https://pets.example.org", "x-forwarded-host": "pets.example.org"}),
+        ("localhost:8000", {"origin": "https://pets.example.org:8443", "x-forwarded-host": "pets.example.org:8443"}),
+    ],
+)
+def test_our_own_page_may_post_through_a_proxy(
+    client: TestClient, records: Records, host: str, headers: dict[str, str]
+) -> None:
+    records.dataset()
+    assert client.post("/jobs", json=TRAIN, headers={"host": host, **headers}).status_code == 202
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+@pytest.mark.parametrize("host", ["10.0.0.5:8123", "pedigree-api", "[fd00::5]:8123", ""])
+def test_who_balances_or_watches_asks_by_address(client: TestClient, path: str, host: str) -> None:
+    assert client.get(path, headers={"host": host}).status_code in {200, 503}
+    assert client.head(path, headers={"host": host}).status_code in {200, 503}
+    assert client.post(path, headers={"host": host}).json()["code"] == "host_refused"
+    assert client.get(f"{path}/", headers={"host": host}).json()["code"] == "host_refused"
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/datasets", "/models", "/predict"])
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "zstd", "identity, gzip"])
+def test_a_body_that_is_encoded_is_415_and_the_encoding_is_named(client: TestClient, path: str, encoding: str) -> None:
+    headers = {"content-type": "application/json", "content-encoding": encoding}
+    answer = client.post(path, content=b"\x1f\x8b", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert repr(encoding) in answer.json()["detail"]
+    assert answer.json()["hint"] == "Send it as it is, without Content-Encoding."
+    assert answer.headers["accept-encoding"] == "identity"
+
+
+def test_a_body_that_is_said_to_be_as_it_is_is_read(client: TestClient, records: Records) -> None:
+    records.dataset()
+    assert client.post("/jobs", json=TRAIN, headers={"content-encoding": "Identity"}).status_code == 202
 
 
 def test_every_answer_carries_the_policy(client: TestClient) -> None:

@@ -71,10 +71,10 @@ def test_nothing_else_is_served_beside_the_page(client: TestClient, path: str) -
 
 def test_every_module_is_there_and_exports_what_is_taken_from_it() -> None:
     for text in MODULES.values():
-        for names, source in re.findall(r'^import \{([^}]+)\} from "/([\w.]+)";$', text, re.MULTILINE):
+        for names, source in re.findall(r'^import \{([^}]+)\} from "\./([\w.]+)";$', text, re.MULTILINE):
             exported = re.findall(r"^export (?:async )?(?:function|const|class) (\w+)", MODULES[source], re.MULTILINE)
             assert {name.strip() for name in names.split(",")} <= set(exported), source
-    imported = set(re.findall(r'from "/([\w.]+)"', SCRIPTS))
+    imported = set(re.findall(r'from "\./([\w.]+)"', SCRIPTS))
     assert imported | {"page.js"} == set(MODULES)
 
 
@@ -83,9 +83,9 @@ def test_modules_are_short_enough_to_be_read() -> None:
 
 
 def test_the_page_uses_nothing_from_elsewhere_and_nothing_that_its_policy_forbids() -> None:
-    assert set(re.findall(r'(?:src|href)="([^"]+)"', PAGE)) == {"/", "/page.css", "/figures.js", "/page.js", "data:,"}
-    assert set(re.findall(r'(?:src: |^import .* from )"([^"]+)"', SCRIPTS, re.MULTILINE)) == {
-        *(f"/{name}" for name in MODULES if name != "page.js"),
+    assert set(re.findall(r'(?:src|href)="([^"]+)"', PAGE)) == {"./", "page.css", "figures.js", "page.js", "data:,"}
+    assert set(re.findall(r'(?:src: at\(|^import .* from )"([^"]+)"', SCRIPTS, re.MULTILINE)) == {
+        *(f"./{name}" for name in MODULES if name != "page.js"),
         "/plotly.min.js",
     }
     assert not re.search(r"<script(?![^>]*src)|<style|\son\w+=|\sstyle=", PAGE)
@@ -124,7 +124,7 @@ def test_every_element_that_the_scripts_name_is_in_the_page() -> None:
 
 def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
     routes = [re.sub(r"\{\w+\}", "[^/]+", path) for path in app.openapi()["paths"]]
-    asked = re.findall(r'(?:ask\(|EventSource\(last === null \? |const base = |path: )["`](/[^"`]+)["`]', SCRIPTS)
+    asked = re.findall(r'(?:ask\(|EventSource\(at\(last === null \? |const base = |path: )["`](/[^"`]+)["`]', SCRIPTS)
     # What is put in after a word is the query, what is put in after a slash is a part of the path.
     bare = [re.sub(r"(?<=\w)\$\{.*$", "", path.partition("?")[0]) for path in asked]
     paths = {re.sub(r"\$\{[^}]+\}", "x", path) for path in bare}

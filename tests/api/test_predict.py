@@ -183,7 +183,7 @@ def test_no_file_at_all_is_refused(client: TestClient, records: Records) -> None
     register(client, records)
     for answer in (
         client.post("/predict"),
-        client.post("/predict", data={"file": "text"}),
+        client.post("/predict", files={"file": (None, "text")}),
         client.post("/predict", files={"other": GREEN}),
     ):
         assert answer.status_code == 422, answer.text

@@ -181,13 +181,13 @@ def test_a_form_that_is_none_is_400(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "body"), [("application/json", b"{}"), ("image/jpeg", jpeg()), ("application/octet-stream", b"x")]
+    ("kind", "body"), [("text/plain", b"{}"), ("application/x-www-form-urlencoded", jpeg()), ("video/mp4", b"x")]
 )
-def test_a_picture_that_comes_without_a_form_is_told_to_use_one(client: TestClient, kind: str, body: bytes) -> None:
+def test_what_comes_as_something_else_is_told_to_use_a_form(client: TestClient, kind: str, body: bytes) -> None:
     answer = client.post("/predict", content=body, headers={"content-type": kind})
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (415, "unsupported_media_type")
-    assert problem["detail"] == f"the body is {kind}, not a form"
+    assert problem["detail"] == f"the body is {kind}, neither a form nor a picture"
     assert "curl -F file=@picture.jpg" in problem["hint"]
 
 

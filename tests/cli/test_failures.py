@@ -61,14 +61,6 @@ def test_a_name_is_one_part_of_the_path(capsys: Capture, monkeypatch: Patch) -> 
     assert service.asked[0][0] == "PUT /models/aliases/a%20b%3Fc"
 
 
-@pytest.mark.parametrize("key", ["ü", "a b", "a\nb"])
-def test_a_key_that_no_header_carries_is_said(capsys: Capture, monkeypatch: Patch, key: str) -> None:
-    monkeypatch.setenv("PEDIGREE_KEY", key)
-    code, _, err, service = ask(capsys, monkeypatch, {}, "jobs", "list")
-    assert (code, service.asked) == (1, [])
-    assert err.startswith("pedigree: PEDIGREE_KEY has a character")
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -64,3 +64,26 @@ def test_a_fine_tune_at_auto_has_the_rates_of_the_one_that_is_given_the_found_ra
         auto, given = (resolve(train_config.validate_python({**shared, "base_lr": lr})) for lr in ("auto", rate))
         assert tuple(phase.at_rate(rate) for phase in auto.phases) == given.phases
         assert given.phases[-1].lr_max == pytest.approx(spread_rates(rate / 2 / lr_mult, rate / 2))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"epochs": True},
+        {"batch_size": False},
+        {"base_lr": True},
+        {"size": True},
+        {"seed": True},
+        {"augment": {"max_rotate": True}},
+        {"recipe": "one_cycle", "epochs": 1, "lr_max": [True, 1e-3]},
+        {"recipe": "phases", "phases": [{"freeze": True, "epochs": True}]},
+    ],
+)
+def test_true_is_no_number(sent: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="not true or false"):
+        train_config.validate_python(sent)
+
+
+def test_true_is_true_where_it_is_asked_for() -> None:
+    found = train_config.validate_python({"pretrained": False, "augment": {"flip": False}})
+    assert (found.pretrained, found.augment.flip) == (False, False)

@@ -7,7 +7,7 @@ import torch
 from ml.batches import TrainingBatches
 from ml.cache import open_cache
 from ml.config import FineTune, TrainSettings, resolve
-from ml.contact_sheet import CAPTION_SIZE, MARK, Heading, Tile, draw_sheet, fit, font
+from ml.contact_sheet import CAPTION_SIZE, MARK, Heading, Tile, draw_sheet, fit, length
 from ml.errors import DatasetUnusable
 from ml.images import Limits
 from ml.labelled_batch import Shown, choose_items, draw_batch, make_batch, to_image, to_pixels
@@ -90,7 +90,7 @@ def test_a_long_label_ends_in_dots_within_its_picture_and_control_characters_are
     cut = fit("a_very_long_breed_name_" * 5, CAPTION_SIZE, 100)
     assert cut.startswith("a_very")
     assert cut.endswith("…")
-    assert font(CAPTION_SIZE).getlength(cut) <= 100
+    assert length(cut, CAPTION_SIZE) <= 100
     assert fit("pug", CAPTION_SIZE, 100) == "pug"
     assert fit("two\nlines\x00", CAPTION_SIZE, 200) == "two lines "
     draw_sheet(Heading("a\nb"), [Tile((picture(20, 20),), "c\nd" * 9)], columns=8)
