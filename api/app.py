@@ -13,13 +13,14 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
 from api.batching import Batcher
+from api.bodies import Bodies, Places
 from api.dependencies import Services
 from api.errors import install_error_handlers
 from api.figures.png import Painter
 from api.gate import BodyLimit, Gate, LimitOf
 from api.leaving import QuietLeave
 from api.looks import Looks
-from api.media_types import JSON
+from api.media_types import FORM
 from api.methods import HeadAsGet
 from api.photos import PhotoShelf
 from api.predictor import Loader, Predictor
@@ -89,6 +90,12 @@ def create_app(settings: Settings, load: Loader | None = None) -> FastAPI:
     # The last one added is the outermost.
     app.add_middleware(QuietLeave)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(
+        Bodies,
+        held_bytes=max(settings.max_held_bytes, settings.max_predict_bytes + FORM_BYTES),
+        uploads=settings.max_uploads,
+        seconds=settings.request_seconds,
+    )
     app.add_middleware(Gate, hosts=_hosts(settings), limit_of=_body_limit(settings))
     app.add_middleware(RequestTimer, telemetry=services.telemetry)
     _describe(app)
@@ -116,6 +123,7 @@ def make_services(settings: Settings, load: Loader) -> Services:
         decoders=ThreadPoolExecutor(DECODERS, thread_name_prefix="decode"),
         telemetry=telemetry,
         watchers=CapacityLimiter(WATCHER_THREADS),
+        streams=Places(settings.max_streams, "event streams"),
     )
 
 
@@ -155,7 +163,7 @@ def _hosts(settings: Settings) -> list[str]:
 def _body_limit(settings: Settings) -> LimitOf:
     """From method, path and media type to what a body may have.
 
-    Only a form is read piece by piece: JSON is held in memory whole, wherever it is sent.
+    Only such a form is read piece by piece: all else is held in memory whole, wherever it is sent.
     """
     forms = {
         ("POST", "/datasets"): BodyLimit(settings.max_upload_bytes + FORM_BYTES, UPLOAD_HINT),
@@ -165,7 +173,7 @@ def _body_limit(settings: Settings) -> LimitOf:
         ),
     }
     other = BodyLimit(JSON_BYTES, "Send a smaller body.")
-    return lambda method, path, kind: other if kind == JSON else forms.get((method, path), other)
+    return lambda method, path, kind: forms.get((method, path), other) if kind == FORM else other
 
 
 def _operation_id(route: APIRoute) -> str:

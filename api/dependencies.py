@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.batching import Batcher
+from api.bodies import Places
 from api.figures.png import Painter
 from api.looks import Looks
 from api.photos import PhotoShelf
@@ -43,6 +44,7 @@ class Services:
     telemetry: Telemetry
     watchers: CapacityLimiter
     """Threads for the event streams' reads, beside those that serve the other routes."""
+    streams: Places
 
     @property
     def image_limits(self) -> Limits:

@@ -110,7 +110,15 @@ def _is_foreign(headers: Headers, host: str) -> bool:
     if headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
         return True
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+    return origin is not None and _place_of(origin) != host.lower()
+
+
+def _place_of(origin: str) -> str:
+    """Host and port of an origin; of what is none, what no Host header is."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return origin
 
 
 def _limited(receive: Receive, limit: BodyLimit) -> Receive:

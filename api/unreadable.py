@@ -9,8 +9,9 @@ from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException
 
 from api.media_types import media_type
-from api.room import is_no_room, some_disk_full
+from api.room import some_disk_full
 from store.errors import AppError, UnsupportedMedia
+from store.room import says_disk_full
 
 _FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
 _AS_JSON = "Send the header Content-Type: application/json."
@@ -64,7 +65,7 @@ def unread_pictures(request: Request, error: RequestValidationError) -> AppError
 def unread_body(error: HTTPException) -> AppError | None:
     """What the framework's "error parsing the body" and its like came from; None where it was no such thing."""
     for cause in _causes(error):
-        if is_no_room(cause):
+        if says_disk_full(cause):
             return some_disk_full()
         if (unread := _unread(cause)) is not None:
             return unread

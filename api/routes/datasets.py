@@ -208,7 +208,7 @@ async def _archive_payload(request: Request, services: Services) -> Json:
         if form.archive_bytes == 0:
             raise InvalidRequest("the archive is empty: 0 bytes", "Send a zip or tar with pictures in it.")
         _check_name(fields.name, None)
-        rule = _label_rule(fields)
+        rule = await run_in_threadpool(_label_rule, fields)  # a rule is looked through for long
         key = new_upload_key()
         await run_in_threadpool(services.artifacts.put_file, key, archive)
     return {"name": fields.name, "source": {"kind": "archive", "key": key}, "rule": rule.model_dump(mode="json")}
