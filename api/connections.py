@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from api.schemas.problem import PROBLEM_TYPE, Problem
 
@@ -62,7 +62,8 @@ class GuardedProtocol(H11Protocol):
     @property
     def is_waiting(self) -> bool:
         """Whether the client's next request has not come whole: nobody here works for it."""
-        return self.cycle is None or self.cycle.response_complete
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn says never None, and begins with that
+        return cycle is None or cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection; one too many takes the place of the one that has waited longest for its request."""
@@ -74,8 +75,8 @@ class GuardedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timers."""
-        self._head_timer = _cancelled(self._head_timer)
-        self._read_timer = _cancelled(self._read_timer)
+        self._stop_head_timer()
+        self._stop_read_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -84,7 +85,7 @@ class GuardedProtocol(H11Protocol):
         if self.is_waiting and not self.transport.is_closing():
             self._await_head()
         else:
-            self._head_timer = _cancelled(self._head_timer)
+            self._stop_head_timer()
 
     def pause_writing(self) -> None:
         """The client does not read: it may do so for a while."""
@@ -93,12 +94,22 @@ class GuardedProtocol(H11Protocol):
 
     def resume_writing(self) -> None:
         """The client reads."""
-        self._read_timer = _cancelled(self._read_timer)
+        self._stop_read_timer()
         super().resume_writing()
 
     def _await_head(self) -> None:
         if self._head_timer is None:
             self._head_timer = self.loop.call_later(self.limits.seconds, self._end_head)
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _stop_read_timer(self) -> None:
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
 
     def _end_head(self) -> None:
         self._head_timer = None
@@ -126,8 +137,3 @@ class GuardedProtocol(H11Protocol):
         phrase = HTTPStatus(problem.status).phrase
         self.transport.write(f"HTTP/1.1 {problem.status} {phrase}\r\n{head}\r\n{body}".encode("ascii"))
         self.transport.close()
-
-
-def _cancelled(timer: asyncio.TimerHandle | None) -> None:
-    if timer is not None:
-        timer.cancel()
