@@ -2,7 +2,6 @@
 
 import argparse
 import importlib
-import logging
 import socket
 import sys
 from collections.abc import Sequence
@@ -10,9 +9,11 @@ from contextlib import suppress
 
 import uvicorn
 
+from api.connections import ConnectionLimits, guarded
 from ml.errors import TorchMismatch
 from ml.versions import check_versions
 from store.errors import SettingsInvalid
+from store.logs import log_to_stderr
 from store.settings import load_settings
 
 STOP_SECONDS = 3
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--fd", type=int, help="descriptor of a socket that listens already, instead of host and port")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     try:
         settings = load_settings()
         check_versions()
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app,
         host=options.host,
         port=options.port,
+        loop="asyncio",
+        http=guarded(ConnectionLimits(settings.max_connections, settings.request_seconds)),
         workers=1,  # said, or uvicorn would take WEB_CONCURRENCY, which an app that is no import string forbids
         log_config=None,
         access_log=False,

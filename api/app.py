@@ -13,6 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
 from api.batching import Batcher
+from api.bodies import Bodies, Places
 from api.cors import Cors
 from api.decoding import Decoding
 from api.dependencies import Services, limits_of
@@ -22,7 +23,7 @@ from api.gate import BodyLimit, Gate, LimitOf
 from api.known_query import only_known_query
 from api.leaving import QuietLeave
 from api.looks import Looks
-from api.media_types import JSON
+from api.media_types import FORM, JSON, is_picture
 from api.methods import HeadAsGet
 from api.origins import normal_origin
 from api.photos import PhotoShelf
@@ -94,6 +95,12 @@ def create_app(settings: Settings, load: Loader | None = None) -> FastAPI:
     # The last one added is the outermost.
     app.add_middleware(QuietLeave)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(
+        Bodies,
+        held_bytes=max(settings.max_held_bytes, settings.max_predict_bytes + FORM_BYTES),
+        uploads=settings.max_uploads,
+        seconds=settings.request_seconds,
+    )
     friends = frozenset(filter(None, map(normal_origin, split_list(settings.cors_origins))))
     app.add_middleware(Gate, hosts=split_list(settings.allowed_hosts), limit_of=_body_limit(settings), friends=friends)
     if friends:
@@ -125,6 +132,7 @@ def make_services(settings: Settings, load: Loader) -> Services:
         decoding=Decoding(),
         telemetry=telemetry,
         watchers=CapacityLimiter(WATCHER_THREADS),
+        streams=Places(settings.max_streams, "event streams"),
     )
 
 
@@ -160,7 +168,7 @@ def _stop(services: Services) -> None:
 def _body_limit(settings: Settings) -> LimitOf:
     """From method, path and media type to what a body may have.
 
-    Only a form is read piece by piece: JSON is held in memory whole, wherever it is sent.
+    Only such a form is read piece by piece: all else is held in memory whole, wherever it is sent.
     """
     forms = {
         ("POST", "/datasets"): BodyLimit(settings.max_upload_bytes + FORM_BYTES, UPLOAD_HINT),
@@ -172,8 +180,17 @@ def _body_limit(settings: Settings) -> LimitOf:
     # Base64 takes four letters for three bytes; the JSON around it is held in memory whole, so it has room for one.
     picture = min(settings.max_image_bytes, settings.max_predict_bytes)
     texts = {("POST", "/predict"): BodyLimit(4 * picture // 3 + FORM_BYTES, "Send the pictures as a form, or fewer.")}
+    whole = {("POST", "/predict"): BodyLimit(settings.max_predict_bytes, "Send a smaller picture.")}
     other = BodyLimit(JSON_BYTES, "Send a smaller body.")
-    return lambda method, path, kind: (texts if kind == JSON else forms).get((method, path), other)
+
+    def limit_of(method: str, path: str, kind: str) -> BodyLimit:
+        if kind == FORM:
+            return forms.get((method, path), other)
+        if kind == JSON:
+            return texts.get((method, path), other)
+        return whole.get((method, path), other) if is_picture(kind) else other
+
+    return limit_of
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.batching import Batcher
+from api.bodies import Places
 from api.decoding import Decoding
 from api.figures.png import Painter
 from api.looks import Looks
@@ -43,6 +44,7 @@ class Services:
     telemetry: Telemetry
     watchers: CapacityLimiter
     """Threads for the event streams' reads, beside those that serve the other routes."""
+    streams: Places
 
     @property
     def image_limits(self) -> Limits:

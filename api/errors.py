@@ -14,12 +14,13 @@ from starlette.exceptions import HTTPException
 
 from api.field_errors import BodyRefused, Fault, cut, faults_of
 from api.methods import methods_of
-from api.room import is_no_room, some_disk_full
+from api.room import database_disk_full, some_disk_full
 from api.schemas.problem import PROBLEM_TYPE, FieldProblem, Problem
 from api.unreadable import unread_body, unread_json
 from ml.errors import LearningError
 from ml.images import FORMAT_NAMES
 from store.errors import AppError
+from store.room import says_disk_full
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +36,10 @@ LEARNING_STATUS: dict[str, int] = {
     "picture_too_costly": 422,
     "unknown_arch": 422,
     "batch_too_large": 422,
+    "disk_full": 507,
     "sweep_too_short": 422,
 }
-"""The learning errors that a request can cause; any other is the service's own fault."""
+"""The learning errors that a request or a full disk can cause; any other is the service's own fault."""
 
 LEARNING_HINTS: dict[str, str] = {
     "not_an_image": f"Send a picture as {FORMAT_NAMES}.",
@@ -133,11 +135,19 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     unread = unread_json(found)
     if unread is not None:
         return app_error_response(unread)
-    faults = faults_of(found.errors(), _asked_kind(request, found))[:MAX_FIELD_PROBLEMS]
-    fields = [FieldProblem(field=one.field, message=one.message, value=one.value) for one in faults]
-    detail, hint = (_first_said(faults[0]), faults[0].hint) if faults else ("the request has the wrong shape", None)
+    faults = faults_of(found.errors(), _asked_kind(request, found), MAX_FIELD_PROBLEMS)
+    fields = [FieldProblem(field=one.field, message=one.message, value=one.value) for one in faults.told]
+    first = faults.told[0] if faults.told else None
     return problem_response(
-        Problem(title="Invalid request", status=422, detail=detail, code="invalid_request", hint=hint, errors=fields)
+        Problem(
+            title="Invalid request",
+            status=422,
+            detail=_first_said(first) if first else "the request has the wrong shape",
+            code="invalid_request",
+            hint=first.hint if first else None,
+            errors=fields,
+            more_errors=faults.more or None,
+        )
     )
 
 
@@ -174,7 +184,9 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def _on_database_error(request: Request, error: Exception) -> Response:
-    """A database out of reach is a state of the service; any other database error is a defect."""
+    """A database out of reach, or with a full disk, is a state of the service; any other of its errors is a defect."""
+    if says_disk_full(error):
+        return await _on_app_error(request, database_disk_full())
     lost = isinstance(error, (OperationalError, InterfaceError, PoolTimeout))
     if not lost and not (isinstance(error, DBAPIError) and error.connection_invalidated):
         return await _on_unexpected(request, error)
@@ -202,7 +214,7 @@ async def _on_os_error(request: Request, error: Exception) -> Response:
     A handler of its own, as that of every exception answers outside of the middleware: without the headers that each
     answer carries, and counted as a 500.
     """
-    if not is_no_room(error):
+    if not says_disk_full(error):
         raise error
     return await _on_app_error(request, some_disk_full())
 

@@ -22,6 +22,11 @@ MAX_VALUE_CHARS = 80
 MAX_FIELD_CHARS = 200
 MAX_MESSAGE_CHARS = 400
 MAX_HINT_CHARS = 1000
+MAX_NAME_CHARS = 64
+"""Of a field that does not exist, to look for a like one: the look takes time by the square of the length."""
+
+MAX_LOOKED_AT = 200
+"""Errors that are looked at: a small body can hold hundreds of thousands, and whoever sent it reads the first."""
 
 LEAST_LIKENESS = 0.7
 """Of a misspelt field to a real one. At difflib's own 0.6 lr_max is taken for lr_mult, and recipe for presize."""
@@ -79,15 +84,26 @@ class Fault:
         return cut(".".join(str(part) for part in self.place) or "request", MAX_FIELD_CHARS)
 
 
-def faults_of(errors: Sequence[Error], kind: object) -> list[Fault]:
+@dataclass(frozen=True)
+class Faults:
+    """What to tell of a refused request; ``more``: further fields are wrong."""
+
+    told: list[Fault]
+    more: bool
+
+
+def faults_of(errors: Sequence[Error], kind: object, most: int) -> Faults:
     """The errors with paths as in the body, one a field, without those that only follow from another.
 
     Args:
-        errors: pydantic's.
+        errors: pydantic's; only the first are looked at, however many there are.
         kind: the type that the body should have been; None where it is not known.
+        most: how many to tell.
     """
-    told = [_located(error, kind) for error in errors]
-    return [_fault(error, kind) for number, error in enumerate(told) if not _follows(error, number, told)]
+    located = [_located(error, kind) for error in errors[:MAX_LOOKED_AT]]
+    own = _of_their_own(located)
+    told = [_fault(error, kind) for error in own[:most]]
+    return Faults(told, len(errors) > MAX_LOOKED_AT or len(own) > most)
 
 
 def cut(text: str, length: int) -> str:
@@ -161,14 +177,13 @@ def _is_model(kind: object) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def _follows(error: Error, number: int, told: Sequence[Error]) -> bool:
-    """Whether an earlier error is of the same field, or of one of the parts that a list is now short of."""
-    place: Location = error["place"]
-    if any(other["place"] == place for other in told[:number]):
-        return True
-    return error["type"] == "too_short" and any(
-        other["place"][: len(place)] == place for other in told if other is not error
-    )
+def _of_their_own(located: Sequence[Error]) -> list[Error]:
+    """The first error of each field, without that of a list which is short only because its parts are wrong."""
+    first: dict[Location, Error] = {}
+    for error in located:
+        first.setdefault(error["place"], error)
+    above = {place[:length] for place in first for length in range(len(place))}
+    return [error for place, error in first.items() if error["type"] != "too_short" or place not in above]
 
 
 def _fault(error: Error, kind: object) -> Fault:
@@ -211,7 +226,7 @@ def _known_instead(name: str, kind: object) -> str:
         return f"Leave {name} out: a search has no recipe and trains nothing."
     known = [field.alias or own for own, field in kind.model_fields.items()]  # type: ignore[attr-defined]
     meant = [other for other in _CONFUSED.get(name, ()) if other in known]
-    near = meant or get_close_matches(name, known, n=1, cutoff=LEAST_LIKENESS)
+    near = meant or get_close_matches(name[:MAX_NAME_CHARS], known, n=1, cutoff=LEAST_LIKENESS)
     return f"Did you mean {near[0]}?" if near else f"The fields here are {', '.join(known)}."
 
 

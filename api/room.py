@@ -1,26 +1,52 @@
 """A full disk of the service: a state that somebody can end, not a defect."""
 
-import errno
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
 
-from store.errors import AppError
+from store.errors import NoRoom
+from store.settings import MIB
 
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-
-
-class DiskFull(AppError):
-    """The service's disk cannot hold what the request brings or needs."""
-
-    status = 507
-    code = "disk_full"
-    title = "Disk full"
+LEAST_FREE_BYTES = 64 * MIB
+"""What a disk must have free to count as having room."""
 
 
-def is_no_room(error: BaseException) -> bool:
-    """Whether an error says that a disk, or a share of it, is full."""
-    return isinstance(error, OSError) and error.errno in _NO_ROOM
-
-
-def some_disk_full() -> DiskFull:
+def some_disk_full() -> NoRoom:
     """The error where nobody nearer knows which disk it is."""
     detail = "a disk of the service is full: that of PEDIGREE_CACHE, or that of its temporary files"
-    return DiskFull(detail, "Make room there and send the request again.")
+    return NoRoom(detail, "Make room there and send the request again.")
+
+
+def database_disk_full() -> NoRoom:
+    """The error of a database that has no room for a row."""
+    return NoRoom("the disk of the database is full", "Make room there and send the request again.")
+
+
+def check_disks(cache: Path, artifacts: Path | None) -> None:
+    """Look whether our own disks have room.
+
+    Args:
+        cache: the folder of PEDIGREE_CACHE.
+        artifacts: the folder of ARTIFACTS_URL; None where that is no folder.
+
+    Raises:
+        NoRoom: one of them is full, or nearly.
+    """
+    places = {"PEDIGREE_CACHE": cache, "its temporary files": Path(tempfile.gettempdir())}
+    if artifacts is not None:
+        places["ARTIFACTS_URL"] = artifacts
+    full = [name for name, folder in places.items() if _free_bytes(folder) < LEAST_FREE_BYTES]
+    if full:
+        least = LEAST_FREE_BYTES // MIB
+        raise NoRoom(f"the disk of {_listed(full)} has less than {least} MiB free", "Make room there.")
+
+
+def _free_bytes(folder: Path) -> int:
+    """Of the disk that the folder lies on, or will lie on."""
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    return shutil.disk_usage(there).free
+
+
+def _listed(names: Iterable[str]) -> str:
+    return " and of ".join(names)

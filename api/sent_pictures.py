@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from api.field_errors import BodyRefused
-from api.media_types import FORM, JSON, media_type
+from api.media_types import FORM, JSON, is_picture, media_type
 from api.schemas.fields import Body
 from api.transfer_encoding import Base64, Plain, decoder_for
 from api.unreadable import BodyUnreadable, PictureMissing, unread_json_text
@@ -124,7 +124,7 @@ async def sent_pictures(request: Request) -> AsyncIterator[list[SentPicture]]:
             await form.close()
     elif kind == JSON:
         yield await run_in_threadpool(_of_json, await request.body())
-    elif kind.startswith("image/") or kind == "application/octet-stream":
+    elif is_picture(kind):
         with SpooledTemporaryFile(max_size=IN_MEMORY) as content:
             yield [await _of_body(request, cast("BinaryIO", content))]
     elif kind:

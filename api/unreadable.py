@@ -6,8 +6,9 @@ from fastapi.exceptions import RequestValidationError
 from python_multipart.exceptions import FormParserError
 from starlette.exceptions import HTTPException
 
-from api.room import is_no_room, some_disk_full
+from api.room import some_disk_full
 from store.errors import AppError, UnsupportedMedia
+from store.room import says_disk_full
 
 _AS_JSON = "Send the header Content-Type: application/json."
 _AS_FORM = "Send each picture as a part `file` of a form, as `curl -F file=@picture.jpg` does."
@@ -50,7 +51,7 @@ def unread_json_text(position: int | None, reason: str) -> BodyUnreadable:
 def unread_body(error: HTTPException) -> AppError | None:
     """What the framework's "error parsing the body" and its like came from; None where it was no such thing."""
     for cause in _causes(error):
-        if is_no_room(cause):
+        if says_disk_full(cause):
             return some_disk_full()
         if (unread := _unread(cause)) is not None:
             return unread

@@ -12,10 +12,10 @@ from fastapi.concurrency import run_in_threadpool
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from api.room import DiskFull, is_no_room
 from api.transfer_encoding import Plain, decoder_for
 from api.unreadable import unread_form
-from store.errors import InvalidRequest, PayloadTooLarge, UnsupportedMedia
+from store.errors import InvalidRequest, NoRoom, PayloadTooLarge, UnsupportedMedia
+from store.room import says_disk_full
 
 MAX_FIELD_BYTES = 4096
 MAX_FIELDS = 16
@@ -49,17 +49,17 @@ def scratch_file(folder: Path) -> Iterator[Path]:
     """A path for an upload, removed afterwards whatever happens.
 
     Raises:
-        DiskFull: the folder's disk does not hold it.
+        NoRoom: the folder's disk does not hold it.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, prefix="upload-") as file:
             yield Path(file.name)
     except OSError as error:
-        if not is_no_room(error):
+        if not says_disk_full(error):
             raise
         detail = "the disk of the service's PEDIGREE_CACHE is full and does not hold the upload"
-        raise DiskFull(detail, "Make room there, or have PEDIGREE_CACHE name a folder on a larger disk.") from error
+        raise NoRoom(detail, "Make room there, or have PEDIGREE_CACHE name a folder on a larger disk.") from error
 
 
 async def read_form(request: Request, archive: Path, labels: Path, *, max_bytes: int) -> Form:
@@ -79,7 +79,10 @@ async def read_form(request: Request, archive: Path, labels: Path, *, max_bytes:
             "archive": _FilePart(file, max_bytes, UPLOAD_HINT),
             "labels": _FilePart(beside, MAX_LABELS_BYTES, LABELS_HINT),
         }
-        reader = _FormReader(boundary, parts)
+        try:
+            reader = _FormReader(boundary, parts)
+        except FormParserError as error:
+            raise unread_form(error) from error
         await _feed(reader, request.stream())
     if not reader.ended:
         raise InvalidRequest("the form ends in the middle", hint="Send it again.")

@@ -137,7 +137,7 @@ def save_tensors(tensors: dict[str, Tensor], path: Path, about: dict[str, str]) 
 
 def _disk_full(path: Path, needed: int) -> DiskFull:
     detail = f"the disk has no room for {path.name}, which needs {needed / 2**20:.0f} MiB"
-    return DiskFull(detail, hint=f"Free space on the disk of {path.parent}.")
+    return DiskFull(detail, hint="Free space on the disk that it is written to.")
 
 
 def write_checkpoint(

@@ -88,7 +88,7 @@ def find_weights(arch: str, folder: Path | None, on_progress: OnProgress | None 
     if found is not None:
         return found
     try:
-        hint = f"Free space on the disk of {_hub_folder()}, or put the file into the folder PEDIGREE_WEIGHTS."
+        hint = "Free space on the disk of torch's own cache, or put the file into the folder PEDIGREE_WEIGHTS."
         with full_disk_told(published[0].name, hint):
             return _fetch_published(published[0], _hub_folder(), on_progress)
     except (DownloadFailed, OSError) as error:

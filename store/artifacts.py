@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from errno import EDQUOT, ENOSPC
 from hashlib import file_digest, sha256
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -18,6 +17,7 @@ from obstore.store import LocalStore, S3Store
 
 from store.errors import ArtifactMissing, NoRoom, ServiceUnavailable, SettingsInvalid
 from store.keys import is_ours
+from store.room import says_disk_full
 
 CHUNK_BYTES = 8 * 1024 * 1024
 """Of a put one part, of a fetch one request: what is in memory, and what a broken connection costs again."""
@@ -25,7 +25,6 @@ CHUNK_BYTES = 8 * 1024 * 1024
 OnBytes = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""
 
-_FULL = (ENOSPC, EDQUOT)
 _STAGED = re.compile(r"(.+)#\d+")
 """obstore puts a file into a folder under such a name first, and renames it."""
 
@@ -64,8 +63,8 @@ class ArtifactStore:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._folder = _folder_of(url)
-        self._store = _open(url, self._folder, _PATIENCE)
+        self.folder = _folder_of(url)
+        self._store = _open(url, self.folder, _PATIENCE)
 
     def put_file(self, key: str, path: Path, *, on_bytes: OnBytes | None = None) -> Stored:
         """Copy a file in, a part at a time, hashing what was really sent.
@@ -141,8 +140,9 @@ class ArtifactStore:
                 raise ArtifactMissing(detail, hint="Restore it from a backup, or make it again.")
             scratch.replace(into)
         except OSError as error:
-            if _says_full(error):
-                raise NoRoom(f"the disk has no room for {into}", hint="Free space on it.") from error
+            if says_disk_full(error):
+                hint = "Free space there, or have PEDIGREE_CACHE name a folder on a larger disk."
+                raise NoRoom(f"the disk of PEDIGREE_CACHE has no room for {into.name}", hint) from error
             raise
         finally:
             scratch.unlink(missing_ok=True)
@@ -162,9 +162,9 @@ class ArtifactStore:
 
     def open_local(self, key: str) -> Path | None:
         """The artifact's own file where the store is a folder of this machine, else None; never write to it."""
-        if self._folder is None:
+        if self.folder is None:
             return None
-        path = self._folder / key
+        path = self.folder / key
         return path if path.is_file() else None
 
     def exists(self, key: str) -> bool:
@@ -208,9 +208,9 @@ class ArtifactStore:
         Raises:
             ServiceUnavailable: it does not answer, or does not let us in.
         """
-        if self._folder is not None:
-            if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
-                raise ServiceUnavailable(f"the artifact folder {self._folder} cannot be read and written")
+        if self.folder is not None:
+            if not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK):
+                raise ServiceUnavailable("the artifact store's folder, ARTIFACTS_URL, cannot be read and written")
             return
         with self._spoken("check"):
             for _ in _open(self.url, None, _CHECK_PATIENCE).list("check/", chunk_size=1):
@@ -232,12 +232,12 @@ class ArtifactStore:
         Only what was to become a key of ours: the folder may hold somebody's own files. Of a bucket nothing is visible
         before it is whole; its own rules end uploads that were left.
         """
-        if self._folder is None:
+        if self.folder is None:
             return []
         before = time.time() - older_than.total_seconds()
         removed = []
-        for path in filter(Path.is_file, self._folder.rglob("*#*")):
-            name = path.relative_to(self._folder).as_posix()
+        for path in filter(Path.is_file, self.folder.rglob("*#*")):
+            name = path.relative_to(self.folder).as_posix()
             staged = _STAGED.fullmatch(name)
             if staged is None or not is_ours(staged[1]):
                 continue
@@ -270,12 +270,17 @@ class ArtifactStore:
             hint = "Check that ARTIFACTS_URL names this database's store; else restore it from a backup."
             raise ArtifactMissing(f"the artifact store holds no {key}", hint) from error
         except (BaseError, OSError) as error:
-            place = urlsplit(self.url)
-            store = f"the artifact store {place.scheme}://{place.netloc}{place.path}"
-            if _says_full(error):
+            store = f"the artifact store{_place(self.url)}"
+            if says_disk_full(error):
                 raise NoRoom(f"{store} has no room for {key}", hint="Free space where ARTIFACTS_URL lies.") from error
             detail = f"{store} failed on {key}: {_first_line(error)}"
             raise ServiceUnavailable(detail, hint="Check ARTIFACTS_URL and the store behind it.") from error
+
+
+def _place(url: str) -> str:
+    """The bucket; where a folder lies is told to nobody who asks over the network."""
+    parts = urlsplit(url)
+    return "" if parts.scheme == "file" else f" {parts.scheme}://{parts.netloc}{parts.path}"
 
 
 def _folder_of(url: str) -> Path | None:
@@ -310,10 +315,3 @@ def _sha256_of(path: Path) -> str:
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0][:300] if lines else type(error).__name__
-
-
-def _says_full(error: Exception) -> bool:
-    """Whether a disk was full, by number or in obstore's words."""
-    if isinstance(error, OSError):
-        return error.errno in _FULL
-    return any(f"(os error {number})" in str(error) for number in _FULL)

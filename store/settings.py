@@ -61,6 +61,15 @@ class Settings(BaseSettings):
     max_predict_bytes: int = Field(256 * MIB, alias="PEDIGREE_MAX_PREDICT_BYTES", ge=1024, description="one request")
     max_predict_files: int = Field(64, alias="PEDIGREE_MAX_PREDICT_FILES", ge=1)
     predict_queue: int = Field(256, alias="PEDIGREE_PREDICT_QUEUE", ge=1, description="pictures waiting before 429")
+    max_held_bytes: int = Field(
+        512 * MIB, alias="PEDIGREE_MAX_HELD_BYTES", ge=1024, description="bodies of all requests, without uploads"
+    )
+    max_uploads: int = Field(4, alias="PEDIGREE_MAX_UPLOADS", ge=1, description="archives that arrive at once")
+    max_connections: int = Field(512, alias="PEDIGREE_MAX_CONNECTIONS", ge=8)
+    max_streams: int = Field(100, alias="PEDIGREE_MAX_STREAMS", ge=1, description="open event streams")
+    request_seconds: float = Field(
+        30.0, alias="PEDIGREE_REQUEST_SECONDS", gt=0, description="a head may take, a body be silent, an answer unread"
+    )
     predict_batch: int = Field(32, alias="PEDIGREE_PREDICT_BATCH", ge=1, description="pictures in one forward pass")
 
     allowed_hosts: str = Field(

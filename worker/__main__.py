@@ -1,6 +1,5 @@
 """``python -m worker [--lane LANE]``: one worker process, for one GPU, for the CPUs of a host, or for light jobs."""
 
-import logging
 import os
 import socket
 import subprocess
@@ -8,6 +7,7 @@ import sys
 
 from store.errors import SettingsInvalid
 from store.lanes import Lane
+from store.logs import log_to_stderr
 from store.queue import queues_of
 from worker.lanes import chosen_lanes
 
@@ -25,7 +25,7 @@ def main() -> None:
     refusal = why_none_learns_here() if Lane.TRAIN in host.lanes else None
     if refusal is not None:
         sys.exit(refusal)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     # The solo pool: the job's process is a child of ours, which a pool's daemonic processes could not have. The price:
     # a busy worker answers no remote control, so that it lives is told by the lease in the database alone.
     name = f"pedigree-{os.getpid()}@{socket.gethostname()}"

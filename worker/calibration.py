@@ -11,6 +11,7 @@ from ml.errors import LearningError
 from ml.versions import check_versions
 from store.db.calibrations import answer_request, fail_request, get_request
 from store.db.session import make_engine, make_sessions
+from store.logs import log_to_stderr
 from store.settings import load_settings
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 def main() -> int:
     """Measure and answer; the exit status is 0 where an answer stands in the database."""
     request_id = int(sys.argv[1])
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     settings = load_settings()
     sessions = make_sessions(make_engine(settings))
     with sessions.begin() as session:

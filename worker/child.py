@@ -22,6 +22,7 @@ from store.db.models import Job
 from store.db.reading import get_job
 from store.db.session import make_engine, make_sessions
 from store.errors import AppError
+from store.logs import log_to_stderr
 from store.settings import Settings, load_settings
 from store.states import State
 from worker.attempt import Attempt
@@ -62,7 +63,7 @@ def main() -> int:
     told = Told()
     signal.signal(signal.SIGTERM, told.on_signal)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     settings = load_settings()
     sessions = make_sessions(make_engine(settings))
     job, scratch = patiently(lambda: _read(settings, sessions, job_id), seconds=OUTAGE_SECONDS, what=f"job {job_id}")

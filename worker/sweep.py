@@ -24,6 +24,7 @@ from store.db.session import make_engine, make_sessions
 from store.dispatch import dispatch_job
 from store.errors import ServiceUnavailable, SettingsInvalid
 from store.lanes import Lane
+from store.logs import log_to_stderr
 from store.queue import make_celery, queue_length
 from store.settings import Settings, load_settings
 from worker.patience import OUTAGES
@@ -101,7 +102,7 @@ class Sweep:
 
 def main() -> int:
     """Sweep until SIGTERM or Ctrl-C."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr()
     try:
         settings = load_settings()
         artifacts = ArtifactStore(settings.artifacts_url)

@@ -30,6 +30,12 @@ PAGE = 500
 EventId = Annotated[int | None, Query(ge=0, le=MAX_ID, description="send the events after this one")]
 
 
+async def a_place(services: ServicesDep) -> AsyncIterator[None]:
+    """One of the places for streams, until the stream has ended; 429 where all are taken."""
+    with services.streams.one():
+        yield
+
+
 def starting_point(
     job_id: Annotated[Id, Path()],
     services: ServicesDep,
@@ -67,7 +73,12 @@ def _number(last_event_id: str | None) -> int | None:
     return int(last_event_id[:18])
 
 
-@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=problems(404))
+PLACE = [Depends(a_place)]
+
+
+@router.get(
+    "/jobs/{job_id}/events", response_class=EventSourceResponse, responses=problems(404, 429), dependencies=PLACE
+)
 async def watch_a_job(
     job_id: Annotated[Id, Path()], services: ServicesDep, after: Annotated[int, Depends(starting_point)]
 ) -> AsyncIterator[ServerSentEvent]:
@@ -101,7 +112,7 @@ async def watch_a_job(
             await asyncio.sleep(POLL_SECONDS)
 
 
-@router.get("/events", response_class=EventSourceResponse, responses=problems())
+@router.get("/events", response_class=EventSourceResponse, responses=problems(429), dependencies=PLACE)
 async def watch_all_jobs(
     services: ServicesDep, after: Annotated[int, Depends(starting_point_of_all)]
 ) -> AsyncIterator[ServerSentEvent]:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from api.dependencies import Services, ServicesDep
 from api.errors import problem_response
+from api.room import check_disks, database_disk_full
 from api.schemas.lanes import LaneOut
 from api.schemas.problem import Problem, problems
 from ml.errors import LearningError
@@ -22,6 +23,7 @@ from store.db.lanes import count_jobs, count_workers
 from store.db.registry import DEFAULT_ALIAS
 from store.errors import AppError, NoModel
 from store.lanes import Lane
+from store.room import says_disk_full
 from store.states import State
 
 logger = logging.getLogger(__name__)
@@ -52,7 +54,7 @@ async def is_it_alive() -> Alive:
 
 @router.get("/readyz", response_model=Ready, responses=problems())
 def is_it_ready(services: ServicesDep) -> Ready | Response:
-    """Database, broker, artifact store and a model in production; 503 names what is not ready.
+    """Database, broker, artifact store, room on the disks and a model in production; 503 names what is not ready.
 
     A lane without workers is shown, and is no 503: what asks here sends requests to this process, which needs no worker
     to answer and to keep jobs.
@@ -61,6 +63,7 @@ def is_it_ready(services: ServicesDep) -> Ready | Response:
         "database": _ask_database,
         "broker": _ask_broker,
         "artifacts": _ask_artifacts,
+        "disks": _ask_disks,
         "model": _ask_model,
     }
     faults = {name: fault for name, check in checks.items() if (fault := _fault_of(check, services)) is not None}
@@ -73,7 +76,7 @@ def is_it_ready(services: ServicesDep) -> Ready | Response:
         title="Not ready",
         status=503,
         detail="; ".join(f"{name}: {fault.said}" for name, fault in faults.items()),
-        code="no_model" if only is not None and only.no_model else "unavailable",
+        code=only.code if only is not None else "unavailable",
         hint=only.hint if only is not None else None,
         parts=parts,
         lanes=lanes,
@@ -99,18 +102,20 @@ class _Fault:
 
     said: str
     hint: str | None = None
-    no_model: bool = False
+    code: str = "unavailable"
 
 
 def _fault_of(check: Callable[[Services], None], services: Services) -> _Fault | None:
     try:
         check(services)
     except NoModel as error:
-        return _Fault(error.detail, "Train a run and register it as production.", no_model=True)
+        return _Fault(error.detail, "Train a run and register it as production.", error.code)
     except (AppError, LearningError) as error:
-        return _Fault(error.detail, error.hint)
+        return _Fault(error.detail, error.hint, "disk_full" if error.code == "disk_full" else "unavailable")
     except (SQLAlchemyError, BrokerError, OSError) as error:
         logger.warning("not ready: %s", error)
+        if says_disk_full(error):
+            return _Fault(database_disk_full().detail, database_disk_full().hint, code="disk_full")
         return _Fault("does not answer")
     return None
 
@@ -137,6 +142,10 @@ def _ask_broker(services: Services) -> None:
 
 def _ask_artifacts(services: Services) -> None:
     services.artifacts.check()
+
+
+def _ask_disks(services: Services) -> None:
+    check_disks(services.settings.cache, services.artifacts.folder)
 
 
 def _ask_model(services: Services) -> None:

@@ -28,6 +28,7 @@ class Problem(BaseModel):
     code: str = Field(examples=["not_found"])
     hint: str | None = Field(None, examples=["GET /runs lists the runs."])
     errors: list[FieldProblem] | None = None
+    more_errors: bool | None = Field(None, description="more fields are wrong than `errors` lists")
     parts: dict[str, str] | None = Field(None, description="GET /readyz: each part, and what is wrong with it")
     lanes: dict[Lane, LaneOut] | None = Field(None, description="GET /readyz: each lane's workers and queued jobs")
 

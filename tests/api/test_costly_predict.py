@@ -13,8 +13,8 @@ from PIL import Image
 from starlette.types import Message
 
 from api.app import create_app
-from api.sent_pictures import SentPicture
 from api.decoding import WAITING, ClientLeft, Decoding
+from api.sent_pictures import SentPicture
 from ml.decoders import DECODERS
 from ml.images import Limits, open_rgb
 from store.settings import Settings

@@ -1,13 +1,25 @@
-"""Every operation of the OpenAPI document with values that nobody should send: never a defect, always a problem."""
+"""Every operation of the OpenAPI document with what nobody should send: a problem, soon, for little memory."""
 
+import json
 import random
+import tracemalloc
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from fastapi import FastAPI
 
-from tests.api.records import Records
+from tests.api.loop_time import HELD_SECONDS, longest_hold
+from tests.api.records import Records, jpeg
 from tests.api.web import TestClient
+
+MEMORY_BYTES = 64 * 1024 * 1024
+STREAMS = {"/jobs/{job_id}/events", "/events"}
+"""They do not end: their heads are asked for."""
+
+ROUNDS = 8
 
 STRANGE = [
     "",
@@ -26,9 +38,10 @@ STRANGE = [
     "' OR 1=1 --",
     "ü" * 300,
     "\N{PILE OF POO}",
-    "\u202e",
+    "\u202e\x1b[2J",
     "x" * 2000,
 ]
+TRAIN = {"kind": "train", "dataset": "pets"}
 BODIES: list[Any] = [
     None,
     0,
@@ -46,45 +59,198 @@ BODIES: list[Any] = [
     {"version": 1.5},
     {"version": True},
     {"name": None, "builtin": 1},
-    {"kind": "train", "dataset": "pets", "config": {"recipe": "phases", "phases": [{"freeze": 1, "epochs": 10**30}]}},
-    {"kind": "train", "dataset": "pets", "config": {"augment": [1, 2]}},
+    {**TRAIN, "config": {"recipe": "phases", "phases": [{"freeze": 1, "epochs": 10**30}]}},
+    {**TRAIN, "config": {"augment": [1, 2]}},
 ]
-ROUNDS = 12
+
+SIZES = [1, 30, 1000, 6000, 60_000, 200_000]
+
+WORDS = ["kind", "train", "config", "phases", "recipe", "run", "name", "alias", "epochs", "lr", "\x1b[2J", "\ud800", ""]
+
+LARGE_JSON: list[Callable[[int], bytes]] = [
+    lambda n: _written({**TRAIN, "config": {"recipe": "phases", "phases": [{}] * n}}),
+    lambda n: _written({**TRAIN, "config": {f"k{i}": i for i in range(n)}}),
+    lambda n: _written({f"batch_size{i}": i for i in range(n)}),
+    lambda n: _written({"x" * n: 1, "kind": "train"}),
+    lambda n: _written({**TRAIN, "name": "\x1b" * n}),
+    lambda n: b'{"kind":' + b'{"a":' * n + b"1" + b"}" * n + b"}",
+    lambda n: b"[" * n,
+    lambda n: b'{"run":' + b"9" * n + b"}",
+    lambda n: b'{"run":0.' + b"9" * n + b"}",
+    lambda n: b'{"kind":"' + b"\\u0041" * n + b'"}',
+]
+"""Bodies by a number, up to a megabyte."""
+
+HEADS = [
+    b'form-data; name="file"; filename="a.jpg"',
+    b'form-data; name="archive"; filename="\x1b[2J.zip"',
+    b'form-data; name="name"',
+    b'form-data; name="regex"',
+    b"form-data" + b";a=b" * 1000,
+    b"form-data",
+    b"x" * 5000,
+    b"",
+]
+CONTENTS = [b"", b"x", jpeg(), b"x" * 5000, b"(a|" * 60, b"\r\n--b" * 3000, b"pets", b"\xff\x00\r"]
+LARGE_FORMS: list[Callable[[int, bytes], bytes]] = [
+    lambda n, part: part * min(n, 2_000_000 // len(part)),
+    lambda n, _: b"--b\r\n" + b"a: b\r\n" * n,
+    lambda n, _: b"a=%20&" * n,
+    lambda n, _: b"&" * n,
+    lambda n, _: b"\r\n--" * n,
+]
+KINDS_OF_FORMS = [
+    b"multipart/form-data; boundary=b",
+    b"multipart/form-data; boundary=b",
+    b"multipart/form-data; boundary=b",
+    b"multipart/form-data; boundary=" + b"b" * 300,
+    b"multipart/form-data; boundary=",
+    b"multipart/form-data" + b";a=b" * 3000,
+    b"multipart/form-data; boundary=b; charset=\xff",
+    b"application/x-www-form-urlencoded",
+    b"nonsense",
+    b"",
+]
+KINDS_OF_JSON = [b"application/json", b"application/json", b"application/x+json; charset=\xff"]
+HEADERS: dict[bytes, list[bytes]] = {
+    b"idempotency-key": [b"a", b"b c", b"x" * 500, b"k\x7f", b"\xff"],
+    b"origin": [b"http://[evil", b"http://]", b"null", b"", b"\xff", b"http://localhost"],
+    b"last-event-id": [b"1", b"9" * 5000, b"\xb2", b"-1"],
+    b"cookie": [b"a=b;" * 3000],
+    b"accept": [b"*/*," * 3000],
+    b"if-none-match": [b'"', b"*", b'W/"x",' * 2000],
+    b"range": [b"bytes=0-", b"bytes=" + b"0-1," * 3000, b"bytes=9-1", b"lines=1"],
+    b"content-length": [b"-1", b"9" * 60, b"\xb2", b"x"],
+}
 
 
-def _fill(path: str, parameters: list[dict[str, Any]], draw: random.Random) -> tuple[str, dict[str, str]]:
-    query = {}
-    for parameter in parameters:
-        value = draw.choice([*STRANGE, "1"])
-        if parameter["in"] == "path":
-            path = path.replace(f"{{{parameter['name']}}}", _quoted(value) or "1")
-        elif parameter["in"] == "query" and draw.random() < 0.6:
-            query[parameter["name"]] = value
-    return path, query
+class Draw(random.Random):
+    """Draws requests; the same seed draws the same."""
+
+    def value(self) -> str:
+        """A path's part, or a query's."""
+        letters = [chr(self.randrange(0x3000)) for _ in range(self.randrange(20))]
+        return self.choice([*STRANGE, "1", "1", "".join(letters), str(self.randrange(-(2**70), 2**70))])
+
+    def tree(self, depth: int = 0) -> object:
+        """Any JSON value."""
+        kind = self.randrange(8 if depth < 5 else 5)
+        if kind == 5:
+            return [self.tree(depth + 1) for _ in range(self.randrange(4))]
+        if kind > 5:
+            return {self.choice(WORDS): self.tree(depth + 1) for _ in range(self.randrange(5))}
+        return [None, self.random() < 0.5, self.randrange(-(2**70), 2**70), float("inf"), self.choice(WORDS)][kind]
+
+    def json(self) -> bytes:
+        """A body of JSON, or of nearly that."""
+        kind = self.randrange(4)
+        if kind == 0:
+            return self.choice(LARGE_JSON)(self.choice(SIZES))
+        if kind == 1:
+            return _written({**TRAIN, "config": self.tree()})
+        whole = _written(self.choice(BODIES) if kind == 2 else self.tree())
+        return whole if self.random() < 0.8 else whole[: self.randrange(len(whole) + 1)] + self.randbytes(3)
+
+    def form(self) -> bytes:
+        """A form, or what is nearly one."""
+        if self.random() < 0.4:
+            return self.choice(LARGE_FORMS)(self.choice(SIZES), self.part())
+        whole = b"".join(self.part() for _ in range(self.randrange(4)))
+        return whole + self.choice([b"--b--", b"--b--", b"--b", b"", self.randbytes(9)])
+
+    def part(self) -> bytes:
+        """One part of a form."""
+        return b"--b\r\nContent-Disposition: " + self.choice(HEADS) + b"\r\n\r\n" + self.choice(CONTENTS) + b"\r\n"
+
+    def headers(self) -> dict[bytes, bytes]:
+        """Some of them."""
+        return {name: self.choice(kinds) for name, kinds in HEADERS.items() if self.random() < 0.15}
+
+    def request(self, method: str, path: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
+        """A request to an operation."""
+        query: Any = {one["name"]: self.value() for one in parameters if one["in"] == "query" and self.random() < 0.6}
+        if self.random() < 0.1:
+            query = [(one["name"], "%20") for one in parameters if one["in"] == "query"] * 300
+        for one in parameters:
+            if one["in"] == "path":
+                path = path.replace(f"{{{one['name']}}}", _quoted(self.value()) or "1")
+        asked = {"method": method, "url": path, "params": query, "headers": self.headers()}
+        if method not in {"post", "put"}:
+            return asked
+        is_json = self.random() < 0.6
+        asked["content"] = self.json() if is_json else self.form()
+        asked["headers"][b"content-type"] = self.choice(KINDS_OF_JSON if is_json else KINDS_OF_FORMS)
+        return asked
+
+
+def _written(body: object) -> bytes:
+    return json.dumps(body).encode()
 
 
 def _quoted(value: str) -> str:
-    return "".join(f"%{byte:02x}" for byte in value.encode())
+    return quote(value.encode("utf-8", "surrogatepass"), safe="").replace(".", "%2e")
+
+
+def _operations(app: FastAPI) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
+    for path, methods in app.openapi()["paths"].items():
+        for method, operation in methods.items():
+            yield ("head" if path in STREAMS else method), path, operation.get("parameters", [])
+
+
+@pytest.fixture
+def served(client: TestClient, records: Records, tmp_path: Path) -> TestClient:
+    """A service with everything in its place: it has no reason of its own to answer with a 5xx."""
+    # With its pictures: where a record's files are gone, a 500 is the answer.
+    run = records.finished(records.dataset_with_photos(tmp_path / "photos", "pets"))
+    client.post("/models", json={"run": records.served().id, "alias": "production"})
+    assert run is not None
+    assert client.get("/readyz").status_code == 200
+    assert client.post("/predict", files={"file": jpeg()}).status_code == 200
+    return client
+
+
+def _check(client: TestClient, asked: dict[str, Any]) -> None:
+    answer = client.request(**asked)
+    sent = {name: str(value)[:300] for name, value in asked.items()}
+    assert answer.status_code < 500, (sent, answer.text)
+    if answer.status_code >= 400:
+        assert answer.headers["content-type"] == "application/problem+json", sent
+        assert asked["method"] == "head" or answer.json()["code"], sent
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_nothing_that_is_sent_makes_a_500(client: TestClient, records: Records, seed: int, tmp_path: Path) -> None:
-    draw = random.Random(seed)  # noqa: S311 - no secret is drawn
-    # With its pictures: where a record's files are gone, a 500 is the answer.
-    records.finished(records.dataset_with_photos(tmp_path / "photos", "pets"))
-    paths = client.get("/openapi.json").json()["paths"]
-    for path, methods in paths.items():
-        for method, operation in methods.items():
-            if path in {"/jobs/{job_id}/events", "/events"}:
-                continue  # streams that go on: test_events has them
-            for _ in range(ROUNDS):
-                url, query = _fill(path, operation.get("parameters", []), draw)
-                body = {"json": draw.choice(BODIES)} if method in {"post", "put"} else {}
-                headers = {"Idempotency-Key": draw.choice(["a", "b c", "x" * 500, "k\x7f"])}
-                answer = client.request(method, url, params=query, headers=headers, **body)
-                sent = (method, url, query, body)
-                assert answer.status_code < 500 or path in {"/readyz", "/predict"}, (sent, answer.text)
-                if answer.status_code >= 400:
-                    assert answer.headers["content-type"] == "application/problem+json", sent
-                    assert answer.json()["code"], sent
-                    assert answer.json()["code"] != "internal_error", sent
+def test_nothing_that_is_sent_makes_a_500_or_holds_the_loop(app: FastAPI, served: TestClient, seed: int) -> None:
+    draw = Draw(seed)
+    with longest_hold() as longest:
+        for method, path, parameters in _operations(app):
+            for _ in range(ROUNDS * (3 if method in {"post", "put"} else 1)):
+                asked = draw.request(method, path, parameters)
+                longest.seconds = 0.0
+                _check(served, asked)
+                assert longest.seconds < HELD_SECONDS, {name: str(value)[:300] for name, value in asked.items()}
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/models", "/datasets", "/models/aliases/x", "/predict"])
+def test_no_large_body_holds_the_loop_or_takes_much_memory(served: TestClient, path: str) -> None:
+    method = "put" if "aliases" in path else "post"
+    part = Draw(1).part()
+    bodies = [
+        *((KINDS_OF_JSON[0], make(size)) for size in (6000, 200_000) for make in LARGE_JSON),
+        *((kind, make(200_000, part)) for make in LARGE_FORMS for kind in (KINDS_OF_FORMS[0], KINDS_OF_FORMS[-3])),
+    ]
+    with longest_hold() as longest:
+        for kind, body in bodies:
+            asked = {"method": method, "url": path, "content": body, "headers": {b"content-type": kind}}
+            longest.seconds = 0.0
+            _check(served, asked)
+            assert longest.seconds < HELD_SECONDS, (kind, body[:80])
+            assert _peak_bytes(served, asked) < MEMORY_BYTES, (kind, body[:80])
+
+
+def _peak_bytes(client: TestClient, asked: dict[str, Any]) -> int:
+    tracemalloc.start()
+    try:
+        _check(client, asked)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

@@ -40,6 +40,9 @@ def test_further_names_are_a_setting(settings: Settings) -> None:
     [
         {"origin": "https://evil.example"},
         {"origin": "null"},
+        {"origin": "http://[evil"},
+        {"origin": "http://]"},
+        {"origin": ""},
         {"origin": "http://localhost:9999"},
         {"origin": "https://localhost.evil.example"},
         {"origin": "https://localhost@evil.example"},

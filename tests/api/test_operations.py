@@ -25,7 +25,7 @@ def test_a_fresh_stack_lives_and_lacks_only_a_model(client: TestClient) -> None:
     assert (answer.status_code, answer.json()["code"]) == (503, "no_model")
     parts = answer.json()["parts"]
     assert parts.pop("model") == "no model is in production"
-    assert parts == {"database": "ok", "broker": "ok", "artifacts": "ok"}
+    assert parts == {"database": "ok", "broker": "ok", "artifacts": "ok", "disks": "ok"}
 
 
 def test_with_a_model_everything_is_ready(client: TestClient, records: Records) -> None:

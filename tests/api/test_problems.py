@@ -1,9 +1,12 @@
 """What a refused request is told: which field it was, in the caller's own words, and the one thing to change."""
 
 import errno
+from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from api.app import create_app
 from api.gate import CONTENT_POLICY
@@ -121,6 +124,65 @@ def test_every_refusal_of_a_field_has_a_hint(client: TestClient, method: str, pa
     problem = answer.json()
     assert answer.status_code == 422, problem
     assert problem["hint"].endswith((".", "?")), problem
+
+
+def test_more_faults_than_are_told_are_said_to_be_there(client: TestClient) -> None:
+    many = client.post("/jobs", json=train(**{f"k{number}": 1 for number in range(21)})).json()
+    assert (len(many["errors"]), many["more_errors"]) == (20, True)
+    few = client.post("/jobs", json=train(**{f"k{number}": 1 for number in range(20)})).json()
+    assert len(few["errors"]) == 20
+    assert "more_errors" not in few
+
+
+def test_a_list_is_not_called_short_for_its_wrong_parts(client: TestClient) -> None:
+    problem = client.post("/jobs", json=train(recipe="phases", phases=[{"freeze": True, "epochs": 0}])).json()
+    assert [one["field"] for one in problem["errors"]] == ["body.config.phases.0.epochs"]
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b'{"a":[' + b"1," * 3000 + b"1]}", "the body has more than 2000 values"),
+        (b"[" * 3000, "the body is nested too deeply"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["application/json", "application/x+json"])
+def test_a_body_of_too_many_values_is_refused_unread(client: TestClient, body: bytes, detail: str, kind: str) -> None:
+    answer = client.post("/jobs", content=body, headers={"content-type": kind})
+    assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (400, "bad_request", detail)
+
+
+def test_the_longest_honest_body_is_read(client: TestClient) -> None:
+    answer = client.post("/jobs", json=train(recipe="phases", phases=[PHASE | {"lr_max": 1e-3, "lr_mult": 10}] * 100))
+    assert "values" not in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/datasets"])
+def test_a_boundary_that_no_form_may_have_is_400(client: TestClient, path: str) -> None:
+    kind = f"multipart/form-data; boundary={'b' * 300}"
+    answer = client.post(path, content=b"x", headers={"content-type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+
+
+def test_a_full_disk_of_the_database_is_called_that(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OperationalError("INSERT", {}, psycopg.errors.DiskFull("could not extend file"))
+
+    monkeypatch.setattr("api.routes.models.list_versions", full)
+    answer = client.get("/models")
+    assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
+    assert answer.json()["detail"] == "the disk of the database is full"
+    monkeypatch.setattr("api.routes.operations._ask_database", full)
+    assert client.get("/readyz").json()["parts"]["database"] == "the disk of the database is full"
+
+
+def test_a_disk_without_room_is_seen_by_readyz(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.room.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    said = answer.json()["parts"]["disks"]
+    assert said.startswith("the disk of PEDIGREE_CACHE and of its temporary files and of ARTIFACTS_URL has less than")
+    assert "/" not in said + str(answer.json().get("hint"))
 
 
 def test_a_body_that_the_route_reads_itself_is_told_of_the_same_way(client: TestClient) -> None:

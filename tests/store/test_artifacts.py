@@ -144,6 +144,7 @@ def test_a_put_that_breaks_off_leaves_the_old_content(tmp_path: Path, monkeypatc
     with pytest.raises(NoRoom, match=KEY) as raised:
         store.put_file(KEY, source)
     assert (raised.value.code, raised.value.status) == ("disk_full", 507)
+    assert str(tmp_path) not in f"{raised.value.detail} {raised.value.hint}"
     assert store.get_bytes(KEY) == b"old"
     assert [listed.key for listed in store.keys_below("runs/")] == [KEY]
 
@@ -169,8 +170,9 @@ def test_a_copy_that_the_local_disk_does_not_hold_is_no_fault_of_the_store(
         raise OSError(122, "Disk quota exceeded")
 
     monkeypatch.setattr("store.artifacts.os.fsync", refuse)
-    with pytest.raises(NoRoom, match="copy"):
+    with pytest.raises(NoRoom, match="copy") as raised:
         store.fetch(KEY, tmp_path / "here" / "copy")
+    assert str(tmp_path) not in f"{raised.value.detail} {raised.value.hint}"
     assert list((tmp_path / "here").iterdir()) == []
 
 

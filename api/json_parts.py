@@ -1,0 +1,41 @@
+"""How much may be inside a JSON body, counted as its bytes arrive: before anything is built of it or compared.
+
+A megabyte holds 350,000 empty objects. Each becomes an object, an error and a sentence, all on the event loop.
+"""
+
+from store.errors import AppError
+
+MAX_PARTS = 2000
+"""Of a body: each comma and each opening bracket. The longest honest body, a training of 100 phases, has 500."""
+MAX_DEPTH = 64
+
+
+class JsonTooDeep(AppError):
+    """The body cannot be looked at within the time that one request may take."""
+
+    status = 400
+    code = "bad_request"
+    title = "Bad request"
+
+
+class PartsCount:
+    """Counts what separates and opens the values of a JSON text; what stands inside of strings counts too."""
+
+    def __init__(self) -> None:
+        self._commas = 0
+        self._opened = 0
+
+    def add(self, piece: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            JsonTooDeep: the text has more parts than any honest one.
+        """
+        self._commas += piece.count(b",")
+        self._opened += piece.count(b"{") + piece.count(b"[")
+        if self._commas + self._opened <= MAX_PARTS:
+            return
+        # n brackets between k commas lie at least n / (k + 1) deep.
+        if self._opened > MAX_DEPTH * (self._commas + 1):
+            raise JsonTooDeep("the body is nested too deeply", "Send an object of a few levels.")
+        raise JsonTooDeep(f"the body has more than {MAX_PARTS} values", "Send a smaller body.")
