@@ -45,12 +45,10 @@ def main() -> None:
         blips.start()
         began = time.monotonic()
         try:
-            jobs = [_wait(client, job) for job in _queue(client, asked.jobs)]
+            jobs = [_told_end(client, job) for job in _queue(client, asked.jobs)]
         finally:
             over.set()
             blips.join()
-    for job in jobs:
-        print(f"job {job['id']:2d} {job['kind']:10s} {job['state']:10s} attempt {job['attempt']} {job['error'] or ''}")
     good = [job for job in jobs if (job["state"], job["attempt"]) == ("succeeded", 1)]
     seconds = time.monotonic() - began
     print(f"{len(good)} of {len(jobs)} jobs succeeded in their first attempt, in {seconds:.0f} s")
@@ -110,6 +108,13 @@ def _queue(client: httpx.Client, number: int) -> Iterator[int]:
 
 def _post(client: httpx.Client, key: str, body: dict[str, Any]) -> dict[str, Any]:
     return _ask(lambda: client.post("/jobs", json=body, headers={"Idempotency-Key": key}))
+
+
+def _told_end(client: httpx.Client, job_id: int) -> dict[str, Any]:
+    job = _wait(client, job_id)
+    said = f"job {job['id']:3d} {job['kind']:10s} {job['state']:10s} attempt {job['attempt']} {job['error'] or ''}"
+    print(said, flush=True)
+    return job
 
 
 def _wait(client: httpx.Client, job_id: int) -> dict[str, Any]:

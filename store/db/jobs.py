@@ -204,7 +204,7 @@ def rest_seconds(attempt: int) -> float:
 
     Chance takes up to half of it away, so that jobs which were lost together do not come back together.
     """
-    whole = min(_FIRST_REST_SECONDS * 2 ** min(attempt - 1, 10), _LONGEST_REST_SECONDS)
+    whole = min(_FIRST_REST_SECONDS * 2.0 ** min(attempt - 1, 10), _LONGEST_REST_SECONDS)
     return whole * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
 

@@ -148,7 +148,7 @@ def test_a_checkpoint_that_is_stored_leaves_the_time_left_known(
     reporter = make()
     reporter.on_progress(Progress(stage="train", step=3, steps=9, eta_seconds=60.0))
     (tmp_path / "kept").write_bytes(b"x")
-    StoredKeeper(Attempt(settings, sessions, artifacts, job, reporter, tmp_path / "work", 1)).keep(tmp_path / "kept")
+    StoredKeeper(Attempt(settings, sessions, artifacts, job, reporter, tmp_path / "work", 1)).keep(tmp_path / "kept", 3)
     with sessions.begin() as session:
         progress = get_job(session, 1).progress
     assert progress is not None
