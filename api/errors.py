@@ -46,7 +46,7 @@ LEARNING_HINTS: dict[str, str] = {
     "truncated": "Send the file again; if the file itself is broken, save it again.",
     "too_small": "Send a larger picture.",
     "too_many_pixels": "Scale it down.",
-    "picture_too_costly": "Save it anew as a plain JPEG or PNG, or scale it down.",
+    "picture_too_costly": "Save it as a plain JPEG or PNG, or scale it down.",
 }
 """What a caller can do where the error itself does not say."""
 
