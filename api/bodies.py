@@ -16,6 +16,9 @@ from store.errors import AppError, TooBusy
 
 PIECE_BYTES = 16 * 1024
 """What is parsed at a time on the event loop: the worst form takes 10 ms for as much."""
+MAX_PIECE_BYTES = 256 * 1024
+FEW_LINES = 300
+"""In what is parsed at a time: a form costs by the lines that it has, and pictures have next to none."""
 
 LEAST_RATE = 1024
 """Bytes a second on the average; a body may be silent for a while beside."""
@@ -47,8 +50,18 @@ class Held:
         """
         if self.now + count > self.most:
             detail = f"the bodies of requests that are not answered yet reach {self.most} bytes"
-            raise TooBusy(detail, "Send it again in a moment.", {"Retry-After": AGAIN_SECONDS, "Connection": "close"})
+            raise TooBusy(detail, "Send it again in a moment.", {"Retry-After": AGAIN_SECONDS})
         self.now += count
+
+    def check(self, length: str) -> None:
+        """Refuse a body whose said length does not fit, before anything of it is read.
+
+        Raises:
+            TooBusy: it does not fit.
+        """
+        if length.isdecimal():
+            self.add(int(length[:20]))
+            self.free(int(length[:20]))
 
     def free(self, count: int) -> None:
         """Hold so many fewer."""
@@ -107,12 +120,14 @@ class Bodies:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        kind = media_type(Headers(scope=scope))
+        headers = Headers(scope=scope)
+        kind = media_type(headers)
         try:
             if kind == FORM and scope["method"] == "POST" and route_path(scope) == "/datasets":
                 with self.uploads.one():
                     await self.app(scope, _Arrival(receive, kind, self.seconds, None).next, send)
             else:
+                self.held.check(headers.get("content-length", ""))
                 await self._serve_held(scope, receive, send, kind)
         except TooBusy as error:
             await app_error_response(error)(scope, receive, send)
@@ -131,6 +146,7 @@ class _Arrival:
     def __init__(self, receive: Receive, kind: str, seconds: float, held: Held | None) -> None:
         self.bytes = 0
         self._parts = PartsCount() if is_json(kind) else None
+        self._is_form = kind == FORM
         self._held = held
         self._messages = self._in_pieces(receive, seconds)
 
@@ -152,12 +168,18 @@ class _Arrival:
                 body, more = message.get("body", b""), message.get("more_body", False)
                 left = min(seconds, left - (time.monotonic() - begun) + len(body) / LEAST_RATE)
                 self._take(body)
-                for start in range(PIECE_BYTES, len(body), PIECE_BYTES):
-                    yield {"type": "http.request", "body": body[start - PIECE_BYTES : start], "more_body": True}
+                *pieces, last = self._cut(body)
+                for piece in pieces:
+                    yield {"type": "http.request", "body": piece, "more_body": True}
                     await asyncio.sleep(0)
-                last = max(0, (len(body) - 1) // PIECE_BYTES * PIECE_BYTES)
-                message = {"type": "http.request", "body": body[last:], "more_body": more}
+                message = {"type": "http.request", "body": last, "more_body": more}
             yield message
+
+    def _cut(self, body: bytes) -> list[bytes]:
+        """The bytes in pieces that are cheap enough, at least one."""
+        if self._is_form and body.count(b"\n") <= FEW_LINES and len(body) <= MAX_PIECE_BYTES:
+            return [body]
+        return [body[start : start + PIECE_BYTES] for start in range(0, len(body), PIECE_BYTES)] or [b""]
 
     def _take(self, body: bytes) -> None:
         try:

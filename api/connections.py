@@ -12,6 +12,8 @@ from api.schemas.problem import PROBLEM_TYPE, Problem
 
 READ_BYTES = 16 * 1024
 """What is taken from a socket at a time: the worst bytes, a chunked body of single bytes, cost 16 ms to parse."""
+BODY_READ_BYTES = 256 * 1024
+"""The same of a body whose length was said: nothing of it is parsed here."""
 
 AGAIN_SECONDS = "2"
 SLOW = Problem(
@@ -67,8 +69,8 @@ class GuardedProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection; one too many takes the place of the one that has waited longest for its request."""
-        transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # asyncio's own, by default 256 KiB
         super().connection_made(transport)
+        self._read_at_most(READ_BYTES)
         self._await_head()
         if len(self.connections) > self.limits.most:
             self._make_room()
@@ -84,8 +86,18 @@ class GuardedProtocol(H11Protocol):
         super().data_received(data)
         if self.is_waiting and not self.transport.is_closing():
             self._await_head()
+            self._read_at_most(READ_BYTES)
         else:
             self._stop_head_timer()
+            is_chunked = any(name == b"transfer-encoding" for name, _ in self.headers or ())
+            self._read_at_most(READ_BYTES if is_chunked else BODY_READ_BYTES)
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, unless more lies there than one read of heads may bring."""
+        self._read_at_most(READ_BYTES)
+        if len(self.conn.trailing_data[0]) > READ_BYTES:
+            self.transport.close()
+        super().on_response_complete()
 
     def pause_writing(self) -> None:
         """The client does not read: it may do so for a while."""
@@ -96,6 +108,9 @@ class GuardedProtocol(H11Protocol):
         """The client reads."""
         self._stop_read_timer()
         super().resume_writing()
+
+    def _read_at_most(self, count: int) -> None:
+        self.transport.max_size = count  # type: ignore[attr-defined]  # asyncio's own, by default 256 KiB
 
     def _await_head(self) -> None:
         if self._head_timer is None:
