@@ -42,7 +42,7 @@ def show_dataset(found: Json) -> None:
         ]
     )
     for note in summary.get("notes") or []:
-        click.echo(f"note: {note}")
+        say(f"note: {note}")
     _show_left_out(summary.get("exclusions") or {})
     _show_disguised(summary.get("disguised") or {})
     _show_duplicates(found)

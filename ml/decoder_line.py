@@ -18,7 +18,8 @@ def send(to: socket.socket, head: dict[str, Any], body: Pixels | bytes) -> None:
         OSError: the other side is gone.
     """
     text = json.dumps(head).encode()
-    content = memoryview(body).cast("B") if len(body) else memoryview(b"")
+    view = memoryview(body) if isinstance(body, bytes) else body.data
+    content = view.cast("B") if len(body) else memoryview(b"")
     rest = memoryview(_LENGTHS.pack(len(text), len(content)) + text)
     for part in (rest, content):
         to.sendall(part)

@@ -125,7 +125,10 @@ class Decoders:
         _look_whether_wanted()
         head = {"limits": asdict(limits), "view": asdict(view), "lay_on_white": lay_on_white}
         with self._place():
-            decoder = self._taken()
+            try:
+                decoder = self._taken()
+            except (EOFError, OSError):
+                raise ImageRejected("picture_too_costly", "no process could be started to decode the picture") from None
             try:
                 answer, body = decoder.ask(head, data, limits.max_seconds, self._large)
             except (EOFError, OSError):
