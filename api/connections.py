@@ -28,7 +28,7 @@ FULL = Problem(
     status=503,
     detail="as many connections are open as may be",
     code="too_many_connections",
-    hint="Try again after Retry-After seconds; whoever runs the service can raise PEDIGREE_MAX_CONNECTIONS.",
+    hint="Try again after Retry-After seconds, or raise PEDIGREE_MAX_CONNECTIONS.",
 )
 
 

@@ -15,6 +15,7 @@ _MEANT = {
     "too_small": "too small",
     "too_many_bytes": "too many bytes",
     "unsupported_pixels": "pixels of another kind",
+    "picture_too_costly": "too much to decode",
 }
 
 

@@ -12,6 +12,7 @@ const LEFT_OUT = {
   too_small: "too small",
   too_many_bytes: "too many bytes",
   unsupported_pixels: "pixels of another kind",
+  picture_too_costly: "too much to decode",
 };
 const EXAMPLES = 5;
 // Neighbours are of one breed: the next item to show is some way on.

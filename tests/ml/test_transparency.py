@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -23,6 +24,7 @@ from tests.ml.hostile_pictures import png_chunk
 from tests.ml.pictures import encoded, picture
 from tests.ml.test_predict import classifier
 
+pillow_heif.register_heif_opener()
 MASK = Image.fromarray(np.tile(np.array([0, 0, 255, 255], np.uint8), (30, 10)))
 
 
@@ -48,7 +50,7 @@ def read(data: bytes) -> npt.NDArray[np.int16]:
         ("WEBP", "RGBA", {"lossless": True, "exact": True}),
         ("JPEG2000", "RGBA", {}),
         ("JPEG2000", "LA", {}),
-        ("AVIF", "RGBA", {"quality": 100}),
+        ("AVIF", "RGBA", {"quality": 100, "subsampling": "4:4:4"}),
         ("HEIF", "RGBA", {"quality": -1}),
     ],
 )
