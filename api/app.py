@@ -129,7 +129,7 @@ def make_services(settings: Settings, load: Loader) -> Services:
         painter=Painter(settings.cache),
         predictor=Predictor(sessions=sessions, artifacts=artifacts, cache=settings.cache, load=load),
         batcher=Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry),
-        decoding=Decoding(),
+        decoding=Decoding(max(settings.predict_queue // 2, settings.max_predict_files)),
         telemetry=telemetry,
         watchers=CapacityLimiter(WATCHER_THREADS),
         streams=Places(settings.max_streams, "event streams"),

@@ -23,6 +23,9 @@ FEW_LINES = 300
 LEAST_RATE = 1024
 """Bytes a second on the average; a body may be silent for a while beside."""
 
+SMALL_BYTES = 64 * 1024
+"""Such a body is bounded by the number of connections, and does not wait for those who send much."""
+
 AGAIN_SECONDS = "2"
 
 
@@ -42,13 +45,13 @@ class Held:
         self.most = most
         self.now = 0
 
-    def add(self, count: int) -> None:
-        """Hold so many more.
+    def add(self, count: int, of: int) -> None:
+        """Hold so many more of a body that has ``of`` bytes by now; a small one always has room.
 
         Raises:
             TooBusy: they are too many.
         """
-        if self.now + count > self.most:
+        if of > SMALL_BYTES and self.now + count > self.most:
             detail = f"the bodies of requests that are not answered yet reach {self.most} bytes"
             raise TooBusy(detail, "Send it again in a moment.", {"Retry-After": AGAIN_SECONDS})
         self.now += count
@@ -60,7 +63,7 @@ class Held:
             TooBusy: it does not fit.
         """
         if length.isdecimal():
-            self.add(int(length[:20]))
+            self.add(int(length[:20]), of=int(length[:20]))
             self.free(int(length[:20]))
 
     def free(self, count: int) -> None:
@@ -184,7 +187,7 @@ class _Arrival:
     def _take(self, body: bytes) -> None:
         try:
             if self._held is not None:
-                self._held.add(len(body))
+                self._held.add(len(body), of=self.bytes + len(body))
                 self.bytes += len(body)
             if self._parts is not None:
                 self._parts.add(body)

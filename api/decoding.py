@@ -2,17 +2,18 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TypeVar
 
 from fastapi import Request
 
+from api.bodies import Places
 from api.sent_pictures import SentPicture
 from ml.errors import Stopped
 from ml.images import Limits, check_cost, unless
-from store.errors import AppError
+from store.errors import AppError, TooBusy
 
 DECODERS = 4
 WAITING = 8
@@ -32,9 +33,11 @@ class ClientLeft(AppError):
 class Decoding:
     """The threads of all requests: one kind decodes what is proved to cost little, the other waits for processes."""
 
-    def __init__(self) -> None:
+    def __init__(self, costly: int = 64) -> None:
+        """Let up to ``costly`` pictures that cost much wait: they hold places of the queue for long."""
         self._quick = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
         self._waiting = ThreadPoolExecutor(WAITING, thread_name_prefix="decode-costly")
+        self._places = Places(costly, "pictures that cost much to decode")
 
     def close(self) -> None:
         """Take no more pictures, and wait for those that have begun."""
@@ -47,8 +50,9 @@ class Decoding:
         left = threading.Event()
         watch = asyncio.create_task(_watch(request, left))
         try:
-            yield Turn(self._quick, self._waiting, left)
+            yield Turn(self._quick, self._waiting, self._places, left)
         finally:
+            left.set()
             watch.cancel()
             with suppress(asyncio.CancelledError):
                 await watch
@@ -57,8 +61,10 @@ class Decoding:
 class Turn:
     """Decodes one request's pictures, of the costly ones one at a time; ends soon after the client has left."""
 
-    def __init__(self, quick: ThreadPoolExecutor, waiting: ThreadPoolExecutor, left: threading.Event) -> None:
-        self._quick, self._waiting, self._left = quick, waiting, left
+    def __init__(
+        self, quick: ThreadPoolExecutor, waiting: ThreadPoolExecutor, places: Places, left: threading.Event
+    ) -> None:
+        self._quick, self._waiting, self._places, self._left = quick, waiting, places, left
         self._costly = asyncio.Lock()
 
     async def decoded(self, file: SentPicture, prepare: Callable[[bytes, Limits], Decoded], limits: Limits) -> Decoded:
@@ -67,6 +73,7 @@ class Turn:
         Raises:
             ImageRejected: the file is no picture within the limits.
             ClientLeft: nobody waits for it any more.
+            TooBusy: too many pictures that cost much wait already.
         """
 
         def work(*, is_costly: bool) -> Decoded | None:
@@ -81,10 +88,20 @@ class Turn:
         found = await loop.run_in_executor(self._quick, lambda: self._wanted(lambda: work(is_costly=False)))
         if found is not None:
             return found
-        async with self._costly:
-            found = await loop.run_in_executor(self._waiting, lambda: self._wanted(lambda: work(is_costly=True)))
+        with self._costly_place():
+            async with self._costly:
+                found = await loop.run_in_executor(self._waiting, lambda: self._wanted(lambda: work(is_costly=True)))
         assert found is not None  # noqa: S101 - prepare makes something
         return found
+
+    @contextmanager
+    def _costly_place(self) -> Iterator[None]:
+        try:
+            with self._places.one():
+                yield
+        except TooBusy:
+            self._left.set()  # the request is refused as a whole: its other pictures need no answer
+            raise
 
     def _wanted(self, work: Callable[[], Decoded]) -> Decoded:
         try:

@@ -205,7 +205,7 @@ def _of_json(body: bytes) -> list[SentPicture]:
 
 
 def _of_text(text: str) -> SentPicture:
-    if _ADDRESS.match(text):
+    if _ADDRESS.match(text[:200]):
         raise PictureMissing(f"`{PART}` is an address, and none is fetched", "Send the picture itself in base64.")
     start = _DATA_ADDRESS.match(text[:200])
     # What is not ASCII is no base64 either, and is told of by the decoder.

@@ -11,8 +11,10 @@ from ml.views import Pixels
 _LENGTHS = struct.Struct(">II")
 
 
-def send(to: socket.socket, head: dict[str, Any], body: Pixels | bytes) -> None:
-    """Send one message.
+def send(
+    to: socket.socket, head: dict[str, Any], body: Pixels | bytes, on_wait: Callable[[], None] | None = None
+) -> None:
+    """Send one message; where the socket has a timeout, ``on_wait`` is called each time it passes.
 
     Raises:
         OSError: the other side is gone.
@@ -22,7 +24,17 @@ def send(to: socket.socket, head: dict[str, Any], body: Pixels | bytes) -> None:
     content = view.cast("B") if len(body) else memoryview(b"")
     rest = memoryview(_LENGTHS.pack(len(text), len(content)) + text)
     for part in (rest, content):
-        to.sendall(part)
+        _send_all(to, part, on_wait)
+
+
+def _send_all(to: socket.socket, rest: memoryview, on_wait: Callable[[], None] | None) -> None:
+    """Not ``sendall``, whose timeout is one for the whole: a process on a busy machine takes a large file slowly."""
+    while rest:
+        try:
+            rest = rest[to.send(rest) :]
+        except TimeoutError:
+            if on_wait is not None:
+                on_wait()
 
 
 def receive(of: socket.socket, on_wait: Callable[[], None] | None = None) -> tuple[dict[str, Any], bytearray]:

@@ -27,8 +27,9 @@ from ml.views import Pixels, View
 
 MOST = 4
 _LOOK_SECONDS = 0.1
-_WALL = 5.0
-"""The clock may show so many times the processor time before a picture is given up: others run besides."""
+_WALL = 30.0
+"""The clock may show so many times the processor time before a picture is given up: others run besides, and an import
+gives way to them. The processor time is held by the process' own timer; this ends one that hangs without working."""
 _START_SECONDS = 60.0
 _MODEST = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 
@@ -80,7 +81,7 @@ class Decoder:
             Stopped: nobody wants it any more.
         """
         self._until = time.monotonic() + seconds * _WALL
-        send(self._line, head, data)
+        send(self._line, head, data, self._look)
         answer, body = receive(self._line, self._look)
         if "needs" not in answer:
             return answer, body
@@ -88,10 +89,15 @@ class Decoder:
             _look_whether_wanted()
         try:
             self._until = time.monotonic() + seconds * _WALL
-            send(self._line, {}, b"")
+            send(self._line, {}, b"", self._look)
             return receive(self._line, self._look)
         finally:
             large.release()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs: one that waits for work may be killed from outside."""
+        return self._process.poll() is None
 
     def end(self) -> None:
         """Kill it."""
@@ -160,8 +166,11 @@ class Decoders:
 
     def _taken(self) -> Decoder:
         with self._table:
-            if self._idle:
-                return self._idle.pop()
+            while self._idle:
+                decoder = self._idle.pop()
+                if decoder.is_alive:
+                    return decoder
+                decoder.end()
             # The kernel kills a process with the thread that started it: this one stays.
             self._starter = self._starter or ThreadPoolExecutor(1, thread_name_prefix="decoders")
         started = self._starter.submit(Decoder).result()

@@ -12,6 +12,11 @@ from ml.errors import ImageRejected
 from ml.png_chunks import SIGNATURE, chunks
 
 CHEAP_PIXELS = 16_000_000
+CHEAP_PNG_PIXELS = 6_000_000
+"""Laid on white, a transparent picture is held several times over."""
+MOST_PARTS = 1024
+"""Segments before a JPEG's first scan, or chunks of a PNG beyond one a kB: each costs objects and turns of a loop."""
+_MOST_FILL = 64
 CHEAP_WORK = 160_000_000
 """Pixels times scans that a thread decodes: some tenths of a second."""
 MOST_WORK = 1_200_000_000
@@ -78,10 +83,14 @@ def _is_cheap_jpeg(data: bytes) -> bool:
 def _frame(data: bytes) -> _Frame | None:
     """The frame before the first scan, None where the markers are not as every decoder reads them."""
     found: tuple[int, int, int, int] | None = None
-    exifs, plain, place = 0, True, 2
+    exifs, plain, place, parts = 0, True, 2, 0
     while place + 4 <= len(data):
-        while data[place : place + 2] == b"\xff\xff":
+        parts += 1
+        start = place
+        while place - start <= _MOST_FILL and data[place : place + 2] == b"\xff\xff":
             place += 1
+        if parts > MOST_PARTS or place - start > _MOST_FILL:
+            return None
         marker = data[place + 1] if place + 4 <= len(data) and data[place] == 0xFF else 0  # noqa: PLR2004
         if marker == _START_OF_SCAN:
             break
@@ -139,10 +148,11 @@ def _is_cheap_png(data: bytes) -> bool:
     if data[12:16] != b"IHDR" or len(data) < _PNG_START:
         return False
     width, height = struct.unpack_from(">II", data, 16)
-    if width * height > CHEAP_PIXELS:
+    if width * height > CHEAP_PNG_PIXELS:
         return False
-    for kind, start, end in chunks(data):
-        if kind not in _PALE or (kind == b"iTXt" and not _is_uncompressed(data, start + 8, end)):
+    most = MOST_PARTS + len(data) // 1024
+    for count, (kind, start, end) in enumerate(chunks(data)):
+        if count > most or kind not in _PALE or (kind == b"iTXt" and not _is_uncompressed(data, start + 8, end)):
             return False
         if kind == b"eXIf" and (end - start > _EXIF_BYTES or not few_tags(data[start + 8 : end - 4])):
             return False

@@ -65,7 +65,9 @@ class Sweep:
     def clean(self) -> None:
         """Delete what nothing needs any more, and what is too old."""
         # First what needs the database alone: a store that is away must not keep it from being done.
-        forget_old_events(self.sessions, older_than=timedelta(days=self.settings.event_days))
+        if forget_old_events(self.sessions, older_than=timedelta(days=self.settings.event_days)):
+            self.clean_from = time.monotonic()  # the next round goes on; leases and messages are looked at in between
+            return
         life = timedelta(days=self.settings.checkpoint_days)
         delete_unneeded(self.artifacts, self.sessions, checkpoint_life=life)
 

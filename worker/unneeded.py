@@ -38,14 +38,13 @@ def delete_unneeded(artifacts: ArtifactStore, sessions: sessionmaker[Session], *
         log.info("%s: nothing needs it any more; it was deleted", key)
 
 
-def forget_old_events(sessions: sessionmaker[Session], *, older_than: timedelta) -> None:
-    """Delete the events of jobs that ended so long ago, a part at a time."""
-    deleted = BATCH
-    while deleted == BATCH:
-        with sessions.begin() as session:
-            deleted = delete_old_events(session, older_than=older_than)
-        if deleted:
-            log.info("%d events of jobs that ended more than %s ago were deleted", deleted, older_than)
+def forget_old_events(sessions: sessionmaker[Session], *, older_than: timedelta) -> bool:
+    """Delete a part of the events of jobs that ended so long ago; returns whether more may be left."""
+    with sessions.begin() as session:
+        deleted = delete_old_events(session, older_than=older_than)
+    if deleted:
+        log.info("%d events of jobs that ended more than %s ago were deleted", deleted, older_than)
+    return deleted == BATCH
 
 
 def _old_keys(artifacts: ArtifactStore, prefix: str) -> list[str]:

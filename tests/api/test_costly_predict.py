@@ -17,6 +17,7 @@ from api.decoding import WAITING, ClientLeft, Decoding
 from api.sent_pictures import SentPicture
 from ml.decoders import DECODERS
 from ml.images import Limits, open_rgb
+from store.errors import TooBusy
 from store.settings import Settings
 from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records
@@ -125,3 +126,21 @@ def test_every_format_is_answered(client: TestClient, records: Records, form: st
 def test_what_is_no_picture_is_told_all_formats(client: TestClient, records: Records) -> None:
     register(client, records)
     assert "HEIC, AVIF or JPEG 2000" in send(client, b"no picture").json()["hint"]
+
+
+def test_costly_pictures_have_a_number_of_their_own() -> None:
+    """Else a few requests of them would hold every place of the queue for minutes."""
+
+    async def send_three() -> list[object]:
+        async def receive() -> Message:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        decoding = Decoding(costly=2)
+        async with decoding.of(Request({"type": "http"}, receive)) as turn:
+            asked = (turn.decoded(SentPicture("", io.BytesIO(COSTLY)), open_rgb, Limits()) for _ in range(3))
+            told: list[object] = list(await asyncio.gather(*asked, return_exceptions=True))
+        decoding.close()
+        return told
+
+    assert sum(isinstance(one, TooBusy) for one in asyncio.run(send_three())) == 1

@@ -1,6 +1,8 @@
 import re
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ml.decoder_line import send
 from ml.decoders import DECODERS, Decoders
 from ml.errors import ImageRejected, Stopped
 from ml.images import Limits, check_cost, open_rgb, unless
@@ -66,6 +69,7 @@ def test_memory_is_bounded_by_what_the_header_claims(tmp_path: Path) -> None:
     bomb.write_bytes(tag_bomb(20_000, 200_000))
     code = f"""
 import resource
+from ml.decoder_line import send
 from ml.decoders import DECODERS
 from ml.errors import ImageRejected
 from ml.images import Limits, open_rgb
@@ -99,20 +103,6 @@ def test_only_the_first_frame_of_an_animation_is_paid_for() -> None:
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "TIFF", "JPEG2000", "AVIF", "BMP"])
 def test_a_header_that_promises_too_many_pixels_is_refused_in_every_format(form: str) -> None:
     assert refused(encoded(picture(200, 100), form), Limits(max_pixels=19_999)) == "too_many_pixels"
-
-
-def test_a_process_that_is_killed_from_outside_costs_one_picture() -> None:
-    decoders = Decoders()
-    data = encoded(picture(), "WEBP")
-    decoders.read(data, Limits(), WHOLE, lay_on_white=True)
-    (idle,) = decoders._idle
-    idle._process.kill()
-    idle._process.wait()
-    with pytest.raises(ImageRejected):
-        decoders.read(data, Limits(), WHOLE, lay_on_white=True)
-    pixels, _ = decoders.read(data, Limits(), WHOLE, lay_on_white=True)
-    assert pixels.shape == (30, 40, 3)
-    decoders.close()
 
 
 def test_what_nobody_wants_any_more_ends_soon_however_much_time_it_has() -> None:
@@ -193,3 +183,33 @@ def test_no_process_is_left_over() -> None:
     assert ours
     DECODERS.close()
     assert not [one for one in ours if is_alive(one)]
+
+
+def test_a_large_picture_is_handed_over_however_slowly_it_is_taken() -> None:
+    ours, theirs = socket.socketpair()
+    taken: list[bytes] = []
+
+    def take_slowly() -> None:
+        while sum(map(len, taken)) < len(body):
+            time.sleep(0.005)
+            taken.append(theirs.recv(100_000))
+
+    body = bytes(3_000_000)
+    slow = threading.Thread(target=take_slowly)
+    with ours, theirs:
+        ours.settimeout(0.02)
+        slow.start()
+        send(ours, {}, body)
+        slow.join()
+    assert sum(map(len, taken)) >= len(body)
+
+
+def test_a_process_that_ended_while_it_waited_costs_no_picture() -> None:
+    decoders = Decoders()
+    webp = encoded(picture(), "WEBP")
+    decoders.read(webp, Limits(), WHOLE, lay_on_white=True)
+    (idle,) = decoders._idle
+    idle._process.kill()
+    idle._process.wait()
+    assert decoders.read(webp, Limits(), WHOLE, lay_on_white=True)[1].format == "WEBP"
+    decoders.close()

@@ -15,7 +15,7 @@ from ml.images import Limits, open_rgb
 from ml.picture_cost import CHEAP_PIXELS, CHEAP_WORK, MOST_WORK, is_cheap
 from ml.picture_limits import MIB
 from ml.pixels import Reader
-from tests.ml.hostile_pictures import scan_bomb, tag_bomb, with_chunk
+from tests.ml.hostile_pictures import png_chunk, scan_bomb, tag_bomb, with_chunk
 from tests.ml.pictures import encoded, picture
 
 OFTEN = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -139,3 +139,16 @@ def test_the_limits_leave_room_for_what_cameras_write() -> None:
     assert MOST_WORK > 8160 * 6144 * 11
     assert CHEAP_WORK > 4000 * 3000 * 11
     assert Limits().max_memory >= 768 * MIB
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(encoded(picture())[:2] + b"\xff\xe5\0\2" * 2000 + encoded(picture())[2:], id="segments"),
+        pytest.param(encoded(picture())[:2] + b"\xff" * 2000 + encoded(picture())[2:], id="fill"),
+        pytest.param(encoded(picture(), "PNG")[:33] + png_chunk(b"IDAT", b"") * 2000, id="chunks"),
+        pytest.param(encoded(Image.new("RGBA", (3000, 3000)), "PNG"), id="pixels"),
+    ],
+)
+def test_what_costs_much_for_its_parts_or_its_transparency_is_not_called_cheap(data: bytes) -> None:
+    assert not is_cheap(data)

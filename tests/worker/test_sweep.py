@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from store.artifacts import ArtifactStore
 from store.db.jobs import append_event, change_state, request_cancel
 from store.db.models import Job, JobEvent
-from store.db.reading import get_job
+from store.db.reading import events_after, get_job
 from store.db.repair import seconds_silent
 from store.dispatch import dispatch_job
 from store.keys import checkpoint_key, new_upload_key, output_key
@@ -228,3 +228,22 @@ def test_leases_are_judged_by_the_databases_clock(sessions: Sessions) -> None:
         now = session.scalar(func.now().select())
         assert now is not None
         assert job.lease_until == now + timedelta(seconds=30)
+
+
+def test_old_events_go_a_part_a_round_so_that_leases_are_looked_at_in_between(
+    sweep: Sweep, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("store.db.old_events.BATCH", "worker.unneeded.BATCH"):
+        monkeypatch.setattr(module, 2)
+    with sessions.begin() as session:
+        job_id = claimed(session, make_job(session).id).id
+        for _ in range(3):
+            append_event(session, job_id, "log", {"message": "x"})
+        change_state(session, job_id, State.FAILED, attempt=1, error=ERROR)
+        session.execute(update(Job).where(Job.id == job_id).values(finished_at=Job.finished_at - timedelta(days=400)))
+    left = []
+    for _ in range(2):
+        sweep.round()
+        with sessions.begin() as session:
+            left.append(sum(event.event == "log" for event in events_after(session, job_id, 0)))
+    assert left == [1, 0]
