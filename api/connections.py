@@ -8,6 +8,7 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from api.bodies import AGAIN_SECONDS
 from api.schemas.problem import PROBLEM_TYPE, Problem
 
 READ_BYTES = 16 * 1024
@@ -15,7 +16,6 @@ READ_BYTES = 16 * 1024
 BODY_READ_BYTES = 256 * 1024
 """The same of a body whose length was said: nothing of it is parsed here."""
 
-AGAIN_SECONDS = "2"
 SLOW = Problem(
     title="Request timeout",
     status=408,

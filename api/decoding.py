@@ -65,6 +65,7 @@ class Turn:
         self, quick: ThreadPoolExecutor, waiting: ThreadPoolExecutor, places: Places, left: threading.Event
     ) -> None:
         self._quick, self._waiting, self._places, self._left = quick, waiting, places, left
+        self._end: AppError = ClientLeft("the client left before its answer was ready")
         self._costly = asyncio.Lock()
 
     async def decoded(self, file: SentPicture, prepare: Callable[[bytes, Limits], Decoded], limits: Limits) -> Decoded:
@@ -99,8 +100,10 @@ class Turn:
         try:
             with self._places.one():
                 yield
-        except TooBusy:
-            self._left.set()  # the request is refused as a whole: its other pictures need no answer
+        except TooBusy as error:
+            # The request is refused as a whole: its other pictures need no answer, and end with the same.
+            self._end = error
+            self._left.set()
             raise
 
     def _wanted(self, work: Callable[[], Decoded]) -> Decoded:
@@ -109,7 +112,7 @@ class Turn:
                 return work()
         except Stopped:
             self._left.set()
-        raise ClientLeft("the client left before its answer was ready")
+        raise self._end
 
 
 async def _watch(request: Request, left: threading.Event) -> None:

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 MAX_FIELD_PROBLEMS = 20
 
 LEARNING_STATUS: dict[str, int] = {
+    "out_of_memory": 503,
     "not_an_image": 415,
     "too_many_bytes": 413,
     "truncated": 422,
@@ -39,7 +40,7 @@ LEARNING_STATUS: dict[str, int] = {
     "disk_full": 507,
     "sweep_too_short": 422,
 }
-"""The learning errors that a request or a full disk can cause; any other is the service's own fault."""
+"""The learning errors that a request, a full disk or scarce memory can cause; any other is the service's own fault."""
 
 LEARNING_HINTS: dict[str, str] = {
     "not_an_image": f"Send a picture as {FORMAT_NAMES}.",

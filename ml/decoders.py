@@ -21,7 +21,7 @@ import numpy as np
 
 from ml.cores import worth_starting
 from ml.decoder_line import receive, send
-from ml.errors import ImageRejected, Stopped
+from ml.errors import ImageRejected, OutOfMemory, Stopped
 from ml.picture_limits import Facts, Limits
 from ml.views import Pixels, View
 
@@ -126,6 +126,7 @@ class Decoders:
 
         Raises:
             ImageRejected: what the process found, or ``picture_too_costly`` where it had to be ended.
+            OutOfMemory: no process can be started.
             Stopped: nobody wants it any more.
         """
         _look_whether_wanted()
@@ -134,7 +135,9 @@ class Decoders:
             try:
                 decoder = self._taken()
             except (EOFError, OSError):
-                raise ImageRejected("picture_too_costly", "no process could be started to decode the picture") from None
+                # Not the picture's fault: in an import it must not be left out for it.
+                detail = "no process could be started to decode a picture"
+                raise OutOfMemory(detail, hint="Free memory on that machine and try again.") from None
             try:
                 answer, body = decoder.ask(head, data, limits.max_seconds, self._large)
             except (EOFError, OSError):

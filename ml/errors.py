@@ -125,7 +125,7 @@ class DeviceUnavailable(LearningError):
 
 
 class OutOfMemory(LearningError):
-    """The device's memory does not hold a step."""
+    """The device's memory does not hold a step, or the machine's no process that decodes."""
 
     code = "out_of_memory"
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ml.decoder_line import send
 from ml.decoders import DECODERS, Decoders
-from ml.errors import ImageRejected, Stopped
+from ml.errors import ImageRejected, OutOfMemory, Stopped
 from ml.images import Limits, check_cost, open_rgb, unless
 from ml.manifest import LabelRule
 from ml.picture_limits import MIB
@@ -213,3 +213,9 @@ def test_a_process_that_ended_while_it_waited_costs_no_picture() -> None:
     idle._process.wait()
     assert decoders.read(webp, Limits(), WHOLE, lay_on_white=True)[1].format == "WEBP"
     decoders.close()
+
+
+def test_a_picture_is_not_to_blame_where_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(OutOfMemory):
+        Decoders().read(encoded(picture(), "WEBP"), Limits(), WHOLE, lay_on_white=True)

@@ -29,6 +29,7 @@ from store.states import State
 from tests.ml.pictures import dataset
 from tests.store.rows import claimed, make_dataset, make_job, make_run
 from tests.worker.attempts import Stack
+from tests.worker.moments import Moments
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import job_in, running, until
 from worker import patience
@@ -38,19 +39,6 @@ from worker.lifecycle import Host, run_job
 
 Sessions = sessionmaker[Session]
 MINUTE = 60.0
-
-
-class Moments:
-    """A clock that goes on by sleeping alone."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class Away:

@@ -14,25 +14,13 @@ from store.db.models import JobEvent
 from store.db.reading import batches_of, epochs_of, events_after, get_job, get_run
 from store.settings import Settings
 from tests.store.rows import ERROR, claimed, make_job, make_run
+from tests.worker.moments import Moments
 from worker import patience
 from worker.attempt import Attempt
 from worker.checkpoints import StoredKeeper
 from worker.reporter import JobReporter
 
 Sessions = sessionmaker[Session]
-
-
-class Moments:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 @pytest.fixture
