@@ -20,7 +20,7 @@ from statistics import median
 from typing import Any, Literal
 
 from ml.suggestions import FUNCTIONS, SHOWN_AS
-from ml.sweep import Sweep
+from ml.sweep_record import Sweep
 
 Agreement = Literal["agree", "weak", "none"]
 USED = "valley"

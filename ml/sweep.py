@@ -1,19 +1,17 @@
 """One sweep: a mock training whose rate rises from step to step until the loss diverges (workflow-spec 8)."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
 
 from ml.batches import drawn_ahead
 from ml.config import GROUPS, LrSweep
 from ml.errors import LossDiverged
-from ml.rise import rises_at
 from ml.schedule import Hypers, exponential
 from ml.smoothing import SmoothLoss
 from ml.step import Learner
-from ml.suggestions import Suggestions, suggest
+from ml.suggestions import suggest
+from ml.sweep_record import Sweep
 
 MOMENTUM = 0.9
 """Constant, and what a learner has that has not trained. The workflow's sweep takes whatever momentum the last training
@@ -36,42 +34,6 @@ class Stopper:
         """Take the next smoothed loss."""
         self.best = min(self.best, smoothed)
         return self.enabled and smoothed > _DIVERGED * self.best
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """What one sweep gave: the rate, the raw and the smoothed loss of each step that ran; how many were to run.
-
-    A step whose loss diverged or was no number is the last, and is in the lists.
-    """
-
-    lrs: tuple[float, ...]
-    losses: tuple[float, ...]
-    smoothed: tuple[float, ...]
-    steps: int
-    found: Suggestions
-
-    @property
-    def stopped_early(self) -> bool:
-        """Whether not all steps ran."""
-        return len(self.lrs) < self.steps
-
-    @cached_property
-    def rises_at(self) -> float | None:
-        """The rate from which on the loss rises clearly; None where it does not."""
-        return rises_at(self.lrs, self.losses, self.steps)
-
-    def content(self) -> dict[str, Any]:
-        """Ready for JSON, which has no NaN: a loss that is no number is None."""
-        return {
-            "lrs": list(self.lrs),
-            "losses": _finite(self.losses),
-            "smoothed": _finite(self.smoothed),
-            "stopped_early": self.stopped_early,
-            "suggestions": self.found.rates,
-            "reasons": self.found.reasons,
-            "rises_at": self.rises_at,
-        }
 
 
 def one_sweep(learner: Learner, sweep: LrSweep, after_step: Callable[[int], None]) -> Sweep:
@@ -107,7 +69,3 @@ def one_sweep(learner: Learner, sweep: LrSweep, after_step: Callable[[int], None
             if not math.isfinite(loss) or stopper.diverged(smoothed[-1]):
                 break
     return Sweep(tuple(lrs), tuple(losses), tuple(smoothed), sweep.steps, suggest(lrs, losses, smoothed, sweep.steps))
-
-
-def _finite(values: Sequence[float]) -> list[float | None]:
-    return [value if math.isfinite(value) else None for value in values]

@@ -5,7 +5,7 @@ from typing import Any
 
 from ml.rates import Found
 from ml.suggestions import suggest
-from ml.sweep import Sweep
+from ml.sweep_record import Sweep
 from store.db.models import Run
 from store.db.records import record_batches, record_epoch, record_plan, record_rate
 from tests.api.records import Records

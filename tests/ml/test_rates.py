@@ -10,7 +10,7 @@ from ml.rates import Found
 from ml.schedule import exponential
 from ml.smoothing import SmoothLoss
 from ml.suggestions import FUNCTIONS, Suggestions, suggest
-from ml.sweep import Sweep
+from ml.sweep_record import Sweep
 
 
 def made(valleys: Sequence[float | None]) -> Found:
