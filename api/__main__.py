@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import uvicorn
 
-from api.connections import ConnectionLimits, guarded
+from api.http.connections import ConnectionLimits, guarded
 from ml.errors import TorchMismatch
 from ml.versions import check_versions
 from store.errors import SettingsInvalid

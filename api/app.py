@@ -12,28 +12,28 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
-from api.batching import Batcher
-from api.bodies import Bodies, Places
-from api.cors import Cors
-from api.decoding import Decoding
+from api.datasets.looks import Looks
+from api.datasets.photos import PhotoShelf
+from api.datasets.uploads import UPLOAD_HINT
 from api.dependencies import Services, limits_of
-from api.errors import install_error_handlers
 from api.figures.png import Painter
-from api.gate import BodyLimit, Gate, LimitOf
-from api.known_query import only_known_query
-from api.leaving import QuietLeave
-from api.looks import Looks
-from api.media_types import FORM, JSON, is_picture
-from api.methods import HeadAsGet
-from api.origins import normal_origin
-from api.photos import PhotoShelf
-from api.places import Below
-from api.predictor import Loader, Predictor
+from api.http.bodies import Bodies, Places
+from api.http.cors import Cors
+from api.http.errors import install_error_handlers
+from api.http.gate import BodyLimit, Gate, LimitOf
+from api.http.known_query import only_known_query
+from api.http.leaving import QuietLeave
+from api.http.media_types import FORM, JSON, is_picture
+from api.http.methods import HeadAsGet
+from api.http.origins import normal_origin
+from api.http.places import Below
+from api.http.telemetry import RequestTimer, Telemetry
 from api.routes import datasets, downloads, events, figures, jobs, lr_find, models, operations, page, predict, runs
 from api.schemas.datasets import BuiltinRequest
 from api.schemas.problem import Problem, problems
-from api.telemetry import RequestTimer, Telemetry
-from api.uploads import UPLOAD_HINT
+from api.serving.batching import Batcher
+from api.serving.decoding import Decoding
+from api.serving.predictor import Loader, Predictor
 from ml.predict import Classifier
 from store.artifacts import ArtifactStore
 from store.db.session import make_engine, make_sessions

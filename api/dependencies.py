@@ -9,16 +9,16 @@ from fastapi import Depends, Query, Request
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from api.batching import Batcher
-from api.bodies import Places
-from api.decoding import Decoding
+from api.datasets.looks import Looks
+from api.datasets.photos import PhotoShelf
 from api.figures.png import Painter
-from api.looks import Looks
-from api.photos import PhotoShelf
-from api.predictor import Predictor
+from api.http.bodies import Places
+from api.http.telemetry import Telemetry
 from api.schemas.fields import Cursor, Limit
-from api.telemetry import Telemetry
-from ml.images import Limits
+from api.serving.batching import Batcher
+from api.serving.decoding import Decoding
+from api.serving.predictor import Predictor
+from ml.decode.images import Limits
 from store.artifacts import ArtifactStore
 from store.db.models import Job
 from store.db.waiting import Waiting, waiting_of

@@ -25,9 +25,9 @@ _WORK = """
 import io, json, statistics, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from ml.images import Limits
-from ml.manifest import LabelRule
-from ml.scan import scan_folder
+from ml.decode.images import Limits
+from ml.data.manifest import LabelRule
+from ml.data.scan import scan_folder
 from ml.predict import Classifier
 
 folder, clients, served = Path(sys.argv[1]), json.loads(sys.argv[2]), None

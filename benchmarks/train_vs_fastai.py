@@ -23,7 +23,7 @@ from typing import Any
 STOCK_ENVIRONMENT = dict(os.environ)
 """For fastai: taken before ``ml`` says how torch's threads wait for each other, which is ours and not stock."""
 
-from ml.precision import cpu_flags  # noqa: E402 - see above
+from ml.learn.precision import cpu_flags  # noqa: E402 - see above
 from ml.versions import installed_versions  # noqa: E402 - see above
 
 Lines = list[dict[str, Any]]

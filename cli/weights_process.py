@@ -46,7 +46,7 @@ def weights_of(verb: str, arch: str, folder: Path) -> dict[str, object]:
     """
     check_versions()
     # torch comes in with it: a pair that does not fit can be named only before that.
-    weights = import_module("ml.weights")
+    weights = import_module("ml.fetch.weights")
     if verb == "find":
         try:
             found = weights.find_weights(arch, folder, Report())

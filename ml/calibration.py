@@ -11,18 +11,18 @@ from statistics import median
 
 import torch
 
-from ml.augment import draw_recipe, validation_input
-from ml.batches import Drawn, TrainingBatches
+from ml.augment.augment import draw_recipe, validation_input
+from ml.augment.seed import generator, seed_torch
 from ml.config import TrainSettings
-from ml.evaluation import predict_logits
-from ml.memory import halving, keep_freed_memory, peak_memory_bytes
-from ml.model import build_model
-from ml.precision import choose_device, choose_precision
+from ml.learn.batches import Drawn, TrainingBatches
+from ml.learn.evaluation import predict_logits
+from ml.learn.memory import halving, keep_freed_memory, peak_memory_bytes
+from ml.learn.model import build_model
+from ml.learn.precision import choose_device, choose_precision
+from ml.learn.schedule import Hypers
+from ml.learn.step import Learner
+from ml.learn.workbench import describe_device
 from ml.reporting import NullReporter
-from ml.schedule import Hypers
-from ml.seed import generator, seed_torch
-from ml.step import Learner
-from ml.workbench import describe_device
 
 CLASSES = 37
 LEAST_STEPS = 3

@@ -13,23 +13,23 @@ from typing import Any
 from pydantic import ValidationError
 from safetensors import SafetensorError
 
-from ml.bundle import Folder
-from ml.checkpoint import LocalKeeper
 from ml.config import LrFind, ResolvedConfig, TrainSettings, complete, resolve, train_config
+from ml.data.bundle import Folder
+from ml.data.label_choice import LABEL_FROM_HELP, choose_rule
+from ml.data.manifest import DEFAULT_REGEX, LabelRule, Manifest
+from ml.data.scan import scan_folder
 from ml.disk import full_disk_told
 from ml.errors import LearningError, NoRateFound, Stopped
-from ml.interpretation import most_confused
-from ml.label_choice import LABEL_FROM_HELP, choose_rule
-from ml.lr_find import search
-from ml.manifest import DEFAULT_REGEX, LabelRule, Manifest
-from ml.model import check_trained
-from ml.rates import Found
+from ml.fetch.weights import load_state
+from ml.learn.checkpoint import LocalKeeper
+from ml.learn.lr_find import search
+from ml.learn.model import check_trained
+from ml.learn.training import fit
+from ml.learn.workbench import Places
+from ml.reading.interpretation import most_confused
+from ml.reading.rates import Found
+from ml.reading.suggestions import FUNCTIONS, SHOWN_AS
 from ml.reporting import EpochRecord, NullReporter, Plan, Progress, RateRecord
-from ml.scan import scan_folder
-from ml.suggestions import FUNCTIONS, SHOWN_AS
-from ml.training import fit
-from ml.weights import load_state
-from ml.workbench import Places
 
 
 class Signals:

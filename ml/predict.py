@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch import Tensor
 
-from ml.augment import Recipe, draw_recipe, join, training_input, validation_input
+from ml.augment.augment import Recipe, draw_recipe, join, training_input, validation_input
+from ml.augment.seed import generator
 from ml.config import Augment, LossName, TrainSettings
+from ml.decode.images import DECODING, Limits, view
+from ml.decode.views import View
 from ml.errors import CheckpointInvalid, PrecisionUnsupported
-from ml.images import DECODING, Limits, view
-from ml.losses import scores_of
-from ml.model import BreedNet, build_model
-from ml.precision import Precision, choose_device, choose_precision
-from ml.seed import generator
-from ml.tta import COPIES, combine
-from ml.views import View
-from ml.weights import load_state
+from ml.fetch.weights import load_state
+from ml.learn.losses import scores_of
+from ml.learn.model import BreedNet, build_model
+from ml.learn.precision import Precision, choose_device, choose_precision
+from ml.learn.tta import COPIES, combine
 
 FORMAT_VERSION = 1
 _AUGMENTATION = ("augment", "min_scale")

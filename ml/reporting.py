@@ -79,7 +79,7 @@ class RateRecord:
     """What a search for a learning rate before phase ``phase`` gave.
 
     ``rate`` is what ``"auto"`` uses, None where there is no answer; ``agreement`` is ``agree``, ``weak`` or ``none``.
-    ``content`` is the whole record, ready for JSON (:meth:`ml.lr_find.Found.content`).
+    ``content`` is the whole record, ready for JSON (:meth:`ml.learn.lr_find.Found.content`).
     """
 
     phase: int

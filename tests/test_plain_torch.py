@@ -13,17 +13,17 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ml.bundle import Folder
-from ml.checkpoint import LocalKeeper, save_tensors
 from ml.config import resolve, train_config
-from ml.images import Limits
-from ml.manifest import LabelRule
-from ml.model import build_model
+from ml.data.bundle import Folder
+from ml.data.manifest import LabelRule
+from ml.data.scan import scan_folder
+from ml.decode.images import Limits
+from ml.learn.checkpoint import LocalKeeper, save_tensors
+from ml.learn.model import build_model
+from ml.learn.training import fit
+from ml.learn.workbench import Places
 from ml.predict import Classifier
 from ml.reporting import NullReporter
-from ml.scan import scan_folder
-from ml.training import fit
-from ml.workbench import Places
 from tests.conftest import REPOSITORY
 from tests.ml.pictures import encoded, fill, picture
 

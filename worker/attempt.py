@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from ml.bundle import Bundle, ImageSource
-from ml.cache_room import bundle_copy, make_room, note_opened
+from ml.data.bundle import Bundle, ImageSource
+from ml.data.cache_room import bundle_copy, make_room, note_opened
+from ml.data.manifest import Manifest
+from ml.decode.images import Limits
 from ml.errors import Stopped
-from ml.images import Limits
-from ml.interpretation import Reading
-from ml.manifest import Manifest
+from ml.reading.interpretation import Reading
 from ml.reporting import Progress
 from store.artifacts import ArtifactStore
 from store.db.jobs import change_state

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from ml.checkpoint import Fetch
 from ml.errors import CheckpointInvalid, Stopped
+from ml.learn.checkpoint import Fetch
 from store.db.checkpoints import KeptCheckpoint, checkpoints_of, record_checkpoints
 from store.errors import ArtifactMissing, ServiceUnavailable
 from store.keys import checkpoint_key, old_checkpoint_key
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class StoredKeeper:
-    """Implements ``ml.checkpoint.CheckpointKeeper`` for an attempt at a run.
+    """Implements ``ml.learn.checkpoint.CheckpointKeeper`` for an attempt at a run.
 
     The record names the two that are kept: so one that is gone is missed, and one of another database's run that has
     the same number is none of this run's.

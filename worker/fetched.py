@@ -5,15 +5,15 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from ml.bundle import Bundle
+from ml.data.bundle import Bundle
+from ml.data.manifest import Manifest
 from ml.errors import DatasetUnusable
-from ml.manifest import Manifest
 
 log = logging.getLogger(__name__)
 
 
 class FetchedBundle:
-    """Implements ``ml.bundle.ImageSource``: every item read is checked against its hash in the manifest.
+    """Implements ``ml.data.bundle.ImageSource``: every item read is checked against its hash in the manifest.
 
     Nothing is fetched before it is asked for: a job whose pictures are presized already reads none.
 

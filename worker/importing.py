@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from ml.archive import extract_archive
-from ml.bundle import write_bundle
+from ml.data.bundle import write_bundle
+from ml.data.manifest import LabelRule, Manifest
+from ml.data.scan import scan_folder
 from ml.errors import ArchiveRejected, DatasetUnusable, Stopped
-from ml.manifest import LabelRule, Manifest
 from ml.reporting import Progress
-from ml.sample import draw_sample
-from ml.scan import scan_folder
+from ml.sample.sample import draw_sample
+from ml.unpack.archive import extract_archive
 from ml.versions import check_versions
 from store.db.datasets import add_dataset
 from store.errors import ArtifactMissing
@@ -72,7 +72,7 @@ def _collect(attempt: Attempt, source: dict[str, Any]) -> Path:
 def _download(attempt: Attempt) -> Path:
     """The original photos; where they are published is torchvision's knowledge, whose import takes seconds."""
     check_versions()
-    download: Callable[..., Path] = import_module("ml.oxford").download_pets
+    download: Callable[..., Path] = import_module("ml.fetch.oxford").download_pets
     return download(attempt.settings.cache / "downloads", on_progress=_Teller(attempt, "download", MIB))
 
 

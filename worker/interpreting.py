@@ -3,9 +3,9 @@
 from sqlalchemy.orm import Session
 
 from ml.config import ResolvedConfig
-from ml.examine import interpret
-from ml.interpretation import Reading
-from ml.predictions import PREDICTIONS
+from ml.learn.examine import interpret
+from ml.learn.predictions import PREDICTIONS
+from ml.reading.interpretation import Reading
 from store.keys import predictions_name
 from worker.attempt import Attempt
 from worker.learned import learned_earlier

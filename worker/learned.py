@@ -1,7 +1,7 @@
 """What the runs before a run learned from."""
 
 from ml.config import ResolvedConfig
-from ml.split import training_pictures
+from ml.data.split import training_pictures
 from store.db.lineage import ancestors_of
 from worker.attempt import Attempt
 

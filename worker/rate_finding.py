@@ -1,7 +1,7 @@
 """An lr_find job: sweep, and store what was found; it leaves no files."""
 
 from ml.config import LrFind
-from ml.lr_find import search
+from ml.learn.lr_find import search
 from worker.attempt import Attempt
 from worker.places import places_of
 

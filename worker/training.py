@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from ml.config import ResolvedConfig
 from ml.errors import NoRateFound
-from ml.training import fit
+from ml.learn.training import fit
 from store.db.records import record_final
 from worker.attempt import Attempt
 from worker.checkpoints import StoredKeeper

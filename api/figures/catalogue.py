@@ -12,7 +12,7 @@ from api.figures.lr_find import lr_find_chart
 from api.figures.reliability import reliability_chart
 from api.figures.schedule import schedule_chart
 from api.figures.steps import thinning
-from api.interpretations import Stored
+from api.runs.interpretations import Stored
 from store.db.models import Batch, Run
 from store.db.rates import rate_find_of
 from store.db.reading import batches_of, epochs_of, get_run, not_ready

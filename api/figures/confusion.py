@@ -7,7 +7,7 @@ from api.figures.chart import Axis, Chart, Heatmap, Margins
 from api.figures.chart_geometry import LABEL_SIZE
 from api.figures.heading import AVERAGED, SIDES, listed, origin, run_title
 from api.figures.lettering import text_width
-from api.interpretations import Stored
+from api.runs.interpretations import Stored
 from store.db.models import Run
 
 CELL = 23

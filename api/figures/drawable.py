@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from api.figures.chart import Chart
 from api.figures.chart_geometry import LABEL_SIZE
 from api.figures.lettering import text_width
-from ml.typefaces import dejavu, face_of, shown
+from ml.look.typefaces import dejavu, face_of, shown
 
 Part = TypeVar("Part")
 

@@ -10,8 +10,8 @@ import numpy as np
 from api.figures.chart import Axis, Chart, Line, Marker, Panel, Rule, Symbol
 from api.figures.heading import loss_name, origin, rate_text, run_title
 from api.figures.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
-from ml.rates import USED
-from ml.suggestions import SHOWN_AS, seen
+from ml.reading.rates import USED
+from ml.reading.suggestions import SHOWN_AS, seen
 from store.db.models import RateFind, Run
 
 SUGGESTIONS: tuple[tuple[str, str, Symbol], ...] = (

@@ -6,12 +6,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import TypeAdapter, ValidationError
 
+from api.datasets.kept_uploads import keep_uploads
+from api.datasets.label_rules import encoding_of, label_rule
+from api.datasets.looks import MAX_BATCH, Side
+from api.datasets.uploads import read_form, scratch_file
 from api.dependencies import Services, ServicesDep, SliceDep
-from api.field_errors import BodyRefused
-from api.kept_uploads import keep_uploads
-from api.label_rules import encoding_of, label_rule
-from api.looks import MAX_BATCH, Side
-from api.media_types import JSON, media_type
+from api.http.field_errors import BodyRefused
+from api.http.media_types import JSON, media_type
 from api.schemas.datasets import (
     BUILTINS,
     ArchiveForm,
@@ -26,12 +27,11 @@ from api.schemas.datasets import (
 from api.schemas.fields import DatasetName, PageOut
 from api.schemas.jobs import JobOut
 from api.schemas.problem import problems
-from api.uploads import read_form, scratch_file
 from ml.config import TrainSettings
-from ml.label_choice import LABEL_FROM_HELP
-from ml.labelled_batch import Shown
-from ml.manifest import DEFAULT_REGEX, LabelRule
-from ml.split import choose_split
+from ml.data.label_choice import LABEL_FROM_HELP
+from ml.data.manifest import DEFAULT_REGEX, LabelRule
+from ml.data.split import choose_split
+from ml.look.labelled_batch import Shown
 from store.db.base import Json
 from store.db.datasets import current_dataset, list_datasets
 from store.db.jobs import create_job

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from sqlalchemy.orm import Session
 
 from api.dependencies import Services, ServicesDep, SliceDep
-from api.forecast import forecast_job
-from api.job_checks import check_interpret, check_lr_find, check_train
+from api.jobs.forecast import forecast_job
+from api.jobs.job_checks import check_interpret, check_lr_find, check_train
 from api.schemas.fields import Id, PageOut
 from api.schemas.jobs import DryRun, InterpretRequest, JobOut, JobRequest, LrFindRequest, TrainRequest
 from api.schemas.problem import problems

@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from api.dependencies import Services, ServicesDep
-from api.errors import problem_response
-from api.room import check_disks, database_disk_full
+from api.http.errors import problem_response
+from api.http.room import check_disks, database_disk_full
 from api.schemas.lanes import LaneOut
 from api.schemas.problem import Problem, problems
 from ml.errors import LearningError

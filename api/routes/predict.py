@@ -8,10 +8,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from numpy.typing import NDArray
 
-from api.decoding import Turn
 from api.dependencies import Services, ServicesDep
-from api.errors import hint_of
-from api.predictor import Served
+from api.http.errors import hint_of
 from api.schemas.predictions import (
     SURE_FROM,
     FailedPicture,
@@ -22,7 +20,9 @@ from api.schemas.predictions import (
     ServedModel,
 )
 from api.schemas.problem import problems
-from api.sent_pictures import REQUEST_BODY, SentPicture, sent_pictures
+from api.serving.decoding import Turn
+from api.serving.predictor import Served
+from api.serving.sent_pictures import REQUEST_BODY, SentPicture, sent_pictures
 from ml.breeds import species_of
 from ml.errors import ImageRejected
 from store.db.registry import DEFAULT_ALIAS

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import FileResponse
 
 from api.dependencies import ServicesDep, SliceDep
-from api.interpretations import ABOUT, Stored, all_stored
-from api.lineage import end_of_parent, story_of
+from api.runs.interpretations import ABOUT, Stored, all_stored
+from api.runs.lineage import end_of_parent, story_of
 from api.schemas.fields import ArchName, DatasetName, Id, PageOut
 from api.schemas.problem import problems
 from api.schemas.runs import (
@@ -24,7 +24,7 @@ from api.schemas.runs import (
     RunSummary,
     TopLoss,
 )
-from ml.interpretation import most_confused, per_class, top_losses
+from ml.reading.interpretation import most_confused, per_class, top_losses
 from store.db.rates import rate_finds_of
 from store.db.reading import (
     artifacts_of,

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.fields import Body, DatasetName
-from ml.manifest import Manifest
-from ml.twins import (
+from ml.data.manifest import Manifest
+from ml.data.twins import (
     NEAR_BITS,
     Kind,
     TwinCount,

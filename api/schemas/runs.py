@@ -6,11 +6,11 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.run_defaults import changed_settings
 from api.schemas.lineage import PhaseRate, Story
+from api.schemas.run_defaults import changed_settings
 from api.schemas.scores import Scoring
 from ml.config import ResolvedConfig
-from ml.curves import Asked, Word, read_curves
+from ml.reading.curves import Asked, Word, read_curves
 from store.db.models import Artifact, Dataset, Epoch, Job, Run
 from store.states import State
 

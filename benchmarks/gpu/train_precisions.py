@@ -21,10 +21,10 @@ from typing import Any
 
 from ml.calibration import calibrate
 from ml.config import FineTune
-from ml.precision import choose_device
-from ml.sample import draw_sample
+from ml.learn.precision import choose_device
+from ml.learn.workbench import describe_device
+from ml.sample.sample import draw_sample
 from ml.versions import installed_versions
-from ml.workbench import describe_device
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 BASE = PRECISIONS[0]

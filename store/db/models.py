@@ -31,7 +31,7 @@ class Dataset(Base):
     vocab: Mapped[list[Any]]
     items: Mapped[int]
     summary: Mapped[Json]
-    """ml.manifest.Manifest.summary(): counts per breed, sizes, formats, exclusions."""
+    """ml.data.manifest.Manifest.summary(): counts per breed, sizes, formats, exclusions."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -159,7 +159,7 @@ class RateFind(Base):
     agreement: Mapped[str] = mapped_column(Text)
     """agree, weak or none."""
     content: Mapped[Json]
-    """ml.lr_find.Found.content()."""
+    """ml.learn.lr_find.Found.content()."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

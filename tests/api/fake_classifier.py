@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.config import LossName
-from ml.images import Limits, open_rgb
+from ml.decode.images import Limits, open_rgb
 
 Colour = NDArray[np.float32]
 

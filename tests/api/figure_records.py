@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ml.rates import Found
-from ml.suggestions import suggest
-from ml.sweep_record import Sweep
+from ml.reading.rates import Found
+from ml.reading.suggestions import suggest
+from ml.reading.sweep_record import Sweep
 from store.db.models import Run
 from store.db.records import record_batches, record_epoch, record_plan, record_rate
 from tests.api.records import Records

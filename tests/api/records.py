@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 from sqlalchemy.orm import Session, sessionmaker
 
-from ml.bundle import write_bundle
 from ml.config import FineTune, resolve
-from ml.manifest import LabelRule
-from ml.scan import scan_folder
+from ml.data.bundle import write_bundle
+from ml.data.manifest import LabelRule
+from ml.data.scan import scan_folder
 from store.artifacts import ArtifactStore
 from store.db.datasets import add_dataset
 from store.db.jobs import append_event, change_state, claim, create_job

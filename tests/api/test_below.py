@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from api.app import create_app
 from store.settings import Settings
 from tests.api.fake_classifier import FakeClassifier
+from tests.api.http.test_gate import TRAIN
 from tests.api.records import Records, jpeg
-from tests.api.test_gate import TRAIN
 from tests.api.web import TestClient
 
 ROOT = "/team/pedigree"

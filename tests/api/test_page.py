@@ -30,7 +30,7 @@ from api.schemas.runs import (
     TopLoss,
 )
 from cli.waiting import where_it_waits
-from ml.manifest import ExclusionCode
+from ml.data.manifest import ExclusionCode
 from store.db.waiting import Reason
 from store.keys import MODEL
 from tests.api.web import TestClient

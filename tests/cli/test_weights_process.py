@@ -6,8 +6,8 @@ import pytest
 
 from cli import weights_process
 from cli.weights_process import Report, weights_of
-from ml import weights
-from ml.weights import OnProgress, WeightsFile
+from ml.fetch import weights
+from ml.fetch.weights import OnProgress, WeightsFile
 
 FOUND = WeightsFile(Path("net.pth"), "0" * 64, "torchvision")
 

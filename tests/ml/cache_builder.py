@@ -8,11 +8,11 @@ import sys
 import time
 from pathlib import Path
 
-from ml.bundle import Folder
-from ml.cache import open_cache
-from ml.images import Limits
-from ml.manifest import LabelRule, Manifest
-from ml.scan import scan_folder
+from ml.data.bundle import Folder
+from ml.data.cache import open_cache
+from ml.data.manifest import LabelRule, Manifest
+from ml.data.scan import scan_folder
+from ml.decode.images import Limits
 
 
 class SlowFolder(Folder):

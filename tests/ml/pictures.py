@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ml.bundle import Folder
-from ml.manifest import LabelRule, Manifest
-from ml.scan import scan_folder
+from ml.data.bundle import Folder
+from ml.data.manifest import LabelRule, Manifest
+from ml.data.scan import scan_folder
 
 
 def picture(width: int = 40, height: int = 30, seed: int = 0, mode: str = "RGB") -> Image.Image:

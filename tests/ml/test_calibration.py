@@ -8,9 +8,9 @@ import ml.calibration
 from ml.calibration import PATIENCE_SECONDS, PROBE_PICTURES, calibrate, step_pictures
 from ml.config import TrainSettings
 from ml.errors import OutOfMemory, PrecisionUnsupported
-from ml.memory import peak_memory_bytes
-from ml.model import BreedNet, build_model
-from ml.workbench import describe_device
+from ml.learn.memory import peak_memory_bytes
+from ml.learn.model import BreedNet, build_model
+from ml.learn.workbench import describe_device
 
 TINY = TrainSettings(arch="mobilenet_v3_small", presize=40, size=32, batch_size=4, precision="fp32")
 

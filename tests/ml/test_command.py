@@ -12,7 +12,7 @@ import pytest
 from safetensors.torch import save_file
 
 from ml.command import main
-from ml.model import build_model
+from ml.learn.model import build_model
 from tests.conftest import REPOSITORY
 from tests.ml.pictures import fill
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from ml.config import ResolvedPhase, resolve, spread_rates, train_config
-from ml.schedule import one_cycle
+from ml.learn.schedule import one_cycle
 
 LEAST, MOST = 1e-30, 1e30
 PHASE = {"freeze": False, "epochs": 1}

@@ -10,17 +10,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from ml.augment import draw_recipe, training_input, validation_input
-from ml.batches import Drawn, one_ahead
+from ml.augment.augment import draw_recipe, training_input, validation_input
+from ml.augment.geometry import grid
+from ml.augment.lighting import light, normalise
+from ml.augment.resample import resize_exactly, sample
 from ml.config import Augment
-from ml.geometry import grid
-from ml.lighting import light, normalise
-from ml.memory import peak_memory_bytes
-from ml.precision import LossScaler, Precision, choose_precision
-from ml.resample import resize_exactly, sample
-from ml.schedule import Hypers
-from ml.step import Learner
-from tests.ml.test_training import Listener, config, folder, train
+from ml.learn.batches import Drawn, one_ahead
+from ml.learn.memory import peak_memory_bytes
+from ml.learn.precision import LossScaler, Precision, choose_precision
+from ml.learn.schedule import Hypers
+from ml.learn.step import Learner
+from tests.ml.learn.test_training import Listener, config, folder, train
 from tests.ml.toys import FixedBatches, drawn_toy, toy
 
 __all__ = ["folder"]

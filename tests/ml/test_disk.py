@@ -9,11 +9,11 @@ import pytest
 import torch
 from safetensors import SafetensorError, safe_open
 
-from ml import checkpoint
-from ml.checkpoint import save_tensors
 from ml.command import main
 from ml.disk import says_disk_full
 from ml.errors import DiskFull
+from ml.learn import checkpoint
+from ml.learn.checkpoint import save_tensors
 
 TENSORS = {"weight": torch.arange(6.0)}
 

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from ml.bundle import Folder
-from ml.cache import open_cache
 from ml.config import TrainSettings
-from ml.images import Limits, open_rgb
-from ml.manifest import LabelRule, Manifest
-from ml.model import build_model
-from ml.presize import resize_square
-from ml.scan import scan_folder
-from ml.split import make_split
-from ml.weights import find_weights, load_state
+from ml.data.bundle import Folder
+from ml.data.cache import open_cache
+from ml.data.manifest import LabelRule, Manifest
+from ml.data.scan import scan_folder
+from ml.data.split import make_split
+from ml.decode.images import Limits, open_rgb
+from ml.decode.presize import resize_square
+from ml.fetch.weights import find_weights, load_state
+from ml.learn.model import build_model
 
 pytestmark = pytest.mark.photos
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-import ml.precision
-from ml.checkpoint import save_tensors
+import ml.learn.precision
+from ml.decode.images import Limits
 from ml.errors import CheckpointInvalid, ImageRejected
-from ml.images import Limits
-from ml.losses import scores_of
-from ml.model import build_model
+from ml.learn.checkpoint import save_tensors
+from ml.learn.losses import scores_of
+from ml.learn.model import build_model
+from ml.learn.tta import combine
 from ml.predict import Classifier, Prepared
-from ml.tta import combine
 from tests.ml.pictures import jpeg
 
 VOCAB = ["Abyssinian", "Birman", "pug"]
@@ -51,7 +51,7 @@ def test_a_model_without_a_loss_in_its_description_is_one_of_cross_entropy(tmp_p
 def test_it_answers_in_the_precision_it_was_validated_in_unless_the_cpu_only_emulates_it(
     precision: str, flag: str, served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ml.precision, "cpu_flags", lambda: frozenset({flag}))
+    monkeypatch.setattr(ml.learn.precision, "cpu_flags", lambda: frozenset({flag}))
     assert classifier(tmp_path, precision=precision).precision.name == served
 
 

@@ -13,13 +13,13 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from ml.bundle import Folder
-from ml.cache import META, open_cache
+from ml.data.bundle import Folder
+from ml.data.cache import META, open_cache
+from ml.data.manifest import LabelRule, Manifest
+from ml.data.scan import scan_folder
+from ml.decode.images import Limits, open_rgb
+from ml.decode.presize import resize_square
 from ml.errors import CheckpointInvalid
-from ml.images import Limits, open_rgb
-from ml.manifest import LabelRule, Manifest
-from ml.presize import resize_square
-from ml.scan import scan_folder
 from tests.ml.hostile_pictures import png_chunk
 from tests.ml.pictures import encoded, picture
 from tests.ml.test_predict import classifier

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from ml.augment import Recipe
-from ml.batches import Drawn, TrainingBatches, ValidationBatches
-from ml.model import BreedNet, ConcatPool
-from ml.seed import generator
+from ml.augment.augment import Recipe
+from ml.augment.seed import generator
+from ml.learn.batches import Drawn, TrainingBatches, ValidationBatches
+from ml.learn.model import BreedNet, ConcatPool
 
 NOTHING = Recipe(torch.empty(0), torch.empty(0), torch.empty(0))
 CLASSES = 4

@@ -7,13 +7,13 @@ import pytest
 from obstore.store import LocalStore
 from sqlalchemy.orm import Session
 
-from ml.bundle import write_bundle
-from ml.cache import open_cache
-from ml.cache_room import bundle_copy
+from ml.data.bundle import write_bundle
+from ml.data.cache import open_cache
+from ml.data.cache_room import bundle_copy
+from ml.data.manifest import Manifest
+from ml.decode.images import Limits
+from ml.decode.placement import place
 from ml.errors import ArchiveRejected, DatasetUnusable, DiskFull, Stopped
-from ml.images import Limits
-from ml.manifest import Manifest
-from ml.placement import place
 from store.db.datasets import add_dataset
 from store.db.models import Run
 from store.db.reading import events_after, get_job

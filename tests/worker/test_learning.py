@@ -10,8 +10,8 @@ from celery import Celery
 from sqlalchemy.orm import Session, sessionmaker
 
 from ml.config import TrainSettings, resolve, train_config
-from ml.manifest import Manifest
-from ml.split import training_pictures
+from ml.data.manifest import Manifest
+from ml.data.split import training_pictures
 from store.artifacts import ArtifactStore
 from store.db.checkpoints import KeptCheckpoint, checkpoints_of
 from store.db.datasets import current_dataset

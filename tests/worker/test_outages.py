@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 import worker.lifecycle
 from cli.servers import Postgres
 from migrations.engine import upgrade
-from ml.manifest import Manifest
+from ml.data.manifest import Manifest
 from store.artifacts import ArtifactStore
 from store.db.jobs import claim
 from store.db.reading import get_job

@@ -1,0 +1,231 @@
+"""The one place where an error becomes an answer: application/problem+json, never a traceback."""
+
+import json
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import cast
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from api.http.field_errors import BodyRefused, Fault, cut, faults_of
+from api.http.methods import methods_of
+from api.http.room import database_disk_full, some_disk_full
+from api.http.unreadable import unread_body, unread_json
+from api.schemas.problem import PROBLEM_TYPE, FieldProblem, Problem
+from ml.decode.images import FORMAT_NAMES
+from ml.errors import LearningError
+from store.errors import AppError
+from store.room import says_disk_full
+
+logger = logging.getLogger(__name__)
+
+MAX_FIELD_PROBLEMS = 20
+
+LEARNING_STATUS: dict[str, int] = {
+    "out_of_memory": 503,
+    "not_an_image": 415,
+    "too_many_bytes": 413,
+    "truncated": 422,
+    "too_many_pixels": 422,
+    "too_small": 422,
+    "unsupported_pixels": 422,
+    "picture_too_costly": 422,
+    "unknown_arch": 422,
+    "batch_too_large": 422,
+    "disk_full": 507,
+    "sweep_too_short": 422,
+}
+"""The learning errors that a request, a full disk or scarce memory can cause; any other is the service's own fault."""
+
+LEARNING_HINTS: dict[str, str] = {
+    "not_an_image": f"Send a picture as {FORMAT_NAMES}.",
+    "truncated": "Send the file again; if the file itself is broken, save it again.",
+    "too_small": "Send a larger picture.",
+    "too_many_pixels": "Scale it down.",
+    "picture_too_costly": "Save it as a plain JPEG or PNG, or scale it down.",
+}
+"""What a caller can do where the error itself does not say."""
+
+HTTP_CODES: dict[int, str] = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+}
+
+
+class CrossOrigin(AppError):
+    """A page of another site tried to change something through the visitor's browser."""
+
+    status = 403
+    code = "cross_origin"
+    title = "Cross-origin request"
+
+
+class HostRefused(AppError):
+    """The Host header names none of the service's own names."""
+
+    status = 400
+    code = "host_refused"
+    title = "Unknown host"
+
+
+class RefusedInside(HTTPException):
+    """An error raised while FastAPI reads a body, where it turns any exception but this kind into a 400."""
+
+    def __init__(self, error: AppError) -> None:
+        super().__init__(error.status, error.detail)
+        self.error = error
+
+
+def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """A problem as a response. ASCII only, so that whatever a caller sent can be said back."""
+    body = json.dumps(problem.model_dump(exclude_none=True))
+    return Response(body, problem.status, headers=dict(headers or {}), media_type=PROBLEM_TYPE)
+
+
+def app_error_response(error: AppError) -> Response:
+    """An error of the record or of the API itself."""
+    problem = Problem(title=error.title, status=error.status, detail=error.detail, code=error.code, hint=error.hint)
+    return problem_response(problem, error.headers)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Answer every kind of failure through this module."""
+    app.add_exception_handler(AppError, _on_app_error)
+    app.add_exception_handler(LearningError, _on_learning_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(DBAPIError, _on_database_error)
+    app.add_exception_handler(DataError, _on_data_error)
+    app.add_exception_handler(PoolTimeout, _on_database_error)
+    app.add_exception_handler(OSError, _on_os_error)
+    app.add_exception_handler(Exception, _on_unexpected)
+
+
+async def _on_app_error(request: Request, error: Exception) -> Response:
+    found = cast("AppError", error)
+    if found.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.warning("%s %s: %s (%s)", request.method, request.url.path, found.detail, found.code)
+    return app_error_response(found)
+
+
+async def _on_learning_error(request: Request, error: Exception) -> Response:
+    found = cast("LearningError", error)
+    status = LEARNING_STATUS.get(found.code, 500)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("%s %s: %s (%s)", request.method, request.url.path, found.detail, found.code)
+    title = found.code.replace("_", " ").capitalize()
+    hint = hint_of(found)
+    return problem_response(Problem(title=title, status=status, detail=found.detail, code=found.code, hint=hint))
+
+
+def hint_of(error: LearningError) -> str | None:
+    """The one thing to change, or None where nothing helps."""
+    return error.hint or LEARNING_HINTS.get(error.code)
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    found = cast("RequestValidationError", error)
+    unread = unread_json(found)
+    if unread is not None:
+        return app_error_response(unread)
+    faults = faults_of(found.errors(), _asked_kind(request, found), MAX_FIELD_PROBLEMS)
+    fields = [FieldProblem(field=one.field, message=one.message, value=one.value) for one in faults.told]
+    first = faults.told[0] if faults.told else None
+    return problem_response(
+        Problem(
+            title="Invalid request",
+            status=422,
+            detail=_first_said(first) if first else "the request has the wrong shape",
+            code="invalid_request",
+            hint=first.hint if first else None,
+            errors=fields,
+            more_errors=faults.more or None,
+        )
+    )
+
+
+def _asked_kind(request: Request, error: RequestValidationError) -> object:
+    """The type that the route wants its body to be, or None."""
+    if isinstance(error, BodyRefused):
+        return error.kind
+    wanted = getattr(request.scope.get("route"), "body_field", None)
+    return wanted.field_info.annotation if wanted is not None else None
+
+
+def _first_said(fault: Fault) -> str:
+    """A sentence with the field and its value; what one of our rules says after its fact is the hint's."""
+    sent = "" if fault.value is None else f" is {fault.value}"
+    return f"{fault.field}{sent}: {fault.message.partition('; ')[0]}"
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    found = cast("HTTPException", error)
+    told = found.error if isinstance(found, RefusedInside) else unread_body(found)
+    if told is not None:
+        return app_error_response(told)
+    headers = dict(found.headers or {})
+    if found.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = methods_of(request.scope, request.app.state.routes)
+        if request.method == "OPTIONS":
+            return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+    code = HTTP_CODES.get(found.status_code, "http_error")
+    title = HTTPStatus(found.status_code).phrase
+    detail = str(found.detail)
+    if detail == title:
+        detail = f"{request.method} {cut(request.url.path, 200)}: {title.lower()}"
+    return problem_response(Problem(title=title, status=found.status_code, detail=detail, code=code), headers)
+
+
+async def _on_database_error(request: Request, error: Exception) -> Response:
+    """A database out of reach, or with a full disk, is a state of the service; any other of its errors is a defect."""
+    if says_disk_full(error):
+        return await _on_app_error(request, database_disk_full())
+    lost = isinstance(error, (OperationalError, InterfaceError, PoolTimeout))
+    if not lost and not (isinstance(error, DBAPIError) and error.connection_invalidated):
+        return await _on_unexpected(request, error)
+    logger.warning("%s %s: the database does not answer: %s", request.method, request.url.path, error)
+    problem = Problem(
+        title="Service unavailable",
+        status=503,
+        detail="the database does not answer",
+        code="unavailable",
+        hint="Try again; GET /readyz tells what is not ready.",
+    )
+    return problem_response(problem, {"Retry-After": "2"})
+
+
+async def _on_data_error(request: Request, error: Exception) -> Response:
+    """Postgres refused a value, such as the number in a forged cursor: the request asks for something impossible."""
+    logger.warning("%s %s: %s", request.method, request.url.path, cast("DataError", error).orig)
+    detail = "a value of the request is outside of what the record can hold"
+    return problem_response(Problem(title="Invalid request", status=400, detail=detail, code="invalid_request"))
+
+
+async def _on_os_error(request: Request, error: Exception) -> Response:
+    """A full disk is a state of the service; any other error of the system is a defect.
+
+    A handler of its own, as that of every exception answers outside of the middleware: without the headers that each
+    answer carries, and counted as a 500.
+    """
+    if not says_disk_full(error):
+        raise error
+    return await _on_app_error(request, some_disk_full())
+
+
+async def _on_unexpected(request: Request, error: Exception) -> Response:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    problem = Problem(
+        title="Internal error",
+        status=500,
+        detail="the service failed unexpectedly; its log has the cause",
+        code="internal_error",
+    )
+    return problem_response(problem)

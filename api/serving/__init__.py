@@ -1,0 +1,1 @@
+"""POST /predict: its pictures, how they are decoded and batched, and which model answers."""

@@ -1,0 +1,204 @@
+"""A list of labels that comes with pictures: ``filename,label[,split]``, as spreadsheets and data sets have it."""
+
+import codecs
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from pydantic import Field
+
+from ml.config import Strict
+from ml.data.given_split import Side, side_named
+from ml.errors import DatasetUnusable
+from ml.unpack.entry_names import ENCODING_HINT
+
+MAX_BYTES = 64 << 20
+MAX_ROWS = 500_000
+MAX_LABEL_CHARS = 255
+MAX_NAME_CHARS = 4096
+EXAMPLES = 5
+_SEPARATORS = ",;\t"
+_NAMES = ("filename", "file_name", "file", "filepath", "path", "image", "image_name", "image_id", "name", "id")
+_LABELS = ("label", "labels", "class", "class_name", "breed", "category", "target", "species")
+_SPLITS = ("split", "set", "subset")
+"""Headings of the three columns, the surest first."""
+_SAID_SEPARATOR = re.compile(r'\A"?sep=([,;\t])"?\r?\n')
+_FORM = "Write it as filename,label or filename,label,split, one picture a line, in UTF-8."
+
+
+class Row(NamedTuple):
+    """What the list says of a picture; ``label`` is None where two lines contradict each other."""
+
+    label: str | None
+    side: Side | None
+    line: int
+
+
+class Told(Strict):
+    """How many there are of a kind, and some of them."""
+
+    count: int = Field(0, ge=0)
+    examples: tuple[str, ...] = ()
+
+    def and_one(self, example: str) -> "Told":
+        """With one more."""
+        room = len(self.examples) < EXAMPLES
+        return Told(count=self.count + 1, examples=(*self.examples, example[:200]) if room else self.examples)
+
+
+class ListReport(Strict):
+    """What a list of labels had besides good lines.
+
+    Attributes:
+        rows: lines with a name.
+        unusable: lines that are not taken, with the reason.
+        repeated: names that stand there again with the same label.
+        contradicting: names that stand there with different labels or sides; they get none.
+        ambiguous: names that fit several pictures; they get none.
+        without_file: names that fit no picture.
+    """
+
+    rows: int = Field(ge=0)
+    unusable: Told = Told()
+    repeated: Told = Told()
+    contradicting: Told = Told()
+    ambiguous: Told = Told()
+    without_file: Told = Told()
+
+
+@dataclass
+class LabelList:
+    """The rows by name, in NFC with slashes, and what else was found."""
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    report: ListReport = field(default_factory=lambda: ListReport(rows=0))
+
+    def name_for(self, path: str) -> str | None:
+        """The name in the list that a picture goes by: its path, else the end of it, else that without its suffix."""
+        parts = unicodedata.normalize("NFC", path).split("/")
+        ends = ["/".join(parts[at:]) for at in range(len(parts))]
+        bare = [str(PurePosixPath(end).with_suffix("")) for end in ends]
+        return next((name for name in (*ends, *bare) if name in self.rows), None)
+
+
+def read_label_list(data: bytes, encoding: str | None = None) -> LabelList:
+    r"""Read a list, with or without a line of headings, separated by ``,``, ``;`` or tabs.
+
+    Args:
+        data: the file's bytes.
+        encoding: of its text, one of ml.unpack.entry_names' list; None: what its byte order mark says, else UTF-8.
+
+    Raises:
+        DatasetUnusable: it is too large, in another encoding, or has no line with a name and a label.
+    """
+    if len(data) > MAX_BYTES:
+        raise DatasetUnusable(f"the list of labels has {len(data)} bytes, at most {MAX_BYTES} are read", hint=_FORM)
+    found = LabelList()
+    for line, cells, columns in _lines(_text(data, encoding)):
+        if line > MAX_ROWS:
+            raise DatasetUnusable(f"the list of labels has more than {MAX_ROWS} lines", hint=_FORM)
+        _take(found, line, cells, columns)
+    if not found.rows:
+        why = f" ({found.report.unusable.examples[0]})" if found.report.unusable.count else ""
+        raise DatasetUnusable(f"the list of labels has no line with a name and a label{why}", hint=_FORM)
+    return found
+
+
+def _text(data: bytes, encoding: str | None) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    elif data.startswith(codecs.BOM_UTF8):
+        encoding = "utf-8-sig"
+    try:
+        return data.decode(encoding or "utf-8")
+    except UnicodeDecodeError as error:
+        detail = f"the list of labels is not {encoding or 'utf-8'} (byte {error.start})"
+        raise DatasetUnusable(detail, hint=f"Save it as UTF-8, or give its `encoding`. {ENCODING_HINT}") from None
+
+
+class _Columns(NamedTuple):
+    name: int = 0
+    label: int = 1
+    side: int | None = 2
+
+
+def _lines(text: str) -> Iterator[tuple[int, list[str], _Columns]]:
+    """The lines with something in them, numbered from 1, and which column is what."""
+    said = _SAID_SEPARATOR.match(text)
+    text = text[said.end() :] if said else text
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=said[1] if said else _separator(text))
+    columns: _Columns | None = None
+    try:
+        for cells in lines:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if columns is None:
+                columns = _headings(cells)
+                if columns is not None:
+                    continue
+                columns = _Columns()
+            yield lines.line_num, cells, columns
+    except csv.Error as error:
+        detail = f"the list of labels cannot be read at line {lines.line_num}: {error}"
+        raise DatasetUnusable(detail, hint=_FORM) from None
+
+
+def _separator(text: str) -> str:
+    """What parts the first line into most cells; of equals the comma."""
+    first = next((line for line in text[:MAX_NAME_CHARS].splitlines() if line.strip()), "")
+    return max(_SEPARATORS, key=lambda separator: len(next(csv.reader([first], delimiter=separator), [])))
+
+
+def _headings(cells: Sequence[str]) -> _Columns | None:
+    words = [cell.strip().lower().replace(" ", "_") for cell in cells]
+    name, label, side = (_first(words, known) for known in (_NAMES, _LABELS, _SPLITS))
+    return None if name is None or label is None else _Columns(name, label, side)
+
+
+def _first(words: list[str], known: tuple[str, ...]) -> int | None:
+    return next((words.index(word) for word in known if word in words), None)
+
+
+def _take(found: LabelList, line: int, cells: list[str], columns: _Columns) -> None:
+    name = _plain(_cell(cells, columns.name)).replace("\\", "/").removeprefix("./")
+    label, word = _plain(_cell(cells, columns.label)), _cell(cells, columns.side).strip()
+    report = found.report
+    if why := _unusable(name, label, word):
+        found.report = report.model_copy(update={"unusable": report.unusable.and_one(f"line {line}: {why}")})
+        return
+    row, before = Row(label, side_named(word), line), found.rows.get(name)
+    found.report = report.model_copy(update={"rows": report.rows + 1})
+    if before is None:
+        found.rows[name] = row
+    elif before[:2] == row[:2]:
+        found.report = found.report.model_copy(update={"repeated": report.repeated.and_one(name)})
+    elif before.label is not None:
+        told = f"{name}: lines {before.line} and {line}"
+        found.report = found.report.model_copy(update={"contradicting": report.contradicting.and_one(told)})
+        found.rows[name] = Row(None, None, before.line)
+
+
+def _cell(cells: list[str], at: int | None) -> str:
+    return cells[at] if at is not None and at < len(cells) else ""
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFC", text.strip())
+
+
+def _unusable(name: str, label: str, word: str) -> str | None:
+    """Why a line cannot be taken; None where it can."""
+    if not name or not label:
+        return "no name" if not name else "no label"
+    if any(unicodedata.category(char) == "Cc" for char in name + label):
+        return "a control character in the name or the label"
+    if len(name) > MAX_NAME_CHARS or len(label) > MAX_LABEL_CHARS:
+        return f"a name of more than {MAX_NAME_CHARS} or a label of more than {MAX_LABEL_CHARS} characters"
+    if word and side_named(word) is None:
+        return f"the split {word[:40]!r} is not train, valid or test"
+    return None

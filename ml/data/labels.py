@@ -1,0 +1,232 @@
+"""The labels of a data set's files, found before any file is opened, and what people should know of them."""
+
+import time
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from ml.data.given_split import Side, folder_at, side_named, split_level, without_side
+from ml.data.label_csv import LabelList, ListReport, Told
+from ml.data.label_rules import HINT, NAME_CHARS
+from ml.data.manifest import LabelRule
+from ml.data.similar_labels import one_spelling, similar_groups
+from ml.errors import DatasetUnusable
+
+RULE_SECONDS = 30.0
+"""What a label rule may take for all names together, in seconds of this thread's CPU."""
+_EVERY = 256
+
+
+class Label(NamedTuple):
+    """A file's label and side, or why it has no label."""
+
+    text: str | None
+    side: Side | None = None
+    why: str = ""
+
+
+@dataclass
+class Labels:
+    """The labels by path, sentences for people, and of a list what it had besides good lines."""
+
+    by_path: dict[str, Label]
+    notes: list[str] = field(default_factory=list)
+    report: ListReport | None = None
+
+
+def find_labels(
+    paths: Sequence[str], rule: LabelRule, listed: LabelList | None, heartbeat: Callable[[], None] | None = None
+) -> Labels:
+    """The labels of files by the rule, in NFC, and the sides of a given split.
+
+    Args:
+        paths: of pictures, relative and posix.
+        rule: how a path says its label.
+        listed: the list, where the rule is to use one.
+        heartbeat: called now and then; what it raises ends the search.
+
+    Raises:
+        DatasetUnusable: the rule takes too long.
+    """
+    level = split_level(paths)
+    if rule.kind == "folder" and rule.level is not None and level in _levels(paths, rule.level):
+        # Who names that level wants its folders as labels.
+        level = None
+    raw = _by_list(paths, listed) if listed is not None else _by_rule(paths, rule, level, heartbeat)
+    found = Labels({path: _composed(label) for path, label in raw.by_path.items()}, raw.notes, raw.report)
+    _tell_composition(found, raw.by_path.values())
+    _keep_split(found, level)
+    _compare(found, merge=rule.merge)
+    return found
+
+
+def _levels(paths: Iterable[str], level: int) -> set[int]:
+    """Where a level that is counted from the top (1) or from the file (-1) lies, counted from the top (0)."""
+    return {level - 1 if level > 0 else len(PurePosixPath(path).parent.parts) + level for path in paths}
+
+
+def _composed(label: Label) -> Label:
+    return label if label.text is None else label._replace(text=unicodedata.normalize("NFC", label.text))
+
+
+def _by_rule(paths: Sequence[str], rule: LabelRule, level: int | None, heartbeat: Callable[[], None] | None) -> Labels:
+    found = Labels({})
+    other_case = list[str]()
+    started = time.thread_time()
+    for number, path in enumerate(paths):
+        found.by_path[path] = label = _one(path, rule, level)
+        if label.text is None and rule.kind == "regex" and rule.matches_in_any_case(path):
+            other_case.append(path)
+        if time.thread_time() - started > RULE_SECONDS:
+            detail = f"the label rule {rule.regex!r} took {RULE_SECONDS:.0f} s for {number + 1} of {len(paths)} names"
+            raise DatasetUnusable(detail, hint=HINT)
+        if heartbeat is not None and number % _EVERY == _EVERY - 1:
+            heartbeat()
+    if other_case:
+        found.notes.append(
+            f"{len(other_case)} names would match the label rule in another case, for example {other_case[0]!r}: "
+            "begin the rule with (?i) to ignore case"
+        )
+    if rule.kind == "folder" and rule.level is None:
+        found.notes += _folder_notes([path for path, label in found.by_path.items() if label.text], level)
+    return found
+
+
+def _one(path: str, rule: LabelRule, level: int | None) -> Label:
+    if rule.kind == "folder":
+        seen = path if level is None or rule.level is not None else without_side(path, level)
+        where = "in no folder that could name its label" if rule.level is None else "not so deep as the rule's level"
+        return Label(rule.label_of(seen), why=f"the file lies {where}")
+    if rule.over == "path" and len(path) > NAME_CHARS:
+        return Label(None, why=f"its path has {len(path)} characters, of which a rule reads at most {NAME_CHARS}")
+    return Label(rule.label_of(path), why=f"the label rule {rule.regex} does not match the file's {rule.over}")
+
+
+def _folder_notes(paths: Iterable[str], level: int | None) -> Iterable[str]:
+    """What is odd about the folders that name labels."""
+    plain = [path if level is None else without_side(path, level) for path in paths]
+    by_name = defaultdict[str, set[str]](set)
+    for folder in {PurePosixPath(path).parent for path in plain}:
+        by_name[folder.name].add(folder.as_posix())
+    folders = sorted((folder for group in by_name.values() for folder in group), key=lambda one: (one.count("/"), one))
+    if folders and folders[0].count("/") != folders[-1].count("/"):
+        yield (
+            f"the folders that name labels lie at different depths, for example {folders[0]!r} and {folders[-1]!r}: "
+            "label_from=folder:1 takes the first folder of each path, folder:2 the second"
+        )
+    for name, group in sorted(by_name.items()):
+        if len(group) > 1:
+            first, second = sorted(group)[:2]
+            yield (
+                f"several folders name the label {name!r}, for example {first!r} and {second!r}: "
+                "label_from=folder:-2 takes the folder above each"
+            )
+            return
+
+
+def _by_list(paths: Sequence[str], listed: LabelList) -> Labels:
+    names = {path: listed.name_for(path) for path in paths}
+    hits = Counter(name for name in names.values() if name is not None)
+    found = Labels({path: _listed(name, listed, hits) for path, name in names.items()})
+    ambiguous, without_file = Told(), Told()
+    for name in listed.rows:
+        if hits[name] > 1:
+            ambiguous = ambiguous.and_one(name)
+        if not hits[name]:
+            without_file = without_file.and_one(name)
+    report = listed.report.model_copy(update={"ambiguous": ambiguous, "without_file": without_file})
+    found.report = report
+    found.notes += _list_notes(report, sum(name is None for name in names.values()))
+    return found
+
+
+def _listed(name: str | None, listed: LabelList, hits: Counter[str]) -> Label:
+    if name is None:
+        return Label(None, why="the list of labels does not name it")
+    if hits[name] > 1:
+        return Label(
+            None, why=f"the name {name[:120]} in the list of labels fits {hits[name]} pictures; write the path"
+        )
+    row = listed.rows[name]
+    if row.label is None:
+        return Label(None, why="the list of labels contradicts itself about it")
+    return Label(row.label, row.side)
+
+
+def _list_notes(report: ListReport, unlisted: int) -> Iterable[str]:
+    told = {
+        "lines that cannot be used": report.unusable,
+        "names that stand there twice": report.repeated,
+        "names with contradicting lines, which are left out": report.contradicting,
+        "names that fit several pictures, which are left out": report.ambiguous,
+        "names without a picture": report.without_file,
+    }
+    for what, one in told.items():
+        if one.count:
+            yield f"the list of labels has {one.count} {what}, for example {one.examples[0]}"
+    if unlisted:
+        yield f"the list of labels does not name {unlisted} of the pictures"
+
+
+def _tell_composition(found: Labels, raw: Iterable[Label]) -> None:
+    spellings = defaultdict[str, set[str]](set)
+    for label in raw:
+        if label.text is not None:
+            spellings[unicodedata.normalize("NFC", label.text)].add(label.text)
+    twice = sorted(text for text, forms in spellings.items() if len(forms) > 1)
+    if twice:
+        found.notes.append(
+            f"{_quoted(twice)} came in two compositions of the same letters (NFC and NFD) and "
+            f"{'is' if len(twice) == 1 else 'are'} one label{'' if len(twice) == 1 else ' each'}"
+        )
+
+
+def _keep_split(found: Labels, level: int | None) -> None:
+    """Take the sides from the folders, where no list says one."""
+    if level is not None and not any(label.side for label in found.by_path.values()):
+        for path, label in found.by_path.items():
+            found.by_path[path] = label._replace(side=side_named(folder_at(path, level) or ""))
+    counts = Counter(label.side for label in found.by_path.values() if label.text is not None)
+    if not any(counts[side] for side in ("train", "valid", "test")):
+        return
+    if not counts["train"]:
+        found.by_path = {path: label._replace(side=None) for path, label in found.by_path.items()}
+        found.notes.append(
+            "the pictures are given for validation or test alone, none for training: no split is kept, and training "
+            "draws its own"
+        )
+        return
+    sides = ", ".join(f"{counts[side]} {side}" for side in ("train", "valid", "test"))
+    rest = f"; {counts[None]} pictures of no side count as train" if counts[None] else ""
+    found.notes.append(f"the given split is kept: {sides}{rest}. A run draws its own with split=random")
+
+
+def _compare(found: Labels, *, merge: bool) -> None:
+    """Tell labels that differ only in case or spaces, or make them one."""
+    counts = Counter(label.text for label in found.by_path.values() if label.text is not None)
+    groups = similar_groups(counts)
+    if not groups:
+        return
+    if not merge:
+        said = "; ".join(_quoted(group, counts) for group in groups[:_SAID])
+        found.notes.append(
+            f"labels that differ only in case, spaces, hyphens or underscores are kept apart: {said}. "
+            "merge_labels=true makes each group one label"
+        )
+        return
+    chosen = {text: one_spelling(group, counts) for group in groups for text in group}
+    for path, label in found.by_path.items():
+        if label.text in chosen:
+            found.by_path[path] = label._replace(text=chosen[label.text])
+    said = "; ".join(f"{_quoted(group, counts)} as {chosen[group[0]]!r}" for group in groups[:_SAID])
+    found.notes.append(f"labels that differ only in case, spaces, hyphens or underscores were merged: {said}")
+
+
+_SAID = 10
+
+
+def _quoted(texts: Sequence[str], counts: Counter[str] | None = None) -> str:
+    return ", ".join(repr(text) + (f" ({counts[text]})" if counts else "") for text in texts[:_SAID])

@@ -1,0 +1,1 @@
+"""Files that others publish: pretrained weights and the Oxford-IIIT Pet photos."""

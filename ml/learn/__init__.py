@@ -1,0 +1,1 @@
+"""Training, the search for a rate, and predicting for a record."""

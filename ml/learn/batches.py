@@ -1,0 +1,166 @@
+"""Batches out of the presized cache: order, draws and tensors, each a function of the seed and the step."""
+
+import copy
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ml.augment.augment import Recipe, draw_recipe, training_input, validation_input
+from ml.augment.seed import generator
+from ml.config import TrainSettings
+from ml.data.cache import PresizedCache
+from ml.data.split import Split
+from ml.errors import BatchTooLarge, batch_hint
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A training batch before it is drawn on the device: uint8 pictures [n,S,S,3], targets [n], their changes."""
+
+    pictures: Tensor
+    targets: Tensor
+    recipe: Recipe
+
+    def parts(self, count: int) -> "list[Drawn]":
+        """The batch cut into ``count`` parts of nearly equal size, in order."""
+        if count == 1:
+            return [self]
+        changes = (self.recipe.homographies, self.recipe.brightness, self.recipe.contrast)
+        cut = (tensor.tensor_split(count) for tensor in (self.pictures, self.targets, *changes))
+        return [Drawn(pictures, targets, Recipe(*recipe)) for pictures, targets, *recipe in zip(*cut, strict=True)]
+
+    def pinned(self) -> "Drawn":
+        """The batch in page-locked memory, from which a GPU copies while it computes."""
+        recipe = self.recipe
+        changes = (recipe.homographies.pin_memory(), recipe.brightness.pin_memory(), recipe.contrast.pin_memory())
+        return Drawn(self.pictures.pin_memory(), self.targets.pin_memory(), Recipe(*changes))
+
+
+def check_batch(split: Split, config: TrainSettings) -> None:
+    """Refuse a training side that does not fill a single batch.
+
+    Raises:
+        BatchTooLarge: it has fewer pictures.
+    """
+    if len(split.train) < config.batch_size:
+        detail = f"{len(split.train)} training images are fewer than one batch of {config.batch_size}"
+        raise BatchTooLarge(detail, hint=batch_hint(len(split.train)))
+
+
+class TrainingBatches:
+    """The shuffled, augmented training side; an incomplete last batch is dropped."""
+
+    def __init__(self, cache: PresizedCache, labels: Sequence[int], split: Split, config: TrainSettings) -> None:
+        check_batch(split, config)
+        self.per_epoch = len(split.train) // config.batch_size
+        self._cache, self._config = cache, config
+        self._seed = config.seed
+        self._items = torch.tensor(split.train)
+        self._labels = torch.tensor(labels)
+
+    def reseeded(self, seed: int) -> Self:
+        """The same pictures in another order and with other changes."""
+        other = copy.copy(self)
+        other._seed = seed  # noqa: SLF001 - of its own class
+        return other
+
+    def draw(self, step: int) -> Drawn:
+        """Gather the pictures of global step ``step`` (from 0) and draw their changes."""
+        config = self._config
+        epoch, number = divmod(step, self.per_epoch)
+        order = torch.randperm(len(self._items), generator=generator(self._seed, "order", epoch))
+        items = self._items[order[number * config.batch_size : (number + 1) * config.batch_size]]
+        chance = generator(self._seed, "augment", step)
+        positions = torch.rand(len(items), generator=chance)
+        recipe = draw_recipe(len(items), config.augment, config.min_scale, chance)
+        return Drawn(gather(self._cache, items.tolist(), positions.tolist()), self._labels[items], recipe)
+
+    def load(self, drawn: Drawn, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Input float32 [n,3,size,size] and targets [n], on the device."""
+        pictures = drawn.pictures.to(device, non_blocking=True)
+        return training_input(pictures, drawn.recipe, self._config.size), drawn.targets.to(device, non_blocking=True)
+
+
+def cuts(count: int, batch_size: int, parts: int) -> list[slice]:
+    """``count`` items in batches, each batch in up to ``parts`` parts; where each part begins and ends."""
+    step = -(-batch_size // parts)
+    return [
+        slice(first, min(first + step, start + batch_size, count))
+        for start in range(0, count, batch_size)
+        for first in range(start, min(start + batch_size, count), step)
+    ]
+
+
+class ValidationBatches:
+    """The validation side, in the split's own order, the last batch as large as it comes."""
+
+    def __init__(
+        self, cache: PresizedCache, labels: Sequence[int], items: Sequence[int], config: TrainSettings
+    ) -> None:
+        self._cache, self._config, self._items = cache, config, list(items)
+        self._labels = labels
+
+    @property
+    def targets(self) -> Tensor:
+        """Label ids [n] of all items, in order."""
+        return torch.tensor([self._labels[i] for i in self._items])
+
+    def load(self, device: torch.device, parts: int = 1) -> Iterator[Tensor]:
+        """Inputs float32 [≤ batch_size / parts,3,size,size], batch by batch."""
+
+        def gathered(cut: slice) -> Tensor:
+            pictures = gather(self._cache, self._items[cut], None)
+            return pictures if device.type == "cpu" else pictures.pin_memory()
+
+        with one_ahead(gathered, cuts(len(self._items), self._config.batch_size, parts), device) as batches:
+            for pictures in batches:
+                yield validation_input(pictures.to(device, non_blocking=True), self._config.size)
+
+
+def drawn_ahead(
+    batches: TrainingBatches, first: int, end: int, device: torch.device
+) -> AbstractContextManager[Iterator[Drawn]]:
+    """The batches of steps ``first`` to ``end``; beside a GPU the next one is gathered while this one trains."""
+
+    def drawn(step: int) -> Drawn:
+        batch = batches.draw(step)
+        return batch if device.type == "cpu" else batch.pinned()
+
+    return one_ahead(drawn, range(first, end), device)
+
+
+@contextmanager
+def one_ahead(make: Callable[[Given], Made], given: Sequence[Given], device: torch.device) -> Iterator[Iterator[Made]]:
+    """What ``make`` makes of each, in order; beside a GPU a thread makes the next one while this one is used."""
+    if device.type == "cpu":
+        yield map(make, given)
+        return
+    with ThreadPoolExecutor(1) as thread:
+        yield _made_ahead(thread, make, given)
+
+
+def _made_ahead(thread: ThreadPoolExecutor, make: Callable[[Given], Made], given: Sequence[Given]) -> Iterator[Made]:
+    upcoming: deque[Future[Made]] = deque(thread.submit(make, one) for one in given[:1])
+    for one in given[1:]:
+        current = upcoming.popleft()
+        upcoming.append(thread.submit(make, one))
+        yield current.result()
+    for last in upcoming:
+        yield last.result()
+
+
+def gather(cache: PresizedCache, items: Sequence[int], positions: Sequence[float] | None) -> Tensor:
+    """uint8 [n,S,S,3]: each item's window at its position along the long side, or its centre."""
+    out = np.empty((len(items), cache.size, cache.size, 3), dtype=np.uint8)
+    cache.gather(items, positions, out)
+    return torch.from_numpy(out)

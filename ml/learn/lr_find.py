@@ -1,0 +1,146 @@
+"""Finding a learning rate: a few sweeps over different batches, after which everything is as it was."""
+
+import time
+from pathlib import Path
+
+from ml.augment.seed import derive_seed
+from ml.config import LrFind, LrSweep
+from ml.data.bundle import ImageSource
+from ml.data.manifest import Manifest
+from ml.errors import Stopped, SweepTooShort
+from ml.learn.memory import halving
+from ml.learn.step import Learner
+from ml.learn.sweep import one_sweep
+from ml.learn.untouched import untouched
+from ml.learn.workbench import Places, set_up
+from ml.reading.rates import Found
+from ml.reading.suggestions import LEAST_POINTS, LEAST_STEPS
+from ml.reporting import Progress, RateRecord, Reporter
+
+__all__ = ["Found", "check_sweep", "find_rate", "record_of", "search"]
+
+
+def search(
+    config: LrFind,
+    manifest: Manifest,
+    source: ImageSource,
+    *,
+    places: Places,
+    reporter: Reporter,
+    device: str = "auto",
+    initial: Path | None = None,
+    accumulation: int = 1,
+) -> Found:
+    """The whole of an lr_find job: search on a fresh model, or on a run's, and report what was found; trains nothing.
+
+    Args:
+        config: the model, its settings and the sweeps.
+        manifest: the dataset's items.
+        source: the items' bytes.
+        places: folders.
+        reporter: hears everything.
+        device: auto, cpu or cuda.
+        initial: a run's ``model.safetensors``, to search on a model that was trained.
+        accumulation: parts that a batch is trained in, to begin with.
+
+    Raises:
+        LearningError: with a code, whatever a user can act on.
+        Stopped: the reporter asked for it.
+    """
+    check_sweep(config.lr_sweep)
+    bench = set_up(config, manifest, source, places=places, reporter=reporter, device=device, initial=initial)
+    steps = config.lr_sweep.sweeps * config.lr_sweep.steps
+
+    def attempt(accumulation: int) -> Found:
+        reporter.on_plan(bench.plan(steps=steps, accumulation=accumulation))
+        return find_rate(bench.learner(accumulation), freeze=config.freeze, reporter=reporter, whole_job=True)
+
+    found = halving(attempt, config, bench.device, reporter, first=accumulation)
+    reporter.on_rate(record_of(found, 0))
+    return found
+
+
+def find_rate(learner: Learner, *, freeze: bool, reporter: Reporter, phase: int = 0, whole_job: bool = False) -> Found:
+    """Sweep as ``learner.config.lr_sweep`` says, on the weights as they stand with the body frozen or not.
+
+    Each sweep sees batches, augmentation and dropout of its own, drawn from the run's seed and the sweep's number; the
+    phase makes no difference. After each, the model and torch's random state are as they were, bit for bit, also where
+    it ends with an error (:func:`ml.learn.untouched.untouched`).
+
+    Args:
+        learner: what to try on.
+        freeze: whether the body is frozen, as it will be in training.
+        reporter: hears of the progress and is asked whether to stop.
+        phase: for the progress.
+        whole_job: whether nothing comes after the search, so that the time left is the job's.
+
+    Raises:
+        SweepTooShort: there are too few steps for any suggestion.
+        Stopped: the reporter asked for it.
+    """
+    sweep = learner.config.lr_sweep
+    check_sweep(sweep)
+    watch = _Watch(reporter, sweep, phase, whole_job=whole_job)
+    watch.before_first()
+    sweeps = []
+    for number in range(sweep.sweeps):
+        with untouched(learner.model):
+            learner.model.freeze_body(freeze)
+            seed = derive_seed(learner.config.seed, "sweep", number)
+            sweeps.append(one_sweep(learner.reseeded(seed), sweep, watch.after_step))
+        watch.next_sweep()
+    return Found(tuple(sweeps), freeze=freeze, batch_size=learner.config.batch_size)
+
+
+def check_sweep(sweep: LrSweep) -> None:
+    """Refuse a sweep that cannot have an answer, before anything is prepared.
+
+    Raises:
+        SweepTooShort: it has fewer than 23 steps.
+    """
+    if sweep.steps < LEAST_STEPS:
+        detail = (
+            f"a sweep of {sweep.steps} steps leaves fewer than {LEAST_POINTS} points, as its first tenth and its last "
+            "five are not looked at"
+        )
+        raise SweepTooShort(detail, hint=f"Set lr_sweep.steps to {LEAST_STEPS} or more; 100 is usual.")
+
+
+def record_of(found: Found, phase: int) -> RateRecord:
+    """The search before phase ``phase``, for the record."""
+    return RateRecord(phase=phase, rate=found.rate, agreement=found.agreement, content=found.content())
+
+
+class _Watch:
+    """Tells how far the search is, and notices that it must stop."""
+
+    def __init__(self, reporter: Reporter, sweep: LrSweep, phase: int, *, whole_job: bool) -> None:
+        self._reporter, self._sweep, self._phase, self._whole_job = reporter, sweep, phase, whole_job
+        self._ended = 0
+        self._ran = 0
+        self._began = time.monotonic()
+
+    def before_first(self) -> None:
+        """From here on there are batches: whoever finds this process killed for want of memory goes by it."""
+        steps = self._sweep.sweeps * self._sweep.steps
+        self._reporter.on_progress(Progress(stage="lr_find", phase=self._phase, step=0, steps=steps))
+
+    def after_step(self, step: int) -> None:
+        self._ran += 1
+        done, steps = self._ended * self._sweep.steps + step, self._sweep.sweeps * self._sweep.steps
+        left = (time.monotonic() - self._began) / self._ran * (steps - done)
+        self._reporter.on_progress(
+            Progress(
+                stage="lr_find",
+                phase=self._phase,
+                step=done,
+                steps=steps,
+                eta_seconds=left if self._whole_job else None,
+                stage_eta_seconds=None if self._whole_job else left,
+            )
+        )
+        if self._reporter.should_stop():
+            raise Stopped
+
+    def next_sweep(self) -> None:
+        self._ended += 1

@@ -1,0 +1,299 @@
+"""One run from config to weights: phases, steps, validation, checkpoints (workflow-spec 12)."""
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ml.config import ResolvedConfig, ResolvedPhase
+from ml.errors import CheckpointInvalid, LossDiverged, NoRateFound, Stopped
+from ml.learn.batches import TrainingBatches, ValidationBatches, drawn_ahead
+from ml.learn.checkpoint import Checkpoint, CheckpointKeeper, Position, read_checkpoint, write_checkpoint
+from ml.learn.evaluation import loss_and_error, predict_logits
+from ml.learn.lr_find import find_rate, record_of
+from ml.learn.memory import peak_memory_bytes
+from ml.learn.model import BreedNet
+from ml.learn.optimizer import Adam
+from ml.learn.pace import Pace
+from ml.learn.precision import Precision
+from ml.learn.schedule import Hypers, one_cycle, position_in_phase
+from ml.learn.smoothing import SmoothLoss
+from ml.learn.step import Learner
+from ml.reporting import BatchRecord, EpochRecord, Progress, Reporter
+
+_DIVERGED_LOSS = 1e6
+"""Guessing costs a few units and a certain mistake a few hundred: a loss like this is no training any more, even where
+it stays finite for want of weight decay."""
+
+_SYNC_EVERY = 16
+"""On a GPU the losses are read back this often: each reading waits for the device."""
+
+
+@dataclass(kw_only=True)
+class Trainer:
+    """Everything the loop works on; ``train`` is the story, the rest its steps."""
+
+    config: ResolvedConfig
+    revision: str
+    model: BreedNet
+    training: TrainingBatches
+    validation: ValidationBatches
+    device: torch.device
+    precision: Precision
+    reporter: Reporter
+    keeper: CheckpointKeeper
+    work: Path
+    checkpoint_seconds: float
+    accumulation: int = 1
+    """Parts that a batch is trained in; what a checkpoint says is kept to, where it is more."""
+    halved_from: int = 0
+    """The first step that is trained in parts, where ``accumulation`` is more than 1."""
+    step: int = 0
+    smooth: SmoothLoss = field(default_factory=SmoothLoss)
+    rate: float | None = None
+    """What the last search for a learning rate found."""
+    logits: Tensor | None = None
+    """Validation logits of the last finished epoch."""
+
+    def __post_init__(self) -> None:
+        """Prepare what no caller chooses."""
+        self.learner = Learner(
+            config=self.config,
+            model=self.model,
+            batches=self.training,
+            device=self.device,
+            precision=self.precision,
+            accumulation=self.accumulation,
+        )
+        self.scaler = self.learner.scaler()
+        self.pace = Pace(self.config, self.training.per_epoch)
+        self._waiting: list[tuple[BatchRecord, Tensor]] = []
+        self._restored: dict[str, Tensor] | None = None
+        self._began = False
+        self._kept_at = time.monotonic()
+
+    @property
+    def steps(self) -> int:
+        """Steps of all phases together."""
+        return self.config.epochs * self.training.per_epoch
+
+    def restore(self) -> None:
+        """Go on from the newest kept checkpoint that is whole; whoever watches is told of those that are not."""
+        passed_over = False
+        for fetch in self.keeper.kept():
+            try:
+                checkpoint = read_checkpoint(fetch(), config=self.config, revision=self.revision)
+            except CheckpointInvalid as error:
+                self.reporter.on_log(f"{error.detail}; it is not used")
+                passed_over = True
+                continue
+            self._go_on_from(checkpoint)
+            if passed_over:
+                self.reporter.on_log(f"the training goes on from the checkpoint before, at step {self.step}")
+            return
+        if passed_over:
+            self.reporter.on_log("no kept checkpoint can be used: the training starts from the beginning")
+
+    def _go_on_from(self, checkpoint: Checkpoint) -> None:
+        self.model.load_state_dict(checkpoint.model)
+        position = checkpoint.position
+        self.step, self.rate = position.step, position.rate
+        self.smooth = SmoothLoss(position.smooth_value, position.smooth_count)
+        self.scaler.scale, self.scaler.good_steps = position.loss_scale, position.good_steps
+        self.scaler.skipped = position.skipped
+        self.halved_from = position.halved_from if position.accumulation > 1 else position.step
+        self.accumulation = max(self.accumulation, position.accumulation)
+        self.learner = replace(self.learner, accumulation=self.accumulation)
+        self._restored = checkpoint.optimizer
+
+    def train(self) -> None:
+        """Run all phases from where training stands.
+
+        Raises:
+            Stopped: the reporter asked for it; a checkpoint was kept.
+            LossDiverged: the loss is no longer a number, or no fp16 gradient is.
+            NoRateFound: a phase's rate was left to a search, and the search has no answer.
+        """
+        first = 0
+        for number, phase in enumerate(self.config.phases):
+            last = first + phase.epochs * self.training.per_epoch
+            if self.step < last:
+                self._say_where(number, (self.step - first) // self.training.per_epoch)
+                self._train_phase(number, phase, first, last)
+            first = last
+
+    def last_logits(self) -> Tensor:
+        """Validation logits of the weights as they stand after an epoch."""
+        if self.logits is None:
+            phase = len(self.config.phases) - 1
+            epoch = self.config.phases[phase].epochs - 1
+            self._say_where(phase, epoch)
+            self.logits = self._validate(phase, epoch)
+        return self.logits
+
+    def _say_where(self, phase: int, epoch: int) -> None:
+        """From here on there are batches: whoever finds this process killed for want of memory goes by it."""
+        if not self._began:
+            self._began = True
+            self.reporter.on_progress(self._progress("train", phase, epoch))
+
+    def _train_phase(self, number: int, phase: ResolvedPhase, first: int, last: int) -> None:
+        if phase.auto is not None:
+            phase = phase.at_rate(self._rate_for(number, phase, first))
+        self.model.freeze_body(phase.freeze)
+        optimizer = self.learner.optimizer()
+        if self.step == first:
+            self.smooth = SmoothLoss()
+        elif self._restored is not None:
+            optimizer.load_state(self._restored)
+        self._restored = None
+        for epoch in range((self.step - first) // self.training.per_epoch, phase.epochs):
+            end = first + (epoch + 1) * self.training.per_epoch
+            self._train_epoch(number, epoch, optimizer, phase, range(first, last), end)
+            self._keep(optimizer)
+            if self.reporter.should_stop():
+                raise Stopped
+
+    def _rate_for(self, number: int, phase: ResolvedPhase, first: int) -> float:
+        """The rate of a phase that names none. It is searched at the phase's start, never again after a step of it."""
+        if self.rate is None or (phase.auto == "find" and self.step == first):
+            found = find_rate(self.learner, freeze=phase.freeze, reporter=self.reporter, phase=number)
+            self.reporter.on_rate(record_of(found, number))
+            self.rate = found.rate
+        if self.rate is None:
+            detail = f"the search for a learning rate before phase {number + 1} has no answer: {found.agreement_reason}"
+            raise NoRateFound(detail, hint=found.hint)
+        return self.rate
+
+    def _train_epoch(
+        self, number: int, epoch: int, optimizer: Adam, phase: ResolvedPhase, steps: range, end: int
+    ) -> None:
+        started, began_at = time.perf_counter(), self.step
+        self.model.train()
+        with drawn_ahead(self.training, self.step, end, self.device) as batches:
+            for drawn in batches:
+                hypers = hypers_of(phase, len(steps), self.step - steps.start)
+                loss = self.learner.step(drawn, self.step, optimizer, hypers, self.scaler)
+                self._note_step(loss, hypers, number)
+                self._after_step(optimizer, number, epoch, end)
+        self._flush()
+        self._tell_skipped(number, epoch)
+        seconds = time.perf_counter() - started
+        images = (end - began_at) * self.config.batch_size
+        self.logits = self._validate(number, epoch)
+        valid_loss, error_rate = loss_and_error(self.config.loss, self.logits, self.validation.targets)
+        self._check_loss(valid_loss, self.step - 1, hypers_of(phase, len(steps), end - steps.start - 1).lr)
+        self.reporter.on_epoch(
+            EpochRecord(
+                phase=number,
+                epoch=epoch,
+                train_loss=self.smooth.debiased,
+                valid_loss=valid_loss,
+                error_rate=error_rate,
+                seconds=time.perf_counter() - started,
+                images_per_second=images / seconds,
+                peak_memory_bytes=peak_memory_bytes(self.device),
+            )
+        )
+
+    def _note_step(self, loss: Tensor, hypers: Hypers, phase: int) -> None:
+        """Note a finished step, whose loss is read back later."""
+        record = BatchRecord(
+            step=self.step, phase=phase, raw_loss=0.0, train_loss=0.0, lr=hypers.lr, momentum=hypers.momentum
+        )
+        self._waiting.append((record, loss))
+        self.step += 1
+
+    def _after_step(self, optimizer: Adam, phase: int, epoch: int, end: int) -> None:
+        if self.device.type == "cpu" or len(self._waiting) >= _SYNC_EVERY:
+            self._flush()
+        speed = self.pace.stepped(self.config.batch_size)
+        self.reporter.on_progress(self._progress("train", phase, epoch, speed))
+        if self.step == end:
+            # The epoch's row comes first: a checkpoint from before it would resume in the next epoch, without it.
+            return
+        if self.reporter.should_stop():
+            self._flush()
+            self._keep(optimizer)
+            raise Stopped
+        if time.monotonic() - self._kept_at >= self.checkpoint_seconds:
+            self._flush()
+            self._keep(optimizer)
+
+    def _progress(self, stage: str, phase: int, epoch: int, speed: float | None = None) -> Progress:
+        return Progress(
+            stage=stage,
+            phase=phase,
+            epoch=epoch,
+            epochs=self.config.phases[phase].epochs,
+            step=self.step,
+            steps=self.steps,
+            eta_seconds=self.pace.eta_seconds(self.step),
+            images_per_second=speed,
+        )
+
+    def _flush(self) -> None:
+        """Read the waiting losses back, check and report them."""
+        records = []
+        for record, loss in self._waiting:
+            raw = loss.item()
+            self._check_loss(raw, record.step, record.lr)
+            smooth = self.smooth.update(raw)
+            records.append(replace(record, raw_loss=raw, train_loss=smooth))
+        self._waiting.clear()
+        if records:
+            self.reporter.on_batches(records)
+
+    def _tell_skipped(self, phase: int, epoch: int) -> None:
+        """Say how many of the epoch's steps changed nothing."""
+        skipped, self.scaler.skipped = self.scaler.skipped, 0
+        if skipped:
+            of = f"{skipped} of the {self.training.per_epoch} steps of phase {phase + 1}, epoch {epoch + 1}"
+            self.reporter.on_log(
+                f"{of}, were skipped: their gradients overflowed in fp16, and the loss scale is now "
+                f"{self.scaler.scale:g}"
+            )
+
+    def _check_loss(self, loss: float, step: int, lr: tuple[float, ...]) -> None:
+        if not loss < _DIVERGED_LOSS:  # also true for NaN
+            detail = f"the loss became {loss:.3g} at step {step} of {self.steps}, at learning rate {max(lr):.3g}"
+            raise LossDiverged(detail, hint="Lower the learning rate, by a factor of ten to begin with.")
+
+    def _validate(self, phase: int, epoch: int) -> Tensor:
+        def tell() -> None:
+            self.reporter.on_progress(self._progress("validate", phase, epoch))
+
+        with self.pace.validating():
+            inputs = self.validation.load(self.device, self.accumulation)
+            return predict_logits(self.model, inputs, precision=self.precision, device=self.device, on_batch=tell)
+
+    def _keep(self, optimizer: Adam) -> None:
+        path = self.work / "checkpoint.safetensors"
+        position = Position(
+            step=self.step,
+            smooth_value=self.smooth.value,
+            smooth_count=self.smooth.count,
+            loss_scale=self.scaler.scale,
+            good_steps=self.scaler.good_steps,
+            skipped=self.scaler.skipped,
+            rate=self.rate,
+            accumulation=self.accumulation,
+            halved_from=self.halved_from,
+        )
+        write_checkpoint(
+            path,
+            position=position,
+            model=self.model.state_dict(),
+            optimizer=optimizer.state(),
+            config=self.config,
+            revision=self.revision,
+        )
+        self.keeper.keep(path, self.step)
+        self._kept_at = time.monotonic()
+
+
+def hypers_of(phase: ResolvedPhase, steps: int, step: int) -> Hypers:
+    """Rates and momentum at a step of a phase."""
+    return one_cycle(phase, position_in_phase(step, steps))

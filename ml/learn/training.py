@@ -1,0 +1,175 @@
+"""``fit``: from a resolved config and a dataset to weights, stored predictions and their reading."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml.config import ResolvedConfig
+from ml.data.bundle import ImageSource
+from ml.data.manifest import Manifest
+from ml.decode.images import DECODING
+from ml.errors import NoRateFound
+from ml.learn.checkpoint import CheckpointKeeper, save_tensors
+from ml.learn.lr_find import check_sweep
+from ml.learn.memory import halving, last_try
+from ml.learn.model import BreedNet
+from ml.learn.predictions import PREDICTIONS, Learned, read_logits
+from ml.learn.trainer import Trainer
+from ml.learn.workbench import Places, Workbench, set_up
+from ml.reading.interpretation import Reading
+from ml.reporting import Reporter
+from ml.versions import installed_versions
+
+MODEL_FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a run leaves: files by name and what its validation predictions say.
+
+    ``failure`` is why it ended before its last phase; files and reading are then of the phases that it finished.
+    """
+
+    files: dict[str, Path]
+    reading: Reading
+    failure: NoRateFound | None = None
+
+
+def fit(
+    config: ResolvedConfig,
+    manifest: Manifest,
+    source: ImageSource,
+    *,
+    places: Places,
+    reporter: Reporter,
+    keeper: CheckpointKeeper,
+    device: str = "auto",
+    checkpoint_seconds: float = 60.0,
+    initial: Path | None = None,
+    accumulation: int = 1,
+    earlier: frozenset[str] = frozenset(),
+) -> FitResult:
+    """Train as the config says, resuming from the keeper's checkpoint where there is one.
+
+    Where the memory does not hold a batch, training goes on by itself, once, with each batch in two halves: from the
+    last checkpoint, or from the start. Where the search for a later phase's rate has no answer, what the phases before
+    it learned is kept, and the result names the failure.
+
+    Args:
+        config: what to train.
+        manifest: the dataset's items.
+        source: the items' bytes.
+        places: folders.
+        reporter: hears everything.
+        keeper: holds checkpoints.
+        device: auto, cpu or cuda.
+        checkpoint_seconds: a checkpoint is kept at least this often, and at each epoch's end.
+        initial: a parent run's ``model.safetensors`` to start from instead of pretrained weights.
+        accumulation: parts that a batch is trained in, to begin with.
+        earlier: sha256 (hex) of the pictures that the runs before this one were trained on, whose weights it goes back
+            to; where there are any, each row of the predictions says whether its picture is among what was learned.
+
+    Raises:
+        LearningError: with a code, whatever a user can act on.
+        Stopped: the reporter asked for it.
+    """
+    if any(phase.auto == "find" for phase in config.phases):
+        check_sweep(config.lr_sweep)
+    bench = set_up(config, manifest, source, places=places, reporter=reporter, device=device, initial=initial)
+
+    def attempt(accumulation: int) -> FitResult:
+        trainer = _trainer(bench, config, places.work, reporter, keeper, checkpoint_seconds, accumulation)
+        trainer.restore()
+        if trainer.accumulation > accumulation:
+            with last_try(config):
+                return _finish(trainer, bench, places.work, earlier)
+        return _finish(trainer, bench, places.work, earlier)
+
+    return halving(attempt, config, bench.device, reporter, first=accumulation)
+
+
+def _trainer(
+    bench: Workbench,
+    config: ResolvedConfig,
+    work: Path,
+    reporter: Reporter,
+    keeper: CheckpointKeeper,
+    checkpoint_seconds: float,
+    accumulation: int,
+) -> Trainer:
+    return Trainer(
+        config=config,
+        revision=bench.manifest.revision,
+        model=bench.model(),
+        training=bench.training,
+        validation=bench.validation,
+        device=bench.device,
+        precision=bench.precision,
+        reporter=reporter,
+        keeper=keeper,
+        work=work,
+        checkpoint_seconds=checkpoint_seconds,
+        accumulation=accumulation,
+    )
+
+
+def _finish(trainer: Trainer, bench: Workbench, work: Path, earlier: frozenset[str]) -> FitResult:
+    """Train to the end, and leave what serving and reading need."""
+    plan = bench.plan(
+        steps=trainer.steps,
+        resumed_from_step=trainer.step,
+        accumulation=trainer.accumulation,
+        halved_from_step=trainer.halved_from,
+    )
+    trainer.reporter.on_plan(plan)
+    failure = _train(trainer)
+    manifest, split = bench.manifest, bench.split
+    learned = Learned(manifest.vocab, earlier | {manifest.items[i].sha256 for i in split.train}) if earlier else None
+    reading = read_logits(trainer.config.loss, trainer.last_logits(), manifest, split.valid, work, learned)
+    epochs = trainer.step // trainer.training.per_epoch
+    saved = save_model(trainer.model, trainer.config, bench.precision.name, manifest, reading, epochs, work)
+    return FitResult({PREDICTIONS: work / PREDICTIONS, **saved}, reading, failure)
+
+
+def _train(trainer: Trainer) -> NoRateFound | None:
+    """Train; the failure that left a model of finished phases, where there was one."""
+    try:
+        trainer.train()
+    except NoRateFound as error:
+        if trainer.step == 0:
+            raise
+        return error
+    return None
+
+
+def save_model(
+    model: BreedNet,
+    config: ResolvedConfig,
+    precision: str,
+    manifest: Manifest,
+    reading: Reading,
+    epochs: int,
+    work: Path,
+) -> dict[str, Path]:
+    """Write ``model.safetensors`` and ``model.json``, all that serving needs; ``epochs`` were trained."""
+    weights, about = work / "model.safetensors", work / "model.json"
+    save_tensors(model.state_dict(), weights, {"format_version": str(MODEL_FORMAT_VERSION), "arch": config.arch})
+    description: dict[str, Any] = {
+        "format_version": MODEL_FORMAT_VERSION,
+        "decoding": DECODING,
+        "arch": config.arch,
+        "loss": config.loss,
+        "precision": precision,
+        "vocab": list(manifest.vocab),
+        "size": config.size,
+        "presize": config.presize,
+        "config": config.model_dump(mode="json"),
+        "drawn": manifest.drawn,
+        "dataset": {"name": manifest.name, "revision": manifest.revision},
+        "epochs": epochs,
+        "error_rate": reading.error_rate,
+        "versions": installed_versions(),
+    }
+    about.write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
+    return {weights.name: weights, about.name: about}

@@ -1,0 +1,1 @@
+"""Pictures of data for people: a batch, an item step by step, what presizing saves."""

@@ -1,0 +1,1 @@
+"""What a run's record says, in numbers and words. Without torch."""

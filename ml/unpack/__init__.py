@@ -1,0 +1,1 @@
+"""Archives that anyone may have made become folders, within limits. Without torch."""

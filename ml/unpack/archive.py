@@ -1,0 +1,188 @@
+"""Unpacking an archive that anyone may have made: what is odd is refused, and nothing half-unpacked is left."""
+
+import bz2
+import gzip
+import lzma
+import struct
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from ml.disk import says_disk_full
+from ml.errors import ArchiveRejected, DiskFull
+from ml.unpack.archive_entry import Entry
+from ml.unpack.entry_names import ZipNames
+from ml.unpack.metered import Budget
+from ml.unpack.tar_entries import tar_entries
+from ml.unpack.xz_streams import XzStreams
+from ml.unpack.zip_entries import zip_entries
+
+MAX_BYTES = 8 << 30
+MAX_FILES = 200_000
+_CHUNK = 1 << 20
+_XZ_MEMORY = 256 << 20
+_NAME_BYTES = 255
+_DEPTH = 32
+_BROKEN = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    UnicodeDecodeError,
+    ValueError,
+    OverflowError,
+    LookupError,
+    struct.error,
+)
+OnProgress = Callable[[int, int], None]
+
+
+def extract_archive(
+    archive: Path,
+    into: Path,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_files: int = MAX_FILES,
+    encoding: str | None = None,
+    on_progress: OnProgress | None = None,
+) -> str | None:
+    """Unpack a zip or a tar (plain, gz, bz2, xz) into a new folder.
+
+    Args:
+        archive: the file; its content says what it is, not its name.
+        into: a folder that does not exist yet or is empty.
+        max_bytes: of all files together, unpacked.
+        max_files: entries of any kind.
+        encoding: of names that do not say theirs, one of ml.unpack.entry_names' list; None: UTF-8, and in a zip cp437
+            where they are not that.
+        on_progress: called with bytes of the archive read and bytes in all; what it raises ends the unpacking.
+
+    Returns:
+        A sentence about names whose encoding was guessed, or None.
+
+    Raises:
+        ArchiveRejected: no archive, broken, encrypted, too large, a bomb, or with an entry that is a link, a device,
+            without a name, named twice, or named outside the folder. Nothing is left behind. A further name of a file
+            (a tar's hard link) is one where that file lies before it in the archive.
+        DiskFull: the disk does not hold the content. Nothing is left behind.
+    """
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(dir=into.parent, prefix=".unpack-") as scratch,
+        _told(),
+        archive.open("rb") as file,
+    ):
+        packed = archive.stat().st_size
+
+        def tell() -> None:
+            if on_progress is not None:
+                on_progress(file.tell(), packed)
+
+        budget = Budget(max_bytes, max_files, packed=packed, tell=tell)
+        target = Path(scratch) / "content"
+        target.mkdir()
+        names = ZipNames(encoding)
+        for entry in _entries(file, budget, names, encoding):
+            budget.entry()
+            _write(target, entry, budget)
+        target.replace(into)
+    return names.note()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except _BROKEN as error:
+        raise ArchiveRejected(f"the archive is broken or cut short: {error}", hint="Make it again.") from error
+    except RuntimeError as error:
+        # zipfile's words for a password and for an unknown compression.
+        raise ArchiveRejected(f"the archive cannot be unpacked: {error}") from error
+    except OSError as error:
+        if says_disk_full(error):
+            raise DiskFull("the disk does not hold the unpacked archive", hint="Free space.") from error
+        # bz2 and gzip report broken data as an OSError without a number.
+        raise ArchiveRejected(f"the archive cannot be unpacked: {error.strerror or error}") from error
+
+
+def _entries(file: IO[bytes], budget: Budget, names: ZipNames, encoding: str | None) -> Iterator[Entry]:
+    magic = file.read(6)
+    file.seek(0)
+    if magic.startswith(b"PK"):
+        yield from zip_entries(file, budget, names)
+    elif magic.startswith(b"\x1f\x8b"):
+        with gzip.open(file) as stream:
+            yield from tar_entries(stream, budget, encoding)
+    elif magic.startswith(b"BZh"):
+        with bz2.open(file) as stream:
+            yield from tar_entries(stream, budget, encoding)
+    elif magic == b"\xfd7zXZ\0":
+        yield from tar_entries(XzStreams(file, _XZ_MEMORY), budget, encoding)
+    elif tarfile.is_tarfile(file):
+        file.seek(0)
+        yield from tar_entries(file, budget, encoding)
+    else:
+        raise ArchiveRejected("the file is neither a zip nor a tar archive", hint="Send a .zip or a .tar.gz.")
+
+
+def _write(target: Path, entry: Entry, budget: Budget) -> None:
+    path = target / _inside(entry.name)
+    if not entry.is_folder and path == target:
+        raise ArchiveRejected(f"a file of the archive has no name ({entry.name!r})", hint="Name every entry.")
+    try:
+        if entry.is_folder:
+            path.mkdir(parents=True, exist_ok=True)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if entry.same_as is not None:
+            _link(target, path, entry, budget)
+        elif entry.content is not None:
+            _copy(entry.content, path, budget)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError):
+        detail = f"{entry.name!r} is in the archive twice, or as a file and as a folder"
+        raise ArchiveRejected(detail, hint="Name every entry once.") from None
+
+
+def _copy(content: IO[bytes], path: Path, budget: Budget) -> None:
+    with path.open("xb") as file:
+        while chunk := content.read(_CHUNK):
+            budget.spend(len(chunk))
+            file.write(chunk)
+
+
+def _link(target: Path, path: Path, entry: Entry, budget: Budget) -> None:
+    """Give a file that was unpacked before a further name; it counts as if it had been unpacked again."""
+    first = _unpacked(target, entry.same_as or "")
+    if first is None:
+        detail = f"{entry.name!r} is a hard link to {entry.same_as!r}, which is no file before it in the archive"
+        raise ArchiveRejected(detail, hint="Pack with `tar --hard-dereference`, which writes the file itself.")
+    budget.spend(first.stat().st_size)
+    path.hardlink_to(first)
+
+
+def _unpacked(target: Path, name: str) -> Path | None:
+    """The file that was unpacked under a name; nothing but folders and plain files is ever made in there."""
+    try:
+        path = target / _inside(name)
+    except ArchiveRejected:
+        return None
+    return path if path.is_file() else None
+
+
+def _inside(name: str) -> PurePosixPath:
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or "\0" in name or (path.parts and path.parts[0].endswith(":")):
+        raise ArchiveRejected(f"{name!r} is named outside the archive's own folder", hint="Use relative names.")
+    if any(len(part.encode("utf-8", "surrogateescape")) > _NAME_BYTES for part in path.parts):
+        raise ArchiveRejected(f"the name {name[:60]!r}… is too long", hint=f"Keep names under {_NAME_BYTES} bytes.")
+    if len(path.parts) > _DEPTH:
+        raise ArchiveRejected(f"{name[:60]!r}… nests deeper than {_DEPTH} folders", hint="Pack flatter folders.")
+    return path

@@ -1,0 +1,92 @@
+"""The entries of a zip that anyone may have made."""
+
+import stat
+import zipfile
+from collections.abc import Iterator
+from typing import IO
+
+from ml.errors import ArchiveRejected
+from ml.unpack.archive_entry import Entry, no_file
+from ml.unpack.entry_names import ZipNames
+from ml.unpack.metered import Budget
+from ml.unpack.zip_directory import directory_bytes
+
+_ENCRYPTED = 0x1
+_DIRECTORY_BYTES = 64 << 20
+"""A list of entries grows about tenfold in memory; half a million ordinary names fit."""
+_DOS_FOLDER = 0x10
+_READ = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
+_METHODS = {
+    1: "Shrink",
+    6: "Implode",
+    9: "Deflate64",
+    10: "PKWARE's Implode",
+    20: "Zstandard",
+    93: "Zstandard",
+    94: "MP3",
+    95: "XZ",
+    96: "JPEG",
+    97: "WavPack",
+    98: "PPMd",
+    99: "AES encryption",
+}
+"""Names of what zipfile does not read (APPNOTE.TXT 4.4.5)."""
+_OTHER_WAY = (
+    "Windows takes Deflate64 for more than 2 GB: pack them with another program (7-Zip with the method Deflate, or "
+    "zip), or send a .tar.gz."
+)
+
+
+def zip_entries(file: IO[bytes], budget: Budget, names: ZipNames) -> Iterator[Entry]:
+    """Each entry, its content open while it is at hand.
+
+    Raises:
+        ArchiveRejected: too long a list of entries, or one that is encrypted, a link, a device, nameless, or packed by
+            a method that is not read.
+    """
+    listed = directory_bytes(file)
+    if listed > _DIRECTORY_BYTES:
+        detail = f"the zip's list of entries has {listed} bytes, at most {_DIRECTORY_BYTES} are read"
+        raise ArchiveRejected(detail, hint="Pack fewer files, or send a tar.")
+    file.seek(0)
+    with zipfile.ZipFile(file) as packed:
+        members = packed.infolist()
+        # The list lies at the end; progress begins at the front.
+        file.seek(0)
+        budget.promised(sum(member.file_size for member in members), len(members))
+        for member in members:
+            name = names.read(member.orig_filename, member.flag_bits, member.extra)
+            _check(member, name)
+            if _is_folder(member, name):
+                yield Entry(name)
+                continue
+            with packed.open(member) as content:
+                yield Entry(name, content)
+
+
+def _check(member: zipfile.ZipInfo, name: str) -> None:
+    if member.flag_bits & _ENCRYPTED:
+        raise ArchiveRejected(f"{name!r} is encrypted", hint="Make the archive without a password.")
+    if stat.S_IFMT(member.external_attr >> 16) not in {0, stat.S_IFREG, stat.S_IFDIR}:
+        raise no_file(name)
+    if not name:
+        raise ArchiveRejected("an entry of the archive has no name", hint="Name every entry.")
+    if member.compress_type not in _READ:
+        method = _METHODS.get(member.compress_type, "an unknown one")
+        detail = f"{name!r} is packed by method {member.compress_type} ({method}), which is not read"
+        raise ArchiveRejected(detail, hint=_OTHER_WAY)
+
+
+def _is_folder(member: zipfile.ZipInfo, name: str) -> bool:
+    """Whether it is a folder's entry, by its name or, without content, by its attributes.
+
+    Raises:
+        ArchiveRejected: it is named as a folder and has content.
+    """
+    if not name.endswith(("/", "\\")):
+        marked = stat.S_ISDIR(member.external_attr >> 16) or bool(member.external_attr & _DOS_FOLDER)
+        return marked and member.file_size == 0
+    if member.file_size:
+        detail = f"{name!r} is named as a folder and has {member.file_size} bytes"
+        raise ArchiveRejected(detail, hint="Make the archive again with another program.")
+    return True

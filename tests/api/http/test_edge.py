@@ -1,0 +1,233 @@
+"""The edge on a real socket: heads, bodies, connections and streams that want more than their part."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from api.app import create_app
+from api.http.bodies import Bodies
+from api.http.connections import ConnectionLimits, guarded
+from store.settings import Settings
+from tests.api.conftest import until
+from tests.api.fake_classifier import FakeClassifier
+from tests.api.loop_time import HELD_SECONDS, longest_hold
+from tests.api.records import Records, jpeg
+
+LINE = b"POST /jobs HTTP/1.1\r\nHost: localhost\r\n"
+JSON_HEAD = LINE + b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+WAIT_SECONDS = 20
+
+
+class Service:
+    """An app served by uvicorn in a thread, as ``python -m api`` serves it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.app = create_app(settings, load=FakeClassifier.load)
+        limits = ConnectionLimits(settings.max_connections, settings.request_seconds)
+        config = uvicorn.Config(
+            self.app, port=0, http=guarded(limits), loop="asyncio", log_config=None, timeout_graceful_shutdown=1
+        )
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, port = self.server.servers[0].sockets[0].getsockname()[:2]
+        return str(host), int(port)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.address[1]}"
+
+    def connect(self, sent: bytes = b"") -> socket.socket:
+        connection = socket.create_connection(self.address, timeout=WAIT_SECONDS)
+        connection.sendall(sent)
+        return connection
+
+    @property
+    def open(self) -> int:
+        return len(self.server.server_state.connections)
+
+
+@contextmanager
+def serving(settings: Settings, **changes: float) -> Iterator[Service]:
+    service = Service(settings.model_copy(update=changes))
+    service.thread.start()
+    try:
+        until(lambda: service.server.started)
+        yield service
+    finally:
+        service.server.should_exit = True
+        service.thread.join()
+
+
+def told(connection: socket.socket) -> bytes:
+    """All that is answered until the service closes the connection."""
+    said = b""
+    while piece := connection.recv(65536):
+        said += piece
+    return said
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (b"", b"request_timeout"),
+        (b"GET /healthz HT", b"request_timeout"),
+        (LINE + b"X: ", b"request_timeout"),
+        (JSON_HEAD + b'{"kind', b"request_timeout"),
+        (LINE + b'Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"ki', b"request_timeout"),
+    ],
+)
+def test_a_request_that_is_half_sent_is_ended(settings: Settings, sent: bytes, code: bytes) -> None:
+    with serving(settings, request_seconds=0.3) as service, service.connect(sent) as connection:
+        answer = told(connection)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert code in answer
+        until(lambda: service.open == 0)
+
+
+def test_a_head_that_comes_byte_by_byte_is_ended_too(settings: Settings) -> None:
+    with serving(settings, request_seconds=0.4) as service, service.connect(LINE) as connection:
+        connection.settimeout(0.05)
+        answer = b""
+        for _ in range(200):
+            try:
+                connection.sendall(b"x")
+                answer += connection.recv(4096)
+            except TimeoutError:
+                continue
+            except (BrokenPipeError, ConnectionResetError):
+                break
+            if answer:
+                break
+        assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_connections_that_only_lie_there_shut_nobody_out(settings: Settings) -> None:
+    with serving(settings, max_connections=8) as service:
+        lying = [service.connect(b"GET /") for _ in range(30)]
+        assert httpx.get(f"{service.url}/healthz", trust_env=False).status_code == 200
+        assert service.open <= 9
+        for connection in lying:
+            connection.close()
+
+
+def test_a_connection_more_than_can_be_served_is_told_so(settings: Settings, records: Records) -> None:
+    _, job = records.run(records.dataset())
+    stream = f"GET /jobs/{job.id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    with serving(settings, max_connections=8) as service:
+        streams = [service.connect(stream) for _ in range(8)]
+        for connection in streams:
+            assert connection.recv(12) == b"HTTP/1.1 200"
+        with service.connect() as refused:
+            answer = told(refused)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: " in answer
+        assert b"too_many_connections" in answer
+        for connection in streams:
+            connection.close()
+
+
+def test_a_stream_too_many_is_429_and_an_ended_one_makes_room(settings: Settings, records: Records) -> None:
+    _, job = records.run(records.dataset())
+    stream = b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with serving(settings, max_streams=2) as service:
+        streams = [service.connect(stream) for _ in range(2)]
+        for connection in streams:
+            assert connection.recv(12) == b"HTTP/1.1 200"
+        for path in ("/events", f"/jobs/{job.id}/events"):
+            refused = httpx.get(service.url + path, trust_env=False)
+            assert (refused.status_code, refused.json()["code"]) == (429, "queue_full")
+            assert refused.headers["retry-after"]
+        for connection in streams:
+            connection.close()
+        until(lambda: service.app.state.services.streams.taken == 0)
+        with service.connect(stream) as connection:
+            assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+def test_bodies_are_bounded_together_before_they_are_kept(settings: Settings, records: Records) -> None:
+    records.served()
+    changes = {"max_held_bytes": 1024, "max_predict_bytes": 1_000_000}
+    part = b"--b\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    with serving(settings, **changes) as service:
+        length = 1_800_000
+        with service.connect(head + b"Content-Length: %d\r\n\r\n" % length + part + bytes(1_500_000)) as first:
+            until(lambda: held_bytes(service) > 1_500_000)
+            assert _sees_429(service)
+            first.close()
+        until(lambda: held_bytes(service) == 0)
+        assert not _sees_429(service)
+
+
+def held_bytes(service: Service) -> int:
+    """What the app holds of all bodies."""
+    part: Any = service.app.middleware_stack
+    while not isinstance(part, Bodies):
+        part = part.app
+    return part.held.now
+
+
+def _sees_429(service: Service) -> bool:
+    answer = httpx.post(f"{service.url}/predict", files={"file": jpeg() + bytes(700_000)}, trust_env=False)
+    return answer.status_code == 429 and bool(answer.headers["retry-after"])
+
+
+def test_uploads_at_once_are_counted(settings: Settings) -> None:
+    head = b"POST /datasets HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    with (
+        serving(settings, max_uploads=1) as service,
+        service.connect(head + b"Content-Length: 100\r\n\r\n--b") as first,
+    ):
+
+        def refused() -> bool:
+            answer = httpx.post(f"{service.url}/datasets", files={"archive": b"x"}, trust_env=False)
+            return answer.status_code == 429
+
+        until(refused)
+        first.close()
+        until(lambda: not refused())
+
+
+async def much(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """An answer that is longer than any buffer."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(10_000):
+        await send({"type": "http.response.body", "body": bytes(65536), "more_body": True})
+
+
+def test_an_answer_that_nobody_reads_is_ended(settings: Settings) -> None:
+    with serving(settings, request_seconds=0.3) as service:
+        service.server.config.loaded_app = much
+        with service.connect(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+            until(lambda: service.open == 1)
+            until(lambda: service.open == 0)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        LINE
+        + b"Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + b"1\r\nx\r\n" * 60_000
+        + b"0\r\n\r\n",
+        LINE + b"a:b\r\n" * 60_000 + b"\r\n",
+        b"GET /healthz?" + b"a&" * 6000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n" + b"\r\n" * 60_000,
+    ],
+)
+def test_no_bytes_on_the_wire_hold_the_loop(settings: Settings, sent: bytes) -> None:
+    with serving(settings) as service, longest_hold() as longest, service.connect() as connection:
+        with suppress(BrokenPipeError, ConnectionResetError):  # it may end before the last byte
+            connection.sendall(sent)
+        with suppress(ConnectionResetError):
+            assert connection.recv(9) == b"HTTP/1.1 "
+    assert longest.seconds < HELD_SECONDS
