@@ -24,10 +24,10 @@ from ml.fetch.weights import load_state
 from ml.learn.checkpoint import LocalKeeper
 from ml.learn.lr_find import search
 from ml.learn.model import check_trained
+from ml.learn.setup import Places
 from ml.learn.training import fit
-from ml.learn.workbench import Places
-from ml.reading.interpretation import most_confused
-from ml.reading.rates import Found
+from ml.reading.agreement import Found
+from ml.reading.metrics import most_confused
 from ml.reading.suggestions import FUNCTIONS, SHOWN_AS
 from ml.reporting import EpochRecord, NullReporter, Plan, Progress, RateRecord
 

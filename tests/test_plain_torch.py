@@ -20,8 +20,8 @@ from ml.data.scan import scan_folder
 from ml.decode.images import Limits
 from ml.learn.checkpoint import LocalKeeper, save_tensors
 from ml.learn.model import build_model
+from ml.learn.setup import Places
 from ml.learn.training import fit
-from ml.learn.workbench import Places
 from ml.predict import Classifier
 from ml.reporting import NullReporter
 from tests.conftest import REPOSITORY

@@ -13,7 +13,7 @@ from ml.data.cache_room import bundle_copy, make_room, note_opened
 from ml.data.manifest import Manifest
 from ml.decode.images import Limits
 from ml.errors import Stopped
-from ml.reading.interpretation import Reading
+from ml.reading.metrics import Reading
 from ml.reporting import Progress
 from store.artifacts import ArtifactStore
 from store.db.jobs import change_state

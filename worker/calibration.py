@@ -44,7 +44,7 @@ def _measure(asked: TrainSettings, device: str) -> list[dict[str, Any]]:
     looked at first.
     """
     check_versions()
-    found = import_module("ml.calibration").calibrate(asked, device)
+    found = import_module("ml.throughput").calibrate(asked, device)
     shared = {name: getattr(asked, name) for name in ("arch", "presize", "size", "batch_size")}
     machine = {"device": found.device, "precision": found.precision}
     return [{**shared, **machine, **asdict(kind)} for kind in found.kinds]

@@ -13,7 +13,7 @@ from ml.data.manifest import LabelRule, Manifest
 from ml.data.scan import scan_folder
 from ml.errors import ArchiveRejected, DatasetUnusable, Stopped
 from ml.reporting import Progress
-from ml.sample.sample import draw_sample
+from ml.sample.draw import draw_sample
 from ml.unpack.archive import extract_archive
 from ml.versions import check_versions
 from store.db.datasets import add_dataset

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from ml.config import ResolvedConfig
 from ml.learn.examine import interpret
 from ml.learn.predictions import PREDICTIONS
-from ml.reading.interpretation import Reading
+from ml.reading.metrics import Reading
 from store.keys import predictions_name
 from worker.attempt import Attempt
 from worker.learned import learned_earlier

@@ -1,6 +1,6 @@
 """Where a job that learns finds and leaves its files."""
 
-from ml.learn.workbench import Places
+from ml.learn.setup import Places
 from worker.attempt import Attempt
 
 

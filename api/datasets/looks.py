@@ -15,9 +15,9 @@ from PIL import Image
 from api.datasets.photos import OpenBundle, PhotoShelf
 from ml.config import TrainSettings
 from ml.data.manifest import Manifest
+from ml.data.near_duplicates import Twins, find_twins
 from ml.data.single_item import open_item, presize
 from ml.data.split import choose_split
-from ml.data.twins import Twins, find_twins
 from ml.decode.images import Limits
 from ml.look.item_steps import Passage, follow
 from ml.look.labelled_batch import Shown, choose_items, draw_batch, make_batch

@@ -10,7 +10,7 @@ import numpy as np
 from api.figures.chart import Axis, Chart, Line, Marker, Panel, Rule, Symbol
 from api.figures.heading import loss_name, origin, rate_text, run_title
 from api.figures.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
-from ml.reading.rates import USED
+from ml.reading.agreement import USED
 from ml.reading.suggestions import SHOWN_AS, seen
 from store.db.models import RateFind, Run
 

@@ -6,7 +6,7 @@ from api.figures.chart import Axis, Bars, Chart, Line, Marker, Panel
 from api.figures.heading import AVERAGED, SIDES, origin, run_title
 from api.figures.palette import BLUE, GREY, QUIET
 from api.runs.interpretations import Stored
-from ml.reading.interpretation import Bin, reliability
+from ml.reading.metrics import Bin, reliability
 from store.db.models import Run
 
 BINS = 10

@@ -24,7 +24,7 @@ from api.schemas.runs import (
     RunSummary,
     TopLoss,
 )
-from ml.reading.interpretation import most_confused, per_class, top_losses
+from ml.reading.metrics import most_confused, per_class, top_losses
 from store.db.rates import rate_finds_of
 from store.db.reading import (
     artifacts_of,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.fields import Body, DatasetName
 from ml.data.manifest import Manifest
-from ml.data.twins import (
+from ml.data.near_duplicates import (
     NEAR_BITS,
     Kind,
     TwinCount,

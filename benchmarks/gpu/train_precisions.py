@@ -19,11 +19,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ml.calibration import calibrate
 from ml.config import FineTune
 from ml.learn.precision import choose_device
-from ml.learn.workbench import describe_device
-from ml.sample.sample import draw_sample
+from ml.learn.setup import describe_device
+from ml.sample.draw import draw_sample
+from ml.throughput import calibrate
 from ml.versions import installed_versions
 
 PRECISIONS = ("fp32", "bf16", "fp16")

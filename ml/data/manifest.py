@@ -20,7 +20,7 @@ from ml.config import Strict
 from ml.data.given_split import SIDES, Side
 from ml.data.label_csv import ListReport
 from ml.data.similar_labels import similar_groups
-from ml.decode.fingerprint import PATTERN as FINGERPRINT
+from ml.decode.perceptual_hash import PATTERN as FINGERPRINT
 
 DEFAULT_REGEX = r"^(.+)_\d+\.[A-Za-z0-9]+$"
 """The usual names, whatever the format and the case of its suffix; only names of pictures are looked at."""
@@ -119,8 +119,8 @@ class LabelRule(Strict):
 class Item(Strict):
     """One picture. ``width`` and ``height`` are in pixels after the EXIF orientation, ``bytes`` is the file's size.
 
-    ``fingerprint`` is ml.decode.fingerprint's; None in the manifests of imports that did not take it yet. ``split`` is
-    its side of a given split.
+    ``fingerprint`` is ml.decode.perceptual_hash's; None in the manifests of imports that did not take it yet. ``split``
+    is its side of a given split.
     """
 
     path: str

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ml.decode.fingerprint import fingerprint
+from ml.decode.perceptual_hash import fingerprint
 from ml.decode.placement import place, render
 from ml.decode.presize import resize_square
 

@@ -18,10 +18,10 @@ from ml.learn.memory import PREDICTED, halving, keep_freed_memory
 from ml.learn.model import BreedNet, build_model
 from ml.learn.precision import choose_device, choose_precision
 from ml.learn.predictions import PREDICTIONS, Learned, read_averages, read_logits
+from ml.learn.setup import Places, presized
 from ml.learn.training import FitResult
 from ml.learn.tta import COPIES, tta_scores
-from ml.learn.workbench import Places, presized
-from ml.reading.interpretation import Reading
+from ml.reading.metrics import Reading
 from ml.reporting import Progress, Reporter
 from ml.versions import check_versions
 

@@ -9,11 +9,11 @@ from ml.data.bundle import ImageSource
 from ml.data.manifest import Manifest
 from ml.errors import Stopped, SweepTooShort
 from ml.learn.memory import halving
+from ml.learn.restored import untouched
+from ml.learn.setup import Places, set_up
 from ml.learn.step import Learner
 from ml.learn.sweep import one_sweep
-from ml.learn.untouched import untouched
-from ml.learn.workbench import Places, set_up
-from ml.reading.rates import Found
+from ml.reading.agreement import Found
 from ml.reading.suggestions import LEAST_POINTS, LEAST_STEPS
 from ml.reporting import Progress, RateRecord, Reporter
 
@@ -65,7 +65,7 @@ def find_rate(learner: Learner, *, freeze: bool, reporter: Reporter, phase: int 
 
     Each sweep sees batches, augmentation and dropout of its own, drawn from the run's seed and the sweep's number; the
     phase makes no difference. After each, the model and torch's random state are as they were, bit for bit, also where
-    it ends with an error (:func:`ml.learn.untouched.untouched`).
+    it ends with an error (:func:`ml.learn.restored.untouched`).
 
     Args:
         learner: what to try on.

@@ -12,7 +12,7 @@ from torch import Tensor
 from ml.config import LossName
 from ml.data.manifest import Manifest
 from ml.learn.losses import item_losses, item_losses_of_scores, scores_of
-from ml.reading.interpretation import Reading, read_predictions
+from ml.reading.metrics import Reading, read_predictions
 
 PREDICTIONS = "predictions.jsonl"
 

@@ -43,7 +43,7 @@ def one_sweep(learner: Learner, sweep: LrSweep, after_step: Callable[[int], None
     there on there is nothing to see. The workflow's own sweep goes on with NaN to the last step.
 
     Args:
-        learner: its model is changed, and stays changed; see :func:`ml.learn.untouched.untouched`.
+        learner: its model is changed, and stays changed; see :func:`ml.learn.restored.untouched`.
         sweep: rates and steps.
         after_step: called with the number of finished steps.
     """

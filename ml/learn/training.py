@@ -15,9 +15,9 @@ from ml.learn.lr_find import check_sweep
 from ml.learn.memory import halving, last_try
 from ml.learn.model import BreedNet
 from ml.learn.predictions import PREDICTIONS, Learned, read_logits
+from ml.learn.setup import Places, Workbench, set_up
 from ml.learn.trainer import Trainer
-from ml.learn.workbench import Places, Workbench, set_up
-from ml.reading.interpretation import Reading
+from ml.reading.metrics import Reading
 from ml.reporting import Reporter
 from ml.versions import installed_versions
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ml.reading.rates import Found
+from ml.reading.agreement import Found
 from ml.reading.suggestions import suggest
 from ml.reading.sweep_record import Sweep
 from store.db.models import Run

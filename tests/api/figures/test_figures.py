@@ -14,7 +14,7 @@ from PIL import Image, ImageColor
 from api.figures.heading import rate_text
 from api.figures.palette import BLUE, BLUES, GREY, VERMILION
 from api.figures.steps import MOST_POINTS, thinning
-from ml.reading.interpretation import reliability
+from ml.reading.metrics import reliability
 from store.db.models import Interpretation, Run
 from store.states import State
 from tests.api.figure_records import searched, searching, trained

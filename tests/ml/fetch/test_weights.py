@@ -14,7 +14,7 @@ from ml.errors import DiskFull, DownloadFailed, Stopped, UnknownArch, WeightsInv
 from ml.fetch import weights
 from ml.fetch.weights import fetch_weights, find_weights, load_state
 from ml.fetch.wheels import take_from_wheel
-from ml.learn.workbench import Places, _weights
+from ml.learn.setup import Places, _weights
 from ml.reporting import NullReporter
 from tests.ml.published_files import Publisher, publishing
 

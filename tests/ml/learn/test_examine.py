@@ -18,8 +18,8 @@ from ml.errors import DatasetUnusable, OutOfMemory, Stopped
 from ml.learn.checkpoint import save_tensors
 from ml.learn.examine import interpret
 from ml.learn.model import BreedNet, build_model
-from ml.learn.workbench import Places
-from ml.reading.interpretation import Reading
+from ml.learn.setup import Places
+from ml.reading.metrics import Reading
 from ml.reporting import NullReporter, Progress
 from tests.ml.pictures import fill
 

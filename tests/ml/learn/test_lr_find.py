@@ -16,11 +16,11 @@ from ml.learn.batches import Drawn
 from ml.learn.lr_find import find_rate, search
 from ml.learn.precision import Precision
 from ml.learn.schedule import Hypers, exponential
+from ml.learn.setup import Places
 from ml.learn.smoothing import SmoothLoss
 from ml.learn.step import Learner
 from ml.learn.sweep import Stopper, one_sweep
-from ml.learn.workbench import Places
-from ml.reading.rates import Found
+from ml.reading.agreement import Found
 from ml.reporting import NullReporter, Plan, Progress, RateRecord
 from tests.ml.facts import cases
 from tests.ml.pictures import fill

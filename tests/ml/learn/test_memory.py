@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import ml.learn.workbench
+import ml.learn.setup
 from ml.config import LrFind
 from ml.data.bundle import Folder
 from ml.data.manifest import LabelRule
@@ -16,7 +16,7 @@ from ml.errors import OutOfMemory, Stopped
 from ml.learn.lr_find import search
 from ml.learn.memory import free_memory
 from ml.learn.model import BreedNet, build_model
-from ml.learn.workbench import Places
+from ml.learn.setup import Places
 from tests.ml.learn.test_training import SMALL, Listener, config, folder, train
 
 __all__ = ["folder"]
@@ -49,7 +49,7 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[Narrow], None]:
             model.register_forward_pre_hook(narrow)
             return model
 
-        monkeypatch.setattr(ml.learn.workbench, "build_model", build)
+        monkeypatch.setattr(ml.learn.setup, "build_model", build)
 
     return limit
 

@@ -24,8 +24,8 @@ from ml.errors import (
 from ml.learn.checkpoint import LocalKeeper
 from ml.learn.examine import interpret
 from ml.learn.precision import LossScaler, choose_precision, cpu_flags
+from ml.learn.setup import Places
 from ml.learn.training import FitResult, fit
-from ml.learn.workbench import Places
 from ml.predict import Classifier
 from ml.reporting import NullReporter, Plan, Progress, RateRecord
 

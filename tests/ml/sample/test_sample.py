@@ -9,8 +9,8 @@ from ml.breeds import BREEDS
 from ml.data.manifest import LabelRule
 from ml.data.scan import scan_folder
 from ml.errors import LearningError
-from ml.sample.drawn_breeds import LOOKS
-from ml.sample.sample import draw_picture, draw_sample, draw_share
+from ml.sample.breeds import LOOKS
+from ml.sample.draw import draw_picture, draw_sample, draw_share
 
 
 def test_every_breed_gets_its_pictures_and_the_default_rule_reads_them(tmp_path: Path) -> None:
@@ -60,6 +60,6 @@ def test_every_breed_has_a_look() -> None:
 
 
 def test_a_failed_drawing_process_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ml.sample.sample.sys.executable", "/bin/false")
+    monkeypatch.setattr("ml.sample.draw.sys.executable", "/bin/false")
     with pytest.raises(LearningError, match="ended with 1"):
         draw_sample(tmp_path, per_breed=1)

@@ -1,6 +1,6 @@
 """The drawn dataset: 37 breeds under their real names, made in seconds where no photos are at hand.
 
-``python -m ml.sample.sample FOLDER PER_BREED SHARE SHARES`` draws every SHARES-th picture; draw_sample starts one such
+``python -m ml.sample.draw FOLDER PER_BREED SHARE SHARES`` draws every SHARES-th picture; draw_sample starts one such
 process for each core, because drawing hundreds of small shapes holds the interpreter's lock.
 """
 
@@ -18,9 +18,9 @@ import numpy as np
 from ml.breeds import BREEDS, Breed
 from ml.cores import worth_starting
 from ml.errors import LearningError
-from ml.sample.drawn_breeds import LOOKS
-from ml.sample.drawn_pet import draw_pet
-from ml.sample.drawn_scene import draw_background, place_pet, take_photo
+from ml.sample.breeds import LOOKS
+from ml.sample.pet import draw_pet
+from ml.sample.scene import draw_background, place_pet, take_photo
 
 __all__ = ["BREEDS", "draw_picture", "draw_sample"]
 
@@ -83,7 +83,7 @@ def _drawing(into: Path, per_breed: int, shares: int) -> Iterator[tuple[list[sub
     with os.fdopen(reading, "rb") as lines:
         try:
             for share in range(shares):
-                command = [sys.executable, "-m", "ml.sample.sample", str(into), str(per_breed), str(share), str(shares)]
+                command = [sys.executable, "-m", "ml.sample.draw", str(into), str(per_breed), str(share), str(shares)]
                 environment = {**os.environ, "PYTHONPATH": paths}
                 processes.append(subprocess.Popen(command, stdout=writing, stdin=subprocess.DEVNULL, env=environment))  # noqa: S603 - our own interpreter, our own module
         finally:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from ml.breeds import Species
-from ml.sample.drawn_canvas import Canvas, Coat, Point
-from ml.sample.drawn_coat import Coats
-from ml.sample.drawn_looks import Colour, Ear, Look, Part
+from ml.sample.canvas import Canvas, Coat, Point
+from ml.sample.coat import Coats
+from ml.sample.looks import Colour, Ear, Look, Part
 
 _PINK = (214, 150, 142)
 _PALE = 420

@@ -8,7 +8,7 @@ import pytest
 
 from ml.learn.schedule import exponential
 from ml.learn.smoothing import SmoothLoss
-from ml.reading.rates import Found
+from ml.reading.agreement import Found
 from ml.reading.suggestions import FUNCTIONS, Suggestions, suggest
 from ml.reading.sweep_record import Sweep
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ml.data import twins as twins_module
+from ml.data import near_duplicates as twins_module
 from ml.data.manifest import Item, LabelRule, Manifest
+from ml.data.near_duplicates import NEAR_BITS, across_split, count_pairs, find_twins, with_other_label
 from ml.data.scan import scan_folder
-from ml.data.twins import NEAR_BITS, across_split, count_pairs, find_twins, with_other_label
-from ml.decode.fingerprint import fingerprint
 from ml.decode.images import Limits, open_rgb
+from ml.decode.perceptual_hash import fingerprint
 from tests.ml.pictures import encoded, picture
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.data.manifest import EXAMPLES, Manifest
-from ml.decode.fingerprint import BITS
+from ml.decode.perceptual_hash import BITS
 
 NEAR_BITS = 14
 """Most differing bits, of 128, of near twins. Looked at by eye on 3389 pet photos: all 16 pairs up to 14 bits show one

@@ -1,6 +1,6 @@
 """What each breed looks like in the drawn dataset; some are alike on purpose."""
 
-from ml.sample.drawn_looks import Colour, Look, Part
+from ml.sample.looks import Colour, Look, Part
 
 _SEAL = (82, 60, 50)
 _CREAM = (228, 213, 190)

@@ -20,8 +20,8 @@ from ml.learn.memory import halving, keep_freed_memory, peak_memory_bytes
 from ml.learn.model import build_model
 from ml.learn.precision import choose_device, choose_precision
 from ml.learn.schedule import Hypers
+from ml.learn.setup import describe_device
 from ml.learn.step import Learner
-from ml.learn.workbench import describe_device
 from ml.reporting import NullReporter
 
 CLASSES = 37

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import ml.calibration
-from ml.calibration import PATIENCE_SECONDS, PROBE_PICTURES, calibrate, step_pictures
+import ml.throughput
 from ml.config import TrainSettings
 from ml.errors import OutOfMemory, PrecisionUnsupported
 from ml.learn.memory import peak_memory_bytes
 from ml.learn.model import BreedNet, build_model
-from ml.learn.workbench import describe_device
+from ml.learn.setup import describe_device
+from ml.throughput import PATIENCE_SECONDS, PROBE_PICTURES, calibrate, step_pictures
 
 TINY = TrainSettings(arch="mobilenet_v3_small", presize=40, size=32, batch_size=4, precision="fp32")
 
@@ -47,7 +47,7 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
             model.register_forward_pre_hook(refuse)
             return model
 
-        monkeypatch.setattr(ml.calibration, "build_model", build)
+        monkeypatch.setattr(ml.throughput, "build_model", build)
         return seen
 
     return limit

@@ -7,7 +7,7 @@ import torch
 from ml.config import LossName
 from ml.learn.evaluation import loss_and_error
 from ml.learn.losses import item_losses, item_losses_of_scores, scores_of, training_loss
-from ml.reading.interpretation import most_confused, per_class, read_predictions, reliability, top_losses, wilson
+from ml.reading.metrics import most_confused, per_class, read_predictions, reliability, top_losses, wilson
 from tests.ml.facts import cases
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ml.sample.drawn_canvas import SIDE, Coat, Floats, noise
-from ml.sample.drawn_looks import Colour, Look, Part
+from ml.sample.canvas import SIDE, Coat, Floats, noise
+from ml.sample.looks import Colour, Look, Part
 
 
 class Coats:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-from ml.sample.drawn_canvas import Floats, noise
+from ml.sample.canvas import Floats, noise
 
 Colour = tuple[int, int, int]
 _SIZES = ((320, 260), (320, 240), (300, 300), (260, 330), (350, 250), (330, 280))

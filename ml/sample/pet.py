@@ -6,10 +6,10 @@ import numpy as np
 from PIL import Image
 
 from ml.breeds import Breed
-from ml.sample.drawn_breeds import LOOKS
-from ml.sample.drawn_canvas import Canvas, Point
-from ml.sample.drawn_coat import Coats
-from ml.sample.drawn_head import Head, draw_head
+from ml.sample.breeds import LOOKS
+from ml.sample.canvas import Canvas, Point
+from ml.sample.coat import Coats
+from ml.sample.head import Head, draw_head
 
 _HEAD = 0.165
 _GROUND = 0.95
