@@ -7,28 +7,27 @@ or took more than one attempt.
 """
 
 import argparse
-import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from benchmarks.stack import stack, told
 
 QUICK = {"arch": "mobilenet_v3_small", "pretrained": False, "presize": 40, "size": 32, "batch_size": 16}
 TRAIN = {**QUICK, "recipe": "one_cycle", "epochs": 1, "freeze": False}
 FINAL = ("succeeded", "failed", "cancelled")
 WAYS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
 PAUSE_SECONDS = (5.0, 40.0)
-START_SECONDS = 120.0
 
 
 def main() -> None:
@@ -37,7 +36,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, _stack(Path(folder)) as client:
+    with tempfile.TemporaryDirectory() as folder, stack(Path(folder)) as client:
         over = threading.Event()
         chance = random.Random(asked.seed)  # noqa: S311 - no secret
         ended: list[str] = []
@@ -56,36 +55,12 @@ def main() -> None:
     sys.exit(None if len(good) == len(jobs) else 1)
 
 
-@contextmanager
-def _stack(folder: Path) -> Iterator[httpx.Client]:
-    """A stack on the folder; a client that speaks to it."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PEDIGREE_")}
-    environment |= {"PEDIGREE_DEVICE": "cpu", "XDG_STATE_HOME": str(folder / "state")}
-    command = [sys.executable, "-c", "from cli.main import main; main()", "up", "--data", str(folder), "--port", "0"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as up:
-        try:
-            deadline = time.monotonic() + START_SECONDS
-            while not (folder / "stack.json").exists():
-                if up.poll() is not None or time.monotonic() > deadline:
-                    sys.exit("the stack did not start")
-                time.sleep(0.2)
-            with httpx.Client(base_url=_told(folder)["url"], timeout=60.0, trust_env=False) as client:
-                yield client
-        finally:
-            up.terminate()
-
-
-def _told(folder: Path) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads((folder / "stack.json").read_text())
-    return told
-
-
 def _end_postgres(folder: Path, chance: random.Random, over: threading.Event, ended: list[str]) -> None:
     """End the server again and again; `up` starts it again."""
     while not over.wait(chance.uniform(*PAUSE_SECONDS)):
         way = chance.choice(WAYS)
         with suppress(ProcessLookupError):
-            os.kill(_told(folder)["pids"]["postgres"], way)
+            os.kill(told(folder)["pids"]["postgres"], way)
             ended.append(way.name)
 
 

@@ -29,6 +29,8 @@ from ml.versions import installed_versions  # noqa: E402 - see above
 Lines = list[dict[str, Any]]
 Rights = dict[str, tuple[bool, bool]]
 """Whether each validation item was right here, and there."""
+Whole = tuple[Lines, dict[str, bool]]
+"""A whole fine_tune: its epochs, and whether each validation item was right."""
 
 _BREEDS = 20
 
@@ -85,35 +87,54 @@ def measure_speed(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
 
 
 def measure_error(options: argparse.Namespace, scratch: Path, seed: int) -> tuple[dict[str, Any], Rights]:
-    """A whole fine_tune of each, and McNemar's exact test on the validation items that only one got right."""
-    out, theirs_file = scratch / f"whole{seed}", scratch / f"fastai{seed}.json"
+    """A whole fine_tune of each, and what tells them apart."""
+    return beside_each_other(seed, whole_ours(options, scratch, seed), whole_fastai(options, scratch, seed))
+
+
+def whole_ours(options: argparse.Namespace, scratch: Path, seed: int) -> Whole:
+    """Our fine_tune: its epochs, and whether each validation item was right."""
+    out = scratch / f"whole{seed}"
     lines = train_ours(options, options.photos, out, epochs=options.epochs, freeze_epochs=1, seed=seed)
-    more = ["--epochs", str(options.epochs), "--preds", str(theirs_file), "--seed", str(seed)]
-    peer = train_fastai(options, options.photos, more)
-    ours = {}
+    right = {}
     for row in (out / "predictions.jsonl").read_text(encoding="utf-8").splitlines():
         item = json.loads(row)
-        ours[Path(item["path"]).name] = item["actual"] == item["predicted"]
-    stored = json.loads(theirs_file.read_text(encoding="utf-8"))
-    theirs = {
+        right[Path(item["path"]).name] = item["actual"] == item["predicted"]
+    return _epochs(lines), right
+
+
+def whole_fastai(options: argparse.Namespace, scratch: Path, seed: int) -> Whole:
+    """The peer's."""
+    file = scratch / f"fastai{seed}.json"
+    more = ["--epochs", str(options.epochs), "--preds", str(file), "--seed", str(seed)]
+    lines = train_fastai(options, options.photos, more)
+    stored = json.loads(file.read_text(encoding="utf-8"))
+    right = {
         name: max(range(len(p)), key=p.__getitem__) == target
         for name, target, p in zip(stored["names"], stored["targets"], stored["probs"], strict=True)
     }
+    return _epochs(lines), right
+
+
+def beside_each_other(seed: int, here: Whole, there: Whole) -> tuple[dict[str, Any], Rights]:
+    """The figures of both, and McNemar's exact test on the validation items that only one got right."""
+    (our_epochs, ours), (their_epochs, theirs) = here, there
     if ours.keys() != theirs.keys():
         sys.exit(f"the validation sides differ in {len(ours.keys() ^ theirs.keys())} files")
     rights = {name: (ours[name], theirs[name]) for name in ours}
-    only_ours = sum(here > there for here, there in rights.values())
-    only_theirs = sum(here < there for here, there in rights.values())
+    only_ours = sum(a > b for a, b in rights.values())
+    only_theirs = sum(a < b for a, b in rights.values())
     return {
         "seed": seed,
         "validation_items": len(ours),
         "pedigree": 1 - sum(ours.values()) / len(ours),
         "fastai": 1 - sum(theirs.values()) / len(theirs),
+        "pedigree_valid_loss": our_epochs[-1]["valid_loss"],
+        "fastai_valid_loss": their_epochs[-1]["valid_loss"],
         "right_only_here": only_ours,
         "right_only_there": only_theirs,
         "mcnemar_p": mcnemar(only_ours, only_theirs),
-        "pedigree_epochs": _epochs(lines),
-        "fastai_epochs": _epochs(peer),
+        "pedigree_epochs": our_epochs,
+        "fastai_epochs": their_epochs,
     }, rights
 
 
@@ -153,8 +174,8 @@ def train_ours(
     settings["seed"] = seed
     command = [sys.executable, "-m", "ml", "train", str(photos), "--out", str(out), "--cache", str(options.cache)]
     command += ["--weights", str(options.weights)]
-    for name, value in settings.items():
-        command += ["--set", f"{name}={value}"]
+    for setting in (*(f"{name}={value}" for name, value in settings.items()), *options.ours):
+        command += ["--set", setting]
     return _lines(command)
 
 
@@ -208,6 +229,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=int, default=640, help="files of the speed runs")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--seeds", type=int, nargs="+", default=[42], help="a whole fine_tune of each for every seed")
+    parser.add_argument("--ours", nargs="*", default=[], help="more settings of ours, such as precision=fp32")
     parser.add_argument("--workers", type=int, default=0, help="fastai's loader processes")
     parser.add_argument("--parts", nargs="+", choices=("speed", "error"), default=("speed", "error"))
     return parser
