@@ -20,11 +20,11 @@ from typing import Any
 
 from benchmarks import train_vs_fastai as beside
 from benchmarks.gpu.bundle import unpack
-from ml.calibration import calibrate
 from ml.config import FineTune
-from ml.precision import choose_device
+from ml.learn.precision import choose_device
+from ml.learn.setup import describe_device
+from ml.throughput import calibrate
 from ml.versions import installed_versions
-from ml.workbench import describe_device
 
 EPOCH_TRAIN_PHOTOS = 5912
 EPOCH_PHOTOS = 7390
