@@ -33,7 +33,7 @@ USER pedigree
 
 FROM runtime AS worker
 # Looks whether the settings can be read and the database takes a connection from here; not whether the worker's process
-# takes jobs: a hung one is known by its lease, and the sweep queues its job again. Broker and store are not asked.
+# takes jobs: a hung one is known by its lease, and the repair process queues its job again. Broker and store are not asked.
 HEALTHCHECK --interval=60s --timeout=20s --start-period=30s \
     CMD ["python", "-c", "from store.db.session import make_engine; from store.settings import load_settings; make_engine(load_settings()).connect().close()"]
 CMD ["python", "-m", "worker"]

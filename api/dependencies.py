@@ -54,7 +54,7 @@ class Services:
     def publish(self, job: Job) -> dict[int, Waiting]:
         """Tell the workers of a job that was just queued, and what it waits for, by its id.
 
-        Without a broker the sweep will tell them, since the job is on record.
+        Without a broker the repair process will tell them, since the job is on record.
         """
         told = dispatch_job(self.celery, self.sessions, job.id)
         with self.sessions.begin() as session:

@@ -1,4 +1,4 @@
-"""The project's own processes: worker, sweep and API, each `python -m …` with the stack's settings."""
+"""The project's own processes: worker, repair and API, each `python -m …` with the stack's settings."""
 
 import signal
 import subprocess
@@ -17,7 +17,7 @@ HOUSE = Path(__file__).parent.parent
 Escalation = Sequence[tuple[signal.Signals, float]]
 
 WORKER_STOP: Escalation = ((signal.SIGTERM, 30.0), (signal.SIGKILL, 5.0))  # a job puts its work down first
-SWEEP_STOP: Escalation = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
+REPAIR_STOP: Escalation = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
 API_STOP: Escalation = ((signal.SIGTERM, 8.0), (signal.SIGINT, 2.0), (signal.SIGKILL, 5.0))
 
 

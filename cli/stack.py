@@ -21,7 +21,7 @@ from cli.ports import listen, port_of
 from cli.processes import kill_group, last_line, wait_until
 from cli.running import forget, remember
 from cli.servers import Postgres, Redis
-from cli.services import API_STOP, SWEEP_STOP, WORKER_STOP, Part, Service, run_once
+from cli.services import API_STOP, REPAIR_STOP, WORKER_STOP, Part, Service, run_once
 from store.settings import Settings, wrong_setting
 
 READY_SECONDS = 180.0  # the API imports torch, which a cold disk makes slow
@@ -82,8 +82,8 @@ class Stack:
         for name, lane in workers_of_lanes(self.workers).items():
             with self._step(name):
                 self._keep(name, Service(["worker", "--lane", lane], environment, self._log(name), WORKER_STOP))
-        with self._step("sweep"):
-            self._keep("sweep", Service(["worker.sweep"], environment, self._log("sweep"), SWEEP_STOP))
+        with self._step("repair"):
+            self._keep("repair", Service(["worker.repair"], environment, self._log("repair"), REPAIR_STOP))
         with self._step("api"):
             held = self.listener.fileno()
             self._keep("api", Service(["api", "--fd", str(held)], environment, self._log("api"), API_STOP, held))
@@ -116,7 +116,7 @@ class Stack:
         forget(self.folder)
         if self.listener is not None:
             self.listener.close()  # the API has its own; without one, whoever connects is refused at once
-        order = ("api", "worker", "sweep", "redis", "postgres")
+        order = ("api", "worker", "repair", "redis", "postgres")
         for kept in sorted(self.kept, key=lambda one: order.index(one.name.split("-")[0])):
             kept.part.stop()
         self.folder.stack_file.unlink(missing_ok=True)

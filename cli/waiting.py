@@ -6,7 +6,7 @@ from cli.tables import counted, short_time
 _NOT_BUSY = {
     "starting": "about to start",
     "resting": "tried again in a moment, as its last attempt broke off",
-    "unpublished": "the broker has not been told of it yet; the sweep will",
+    "unpublished": "the broker has not been told of it yet; the repair process will",
 }
 
 

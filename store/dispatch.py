@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 def dispatch_job(app: Celery, sessions: sessionmaker[Session], job_id: int) -> bool:
     """Publish a job in the lane of its kind and note it in the row.
 
-    False when the broker is out of reach: the row is there, and the sweep publishes it when the broker is back.
+    False when the broker is out of reach: the row is there, and the repair process publishes it later.
     """
     with sessions.begin() as session:
         lane = lane_of(session.get_one(Job, job_id).kind)

@@ -1,4 +1,4 @@
-"""Names and payloads of the queue: what the API and the sweep publish and what the worker answers to."""
+"""Names and payloads of the queue: what the API and the repair process publish and what the worker answers to."""
 
 from collections.abc import Collection
 
@@ -23,8 +23,8 @@ VISIBILITY_SECONDS = 24 * 3600
 CONNECTION = {
     "socket_timeout": 10.0,
     "socket_connect_timeout": 1.0,
-    # One more try, at once: kombu's own take six seconds, in which whoever queues a job waits for the answer. The sweep
-    # publishes what could not be.
+    # One more try, at once: kombu's own take six seconds, in which whoever queues a job waits for the answer. What
+    # cannot be published is left to the repair process.
     "max_retries": 1,
     "interval_start": 0,
     "interval_step": 0,
@@ -60,7 +60,7 @@ def publish_job(app: Celery, job_id: int, lane: Lane) -> None:
     """Tell the workers of a lane of a queued job. Call it after the commit that made the job.
 
     Raises:
-        kombu.exceptions.OperationalError: the broker is out of reach; the sweep will publish the job later.
+        kombu.exceptions.OperationalError: the broker is out of reach; the repair process will publish the job later.
     """
     app.send_task(RUN_JOB, args=[job_id], retry=False, queue=QUEUES[lane])
 

@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     )
 
     lease_seconds: float = Field(30.0, alias="PEDIGREE_LEASE_SECONDS", gt=0)
-    sweep_seconds: float = Field(5.0, alias="PEDIGREE_SWEEP_SECONDS", gt=0)
+    repair_seconds: float = Field(5.0, alias="PEDIGREE_REPAIR_SECONDS", gt=0)
     max_attempts: int = Field(3, alias="PEDIGREE_MAX_ATTEMPTS", ge=1)
     silence_seconds: float = Field(
         900.0, alias="PEDIGREE_SILENCE_SECONDS", gt=0, description="a job's process that reports nothing is ended"

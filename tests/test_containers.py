@@ -15,7 +15,7 @@ from store.settings import Settings
 from worker.lanes import chosen_lanes
 
 HOUSE = Path(__file__).parent.parent
-OURS = {"migrate", "api", "worker", "worker-gpu", "worker-light", "sweep"}
+OURS = {"migrate", "api", "worker", "worker-gpu", "worker-light", "repair"}
 ONCE = {"migrate", "bucket"}
 SECRETS = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
 
@@ -56,7 +56,7 @@ def test_the_compose_file_is_what_the_specification_allows(
         ("api", {"restart": "sometimes"}),
         ("worker", {"stop_grace_period": 60}),
         ("worker", {"volumes": ["worker-cache"]}),
-        ("sweep", {"depends_on": {"redis": {"condition": "service_health"}}}),
+        ("repair", {"depends_on": {"redis": {"condition": "service_health"}}}),
         ("redis", {"healthcheck": {"test": ["redis-cli", "ping"]}}),
         ("postgres", {"environment": {"POSTGRES_USER": True}}),
     ],
@@ -230,7 +230,7 @@ def test_what_the_images_start_exists(compose: dict[str, Any], dockerfile: str) 
     started = [words.split('", "') for words in re.findall(r'^CMD \["(.*)"\]$', dockerfile, re.MULTILINE)]
     started += [compose["services"][name]["command"] for name in OURS - {"api"}]
     modules = {command[command.index("-m") + 1] for command in started}
-    assert modules == {"api", "worker", "migrations", "worker.sweep"}
+    assert modules == {"api", "worker", "migrations", "worker.repair"}
     for module in modules:
         path = HOUSE / module.replace(".", "/")
         assert (path / "__main__.py").exists() or path.with_suffix(".py").exists(), module

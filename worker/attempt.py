@@ -157,11 +157,11 @@ class Attempt:
         return None if found is None else found.key
 
     def drop(self, key: str) -> None:
-        """Delete what nobody needs any more, after the verdict: where the store is away, the sweep does it later."""
+        """Delete what nobody needs any more, after the verdict: where the store is away, `repair` does it later."""
         try:
             self.artifacts.delete(key)
         except ServiceUnavailable as error:
-            log.warning("job %d: %s stays for the sweep to delete: %s", self.job.id, key, error.detail)
+            log.warning("job %d: %s stays for the repair process to delete: %s", self.job.id, key, error.detail)
 
     def tell_bytes(self, stage: str) -> Callable[[int, int], None]:
         """Progress of a copy, in MiB. ``Stopped`` ends a fetch that must stop; what was made is stored first."""

@@ -118,7 +118,7 @@ def _used_up(attempt: Attempt, source: dict[str, Any]) -> Iterator[None]:
     """Delete the upload once it is a dataset or can never become one.
 
     Where the work was put down, or failed through no fault of the archive, another attempt may want it; one that
-    nobody comes back to is deleted by the sweep.
+    nobody comes back to is deleted by the repair process.
     """
     keys = [source[name] for name in ("key", "labels") if name in source]
     try:

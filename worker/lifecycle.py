@@ -198,7 +198,7 @@ class Watch:
                 state = renew_lease(session, self.job_id, self.attempt, self.host.settings.lease_seconds)
                 is_silent = seconds_silent(session, self.job_id) > self.host.settings.silence_seconds
         except OUTAGES:
-            # an outage of the database is no reason to throw work away: should it outlast the lease, the sweep decides
+            # an outage of the database is no reason to throw work away: if it outlasts the lease, `repair` decides
             log.warning("job %d: the database is out of reach; the lease was not renewed", self.job_id)
             return True
         # Twice in a row: after a machine that slept, or an outage, the child has its time to report.
@@ -256,7 +256,7 @@ def _settle(
         log.info("job %d: attempt %d has its verdict", job_id, attempt)
         return
     log.warning("job %d: %s%s; now %s", job_id, detail, ", because the memory was full" if starved else "", job.state)
-    # One that rests first is published by the sweep.
+    # One that rests first is published by the repair process.
     if job.state == State.QUEUED and job.not_before is None:
         _wait_for_database(lambda: dispatch_job(host.celery, host.sessions, job_id), job_id)
 

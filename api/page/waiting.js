@@ -7,7 +7,7 @@ const NOT_BUSY = {
   no_worker: ({ lane }) => `no worker of the ${lane} lane runs`,
   starting: () => "about to start",
   resting: () => "tried again in a moment, as its last attempt broke off",
-  unpublished: () => "the broker has not been told of it yet; the sweep will",
+  unpublished: () => "the broker has not been told of it yet; the repair process will",
 };
 
 // Words and links; nothing where the job does not wait.

@@ -143,7 +143,7 @@ class JobWaiting(BaseModel):
         description="busy: the workers of the lane have other jobs or measure for a forecast; starting: one is free "
         "for it; no_worker: no living worker takes jobs of the lane; resting: its last "
         "attempt broke off, and it is tried again in a moment; unpublished: the broker does not know of it yet, "
-        "the sweep will tell it"
+        "the repair process will tell it"
     )
     ahead: int = Field(description="queued jobs of the lane that come first")
     behind: HeldJob | None = Field(description="where busy, the job in hand that is expected to end first")

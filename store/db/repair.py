@@ -1,4 +1,4 @@
-"""What the sweep and the workers look for: jobs whose worker, whose message or whose last sign of life is gone."""
+"""What `worker.repair` and the workers look for: jobs whose worker, message or last sign of life is gone."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -19,7 +19,7 @@ BATCH = 100
 def hand_back_expired(session: Session) -> list[Job]:
     """Take jobs whose lease has run out from their workers; the jobs as they are now.
 
-    Rows that another sweep has in hand are passed over, so two sweeps do not meet.
+    Rows that another process has in hand are passed over, so two do not meet.
     """
     statement = (
         select(Job)

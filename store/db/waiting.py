@@ -27,7 +27,7 @@ class Reason(StrEnum):
     RESTING = "resting"
     """Its last attempt ended without a verdict; it is tried again in a moment."""
     UNPUBLISHED = "unpublished"
-    """The broker has not been told of it yet; the sweep will do that."""
+    """The broker has not been told of it yet; the repair process will do that."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from tests.cli.service import free_port
 
 COMMAND = [sys.executable, "-m", "cli.main"]
 UP_SECONDS = 240.0
-PARTS = {"postgres", "redis", "worker", "worker-light", "sweep", "api"}
+PARTS = {"postgres", "redis", "worker", "worker-light", "repair", "api"}
 
 
 def environment(data: Path) -> dict[str, str]:

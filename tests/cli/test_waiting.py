@@ -31,7 +31,10 @@ def job(**waiting: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         (job(reason="starting", behind=None), "queued: about to start"),
         (job(reason="no_worker", behind=None, lane="light"), "queued: no worker of the light lane runs"),
         (job(reason="resting", behind=None), "queued: tried again in a moment, as its last attempt broke off"),
-        (job(reason="unpublished", behind=None), "queued: the broker has not been told of it yet; the sweep will"),
+        (
+            job(reason="unpublished", behind=None),
+            "queued: the broker has not been told of it yet; the repair process will",
+        ),
     ],
 )
 def test_a_queued_job_says_behind_what(asked: dict[str, Any], words: str) -> None:

@@ -13,7 +13,7 @@ from tests.worker.attempts import Stack
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """A stack that notices losses within a second or two."""
-    return settings.model_copy(update={"lease_seconds": 2.0, "sweep_seconds": 0.3})
+    return settings.model_copy(update={"lease_seconds": 2.0, "repair_seconds": 0.3})
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Real workers and sweeps, and what a test may do to them."""
+"""Real workers and repair processes, and what a test may do to them."""
 
 import os
 import signal

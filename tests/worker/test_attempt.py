@@ -107,7 +107,7 @@ def test_a_store_that_is_away_after_the_verdict_changes_nothing_about_it(
     monkeypatch.setattr(child, "_work_of", lambda _: work)
     monkeypatch.setattr(child, "_fail", lambda *said: pytest.fail(str(said)))
     assert child._run(stack.attempt(job_id)) == 0
-    assert stack.artifacts.exists(checkpoint_key(1, 1, 3)), "left for the sweep"
+    assert stack.artifacts.exists(checkpoint_key(1, 1, 3)), "left for the repair process"
 
 
 def test_an_upload_goes_with_a_useless_archive_and_stays_where_a_resume_can_use_it(

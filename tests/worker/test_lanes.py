@@ -163,7 +163,7 @@ def test_a_message_of_the_version_before_that_nobody_comes_to_is_sent_again_in_i
         of_old(celery, bringing)
         with sessions.begin() as session:
             get_job(session, bringing).published_at = get_job(session, bringing).created_at
-        with running("worker.sweep", settings), running(LIGHT, settings):
+        with running("worker.repair", settings), running(LIGHT, settings):
             job = job_in(sessions, bringing, State.SUCCEEDED, State.FAILED)
         assert state_of(sessions, training) == State.RUNNING
         os.kill(child, signal.SIGKILL)
@@ -198,7 +198,7 @@ def test_an_emptied_broker_is_filled_again_lane_by_lane(
     with celery.connection_for_write() as connection:
         for queue in QUEUES.values():
             connection.channel().queue_purge(queue)
-    with running("worker.sweep", settings):
+    with running("worker.repair", settings):
         until(lambda: all(queue_length(celery, lane) == 1 for lane in Lane), "a message in each lane")
     assert (state_of(sessions, training), state_of(sessions, bringing)) == (State.QUEUED, State.QUEUED)
 
@@ -211,7 +211,7 @@ def test_a_killed_light_worker_loses_nothing(
         child = killed.paused_child()
         killed.end(signal.SIGKILL)
         until(lambda: is_gone(child), "the end of a child whose worker was killed")
-    with running("worker.sweep", settings), running(TRAINS, settings), running(LIGHT, settings):
+    with running("worker.repair", settings), running(TRAINS, settings), running(LIGHT, settings):
         job = job_in(sessions, bringing, State.SUCCEEDED, State.FAILED)
     assert (job.state, job.attempt) == (State.SUCCEEDED, 2)
 

@@ -222,7 +222,7 @@ def test_a_training_whose_process_is_killed_goes_on_from_its_checkpoint(
     run_id, job_id = queue_training(sessions, pets)
     dispatch_job(celery, sessions, job_id)
     short = {"PEDIGREE_CHECKPOINT_SECONDS": "0.001"}
-    with running("worker.sweep", settings), running("worker", settings, **short) as worker:
+    with running("worker.repair", settings), running("worker", settings, **short) as worker:
         child = worker.child()
         until(lambda: kept(sessions, run_id), "a checkpoint")
         os.kill(child, signal.SIGKILL)

@@ -58,12 +58,12 @@ def test_a_killed_worker_takes_its_child_along_and_the_job_runs_again(
         left = work_folder(scratch_folder(settings, session), job_id, 1)
     left.mkdir(parents=True)
     (left / "pictures.tar").write_bytes(b"half an archive")
-    with running("worker.sweep", settings) as sweep, running("worker", settings):
+    with running("worker.repair", settings) as repair, running("worker", settings):
         job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
-        assert sweep.end() == 0
+        assert repair.end() == 0
     assert (job.state, job.attempt) == (State.SUCCEEDED, 2)
     assert states_of(sessions, job_id) == ["queued", "running", "queued", "running", "succeeded"]
-    assert "lost its worker" in sweep.said()
+    assert "lost its worker" in repair.said()
     assert not left.exists()
 
 
@@ -150,7 +150,7 @@ def test_a_child_that_reports_nothing_any_more_is_given_up(
 
 
 def test_a_killed_child_is_run_again(settings: Settings, sessions: Sessions, job_id: int) -> None:
-    with running("worker.sweep", settings), running("worker", settings) as worker:
+    with running("worker.repair", settings), running("worker", settings) as worker:
         os.kill(worker.paused_child(), signal.SIGKILL)
         job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
     assert (job.state, job.attempt) == (State.SUCCEEDED, 2)

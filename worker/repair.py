@@ -1,6 +1,6 @@
-"""``python -m worker.sweep``: repairs what was lost — leases that ran out, messages that were never sent.
+"""``python -m worker.repair``: repairs what was lost — leases that ran out, messages that were never sent.
 
-What nothing in the artifact store needs any more is deleted. Any number of sweeps may run; a row that one has in hand
+What nothing in the artifact store needs any more is deleted. Any number of these may run; a row that one has in hand
 is passed over by the others.
 """
 
@@ -36,8 +36,8 @@ CLEAN_EVERY_SECONDS = 3600.0
 
 
 @dataclass
-class Sweep:
-    """What a sweep works with, and what it has to remember between rounds."""
+class Repair:
+    """What the process works with, and what it has to remember between rounds."""
 
     settings: Settings
     sessions: sessionmaker[Session]
@@ -91,7 +91,7 @@ class Sweep:
                 self._publish(job_id)
 
     def _waiting(self, lane: Lane) -> list[int]:
-        seconds = self.settings.sweep_seconds
+        seconds = self.settings.repair_seconds
         lost = long_published_jobs if queue_length(self.celery, lane) == 0 else overtaken_jobs
         with self.sessions.begin() as session:
             unpublished = unpublished_jobs(session, lane, older_than_seconds=seconds)
@@ -103,7 +103,7 @@ class Sweep:
 
 
 def main() -> int:
-    """Sweep until SIGTERM or Ctrl-C."""
+    """Repair until SIGTERM or Ctrl-C."""
     log_to_stderr()
     try:
         settings = load_settings()
@@ -114,10 +114,10 @@ def main() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    sweep = Sweep(settings, make_sessions(make_engine(settings)), make_celery(settings), artifacts)
+    repair = Repair(settings, make_sessions(make_engine(settings)), make_celery(settings), artifacts)
     while not stop.is_set():
-        sweep.round()
-        stop.wait(settings.sweep_seconds)
+        repair.round()
+        stop.wait(settings.repair_seconds)
     return 0
 
 

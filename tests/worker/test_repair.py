@@ -22,15 +22,15 @@ from store.settings import Settings
 from store.states import State
 from tests.store.rows import ERROR, claimed, make_job, make_run
 from tests.worker.pictures import archive, queue_import
-from worker.sweep import Sweep
+from worker.repair import Repair
 
 Sessions = sessionmaker[Session]
 
 
 @pytest.fixture
-def sweep(settings: Settings, sessions: Sessions, celery: Celery, artifacts: ArtifactStore) -> Sweep:
+def repair(settings: Settings, sessions: Sessions, celery: Celery, artifacts: ArtifactStore) -> Repair:
     """Its rounds are made by hand; what is younger than a minute is left to whoever made it."""
-    return Sweep(settings.model_copy(update={"sweep_seconds": 60.0}), sessions, celery, artifacts)
+    return Repair(settings.model_copy(update={"repair_seconds": 60.0}), sessions, celery, artifacts)
 
 
 @pytest.fixture
@@ -57,39 +57,39 @@ def job_of(sessions: Sessions, job_id: int) -> Job:
 
 
 def test_a_job_that_the_broker_did_not_take_is_published_later(
-    sweep: Sweep, sessions: Sessions, broken_celery: Celery, celery: Celery
+    repair: Repair, sessions: Sessions, broken_celery: Celery, celery: Celery
 ) -> None:
     with sessions.begin() as session:
         job_id = make_job(session).id
     assert not dispatch_job(broken_celery, sessions, job_id)
     assert job_of(sessions, job_id).published_at is None
-    sweep.round()
+    repair.round()
     assert queue_length(celery, Lane.LIGHT) == 0, "its maker may still be about to publish it"
     age(sessions, job_id)
-    sweep.round()
+    repair.round()
     assert queue_length(celery, Lane.LIGHT) == 1
     assert job_of(sessions, job_id).published_at is not None
-    sweep.round()
+    repair.round()
     assert queue_length(celery, Lane.LIGHT) == 1
 
 
 def test_a_lost_message_is_sent_again_but_a_waiting_one_is_not(
-    sweep: Sweep, sessions: Sessions, celery: Celery
+    repair: Repair, sessions: Sessions, celery: Celery
 ) -> None:
     with sessions.begin() as session:
         job_id = make_job(session).id
     dispatch_job(celery, sessions, job_id)
     age(sessions, job_id)
-    sweep.round()
+    repair.round()
     assert queue_length(celery, Lane.LIGHT) == 1
     with celery.connection_for_write() as connection:
         connection.channel().queue_purge(QUEUES[Lane.LIGHT])
-    sweep.round()
+    repair.round()
     assert queue_length(celery, Lane.LIGHT) == 1
 
 
 def test_a_lost_message_is_sent_again_although_the_queue_is_never_empty(
-    sweep: Sweep, sessions: Sessions, celery: Celery
+    repair: Repair, sessions: Sessions, celery: Celery
 ) -> None:
     with sessions.begin() as session:
         lost, later, waiting = (make_job(session).id for _ in range(3))
@@ -99,13 +99,13 @@ def test_a_lost_message_is_sent_again_although_the_queue_is_never_empty(
     age(sessions, lost)
     for job_id in (later, waiting):
         dispatch_job(celery, sessions, job_id)
-    sweep.round()
+    repair.round()
     assert queue_length(celery, Lane.LIGHT) == 2, "its message may still come"
     with sessions.begin() as session:
         claimed(session, later)
-    sweep.round()
+    repair.round()
     assert queue_length(celery, Lane.LIGHT) == 3
-    sweep.round()
+    repair.round()
     assert queue_length(celery, Lane.LIGHT) == 3
     before = job_of(sessions, waiting).published_at
     published = job_of(sessions, lost).published_at
@@ -114,7 +114,7 @@ def test_a_lost_message_is_sent_again_although_the_queue_is_never_empty(
     assert published > before
 
 
-def test_a_lost_worker_costs_an_attempt_and_the_last_one_the_job(sweep: Sweep, sessions: Sessions) -> None:
+def test_a_lost_worker_costs_an_attempt_and_the_last_one_the_job(repair: Repair, sessions: Sessions) -> None:
     with sessions.begin() as session:
         again, last = make_job(session).id, make_job(session, max_attempts=1).id
         cancelled, healthy = make_job(session).id, make_job(session).id
@@ -123,12 +123,12 @@ def test_a_lost_worker_costs_an_attempt_and_the_last_one_the_job(sweep: Sweep, s
         request_cancel(session, cancelled)
     for job_id in (again, last, cancelled):
         age(sessions, job_id)
-    sweep.round()
+    repair.round()
     assert job_of(sessions, again).state == State.QUEUED
     assert job_of(sessions, again).published_at is None, "it rests first"
     with sessions.begin() as session:
         session.execute(update(Job).where(Job.id == again).values(not_before=func.now()))
-    sweep.round()
+    repair.round()
     assert job_of(sessions, again).published_at is not None
     failed = job_of(sessions, last)
     assert failed.state == State.FAILED
@@ -140,7 +140,7 @@ def test_a_lost_worker_costs_an_attempt_and_the_last_one_the_job(sweep: Sweep, s
 
 
 def test_an_outage_is_waited_out_and_leases_get_their_time_afterwards(
-    sweep: Sweep, sessions: Sessions, tmp_path: Path
+    repair: Repair, sessions: Sessions, tmp_path: Path
 ) -> None:
     """While the database was away no worker could renew, so an expired lease says nothing yet."""
     with sessions.begin() as session:
@@ -148,32 +148,32 @@ def test_an_outage_is_waited_out_and_leases_get_their_time_afterwards(
         claimed(session, job_id)
     age(sessions, job_id)
     nowhere = create_engine(f"postgresql+psycopg://postgres@/pedigree?host={tmp_path}")
-    sweep.sessions = sessionmaker(nowhere)
-    sweep.round()
-    sweep.sessions = sessions
-    sweep.round()
+    repair.sessions = sessionmaker(nowhere)
+    repair.round()
+    repair.sessions = sessions
+    repair.round()
     assert job_of(sessions, job_id).state == State.RUNNING
-    sweep.leases_from = time.monotonic()
-    sweep.round()
+    repair.leases_from = time.monotonic()
+    repair.round()
     assert job_of(sessions, job_id).state == State.QUEUED
     nowhere.dispose()
 
 
-def test_a_broker_that_is_away_does_not_end_the_sweep(
-    sweep: Sweep, sessions: Sessions, celery: Celery, broken_celery: Celery
+def test_a_broker_that_is_away_does_not_end_the_repair(
+    repair: Repair, sessions: Sessions, celery: Celery, broken_celery: Celery
 ) -> None:
     with sessions.begin() as session:
         job_id = make_job(session).id
     age(sessions, job_id)
-    sweep.celery = broken_celery
-    sweep.round()
-    sweep.celery = celery
-    sweep.round()
+    repair.celery = broken_celery
+    repair.round()
+    repair.celery = celery
+    repair.round()
     assert queue_length(celery, Lane.LIGHT) == 1
 
 
 def test_an_old_upload_goes_unless_a_job_waits_for_it(
-    sweep: Sweep, settings: Settings, sessions: Sessions, artifacts: ArtifactStore
+    repair: Repair, settings: Settings, sessions: Sessions, artifacts: ArtifactStore
 ) -> None:
     _, awaited = queue_import(sessions, artifacts, archive())
     left, fresh = new_upload_key(), new_upload_key()
@@ -184,13 +184,13 @@ def test_an_old_upload_goes_unless_a_job_waits_for_it(
     two_days_ago = time.time() - 2 * 24 * 3600
     for key in (awaited, left, *somebodys):
         os.utime(folder / key, (two_days_ago, two_days_ago))
-    sweep.round()
+    repair.round()
     assert [artifacts.exists(key) for key in (awaited, left, fresh)] == [True, False, True]
     assert all(map(artifacts.exists, somebodys))
 
 
 def test_what_killed_processes_left_in_the_store_goes_after_a_day(
-    sweep: Sweep, settings: Settings, sessions: Sessions
+    repair: Repair, settings: Settings, sessions: Sessions
 ) -> None:
     with sessions.begin() as session:
         run = make_run(session).id
@@ -206,7 +206,7 @@ def test_what_killed_processes_left_in_the_store_goes_after_a_day(
     two_days_ago = time.time() - 2 * 24 * 3600
     for key in (keys[0], keys[2], keys[3]):
         os.utime(folder / key, (two_days_ago, two_days_ago))
-    sweep.round()
+    repair.round()
     assert [(folder / key).exists() for key in keys] == [False, True, True, False, True]
 
 
@@ -231,7 +231,7 @@ def test_leases_are_judged_by_the_databases_clock(sessions: Sessions) -> None:
 
 
 def test_old_events_go_a_part_a_round_so_that_leases_are_looked_at_in_between(
-    sweep: Sweep, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+    repair: Repair, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("store.db.old_events.BATCH", "worker.unneeded.BATCH"):
         monkeypatch.setattr(module, 2)
@@ -243,7 +243,7 @@ def test_old_events_go_a_part_a_round_so_that_leases_are_looked_at_in_between(
         session.execute(update(Job).where(Job.id == job_id).values(finished_at=Job.finished_at - timedelta(days=400)))
     left = []
     for _ in range(2):
-        sweep.round()
+        repair.round()
         with sessions.begin() as session:
             left.append(sum(event.event == "log" for event in events_after(session, job_id, 0)))
     assert left == [1, 0]
