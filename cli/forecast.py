@@ -1,25 +1,62 @@
-"""What a dry run says, in words."""
+"""What a dry run says, in words; where nothing is on record, a forecast job measures first."""
 
-from cli.client import Client, Json, json_of
+import contextlib
+from dataclasses import dataclass
+
+from cli.client import Client, Json
+from cli.errors import CommandError
+from cli.events import Event, follow
 from cli.patience import patiently
-from cli.saying import say
+from cli.saying import plain, say
 from cli.tables import short_time, show_table
+from cli.waiting import waiting_words
 from cli.words import in_commands
-
-PATIENCE_SECONDS = 600.0
-"""The service may wait for a worker to time a few steps before it answers."""
 
 MEASURING = "waiting for the forecast (a worker may have to time a few steps first)"
 
 GIB = 1 << 30
 
 
+@dataclass
+class _Waiting:
+    """Hears what a forecast job waits for."""
+
+    words: str = ""
+
+    def __str__(self) -> str:
+        return f"waiting for the forecast, {self.words}" if self.words else MEASURING
+
+    def show(self, event: Event) -> None:
+        if event.name in {"waiting", "state"}:
+            self.words = plain(waiting_words({"waiting": event.data})) if event.name == "waiting" else ""
+
+    def away(self, _seconds: float) -> None:
+        self.words = "but the service does not answer"
+
+    def back(self) -> None:
+        self.words = ""
+
+
 def ask_for_forecast(client: Client, body: Json) -> Json:
-    """The service's answer to a dry run of a job."""
-    with patiently(MEASURING):
-        asked = client.call("POST", "/jobs", json=body, params={"dry_run": "true"}, timeout=PATIENCE_SECONDS)
-    answer: Json = json_of(asked)
-    return answer
+    """The service's answer to a dry run of a job, measured first where nothing is on record."""
+    waiting = _Waiting()
+    with patiently(lambda: str(waiting)):
+        answer: Json = client.post("/jobs", body, dry_run="true")
+        return answer if answer["forecast"] is not None else {**answer, **_measured(client, body, waiting)}
+
+
+def _measured(client: Client, body: Json, waiting: _Waiting) -> Json:
+    """What a forecast job comes to; it ends with the waiting for it."""
+    job = client.post("/jobs", {"kind": "forecast", "of": body})["id"]
+    try:
+        ended = follow(client, job, waiting)
+    except KeyboardInterrupt:
+        with contextlib.suppress(CommandError):  # it has ended, or the service is away
+            client.post(f"/jobs/{job}/cancel")
+        raise
+    error = ended["error"] or {"detail": f"job {job} was {ended['state']}", "hint": None}
+    reason = " ".join(filter(None, (f"{error['detail'].removesuffix('.')}.", error["hint"])))
+    return {"forecast": ended["forecast"], "forecast_reason": None if ended["forecast"] else reason}
 
 
 def show_forecast(answer: Json) -> None:

@@ -1,7 +1,7 @@
 """Telling that something takes its time: a live line with the time so far, or one line where lines stay. On stderr."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Timer
 from time import monotonic
@@ -16,19 +16,19 @@ PATIENCE_SECONDS = 1.0
 
 
 @contextmanager
-def patiently(what: str) -> Iterator[None]:
-    """Say what is waited for while the block runs."""
+def patiently(what: Callable[[], str]) -> Iterator[None]:
+    """Say what is waited for while the block runs; it may change meanwhile."""
     began = monotonic()
 
     def text(width: int) -> str:
         passed = monotonic() - began
-        return "" if passed < PATIENCE_SECONDS else fitted(f"{what}  {short_time(passed)}", width)
+        return "" if passed < PATIENCE_SECONDS else fitted(f"{what()}  {short_time(passed)}", width)
 
     if can_redraw(sys.stderr):
         with LiveLine(sys.stderr, text):
             yield
         return
-    timer = Timer(PATIENCE_SECONDS, say, [what], {"err": True})
+    timer = Timer(PATIENCE_SECONDS, lambda: say(what(), err=True))
     timer.start()
     try:
         yield

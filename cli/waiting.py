@@ -32,7 +32,7 @@ def where_it_waits(job: Json) -> str:
 
 def _behind(held: Json | None, ahead: int) -> str:
     if held is None:
-        return f"behind {counted(ahead, 'other', 'others')}" if ahead else "behind a measurement for a forecast"
+        return f"behind {counted(ahead, 'other', 'others')}"
     run = f", run {held['run']}" if held["run"] is not None else ""
     more = f"; {ahead} more ahead" if ahead else ""
     return f"behind job {held['job']} ({held['kind']}{run}){_left(held)}{more}"

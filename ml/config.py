@@ -4,6 +4,7 @@ Imports no torch, so that the API and the command can use it. Names and defaults
 (workflow of the fastai book, chapter 5).
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import (
@@ -348,6 +349,15 @@ def inherit(config: Settings, parent: TrainSettings) -> Settings:
     for name in {"augment", "lr_sweep"} & own.keys():
         own[name] = {**settings[name], **own[name]}
     return type(config).model_validate({**settings, "seed": (parent.seed + 1) % 2**63, **own})
+
+
+def config_of_job(config: Mapping[str, Any]) -> ResolvedConfig | LrFind:
+    """A training's config or a search's, from its JSON: only a training's has phases.
+
+    Raises:
+        ValueError: it is neither's (pydantic's ``ValidationError``).
+    """
+    return (ResolvedConfig if "phases" in config else LrFind).model_validate(config)
 
 
 def _check_pair(lr_max: float | tuple[float, float] | str) -> None:

@@ -30,7 +30,7 @@ class Progress:
     """Where the work stands. ``stage`` is a word for people.
 
     A training goes through fetch, presize, lr_find, train, validate and store; an interpretation through interpret; an
-    import through fetch, unpack, draw or download, and scan, pack and store.
+    import through fetch, unpack, draw or download, and scan, pack and store; a forecast through measure.
 
     ``eta_seconds`` is the time that the whole job still takes; None where it is not known, and then
     ``stage_eta_seconds`` may say how long this stage still takes, after which others come.

@@ -14,6 +14,7 @@ import torch
 from ml.augment.augment import draw_recipe, validation_input
 from ml.augment.seed import generator, seed_torch
 from ml.config import TrainSettings
+from ml.errors import Stopped
 from ml.learn.batches import Drawn, TrainingBatches
 from ml.learn.evaluation import predict_logits
 from ml.learn.memory import halving, keep_freed_memory, peak_memory_bytes
@@ -22,7 +23,7 @@ from ml.learn.precision import choose_device, choose_precision
 from ml.learn.schedule import Hypers
 from ml.learn.setup import describe_device
 from ml.learn.step import Learner
-from ml.reporting import NullReporter
+from ml.reporting import NullReporter, Reporter
 
 CLASSES = 37
 LEAST_STEPS = 3
@@ -40,7 +41,7 @@ _HYPERS = Hypers(lr=(1e-6, 1e-6, 1e-6), momentum=0.9)
 
 
 @dataclass(frozen=True)
-class Timed:
+class PhaseThroughput:
     """One kind of phase: training at the median step and at each timed one, validation; peak memory in bytes."""
 
     freeze: bool
@@ -55,15 +56,17 @@ class Timed:
 
 
 @dataclass(frozen=True)
-class Calibrated:
+class Throughput:
     """What was measured, and where: device and precision as a run's plan names them."""
 
     device: str
     precision: str
-    kinds: tuple[Timed, ...]
+    kinds: tuple[PhaseThroughput, ...]
 
 
-def calibrate(settings: TrainSettings, device: str = "auto") -> Calibrated:
+def measure_throughput(
+    settings: TrainSettings, device: str = "auto", *, reporter: Reporter | None = None, accumulation: int = 1
+) -> Throughput:
     """Time training steps with the body frozen and without, and validation steps.
 
     Where the memory does not hold a batch, all are timed with each batch in two halves, as a training would go on.
@@ -71,17 +74,21 @@ def calibrate(settings: TrainSettings, device: str = "auto") -> Calibrated:
     Args:
         settings: which model, at which sizes, batch and precision.
         device: auto, cpu or cuda.
+        reporter: is asked before each step whether to stop; None: nobody asks to.
+        accumulation: parts of a batch to begin with; 2 where it is known that a whole one does not fit.
 
     Raises:
         OutOfMemory: a step does not fit the device, in two halves neither.
+        Stopped: the reporter said so.
         LearningError: the device or the precision is not to be had.
     """
+    reporter = reporter or NullReporter()
     chosen = choose_device(device)
     precision = choose_precision(settings.precision, chosen)
     keep_freed_memory(chosen)
 
-    def timed(accumulation: int) -> tuple[Timed, ...]:
-        seed_torch(settings.seed, "calibration")
+    def timed(accumulation: int) -> tuple[PhaseThroughput, ...]:
+        seed_torch(settings.seed, "throughput")
         model = build_model(settings.arch, CLASSES, None).to(chosen).to(memory_format=torch.channels_last)
         noise = Noise(settings)
         learner = Learner(
@@ -92,10 +99,10 @@ def calibrate(settings: TrainSettings, device: str = "auto") -> Calibrated:
             precision=precision,
             accumulation=accumulation,
         )
-        return _time_kinds(_Bench(learner, noise))
+        return _time_kinds(_Bench(learner, noise, reporter))
 
-    kinds = halving(timed, settings, chosen, NullReporter())
-    return Calibrated(describe_device(chosen), precision.name, kinds)
+    kinds = halving(timed, settings, chosen, reporter, first=accumulation)
+    return Throughput(describe_device(chosen), precision.name, kinds)
 
 
 class Noise(TrainingBatches):
@@ -116,13 +123,13 @@ class Noise(TrainingBatches):
         return Drawn(self.pixels[: self.pictures].clone(), self.targets[: self.pictures], recipe)
 
 
-def _time_kinds(bench: "_Bench") -> tuple[Timed, ...]:
+def _time_kinds(bench: "_Bench") -> tuple[PhaseThroughput, ...]:
     # Frozen first: it takes less memory, and a process' peak only rises.
     found = [(freeze, *_time_training(bench, freeze=freeze)) for freeze in (True, False)]
     part = -(-found[-1][1] // bench.learner.accumulation)
-    valid = part / median(_timed(lambda: bench.validate(part), bench.device, least=VALID_STEPS))
+    valid = part / median(_timed(lambda: bench.validate(part), bench, least=VALID_STEPS))
     return tuple(
-        Timed(
+        PhaseThroughput(
             freeze=freeze,
             images_per_second=pictures / median(seconds),
             valid_images_per_second=valid,
@@ -141,9 +148,9 @@ def _time_training(bench: "_Bench", *, freeze: bool) -> tuple[int, list[float], 
     batch = bench.learner.config.batch_size
     few = min(PROBE_PICTURES, batch)
     bench.train(few)
-    each = _seconds_of(lambda: bench.train(few), bench.device) / few
+    each = bench.seconds_of(lambda: bench.train(few)) / few
     pictures = step_pictures(batch, each)
-    seconds = _timed(lambda: bench.train(pictures), bench.device, least=LEAST_STEPS)
+    seconds = _timed(lambda: bench.train(pictures), bench, least=LEAST_STEPS)
     return pictures, seconds, peak_memory_bytes(bench.device) if pictures == batch else None
 
 
@@ -157,8 +164,8 @@ def step_pictures(batch: int, seconds_each: float) -> int:
 class _Bench:
     """Steps of a learner; ``start`` before ``train``."""
 
-    def __init__(self, learner: Learner, noise: Noise) -> None:
-        self.learner, self.noise = learner, noise
+    def __init__(self, learner: Learner, noise: Noise, reporter: Reporter) -> None:
+        self.learner, self.noise, self.reporter = learner, noise, reporter
         self.device = learner.device
         self.steps = 0
 
@@ -177,22 +184,23 @@ class _Bench:
         inputs = validation_input(self.noise.pixels[:pictures].clone().to(self.device), learner.config.size)
         predict_logits(learner.model, iter([inputs]), precision=learner.precision, device=self.device)
 
+    def seconds_of(self, step: Callable[[], None]) -> float:
+        if self.reporter.should_stop():
+            raise Stopped
+        started = time.perf_counter()
+        step()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter() - started
 
-def _timed(step: Callable[[], None], device: torch.device, *, least: int) -> list[float]:
+
+def _timed(step: Callable[[], None], bench: "_Bench", *, least: int) -> list[float]:
     """Seconds of each step after the first, which warms up."""
     began = time.perf_counter()
-    _seconds_of(step, device)
+    bench.seconds_of(step)
     timed: list[float] = []
     while len(timed) < least or (sum(timed) < ENOUGH_SECONDS and len(timed) < MOST_STEPS):
-        timed.append(_seconds_of(step, device))
+        timed.append(bench.seconds_of(step))
         if time.perf_counter() - began >= PATIENCE_SECONDS:
             break
     return timed
-
-
-def _seconds_of(step: Callable[[], None], device: torch.device) -> float:
-    started = time.perf_counter()
-    step()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - started

@@ -7,7 +7,7 @@ class Lane(StrEnum):
     """Where a job waits, and what a worker takes."""
 
     TRAIN = "train"
-    """What needs the device that learns, one job at a time: train, lr_find, interpret, and a forecast's question."""
+    """What needs the device that learns, one job at a time: train, lr_find, interpret, forecast."""
     LIGHT = "light"
     """What needs no device, and may run beside a training: import."""
 

@@ -14,9 +14,6 @@ QUEUES = {Lane.TRAIN: "pedigree", Lane.LIGHT: "pedigree.light"}
 RUN_JOB = "pedigree.run_job"
 """The task of a job. Its one argument is the job's id; everything else is in the database."""
 
-CALIBRATE = "pedigree.calibrate"
-"""The task of a calibration. Its one argument is the calibration request's id; the rest is in the database."""
-
 VISIBILITY_SECONDS = 24 * 3600
 """Redis hands an unacknowledged message out again after this long; a second delivery finds nothing to claim."""
 
@@ -63,15 +60,6 @@ def publish_job(app: Celery, job_id: int, lane: Lane) -> None:
         kombu.exceptions.OperationalError: the broker is out of reach; the repair process will publish the job later.
     """
     app.send_task(RUN_JOB, args=[job_id], retry=False, queue=QUEUES[lane])
-
-
-def publish_calibration(app: Celery, request_id: int, *, expires_seconds: float) -> None:
-    """Ask the workers of the train lane to measure. Call it after the commit that made the request.
-
-    Raises:
-        kombu.exceptions.OperationalError: the broker is out of reach.
-    """
-    app.send_task(CALIBRATE, args=[request_id], retry=False, expires=expires_seconds, queue=QUEUES[Lane.TRAIN])
 
 
 def queue_length(app: Celery, lane: Lane) -> int:

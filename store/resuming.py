@@ -5,6 +5,7 @@ from typing import Any
 WORTH_RESUMING = frozenset(
     {
         "artifact_missing",
+        "device_busy",
         "device_unavailable",
         "disk_full",
         "internal_error",

@@ -106,13 +106,6 @@ class Settings(BaseSettings):
         ge=1,
         description="events of a job are kept so long after its end, but for its changes of state",
     )
-    calibration_seconds: float = Field(
-        60.0,
-        alias="PEDIGREE_CALIBRATION_SECONDS",
-        ge=0,
-        le=300,
-        description="a forecast's wait for a worker; 0: asks none",
-    )
 
     @field_validator("cache", "weights")
     @classmethod

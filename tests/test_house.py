@@ -19,7 +19,6 @@ IMPORTS_LATE = {
     "cli.weights_process",
     "ml.__main__",
     "ml.versions",
-    "worker.calibration",
     "worker.child",
     "worker.importing",
 }

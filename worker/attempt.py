@@ -93,13 +93,18 @@ class Attempt:
 
         return patiently(once, seconds=OUTAGE_SECONDS, what=f"job {self.job.id}")
 
-    def succeed(self, session: Session) -> None:
+    def succeed(self, session: Session, **found: str) -> None:
         """Speak the verdict, in the transaction that writes what came of the job.
+
+        Args:
+            session: of that transaction.
+            found: what is to stand in the job's payload from now on.
 
         Raises:
             Stopped: the job is not this attempt's any more; nothing may be written.
         """
-        if change_state(session, self.job.id, State.SUCCEEDED, attempt=self.number) is None:
+        payload = {**self.job.payload, **found}
+        if change_state(session, self.job.id, State.SUCCEEDED, attempt=self.number, payload=payload) is None:
             raise Stopped
 
     def fail(self, session: Session, error: dict[str, str | None]) -> None:

@@ -36,6 +36,7 @@ _LEARNING = {
     "train": ("worker.training", "train_run"),
     "lr_find": ("worker.rate_finding", "find_rate_of_run"),
     "interpret": ("worker.interpreting", "interpret_run"),
+    "forecast": ("worker.forecasting", "measure_for_forecast"),
 }
 _MEMORY = "Give the machine more memory, or stop what else runs on it; then resume the job."
 _ROOM = "Free space where PEDIGREE_CACHE lies, or set it to a larger disk; then resume the job."

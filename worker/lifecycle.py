@@ -53,7 +53,7 @@ VERDICT_GRACE_SECONDS = 10.0
 LIGHT_NICENESS = 10
 """Against a training's 0 the kernel gives a process of this niceness about a tenth of a core that both want."""
 
-_IN_BATCHES = frozenset({"train", "lr_find", "interpret"})
+_IN_BATCHES = frozenset({"train", "lr_find", "interpret", "forecast"})
 """The kinds of job whose memory goes by the size of a batch."""
 _BEFORE_BATCHES = frozenset({None, "fetch", "presize"})
 """Stages of such a job in which there is no batch yet that could be cut."""

@@ -1,13 +1,12 @@
-"""The tasks: shells around the life of a job and around a calibration."""
+"""The task: a shell around the life of a job."""
 
 import threading
 
 from celery.signals import worker_ready, worker_shutting_down
 
 from store.db.session import make_engine, make_sessions
-from store.queue import CALIBRATE, RUN_JOB
+from store.queue import RUN_JOB
 from worker.app import app, settings
-from worker.calibrator import answer
 from worker.lifecycle import Host, run_job
 from worker.presence import Presence
 
@@ -24,12 +23,6 @@ presence = Presence(host)
 def run(job_id: int) -> None:
     """Run the job, where it is still queued."""
     run_job(host, job_id)
-
-
-@app.task(name=CALIBRATE)  # type: ignore[untyped-decorator]  # celery ships no types
-def calibrate(request_id: int) -> None:
-    """Time a few steps, where somebody still waits for it."""
-    answer(host, request_id)
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]  # celery ships no types

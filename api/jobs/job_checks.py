@@ -19,12 +19,15 @@ from store.db.reading import get_run, holds_model, state_of_run, wait_for
 from store.errors import InvalidRequest, NotFound, NotReady, WrongKind
 
 NAMED_BREEDS = 5
+BODY = ("body",)
 
 Settings = TypeVar("Settings", bound=TrainSettings)
 
 
-def check_train(session: Session, request: TrainRequest) -> tuple[ResolvedConfig, Dataset]:
-    """The resolved config and the dataset's current revision.
+def check_train(
+    session: Session, request: TrainRequest, place: tuple[str, ...] = BODY
+) -> tuple[ResolvedConfig, Dataset]:
+    """The resolved config and the dataset's current revision; ``place`` is where the request stood in what was sent.
 
     Raises:
         UnknownArch: the architecture is not supported.
@@ -33,28 +36,30 @@ def check_train(session: Session, request: TrainRequest) -> tuple[ResolvedConfig
         NotFound: no such dataset or parent run.
         AppError: as ``api.jobs.parents``, where the parent cannot be gone on from.
     """
-    config, dataset = _start(session, request, request.config)
+    config, dataset = _start(session, request, request.config, place)
     resolved = resolve(config)
     if any(phase.auto == "find" for phase in resolved.phases):
         _check_sweep(resolved.lr_sweep)
     return resolved, dataset
 
 
-def check_lr_find(session: Session, request: LrFindRequest) -> tuple[LrFind, Dataset]:
+def check_lr_find(session: Session, request: LrFindRequest, place: tuple[str, ...] = BODY) -> tuple[LrFind, Dataset]:
     """The config with what it inherits and the dataset's current revision.
 
     Raises:
         SweepTooShort: the sweep has too few steps for any suggestion.
         UnknownArch, BatchTooLarge, NotFound, AppError: as :func:`check_train`.
     """
-    config, dataset = _start(session, request, request.config)
+    config, dataset = _start(session, request, request.config, place)
     _check_sweep(config.lr_sweep)
     return config, dataset
 
 
-def _start(session: Session, request: TrainRequest | LrFindRequest, config: Settings) -> tuple[Settings, Dataset]:
+def _start(
+    session: Session, request: TrainRequest | LrFindRequest, config: Settings, place: tuple[str, ...]
+) -> tuple[Settings, Dataset]:
     parent = parent_run(session, request.from_run) if request.from_run is not None else None
-    config = inherited(config, parent) if parent is not None else _completed(config, request.kind)
+    config = inherited(config, parent) if parent is not None else _completed(config, (*place, request.kind))
     check_arch(config.arch)
     name = request.dataset or (parent.dataset.name if parent is not None else "")
     dataset = current_dataset(session, name)
@@ -76,7 +81,7 @@ def _check_sweep(sweep: LrSweep) -> None:
         raise SweepTooShort(detail, f"Set lr_sweep.steps to {LEAST_STEPS} or more; 100 is usual.")
 
 
-def _completed(config: Settings, kind: str) -> Settings:
+def _completed(config: Settings, place: tuple[str, ...]) -> Settings:
     """The config with its defaults, which must fit what it names.
 
     Raises:
@@ -87,7 +92,7 @@ def _completed(config: Settings, kind: str) -> Settings:
     except ValidationError as error:
         # The path that the fault would have had, had the body been checked for it: with the names of union members.
         recipe = getattr(config, "recipe", None)
-        path = ("body", kind, "config") if recipe is None else ("body", kind, "config", recipe)
+        path = (*place, "config") if recipe is None else (*place, "config", recipe)
         raise RequestValidationError([{**fault, "loc": (*path, *fault["loc"])} for fault in error.errors()]) from None
 
 

@@ -15,7 +15,7 @@ export function waitsFor(waiting) {
   if (!waiting) return [];
   const { reason, behind, ahead } = waiting;
   if (reason !== "busy") return [NOT_BUSY[reason]?.(waiting) ?? words(reason)];
-  if (!behind) return [ahead ? `behind ${counted(ahead, "other")}` : "behind a measurement for a forecast"];
+  if (!behind) return [`behind ${counted(ahead, "other")}`];
   const run = behind.run === null ? [] : [", ", runLink(behind.run)];
   return [`behind job ${behind.job} (${behind.kind}`, ...run, `)${leftOf(behind)}${ahead ? `; ${ahead} more ahead` : ""}`];
 }

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from sqlalchemy.orm import Session
 
 from api.dependencies import Services, ServicesDep, SliceDep
-from api.jobs.forecast import forecast_job
+from api.jobs.forecast import forecast_of_job, forecast_on_record, why_unknown
 from api.jobs.job_checks import check_interpret, check_lr_find, check_train
 from api.schemas.fields import Id, PageOut
-from api.schemas.jobs import DryRun, InterpretRequest, JobOut, JobRequest, LrFindRequest, TrainRequest
+from api.schemas.jobs import DryRun, ForecastRequest, InterpretRequest, JobOut, JobRequest, LrFindRequest, TrainRequest
 from api.schemas.problem import problems
 from ml.config import LrFind, ResolvedConfig
+from store.db.base import Json
 from store.db.jobs import create_job, find_by_idempotency_key, request_cancel, resume
 from store.db.models import Dataset, Job, Run
 from store.db.reading import get_job, list_jobs
@@ -26,6 +27,8 @@ IdempotencyKey = Annotated[
     str | None,
     Header(pattern=r"^[\x21-\x7e]{1,200}$", description="the same key and body again is the same job"),
 ]
+RunRequest = TrainRequest | LrFindRequest
+Request = RunRequest | InterpretRequest | ForecastRequest
 NO_FORECAST = "interpret jobs are not forecast: they predict each picture once, with tta five times"
 
 
@@ -36,11 +39,13 @@ def create_a_job(
     response: Response,
     idempotency_key: IdempotencyKey = None,
     dry_run: Annotated[
-        bool,
-        Query(description="validate, resolve and forecast; queue nothing. May wait for a worker to time a few steps"),
+        bool, Query(description="validate, resolve and forecast by what is on record; queue nothing")
     ] = False,
 ) -> JobOut | DryRun:
-    """Queue a train, lr_find or interpret job. A job that is on record is 200, a new one 202."""
+    """Queue a train, lr_find, interpret or forecast job: 202.
+
+    A job that is on record is 200, and so is a forecast that the record tells: its job has succeeded already.
+    """
     if dry_run:
         response.status_code = 200
         return _dry_run(services, request)
@@ -50,9 +55,11 @@ def create_a_job(
         is_new = job is None
         if job is None:
             job = _queue(session, request, services.settings.max_attempts, idempotency_key, digest)
+        forecast = forecast_of_job(session, job)
+        is_new = is_new and job.state == State.QUEUED
     response.status_code = 202 if is_new else 200
     response.headers["Location"] = f"{services.settings.root_path}/jobs/{job.id}"
-    return JobOut.of(job, services.publish(job) if is_new else _waiting(services, job))
+    return JobOut.of(job, services.publish(job) if is_new else _waiting(services, job), forecast)
 
 
 @router.get("/jobs", responses=problems(400))
@@ -75,7 +82,7 @@ def get_a_job(job_id: Annotated[Id, Path()], services: ServicesDep) -> JobOut:
     """A job as it stands; of a queued one, what it waits for."""
     with services.sessions.begin() as session:
         job = get_job(session, job_id)
-        return JobOut.of(job, waiting_of(session, [job]))
+        return JobOut.of(job, waiting_of(session, [job]), forecast_of_job(session, job))
 
 
 @router.post("/jobs/{job_id}/cancel", status_code=202, responses=problems(404, 409))
@@ -98,64 +105,87 @@ def _waiting(services: Services, job: Job) -> dict[int, Waiting]:
         return waiting_of(session, [job])
 
 
-def _digest(request: TrainRequest | LrFindRequest | InterpretRequest) -> str:
+def _digest(request: Request) -> str:
     """The same for equal requests, however they were written."""
+    if isinstance(request, ForecastRequest):
+        return _sha256({"kind": request.kind, "of": _asked(request.of)})
+    return _sha256(_asked(request))
+
+
+def _asked(request: RunRequest | InterpretRequest) -> Json:
     asked = request.model_dump(mode="json", by_alias=True)
     if not isinstance(request, InterpretRequest) and request.from_run is not None:
         # What is left unsaid is inherited: saying a default is another request.
         named = request.config.model_dump(mode="json", by_alias=True, exclude_unset=True)
         asked["config"] = named | {"recipe": asked["config"].get("recipe")}
+    return asked
+
+
+def _sha256(asked: Json) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
-def _dry_run(services: Services, request: TrainRequest | LrFindRequest | InterpretRequest) -> DryRun:
+def _dry_run(services: Services, request: Request) -> DryRun:
     """What the job would work by, and how long it would take."""
-    if isinstance(request, InterpretRequest):
-        with services.sessions.begin() as session:
-            check_interpret(session, request)
-        return DryRun(config=request.config, forecast=None, forecast_reason=NO_FORECAST)
     with services.sessions.begin() as session:
+        if isinstance(request, InterpretRequest):
+            check_interpret(session, request)
+            return DryRun(config=request.config, forecast=None, forecast_reason=NO_FORECAST)
         config, dataset = _checked(session, request)
-    forecast, reason = forecast_job(services, config, dataset.items, dataset.summary.get("split"))
-    return DryRun(config=config, forecast=forecast, forecast_reason=reason)
+        forecast = forecast_on_record(session, config, dataset)
+    return DryRun(config=config, forecast=forecast, forecast_reason=None if forecast else why_unknown(config))
 
 
-def _checked(session: Session, request: TrainRequest | LrFindRequest) -> tuple[ResolvedConfig | LrFind, Dataset]:
+def _checked(
+    session: Session, request: RunRequest | ForecastRequest, *within: str
+) -> tuple[ResolvedConfig | LrFind, Dataset]:
+    if isinstance(request, ForecastRequest):
+        return _checked(session, request.of, request.kind, "of")
     if isinstance(request, LrFindRequest):
-        return check_lr_find(session, request)
-    return check_train(session, request)
+        return check_lr_find(session, request, ("body", *within))
+    return check_train(session, request, ("body", *within))
 
 
-def _queue(
-    session: Session,
-    request: TrainRequest | LrFindRequest | InterpretRequest,
-    max_attempts: int,
-    key: str | None,
-    digest: str,
-) -> Job:
-    """Add the job, and for a training or a search its run."""
-    if isinstance(request, InterpretRequest):
-        run, about = check_interpret(session, request)
-        # The name's revision of now: an import in between does not change what the job is about.
-        payload = {"config": request.config.model_dump(mode="json"), "dataset_id": about.id}
-    else:
-        config, dataset = _checked(session, request)
-        run = Run(
-            kind=request.kind,
-            name=request.name,
-            dataset_id=dataset.id,
-            parent_id=request.from_run,
-            config=config.model_dump(mode="json"),
-        )
-        session.add(run)
-        session.flush()
-        payload = {}
+def _queue(session: Session, request: Request, max_attempts: int, key: str | None, digest: str) -> Job:
+    """Add the job, and for a training or a search its run; a forecast that the record tells has succeeded at once."""
+    run_id, payload, state = _work(session, request)
     return create_job(
         session,
         kind=request.kind,
-        run_id=run.id,
+        run_id=run_id,
         payload=payload,
         max_attempts=max_attempts,
         idempotency_key=key,
         request_sha256=digest if key else None,
+        state=state,
     )
+
+
+def _work(session: Session, request: Request) -> tuple[int | None, Json, State]:
+    """The run that the job is about, its payload, and the state that it begins in."""
+    if isinstance(request, InterpretRequest):
+        run, about = check_interpret(session, request)
+        # The name's revision of now: an import in between does not change what the job is about.
+        return run.id, {"config": request.config.model_dump(mode="json"), "dataset_id": about.id}, State.QUEUED
+    if isinstance(request, ForecastRequest):
+        config, dataset = _checked(session, request)
+        payload: Json = {"config": config.model_dump(mode="json"), "dataset_id": dataset.id}
+        known = forecast_on_record(session, config, dataset)
+        if known is None:
+            return None, payload, State.QUEUED
+        return None, {**payload, "device": known.device, "precision": known.precision}, State.SUCCEEDED
+    return _new_run(session, request).id, {}, State.QUEUED
+
+
+def _new_run(session: Session, request: RunRequest) -> Run:
+    config, dataset = _checked(session, request)
+    run = Run(
+        kind=request.kind,
+        name=request.name,
+        dataset_id=dataset.id,
+        parent_id=request.from_run,
+        config=config.model_dump(mode="json"),
+    )
+    session.add(run)
+    session.flush()
+    return run

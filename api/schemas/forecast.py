@@ -26,7 +26,7 @@ class ForecastOut(BaseModel):
     )
     device: str
     precision: str
-    source: Literal["stored", "calibrated"] = Field(
+    source: Literal["stored", "measured"] = Field(
         alias="from", description="epochs of past runs, or (in part) a few steps timed on made-up pictures"
     )
     basis: str = Field(description="a sentence with what it is made from")

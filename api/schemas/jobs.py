@@ -81,7 +81,22 @@ class InterpretRequest(Body):
     config: InterpretConfig = InterpretConfig()
 
 
-JobRequest = Annotated[TrainRequest | LrFindRequest | InterpretRequest, Discriminator("kind")]
+class ForecastRequest(Body):
+    """How long a training or a search would take; where nothing on record tells, a worker times a few steps."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"kind": "forecast", "of": {"kind": "train", "dataset": "oxford-iiit-pet", "config": {}}}]
+        }
+    )
+
+    kind: Literal["forecast"]
+    of: Annotated[TrainRequest | LrFindRequest, Discriminator("kind")] = Field(
+        description="the job as it would be asked for"
+    )
+
+
+JobRequest = Annotated[TrainRequest | LrFindRequest | InterpretRequest | ForecastRequest, Discriminator("kind")]
 
 
 class JobError(BaseModel):
@@ -140,7 +155,7 @@ class JobWaiting(BaseModel):
 
     lane: Lane = Field(description="train for what needs the device that learns, light for imports")
     reason: Reason = Field(
-        description="busy: the workers of the lane have other jobs or measure for a forecast; starting: one is free "
+        description="busy: the workers of the lane have other jobs; starting: one is free "
         "for it; no_worker: no living worker takes jobs of the lane; resting: its last "
         "attempt broke off, and it is tried again in a moment; unpublished: the broker does not know of it yet, "
         "the repair process will tell it"
@@ -166,13 +181,16 @@ class JobOut(BaseModel):
     attempt: int
     progress: JobProgress | None
     error: JobError | None
+    forecast: ForecastOut | None = Field(
+        description="what a forecast job that has succeeded came to, by what is on record now; null in lists"
+    )
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, job: Job, waiting: Mapping[int, Waiting]) -> Self:
-        """From the record, and what the queued ones among the jobs wait for."""
+    def of(cls, job: Job, waiting: Mapping[int, Waiting], forecast: ForecastOut | None = None) -> Self:
+        """From the record, what the queued ones among the jobs wait for, and a forecast job's forecast."""
         return cls(
             id=job.id,
             kind=job.kind,
@@ -183,6 +201,7 @@ class JobOut(BaseModel):
             attempt=job.attempt,
             progress=JobProgress.of(job),
             error=JobError.model_validate(job.error) if job.error else None,
+            forecast=forecast,
             created_at=job.created_at,
             started_at=job.started_at,
             finished_at=job.finished_at,
@@ -190,7 +209,7 @@ class JobOut(BaseModel):
 
 
 class DryRun(BaseModel):
-    """What a job would do, and how long it would take; neither a job nor a run was stored."""
+    """What a job would do, and how long it would take by what is on record; neither a job nor a run was stored."""
 
     config: ResolvedConfig | LrFind | InterpretConfig
     forecast: ForecastOut | None

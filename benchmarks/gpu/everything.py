@@ -23,7 +23,7 @@ from benchmarks.gpu.bundle import unpack
 from ml.config import FineTune
 from ml.learn.precision import choose_device
 from ml.learn.setup import describe_device
-from ml.throughput import calibrate
+from ml.throughput import measure_throughput
 from ml.versions import installed_versions
 
 EPOCH_TRAIN_PHOTOS = 5912
@@ -115,7 +115,7 @@ def epoch(asked: argparse.Namespace, photos: Path, folder: Path) -> dict[str, An
     if done.returncode:
         sys.exit(done.stderr[-2000:])
     epochs = [line for line in map(json.loads, done.stdout.splitlines()) if line["event"] == "epoch"]
-    steps = [vars(kind) for kind in calibrate(FineTune(**settings), asked.device).kinds]
+    steps = [vars(kind) for kind in measure_throughput(FineTune(**settings), asked.device).kinds]
     print(json.dumps({"epochs": epochs, "bare_steps": steps}, default=str), flush=True)
     return {"epochs": epochs, "bare_steps": steps, "train_photos_meant": EPOCH_TRAIN_PHOTOS}
 

@@ -23,7 +23,7 @@ from ml.config import FineTune
 from ml.learn.precision import choose_device
 from ml.learn.setup import describe_device
 from ml.sample.draw import draw_sample
-from ml.throughput import calibrate
+from ml.throughput import measure_throughput
 from ml.versions import installed_versions
 
 PRECISIONS = ("fp32", "bf16", "fp16")
@@ -64,7 +64,7 @@ def measure(options: argparse.Namespace, photos: Path, arch: str, precision: str
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     epoch = [line for line in lines if line["event"] == "epoch"][-1]
-    step = next(kind for kind in calibrate(FineTune(**settings), options.device).kinds if not kind.freeze)
+    step = next(kind for kind in measure_throughput(FineTune(**settings), options.device).kinds if not kind.freeze)
     return {
         "images_per_second": epoch["images_per_second"],
         "step_images_per_second": step.images_per_second,

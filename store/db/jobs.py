@@ -37,17 +37,22 @@ def create_job(
     max_attempts: int,
     idempotency_key: str | None = None,
     request_sha256: str | None = None,
+    state: State = State.QUEUED,
 ) -> Job:
-    """Add a queued job and its first event; flushes, so that the id is there to be published after the commit."""
+    """Add a job and its first event; flushes, so that the id is there to be published after the commit.
+
+    It is queued; or, where there is nothing left to do, in the ``state`` in which it ends.
+    """
     job = Job(
         kind=kind,
         run_id=run_id,
         payload=payload or {},
-        state=State.QUEUED,
+        state=state,
         attempt=0,
         max_attempts=max_attempts,
         idempotency_key=idempotency_key,
         request_sha256=request_sha256,
+        finished_at=session.scalar(select(func.now())) if state in FINAL else None,
     )
     session.add(job)
     session.flush()
@@ -311,6 +316,8 @@ def _after_success(job: Job) -> str:
         return f"It is done; GET /datasets/{job.payload['name']} shows what it brought in."
     if job.kind == "interpret":
         return f"It is done; GET /runs/{job.run_id}/confusion shows what came of it."
+    if job.kind == "forecast":
+        return f"It is done; GET /jobs/{job.id} shows the forecast."
     again = f'POST /jobs {{"kind": "{job.kind}"}}'
     return f"It is done; GET /runs/{job.run_id} shows what it made, {again} queues a new one."
 

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from store.db.jobs import IN_HAND
 from store.db.models import Job, Worker
 from store.lanes import LIGHT_KINDS, Lane, lane_of
 from store.states import State
@@ -40,6 +41,18 @@ def forget_lost_workers(session: Session) -> None:
 def living_workers(session: Session) -> Sequence[Worker]:
     """The workers whose lease has not run out."""
     return session.scalars(select(Worker).where(Worker.lease_until > func.now()).order_by(Worker.name)).all()
+
+
+def job_beside(session: Session, job: Job) -> Job | None:
+    """Another job that a worker of this job's host and lane has in hand; of two forecasts the first has none beside it.
+
+    A worker's name begins with its host's (:attr:`worker.lifecycle.Host.name`).
+    """
+    host = (job.worker or "").rpartition(":")[0]
+    in_hand = (Job.state.in_(IN_HAND), Job.lease_until > func.now(), Job.id != job.id)
+    here = (Job.worker.startswith(f"{host}:", autoescape=True), is_of(lane_of(job.kind), Job.kind))
+    beside = select(Job).where(*in_hand, *here, (Job.kind != "forecast") | (Job.id < job.id))
+    return session.scalars(beside.order_by(Job.id).limit(1)).first()
 
 
 def count_workers(session: Session) -> dict[Lane, int]:

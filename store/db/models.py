@@ -78,11 +78,12 @@ class Job(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(Text)
-    """train, lr_find, interpret or import."""
+    """train, lr_find, interpret, forecast or import."""
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), index=True)
     payload: Mapped[Json]
-    """What the kind needs beside the run: interpret's config; import's name, source and label rule. ``accumulation`` is
-    there once the kernel has killed an attempt for want of memory: the parts that a batch is cut into since."""
+    """What the kind needs beside the run: interpret's config; forecast's config and dataset, and its machine once that
+    is known; import's name, source and label rule. ``accumulation`` is there once the kernel has killed an attempt for
+    want of memory: the parts that a batch is cut into since."""
     state: Mapped[str] = mapped_column(Text, default=State.QUEUED)
     attempt: Mapped[int] = mapped_column(default=0)
     """Claims so far; also the fence: a child writes only while the row still has its attempt."""
@@ -163,30 +164,13 @@ class RateFind(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class CalibrationRequest(Base):
-    """A forecast's question to the workers: how fast is this kind of model? Answered by calibrations or an error."""
-
-    __tablename__ = "calibration_requests"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    settings: Mapped[Json]
-    """ml.config.TrainSettings as JSON."""
-    worker: Mapped[str | None] = mapped_column(Text)
-    """Who measures; null until one has taken the request."""
-    error: Mapped[Json | None]
-    """{"code", "detail", "hint"} of a measurement that failed."""
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    answered_at: Mapped[datetime | None]
-
-
-class Calibration(Base):
+class Throughput(Base):
     """How fast a machine trains a kind of model, measured with a few real steps on made-up pictures."""
 
-    __tablename__ = "calibrations"
-    __table_args__ = (Index("ix_calibrations_arch_id", "arch", "id"),)
+    __tablename__ = "throughputs"
+    __table_args__ = (Index("ix_throughputs_arch_id", "arch", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    request_id: Mapped[int] = mapped_column(ForeignKey("calibration_requests.id", ondelete="CASCADE"))
     arch: Mapped[str] = mapped_column(Text)
     size: Mapped[int]
     presize: Mapped[int]
@@ -194,6 +178,8 @@ class Calibration(Base):
     freeze: Mapped[bool]
     device: Mapped[str] = mapped_column(Text)
     precision: Mapped[str] = mapped_column(Text)
+    precision_asked: Mapped[str] = mapped_column(Text)
+    """What led to that precision: the same, or auto."""
     images_per_second: Mapped[float] = mapped_column(Double)
     """Training, at the median step."""
     valid_images_per_second: Mapped[float] = mapped_column(Double)

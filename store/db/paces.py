@@ -1,11 +1,11 @@
-"""How fast past runs trained: what a forecast is made from."""
+"""How fast past runs trained, and steps that were timed: what a forecast is made from."""
 
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
-from store.db.models import Calibration, CalibrationRequest, Epoch, Run
+from store.db.models import Epoch, Run, Throughput
 
 RUNS_USED = 5
 RUNS_LOOKED_AT = 50
@@ -50,16 +50,14 @@ def newest_machine(session: Session, precision: str) -> Machine | None:
     """The machine that last ran what asked for ``precision`` (auto, fp32, bf16 or fp16); None: nothing ever did."""
     asked = Run.config["precision"].astext if precision == "auto" else Run.precision
     runs = select(Run.device, Run.precision, Run.created_at).where(asked == precision, Run.device.is_not(None))
-    measured = (
-        select(Calibration.device, Calibration.precision, Calibration.created_at)
-        .join(CalibrationRequest)
-        .where(CalibrationRequest.settings["precision"].astext == precision)
+    measured = select(Throughput.device, Throughput.precision, Throughput.created_at).where(
+        Throughput.precision_asked == precision
     )
     newest = [
         row
         for row in (
             session.execute(runs.order_by(Run.id.desc()).limit(1)).first(),
-            session.execute(measured.order_by(Calibration.id.desc()).limit(1)).first(),
+            session.execute(measured.order_by(Throughput.id.desc()).limit(1)).first(),
         )
         if row is not None
     ]
@@ -87,18 +85,53 @@ def past_epochs(session: Session, key: ModelKey, machine: Machine, *, freeze: bo
     return found
 
 
-def newest_calibration(session: Session, key: ModelKey, machine: Machine, *, freeze: bool) -> Calibration | None:
-    """The last measurement of this model on this machine."""
-    statement = select(Calibration).where(
-        Calibration.arch == key.arch,
-        Calibration.presize == key.presize,
-        Calibration.size == key.size,
-        Calibration.batch_size == key.batch_size,
-        Calibration.device == machine.device,
-        Calibration.precision == machine.precision,
-        Calibration.freeze == freeze,
+def record_throughput(
+    session: Session,
+    key: ModelKey,
+    machine: Machine,
+    *,
+    precision_asked: str,
+    freeze: bool,
+    images_per_second: float,
+    valid_images_per_second: float,
+    step_images_per_second: list[float],
+    step_pictures: int,
+    accumulation: int,
+    peak_memory_bytes: int | None,
+) -> None:
+    """Keep what was timed of one kind of phase."""
+    session.add(
+        Throughput(
+            arch=key.arch,
+            presize=key.presize,
+            size=key.size,
+            batch_size=key.batch_size,
+            device=machine.device,
+            precision=machine.precision,
+            precision_asked=precision_asked,
+            freeze=freeze,
+            images_per_second=images_per_second,
+            valid_images_per_second=valid_images_per_second,
+            step_images_per_second=step_images_per_second,
+            step_pictures=step_pictures,
+            accumulation=accumulation,
+            peak_memory_bytes=peak_memory_bytes,
+        )
     )
-    return session.scalars(statement.order_by(Calibration.id.desc()).limit(1)).first()
+
+
+def newest_throughput(session: Session, key: ModelKey, machine: Machine, *, freeze: bool) -> Throughput | None:
+    """The last measurement of this model on this machine."""
+    statement = select(Throughput).where(
+        Throughput.arch == key.arch,
+        Throughput.presize == key.presize,
+        Throughput.size == key.size,
+        Throughput.batch_size == key.batch_size,
+        Throughput.device == machine.device,
+        Throughput.precision == machine.precision,
+        Throughput.freeze == freeze,
+    )
+    return session.scalars(statement.order_by(Throughput.id.desc()).limit(1)).first()
 
 
 def _is_model(key: ModelKey) -> list[ColumnElement[bool]]:

@@ -7,7 +7,6 @@ from enum import StrEnum
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session, lazyload
 
-from store.db.calibrations import workers_that_measure
 from store.db.jobs import IN_HAND
 from store.db.lanes import is_of, living_workers
 from store.db.models import Job, Worker
@@ -19,7 +18,7 @@ class Reason(StrEnum):
     """Why a job is not at work yet."""
 
     BUSY = "busy"
-    """The workers of its lane have other jobs in hand, or measure for a forecast, or other jobs are first."""
+    """The workers of its lane have other jobs in hand, or other jobs are first."""
     STARTING = "starting"
     """A worker of its lane is free for it."""
     NO_WORKER = "no_worker"
@@ -116,16 +115,15 @@ def _hands(session: Session) -> dict[Lane, Hands]:
     workers = {worker.name: worker for worker in living_workers(session)}
     statement = select(Job).where(Job.state.in_(IN_HAND), Job.lease_until > func.now()).options(lazyload(Job.run))
     held = session.scalars(statement.order_by(Job.started_at, Job.id)).all()
-    measuring = workers_that_measure(session)
-    return {lane: _hands_of(lane, workers, held, measuring) for lane in Lane}
+    return {lane: _hands_of(lane, workers, held) for lane in Lane}
 
 
-def _hands_of(lane: Lane, workers: Mapping[str, Worker], held: Sequence[Job], measuring: Collection[str]) -> Hands:
+def _hands_of(lane: Lane, workers: Mapping[str, Worker], held: Sequence[Job]) -> Hands:
     """A worker that ends, or of the version before, is known by its job alone, and counts for the lane of that."""
     takers = {name for name, worker in workers.items() if lane in worker.lanes}
     unknown = [job for job in held if job.worker not in workers and lane_of(job.kind) == lane]
     theirs = [job for job in held if job.worker in takers]
-    free = takers - {job.worker for job in theirs} - set(measuring)
+    free = takers - {job.worker for job in theirs}
     return Hands(len(takers), len(free), [_held(job) for job in [*theirs, *unknown]])
 
 

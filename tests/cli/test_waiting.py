@@ -27,7 +27,6 @@ def job(**waiting: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         ),
         (job(behind=None, ahead=2), "queued behind 2 others"),
         (job(behind=None, ahead=1), "queued behind 1 other"),
-        (job(behind=None), "queued behind a measurement for a forecast"),
         (job(reason="starting", behind=None), "queued: about to start"),
         (job(reason="no_worker", behind=None, lane="light"), "queued: no worker of the light lane runs"),
         (job(reason="resting", behind=None), "queued: tried again in a moment, as its last attempt broke off"),

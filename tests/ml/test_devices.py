@@ -138,7 +138,7 @@ def test_a_pinned_batch_is_the_batch() -> None:
     assert torch.equal(pinned.targets, batch.targets)
 
 
-@pytest.mark.parametrize("module", ["api.app", "worker.child", "worker.training", "worker.calibration", "ml.command"])
+@pytest.mark.parametrize("module", ["api.app", "worker.child", "worker.training", "worker.forecasting", "ml.command"])
 def test_how_threads_wait_is_said_before_torch_comes_in(module: str) -> None:
     script = (
         f"import importlib, sys; importlib.import_module({module!r}); import torch, os; names = list(sys.modules); "

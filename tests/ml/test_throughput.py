@@ -10,13 +10,13 @@ from ml.errors import OutOfMemory, PrecisionUnsupported
 from ml.learn.memory import peak_memory_bytes
 from ml.learn.model import BreedNet, build_model
 from ml.learn.setup import describe_device
-from ml.throughput import PATIENCE_SECONDS, PROBE_PICTURES, calibrate, step_pictures
+from ml.throughput import PATIENCE_SECONDS, PROBE_PICTURES, measure_throughput, step_pictures
 
 TINY = TrainSettings(arch="mobilenet_v3_small", presize=40, size=32, batch_size=4, precision="fp32")
 
 
 def test_both_kinds_of_phase_are_timed_on_this_machine() -> None:
-    found = calibrate(TINY, "cpu")
+    found = measure_throughput(TINY, "cpu")
     assert (found.device, found.precision) == (describe_device(torch.device("cpu")), "fp32")
     assert [kind.freeze for kind in found.kinds] == [True, False]
     for kind in found.kinds:
@@ -55,7 +55,7 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
 
 def test_a_batch_that_the_memory_does_not_hold_is_timed_in_halves(memory: Callable[[int], list[int]]) -> None:
     seen = memory(2)
-    found = calibrate(TINY, "cpu")
+    found = measure_throughput(TINY, "cpu")
     assert [(kind.accumulation, kind.step_pictures) for kind in found.kinds] == [(2, 4), (2, 4)]
     assert (seen[0], set(seen[1:])) == (4, {2})
 
@@ -63,13 +63,13 @@ def test_a_batch_that_the_memory_does_not_hold_is_timed_in_halves(memory: Callab
 def test_what_does_not_fit_in_halves_either_was_tried(memory: Callable[[int], list[int]]) -> None:
     seen = memory(1)
     with pytest.raises(OutOfMemory, match="not even with each batch in two halves"):
-        calibrate(TINY, "cpu")
+        measure_throughput(TINY, "cpu")
     assert seen == [4, 2]
 
 
 def test_what_does_not_run_here_is_refused_as_in_training() -> None:
     with pytest.raises(PrecisionUnsupported):
-        calibrate(TINY.model_copy(update={"precision": "fp16"}), "cpu")
+        measure_throughput(TINY.model_copy(update={"precision": "fp16"}), "cpu")
 
 
 @pytest.mark.parametrize(

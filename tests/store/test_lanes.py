@@ -1,8 +1,6 @@
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
-from store.db.calibrations import job_in_the_way
-from store.db.jobs import claim
 from store.db.lanes import (
     count_jobs,
     count_workers,
@@ -16,7 +14,7 @@ from store.db.models import Job, Worker
 from store.lanes import Lane, lane_of
 from store.queue import QUEUES, queues_of
 from store.states import State
-from tests.store.rows import claimed, make_job, make_run
+from tests.store.rows import claimed, make_job
 
 Sessions = sessionmaker[Session]
 KINDS = ("train", "lr_find", "interpret", "import", "a kind to come")
@@ -67,22 +65,3 @@ def test_jobs_are_counted_by_lane(sessions: Sessions) -> None:
             (Lane.LIGHT, "queued"): 2,
         }
         assert count_jobs(session, State.QUEUED)[Lane.TRAIN, "running"] == 0
-
-
-def test_an_import_is_in_the_way_of_a_measurement_only_where_its_worker_would_measure(sessions: Sessions) -> None:
-    with sessions.begin() as session:
-        keep_worker(session, "light", {Lane.LIGHT}, 60)
-        keep_worker(session, "both", frozenset(Lane), 60)
-        job = make_job(session)
-        assert job_in_the_way(session) is None
-        assert claim(session, job.id, worker="light", lease_seconds=60)
-        assert job_in_the_way(session) is None
-        session.execute(update(Job).values(worker="both"))
-        found = job_in_the_way(session)
-        assert found is not None
-        assert found.id == job.id
-        session.execute(update(Job).values(worker="light"))
-        training = make_job(session, kind="train", run_id=make_run(session).id)
-        found = job_in_the_way(session)
-        assert found is not None
-        assert found.id == training.id

@@ -90,6 +90,44 @@ def test_a_record_of_the_first_schema_lives_on_in_the_second_and_back(empty_data
     assert statements(empty_database, "SELECT run_id, error_rate FROM interpretations") == [(3, 0.5)]
 
 
+def test_what_was_timed_lives_on_without_its_question_and_back(empty_database: str) -> None:
+    upgrade(empty_database, "0005")
+    statements(
+        empty_database,
+        "INSERT INTO calibration_requests (id, settings, answered_at) VALUES"
+        """ (3, '{"precision": "auto"}', now()), (4, '{}', now()), (9, '{"precision": "fp32"}', NULL)""",
+        "INSERT INTO calibrations SELECT id, request, 'resnet18', 224, 460, 64, true, 'cpu', 'bf16', 4, 9, '[4]', 64"
+        " FROM (VALUES (1, 3), (2, 3), (3, 4)) AS made (id, request)",
+        "SELECT setval('calibrations_id_seq', 3)",
+    )
+    upgrade(empty_database, "0006")
+    asked = "SELECT id, precision, precision_asked, accumulation FROM throughputs ORDER BY id"
+    assert statements(empty_database, asked) == [(1, "bf16", "auto", 1), (2, "bf16", "auto", 1), (3, "bf16", "bf16", 1)]
+    statements(
+        empty_database,
+        "INSERT INTO throughputs SELECT nextval('throughputs_id_seq'), arch, size, presize, batch_size,"
+        ' "freeze", device, precision, images_per_second, valid_images_per_second, step_images_per_second,'
+        " step_pictures,"
+        " peak_memory_bytes, created_at, accumulation, precision_asked FROM throughputs WHERE id = 1",
+        "INSERT INTO jobs (id, kind, payload, state, attempt, max_attempts)"
+        " VALUES (5, 'forecast', '{}', 'succeeded', 1, 3), (6, 'import', '{}', 'succeeded', 1, 3)",
+    )
+    downgrade(empty_database, "0005")
+    joined = "SELECT c.id, r.settings ->> 'precision', r.answered_at IS NULL FROM calibrations AS c"
+    joined += " JOIN calibration_requests AS r ON r.id = c.request_id ORDER BY c.id"
+    assert statements(empty_database, joined) == [
+        (1, "auto", False),
+        (2, "auto", False),
+        (3, "bf16", False),
+        (4, "auto", False),
+    ]
+    assert statements(empty_database, "SELECT kind FROM jobs") == [("import",)]
+    new = "INSERT INTO calibration_requests (settings) VALUES ('{}') RETURNING id"
+    assert statements(empty_database, new) == [(5,)]
+    upgrade(empty_database)
+    assert len(statements(empty_database, "SELECT id FROM throughputs")) == 4
+
+
 def test_two_at_once_are_safe(empty_database: str) -> None:
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(upgrade, empty_database) for _ in range(2)]:

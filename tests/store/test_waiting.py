@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import Engine, event, func, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from store.db.calibrations import answer_request, open_request, take_request
 from store.db.jobs import claim, hand_back, mark_published, request_cancel, save_progress
 from store.db.lanes import keep_worker
 from store.db.models import Job
@@ -79,19 +78,6 @@ def test_a_job_that_was_claimed_since_it_was_read_is_not_behind_itself(sessions:
     with sessions.begin() as session:
         found = waiting_of(session, [as_it_was], told=[as_it_was.id])
     assert found == {as_it_was.id: Waiting(Lane.TRAIN, Reason.STARTING, 0, None)}
-
-
-def test_a_worker_that_measures_is_not_free(sessions: Sessions) -> None:
-    worker(sessions, "w", Lane.TRAIN)
-    job = queued(sessions)
-    with sessions.begin() as session:
-        request = open_request(session, {"arch": "resnet18"}, patience_seconds=60)
-        assert request is not None
-        assert take_request(session, request.id, worker="w", patience_seconds=60)
-    assert wait(sessions, job) == Waiting(Lane.TRAIN, Reason.BUSY, 0, None)
-    with sessions.begin() as session:
-        answer_request(session, request.id, [])
-    assert wait(sessions, job).reason is Reason.STARTING
 
 
 def test_of_many_workers_the_one_that_is_free_first_counts(sessions: Sessions) -> None:

@@ -1,47 +1,24 @@
-"""The forecast of a dry run: from past epochs, from calibrations, from a worker that is asked, or why there is none."""
+"""Forecasts: from past epochs, from steps that a forecast job timed, or why there is none."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy.orm import Session, sessionmaker
 
-import api.jobs.forecast
-from api.app import create_app
-from store.db.calibrations import answer_request, fail_request, get_request, open_request, take_request
 from store.db.datasets import add_dataset
-from store.db.jobs import create_job
-from store.db.lanes import keep_worker
-from store.db.models import CalibrationRequest, Run
+from store.db.jobs import change_state, claim
+from store.db.models import Run
+from store.db.paces import Machine, ModelKey, record_throughput
 from store.db.records import record_epoch, record_plan
 from store.lanes import Lane
 from store.queue import queue_length
-from store.settings import Settings
 from store.states import State
-from tests.api.conftest import until
-from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import VOCAB, Records
 from tests.api.web import TestClient
 
 CPU = "cpu (2 threads)"
 SMALL = {"arch": "resnet18", "batch_size": 4, "epochs": 2}
 # 21 pictures: 4 validate, 17 train, 16 of them in four batches.
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """A forecast that soon gives up on the workers."""
-    return settings.model_copy(update={"calibration_seconds": 0.6})
-
-
-@pytest.fixture
-def patient(settings: Settings) -> Iterator[TestClient]:
-    """A service that waits for a worker; the test is the worker."""
-    app = create_app(settings.model_copy(update={"calibration_seconds": 20.0}), load=FakeClassifier.load)
-    with TestClient(app, base_url="http://localhost") as client:
-        yield client
 
 
 def timed(
@@ -121,8 +98,6 @@ def test_past_epochs_of_the_same_kind_are_what_a_forecast_is_made_from(client: T
     # Nothing was stored.
     assert client.get("/runs").json()["items"][0]["id"] == last.id
     assert client.get("/jobs?state=queued").json()["items"] == []
-    with records.sessions.begin() as session:
-        assert session.query(CalibrationRequest).count() == 0
 
 
 def test_only_the_newest_five_runs_count(client: TestClient, records: Records) -> None:
@@ -193,98 +168,59 @@ def test_an_interpret_job_has_no_forecast_and_says_so(client: TestClient, record
     assert "interpret jobs are not forecast" in found["forecast_reason"]
 
 
-def test_a_busy_worker_is_not_asked(client: TestClient, records: Records) -> None:
-    _, job = records.run(records.dataset())
-    assert f"job {job.id} is queued; ask again when it has ended" in dry(client)["forecast_reason"]
-    records.move(job, State.RUNNING)
-    reason = dry(client)["forecast_reason"]
-    assert reason == (
-        "nothing is on record for resnet18 at presize 460, size 224, batch_size 4 in precision auto, "
-        f"and job {job.id} is running; ask again when it has ended"
-    )
-
-
-def test_where_no_worker_answers_the_forecast_says_what_to_do(client: TestClient, records: Records) -> None:
-    records.dataset()
-    assert "no worker answered within 1 s; start one, and ask again" in dry(client)["forecast_reason"]
-    # The question is closed, so that the next one is asked at once.
-    assert "no worker answered" in dry(client)["forecast_reason"]
-
-
-def test_where_no_worker_lives_nobody_is_waited_for(
-    patient: TestClient, records: Records, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    records.dataset()
-    monkeypatch.setattr(api.jobs.forecast, "STARTING_SECONDS", 0.0)
-    with records.sessions.begin() as session:
-        keep_worker(session, "light", {Lane.LIGHT}, 60)
-    assert "and no worker of the train lane runs; start one, and ask again" in dry(patient)["forecast_reason"]
-    assert asked(records.sessions) is None
-
-
-def test_an_import_is_in_no_forecasts_way(client: TestClient, records: Records) -> None:
-    records.dataset()
-    with records.sessions.begin() as session:
-        create_job(session, kind="import", max_attempts=3)
-    assert "no worker answered within 1 s" in dry(client)["forecast_reason"]
-
-
-def test_without_a_broker_the_forecast_says_so(settings: Settings, records: Records) -> None:
-    records.dataset()
-    away = settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})
-    with TestClient(create_app(away, load=FakeClassifier.load), base_url="http://localhost") as client:
-        assert "the broker does not answer" in dry(client)["forecast_reason"]
-        assert "the broker does not answer" in dry(client)["forecast_reason"]
-
-
-def test_workers_need_not_be_asked_at_all(settings: Settings, records: Records) -> None:
-    records.dataset()
-    never = settings.model_copy(update={"calibration_seconds": 0.0})
-    with TestClient(create_app(never, load=FakeClassifier.load), base_url="http://localhost") as client:
-        assert "PEDIGREE_CALIBRATION_SECONDS is 0" in dry(client)["forecast_reason"]
-
-
-def measured(freeze: bool, *rates: float, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - columns
-    return {
-        "arch": "resnet18",
-        "presize": 460,
-        "size": 224,
-        "batch_size": 4,
-        "device": CPU,
-        "precision": "bf16",
-        "freeze": freeze,
+def timed_steps(records: Records, freeze: bool, *rates: float, **changes: Any) -> None:  # noqa: ANN401 - columns
+    """Steps of the small config on record, as a forecast job leaves them."""
+    figures: dict[str, Any] = {
+        "precision_asked": "auto",
         "images_per_second": rates[0],
         "valid_images_per_second": 8.0,
         "step_images_per_second": list(rates),
         "step_pictures": 4,
         "accumulation": 1,
         "peak_memory_bytes": 1000 if freeze else 2000,
-        **changes,
     }
+    key = ModelKey("resnet18", 460, 224, 4)
+    with records.sessions.begin() as session:
+        record_throughput(session, key, Machine(CPU, "bf16"), freeze=freeze, **{**figures, **changes})
 
 
-def asked(sessions: sessionmaker[Session]) -> CalibrationRequest | None:
-    with sessions.begin() as session:
-        return session.query(CalibrationRequest).filter_by(answered_at=None).one_or_none()
+def forecast_job(client: TestClient, status: int = 202, **config: Any) -> dict[str, Any]:  # noqa: ANN401 - config fields
+    body = {"kind": "forecast", "of": {"kind": "train", "dataset": "pets", "config": {**SMALL, **config}}}
+    answer = client.post("/jobs", json=body)
+    assert answer.status_code == status, answer.text
+    found: dict[str, Any] = answer.json()
+    assert answer.headers["location"] == f"/jobs/{found['id']}"
+    return found
 
 
-def test_a_worker_that_is_asked_answers_once_for_all(patient: TestClient, records: Records, app: FastAPI) -> None:
+def test_where_nothing_is_on_record_a_dry_run_says_how_to_measure(client: TestClient, records: Records) -> None:
     records.dataset()
-    sessions = records.sessions
-    with ThreadPoolExecutor(2) as pool:
-        waiting = pool.submit(dry, patient)
-        until(lambda: asked(sessions) is not None)
-        request = asked(sessions)
-        assert request is not None
-        assert (request.settings["arch"], request.settings["precision"]) == ("resnet18", "auto")
-        assert "epochs" not in request.settings
-        until(lambda: queue_length(app.state.services.celery, Lane.TRAIN) == 1)
-        # A second one is not kept waiting behind the first.
-        assert "measures another configuration" in dry(patient)["forecast_reason"]
-        with sessions.begin() as session:
-            assert take_request(session, request.id, worker="w", patience_seconds=20)
-            answer_request(session, request.id, [measured(True, 8.0, 4.0, 16.0), measured(False, 2.0)])
-        found = waiting.result(timeout=30)["forecast"]
+    assert dry(client)["forecast_reason"] == (
+        "nothing is on record for resnet18 at presize 460, size 224, batch_size 4 in precision auto; "
+        'POST /jobs {"kind": "forecast", "of": REQUEST} has a worker time a few steps'
+    )
+    assert client.get("/jobs").json()["items"] == []
+
+
+def test_a_forecast_is_a_job_of_the_lane_that_trains(client: TestClient, records: Records, app: FastAPI) -> None:
+    records.dataset()
+    job = forecast_job(client)
+    assert (job["kind"], job["state"], job["run"], job["forecast"]) == ("forecast", "queued", None, None)
+    assert job["waiting"]["lane"] == "train"
+    assert queue_length(app.state.services.celery, Lane.TRAIN) == 1
+    with records.sessions.begin() as session:
+        taken = claim(session, job["id"], worker="w", lease_seconds=60)
+        assert taken is not None
+        assert taken.payload["config"]["phases"][1]["epochs"] == 2
+    timed_steps(records, True, 8.0, 4.0, 16.0)
+    timed_steps(records, False, 2.0)
+    # A run on another machine in between: the forecast is of the one that measured.
+    timed(records, epoch(0, 0, 1.0, 99.0), epoch(1, 0, 1.0, 99.0), device="cuda (a GPU)")
+    assert client.get(f"/jobs/{job['id']}").json()["forecast"] is None
+    with records.sessions.begin() as session:
+        payload = {**taken.payload, "device": CPU, "precision": "bf16"}
+        assert change_state(session, job["id"], State.SUCCEEDED, attempt=1, payload=payload)
+    found = client.get(f"/jobs/{job['id']}").json()["forecast"]
     # Frozen 16/8 + 4/8, 16/4 + 4/8, 16/16 + 4/8; unfrozen 16/2 + 4/8.
     assert found["seconds_per_epoch"] == pytest.approx([2.5, 8.5])
     assert found["total_seconds"] == pytest.approx(19.5)
@@ -292,37 +228,86 @@ def test_a_worker_that_is_asked_answers_once_for_all(patient: TestClient, record
     assert (found["total_seconds_low"], found["total_seconds_high"]) == (None, None)
     assert "an epoch 1.5 to 4.5 s, the median counts; unfrozen" in found["basis"]
     assert "an epoch 8.5 s, measured once" in found["basis"]
-    assert (found["from"], found["peak_memory_bytes"], found["precision"]) == ("calibrated", 2000, "bf16")
+    assert (found["from"], found["peak_memory_bytes"], found["precision"]) == ("measured", 2000, "bf16")
     assert "frozen from 3 steps timed on made-up pictures" in found["basis"]
-    # The next one reads what was measured.
-    assert dry(patient)["forecast"] == found
-    # Once a run has trained, its own epochs count.
-    run = timed(records, epoch(0, 0, 3.0, 8.0))
-    mixed = dry(patient)["forecast"]
-    assert mixed["seconds_per_epoch"] == pytest.approx([3.0, 8.5])
-    assert (mixed["from"], f"1 epoch of run {run.id}" in mixed["basis"]) == ("calibrated", True)
+    assert client.get("/runs").json()["items"][0]["kind"] == "train", "a forecast makes no run"
+    assert len(client.get("/runs").json()["items"]) == 1
 
 
-def test_a_worker_that_still_measures_is_named(client: TestClient, records: Records) -> None:
+def test_what_is_known_is_answered_at_once_without_a_worker(client: TestClient, records: Records, app: FastAPI) -> None:
     records.dataset()
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(dry, client)
-        until(lambda: asked(records.sessions) is not None)
-        request = asked(records.sessions)
-        assert request is not None
-        with records.sessions.begin() as session:
-            assert take_request(session, request.id, worker="host:7", patience_seconds=20)
-        reason = waiting.result(timeout=30)["forecast_reason"]
-    assert reason.endswith("and worker host:7 still measures after 1 s; ask again in a minute")
+    timed_steps(records, True, 8.0, 4.0)
+    timed_steps(records, False, 2.0)
+    known = dry(client)["forecast"]
+    job = forecast_job(client, status=200)
+    assert (job["state"], job["attempt"], job["forecast"]) == ("succeeded", 0, known)
+    assert job["finished_at"] is not None
+    assert client.get(f"/jobs/{job['id']}").json()["forecast"] == known
+    assert queue_length(app.state.services.celery, Lane.TRAIN) == 0
+    events = client.get(f"/jobs/{job['id']}/events").text
+    assert '"state": "succeeded"' in events.replace('":"', '": "')
+    resumed = client.post(f"/jobs/{job['id']}/resume")
+    assert (resumed.status_code, resumed.json()["hint"]) == (
+        409,
+        f"It is done; GET /jobs/{job['id']} shows the forecast.",
+    )
+    # Other settings are not known.
+    assert forecast_job(client, batch_size=8)["state"] == "queued"
+    assert client.get("/jobs?kind=forecast&state=succeeded").json()["items"][0]["id"] == job["id"]
+
+
+def test_once_a_run_has_trained_its_own_epochs_count(client: TestClient, records: Records) -> None:
+    records.dataset()
+    timed_steps(records, True, 8.0)
+    timed_steps(records, False, 2.0)
+    job = forecast_job(client, status=200)
+    run = timed(records, epoch(0, 0, 3.0, 8.0))
+    mixed = dry(client)["forecast"]
+    assert mixed["seconds_per_epoch"] == pytest.approx([3.0, 8.5])
+    assert (mixed["from"], f"1 epoch of run {run.id}" in mixed["basis"]) == ("measured", True)
+    assert client.get(f"/jobs/{job['id']}").json()["forecast"] == mixed
+
+
+def test_a_forecast_of_what_cannot_run_is_refused_as_the_job_itself(client: TestClient, records: Records) -> None:
+    records.dataset()
+    train = {"kind": "train", "dataset": "pets", "config": {**SMALL, "batch_size": 64}}
+    itself, asked = (client.post("/jobs", json=body) for body in (train, {"kind": "forecast", "of": train}))
+    assert (asked.status_code, asked.json()["code"]) == (422, "batch_too_large")
+    assert asked.json()["detail"] == itself.json()["detail"]
+    wrong = client.post("/jobs", json={"kind": "forecast", "of": {**train, "config": {"recipe": "one_cycle", "a": 1}}})
+    assert wrong.json()["errors"][0]["field"] == "body.of.config.a"
+    # What only shows when the defaults are filled in.
+    train["config"] = {"arch": "resnet18", "size": 600}
+    late = client.post("/jobs", json={"kind": "forecast", "of": train}).json()["errors"][0]["field"]
+    assert late == client.post("/jobs", json=train).json()["errors"][0]["field"].replace("body.", "body.of.")
+    interpret = client.post("/jobs", json={"kind": "forecast", "of": {"kind": "interpret", "run": 1}})
+    assert interpret.status_code == 422
+    assert client.get("/jobs").json()["items"] == []
+
+
+def test_a_dry_run_of_a_forecast_is_that_of_its_job(client: TestClient, records: Records) -> None:
+    records.dataset()
+    train = {"kind": "train", "dataset": "pets", "config": SMALL}
+    found = client.post("/jobs?dry_run=true", json={"kind": "forecast", "of": train}).json()
+    assert found == dry(client)
+
+
+def test_the_same_forecast_under_one_key_is_one_job(client: TestClient, records: Records) -> None:
+    records.dataset()
+    of = {"kind": "train", "dataset": "pets", "config": SMALL}
+    key = {"Idempotency-Key": "k"}
+    first, again, other = (
+        client.post("/jobs", json={"kind": "forecast", "of": {**of, **more}}, headers=key)
+        for more in ({}, {"name": None}, {"name": "another"})
+    )
+    assert (first.status_code, again.status_code, other.status_code) == (202, 200, 409)
+    assert first.json()["id"] == again.json()["id"]
 
 
 def test_part_of_a_batch_that_was_timed_is_told(client: TestClient, records: Records) -> None:
     records.dataset()
-    with records.sessions.begin() as session:
-        request = open_request(session, {"precision": "auto"}, patience_seconds=60)
-        assert request is not None
-        rows = [measured(freeze, 2.0, step_pictures=2, peak_memory_bytes=None) for freeze in (True, False)]
-        answer_request(session, request.id, rows)
+    for freeze in (True, False):
+        timed_steps(records, freeze, 2.0, step_pictures=2, peak_memory_bytes=None)
     found = dry(client)["forecast"]
     assert found["peak_memory_bytes"] is None
     assert "1 step of 2 pictures (a whole batch takes too long to be timed)" in found["basis"]
@@ -330,10 +315,8 @@ def test_part_of_a_batch_that_was_timed_is_told(client: TestClient, records: Rec
 
 def test_halves_that_were_timed_are_told(client: TestClient, records: Records) -> None:
     records.dataset()
-    with records.sessions.begin() as session:
-        request = open_request(session, {"precision": "auto"}, patience_seconds=60)
-        assert request is not None
-        answer_request(session, request.id, [measured(freeze, 2.0, accumulation=2) for freeze in (True, False)])
+    for freeze in (True, False):
+        timed_steps(records, freeze, 2.0, accumulation=2)
     basis = dry(client)["forecast"]["basis"]
     assert "1 step, each in two halves, as the memory does not hold a whole batch, timed on made-up" in basis
 
@@ -348,20 +331,3 @@ def test_epochs_that_were_trained_in_halves_are_told(client: TestClient, records
     assert f"frozen from 1 epoch of run {run.id}:" in basis
     halves = "2 of them with each batch in two halves, as the memory did not hold a whole one"
     assert f"unfrozen from 2 epochs of run {run.id} ({halves}):" in basis
-
-
-def test_a_measurement_that_failed_is_told_with_its_hint(patient: TestClient, records: Records) -> None:
-    records.dataset()
-    sessions = records.sessions
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(dry, patient, precision="fp16")
-        until(lambda: asked(sessions) is not None)
-        request = asked(sessions)
-        assert request is not None
-        error = {"code": "precision_unsupported", "detail": "fp16 does not train on a CPU", "hint": "Use bf16."}
-        with sessions.begin() as session:
-            fail_request(session, request.id, error)
-        found = waiting.result(timeout=30)
-    assert found["forecast_reason"] == "precision_unsupported: fp16 does not train on a CPU. Use bf16."
-    with sessions.begin() as session:
-        assert get_request(session, request.id).answered_at is not None
