@@ -33,7 +33,7 @@ _CHECK_PATIENCE = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredFile:
     """What was put: its key, the sha256 (hex) of its content and its size in bytes."""
 
     key: str
@@ -42,7 +42,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Listed:
+class FileListing:
     """A key, when it was last written (UTC), and the size in bytes."""
 
     key: str
@@ -66,7 +66,7 @@ class ArtifactStore:
         self.folder = _folder_of(url)
         self._store = _open(url, self.folder, _PATIENCE)
 
-    def put_file(self, key: str, path: Path, *, on_bytes: OnBytes | None = None) -> Stored:
+    def put_file(self, key: str, path: Path, *, on_bytes: OnBytes | None = None) -> StoredFile:
         """Copy a file in, a part at a time, hashing what was really sent.
 
         Raises:
@@ -88,9 +88,9 @@ class ArtifactStore:
                 self._store.put(key, b"".join(parts()), use_multipart=False)
             else:
                 self._store.put(key, parts(), chunk_size=CHUNK_BYTES, max_concurrency=2)
-        return Stored(key, digest.hexdigest(), size)
+        return StoredFile(key, digest.hexdigest(), size)
 
-    def put_bytes(self, key: str, data: bytes) -> Stored:
+    def put_bytes(self, key: str, data: bytes) -> StoredFile:
         """Store a small thing.
 
         Raises:
@@ -99,7 +99,7 @@ class ArtifactStore:
         """
         with self._spoken(key):
             self._store.put(key, data)
-        return Stored(key, sha256(data).hexdigest(), len(data))
+        return StoredFile(key, sha256(data).hexdigest(), len(data))
 
     def get_bytes(self, key: str) -> bytes:
         """A small thing's content.
@@ -192,7 +192,7 @@ class ArtifactStore:
         except ArtifactMissing:
             return
 
-    def keys_below(self, prefix: str) -> list[Listed]:
+    def keys_below(self, prefix: str) -> list[FileListing]:
         """Every key below ``prefix`` (which ends with a slash).
 
         Raises:
@@ -200,7 +200,7 @@ class ArtifactStore:
         """
         with self._spoken(prefix):
             pages = self._store.list(prefix)
-            return [Listed(meta["path"], meta["last_modified"], meta["size"]) for page in pages for meta in page]
+            return [FileListing(meta["path"], meta["last_modified"], meta["size"]) for page in pages for meta in page]
 
     def check(self) -> None:
         """Ask the store a small question, with little patience.

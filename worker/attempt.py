@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 MIB = 1 << 20
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 class JobBroken(AppError):
@@ -84,10 +84,10 @@ class Attempt:
         """Do ``write`` in one transaction, again where the database is away for a moment."""
         self.read(write)
 
-    def read(self, look: Callable[[Session], Found]) -> Found:
+    def read(self, look: Callable[[Session], Result]) -> Result:
         """What ``look`` finds in one transaction, waiting out an outage: nothing is asked of the database otherwise."""
 
-        def once() -> Found:
+        def once() -> Result:
             with self.sessions.begin() as session:
                 return look(session)
 
@@ -181,7 +181,18 @@ class Attempt:
     def record_reading(self, session: Session, reading: Reading, dataset_id: int | None = None) -> None:
         """Write what the predictions on a dataset, the run's own by default, say into the record."""
         about = self.run.dataset_id if dataset_id is None else dataset_id
-        record_interpretation(session, self.run.id, dataset_id=about, job_id=self.job.id, **vars(reading))
+        record_interpretation(
+            session,
+            self.run.id,
+            dataset_id=about,
+            job_id=self.job.id,
+            vocab=reading.vocab,
+            matrix=reading.matrix,
+            items=reading.items,
+            valid_loss=reading.valid_loss,
+            error_rate=reading.error_rate,
+            tta=reading.tta,
+        )
 
     def record_files(self, session: Session, stored: list[tuple[str, str, str, int]]) -> None:
         """Write the uploads into the record."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ml.errors import CheckpointInvalid, Stopped
 from ml.learn.checkpoint import Fetch
-from store.db.checkpoints import KeptCheckpoint, checkpoints_of, record_checkpoints
+from store.db.checkpoints import CheckpointRecord, checkpoints_of, record_checkpoints
 from store.errors import ArtifactMissing, ServiceUnavailable
 from store.keys import checkpoint_key, old_checkpoint_key
 from worker.attempt import MIB, Attempt
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class StoredKeeper:
+class CheckpointStore:
     """Implements ``ml.learn.checkpoint.CheckpointKeeper`` for an attempt at a run.
 
     The record names the two that are kept: so one that is gone is missed, and one of another database's run that has
@@ -25,7 +25,7 @@ class StoredKeeper:
     """
 
     attempt: Attempt
-    _good: KeptCheckpoint | None = field(default=None, init=False)
+    _good: CheckpointRecord | None = field(default=None, init=False)
     """The newest that this attempt has kept or went on from: the one that stays beside the next."""
 
     def kept(self) -> Iterator[Fetch]:
@@ -46,7 +46,7 @@ class StoredKeeper:
         self.attempt.reporter.flush()
         if not self.attempt.reporter.is_ours():
             raise Stopped
-        new = KeptCheckpoint(checkpoint_key(self.attempt.run.id, self.attempt.number, step), step)
+        new = CheckpointRecord(checkpoint_key(self.attempt.run.id, self.attempt.number, step), step)
         try:
             self.attempt.artifacts.put_file(new.key, path, on_bytes=self._tell)
         except ServiceUnavailable as error:
@@ -62,7 +62,7 @@ class StoredKeeper:
         for checkpoint in self._recorded():
             self.attempt.drop(checkpoint.key)
 
-    def _replace(self, new: KeptCheckpoint) -> None:
+    def _replace(self, new: CheckpointRecord) -> None:
         """Name the new one and the good one before it; what neither is goes, as does one that could not be used."""
         before = self._recorded()
         stay = [new, *([self._good] if self._good not in {None, new} else [])]
@@ -73,17 +73,17 @@ class StoredKeeper:
             if checkpoint not in stay:
                 self.attempt.drop(checkpoint.key)
 
-    def _recorded(self) -> list[KeptCheckpoint]:
+    def _recorded(self) -> list[CheckpointRecord]:
         recorded = self.attempt.read(lambda session: checkpoints_of(session, self.attempt.run.id))
         if recorded is not None:
             return recorded
         old = old_checkpoint_key(self.attempt.run.id)
         # What a first attempt finds there is of another database's run.
         if self.attempt.number > 1 and self.attempt.artifacts.exists(old):
-            return [KeptCheckpoint(old, None)]
+            return [CheckpointRecord(old, None)]
         return []
 
-    def _fetch(self, checkpoint: KeptCheckpoint) -> Path:
+    def _fetch(self, checkpoint: CheckpointRecord) -> Path:
         local = self.attempt.work / "resumed.safetensors"
         local.unlink(missing_ok=True)
         try:

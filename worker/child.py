@@ -44,7 +44,7 @@ _IMPORTING = ("worker.importing", "import_dataset")
 
 
 @dataclass
-class Told:
+class StopRequest:
     """Whether the worker asked this process to put its work down."""
 
     stop: bool = False
@@ -61,7 +61,7 @@ class Told:
 def main() -> int:
     """Run one attempt; the exit status is 0 where a verdict stands in the database."""
     job_id, number = int(sys.argv[1]), int(sys.argv[2])
-    told = Told()
+    told = StopRequest()
     signal.signal(signal.SIGTERM, told.on_signal)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     log_to_stderr()

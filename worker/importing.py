@@ -39,7 +39,7 @@ def import_dataset(attempt: Attempt) -> None:
         if said := manifest.left_out():
             attempt.reporter.on_log(f"{said}; GET /datasets/{manifest.name} shows which")
         bundle = attempt.work / "images.tar"
-        write_bundle(folder, manifest, bundle, on_progress=_Teller(attempt, "pack"))
+        write_bundle(folder, manifest, bundle, on_progress=_StageProgress(attempt, "pack"))
         attempt.reporter.on_progress(Progress(stage="store"))
         # Only what has been found good gets here. The keys are the content's, so an attempt that breaks off between
         # these lines leaves what the next one puts again; deleting them could take them from another job's dataset.
@@ -58,13 +58,13 @@ def _collect(attempt: Attempt, source: dict[str, Any]) -> Path:
             folder,
             max_bytes=attempt.settings.max_unpacked_bytes,
             encoding=source.get("encoding"),
-            on_progress=_Teller(attempt, "unpack", MIB),
+            on_progress=_StageProgress(attempt, "unpack", MIB),
         )
         if said is not None:
             attempt.reporter.on_log(said)
         return folder
     if source["builtin"] == "sample":
-        draw_sample(folder, on_progress=_Teller(attempt, "draw"))
+        draw_sample(folder, on_progress=_StageProgress(attempt, "draw"))
         return folder
     return _download(attempt)
 
@@ -73,7 +73,7 @@ def _download(attempt: Attempt) -> Path:
     """The original photos; where they are published is torchvision's knowledge, whose import takes seconds."""
     check_versions()
     download: Callable[..., Path] = import_module("ml.fetch.oxford").download_pets
-    return download(attempt.settings.cache / "downloads", on_progress=_Teller(attempt, "download", MIB))
+    return download(attempt.settings.cache / "downloads", on_progress=_StageProgress(attempt, "download", MIB))
 
 
 def _upload(attempt: Attempt, key: str, name: str) -> Path:
@@ -95,7 +95,7 @@ def _scan(attempt: Attempt, folder: Path, payload: dict[str, Any]) -> Manifest:
         limits=attempt.limits,
         labels=_upload(attempt, source["labels"], "labels") if "labels" in source else None,
         encoding=source.get("encoding"),
-        on_progress=_Teller(attempt, "scan"),
+        on_progress=_StageProgress(attempt, "scan"),
     )
 
 
@@ -131,7 +131,7 @@ def _used_up(attempt: Attempt, source: dict[str, Any]) -> Iterator[None]:
         attempt.drop(key)
 
 
-class _Teller:
+class _StageProgress:
     """Progress of one stage, counted in ``unit``; also where an import notices that it must stop."""
 
     def __init__(self, attempt: Attempt, stage: str, unit: int = 1) -> None:

@@ -3,15 +3,15 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 
 from sqlalchemy.orm import Session, sessionmaker
 
 from ml.errors import Stopped
 from ml.reporting import BatchRecord, EpochRecord, Plan, Progress, RateRecord
 from store.db.jobs import append_event, save_progress, state_in_hand
-from store.db.records import forget_after_step, record_batches, record_epoch, record_plan, record_rate
+from store.db.records import StepRecord, forget_after_step, record_batches, record_epoch, record_plan, record_rate
 from store.states import State
+from worker.event_json import epoch_json, plan_json, progress_json, whole_plan_json
 from worker.patience import OUTAGE_SECONDS, OUTAGES, patiently
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class JobReporter:
                 _record_plan(session, self._run_id, plan)
                 forget_after_step(session, self._run_id, plan.resumed_from_step, steps=plan.steps)
             message = f"{plan.device}, {plan.precision} ({plan.precision_reason}), {plan.steps} steps"
-            append_event(session, self._job_id, "log", {"message": message, "plan": asdict(plan)})
+            append_event(session, self._job_id, "log", {"message": message, "plan": whole_plan_json(plan)})
 
         self._write(write)
 
@@ -64,7 +64,7 @@ class JobReporter:
         if progress.stage == self._stage and now - self._progress_at < _PROGRESS_SECONDS:
             return
         self._stage, self._progress_at = progress.stage, now
-        data = asdict(progress)
+        data = progress_json(progress)
 
         self._write(lambda session: save_progress(session, self._job_id, self._attempt, data))
 
@@ -81,11 +81,12 @@ class JobReporter:
     def on_epoch(self, epoch: EpochRecord) -> None:
         """Store the epoch's row, after its steps."""
         self.flush()
+        data = epoch_json(epoch)
 
         def write(session: Session) -> None:
             if self._run_id is not None:
-                record_epoch(session, self._run_id, asdict(epoch))
-            append_event(session, self._job_id, "epoch", asdict(epoch))
+                record_epoch(session, self._run_id, **data)
+            append_event(session, self._job_id, "epoch", dict(data))
 
         self._write(write)
 
@@ -96,7 +97,14 @@ class JobReporter:
 
         def write(session: Session) -> None:
             if self._run_id is not None:
-                record_rate(session, self._run_id, **asdict(found))
+                record_rate(
+                    session,
+                    self._run_id,
+                    phase=found.phase,
+                    rate=found.rate,
+                    agreement=found.agreement,
+                    content=found.content,
+                )
             message = f"learning rate search before phase {found.phase + 1}: {rate} ({found.agreement})"
             message += f"; {advice}" if advice else ""
             append_event(session, self._job_id, "log", {"message": message})
@@ -132,7 +140,7 @@ class JobReporter:
 
         def write(session: Session) -> None:
             if self._run_id is not None:
-                record_batches(session, self._run_id, [asdict(b) for b in batches])
+                record_batches(session, self._run_id, [_step(b) for b in batches])
             append_event(session, self._job_id, "batch", event)
 
         self._write(write)
@@ -183,12 +191,16 @@ def _record_plan(session: Session, run_id: int, plan: Plan) -> None:
         precision_reason=plan.precision_reason,
         weights=weights,
         versions=plan.versions,
-        plan={
-            "train_items": plan.train_items,
-            "valid_items": plan.valid_items,
-            "steps": plan.steps,
-            "resumed_from_step": plan.resumed_from_step,
-            "accumulation": plan.accumulation,
-            "halved_from_step": plan.halved_from_step,
-        },
+        plan=plan_json(plan),
+    )
+
+
+def _step(batch: BatchRecord) -> StepRecord:
+    return StepRecord(
+        step=batch.step,
+        phase=batch.phase,
+        raw_loss=batch.raw_loss,
+        train_loss=batch.train_loss,
+        lr=batch.lr,
+        momentum=batch.momentum,
     )

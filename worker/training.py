@@ -7,7 +7,7 @@ from ml.errors import NoRateFound
 from ml.learn.training import fit
 from store.db.records import record_final
 from worker.attempt import Attempt
-from worker.checkpoints import StoredKeeper
+from worker.checkpoints import CheckpointStore
 from worker.learned import learned_earlier
 from worker.places import places_of
 
@@ -21,7 +21,7 @@ def train_run(attempt: Attempt) -> None:
     """
     run = attempt.run
     manifest, bundle = attempt.dataset()
-    keeper = StoredKeeper(attempt)
+    keeper = CheckpointStore(attempt)
     result = fit(
         ResolvedConfig.model_validate(run.config),
         manifest,

@@ -1,6 +1,7 @@
 """The write side of a run: what its worker learns while it trains and when it ends."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, select, tuple_, update
@@ -39,22 +40,48 @@ def record_plan(
     session.execute(update(Run).where(Run.id == run_id).values(values))
 
 
-def record_batches(session: Session, run_id: int, batches: Sequence[Json]) -> None:
-    """Upsert steps: {"step", "phase", "raw_loss", "train_loss", "lr" (one a group), "momentum"} each."""
-    if batches:
-        _upsert(session, Batch, [{"run_id": run_id, **batch} for batch in batches])
+@dataclass(frozen=True, kw_only=True)
+class StepRecord:
+    """One training step: its smoothed and its own loss, and a rate for each group of parameters."""
+
+    step: int
+    phase: int
+    raw_loss: float
+    train_loss: float
+    lr: Sequence[float]
+    momentum: float
 
 
-def record_epoch(session: Session, run_id: int, epoch: Json) -> None:
-    """Upsert an epoch and let the run's own figures follow it.
+def record_batches(session: Session, run_id: int, steps: Sequence[StepRecord]) -> None:
+    """Upsert steps."""
+    if steps:
+        _upsert(session, Batch, [_batch(run_id, step) for step in steps])
 
-    Args:
-        session: the caller's transaction.
-        run_id: the run.
-        epoch: {"phase", "epoch", "train_loss", "valid_loss", "error_rate", "seconds", "images_per_second"}.
-    """
-    _upsert(session, Epoch, [{"run_id": run_id, **epoch}])
-    figures = {name: epoch[name] for name in _FIGURES}
+
+def record_epoch(
+    session: Session,
+    run_id: int,
+    *,
+    phase: int,
+    epoch: int,
+    train_loss: float,
+    valid_loss: float,
+    error_rate: float,
+    seconds: float,
+    images_per_second: float,
+    peak_memory_bytes: int | None = None,
+) -> None:
+    """Upsert an epoch and let the run's own figures follow it."""
+    figures = {"train_loss": train_loss, "valid_loss": valid_loss, "error_rate": error_rate}
+    row = {
+        "run_id": run_id,
+        "phase": phase,
+        "epoch": epoch,
+        "seconds": seconds,
+        "images_per_second": images_per_second,
+        "peak_memory_bytes": peak_memory_bytes,
+    }
+    _upsert(session, Epoch, [row | figures])
     session.execute(update(Run).where(Run.id == run_id).values(figures))
 
 
@@ -141,6 +168,18 @@ def record_artifact(session: Session, run_id: int, name: str, *, key: str, sha25
     """Keep where a file of the run lies; ``size`` in bytes."""
     values = {"run_id": run_id, "name": name, "key": key, "sha256": sha256, "bytes": size, "created_at": func.now()}
     _upsert(session, Artifact, [values])
+
+
+def _batch(run_id: int, step: StepRecord) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "step": step.step,
+        "phase": step.phase,
+        "raw_loss": step.raw_loss,
+        "train_loss": step.train_loss,
+        "lr": list(step.lr),
+        "momentum": step.momentum,
+    }
 
 
 def _upsert(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> None:

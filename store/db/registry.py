@@ -18,14 +18,14 @@ _LARGEST_ID = 2**31 - 1
 
 
 @dataclass(frozen=True)
-class Registered:
+class Registration:
     """A run's version, and whether it was made just now."""
 
     version: ModelVersion
     is_new: bool
 
 
-def register(session: Session, run_id: int) -> Registered:
+def register(session: Session, run_id: int) -> Registration:
     """Make a run a version, with the number after the highest; the same run again is the version that it has.
 
     A run that failed and kept the model of its finished phases may be one: its reading is of these very weights.
@@ -46,13 +46,13 @@ def register(session: Session, run_id: int) -> Registered:
     session.execute(select(func.pg_advisory_xact_lock(func.hashtext("model_versions"))))
     known = session.scalars(select(ModelVersion).where(ModelVersion.run_id == run_id)).one_or_none()
     if known is not None:
-        return Registered(known, is_new=False)
+        return Registration(known, is_new=False)
     highest = session.scalar(select(func.max(ModelVersion.id))) or 0
     version = ModelVersion(id=highest + 1, run_id=run_id)
     session.add(version)
     session.flush()
     session.refresh(version)  # with its run, which is read after the transaction
-    return Registered(version, is_new=True)
+    return Registration(version, is_new=True)
 
 
 def set_alias(session: Session, alias: str, version: int) -> ModelAlias:

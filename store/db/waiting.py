@@ -30,7 +30,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
-class Held:
+class JobInHand:
     """A job that a worker has in hand; ``eta_seconds`` is what the whole of it still takes, None while not known."""
 
     job: int
@@ -51,16 +51,16 @@ class Waiting:
     lane: Lane
     reason: Reason
     ahead: int
-    behind: Held | None
+    behind: JobInHand | None
 
 
 @dataclass(frozen=True)
-class Hands:
+class LaneWorkers:
     """A lane's living workers, those among them that have nothing in hand, and the jobs that the others have."""
 
     living: int
     free: int
-    held: Sequence[Held]
+    held: Sequence[JobInHand]
 
     def wait(self, lane: Lane, ahead: int, *, is_published: bool, is_resting: bool) -> Waiting:
         """What the job waits for that has so many before it."""
@@ -86,8 +86,8 @@ def waiting_of(session: Session, jobs: Collection[Job], *, told: Collection[int]
     queued = {job.id: job for job in jobs if job.state == State.QUEUED}
     if not queued:
         return {}
-    hands = _hands(session)
-    # After the hands: a job that was claimed between the two looks has no place any more, and is not behind itself.
+    workers = _lane_workers(session)
+    # After the workers: a job that was claimed between the two looks has no place any more, and is not behind itself.
     places = _places(session, queued)
     now = session.scalars(select(func.clock_timestamp())).one()
 
@@ -97,7 +97,7 @@ def waiting_of(session: Session, jobs: Collection[Job], *, told: Collection[int]
             return Waiting(lane, Reason.STARTING, 0, None)
         is_published = job.published_at is not None or job.id in told
         is_resting = not is_published and job.not_before is not None and job.not_before > now
-        return hands[lane].wait(lane, places[job.id], is_published=is_published, is_resting=is_resting)
+        return workers[lane].wait(lane, places[job.id], is_published=is_published, is_resting=is_resting)
 
     return {job_id: wait(job) for job_id, job in queued.items()}
 
@@ -111,29 +111,29 @@ def _places(session: Session, job_ids: Collection[int]) -> Mapping[int, int]:
     return dict(found.all())
 
 
-def _hands(session: Session) -> dict[Lane, Hands]:
+def _lane_workers(session: Session) -> dict[Lane, LaneWorkers]:
     workers = {worker.name: worker for worker in living_workers(session)}
     statement = select(Job).where(Job.state.in_(IN_HAND), Job.lease_until > func.now()).options(lazyload(Job.run))
     held = session.scalars(statement.order_by(Job.started_at, Job.id)).all()
-    return {lane: _hands_of(lane, workers, held) for lane in Lane}
+    return {lane: _workers_of(lane, workers, held) for lane in Lane}
 
 
-def _hands_of(lane: Lane, workers: Mapping[str, Worker], held: Sequence[Job]) -> Hands:
+def _workers_of(lane: Lane, workers: Mapping[str, Worker], held: Sequence[Job]) -> LaneWorkers:
     """A worker that ends, or of the version before, is known by its job alone, and counts for the lane of that."""
     takers = {name for name, worker in workers.items() if lane in worker.lanes}
     unknown = [job for job in held if job.worker not in workers and lane_of(job.kind) == lane]
     theirs = [job for job in held if job.worker in takers]
     free = takers - {job.worker for job in theirs}
-    return Hands(len(takers), len(free), [_held(job) for job in [*theirs, *unknown]])
+    return LaneWorkers(len(takers), len(free), [_held(job) for job in [*theirs, *unknown]])
 
 
-def _held(job: Job) -> Held:
+def _held(job: Job) -> JobInHand:
     # A job that is being cancelled does not go on to its end.
     progress = (job.progress or {}) if job.state == State.RUNNING else {}
-    return Held(job.id, job.kind, job.run_id, State(job.state), progress.get("eta_seconds"))
+    return JobInHand(job.id, job.kind, job.run_id, State(job.state), progress.get("eta_seconds"))
 
 
-def _ends(held: Held) -> tuple[bool, float]:
+def _ends(held: JobInHand) -> tuple[bool, float]:
     """Sorts by when it may end: what is being cancelled, then by the time that is left, then what nobody knows."""
     if held.state == State.CANCELLING:
         return False, 0.0

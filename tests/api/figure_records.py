@@ -7,7 +7,7 @@ from ml.reading.agreement import Found
 from ml.reading.suggestions import suggest
 from ml.reading.sweep_record import Sweep
 from store.db.models import Run
-from store.db.records import record_batches, record_epoch, record_plan, record_rate
+from store.db.records import StepRecord, record_batches, record_epoch, record_plan, record_rate
 from tests.api.records import Records
 
 STEPS_AN_EPOCH = 10
@@ -29,9 +29,13 @@ def trained(records: Records, run: Run, *, steps: int, losses: Sequence[float] =
         )
         record_batches(session, run.id, [step_record(n, losses) for n in range(steps)])
         for number in range(steps // STEPS_AN_EPOCH):
-            figures = {"train_loss": 1.0, "valid_loss": 0.5 - 0.1 * number, "error_rate": 0.2 - 0.05 * number}
+            figures: dict[str, Any] = {
+                "train_loss": 1.0,
+                "valid_loss": 0.5 - 0.1 * number,
+                "error_rate": 0.2 - 0.05 * number,
+            }
             place = {"phase": min(number, 1), "epoch": max(0, number - 1)}
-            record_epoch(session, run.id, {**place, **figures, "seconds": 2.0, "images_per_second": 10.0})
+            record_epoch(session, run.id, **{**place, **figures, "seconds": 2.0, "images_per_second": 10.0})
 
 
 def searched(records: Records, run: Run, *, phase: int = 0, sweeps: int = 3, broken: int = 0) -> Found:
@@ -49,16 +53,16 @@ def searching(records: Records, **config: Any) -> Run:  # noqa: ANN401 - config 
     return records.run(records.dataset(), base_lr="auto", **config)[0]
 
 
-def step_record(step: int, losses: Sequence[float]) -> dict[str, Any]:
+def step_record(step: int, losses: Sequence[float]) -> StepRecord:
     loss = losses[step] if losses else 2.0 - step / 30
-    return {
-        "step": step,
-        "phase": 0 if step < STEPS_AN_EPOCH else 1,
-        "raw_loss": 1.1 * loss,
-        "train_loss": loss,
-        "lr": [1e-3, 1e-3, 1e-3] if step < STEPS_AN_EPOCH else [1e-6, 1e-5, 1e-4],
-        "momentum": 0.9,
-    }
+    return StepRecord(
+        step=step,
+        phase=0 if step < STEPS_AN_EPOCH else 1,
+        raw_loss=1.1 * loss,
+        train_loss=loss,
+        lr=[1e-3, 1e-3, 1e-3] if step < STEPS_AN_EPOCH else [1e-6, 1e-5, 1e-4],
+        momentum=0.9,
+    )
 
 
 def _sweep(number: int, *, broken: bool) -> Sweep:

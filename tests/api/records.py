@@ -18,7 +18,14 @@ from store.artifacts import ArtifactStore
 from store.db.datasets import add_dataset
 from store.db.jobs import append_event, change_state, claim, create_job
 from store.db.models import Dataset, Job, Run
-from store.db.records import record_artifact, record_batches, record_epoch, record_final, record_interpretation
+from store.db.records import (
+    StepRecord,
+    record_artifact,
+    record_batches,
+    record_epoch,
+    record_final,
+    record_interpretation,
+)
 from store.keys import bundle_key, manifest_key, run_key
 from store.states import State
 
@@ -119,10 +126,18 @@ class Records:
         rows = [json.dumps({"item": item, "probabilities": [0.5, 0.3, 0.2]}) for item in range(3)]
         self.artifact(run, "predictions.jsonl", "\n".join(rows).encode())
         with self.sessions.begin() as session:
-            epoch = {"phase": 0, "epoch": 0, "train_loss": 1.5, "valid_loss": 0.9, "error_rate": error_rate}
-            record_epoch(session, run.id, {**epoch, "seconds": 2.0, "images_per_second": 10.0})
-            step = {"phase": 0, "raw_loss": 2.0, "lr": [1e-4, 1e-3, 1e-2], "momentum": 0.9}
-            record_batches(session, run.id, [{**step, "step": n, "train_loss": 1.9 - n} for n in range(2)])
+            epoch: dict[str, Any] = {
+                "phase": 0,
+                "epoch": 0,
+                "train_loss": 1.5,
+                "valid_loss": 0.9,
+                "error_rate": error_rate,
+            }
+            record_epoch(session, run.id, **{**epoch, "seconds": 2.0, "images_per_second": 10.0})
+            step: dict[str, Any] = {"phase": 0, "raw_loss": 2.0, "lr": [1e-4, 1e-3, 1e-2], "momentum": 0.9}
+            record_batches(
+                session, run.id, [StepRecord(**{**step, "step": n, "train_loss": 1.9 - n}) for n in range(2)]
+            )
             record_final(session, run.id, valid_loss=0.9, error_rate=error_rate)
             record_interpretation(
                 session,

@@ -117,11 +117,11 @@ def read_on(records: Records, run: Run, dataset: Dataset) -> None:
 def epoch_ends(records: Records, world: World, number: int) -> None:
     """The running run has another epoch behind it, as a worker writes it."""
     figures = {"train_loss": 0.5, "valid_loss": 0.4, "error_rate": 0.01 * number, "seconds": 2.0}
-    epoch = {"phase": 1, "epoch": number, **figures, "images_per_second": 10.0}
+    epoch: dict[str, Any] = {"phase": 1, "epoch": number, **figures, "images_per_second": 10.0}
     with records.sessions.begin() as session:
         steps = range(STEPS_AN_EPOCH * (number + 1), STEPS_AN_EPOCH * (number + 2))
         record_batches(session, world.running.id, [step_record(step, ()) for step in steps])
-        record_epoch(session, world.running.id, epoch)
+        record_epoch(session, world.running.id, **epoch)
     records.event(world.job, "epoch", epoch)
 
 

@@ -1,5 +1,6 @@
 """Ctrl-C at a terminal while pictures are sent, and while a forecast is waited for."""
 
+import json
 import re
 import signal
 import socket
@@ -11,6 +12,7 @@ from threading import Event, Thread
 
 import pytest
 
+from tests.cli.service import Answer, serving
 from tests.cli.terminal import CTRL_C, DEADLINE_SECONDS, terminal, usual
 from tests.cli.test_up import COMMAND
 
@@ -91,3 +93,23 @@ def test_a_forecast_that_is_waited_for_is_told_of() -> None:
             out, rest = piped.communicate()
         assert line == b"waiting for the forecast (a worker may have to time a few steps first)\n"
         assert (piped.returncode, out, rest.strip()) == (130, b"", b"pedigree: interrupted")
+
+
+def test_a_measurement_that_is_not_waited_for_any_more_is_cancelled() -> None:
+    job = {"id": 4, "kind": "forecast", "state": "queued", "forecast": None, "error": None}
+    behind = {"job": 5, "kind": "train", "run": 3, "state": "running", "eta_seconds": 780}
+    waiting = {"lane": "train", "reason": "busy", "ahead": 0, "behind": behind}
+    answers = {
+        "POST /jobs?dry_run=true": [Answer({"config": {}, "forecast": None, "forecast_reason": "nothing is known"})],
+        "POST /jobs": [Answer(job, 202)],
+        "GET /jobs/4/events": [Answer(f"event: waiting\ndata: {json.dumps(waiting)}\n\n", kind="text/event-stream")],
+        "GET /jobs/4": [Answer(job)],
+        "POST /jobs/4/cancel": [Answer(job, 202)],
+    }
+    words = ("train", "--dataset", "pets", "--dry-run")
+    with serving(answers) as service, terminal(*words, "--url", service.url, environment=usual()) as shown:
+        shown.shows("waiting for the forecast, queued behind job 5 (train, run 3), about 13 min")
+        shown.press(CTRL_C)
+        assert shown.ended() == 130
+        assert shown.lines == ["", "pedigree: interrupted"]
+    assert service.asked[-1][0] == "POST /jobs/4/cancel"

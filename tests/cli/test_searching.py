@@ -165,16 +165,51 @@ def test_a_dry_run_that_rests_on_one_measurement_has_no_range(words: Any) -> Non
     assert "total: 4 min 30 s" in out.splitlines()
 
 
-def test_a_dry_run_without_a_forecast_says_why(words: Any) -> None:  # noqa: ANN401 - as above
+def unknown(ended: dict[str, Any]) -> dict[str, list[Answer]]:
+    """A service without anything on record, whose forecast job ends like that."""
     config = {"arch": "resnet18", "freeze": True, "lr_sweep": {"sweeps": 3, "steps": 100}}
-    answer = {"config": config, "forecast": None, "forecast_reason": "the broker does not answer; see GET /readyz"}
-    answers = {"POST /jobs?dry_run=true": [Answer(answer)]}
-    code, out, _, _ = words(answers, "jobs", "lr-find", "pets", "--dry-run")
+    answer = {"config": config, "forecast": None, "forecast_reason": "nothing is on record"}
+    job = {**JOB, "kind": "forecast", "run": None, "forecast": None}
+    stream = Answer('id: 1\nevent: state\ndata: {"state": "succeeded"}\n\n', kind="text/event-stream")
+    return {
+        "POST /jobs?dry_run=true": [Answer(answer)],
+        "POST /jobs": [Answer({**job, "state": "queued"}, 202)],
+        "GET /jobs/4/events": [stream],
+        "GET /jobs/4": [Answer({**job, **ended})],
+    }
+
+
+def test_what_is_not_on_record_is_measured_by_a_job(words: Any) -> None:  # noqa: ANN401 - as above
+    measured = {**FORECAST, "seconds_per_epoch": [], "from": "measured"}
+    answers = unknown({"state": "succeeded", "forecast": measured})
+    code, out, _, service = words(answers, "jobs", "lr-find", "pets", "--dry-run")
     assert code == 0
-    assert out.splitlines() == [
-        "resnet18, frozen: 3 sweeps of 100 steps",
-        "no forecast: the broker does not answer; see `pedigree doctor`",
-    ]
+    asked, queued = (json.loads(request[2]) for request in service.asked[:2])
+    assert queued == {"kind": "forecast", "of": asked}
+    first, *_, last = out.splitlines()
+    assert (first, last.split(":")[0]) == ("resnet18, frozen: 3 sweeps of 100 steps", "measured")
+    _, out, _, _ = words(answers, "jobs", "lr-find", "pets", "--dry-run", "--json")
+    found = json.loads(out)
+    assert (found["forecast"], found["forecast_reason"]) == (measured, None)
+
+
+@pytest.mark.parametrize(
+    ("ended", "said"),
+    [
+        (
+            {
+                "state": "failed",
+                "error": {"code": "precision_unsupported", "detail": "fp16 does not train here", "hint": "Use bf16."},
+            },
+            "fp16 does not train here. Use bf16.",
+        ),
+        ({"state": "cancelled"}, "job 4 was cancelled."),
+    ],
+)
+def test_a_dry_run_without_a_forecast_says_why(words: Any, ended: dict[str, Any], said: str) -> None:  # noqa: ANN401 - as above
+    code, out, _, _ = words(unknown(ended), "jobs", "lr-find", "pets", "--dry-run")
+    assert code == 0
+    assert out.splitlines() == ["resnet18, frozen: 3 sweeps of 100 steps", f"no forecast: {said}"]
 
 
 @pytest.mark.parametrize("given", [("train",), ("jobs", "train"), ("jobs", "lr-find")])

@@ -42,10 +42,10 @@ def trained(session: Session, *phases: bool, asked: str = "auto", **columns: Any
         "phases": [{"freeze": freeze, "epochs": 1} for freeze in phases],
     }
     run = make_run(session, config=config, **{**vars(CPU), "plan": PLAN, **columns})
-    figures = {"train_loss": 1.0, "valid_loss": 1.0, "error_rate": 0.5, "images_per_second": 4.0}
+    figures: dict[str, Any] = {"train_loss": 1.0, "valid_loss": 1.0, "error_rate": 0.5, "images_per_second": 4.0}
     for phase in range(len(phases)):
-        epoch = {"phase": phase, "epoch": 0, "seconds": 30.0 + phase, "peak_memory_bytes": 7 + phase}
-        record_epoch(session, run.id, {**figures, **epoch})
+        epoch: dict[str, Any] = {"phase": phase, "epoch": 0, "seconds": 30.0 + phase, "peak_memory_bytes": 7 + phase}
+        record_epoch(session, run.id, **{**figures, **epoch})
     return run.id
 
 

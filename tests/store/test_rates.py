@@ -8,7 +8,7 @@ from store.db.lineage import ancestors_of, children_of
 from store.db.models import Run
 from store.db.rates import rate_find_of, rate_finds_of
 from store.db.reading import batches_of, get_run, state_of_run
-from store.db.records import record_batches, record_rate
+from store.db.records import StepRecord, record_batches, record_rate
 from store.errors import NotFound, NotReady, WrongKind
 from store.states import State
 from tests.store.rows import claimed, make_job, make_run
@@ -87,6 +87,8 @@ def test_descent_is_told_oldest_first_and_children_by_id(sessions: Sessions) -> 
 def test_thinned_steps_keep_the_last_of_each_phase(sessions: Sessions, every: int, steps: list[int]) -> None:
     with sessions.begin() as session:
         run = make_run(session)
-        figures = {"raw_loss": 1.0, "train_loss": 1.0, "lr": [1e-3] * 3, "momentum": 0.9}
-        record_batches(session, run.id, [{**figures, "step": step, "phase": int(step > 2)} for step in range(7)])
+        figures: dict[str, Any] = {"raw_loss": 1.0, "train_loss": 1.0, "lr": [1e-3] * 3, "momentum": 0.9}
+        record_batches(
+            session, run.id, [StepRecord(**{**figures, "step": step, "phase": int(step > 2)}) for step in range(7)]
+        )
         assert [batch.step for batch in batches_of(session, run.id, every)] == steps

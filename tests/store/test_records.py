@@ -1,9 +1,11 @@
 import math
+from typing import Any
 
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.db.reading import artifacts_of, batches_of, epochs_of, get_artifact, get_run, interpretation_of
 from store.db.records import (
+    StepRecord,
     forget_after_step,
     record_artifact,
     record_batches,
@@ -17,11 +19,11 @@ from tests.store.rows import make_job, make_run
 Sessions = sessionmaker[Session]
 
 
-def batch(step: int, loss: float = 1.0) -> dict[str, object]:
-    return {"step": step, "phase": 0, "raw_loss": loss, "train_loss": loss, "lr": [1e-4, 1e-3, 1e-2], "momentum": 0.9}
+def batch(step: int, loss: float = 1.0) -> StepRecord:
+    return StepRecord(step=step, phase=0, raw_loss=loss, train_loss=loss, lr=[1e-4, 1e-3, 1e-2], momentum=0.9)
 
 
-def epoch(number: int, error_rate: float) -> dict[str, object]:
+def epoch(number: int, error_rate: float) -> dict[str, Any]:
     figures = {"train_loss": 0.5, "valid_loss": 0.6, "error_rate": error_rate}
     return {"phase": 0, "epoch": number, "seconds": 2.0, "images_per_second": 100.0, **figures}
 
@@ -47,7 +49,7 @@ def test_epochs_that_ended_after_a_checkpoint_are_forgotten_and_the_runs_figures
     with sessions.begin() as session:
         run_id = make_run(session, config={"phases": [{"epochs": 1}, {"epochs": 2}]}).id
         for phase, number, error_rate in ((0, 0, 0.5), (1, 0, 0.25), (1, 1, 0.125)):
-            record_epoch(session, run_id, epoch(number, error_rate) | {"phase": phase})
+            record_epoch(session, run_id, **(epoch(number, error_rate) | {"phase": phase}))
 
     def left(step: int) -> tuple[list[tuple[int, int]], float | None]:
         with sessions.begin() as session:
@@ -65,9 +67,9 @@ def test_epochs_that_ended_after_a_checkpoint_are_forgotten_and_the_runs_figures
 def test_the_run_follows_its_last_epoch_and_then_its_final_figures(sessions: Sessions) -> None:
     with sessions.begin() as session:
         run_id = make_run(session).id
-        record_epoch(session, run_id, epoch(0, 0.5))
-        record_epoch(session, run_id, epoch(1, 0.3))
-        record_epoch(session, run_id, epoch(1, 0.25))
+        record_epoch(session, run_id, **epoch(0, 0.5))
+        record_epoch(session, run_id, **epoch(1, 0.3))
+        record_epoch(session, run_id, **epoch(1, 0.25))
     with sessions.begin() as session:
         assert [row.error_rate for row in epochs_of(session, run_id)] == [0.5, 0.25]
         assert get_run(session, run_id).error_rate == 0.25

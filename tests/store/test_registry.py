@@ -3,7 +3,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from store.db.jobs import change_state
 from store.db.models import Run
-from store.db.registry import Registered, aliases, drop_alias, list_versions, register, resolve_model, set_alias
+from store.db.registry import Registration, aliases, drop_alias, list_versions, register, resolve_model, set_alias
 from store.errors import InvalidRequest, NoModel, NotFound, NotReady, WrongKind
 from store.states import State
 from tests.store.rows import ERROR, claimed, make_job, make_run
@@ -23,7 +23,7 @@ def test_a_run_is_one_version_however_often_it_is_registered(sessions: Sessions)
     with sessions.begin() as session:
         run, other = succeeded_run(session), succeeded_run(session)
         version = register(session, run.id).version
-        assert register(session, run.id) == Registered(version, is_new=False)
+        assert register(session, run.id) == Registration(version, is_new=False)
         newer = register(session, other.id).version
         assert (version.id, newer.id) == (1, 2)
         assert [row.id for row in list_versions(session).items] == [newer.id, version.id]
@@ -38,7 +38,7 @@ def test_a_registration_that_is_rolled_back_takes_no_number(sessions: Sessions) 
         register(session, lost)
         session.rollback()
     with sessions.begin() as session:
-        assert register(session, kept) == Registered(resolve_model(session, 1), is_new=True)
+        assert register(session, kept) == Registration(resolve_model(session, 1), is_new=True)
 
 
 def test_only_a_succeeded_training_is_registered(sessions: Sessions) -> None:

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import func, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from store.db.checkpoints import KeptCheckpoint, record_checkpoints
+from store.db.checkpoints import CheckpointRecord, record_checkpoints
 from store.db.jobs import change_state
 from store.db.models import Job
 from store.db.records import record_artifact
@@ -83,7 +83,7 @@ def test_checkpoints_of_a_run_that_may_be_resumed_go_with_their_age(sessions: Se
         change_state(session, job, State.CANCELLING if end is State.CANCELLED else end, attempt=1)
         change_state(session, job, end)
         key = checkpoint_key(run, 1, 30)
-        record_checkpoints(session, run, [KeptCheckpoint(key, 30)])
+        record_checkpoints(session, run, [CheckpointRecord(key, 30)])
         for days, gone in ((29, []), (31, [key])):
             ended = func.now() - timedelta(days=days)
             session.execute(update(Job).where(Job.id == job).values(finished_at=ended))
@@ -98,5 +98,5 @@ def test_a_checkpoint_that_the_record_does_not_name_is_unneeded(sessions: Sessio
         run = make_run(session).id
         claimed(session, make_job(session, run_id=run, kind="train").id)
         keys = [checkpoint_key(run, 1, step) for step in (10, 20, 30)]
-        record_checkpoints(session, run, [KeptCheckpoint(keys[2], 30), KeptCheckpoint(keys[1], 20)])
+        record_checkpoints(session, run, [CheckpointRecord(keys[2], 30), CheckpointRecord(keys[1], 20)])
         assert unneeded(session, [file_of(key) for key in keys]) == [keys[0]]

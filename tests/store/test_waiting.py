@@ -10,7 +10,7 @@ from store.db.jobs import claim, hand_back, mark_published, request_cancel, save
 from store.db.lanes import keep_worker
 from store.db.models import Job
 from store.db.reading import get_job, job_alone, list_jobs
-from store.db.waiting import Held, Reason, Waiting, waiting_of
+from store.db.waiting import JobInHand, Reason, Waiting, waiting_of
 from store.lanes import Lane
 from store.states import State
 from tests.store.rows import ERROR, make_job, make_run
@@ -64,7 +64,7 @@ def test_a_free_worker_is_about_to_take_the_next_one_alone(sessions: Sessions) -
 def test_a_busy_worker_is_waited_for_and_the_next_job_knows_how_long(sessions: Sessions) -> None:
     worker(sessions, "w", Lane.TRAIN)
     training = at_work(sessions, "w", 812.0)
-    held = Held(training.id, "train", training.run_id, State.RUNNING, 812.0)
+    held = JobInHand(training.id, "train", training.run_id, State.RUNNING, 812.0)
     first, second = queued(sessions), queued(sessions)
     assert wait(sessions, first) == Waiting(Lane.TRAIN, Reason.BUSY, 0, held)
     assert wait(sessions, second) == Waiting(Lane.TRAIN, Reason.BUSY, 1, held)

@@ -26,7 +26,7 @@ from tests.worker.attempts import Stack
 from tests.worker.pictures import archive, queue_import
 from worker import child, importing
 from worker.attempt import Attempt
-from worker.checkpoints import StoredKeeper
+from worker.checkpoints import CheckpointStore
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_checkpoint_that_could_not_be_kept_is_told_and_the_training_goes_on(
 ) -> None:
     written = tmp_path / "checkpoint.safetensors"
     written.write_bytes(b"state")
-    keeper = StoredKeeper(stack.attempt(job_id))
+    keeper = CheckpointStore(stack.attempt(job_id))
     keeper.keep(written, 3)
     assert list(keeper.kept()) == []
     assert not written.exists()
@@ -98,7 +98,7 @@ def test_a_store_that_is_away_after_the_verdict_changes_nothing_about_it(
     written.write_bytes(b"state")
 
     def work(attempt: Attempt) -> None:
-        keeper = StoredKeeper(attempt)
+        keeper = CheckpointStore(attempt)
         keeper.keep(written, 3)
         attempt.write(attempt.succeed)
         request.getfixturevalue("away")

@@ -5,14 +5,14 @@ from sqlalchemy.orm import Session
 
 from ml.errors import CheckpointInvalid, Stopped
 from ml.reporting import BatchRecord
-from store.db.checkpoints import KeptCheckpoint, checkpoints_of, record_checkpoints
+from store.db.checkpoints import CheckpointRecord, checkpoints_of, record_checkpoints
 from store.db.jobs import hand_back
 from store.db.reading import batches_of
 from store.keys import checkpoint_key, old_checkpoint_key
 from tests.store.rows import ERROR, claimed, make_job, make_run
 from tests.worker.attempts import Stack
 from worker.attempt import Attempt
-from worker.checkpoints import StoredKeeper
+from worker.checkpoints import CheckpointStore
 
 RUN = 1
 
@@ -25,11 +25,11 @@ def job_id(stack: Stack) -> int:
 
 
 @pytest.fixture
-def keeper(stack: Stack, job_id: int) -> StoredKeeper:
-    return StoredKeeper(stack.attempt(job_id))
+def keeper(stack: Stack, job_id: int) -> CheckpointStore:
+    return CheckpointStore(stack.attempt(job_id))
 
 
-def keep(keeper: StoredKeeper, step: int) -> None:
+def keep(keeper: CheckpointStore, step: int) -> None:
     """Keep what says its own step."""
     written = keeper.attempt.work / "checkpoint.safetensors"
     written.write_bytes(b"%d" % step)
@@ -37,7 +37,7 @@ def keep(keeper: StoredKeeper, step: int) -> None:
     assert not written.exists()
 
 
-def steps_of(keeper: StoredKeeper) -> list[int]:
+def steps_of(keeper: CheckpointStore) -> list[int]:
     """What an attempt finds, newest first."""
     return [int(fetch().read_bytes()) for fetch in keeper.kept()]
 
@@ -53,24 +53,24 @@ def stored(stack: Stack) -> set[str]:
     return {found.key for found in stack.artifacts.keys_below("runs/")}
 
 
-def test_the_last_two_are_kept_and_named(stack: Stack, keeper: StoredKeeper, job_id: int) -> None:
+def test_the_last_two_are_kept_and_named(stack: Stack, keeper: CheckpointStore, job_id: int) -> None:
     assert list(keeper.kept()) == []
     for step in (10, 20, 30):
         keep(keeper, step)
     kept = [checkpoint_key(RUN, 1, 30), checkpoint_key(RUN, 1, 20)]
     assert stored(stack) == set(kept)
     assert steps_of(keeper) == [30, 20]
-    second = StoredKeeper(next_attempt(stack, job_id))
+    second = CheckpointStore(next_attempt(stack, job_id))
     assert steps_of(second) == [30, 20], "on whichever host it runs"
     second.forget()
     assert stored(stack) == set()
 
 
 def test_what_could_not_be_used_makes_room_and_the_good_one_stays(stack: Stack, job_id: int) -> None:
-    first = StoredKeeper(stack.attempt(job_id))
+    first = CheckpointStore(stack.attempt(job_id))
     keep(first, 10)
     keep(first, 20)
-    second = StoredKeeper(stack.attempt(job_id, 1))
+    second = CheckpointStore(stack.attempt(job_id, 1))
     candidates = second.kept()
     next(candidates)()  # of step 20, found damaged
     assert next(candidates)().read_bytes() == b"10"
@@ -82,7 +82,7 @@ def test_what_could_not_be_used_makes_room_and_the_good_one_stays(stack: Stack, 
     assert steps_of(second) == [5]
 
 
-def test_one_that_is_gone_is_missed_by_its_step(stack: Stack, keeper: StoredKeeper) -> None:
+def test_one_that_is_gone_is_missed_by_its_step(stack: Stack, keeper: CheckpointStore) -> None:
     keep(keeper, 10)
     keep(keeper, 20)
     stack.artifacts.delete(checkpoint_key(RUN, 1, 20))
@@ -92,7 +92,9 @@ def test_one_that_is_gone_is_missed_by_its_step(stack: Stack, keeper: StoredKeep
     assert before().read_bytes() == b"10"
 
 
-def test_what_another_databases_run_left_under_the_same_number_is_not_found(stack: Stack, keeper: StoredKeeper) -> None:
+def test_what_another_databases_run_left_under_the_same_number_is_not_found(
+    stack: Stack, keeper: CheckpointStore
+) -> None:
     stack.artifacts.put_bytes(checkpoint_key(RUN, 1, 30), b"30")
     stack.artifacts.put_bytes(old_checkpoint_key(RUN), b"40")
     assert list(keeper.kept()) == []
@@ -100,14 +102,14 @@ def test_what_another_databases_run_left_under_the_same_number_is_not_found(stac
 
 def test_what_an_earlier_version_kept_is_looked_at_and_goes_with_the_next(stack: Stack, job_id: int) -> None:
     stack.artifacts.put_bytes(old_checkpoint_key(RUN), b"40")
-    keeper = StoredKeeper(next_attempt(stack, job_id))
+    keeper = CheckpointStore(next_attempt(stack, job_id))
     assert steps_of(keeper) == [40]
     keep(keeper, 10)
     keep(keeper, 20)
     assert stored(stack) == {checkpoint_key(RUN, 2, step) for step in (10, 20)}
 
 
-def test_a_kept_checkpoint_has_its_steps_in_the_record(stack: Stack, keeper: StoredKeeper) -> None:
+def test_a_kept_checkpoint_has_its_steps_in_the_record(stack: Stack, keeper: CheckpointStore) -> None:
     """Else a worker killed after the checkpoint would leave a gap: the next attempt begins behind these steps."""
     for step in (0, 1):
         batch = BatchRecord(step=step, phase=0, raw_loss=1.0, train_loss=1.0, lr=(0.1,), momentum=0.9)
@@ -117,7 +119,9 @@ def test_a_kept_checkpoint_has_its_steps_in_the_record(stack: Stack, keeper: Sto
         assert [row.step for row in batches_of(session, RUN)] == [0, 1]
 
 
-def test_an_attempt_whose_job_is_anothers_keeps_no_checkpoint(stack: Stack, keeper: StoredKeeper, job_id: int) -> None:
+def test_an_attempt_whose_job_is_anothers_keeps_no_checkpoint(
+    stack: Stack, keeper: CheckpointStore, job_id: int
+) -> None:
     with stack.sessions.begin() as session:
         hand_back(session, job_id, 1, error=ERROR)
     with pytest.raises(Stopped):
@@ -126,7 +130,7 @@ def test_an_attempt_whose_job_is_anothers_keeps_no_checkpoint(stack: Stack, keep
 
 
 def test_one_that_was_stored_while_the_job_was_lost_is_not_named(
-    stack: Stack, keeper: StoredKeeper, job_id: int, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, keeper: CheckpointStore, job_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The attempt after it may have gone on from an earlier one, and forgotten these steps."""
     put = stack.artifacts.put_file
@@ -141,13 +145,13 @@ def test_one_that_was_stored_while_the_job_was_lost_is_not_named(
     with pytest.raises(Stopped):
         keep(keeper, 20)
     with stack.sessions.begin() as session:
-        assert checkpoints_of(session, RUN) == [KeptCheckpoint(checkpoint_key(RUN, 1, 10), 10)]
+        assert checkpoints_of(session, RUN) == [CheckpointRecord(checkpoint_key(RUN, 1, 10), 10)]
 
 
 def test_nothing_kept_is_not_the_same_as_nothing_recorded(stack: Stack, job_id: int) -> None:
     assert job_id
 
-    def recorded(session: Session) -> list[KeptCheckpoint] | None:
+    def recorded(session: Session) -> list[CheckpointRecord] | None:
         return checkpoints_of(session, RUN)
 
     with stack.sessions.begin() as session:

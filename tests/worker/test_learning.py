@@ -13,7 +13,7 @@ from ml.config import TrainSettings, resolve, train_config
 from ml.data.manifest import Manifest
 from ml.data.split import training_pictures
 from store.artifacts import ArtifactStore
-from store.db.checkpoints import KeptCheckpoint, checkpoints_of
+from store.db.checkpoints import CheckpointRecord, checkpoints_of
 from store.db.datasets import current_dataset
 from store.db.jobs import create_job, resume
 from store.db.lineage import cut_short
@@ -80,7 +80,7 @@ def queue_interpretation(sessions: Sessions, run_id: int, dataset_id: int, *, tt
         return create_job(session, kind="interpret", run_id=run_id, payload=payload, max_attempts=3).id
 
 
-def kept(sessions: Sessions, run_id: int) -> list[KeptCheckpoint]:
+def kept(sessions: Sessions, run_id: int) -> list[CheckpointRecord]:
     with sessions.begin() as session:
         return checkpoints_of(session, run_id) or []
 

@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session, sessionmaker
 import worker.lifecycle
 from cli.servers import Postgres
 from migrations.engine import upgrade
+from ml.config import LrFind
 from ml.data.manifest import Manifest
+from ml.throughput import Throughput
 from store.artifacts import ArtifactStore
 from store.db.jobs import claim
 from store.db.reading import get_job
@@ -34,6 +36,7 @@ from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import job_in, running, until
 from worker import patience
 from worker.attempt import Attempt
+from worker.forecasting import measure_for_forecast
 from worker.learned import learned_earlier
 from worker.lifecycle import Host, run_job
 
@@ -113,6 +116,22 @@ def test_whatever_an_attempt_asks_of_the_database_waits_for_it(
 ) -> None:
     assert look(attempt)
     assert clock.now - 1000.0 >= MINUTE
+
+
+def test_a_forecast_waits_for_the_database_before_it_measures_and_with_what_it_measured(
+    attempt: Attempt, away: Away, clock: Moments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(config: LrFind, device: str, **_: object) -> Throughput:
+        away.fall()
+        return Throughput(f"{device} of {config.arch}", "fp32", ())
+
+    monkeypatch.setattr("worker.forecasting.measure_throughput", measure)
+    attempt.job.payload["config"] = LrFind(arch="resnet18").model_dump(mode="json")
+    measure_for_forecast(attempt)
+    assert clock.now - 1000.0 >= 2 * MINUTE
+    with away.sessions.begin() as session:
+        job = get_job(session, attempt.job.id)
+    assert (job.state, job.payload["device"]) == (State.SUCCEEDED, "cpu of resnet18")
 
 
 def test_what_was_learned_earlier_is_asked_patiently(

@@ -17,7 +17,7 @@ from tests.store.rows import ERROR, claimed, make_job, make_run
 from tests.worker.moments import Moments
 from worker import patience
 from worker.attempt import Attempt
-from worker.checkpoints import StoredKeeper
+from worker.checkpoints import CheckpointStore
 from worker.reporter import JobReporter
 
 Sessions = sessionmaker[Session]
@@ -136,7 +136,9 @@ def test_a_checkpoint_that_is_stored_leaves_the_time_left_known(
     reporter = make()
     reporter.on_progress(Progress(stage="train", step=3, steps=9, eta_seconds=60.0))
     (tmp_path / "kept").write_bytes(b"x")
-    StoredKeeper(Attempt(settings, sessions, artifacts, job, reporter, tmp_path / "work", 1)).keep(tmp_path / "kept", 3)
+    CheckpointStore(Attempt(settings, sessions, artifacts, job, reporter, tmp_path / "work", 1)).keep(
+        tmp_path / "kept", 3
+    )
     with sessions.begin() as session:
         progress = get_job(session, 1).progress
     assert progress is not None

@@ -33,7 +33,7 @@ def timed(
     dataset = records.dataset()
     run, job = records.run(dataset, **{**SMALL, **config})
     plan = {"train_items": 17, "valid_items": 4, "steps": 12, "resumed_from_step": resumed_from, "accumulation": 1}
-    figures = {"train_loss": 1.0, "valid_loss": 1.0, "error_rate": 0.5, "peak_memory_bytes": None}
+    figures: dict[str, Any] = {"train_loss": 1.0, "valid_loss": 1.0, "error_rate": 0.5, "peak_memory_bytes": None}
     with records.sessions.begin() as session:
         record_plan(
             session,
@@ -46,7 +46,7 @@ def timed(
             plan=plan,
         )
         for epoch in epochs:
-            record_epoch(session, run.id, {**figures, **epoch})
+            record_epoch(session, run.id, **{**figures, **epoch})
     records.move(job, State.RUNNING, State.SUCCEEDED)
     return run
 

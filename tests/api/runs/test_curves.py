@@ -1,5 +1,7 @@
 """What a run says of its curves, over HTTP."""
 
+from typing import Any
+
 import pytest
 
 from store.db.models import Run
@@ -32,9 +34,9 @@ def diverging(records: Records, run: Run) -> None:
     trained(records, run, steps=0)
     with records.sessions.begin() as session:
         for phase, loss in enumerate((4.5, 5.8)):
-            figures = {"train_loss": loss, "valid_loss": 98.5, "error_rate": 0.6}
+            figures: dict[str, Any] = {"train_loss": loss, "valid_loss": 98.5, "error_rate": 0.6}
             record_epoch(
-                session, run.id, {"phase": phase, "epoch": 0, **figures, "seconds": 2.0, "images_per_second": 10.0}
+                session, run.id, **{"phase": phase, "epoch": 0, **figures, "seconds": 2.0, "images_per_second": 10.0}
             )
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from store.db.models import Run
-from store.db.records import record_batches
+from store.db.records import StepRecord, record_batches
 from store.states import State
 from tests.api.records import MATRIX, VOCAB, Records
 from tests.api.web import TestClient
@@ -94,9 +94,9 @@ def test_a_run_has_its_times_once_it_has_come_so_far(client: TestClient, records
 
 def test_a_long_runs_steps_can_be_thinned(client: TestClient, records: Records) -> None:
     run, _ = records.run(records.dataset())
-    figures = {"raw_loss": 2.0, "train_loss": 1.0, "lr": [1e-3] * 3, "momentum": 0.9}
+    figures: dict[str, Any] = {"raw_loss": 2.0, "train_loss": 1.0, "lr": [1e-3] * 3, "momentum": 0.9}
     with records.sessions.begin() as session:
-        record_batches(session, run.id, [{**figures, "step": n, "phase": int(n > 4)} for n in range(10)])
+        record_batches(session, run.id, [StepRecord(**{**figures, "step": n, "phase": int(n > 4)}) for n in range(10)])
     batches = client.get(f"/runs/{run.id}/metrics?every=3").json()["batches"]
     assert batches["step"] == [0, 3, 4, 6, 9]
     assert batches["phase"] == [0, 0, 0, 1, 1]
