@@ -38,7 +38,7 @@ NONE_LIKE_THAT = "No job is like that; `pedigree jobs list` without options list
 )
 @click.option("--name", help="A name for people.")
 @click.option("--follow", is_flag=True, help="Watch it to its end.")
-@click.option("--dry-run", is_flag=True, help="Check and say how long it would take; start nothing.")
+@click.option("--dry-run", is_flag=True, help="Check and say how long it would take, measured first if need be.")
 @json_lines_option
 @with_client
 def train(

@@ -23,7 +23,7 @@ from cli.watch import watch
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any field of the configuration; JSON values."
 )
 @click.option("--name", help="A name for people.")
-@click.option("--dry-run", is_flag=True, help="Check and say how long it would take; start nothing.")
+@click.option("--dry-run", is_flag=True, help="Check and say how long it would take, measured first if need be.")
 @json_option
 @with_client
 def search(

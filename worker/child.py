@@ -61,8 +61,8 @@ class StopRequest:
 def main() -> int:
     """Run one attempt; the exit status is 0 where a verdict stands in the database."""
     job_id, number = int(sys.argv[1]), int(sys.argv[2])
-    told = StopRequest()
-    signal.signal(signal.SIGTERM, told.on_signal)
+    stop = StopRequest()
+    signal.signal(signal.SIGTERM, stop.on_signal)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     log_to_stderr()
     settings = load_settings()
@@ -72,7 +72,7 @@ def main() -> int:
         log.warning("job %d: attempt %d is not wanted any more", job_id, number)
         return 0
     work = work_folder(scratch, job_id, number)
-    reporter = JobReporter(sessions, job_id=job_id, run_id=job.run_id, attempt=number, told=told)
+    reporter = JobReporter(sessions, job_id=job_id, run_id=job.run_id, attempt=number, told=stop)
     attempt = Attempt(settings, sessions, ArtifactStore(settings.artifacts_url), job, reporter, work, number)
     try:
         return _run(attempt)
