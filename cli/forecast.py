@@ -68,10 +68,15 @@ def show_forecast(answer: Json) -> None:
         return
     if forecast["search_seconds"]:
         say(f"searching for a rate: at most {short_time(forecast['search_seconds'])}")
-    say(f"total: {short_time(forecast['total_seconds'])}{_range(forecast)}")
+    say(f"total: {in_all(forecast)}")
     peak = forecast["peak_memory_bytes"]
     say(f"peak memory: {'not known' if peak is None else f'{peak / GIB:.2f} GiB'}")
     say(f"{forecast['from']}: {in_commands(forecast['basis'])}")
+
+
+def in_all(forecast: Json) -> str:
+    """``4 min 30 s (4 min 0 s to 5 min 0 s)``: the whole time, and its range where that is known."""
+    return f"{short_time(forecast['total_seconds'])}{_range(forecast)}"
 
 
 def _range(forecast: Json) -> str:

@@ -5,7 +5,7 @@ import click
 from cli import completion
 from cli.client import Client, Json
 from cli.errors import CommandError
-from cli.forecast import ask_for_forecast, show_forecast
+from cli.forecast import ask_for_forecast, in_all, show_forecast
 from cli.lr_find import search
 from cli.options import KIND, STATE, json_lines_option, json_option, with_client
 from cli.progress_line import position, time_left
@@ -15,6 +15,7 @@ from cli.tables import show_json, show_pairs, show_table
 from cli.times import local_time, times_of
 from cli.waiting import where_it_waits
 from cli.watch import watch
+from cli.words import in_commands
 
 NO_JOBS = "There are no jobs yet; `pedigree train --dataset NAME` queues one."
 NONE_LIKE_THAT = "No job is like that; `pedigree jobs list` without options lists all."
@@ -164,6 +165,9 @@ def _show(job: Json, *, as_json: bool) -> None:
     error = job.get("error")
     if error:
         pairs += [("error", f"{error['code']}: {error['detail']}"), ("hint", error.get("hint"))]
+    forecast = job.get("forecast")
+    if forecast:
+        pairs += [("forecast", in_all(forecast)), (forecast["from"], in_commands(forecast["basis"]))]
     show_pairs([*pairs, ("waits", where_it_waits(job) or None), ("progress", _position(job) or None)])
 
 

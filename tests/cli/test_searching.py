@@ -165,6 +165,14 @@ def test_a_dry_run_that_rests_on_one_measurement_has_no_range(words: Any) -> Non
     assert "total: 4 min 30 s" in out.splitlines()
 
 
+def test_a_forecast_jobs_forecast_is_shown(words: Any) -> None:  # noqa: ANN401 - as above
+    job = {**JOB, "kind": "forecast", "run": None, "state": "succeeded", "forecast": FORECAST}
+    _, out, _, _ = words({"GET /jobs/4": [Answer(job)]}, "jobs", "show", "4")
+    pairs = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert (pairs["kind"], pairs["forecast"]) == ("forecast", "4 min 30 s (4 min 0 s to 5 min 0 s)")
+    assert pairs["stored"].startswith("On cpu (2 threads) in bf16")
+
+
 def unknown(ended: dict[str, Any]) -> dict[str, list[Answer]]:
     """A service without anything on record, whose forecast job ends like that."""
     config = {"arch": "resnet18", "freeze": True, "lr_sweep": {"sweeps": 3, "steps": 100}}

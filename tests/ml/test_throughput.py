@@ -6,10 +6,11 @@ from torch import Tensor, nn
 
 import ml.throughput
 from ml.config import TrainSettings
-from ml.errors import OutOfMemory, PrecisionUnsupported
+from ml.errors import OutOfMemory, PrecisionUnsupported, Stopped
 from ml.learn.memory import peak_memory_bytes
 from ml.learn.model import BreedNet, build_model
 from ml.learn.setup import describe_device
+from ml.reporting import NullReporter
 from ml.throughput import PATIENCE_SECONDS, PROBE_PICTURES, measure_throughput, step_pictures
 
 TINY = TrainSettings(arch="mobilenet_v3_small", presize=40, size=32, batch_size=4, precision="fp32")
@@ -65,6 +66,24 @@ def test_what_does_not_fit_in_halves_either_was_tried(memory: Callable[[int], li
     with pytest.raises(OutOfMemory, match="not even with each batch in two halves"):
         measure_throughput(TINY, "cpu")
     assert seen == [4, 2]
+
+
+class StopAfter(NullReporter):
+    """Lets so many steps happen."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def should_stop(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def test_it_stops_before_the_next_step_once_it_is_told(memory: Callable[[int], list[int]]) -> None:
+    seen = memory(4)
+    with pytest.raises(Stopped):
+        measure_throughput(TINY, "cpu", reporter=StopAfter(2))
+    assert len(seen) == 3, "one to warm up, which nobody times, and two"
 
 
 def test_what_does_not_run_here_is_refused_as_in_training() -> None:
