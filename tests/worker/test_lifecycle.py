@@ -209,7 +209,7 @@ def after(host: Host, job_id: int) -> tuple[Job, list[str]]:
         return get_job(session, job_id), told
 
 
-@pytest.mark.parametrize("kind", ["train", "lr_find"])
+@pytest.mark.parametrize("kind", ["train", "lr_find", "forecast"])
 def test_what_the_kernel_killed_goes_on_in_halves_and_if_it_kills_that_too_there_is_no_more(
     host: Host, sessions: Sessions, kind: str
 ) -> None:
