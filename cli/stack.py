@@ -27,7 +27,7 @@ from store.settings import Settings, wrong_setting
 READY_SECONDS = 180.0  # the API imports torch, which a cold disk makes slow
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
-SETTLED_SECONDS = 60.0  # up for this long, and the next end counts as the first again
+SETTLED_SECONDS = 10.0  # up for this long, and the next end counts as the first again
 TO_BE_STARTED = {"DATABASE_URL": "postgresql://", "REDIS_URL": "redis://"}
 
 Say = Callable[[str], None]

@@ -104,7 +104,8 @@ def run_job(host: Host, job_id: int) -> None:
         # by its own hand where it ends in order; a child that was killed leaves its work folder to us
         shutil.rmtree(work_folder(scratch, job_id, attempt), ignore_errors=True)
     starved = ended == -signal.SIGKILL and oom_kills() > killed_before
-    _settle(host, job_id, attempt, child.returncode, starved=starved, fell_silent=watch.fell_silent)
+    spare = ended == EXIT_PUT_DOWN and watch.saw_outage
+    _settle(host, job_id, attempt, child.returncode, starved=starved, fell_silent=watch.fell_silent, spare=spare)
 
 
 def _wait_for_database(action: Callable[[], Result], job_id: int) -> Result:
@@ -165,6 +166,8 @@ class Watch:
     told_at: float | None = None
     was_silent: bool = False
     fell_silent: bool = False
+    saw_outage: bool = False
+    """The database was away for us as well: a child that gave up waiting for it is not to blame."""
 
     def until_ended(self) -> None:
         """Return when the child has ended, or must be killed."""
@@ -200,6 +203,7 @@ class Watch:
         except OUTAGES:
             # an outage of the database is no reason to throw work away: if it outlasts the lease, `repair` decides
             log.warning("job %d: the database is out of reach; the lease was not renewed", self.job_id)
+            self.saw_outage = True
             return True
         # Twice in a row: after a machine that slept, or an outage, the child has its time to report.
         self.was_silent, self.fell_silent = is_silent, is_silent and self.was_silent
@@ -226,7 +230,14 @@ def kill_group(child: subprocess.Popen[bytes]) -> None:
 
 
 def _settle(
-    host: Host, job_id: int, attempt: int, status: int, *, starved: bool = False, fell_silent: bool = False
+    host: Host,
+    job_id: int,
+    attempt: int,
+    status: int,
+    *,
+    starved: bool = False,
+    fell_silent: bool = False,
+    spare: bool = False,
 ) -> None:
     """Give the verdict that the child could not give itself.
 
@@ -237,6 +248,7 @@ def _settle(
         status: what the child ended with.
         starved: the kernel killed it for want of memory.
         fell_silent: we killed it, as it reported nothing any more.
+        spare: what ended it is neither its fault nor its job's, so that the attempt does not count.
     """
     detail = f"the job's process ended without a verdict ({describe_status(status)}) in attempt {attempt}"
     if fell_silent:
@@ -244,12 +256,12 @@ def _settle(
 
     def settle() -> Job | None:
         # stopping a worker is nobody's failure, so that it uses up no attempt
-        spare = host.stopping.is_set()
+        is_spared = spare or host.stopping.is_set()
         with host.sessions.begin() as session:
             if starved:
-                return _hand_back_starved(session, job_id, attempt, spare=spare)
+                return _hand_back_starved(session, job_id, attempt, spare=is_spared)
             error = {"code": "job_crashed", "detail": detail, "hint": "See the worker's log, then resume the job."}
-            return hand_back(session, job_id, attempt, error=error, spare=spare)
+            return hand_back(session, job_id, attempt, error=error, spare=is_spared)
 
     job = _wait_for_database(settle, job_id)
     if job is None:

@@ -15,7 +15,8 @@ OUTAGE_SECONDS = 120.0
 """An outage of half of this, which costs no attempt, ends well before it, whatever delay it meets; where it is over,
 the work is given up, and the job is run again from its last checkpoint when the database is back."""
 FIRST_DELAY_SECONDS = 0.5
-LONGEST_DELAY_SECONDS = 10.0
+LONGEST_DELAY_SECONDS = 2.0
+"""A database that is ended again and again may be back for a few seconds at a time."""
 
 Result = TypeVar("Result")
 

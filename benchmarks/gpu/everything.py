@@ -92,7 +92,7 @@ def errors(asked: argparse.Namespace, photos: Path, folder: Path) -> dict[str, A
 
 def tests(_asked: argparse.Namespace, _photos: Path, _folder: Path) -> dict[str, Any]:
     """The tests that need a GPU, without the servers that the others need."""
-    files = ["tests/ml/test_devices.py", "tests/ml/test_training.py"]
+    files = ["tests/ml/test_devices.py", "tests/ml/learn/test_training.py"]
     command = [sys.executable, "-m", "pytest", "--noconftest", "-q", "-m", "gpu", "-o", "filterwarnings=", *files]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     return {"exit": done.returncode, "said": done.stdout[-3000:]}

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,7 @@ from worker import patience
 from worker.attempt import Attempt
 from worker.forecasting import measure_for_forecast
 from worker.learned import learned_earlier
-from worker.lifecycle import Host, run_job
+from worker.lifecycle import EXIT_PUT_DOWN, Host, run_job
 
 Sessions = sessionmaker[Session]
 MINUTE = 60.0
@@ -189,6 +191,27 @@ def test_a_claim_whose_answer_was_lost_is_ours(
     assert away.back_at > 0.0
     assert began == [1]
     assert attempts_of(sessions, job_id) == (State.QUEUED, 1)
+
+
+@pytest.mark.parametrize(("is_away", "budget"), [(True, 4), (False, 3)])
+def test_an_attempt_that_gave_up_waiting_counts_unless_the_worker_had_to_wait_too(
+    host: Host, away: Away, sessions: Sessions, monkeypatch: pytest.MonkeyPatch, *, is_away: bool, budget: int
+) -> None:
+    with sessions.begin() as session:
+        job_id = make_job(session).id
+
+    def start(*_: object, **__: object) -> list[str]:
+        if is_away:
+            away.fall()
+        return [sys.executable, "-c", f"import time; time.sleep(1); raise SystemExit({EXIT_PUT_DOWN})"]
+
+    monkeypatch.setattr(worker.lifecycle, "tethered", start)
+    hurried = replace(host, settings=host.settings.model_copy(update={"lease_seconds": 0.3}))
+    run_job(hurried, job_id)
+    with sessions.begin() as session:
+        job = get_job(session, job_id)
+        assert (job.state, job.attempt, job.max_attempts) == (State.QUEUED, 1, budget)
+        assert (job.not_before is None) == is_away, "what counts rests first"
 
 
 def test_a_job_of_another_worker_is_left_to_it(host: Host, sessions: Sessions) -> None:
