@@ -15,6 +15,7 @@ from cli.client import Client, find_service, foreign, json_of
 from cli.data_folder import DataFolder
 from cli.errors import CommandError
 from cli.options import URL_HELP, data_option, json_option
+from cli.problems import sentences
 from cli.running import find_stack
 from cli.saying import say
 from cli.services import HOUSE
@@ -126,8 +127,10 @@ def readiness(client: Client) -> dict[str, str]:
     if not isinstance(said, dict) or not isinstance(said.get("parts"), dict):
         raise foreign(answer)
     parts = {name: str(state) for name, state in said["parts"].items()}
-    well = answer.is_success or said.get("code") == "no_model"
-    return parts if well else parts | {"fault": f"The service is not ready: {said.get('detail')}."}
+    if answer.is_success or said.get("code") == "no_model":
+        return parts
+    detail, hint = sentences({"detail": "one of its parts does not say why"} | said)
+    return parts | {"fault": f"The service is not ready: {detail}{f' {hint}' if hint else ''}"}
 
 
 def complaints(report: dict[str, dict[str, Any]]) -> list[str]:

@@ -4,7 +4,6 @@ from cli.client import Client, Json, json_of
 from cli.patience import patiently
 from cli.saying import say
 from cli.tables import short_time, show_table
-from cli.words import in_commands
 
 PATIENCE_SECONDS = 600.0
 """The service may wait for a worker to time a few steps before it answers."""
@@ -27,14 +26,14 @@ def show_forecast(answer: Json) -> None:
     config, forecast = answer["config"], answer["forecast"]
     _show_phases(config, forecast)
     if forecast is None:
-        say(f"no forecast: {in_commands(answer['forecast_reason'])}")
+        say(f"no forecast: {answer['forecast_reason']}")
         return
     if forecast["search_seconds"]:
         say(f"searching for a rate: at most {short_time(forecast['search_seconds'])}")
     say(f"total: {short_time(forecast['total_seconds'])}{_range(forecast)}")
     peak = forecast["peak_memory_bytes"]
     say(f"peak memory: {'not known' if peak is None else f'{peak / GIB:.2f} GiB'}")
-    say(f"{forecast['from']}: {in_commands(forecast['basis'])}")
+    say(f"{forecast['from']}: {forecast['basis']}")
 
 
 def _range(forecast: Json) -> str:

@@ -263,8 +263,8 @@ def check_settings(environment: Mapping[str, str]) -> None:
     try:
         Settings.model_validate(TO_BE_STARTED | {name: value for name, value in environment.items() if value})
     except ValidationError as error:
-        name, reason = wrong_setting(error)
-        raise StackError(f"{name}: {reason}.", "Change or unset that variable.") from None
+        fault = wrong_setting(error)
+        raise StackError(f"{fault.variable}: {fault.detail}.", f"Unset it, or set it{fault.form}.") from None
 
 
 def _has_ended(part: Part) -> bool:
