@@ -11,7 +11,7 @@ import httpx
 
 from cli.errors import CommandError
 from cli.problems import sentences
-from cli.running import Found, find_stack
+from cli.running import StackChoice, find_stack
 
 Json = dict[str, Any]
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -40,7 +40,7 @@ class Client:
         Unreachable: there was no answer.
     """
 
-    def __init__(self, url: str, found: Found | None = None) -> None:
+    def __init__(self, url: str, found: StackChoice | None = None) -> None:
         """Talk to ``url``, known from the data folder ``found``.
 
         Raises:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from cli import shell
 from cli.data_folder import DataFolder
-from cli.errors import StackError
+from cli.errors import StackError, StopSignal
 from cli.ports import listen, port_of
 from cli.processes import kill_group, last_line, wait_until
 from cli.running import forget, remember
@@ -33,12 +33,8 @@ TO_BE_STARTED = {"DATABASE_URL": "postgresql://", "REDIS_URL": "redis://"}
 Say = Callable[[str], None]
 
 
-class Told(BaseException):
-    """A signal asked the stack to stop. Not an error, and nothing on the way may catch it as one."""
-
-
 @dataclass
-class Kept:
+class SupervisedPart:
     """A part with its history of ends."""
 
     name: str
@@ -61,7 +57,7 @@ class Stack:
     workers: int = 1
     url: str = ""
     listener: socket.socket | None = None
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[SupervisedPart] = field(default_factory=list)
     signals: int = 0
     stopping: bool = False
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
@@ -98,7 +94,7 @@ class Stack:
             while True:
                 self.look_after()
                 sleep(0.2)
-        except Told:
+        except StopSignal:
             return
 
     def look_after(self) -> None:
@@ -126,7 +122,7 @@ class Stack:
         self.signals += 1
         if not self.stopping:
             self.stopping = True
-            raise Told
+            raise StopSignal
         if self.signals > 1:
             self._insist()
 
@@ -169,7 +165,7 @@ class Stack:
         return environment
 
     def _keep(self, name: str, part: Part) -> object:
-        kept = Kept(name, part)
+        kept = SupervisedPart(name, part)
         self.kept.append(kept)
         return part.start()
 
@@ -187,7 +183,7 @@ class Stack:
         except StackError as error:
             self.say(f"– {error.detail} So other folders do not find this stack by themselves; give --url {self.url}.")
 
-    def _ended(self, kept: Kept, process: subprocess.Popen[bytes] | None) -> None:
+    def _ended(self, kept: SupervisedPart, process: subprocess.Popen[bytes] | None) -> None:
         if monotonic() - kept.started_at > SETTLED_SECONDS:
             kept.pause = FIRST_PAUSE_SECONDS
         how = _how_it_ended(process.returncode) if process is not None else "it did not start"
@@ -197,7 +193,7 @@ class Stack:
         kept.due_at = monotonic() + kept.pause
         kept.pause = min(kept.pause * 2, LONGEST_PAUSE_SECONDS)
 
-    def _restart(self, kept: Kept) -> None:
+    def _restart(self, kept: SupervisedPart) -> None:
         kept.due_at, kept.started_at = None, monotonic()
         try:
             kept.part.start()
@@ -232,7 +228,7 @@ def running_stack(folder: DataFolder, say: Say, *, port: int | None = None, work
 
     Raises:
         StackError: it could not start.
-        Told: a signal came while the caller's block ran.
+        StopSignal: a signal came while the caller's block ran.
     """
     stack = Stack(folder, say, port=port, workers=workers)
     with folder.lock():

@@ -164,7 +164,7 @@ def test_a_part_of_another_name_is_told_what_the_name_is(serving: TestClient) ->
     assert "called `file`" in wrong["detail"]
     assert "curl -F file=@picture.jpg" in wrong["hint"]
     beside = serving.post("/predict", files={"file": GREEN}, data={"top_k": "3"})
-    assert (beside.status_code, beside.json()["hint"]) == (422, "Give top_k in the address: POST /predict?top_k=…")
+    assert (beside.status_code, beside.json()["hint"]) == (422, "Give top_k in the address, as ?top_k=…")
 
 
 @pytest.mark.parametrize("part", ["file", "zip", "pets.zip", ""])
