@@ -319,9 +319,9 @@ def test_flags_and_look_aheads_are_answered_with_what_is_known(client: TestClien
 @pytest.mark.parametrize(
     ("name", "instead"),
     [
-        ("Pets", "type pets, for example"),
-        ("my pets!", "type my-pets, for example"),
-        ("_pets", "type pets, for example"),
+        ("Pets", "Type pets, for example."),
+        ("my pets!", "Type my-pets, for example."),
+        ("_pets", "Type pets, for example."),
         ("L\u00f6wchen", "Type lowchen, for example."),
         ("x" * 65, f"Type {'x' * 64}, for example."),
         ("\u67f4\u72ac", "Give another name."),
