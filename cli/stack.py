@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import IntEnum, auto
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -33,11 +34,22 @@ TO_BE_STARTED = {"DATABASE_URL": "postgresql://", "REDIS_URL": "redis://"}
 Say = Callable[[str], None]
 
 
+class PartKind(IntEnum):
+    """What a part is, in the order in which parts are stopped."""
+
+    API = auto()
+    WORKER = auto()
+    SWEEP = auto()
+    REDIS = auto()
+    POSTGRES = auto()
+
+
 @dataclass
 class SupervisedPart:
     """A part with its history of ends."""
 
     name: str
+    kind: PartKind
     part: Part
     started_at: float = field(default_factory=monotonic)
     pause: float = FIRST_PAUSE_SECONDS
@@ -77,12 +89,15 @@ class Stack:
             run_once(["migrations"], environment, self._log("migrations"))
         for name, lane in workers_of_lanes(self.workers).items():
             with self._step(name):
-                self._keep(name, Service(["worker", "--lane", lane], environment, self._log(name), WORKER_STOP))
+                service = Service(["worker", "--lane", lane], environment, self._log(name), WORKER_STOP)
+                self._keep(name, PartKind.WORKER, service)
         with self._step("sweep"):
-            self._keep("sweep", Service(["worker.sweep"], environment, self._log("sweep"), SWEEP_STOP))
+            service = Service(["worker.sweep"], environment, self._log("sweep"), SWEEP_STOP)
+            self._keep("sweep", PartKind.SWEEP, service)
         with self._step("api"):
             held = self.listener.fileno()
-            self._keep("api", Service(["api", "--fd", str(held)], environment, self._log("api"), API_STOP, held))
+            service = Service(["api", "--fd", str(held)], environment, self._log("api"), API_STOP, held)
+            self._keep("api", PartKind.API, service)
             self.url = f"http://127.0.0.1:{port_of(self.listener)}"
             self._wait_for_api()
         self._write()
@@ -112,8 +127,7 @@ class Stack:
         forget(self.folder)
         if self.listener is not None:
             self.listener.close()  # the API has its own; without one, whoever connects is refused at once
-        order = ("api", "worker", "sweep", "redis", "postgres")
-        for kept in sorted(self.kept, key=lambda one: order.index(one.name.split("-")[0])):
+        for kept in sorted(self.kept, key=lambda one: one.kind):
             kept.part.stop()
         self.folder.stack_file.unlink(missing_ok=True)
 
@@ -130,7 +144,7 @@ class Stack:
         for kept in self.kept:
             process = kept.part.process
             if process is not None and process.poll() is None:
-                if kept.name == "postgres":
+                if kept.kind is PartKind.POSTGRES:
                     process.send_signal(signal.SIGQUIT)  # at once, yet with its shared memory given back
                 else:
                     kill_group(process)
@@ -153,19 +167,19 @@ class Stack:
             shell.drop_variables(shell.POSTGRES)  # of a database of the user's own they may be part
         environment = self._own_settings()
         root = self.folder.root
-        for name, variable, make in (
-            ("postgres", "DATABASE_URL", lambda: Postgres(root / "postgres", self._log("postgres"))),
-            ("redis", "REDIS_URL", lambda: Redis(root / "redis", self._log("redis"))),
+        for name, kind, variable, make in (
+            ("postgres", PartKind.POSTGRES, "DATABASE_URL", lambda: Postgres(root / "postgres", self._log("postgres"))),
+            ("redis", PartKind.REDIS, "REDIS_URL", lambda: Redis(root / "redis", self._log("redis"))),
         ):
             if environment.get(variable):
                 self.say(f"– {name}: {variable} is set, none is started")
             else:
                 with self._step(name):
-                    environment[variable] = str(self._keep(name, make()))
+                    environment[variable] = str(self._keep(name, kind, make()))
         return environment
 
-    def _keep(self, name: str, part: Part) -> object:
-        kept = SupervisedPart(name, part)
+    def _keep(self, name: str, kind: PartKind, part: Part) -> object:
+        kept = SupervisedPart(name, kind, part)
         self.kept.append(kept)
         return part.start()
 
