@@ -1,7 +1,6 @@
 """The service as the commands see it: HTTP in plain calls, every failure one sentence."""
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,14 +10,13 @@ from urllib.parse import quote
 import httpx
 
 from cli.errors import CommandError
-from cli.running import Found, find_stack
-from cli.words import in_commands
+from cli.problems import sentences
+from cli.running import StackChoice, find_stack
 
 Json = dict[str, Any]
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 PAGE = 200
-PLACE = re.compile(r"^((body|path|query|header)\.)?(config\.)?")
 
 
 class ServiceError(CommandError):
@@ -42,7 +40,7 @@ class Client:
         Unreachable: there was no answer.
     """
 
-    def __init__(self, url: str, found: Found | None = None) -> None:
+    def __init__(self, url: str, found: StackChoice | None = None) -> None:
         """Talk to ``url``, known from the data folder ``found``.
 
         Raises:
@@ -185,14 +183,9 @@ def raise_for_problem(answer: httpx.Response) -> None:
         problem = {}
     if not isinstance(problem, dict):
         problem = {}
-    detail = str(problem.get("detail") or f"{answer.request.url} answered {answer.status_code} {answer.reason_phrase}")
-    fields = [_field(one) for one in problem.get("errors") or []]
-    sentence = "; ".join(fields) or in_commands(detail)
-    code = str(problem.get("code") or "")
-    hint = None if problem.get("hint") is None else in_commands(str(problem["hint"]))
-    if hint is not None and _says(sentence, hint):
-        hint = None
-    raise ServiceError(_ended(sentence), hint, status=answer.status_code, code=code)
+    foreign_detail = f"{answer.request.url} answered {answer.status_code} {answer.reason_phrase}"
+    detail, hint = sentences({"detail": foreign_detail} | problem)
+    raise ServiceError(detail, hint, status=answer.status_code, code=str(problem.get("code") or ""))
 
 
 def foreign(answer: httpx.Response) -> ServiceError:
@@ -201,20 +194,3 @@ def foreign(answer: httpx.Response) -> ServiceError:
     detail = f"{answer.request.url} answered {answer.status_code} with {kind}, not with Pedigree's JSON."
     hint = "Check the address: --url, PEDIGREE_URL."
     return ServiceError(detail, hint, status=answer.status_code, code="")
-
-
-def _says(sentence: str, hint: str) -> bool:
-    """Whether a field's own message has the hint's demand already."""
-    demand = hint.partition(" should ")[2] or hint[1:]
-    return demand.removesuffix(".") in sentence
-
-
-def _field(fault: Json) -> str:
-    sent = "" if fault.get("value") is None else f" is {fault['value']}"
-    # Where in the request's body a setting goes is the command's business, not its user's.
-    name = PLACE.sub("", str(fault["field"]))
-    return f"{name}{sent}: {fault['message']}"
-
-
-def _ended(sentence: str) -> str:
-    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."

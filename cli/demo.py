@@ -13,13 +13,13 @@ from cli import completion
 from cli.client import Client, Json, ServiceError, json_of
 from cli.data_folder import HERE, DataFolder
 from cli.datasets import add_builtin, add_source
-from cli.errors import CommandError, Interrupted
+from cli.errors import CommandError, Interrupted, StopSignal
 from cli.events import GaveUp
 from cli.models import PRODUCTION
 from cli.options import known_architecture
 from cli.runs import show_confused, show_epochs
 from cli.saying import say
-from cli.stack import Told, running_stack
+from cli.stack import running_stack
 from cli.tables import short_time, show_table
 from cli.watch import watch
 from cli.weights import NoWeights, ask_for_weights, weights_folder
@@ -34,7 +34,7 @@ PICTURES = 3
 STARTS_AGAIN = "The same command starts again from the beginning."
 
 
-class ToldMeanwhile(Told):
+class StopSignalWhileFollowing(StopSignal):
     """The signal came while a job was followed, which outlives the demo."""
 
     def __init__(self, job: int) -> None:
@@ -89,9 +89,9 @@ def service(folder: DataFolder) -> Iterator[Client]:
             yield client
     except GaveUp as error:
         raise GaveUp(error.detail, f"Its logs are in {folder.log('api').parent}; it is stopped.") from None
-    except ToldMeanwhile as told:
+    except StopSignalWhileFollowing as told:
         raise Interrupted(how_it_goes_on(folder, told.job)) from None
-    except Told:
+    except StopSignal:
         raise Interrupted(f"The demo was broken off, and its service is stopped. {STARTS_AGAIN}") from None
 
 
@@ -100,7 +100,7 @@ def saying_that_it_stops() -> Iterator[None]:
     """A worker that puts its job down takes its time: say so before the stack is stopped."""
     try:
         yield
-    except Told:
+    except StopSignal:
         say("stopping the service…", err=True)
         raise
 
@@ -120,12 +120,12 @@ def follow_to_the_end(client: Client, job: int) -> None:
 
     Raises:
         JobFailed: it failed.
-        ToldMeanwhile: a signal asked to stop the stack that the demo had started.
+        StopSignalWhileFollowing: a signal asked to stop the stack that the demo had started.
     """
     try:
         watch(client, job)
-    except Told:
-        raise ToldMeanwhile(job) from None
+    except StopSignal:
+        raise StopSignalWhileFollowing(job) from None
 
 
 def bring_pictures(client: Client, pets: Path | None) -> str:

@@ -15,6 +15,7 @@ from cli.client import Client, find_service, foreign, json_of
 from cli.data_folder import DataFolder
 from cli.errors import CommandError
 from cli.options import URL_HELP, data_option, json_option
+from cli.problems import sentences
 from cli.running import find_stack
 from cli.saying import say
 from cli.services import HOUSE
@@ -29,14 +30,14 @@ PROBE = """
 import json
 from ml.errors import LearningError
 from ml.versions import check_versions, installed_versions
-found = {"versions": installed_versions(), "fit": "ok", "device": "unknown"}
+found = {"versions": installed_versions(), "fault": None, "device": "unknown"}
 try:
     check_versions()
     import torch
     cuda = torch.cuda.is_available()
     found["device"] = torch.cuda.get_device_name(0) if cuda else f"cpu, {torch.get_num_threads()} threads"
 except LearningError as error:
-    found["fit"] = f"{error.detail}. {error.hint or ''}"
+    found["fault"] = f"{error.detail}. {error.hint or ''}"
 print(json.dumps(found))
 """
 
@@ -52,7 +53,11 @@ def doctor(data: Path | None, url: str | None, as_json: bool) -> None:
     report: dict[str, dict[str, Any]] = {
         "settings": look_at_settings(folder),
         "versions": {"pedigree": version("pedigree"), **learning["versions"]},
-        "machine": {"device": learning["device"], "torch and torchvision": learning["fit"], **look_at_disk(folder)},
+        "machine": {
+            "device": learning["device"],
+            "torch and torchvision": learning["fault"] or "ok",
+            **look_at_disk(folder),
+        },
         "service": look_at_service(url, data),
     }
     if as_json:
@@ -61,7 +66,7 @@ def doctor(data: Path | None, url: str | None, as_json: bool) -> None:
         for title, found in report.items():
             say(f"\n{title}")
             show_pairs([(f"  {name}", value) for name, value in found.items()])
-    wrong = complaints(report)
+    wrong = [fault for fault in (learning["fault"], report["service"].get("fault")) if fault]
     if wrong:
         raise CommandError(" ".join(wrong))
 
@@ -89,7 +94,7 @@ def look_at_learning() -> dict[str, Any]:
     probe = subprocess.run([sys.executable, "-c", PROBE], cwd=HOUSE, capture_output=True, text=True, check=False)  # noqa: S603  # our own words
     if probe.returncode != 0:
         why = (probe.stderr.strip().splitlines() or ["no reason given"])[-1]
-        return {"versions": {}, "fit": f"the learning stack cannot be imported: {why}", "device": "unknown"}
+        return {"versions": {}, "fault": f"the learning stack cannot be imported: {why}", "device": "unknown"}
     found: dict[str, Any] = json.loads(probe.stdout)
     return found
 
@@ -126,15 +131,7 @@ def readiness(client: Client) -> dict[str, str]:
     if not isinstance(said, dict) or not isinstance(said.get("parts"), dict):
         raise foreign(answer)
     parts = {name: str(state) for name, state in said["parts"].items()}
-    well = answer.is_success or said.get("code") == "no_model"
-    return parts if well else parts | {"fault": f"The service is not ready: {said.get('detail')}."}
-
-
-def complaints(report: dict[str, dict[str, Any]]) -> list[str]:
-    """What is wrong enough for an exit code."""
-    wrong = []
-    if report["machine"]["torch and torchvision"] != "ok":
-        wrong.append(str(report["machine"]["torch and torchvision"]))
-    if "fault" in report["service"]:
-        wrong.append(report["service"]["fault"])
-    return wrong
+    if answer.is_success or said.get("code") == "no_model":
+        return parts
+    detail, hint = sentences({"detail": "one of its parts does not say why"} | said)
+    return parts | {"fault": f"The service is not ready: {detail}{f' {hint}' if hint else ''}"}

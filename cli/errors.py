@@ -14,5 +14,9 @@ class Interrupted(CommandError):
     """The user broke the command off; says what goes on without it, exit code 130."""
 
 
+class StopSignal(BaseException):
+    """A signal asked the stack to stop. Not an error, and nothing on the way may catch it as one."""
+
+
 class StackError(CommandError):
     """A part of the embedded stack cannot run."""

@@ -10,7 +10,6 @@ from cli.patience import patiently
 from cli.saying import plain, say
 from cli.tables import short_time, show_table
 from cli.waiting import waiting_words
-from cli.words import in_commands
 
 MEASURING = "waiting for the forecast (a worker may have to time a few steps first)"
 
@@ -64,14 +63,14 @@ def show_forecast(answer: Json) -> None:
     config, forecast = answer["config"], answer["forecast"]
     _show_phases(config, forecast)
     if forecast is None:
-        say(f"no forecast: {in_commands(answer['forecast_reason'])}")
+        say(f"no forecast: {answer['forecast_reason']}")
         return
     if forecast["search_seconds"]:
         say(f"searching for a rate: at most {short_time(forecast['search_seconds'])}")
     say(f"total: {in_all(forecast)}")
     peak = forecast["peak_memory_bytes"]
     say(f"peak memory: {'not known' if peak is None else f'{peak / GIB:.2f} GiB'}")
-    say(f"{forecast['from']}: {in_commands(forecast['basis'])}")
+    say(f"{forecast['from']}: {forecast['basis']}")
 
 
 def in_all(forecast: Json) -> str:

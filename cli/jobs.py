@@ -15,7 +15,6 @@ from cli.tables import show_json, show_pairs, show_table
 from cli.times import local_time, times_of
 from cli.waiting import where_it_waits
 from cli.watch import watch
-from cli.words import in_commands
 
 NO_JOBS = "There are no jobs yet; `pedigree train --dataset NAME` queues one."
 NONE_LIKE_THAT = "No job is like that; `pedigree jobs list` without options lists all."
@@ -167,7 +166,7 @@ def _show(job: Json, *, as_json: bool) -> None:
         pairs += [("error", f"{error['code']}: {error['detail']}"), ("hint", error.get("hint"))]
     forecast = job.get("forecast")
     if forecast:
-        pairs += [("forecast", in_all(forecast)), (forecast["from"], in_commands(forecast["basis"]))]
+        pairs += [("forecast", in_all(forecast)), (forecast["from"], forecast["basis"])]
     show_pairs([*pairs, ("waits", where_it_waits(job) or None), ("progress", _position(job) or None)])
 
 

@@ -2,37 +2,42 @@
 
 import os
 import sys
-from importlib.metadata import version
 from io import StringIO
 from typing import TextIO
 
 import click
 
-from cli.datasets import datasets
-from cli.demo import demo
-from cli.doctor import doctor
-from cli.errors import CommandError, Interrupted
-from cli.jobs import jobs, train
-from cli.models import models, predict
-from cli.runs import runs
+from cli.errors import CommandError, Interrupted, StopSignal
+from cli.lazy import LazyGroup, Place
 from cli.saying import say
 from cli.shell import PYTHON, drop_variables
-from cli.stack import Told
-from cli.up import up
-from cli.weights import weights
 
 INTERRUPTED = 130
 MOST_SHOWN = 20
 
+COMMANDS = {
+    "datasets": Place("cli.datasets", "Bring pictures in and look at them."),
+    "demo": Place("cli.demo", "Train, examine and serve a classifier, and show each step."),
+    "doctor": Place(
+        "cli.doctor",
+        "Show settings (without secrets), versions, device, disk and the service; exit code 1 where one is not well.",
+    ),
+    "jobs": Place("cli.jobs", "Look at jobs, watch, cancel and resume them; queue trainings and searches for a rate."),
+    "models": Place("cli.models", "Register runs to be served, and say which one is in production."),
+    "predict": Place("cli.models", "Name the breed in each picture."),
+    "runs": Place("cli.runs", "Look at runs: how they went and what they confuse."),
+    "train": Place("cli.jobs", "Train a classifier on a dataset, fresh or from where another run stands."),
+    "up": Place("cli.up", "Start the whole service on this machine; Ctrl-C stops it."),
+    "weights": Place("cli.weights", "Get pretrained weights."),
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(version("pedigree"), prog_name="pedigree")
+
+@click.group(
+    cls=LazyGroup, places=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
+@click.version_option(package_name="pedigree", prog_name="pedigree")
 def pedigree() -> None:
     """Train, examine and serve a pet-breed classifier."""
-
-
-for command in (up, demo, doctor, datasets, train, jobs, runs, models, predict, weights):
-    pedigree.add_command(command)
 
 
 def main() -> None:
@@ -51,7 +56,7 @@ def main() -> None:
         error.show(told)
         say(told.getvalue().rstrip("\n"), err=True)
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt, Told):
+    except (click.Abort, KeyboardInterrupt, StopSignal):
         _fail("interrupted", INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read us has gone, as `head` does; nobody is left to tell

@@ -9,7 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import click
 
 from cli.client import Client, find_service
-from cli.running import Found
+from cli.running import StackChoice
 from cli.saying import say
 from ml.architectures import check_arch
 from ml.errors import UnknownArch
@@ -68,7 +68,7 @@ def with_client(command: Callable[Concatenate[Client, P], R]) -> Callable[..., R
     return wrapped
 
 
-def say_which(url: str, found: Found) -> None:
+def say_which(url: str, found: StackChoice) -> None:
     """Tell a person which service it is, where no folder told it; a reader of our output is not disturbed."""
     if found.among and sys.stderr.isatty():
         chosen = "" if found.among == 1 else f", started last of the {found.among} that run"

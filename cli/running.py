@@ -19,7 +19,7 @@ from cli.whole import write_whole
 
 
 @dataclass(frozen=True)
-class Found:
+class StackChoice:
     """A data folder, and among how many running ones it was chosen; 0 where it was ``named`` or is the default."""
 
     folder: DataFolder
@@ -59,18 +59,18 @@ def running_folders() -> list[DataFolder]:
     return [folder for _, folder in sorted(found, key=lambda one: one[0], reverse=True)]
 
 
-def find_stack(data: Path | None) -> Found:
+def find_stack(data: Path | None) -> StackChoice:
     """The data folder that is named, or the default one; where none is named and no stack runs on it, the running one.
 
     Of several running ones the one started last.
     """
     own = DataFolder.at(data)
     if data is not None or os.environ.get("PEDIGREE_DATA"):
-        return Found(own, named=True)
+        return StackChoice(own, named=True)
     if own.running():
-        return Found(own)
+        return StackChoice(own)
     running = running_folders()
-    return Found(running[0], among=len(running)) if running else Found(own)
+    return StackChoice(running[0], among=len(running)) if running else StackChoice(own)
 
 
 def _read(noted: Path) -> DataFolder | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import IntEnum, auto
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 
 from cli import shell
 from cli.data_folder import DataFolder
-from cli.errors import StackError
+from cli.errors import StackError, StopSignal
 from cli.ports import listen, port_of
 from cli.processes import kill_group, last_line, wait_until
 from cli.running import forget, remember
@@ -33,15 +34,22 @@ TO_BE_STARTED = {"DATABASE_URL": "postgresql://", "REDIS_URL": "redis://"}
 Say = Callable[[str], None]
 
 
-class Told(BaseException):
-    """A signal asked the stack to stop. Not an error, and nothing on the way may catch it as one."""
+class PartKind(IntEnum):
+    """What a part is, in the order in which parts are stopped."""
+
+    API = auto()
+    WORKER = auto()
+    REPAIR = auto()
+    REDIS = auto()
+    POSTGRES = auto()
 
 
 @dataclass
-class Kept:
+class SupervisedPart:
     """A part with its history of ends."""
 
     name: str
+    kind: PartKind
     part: Part
     started_at: float = field(default_factory=monotonic)
     pause: float = FIRST_PAUSE_SECONDS
@@ -61,7 +69,7 @@ class Stack:
     workers: int = 1
     url: str = ""
     listener: socket.socket | None = None
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[SupervisedPart] = field(default_factory=list)
     signals: int = 0
     stopping: bool = False
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
@@ -81,12 +89,15 @@ class Stack:
             run_once(["migrations"], environment, self._log("migrations"))
         for name, lane in workers_of_lanes(self.workers).items():
             with self._step(name):
-                self._keep(name, Service(["worker", "--lane", lane], environment, self._log(name), WORKER_STOP))
+                service = Service(["worker", "--lane", lane], environment, self._log(name), WORKER_STOP)
+                self._keep(name, PartKind.WORKER, service)
         with self._step("repair"):
-            self._keep("repair", Service(["worker.repair"], environment, self._log("repair"), REPAIR_STOP))
+            service = Service(["worker.repair"], environment, self._log("repair"), REPAIR_STOP)
+            self._keep("repair", PartKind.REPAIR, service)
         with self._step("api"):
             held = self.listener.fileno()
-            self._keep("api", Service(["api", "--fd", str(held)], environment, self._log("api"), API_STOP, held))
+            service = Service(["api", "--fd", str(held)], environment, self._log("api"), API_STOP, held)
+            self._keep("api", PartKind.API, service)
             self.url = f"http://127.0.0.1:{port_of(self.listener)}"
             self._wait_for_api()
         self._write()
@@ -98,7 +109,7 @@ class Stack:
             while True:
                 self.look_after()
                 sleep(0.2)
-        except Told:
+        except StopSignal:
             return
 
     def look_after(self) -> None:
@@ -116,8 +127,7 @@ class Stack:
         forget(self.folder)
         if self.listener is not None:
             self.listener.close()  # the API has its own; without one, whoever connects is refused at once
-        order = ("api", "worker", "repair", "redis", "postgres")
-        for kept in sorted(self.kept, key=lambda one: order.index(one.name.split("-")[0])):
+        for kept in sorted(self.kept, key=lambda one: one.kind):
             kept.part.stop()
         self.folder.stack_file.unlink(missing_ok=True)
 
@@ -126,7 +136,7 @@ class Stack:
         self.signals += 1
         if not self.stopping:
             self.stopping = True
-            raise Told
+            raise StopSignal
         if self.signals > 1:
             self._insist()
 
@@ -134,7 +144,7 @@ class Stack:
         for kept in self.kept:
             process = kept.part.process
             if process is not None and process.poll() is None:
-                if kept.name == "postgres":
+                if kept.kind is PartKind.POSTGRES:
                     process.send_signal(signal.SIGQUIT)  # at once, yet with its shared memory given back
                 else:
                     kill_group(process)
@@ -157,19 +167,19 @@ class Stack:
             shell.drop_variables(shell.POSTGRES)  # of a database of the user's own they may be part
         environment = self._own_settings()
         root = self.folder.root
-        for name, variable, make in (
-            ("postgres", "DATABASE_URL", lambda: Postgres(root / "postgres", self._log("postgres"))),
-            ("redis", "REDIS_URL", lambda: Redis(root / "redis", self._log("redis"))),
+        for name, kind, variable, make in (
+            ("postgres", PartKind.POSTGRES, "DATABASE_URL", lambda: Postgres(root / "postgres", self._log("postgres"))),
+            ("redis", PartKind.REDIS, "REDIS_URL", lambda: Redis(root / "redis", self._log("redis"))),
         ):
             if environment.get(variable):
                 self.say(f"– {name}: {variable} is set, none is started")
             else:
                 with self._step(name):
-                    environment[variable] = str(self._keep(name, make()))
+                    environment[variable] = str(self._keep(name, kind, make()))
         return environment
 
-    def _keep(self, name: str, part: Part) -> object:
-        kept = Kept(name, part)
+    def _keep(self, name: str, kind: PartKind, part: Part) -> object:
+        kept = SupervisedPart(name, kind, part)
         self.kept.append(kept)
         return part.start()
 
@@ -187,7 +197,7 @@ class Stack:
         except StackError as error:
             self.say(f"– {error.detail} So other folders do not find this stack by themselves; give --url {self.url}.")
 
-    def _ended(self, kept: Kept, process: subprocess.Popen[bytes] | None) -> None:
+    def _ended(self, kept: SupervisedPart, process: subprocess.Popen[bytes] | None) -> None:
         if monotonic() - kept.started_at > SETTLED_SECONDS:
             kept.pause = FIRST_PAUSE_SECONDS
         how = _how_it_ended(process.returncode) if process is not None else "it did not start"
@@ -197,7 +207,7 @@ class Stack:
         kept.due_at = monotonic() + kept.pause
         kept.pause = min(kept.pause * 2, LONGEST_PAUSE_SECONDS)
 
-    def _restart(self, kept: Kept) -> None:
+    def _restart(self, kept: SupervisedPart) -> None:
         kept.due_at, kept.started_at = None, monotonic()
         try:
             kept.part.start()
@@ -232,7 +242,7 @@ def running_stack(folder: DataFolder, say: Say, *, port: int | None = None, work
 
     Raises:
         StackError: it could not start.
-        Told: a signal came while the caller's block ran.
+        StopSignal: a signal came while the caller's block ran.
     """
     stack = Stack(folder, say, port=port, workers=workers)
     with folder.lock():
@@ -263,8 +273,8 @@ def check_settings(environment: Mapping[str, str]) -> None:
     try:
         Settings.model_validate(TO_BE_STARTED | {name: value for name, value in environment.items() if value})
     except ValidationError as error:
-        name, reason = wrong_setting(error)
-        raise StackError(f"{name}: {reason}.", "Change or unset that variable.") from None
+        fault = wrong_setting(error)
+        raise StackError(f"{fault.variable}: {fault.detail}.", f"Unset it, or set it{fault.form}.") from None
 
 
 def _has_ended(part: Part) -> bool:

@@ -6,10 +6,11 @@ from pathlib import Path
 import click
 
 from cli.data_folder import DataFolder
+from cli.errors import StopSignal
 from cli.options import data_option
 from cli.readiness import unready_parts
 from cli.saying import say
-from cli.stack import Told, running_stack
+from cli.stack import running_stack
 
 
 @click.command()
@@ -32,7 +33,7 @@ def up(data: Path | None, port: int | None, workers: int) -> None:
                 say(f"! {name}: {state}")
             stack.keep_up()
             say("stopping…")
-    except Told:
+    except StopSignal:
         say("stopped before it was up")
         return
     say(f"stopped; `pedigree up --data {shlex.quote(str(folder.root))}` finds everything as it was")

@@ -19,7 +19,6 @@ from cli.progress_line import Look, fitted, position, progress_line, rate, time_
 from cli.saying import plain, plain_json, say
 from cli.tables import short_time
 from cli.waiting import waiting_words
-from cli.words import in_commands
 from store.states import FINAL
 
 BARS = "━─"
@@ -234,8 +233,8 @@ class Terminal(_ForPeople):
 
 
 def said(log: Json) -> str:
-    """What a job says to people, with the command's words for the service's."""
-    return "\n".join(map(plain, in_commands(str(log.get("message", ""))).splitlines()))
+    """What a job says to people."""
+    return "\n".join(map(plain, str(log.get("message", "")).splitlines()))
 
 
 def state_of(data: Json) -> str:

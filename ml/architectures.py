@@ -47,4 +47,4 @@ def check_arch(name: str) -> None:
     near = get_close_matches(name.lower(), sorted(ARCHITECTURES), n=3, cutoff=0.6)
     families = ", ".join(FAMILIES)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"Name a torchvision classifier of {families}."
-    raise UnknownArch(f"arch {name!r} is not supported", hint=hint)
+    raise UnknownArch(f"there is no architecture {name!r} here", hint=hint)

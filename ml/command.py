@@ -107,8 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         work = _work(options, signals)
     except ValueError as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("--set",), "msg": str(error)}
-        return _complain(f"config: {'.'.join(map(str, first['loc']))}: {first['msg']}")
+        return _complain(
+            f"config: {_wrong_setting(error) if isinstance(error, ValidationError) else f'--set: {error}'}"
+        )
     try:
         with full_disk_told("what the command leaves"):
             closing = work()
@@ -228,6 +229,15 @@ def _chosen(options: argparse.Namespace) -> dict[str, Any]:
         except ValueError:
             fields[name] = value
     return chosen
+
+
+def _wrong_setting(error: ValidationError) -> str:
+    """The first field at fault, what is wrong with it and, where a rule of ours says so, what to change."""
+    first = error.errors()[0]
+    about = first.get("ctx", {})
+    place = [*first["loc"], *([about["field"]] if "field" in about else [])]
+    hint = f". {about['hint']}" if "hint" in about else ""
+    return f"{'.'.join(map(str, place))}: {first['msg']}{hint}"
 
 
 def _print(event: str, content: dict[str, Any]) -> None:

@@ -34,6 +34,17 @@ Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 GroupRates = tuple[float, float, float]
 
 
+def refusal(detail: str, hint: str, **about: str | float) -> PydanticCustomError:
+    """What a validator raises: pydantic hands ``detail``, ``hint`` and the rest on, in the context of its error.
+
+    Args:
+        detail: what went wrong, as said of the field: "it is larger than presize 224".
+        hint: the one thing to change, a sentence.
+        about: where the rule is an object's, ``field``, the name of the one at fault, and ``value``, what it has.
+    """
+    return PydanticCustomError("refused", "{detail}", {"detail": detail, "hint": hint, **about})
+
+
 def _or_say(demand: str) -> WrapValidator:
     """One sentence for a value that is not taken: for a union in place of one for each member."""
 
@@ -41,7 +52,7 @@ def _or_say(demand: str) -> WrapValidator:
         try:
             return take(value)
         except ValidationError:
-            raise PydanticCustomError("rate", "It should be {demand}", {"demand": demand}) from None
+            raise refusal(f"it is not {demand}", f"Give {demand}.") from None
 
     return WrapValidator(check)
 
@@ -68,7 +79,7 @@ class Strict(BaseModel):
         values = value if isinstance(value, list | tuple) else [value]
         has_truth = any(isinstance(one, bool) for one in values)
         if has_truth and not _takes_truth(cls.model_fields[str(about.field_name)].annotation):
-            raise PydanticCustomError("number", "It should be a value of its own, not true or false")
+            raise refusal("it is true or false, which is no value here", "Give a value of its own.")
         return value
 
 
@@ -143,8 +154,8 @@ class LrSweep(Strict):
     @model_validator(mode="after")
     def _rises(self) -> Self:
         if _all_or_none_named(self, "start_lr", "end_lr") and self.start_lr >= self.end_lr:
-            message = f"start_lr {self.start_lr} is not below end_lr {self.end_lr}; lower start_lr or raise end_lr"
-            raise ValueError(message)
+            detail, hint = f"it is not below end_lr {self.end_lr}", "Lower start_lr or raise end_lr."
+            raise refusal(detail, hint, field="start_lr", value=self.start_lr)
         return self
 
 
@@ -174,8 +185,8 @@ class TrainSettings(Strict):
     @model_validator(mode="after")
     def _size_fits_presize(self) -> Self:
         if _all_or_none_named(self, "size", "presize") and self.size > self.presize:
-            message = f"size {self.size} is larger than presize {self.presize}; raise presize or lower size"
-            raise ValueError(message)
+            detail, hint = f"it is larger than presize {self.presize}", "Raise presize or lower size."
+            raise refusal(detail, hint, field="size", value=self.size)
         return self
 
 
@@ -275,8 +286,12 @@ TrainConfig = Annotated[
     Discriminator(
         _recipe_of,
         custom_error_type="unknown_recipe",
-        custom_error_message="recipe should be 'fine_tune', 'one_cycle' or 'phases'",
-        custom_error_context={"field": "recipe"},
+        custom_error_message="it is no recipe",
+        custom_error_context={
+            "field": "recipe",
+            "detail": "it is no recipe",
+            "hint": "Give 'fine_tune', 'one_cycle' or 'phases'.",
+        },
     ),
 ]
 train_config: TypeAdapter[FineTune | OneCycle | Phases] = TypeAdapter(TrainConfig)
@@ -363,6 +378,5 @@ def config_of_job(config: Mapping[str, Any]) -> ResolvedConfig | LrFind:
 def _check_pair(lr_max: float | tuple[float, float] | str) -> None:
     if isinstance(lr_max, tuple) and lr_max[0] > lr_max[1]:
         early, late = lr_max
-        mend = f"the early layers' rate comes first: [{late}, {early}]"
-        message = f"lr_max pair [{early}, {late}] is in the wrong order; {mend}"
-        raise ValueError(message)
+        hint = f"Give the early layers' rate first: [{late}, {early}]."
+        raise refusal(f"it falls from {early} to {late}", hint, field="lr_max")

@@ -1,5 +1,34 @@
 """Errors of the record: each has an HTTP status, a stable code, a sentence and the one thing to change."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request to the service that helps after an error; of the body, what is known.
+
+    Whoever shows the error may turn it into words of its own: the command does into one of its commands.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    body: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Hint:
+    """The one thing to change, one sentence or two, and the request that does it or shows more."""
+
+    text: str
+    request: Request | None = None
+
+
+def one_of(what: Literal["datasets", "jobs", "models", "runs"]) -> Hint:
+    """What to do where something was named that is not on record."""
+    return Hint(f"Name one of the {what} on record.", Request("GET", f"/{what}"))
+
 
 class AppError(Exception):
     """Base of everything a caller of the service can cause or must hear of.
@@ -10,6 +39,9 @@ class AppError(Exception):
         title: short, the same for every occurrence of the code.
         detail: this occurrence, with the value at fault.
         hint: the one thing to change, or None.
+        request: the request that does it or shows more, or None.
+        field: path of the input at fault (``body.config.batch_size``), which ``detail`` then does not name; or None.
+        value: what was sent there; None where there is nothing to show.
         headers: extra response headers (``Retry-After``).
     """
 
@@ -17,10 +49,21 @@ class AppError(Exception):
     code = "internal_error"
     title = "Internal error"
 
-    def __init__(self, detail: str, hint: str | None = None, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        hint: str | Hint | None = None,
+        headers: dict[str, str] | None = None,
+        *,
+        field: str | None = None,
+        value: object = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.hint = hint
+        self.hint = hint.text if isinstance(hint, Hint) else hint
+        self.request = hint.request if isinstance(hint, Hint) else None
+        self.field = field
+        self.value = value
         self.headers = headers or {}
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from store.errors import Hint, Request
+
 WORTH_RESUMING = frozenset(
     {
         "artifact_missing",
@@ -20,14 +22,14 @@ WORTH_RESUMING = frozenset(
 """Codes of failures whose cause lies outside of the job. Any other comes again: a job's config never changes."""
 
 
-def way_on(job_id: int, error: dict[str, Any] | None) -> str:
-    """One sentence or two on what to do.
+def way_on(job_id: int, error: dict[str, Any] | None) -> Hint:
+    """What to do.
 
     Args:
         job_id: the job that ended.
         error: {"code", "detail", "hint"} of one that failed; None for one that was cancelled.
     """
     if error is None or error["code"] in WORTH_RESUMING:
-        return f"POST /jobs/{job_id}/resume, or queue a new job."
+        return Hint("Queue a new job, or resume that one.", Request("POST", f"/jobs/{job_id}/resume"))
     hint = error.get("hint") or "Change what the error names."
-    return f"Queue a new job: resuming would end the same way. {hint}"
+    return Hint(f"Queue a new job: resuming would end the same way. {hint}")

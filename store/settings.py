@@ -1,12 +1,14 @@
 """Settings: environment variables, read once, validated, shown without their secrets."""
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from store.errors import SettingsInvalid
@@ -117,32 +119,30 @@ class Settings(BaseSettings):
     def _are_origins(cls, value: str) -> str:
         wrong = [one for one in split_list(value) if not _ORIGIN.fullmatch(one)]
         if wrong:
-            message = f"{wrong[0][:100]!r} is not an origin; name each as https://pets.example.org, without * and path"
-            raise ValueError(message)
+            raise _refusal(
+                f"{wrong[0][:100]!r} is not an origin", "such as https://pets.example.org, without * and path"
+            )
         return value
 
     @field_validator("root_path")
     @classmethod
     def _is_path(cls, value: str) -> str:
         if value.strip("/") and not _ROOT_PATH.fullmatch(value.rstrip("/")):
-            message = "must be a path such as /pedigree"
-            raise ValueError(message)
+            raise _refusal(f"{value[:100]!r} is not a path", "such as /pedigree")
         return value.rstrip("/")
 
     @field_validator("database_url")
     @classmethod
     def _is_postgres(cls, value: str) -> str:
         if not re.match(r"^(postgres|postgresql)(\+psycopg)?://", value):
-            message = "must begin with postgresql://"
-            raise ValueError(message)
+            raise _refusal("it is not an address of Postgres", "that begins with postgresql://")
         return re.sub(r"^(postgresql|postgres)(\+psycopg)?://", "postgresql+psycopg://", value)
 
     @field_validator("artifacts_url")
     @classmethod
     def _is_known_store(cls, value: str) -> str:
         if urlsplit(value).scheme not in {"file", "s3"}:
-            message = "must begin with file:// or s3://"
-            raise ValueError(message)
+            raise _refusal("it is not an address of a store", "that begins with file:// or s3://")
         return value.rstrip("/")
 
     def shown(self) -> dict[str, str]:
@@ -163,16 +163,30 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        name, reason = wrong_setting(error)
-        hint = f"Set {name}, or start the whole service with `pedigree up`."
-        raise SettingsInvalid(f"{name}: {reason}", hint) from None
+        fault = wrong_setting(error)
+        hint = f"Set {fault.variable}{fault.form}, or start the whole service with `pedigree up`."
+        raise SettingsInvalid(f"{fault.variable}: {fault.detail}", hint) from None
 
 
-def wrong_setting(error: ValidationError) -> tuple[str, str]:
-    """The first variable that cannot be used, and why."""
+@dataclass(frozen=True)
+class WrongSetting:
+    """A variable that cannot be used, why, and what it should look like, with a space before it; empty if unknown."""
+
+    variable: str
+    detail: str
+    form: str
+
+
+def wrong_setting(error: ValidationError) -> WrongSetting:
+    """The first of the variables that cannot be used."""
     first = error.errors(include_input=False)[0]
     name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
-    return name, str(first["msg"]).removeprefix("Value error, ")
+    form = first.get("ctx", {}).get("form")
+    return WrongSetting(name, first["msg"], f" to one {form}" if form else "")
+
+
+def _refusal(detail: str, form: str) -> PydanticCustomError:
+    return PydanticCustomError("setting", "{detail}", {"detail": detail, "form": form})
 
 
 def split_list(value: str) -> list[str]:

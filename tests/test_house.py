@@ -13,9 +13,10 @@ ROOMS = ("api", "benchmarks", "cli", "examples", "migrations", "ml", "store", "t
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "core"}
 MOST_LINES = 400
 MOST_FUNCTION_LINES = 60
-# Each brings torch and torchvision in, or looks whether they can be.
+# Each brings torch and torchvision in, or looks whether they can be; cli.lazy brings in the command that is run.
 IMPORTS_LATE = {
     "api.__main__",
+    "cli.lazy",
     "cli.weights_process",
     "ml.__main__",
     "ml.versions",

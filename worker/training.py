@@ -53,5 +53,5 @@ def train_run(attempt: Attempt) -> None:
 
 def _error(failure: NoRateFound, run_id: int) -> dict[str, str | None]:
     hint = f"Go on with from_run {run_id}. {failure.hint}"
-    detail = f"{failure.detail}; the model of the phases before it is kept"
+    detail = f"{failure.detail}, but the model of the phases before it is kept"
     return {"code": failure.code, "detail": detail, "hint": hint}

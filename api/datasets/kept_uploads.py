@@ -9,7 +9,7 @@ from store.errors import NoRoom
 from store.keys import UPLOADS, new_upload_key
 from store.settings import Settings
 
-_HINT = "Wait until imports have ended (GET /jobs?kind=import), or raise PEDIGREE_MAX_STORED_UPLOAD_BYTES."
+_HINT = "Wait until imports have ended, or raise PEDIGREE_MAX_STORED_UPLOAD_BYTES."
 
 
 class _Arriving:
@@ -28,7 +28,7 @@ class _Arriving:
         with self._lock:
             stored = sum(listed.bytes for listed in artifacts.keys_below(UPLOADS)) + self._bytes
             if stored + size > most:
-                detail = f"uploads of {stored} bytes wait for their import; with {size} more they are over {most}"
+                detail = f"uploads of {stored} bytes wait for their import, and with {size} more they are over {most}"
                 raise NoRoom(detail, _HINT)
             self._bytes += size
 

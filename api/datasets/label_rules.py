@@ -64,4 +64,4 @@ def check_regex(regex: str) -> None:
     except (re.error, OverflowError, RecursionError) as error:
         raise InvalidRequest(f"regex {regex!r} is not a regular expression: {error}", HINT) from None
     if groups != 1:
-        raise InvalidRequest(f"regex {regex!r} has {groups} groups; it must have one, which is the label", HINT)
+        raise InvalidRequest(f"regex {regex!r} has {groups} groups, not the one that is the label", HINT)

@@ -41,7 +41,7 @@ _SIDES = {"train": "training", "valid": "validation"}
 
 
 @dataclass(frozen=True)
-class Found:
+class DuplicatesReport:
     """A dataset's twins with the manifest that their positions are of."""
 
     manifest: Manifest
@@ -60,7 +60,7 @@ class Looks:
     def __init__(self, photos: PhotoShelf, limits: Limits) -> None:
         self._photos = photos
         self._limits = limits
-        self._found: OrderedDict[str, Found] = OrderedDict()
+        self._found: OrderedDict[str, DuplicatesReport] = OrderedDict()
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(MOST_WAITING)
         self._easels = ThreadPoolExecutor(
@@ -71,7 +71,7 @@ class Looks:
         """Take no more looks, and wait for those that have begun."""
         self._easels.shutdown(cancel_futures=True)
 
-    def twins(self, dataset: Dataset) -> Found:
+    def twins(self, dataset: Dataset) -> DuplicatesReport:
         """Every pair of twins, found once for each revision."""
         with self._lock:
             known = self._found.get(dataset.revision)
@@ -107,9 +107,9 @@ class Looks:
         """
         return self._in_turn(lambda: self._follow(dataset, item, settings, resize=resize))
 
-    def _find(self, revision: str) -> Found:
+    def _find(self, revision: str) -> DuplicatesReport:
         manifest = self._photos.manifest(revision)
-        return Found(manifest, find_twins(manifest))
+        return DuplicatesReport(manifest, find_twins(manifest))
 
     def _draw_batch(self, dataset: Dataset, side: Side, n: int, settings: TrainSettings, shown: Shown) -> bytes:
         manifest, bundle = self._open(dataset)
@@ -144,7 +144,7 @@ class Looks:
         bundle = self._photos.bundle(dataset.revision)
         return bundle.manifest.model_copy(update={"name": dataset.name, "drawn": dataset.drawn}), bundle
 
-    def _keep(self, revision: str, found: Found) -> None:
+    def _keep(self, revision: str, found: DuplicatesReport) -> None:
         with self._lock:
             self._found[revision] = found
             self._found.move_to_end(revision)

@@ -154,9 +154,7 @@ class _FormReader:
         if self._name in self.form.fields or (part is not None and part.bytes is not None):
             raise InvalidRequest(f"the form has more than one part {self._name[:80]!r}", "Send it once.")
         if len(self.form.fields) >= MAX_FIELDS:
-            raise InvalidRequest(
-                f"the form has more than {MAX_FIELDS} fields", "Send only the fields of POST /datasets."
-            )
+            raise InvalidRequest(f"the form has more than {MAX_FIELDS} fields", "Send only the fields that this takes.")
         if b"filename" in options and part is None:
             raise _not_a_file(self._name)
         self._decoder = decoder_for(self._encoding.decode("latin-1"), self._name)
@@ -194,6 +192,6 @@ class _FormReader:
 
 def _not_a_file(name: str) -> InvalidRequest:
     return InvalidRequest(
-        f"the form has a file as part {name[:80]!r}; the part of the archive is called `archive`, a list's `labels`",
+        f"the form has a file as part {name[:80]!r}, which is neither `archive` nor `labels`",
         "Send it as a part `archive`, as `curl -F archive=@pets.zip -F name=pets` does.",
     )

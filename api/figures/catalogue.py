@@ -12,7 +12,7 @@ from api.figures.lr_find import lr_find_chart
 from api.figures.reliability import reliability_chart
 from api.figures.schedule import schedule_chart
 from api.figures.steps import thinning
-from api.runs.interpretations import Stored
+from api.runs.interpretations import StoredInterpretation
 from store.db.models import Batch, Run
 from store.db.rates import rate_find_of
 from store.db.reading import batches_of, epochs_of, get_run, not_ready
@@ -53,11 +53,11 @@ def _lr_find(session: Session, run: Run, asked: Asked) -> Chart:
 
 
 def _confusion(session: Session, run: Run, asked: Asked) -> Chart:
-    return confusion_chart(run, Stored.of(session, run.id, asked.dataset))
+    return confusion_chart(run, StoredInterpretation.of(session, run.id, asked.dataset))
 
 
 def _reliability(session: Session, run: Run, asked: Asked) -> Chart:
-    return reliability_chart(run, Stored.of(session, run.id, asked.dataset))
+    return reliability_chart(run, StoredInterpretation.of(session, run.id, asked.dataset))
 
 
 FIGURES: dict[str, Callable[[Session, Run, Asked], Chart]] = {

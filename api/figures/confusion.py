@@ -7,7 +7,7 @@ from api.figures.chart import Axis, Chart, Heatmap, Margins
 from api.figures.chart_geometry import LABEL_SIZE
 from api.figures.heading import AVERAGED, SIDES, listed, origin, run_title
 from api.figures.lettering import text_width
-from api.runs.interpretations import Stored
+from api.runs.interpretations import StoredInterpretation
 from store.db.models import Run
 
 CELL = 23
@@ -22,7 +22,7 @@ NAME_GAP = 42
 MOST_TOLD = 3
 
 
-def confusion_chart(run: Run, stored: Stored) -> Chart:
+def confusion_chart(run: Run, stored: StoredInterpretation) -> Chart:
     """Counts, rows actual and columns predicted; cells large enough to read at 37 breeds."""
     found = stored.interpretation
     names = _readable(found.vocab)

@@ -5,7 +5,7 @@ import numpy as np
 from api.figures.chart import Axis, Bars, Chart, Line, Marker, Panel
 from api.figures.heading import AVERAGED, SIDES, origin, run_title
 from api.figures.palette import BLUE, GREY, QUIET
-from api.runs.interpretations import Stored
+from api.runs.interpretations import StoredInterpretation
 from ml.reading.metrics import Bin, reliability
 from store.db.models import Run
 
@@ -13,7 +13,7 @@ BINS = 10
 WIDTH = 880
 
 
-def reliability_chart(run: Run, stored: Stored) -> Chart:
+def reliability_chart(run: Run, stored: StoredInterpretation) -> Chart:
     """Accuracy by confidence with 95 % Wilson intervals beside the diagonal, and the number of pictures in each bin."""
     found = stored.interpretation
     side = SIDES[stored.side]

@@ -37,7 +37,7 @@ class BodyTooSlow(AppError):
     title = "Request timeout"
 
 
-class Held:
+class ByteBudget:
     """Bytes of bodies that are being received or answered, of all requests together."""
 
     def __init__(self, most: int) -> None:
@@ -114,7 +114,7 @@ class Bodies:
             seconds: how long a body may be silent.
         """
         self.app = app
-        self.held = Held(held_bytes)
+        self.held = ByteBudget(held_bytes)
         self.uploads = Places(uploads, "uploads")
         self.seconds = seconds
 
@@ -146,7 +146,7 @@ class Bodies:
 class _Arrival:
     """One body; ``bytes`` of it have come."""
 
-    def __init__(self, receive: Receive, kind: str, seconds: float, held: Held | None) -> None:
+    def __init__(self, receive: Receive, kind: str, seconds: float, held: ByteBudget | None) -> None:
         self.bytes = 0
         self._parts = PartsCount() if is_json(kind) else None
         self._is_form = kind == FORM

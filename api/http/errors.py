@@ -12,11 +12,11 @@ from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalErr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from api.http.field_errors import BodyRefused, Fault, cut, faults_of
+from api.http.field_errors import BodyRefused, cut, faults_of, shown
 from api.http.methods import methods_of
 from api.http.room import database_disk_full, some_disk_full
 from api.http.unreadable import unread_body, unread_json
-from api.schemas.problem import PROBLEM_TYPE, FieldProblem, Problem
+from api.schemas.problem import PROBLEM_TYPE, FieldProblem, HelpfulRequest, Problem
 from ml.decode.images import FORMAT_NAMES
 from ml.errors import LearningError
 from store.errors import AppError
@@ -41,6 +41,13 @@ LEARNING_STATUS: dict[str, int] = {
     "sweep_too_short": 422,
 }
 """The learning errors that a request, a full disk or scarce memory can cause; any other is the service's own fault."""
+
+LEARNING_FIELDS: dict[str, str] = {
+    "unknown_arch": "body.config.arch",
+    "batch_too_large": "body.config.batch_size",
+    "sweep_too_short": "body.config.lr_sweep.steps",
+}
+"""The field of a request for a job whose value made a learning error."""
 
 LEARNING_HINTS: dict[str, str] = {
     "not_an_image": f"Send a picture as {FORMAT_NAMES}.",
@@ -92,7 +99,17 @@ def problem_response(problem: Problem, headers: Mapping[str, str] | None = None)
 
 def app_error_response(error: AppError) -> Response:
     """An error of the record or of the API itself."""
-    problem = Problem(title=error.title, status=error.status, detail=error.detail, code=error.code, hint=error.hint)
+    request = error.request
+    problem = Problem(
+        title=error.title,
+        status=error.status,
+        detail=error.detail,
+        code=error.code,
+        hint=error.hint,
+        request=None if request is None else HelpfulRequest.model_validate(request),
+        field=error.field,
+        value=None if error.value is None else shown(error.value),
+    )
     return problem_response(problem, error.headers)
 
 
@@ -123,7 +140,10 @@ async def _on_learning_error(request: Request, error: Exception) -> Response:
         logger.error("%s %s: %s (%s)", request.method, request.url.path, found.detail, found.code)
     title = found.code.replace("_", " ").capitalize()
     hint = hint_of(found)
-    return problem_response(Problem(title=title, status=status, detail=found.detail, code=found.code, hint=hint))
+    field = LEARNING_FIELDS.get(found.code)
+    return problem_response(
+        Problem(title=title, status=status, detail=found.detail, code=found.code, hint=hint, field=field)
+    )
 
 
 def hint_of(error: LearningError) -> str | None:
@@ -137,15 +157,18 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     if unread is not None:
         return app_error_response(unread)
     faults = faults_of(found.errors(), _asked_kind(request, found), MAX_FIELD_PROBLEMS)
-    fields = [FieldProblem(field=one.field, message=one.message, value=one.value) for one in faults.told]
-    first = faults.told[0] if faults.told else None
+    first, *_ = fields = [
+        FieldProblem(field=one.field, detail=one.detail, hint=one.hint, value=one.value) for one in faults.told
+    ]
     return problem_response(
         Problem(
             title="Invalid request",
             status=422,
-            detail=_first_said(first) if first else "the request has the wrong shape",
+            detail=first.detail,
             code="invalid_request",
-            hint=first.hint if first else None,
+            hint=first.hint,
+            field=first.field,
+            value=first.value,
             errors=fields,
             more_errors=faults.more or None,
         )
@@ -158,12 +181,6 @@ def _asked_kind(request: Request, error: RequestValidationError) -> object:
         return error.kind
     wanted = getattr(request.scope.get("route"), "body_field", None)
     return wanted.field_info.annotation if wanted is not None else None
-
-
-def _first_said(fault: Fault) -> str:
-    """A sentence with the field and its value; what one of our rules says after its fact is the hint's."""
-    sent = "" if fault.value is None else f" is {fault.value}"
-    return f"{fault.field}{sent}: {fault.message.partition('; ')[0]}"
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -197,7 +214,8 @@ async def _on_database_error(request: Request, error: Exception) -> Response:
         status=503,
         detail="the database does not answer",
         code="unavailable",
-        hint="Try again; GET /readyz tells what is not ready.",
+        hint="Try again when every part is ready.",
+        request=HelpfulRequest(method="GET", path="/readyz"),
     )
     return problem_response(problem, {"Retry-After": "2"})
 
@@ -225,7 +243,8 @@ async def _on_unexpected(request: Request, error: Exception) -> Response:
     problem = Problem(
         title="Internal error",
         status=500,
-        detail="the service failed unexpectedly; its log has the cause",
+        detail="the service failed unexpectedly",
         code="internal_error",
+        hint="Look into its log for the cause.",
     )
     return problem_response(problem)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Tag, ValidationError
 
+from api.http.field_words import words_for
 from ml.config import FineTune, LrFind, OneCycle, Phases
 
 Error = Mapping[str, Any]
@@ -20,7 +21,7 @@ Location = tuple[str | int, ...]
 
 MAX_VALUE_CHARS = 80
 MAX_FIELD_CHARS = 200
-MAX_MESSAGE_CHARS = 400
+MAX_DETAIL_CHARS = 400
 MAX_HINT_CHARS = 1000
 MAX_NAME_CHARS = 64
 """Of a field that does not exist, to look for a like one: the look takes time by the square of the length."""
@@ -48,17 +49,9 @@ _OF_RECIPES = frozenset(
 ) - set(LrFind.model_fields)
 
 _TAG_ERRORS = frozenset({"union_tag_invalid", "union_tag_not_found"})
-_OBJECT = "Input should be an object"
-_LIST = "Input should be a list"
-_IN_JSON = {
-    "extra_forbidden": "There is no such field",
-    "model_type": _OBJECT,
-    "model_attributes_type": _OBJECT,
-    "dict_type": _OBJECT,
-    "tuple_type": _LIST,
-    "list_type": _LIST,
-}
-"""Pydantic's words where they are Python's own."""
+_UNSENT = frozenset({"missing", "json_invalid"})
+NOTHING = object()
+"""In place of a value where none was sent: null is one."""
 
 
 class BodyRefused(RequestValidationError):
@@ -71,17 +64,22 @@ class BodyRefused(RequestValidationError):
 
 @dataclass(frozen=True)
 class Fault:
-    """One wrong field: its path as sent, a sentence, the value in short (None: there is none to show), what to do."""
+    """One wrong field: its path as sent, what is wrong with it, what was sent there, the one thing to change."""
 
     place: Location
-    message: str
-    value: str | None
+    detail: str
+    sent: object
     hint: str
 
     @property
     def field(self) -> str:
         """The path, with dots."""
         return cut(".".join(str(part) for part in self.place) or "request", MAX_FIELD_CHARS)
+
+    @property
+    def value(self) -> str | None:
+        """What was sent, in short; None where nothing was."""
+        return None if self.sent is NOTHING else shown(self.sent)
 
 
 @dataclass(frozen=True)
@@ -112,22 +110,19 @@ def cut(text: str, length: int) -> str:
 
 
 def _located(error: Error, kind: object) -> Error:
-    """The error with the caller's path in ``place``; one of a union's choice is of the field that makes it."""
+    """The error with the caller's path in ``place``; one of a union's choice or of a rule is of the field it names."""
     place, inside = _walk(kind, error["loc"])
-    told = error.get("ctx", {})
-    chooser = told.get("field")
-    message = error["msg"]
+    about = error.get("ctx", {})
     if error["type"] in _TAG_ERRORS:
-        # A discriminator that is a field's name takes no words of ours.
-        chooser = told["discriminator"].strip("'")
         names = [repr(name) for member in _members(inside) for name in _names_of(member)]
-        message = f"{chooser} should be {', '.join(names[:-1])} or {names[-1]}"
+        # A discriminator that is a field's name takes no words of ours.
+        about = {"field": about["discriminator"].strip("'"), "expected": f"{', '.join(names[:-1])} or {names[-1]}"}
+    chooser = about.get("field")
     if chooser is None:
         return {**error, "place": place}
     sent = error.get("input")
-    if isinstance(sent, dict) and chooser in sent:
-        return {**error, "msg": message, "place": (*place, chooser), "input": sent[chooser]}
-    return {**error, "msg": message, "place": (*place, chooser), "input": None, "unsent": True}
+    value = about.get("value", sent.get(chooser, NOTHING) if isinstance(sent, dict) else NOTHING)
+    return {**error, "ctx": about, "place": (*place, chooser), "input": value}
 
 
 def _walk(kind: object, location: Location) -> tuple[Location, object]:
@@ -187,35 +182,13 @@ def _of_their_own(located: Sequence[Error]) -> list[Error]:
 
 
 def _fault(error: Error, kind: object) -> Fault:
-    message = _IN_JSON.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
-    # The sentence of a rule over several fields names them; "object of 7" adds nothing.
-    is_rule = error["type"] == "value_error" and isinstance(error.get("input"), dict)
-    unsent = error["type"] in {"missing", "json_invalid"} or error.get("unsent", False)
-    value = None if is_rule or unsent else _short(error.get("input"))
-    hint = _hint(error, message, kind)
-    return Fault(error["place"], cut(message, MAX_MESSAGE_CHARS), value, cut(hint, MAX_HINT_CHARS))
-
-
-def _hint(error: Error, message: str, kind: object) -> str:
-    name = cut(_name(error["place"]), MAX_VALUE_CHARS)
+    detail, hint = words_for(error)
     if error["type"] == "extra_forbidden":
-        return _known_instead(str(error["place"][-1]), _walk(kind, error["loc"][:-1])[1])
-    if error["type"] == "missing":
-        return "Send a body." if name == "body" else f"Add {name}."
-    _, _, mend = message.partition("; ")
-    if mend:
-        return f"{mend[0].upper()}{mend[1:]}."
-    for verb in ("should", "must"):
-        _, is_demand, demand = f" {message}".partition(f" {verb} ")
-        if is_demand:
-            return f"{name} {verb} {demand}."
-    return f"Give another value for {name}."
-
-
-def _name(place: Location) -> str:
-    """The field's own name, with the position where it is one of a list's."""
-    last = next((index for index in reversed(range(len(place))) if isinstance(place[index], str)), 0)
-    return ".".join(str(part) for part in place[last:]) or "the request"
+        hint = _known_instead(str(error["place"][-1]), _walk(kind, error["loc"][:-1])[1])
+    elif error["place"] == ("body",) and error["type"] == "missing":
+        hint = "Send a body."
+    sent = NOTHING if error["type"] in _UNSENT else error.get("input", NOTHING)
+    return Fault(error["place"], cut(detail, MAX_DETAIL_CHARS), sent, cut(hint, MAX_HINT_CHARS))
 
 
 def _known_instead(name: str, kind: object) -> str:
@@ -230,7 +203,7 @@ def _known_instead(name: str, kind: object) -> str:
     return f"Did you mean {near[0]}?" if near else f"The fields here are {', '.join(known)}."
 
 
-def _short(value: object) -> str:
+def shown(value: object) -> str:
     """A value as a caller would recognise it; large ones are named by kind, so that nothing is copied whole."""
     if isinstance(value, (dict, list, tuple)):
         return f"{'object' if isinstance(value, dict) else 'list'} of {len(value)}"

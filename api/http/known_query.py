@@ -33,7 +33,8 @@ def only_known_query(request: Request) -> None:
     known = sorted(set(_names(dependant)))
     unknown = next((name for name in request.query_params if name not in known), None)
     if unknown is not None:
-        raise UnknownQuery(f"there is no query parameter {unknown[:_MOST_SHOWN]!r} here", _meant(unknown, known))
+        field = f"query.{unknown[:_MOST_SHOWN]}"
+        raise UnknownQuery("there is no such parameter here", _meant(unknown, known), field=field)
 
 
 def _names(dependant: Dependant) -> Iterator[str]:

@@ -16,7 +16,7 @@ from ml.reading.suggestions import LEAST_STEPS
 from store.db.datasets import current_dataset
 from store.db.models import Dataset, Run
 from store.db.reading import get_run, holds_model, state_of_run, wait_for
-from store.errors import InvalidRequest, NotFound, NotReady, WrongKind
+from store.errors import InvalidRequest, NotFound, NotReady, WrongKind, one_of
 
 NAMED_BREEDS = 5
 BODY = ("body",)
@@ -64,8 +64,7 @@ def _start(
     name = request.dataset or (parent.dataset.name if parent is not None else "")
     dataset = current_dataset(session, name)
     if dataset is None:
-        hint = "GET /datasets lists them; `pedigree datasets add` or POST /datasets adds one."
-        raise NotFound(f"there is no dataset {name!r}", hint)
+        raise no_dataset("body.dataset", name)
     if parent is not None:
         check_fits(session, parent, config, dataset)
     train, _ = split_sizes(dataset.items, config, dataset.summary.get("split"))
@@ -77,7 +76,7 @@ def _start(
 
 def _check_sweep(sweep: LrSweep) -> None:
     if sweep.steps < LEAST_STEPS:
-        detail = f"lr_sweep.steps {sweep.steps} is too short a sweep for any suggestion"
+        detail = f"{sweep.steps} steps are too short a sweep for any suggestion"
         raise SweepTooShort(detail, f"Set lr_sweep.steps to {LEAST_STEPS} or more; 100 is usual.")
 
 
@@ -111,16 +110,21 @@ def check_interpret(session: Session, request: InterpretRequest) -> tuple[Run, D
         return run, run.dataset
     dataset = current_dataset(session, name)
     if dataset is None:
-        raise NotFound(f"there is no dataset {name!r}", "GET /datasets lists them.")
+        raise no_dataset("body.config.dataset", name)
     learned = set(run.dataset.vocab)
     unknown = [breed for breed in dataset.vocab if breed not in learned]
     if unknown:
         named = ", ".join(repr(breed) for breed in unknown[:NAMED_BREEDS])
         more = f" and {len(unknown) - NAMED_BREEDS} more" if len(unknown) > NAMED_BREEDS else ""
-        detail = f"dataset {name!r} has breeds that run {run.id} did not learn: {named}{more}"
+        detail = f"it has breeds that run {run.id} did not learn: {named}{more}"
         hint = f"Name a dataset whose breeds are all among the {len(learned)} of run {run.id}."
-        raise InvalidRequest(detail, hint)
+        raise InvalidRequest(detail, hint, field="body.config.dataset", value=name)
     return run, dataset
+
+
+def no_dataset(field: str, name: str) -> NotFound:
+    """The error for a dataset that is not on record, named in ``field``."""
+    return NotFound("there is no dataset of that name", one_of("datasets"), field=field, value=name)
 
 
 def trained_run(session: Session, run_id: int) -> Run:

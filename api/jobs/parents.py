@@ -5,14 +5,17 @@ from typing import TypeVar
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
+from api.http.field_errors import BodyRefused, faults_of
 from ml.config import TrainSettings, inherit
 from store.db.lineage import ancestors_of
 from store.db.models import Dataset, Job, Run
 from store.db.reading import holds_model, state_of_run, wait_for
-from store.errors import AppError, InvalidRequest, NotFound, NotReady, WrongKind
+from store.errors import AppError, InvalidRequest, NotFound, NotReady, WrongKind, one_of
 from store.states import State
 
 Settings = TypeVar("Settings", bound=TrainSettings)
+
+FROM_RUN = "body.from_run"
 
 
 class ParentWithoutModel(AppError):
@@ -58,18 +61,18 @@ def parent_run(session: Session, run_id: int) -> Run:
     """
     run = session.get(Run, run_id)
     if run is None:
-        detail = f"there is no run {run_id} to start from; from_run names one that has been trained already"
-        raise NotFound(detail, "GET /runs lists them; a run cannot start from itself.")
+        raise NotFound("there is no such run to start from", one_of("runs"), field=FROM_RUN, value=run_id)
     if run.kind != "train":
-        detail = f"run {run_id} is of kind {run.kind}: it searched for a rate and holds no weights to start from"
-        raise WrongKind(detail, _instead_of(run))
+        detail = f"that run is of kind {run.kind}: it searched for a rate and holds no weights to start from"
+        raise WrongKind(detail, _instead_of(run), field=FROM_RUN, value=run_id)
     job = state_of_run(session, run_id)
     if holds_model(session, job):
         return run
     if job.state in {State.FAILED, State.CANCELLED}:
-        detail = f"run {run_id} holds no weights to start from: its job {job.id} {_ended(job)}"
-        raise ParentWithoutModel(detail, wait_for(job))
-    raise NotReady(f"run {run_id} holds no weights yet: its job {job.id} is {job.state}", wait_for(job))
+        detail = f"that run holds no weights to start from: its job {job.id} {_ended(job)}"
+        raise ParentWithoutModel(detail, wait_for(job), field=FROM_RUN, value=run_id)
+    detail = f"that run holds no weights yet: its job {job.id} is {job.state}"
+    raise NotReady(detail, wait_for(job), field=FROM_RUN, value=run_id)
 
 
 def inherited(config: Settings, parent: Run) -> Settings:
@@ -81,15 +84,17 @@ def inherited(config: Settings, parent: Run) -> Settings:
     """
     trained = parent.config["arch"]
     if "arch" in config.model_fields_set and config.arch != trained:
-        detail = f"run {parent.id} holds weights of {trained}, which do not fit {config.arch}"
-        raise ArchDiffers(detail, f'Leave config.arch out, or set it to "{trained}".')
+        detail, hint = f"the weights of run {parent.id} are of {trained}", f"Leave it out, or set it to {trained}."
+        raise ArchDiffers(detail, hint, field="body.config.arch", value=config.arch)
     settings = {name: parent.config[name] for name in TrainSettings.model_fields if name in parent.config}
     try:
         return inherit(config, TrainSettings.model_validate(settings))
     except ValidationError as error:
-        fact, _, _ = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ").partition("; ")
-        detail = f"config does not fit the settings that run {parent.id} hands down: {fact}"
-        raise InvalidRequest(detail, "Name both in config.") from None
+        (fault,) = faults_of(BodyRefused(error, type(config)).errors(), type(config), 1).told
+        field = ".".join(map(str, ("body", "config", *fault.place[1:])))
+        # Which of the two that do not fit was handed down, the rule cannot know.
+        detail = f"with what run {parent.id} hands down, {fault.detail}"
+        raise InvalidRequest(detail, "Name both in config.", field=field, value=fault.sent) from None
 
 
 def check_fits(session: Session, parent: Run, config: TrainSettings, dataset: Dataset) -> None:
@@ -103,7 +108,8 @@ def check_fits(session: Session, parent: Run, config: TrainSettings, dataset: Da
         ours, theirs = set(dataset.vocab), set(parent.dataset.vocab)
         example = f", such as {min(ours ^ theirs)!r}" if ours != theirs else ", in another order"
         detail = f"run {parent.id} learned {len(theirs)} breeds, not the {len(ours)} of {dataset.name!r}{example}"
-        raise VocabularyDiffers(detail, "Start from a run of a dataset with the same breeds, or without from_run.")
+        hint = "Start from a run of a dataset with the same breeds, or from none."
+        raise VocabularyDiffers(detail, hint, field=FROM_RUN, value=parent.id)
     for run in [*ancestors_of(session, parent), parent]:
         if run.dataset.revision == dataset.revision:
             _check_split(run, config)
@@ -114,10 +120,9 @@ def _check_split(run: Run, config: TrainSettings) -> None:
         # Runs of before there were given splits have none recorded, and trained on datasets without one.
         theirs = run.config.get(name, "given")
         if theirs != ours:
-            detail = (
-                f"{name} {ours} is not run {run.id}'s {theirs}: that run learned from pictures that would validate now"
-            )
-            raise SplitDiffers(detail, f"Leave config.{name} out, or set it to {theirs}.")
+            detail = f"it is not run {run.id}'s {theirs}: that run learned from pictures that would validate now"
+            hint = f"Leave it out, or set it to {theirs}."
+            raise SplitDiffers(detail, hint, field=f"body.config.{name}", value=ours)
 
 
 def _instead_of(search: Run) -> str:

@@ -10,7 +10,14 @@ export function sentence(text) {
   return /[.!?]$/.test(capital) ? capital : `${capital}.`;
 }
 
-export const reasonOf = ({ detail, hint }) => [detail, hint].filter(Boolean).map(sentence).join(" ");
+export const reasonOf = ({ field, value, detail, hint }) => [said(field, value, detail), hint].filter(Boolean).map(sentence).join(" ");
+
+// What is wrong is said of the field, where there is one: by its own name, without the parts of the request it is in.
+function said(field, value, detail) {
+  if (!field) return detail;
+  const name = field.split(".").at(-1);
+  return `${value === undefined ? name : `${name} is ${value}`}: ${detail}`;
+}
 
 async function answerOf(path, options) {
   let answer;

@@ -36,7 +36,7 @@ from store.db.base import Json
 from store.db.datasets import current_dataset, list_datasets
 from store.db.jobs import create_job
 from store.db.models import Dataset
-from store.errors import ArtifactMissing, InvalidRequest, NameConflict, NotFound, ServiceUnavailable
+from store.errors import ArtifactMissing, InvalidRequest, NameConflict, NotFound, ServiceUnavailable, one_of
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
 
@@ -160,7 +160,8 @@ def get_the_steps_of_an_item(
     Where items cannot be put into one batch, their shapes, the reason and the one thing to add.
     """
     if size > presize:
-        raise InvalidRequest(f"size {size} is larger than presize {presize}", "Raise presize or lower size.")
+        hint = "Raise presize or lower size."
+        raise InvalidRequest(f"it is larger than presize {presize}", hint, field="query.size", value=size)
     dataset = _dataset(services, name)
     settings = TrainSettings(presize=presize, size=size, seed=seed)
     passage = services.looks.steps(dataset, item, settings, resize=resize)
@@ -241,7 +242,7 @@ def _dataset(services: Services, name: str) -> Dataset:
     with services.sessions.begin() as session:
         dataset = current_dataset(session, name)
     if dataset is None:
-        raise NotFound(f"there is no dataset {name!r}", "GET /datasets lists them.")
+        raise NotFound(f"there is no dataset {name!r}", one_of("datasets"))
     return dataset
 
 

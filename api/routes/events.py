@@ -138,7 +138,7 @@ def _read_all(services: Services, after: int) -> Sequence[JobEvent]:
 
 
 @dataclass(frozen=True)
-class Seen:
+class EventPage:
     """Events of one look, and how the job stood before they were read."""
 
     events: Sequence[JobEvent]
@@ -155,7 +155,7 @@ class Seen:
         return self.state is State.QUEUED and not self.events
 
 
-def _read(services: Services, job_id: int, after: int) -> Seen:
+def _read(services: Services, job_id: int, after: int) -> EventPage:
     """Events after ``after``.
 
     The state is read first: it changes in the transaction that adds its event, so a final state seen here has its
@@ -163,7 +163,7 @@ def _read(services: Services, job_id: int, after: int) -> Seen:
     """
     with services.sessions.begin() as session:
         state = State(job_alone(session, job_id).state)
-        return Seen(events_after(session, job_id, after, PAGE), state)
+        return EventPage(events_after(session, job_id, after, PAGE), state)
 
 
 def _read_waiting(services: Services, job_id: int) -> JobWaiting | None:

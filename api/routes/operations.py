@@ -75,7 +75,7 @@ def is_it_ready(services: ServicesDep) -> Ready | Response:
     problem = Problem(
         title="Not ready",
         status=503,
-        detail="; ".join(f"{name}: {fault.said}" for name, fault in faults.items()),
+        detail=", ".join(f"{name}: {fault.said}" for name, fault in faults.items()),
         code=only.code if only is not None else "unavailable",
         hint=only.hint if only is not None else None,
         parts=parts,

@@ -21,7 +21,7 @@ from api.schemas.predictions import (
 )
 from api.schemas.problem import problems
 from api.serving.decoding import Turn
-from api.serving.predictor import Served
+from api.serving.predictor import LoadedVersion
 from api.serving.sent_pictures import REQUEST_BODY, SentPicture, sent_pictures
 from ml.breeds import species_of
 from ml.errors import ImageRejected
@@ -68,13 +68,15 @@ async def _predict(
     return _answer(file, rows, served, top_k, tta=tta)
 
 
-async def _plain_row(file: SentPicture, served: Served, services: Services, turn: Turn) -> NDArray[np.float32]:
+async def _plain_row(file: SentPicture, served: LoadedVersion, services: Services, turn: Turn) -> NDArray[np.float32]:
     """The scores for one picture."""
     picture = await turn.decoded(file, served.classifier.prepare, services.image_limits)
     return await asyncio.wrap_future(services.batcher.submit(served.classifier, picture))
 
 
-async def _averaged_row(file: SentPicture, served: Served, services: Services, turn: Turn) -> NDArray[np.float32]:
+async def _averaged_row(
+    file: SentPicture, served: LoadedVersion, services: Services, turn: Turn
+) -> NDArray[np.float32]:
     """The scores for one picture, averaged over its copies."""
     copies = await turn.decoded(file, served.classifier.prepare_copies, services.image_limits)
     answers = [asyncio.wrap_future(services.batcher.submit(served.classifier, one)) for one in copies]
@@ -82,7 +84,12 @@ async def _averaged_row(file: SentPicture, served: Served, services: Services, t
 
 
 def _answer(
-    files: list[SentPicture], rows: list[NDArray[np.float32] | BaseException], served: Served, top_k: int, *, tta: bool
+    files: list[SentPicture],
+    rows: list[NDArray[np.float32] | BaseException],
+    served: LoadedVersion,
+    top_k: int,
+    *,
+    tta: bool,
 ) -> Predictions:
     entries: list[Prediction | FailedPicture] = []
     for file, row in zip(files, rows, strict=True):

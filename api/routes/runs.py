@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import FileResponse
 
 from api.dependencies import ServicesDep, SliceDep
-from api.runs.interpretations import ABOUT, Stored, all_stored
+from api.runs.interpretations import ABOUT, StoredInterpretation, all_stored
 from api.runs.lineage import end_of_parent, story_of
 from api.schemas.fields import ArchName, DatasetName, Id, PageOut
 from api.schemas.problem import problems
@@ -129,7 +129,7 @@ def get_the_confusion(
 ) -> Confusion:
     """The stored confusion matrix, rows actual and columns predicted, with the pairs most often confused."""
     with services.sessions.begin() as session:
-        stored = Stored.of(session, run_id, dataset)
+        stored = StoredInterpretation.of(session, run_id, dataset)
     found = stored.interpretation
     return Confusion.of_loss(
         stored.loss,
@@ -157,7 +157,7 @@ def get_the_top_losses(
 ) -> list[TopLoss]:
     """The pictures that the model was most wrong about, worst first; the headers say what they are pictures of."""
     with services.sessions.begin() as session:
-        stored = Stored.of(session, run_id, dataset)
+        stored = StoredInterpretation.of(session, run_id, dataset)
     response.headers.update(stored.headers())
     # The record has null for an infinite loss, which is the worst there is.
     items = stored.interpretation.items
@@ -175,7 +175,7 @@ def get_the_top_losses(
 def get_the_predictions(run_id: RunId, services: ServicesDep, dataset: Interpreted = None) -> FileResponse:
     """The stored scores as JSON lines, one row an item; the headers say what they are scores of."""
     with services.sessions.begin() as session:
-        stored = Stored.of(session, run_id, dataset)
+        stored = StoredInterpretation.of(session, run_id, dataset)
         artifact = get_artifact(session, run_id, predictions_name(stored.dataset.id, stored.own_dataset_id))
     path = services.artifacts.open_local(artifact.key)
     if path is None:

@@ -27,7 +27,7 @@ ABOUT: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredInterpretation:
     """An interpretation, the dataset that it is about, the run's own dataset and the loss of its training."""
 
     interpretation: Interpretation

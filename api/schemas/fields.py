@@ -14,7 +14,8 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
-from pydantic_core import PydanticCustomError
+
+from ml.config import refusal
 
 MAX_ID = 2**31 - 1
 """Postgres' INTEGER."""
@@ -35,8 +36,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 def _storable(text: str) -> str:
     """Postgres holds neither NUL nor half a surrogate pair in a text."""
     if _UNSTORABLE.search(text):
-        message = "must not contain a NUL character or half a surrogate pair"
-        raise ValueError(message)
+        raise refusal("it has a NUL character or half a surrogate pair", "Leave that character out.")
     return text
 
 
@@ -50,8 +50,8 @@ def _or_name(pattern: str, demand: str) -> Callable[[Any, ValidatorFunctionWrapH
             if error.errors()[0]["type"] != "string_pattern_mismatch":
                 raise
             near = _nearest(str(value)[:MOST_OF_NAME])
-        instead = f"type {near}, for example" if re.match(pattern, near) else "give another name"
-        raise PydanticCustomError("name", "It should {demand}; {instead}", {"demand": demand, "instead": instead})
+        instead = f"Type {near}, for example." if re.match(pattern, near) else "Give another name."
+        raise refusal(f"a name has to {demand}", instead)
 
     return check
 

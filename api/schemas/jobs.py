@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validato
 
 from api.schemas.fields import Body, DatasetName, SentId, ShortText
 from api.schemas.forecast import ForecastOut
-from ml.config import FineTune, LrFind, ResolvedConfig, TrainConfig
+from ml.config import FineTune, LrFind, ResolvedConfig, TrainConfig, refusal
 from store.db.jobs import IN_HAND
 from store.db.models import Job
 from store.db.waiting import Reason, Waiting
@@ -37,8 +37,8 @@ class StartRequest(Body):
     @model_validator(mode="after")
     def _is_of_a_dataset(self) -> Self:
         if self.dataset is None and self.from_run is None:
-            message = "dataset is missing; name one, or a run to start from with from_run"
-            raise ValueError(message)
+            hint = "Name one, or a run to start from with from_run."
+            raise refusal("it is missing, and there is no run to start from", hint, field="dataset")
         return self
 
 

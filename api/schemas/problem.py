@@ -1,8 +1,8 @@
 """The shape of every error answer (RFC 9457)."""
 
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.lanes import LaneOut
 from store.lanes import Lane
@@ -10,24 +10,44 @@ from store.lanes import Lane
 PROBLEM_TYPE = "application/problem+json"
 
 
+_FIELD = "path of the input at fault; `detail` is said of it, and does not name it again"
+_VALUE = "what was sent there, as ASCII and in 80 characters at most; left out where nothing was"
+
+
 class FieldProblem(BaseModel):
     """One wrong field of a request."""
 
-    field: str = Field(examples=["body.config.batch_size"])
-    message: str = Field(examples=["Input should be greater than or equal to 2"])
-    value: str | None = Field(None, description="what was sent, shortened", examples=["0"])
+    field: str = Field(description=_FIELD, examples=["body.config.batch_size"])
+    detail: str = Field(description="what is wrong with it", examples=["it is below 2"])
+    hint: str = Field(description="the one thing to change, a sentence", examples=["Give 2 or more."])
+    value: str | None = Field(None, description=_VALUE, examples=["0"])
+
+
+class HelpfulRequest(BaseModel):
+    """A request that does what the hint says, or shows more."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    method: Literal["GET", "POST"]
+    path: str = Field(examples=["/runs"])
+    body: dict[str, Any] | None = Field(None, description="what is known of it")
 
 
 class Problem(BaseModel):
-    """An error: ``code`` is stable, ``detail`` tells this occurrence, ``hint`` the one thing to change."""
+    """An error: ``code`` is stable, the sentences are for people and may change."""
 
     type: str = Field("about:blank", examples=["about:blank"])
     title: str = Field(examples=["Not found"])
     status: int = Field(examples=[404])
-    detail: str = Field(examples=["run 12 does not exist"])
+    detail: str = Field(description="what went wrong", examples=["there is no run 12"])
     code: str = Field(examples=["not_found"])
-    hint: str | None = Field(None, examples=["GET /runs lists the runs."])
-    errors: list[FieldProblem] | None = None
+    hint: str | None = Field(
+        None, description="the one thing to change, a sentence or two", examples=["Name one of the runs on record."]
+    )
+    request: HelpfulRequest | None = None
+    field: str | None = Field(None, description=_FIELD, examples=["body.dataset"])
+    value: str | None = Field(None, description=_VALUE, examples=["'pets'"])
+    errors: list[FieldProblem] | None = Field(None, description="every wrong field; the first is the problem's own")
     more_errors: bool | None = Field(None, description="more fields are wrong than `errors` lists")
     parts: dict[str, str] | None = Field(None, description="GET /readyz: each part, and what is wrong with it")
     lanes: dict[Lane, LaneOut] | None = Field(None, description="GET /readyz: each lane's workers and queued jobs")

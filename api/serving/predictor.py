@@ -28,7 +28,7 @@ Loader = Callable[[Path], ClassifierLike]
 
 
 @dataclass(frozen=True)
-class Served:
+class LoadedVersion:
     """A registered version with its model in memory."""
 
     version: int
@@ -56,8 +56,8 @@ class Predictor:
         self._artifacts = artifacts
         self._cache = cache
         self._load = load
-        self._followed: OrderedDict[str, Served] = OrderedDict()
-        self._loaded: OrderedDict[int, Served] = OrderedDict()
+        self._followed: OrderedDict[str, LoadedVersion] = OrderedDict()
+        self._loaded: OrderedDict[int, LoadedVersion] = OrderedDict()
         self._complaints: dict[str, str] = {}
         self._table = threading.Lock()
         self._pointing = threading.Lock()
@@ -106,7 +106,7 @@ class Predictor:
         with self._pointing, self._table:
             self._followed.pop(name, None)
 
-    def ready(self, name: str) -> Served | None:
+    def ready(self, name: str) -> LoadedVersion | None:
         """The model in memory for ``name``, or None where it must be loaded first; never blocks."""
         with self._table:
             served = self._followed.get(name)
@@ -114,7 +114,7 @@ class Predictor:
                 self._loaded.move_to_end(served.version)
             return served
 
-    def serve(self, name: str) -> Served:
+    def serve(self, name: str) -> LoadedVersion:
         """The model for ``name``, loaded if need be; blocks while it loads.
 
         Raises:
@@ -126,9 +126,9 @@ class Predictor:
         found = self.ready(name)
         return found if found is not None else self._point(name)
 
-    def _point(self, name: str) -> Served:
+    def _point(self, name: str) -> LoadedVersion:
         """Point ``name`` at what the record says now, loaded if need be, and return it."""
-        mine: Served | None = None
+        mine: LoadedVersion | None = None
         while True:
             with self._pointing:
                 with self._sessions.begin() as session:
@@ -142,7 +142,7 @@ class Predictor:
             # Loading takes seconds, in which the record may change again.
             mine = self._loaded_version(number, run)
 
-    def _swap(self, name: str, served: Served) -> None:
+    def _swap(self, name: str, served: LoadedVersion) -> None:
         self._followed[name] = served
         while len(self._followed) > MAX_FOLLOWED:
             self._followed.popitem(last=False)
@@ -150,14 +150,14 @@ class Predictor:
         self._loaded.setdefault(served.version, served)
         self._drop_oldest()
 
-    def _loaded_version(self, version: int, run: int) -> Served:
+    def _loaded_version(self, version: int, run: int) -> LoadedVersion:
         with self._loading:
             with self._table:
                 found = self._loaded.get(version)
                 if found is not None:
                     self._loaded.move_to_end(version)
                     return found
-            served = Served(version, run, self._read(run))
+            served = LoadedVersion(version, run, self._read(run))
             with self._table:
                 self._loaded[version] = served
                 self._drop_oldest()

@@ -178,9 +178,9 @@ def _of_part(part: UploadFile) -> SentPicture:
 
 
 def _unknown_part(name: str) -> PictureMissing:
-    said = f"the form has a part {name[:80]!r}, which is not read here; the part of a picture is called `{PART}`"
+    said = f"the form has a part {name[:80]!r}, which is not read here"
     if name in _IN_THE_ADDRESS:
-        return PictureMissing(said, f"Give {name} in the address: POST /predict?{name}=…")
+        return PictureMissing(said, f"Give {name} in the address, as ?{name}=…")
     return PictureMissing(said, AS_FORM)
 
 

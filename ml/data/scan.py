@@ -180,7 +180,9 @@ def _examine(file: _Found, labels: Mapping[str, Label], limits: Limits) -> Item 
 def _judged_by_name(file: _Found) -> Exclusion | None:
     shown = file.path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if shown != file.path:
-        return Exclusion(path=shown, code="no_label", detail="the file's name is not UTF-8; `encoding` says what it is")
+        return Exclusion(
+            path=shown, code="no_label", detail="the file's name is not UTF-8 (`encoding` says what it is)"
+        )
     if file.odd is not None:
         return Exclusion(path=file.path, code="not_a_file", detail=f"this is {file.odd}")
     if PurePosixPath(file.path).suffix.lower() not in SUFFIXES:
@@ -216,11 +218,11 @@ def _check_enough(
         raise DatasetUnusable(_nothing(exclusions, hidden), hint=_hint(exclusions, rule, notes, hidden))
     left_out = _left_out(exclusions, hidden)
     if len(items) == 1:
-        detail = f"there is only one usable picture ({items[0].path}); {left_out}"
+        detail = f"there is only one usable picture ({items[0].path}), and {left_out}"
         raise DatasetUnusable(detail, hint="Add pictures.")
     labels = {item.label for item in items}
     if len(labels) == 1:
-        detail = f"all {len(items)} usable pictures have the same label ({items[0].label}); {left_out}"
+        detail = f"all {len(items)} usable pictures have the same label ({items[0].label}), and {left_out}"
         raise DatasetUnusable(detail, hint=_one_label(rule))
 
 
@@ -239,7 +241,7 @@ def _nothing(exclusions: list[Exclusion], hidden: str | None) -> str:
             f"none of the {len(unmatched)} pictures gets a label (for example {unmatched[0].path}: "
             f"{unmatched[0].detail})"
         )
-    return f"there is no usable picture; {_left_out(exclusions, hidden)}"
+    return f"there is no usable picture, and {_left_out(exclusions, hidden)}"
 
 
 def _hint(exclusions: list[Exclusion], rule: LabelRule, notes: list[str], hidden: str | None) -> str:
@@ -272,4 +274,4 @@ def _left_out(exclusions: list[Exclusion], hidden: str | None) -> str:
         return hidden or "no file was left out"
     shown = ", ".join(f"{exclusion.path}: {exclusion.code}" for exclusion in exclusions[: EXAMPLES // 4])
     said = f"{len(exclusions)} files were left out ({shown})"
-    return f"{said}; {hidden}" if hidden else said
+    return f"{said}, and {hidden}" if hidden else said

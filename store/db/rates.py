@@ -38,7 +38,7 @@ def rate_find_of(session: Session, run_id: int, phase: int | None = None) -> Rat
         raise _not_searched(run, wanted, searched)
     found = session.get(RateFind, (run_id, wanted))
     if found is None:
-        raise not_ready(session, run_id, f"search for a learning rate before phase {wanted} (from 0)")
+        raise not_ready(session, run_id, f"search for a learning rate before its {ordinal(wanted + 1)} phase")
     return found
 
 
@@ -50,13 +50,18 @@ def searched_phases(run: Run) -> list[int]:
 
 
 def _not_searched(run: Run, phase: int, searched: list[int]) -> NotFound | WrongKind:
-    there_are = f"It searches before phase {' and '.join(map(str, searched))} (from 0)."
+    there_are = f"It searches before its {' and '.join(ordinal(one + 1) for one in searched)} phase."
     phases = [{}] if run.kind == "lr_find" else run.config["phases"]
     if phase not in range(len(phases)):
-        return NotFound(f"run {run.id} has no phase {phase} (from 0)", there_are)
-    detail = f"phase {phase} (from 0) of run {run.id} was given its learning rate"
+        return NotFound(f"run {run.id} has no {ordinal(phase + 1)} phase", there_are)
+    detail = f"the {ordinal(phase + 1)} phase of run {run.id} was given its learning rate"
     if phases[phase].get("auto") == "found":
-        detail = (
-            f"phase {phase} (from 0) of run {run.id} takes its learning rate from the search before an earlier phase"
-        )
+        earlier = "takes its learning rate from the search before an earlier one"
+        detail = f"the {ordinal(phase + 1)} phase of run {run.id} {earlier}"
     return WrongKind(detail, there_are)
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd and so on: fields count phases from 0, and so a bare number would leave open which is meant."""
+    teens = number % 100 in {11, 12, 13}
+    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"

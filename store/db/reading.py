@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, defer, lazyload
 
 from store.db.models import Artifact, Batch, Dataset, Epoch, Interpretation, Job, JobEvent, Run
 from store.db.paging import Page, check_limit, decode_cursor, make_page
-from store.errors import InvalidRequest, NotFound, NotReady, WrongKind
+from store.errors import Hint, InvalidRequest, NotFound, NotReady, Request, WrongKind, one_of
 from store.keys import LEFT_BY_TRAINING, MODEL
 from store.resuming import way_on
 from store.states import FINAL, State
@@ -24,7 +24,7 @@ def get_job(session: Session, job_id: int) -> Job:
     """
     job = session.get(Job, job_id)
     if job is None:
-        raise NotFound(f"there is no job {job_id}", "GET /jobs lists them.")
+        raise NotFound(f"there is no job {job_id}", one_of("jobs"))
     return job
 
 
@@ -36,7 +36,7 @@ def job_alone(session: Session, job_id: int) -> Job:
     """
     job = session.get(Job, job_id, options=[lazyload(Job.run)])
     if job is None:
-        raise NotFound(f"there is no job {job_id}", "GET /jobs lists them.")
+        raise NotFound(f"there is no job {job_id}", one_of("jobs"))
     return job
 
 
@@ -85,7 +85,7 @@ def get_run(session: Session, run_id: int) -> Run:
     """
     run = session.get(Run, run_id)
     if run is None:
-        raise NotFound(f"there is no run {run_id}", "GET /runs lists them.")
+        raise NotFound(f"there is no run {run_id}", one_of("runs"))
     return run
 
 
@@ -124,7 +124,7 @@ def state_of_run(session: Session, run_id: int) -> Job:
     """
     found = jobs_of_runs(session, [run_id])
     if run_id not in found:
-        raise NotFound(f"there is no run {run_id}", "GET /runs lists them.")
+        raise NotFound(f"there is no run {run_id}", one_of("runs"))
     return found[run_id]
 
 
@@ -179,7 +179,9 @@ def listed_artifact(session: Session, run_id: int, name: str) -> Artifact:
     artifact = session.get(Artifact, (run_id, name))
     if artifact is None:
         get_run(session, run_id)
-        raise NotFound(f"run {run_id} has no artifact {name!r}", hint=f"GET /runs/{run_id} lists those that it has.")
+        raise NotFound(
+            f"run {run_id} has no artifact {name!r}", Hint("Name one of its own.", Request("GET", f"/runs/{run_id}"))
+        )
     return artifact
 
 
@@ -246,15 +248,15 @@ def _not_interpreted(session: Session, run_id: int, dataset: str | None) -> NotF
         return error
     ids = session.scalars(select(Dataset.id).where(Dataset.name == dataset)).all()
     if not ids:
-        return NotFound(f"there is no dataset {dataset!r}", hint="GET /datasets lists them.")
+        return NotFound(f"there is no dataset {dataset!r}", hint=one_of("datasets"))
     asked = Job.payload["dataset_id"].astext.in_([str(one) for one in ids])
     statement = select(Job).where(Job.run_id == run_id, Job.kind == "interpret", asked).order_by(Job.id.desc())
     job = session.scalars(statement.limit(1)).first()
     if job is not None and job.state in {State.QUEUED, State.RUNNING}:
         return NotReady(f"run {run_id} has no {what} yet: job {job.id} is {job.state}", f"Wait for job {job.id}.")
     ended = f": job {job.id} is {job.state}" if job is not None else ""
-    request = f'{{"kind": "interpret", "run": {run_id}, "config": {{"dataset": "{dataset}"}}}}'
-    return NotReady(f"run {run_id} has no {what}{ended}", hint=f"POST /jobs {request}.")
+    asking = Request("POST", "/jobs", {"kind": "interpret", "run": run_id, "config": {"dataset": dataset}})
+    return NotReady(f"run {run_id} has no {what}{ended}", Hint("Interpret it there first.", asking))
 
 
 def _missing(session: Session, run_id: int, what: str) -> NotFound | WrongKind | NotReady:
@@ -279,11 +281,11 @@ def not_ready(session: Session, run_id: int, what: str) -> NotReady:
     return NotReady(f"run {run_id} has no {what}{yet}: its job {job.id} is {job.state}", hint=wait_for(job))
 
 
-def wait_for(job: Job) -> str:
+def wait_for(job: Job) -> Hint:
     """What to do for what a job has not brought: wait, or what helps after it failed or was cancelled."""
     if job.state in {State.FAILED, State.CANCELLED}:
         return way_on(job.id, job.error)
-    return f"Wait for job {job.id}."
+    return Hint(f"Wait for job {job.id}.")
 
 
 def holds_model(session: Session, job: Job) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from store.db.models import ModelAlias, ModelVersion
 from store.db.paging import Page, check_limit, decode_cursor, make_page
 from store.db.reading import get_run, holds_model, state_of_run, wait_for
-from store.errors import InvalidRequest, NoModel, NotFound, NotReady, WrongKind
+from store.errors import Hint, InvalidRequest, NoModel, NotFound, NotReady, Request, WrongKind, one_of
 
 DEFAULT_ALIAS = "production"
 _ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
@@ -63,7 +63,7 @@ def set_alias(session: Session, alias: str, version: int) -> ModelAlias:
         NotFound: there is no such version.
     """
     if not _ALIAS.fullmatch(alias):
-        hint = "Begin with a letter; go on with up to 63 letters, digits, dots, dashes or underscores."
+        hint = "Begin with a letter, and go on with up to 63 letters, digits, dots, dashes or underscores."
         raise InvalidRequest(f"{alias[:80]!r} cannot be an alias", hint=hint)
     _get_version(session, version)
     statement = insert(ModelAlias).values(alias=alias, version=version)
@@ -80,7 +80,7 @@ def drop_alias(session: Session, alias: str) -> None:
     """
     gone = session.scalar(delete(ModelAlias).where(ModelAlias.alias == alias).returning(ModelAlias.alias))
     if gone is None:
-        raise NotFound(f"there is no alias {alias!r}", hint="GET /models lists versions and aliases.")
+        raise NotFound(f"there is no alias {alias!r}", hint=one_of("models"))
 
 
 def list_versions(session: Session, *, cursor: str | None = None, limit: int = 50) -> Page[ModelVersion]:
@@ -115,13 +115,14 @@ def resolve_model(session: Session, name: str | int = DEFAULT_ALIAS) -> ModelVer
     if alias is not None:
         return _get_version(session, alias.version)
     if word == DEFAULT_ALIAS:
-        hint = 'POST /models {"run": RUN, "alias": "production"} with a run that holds a model.'
+        register = Request("POST", "/models", {"alias": DEFAULT_ALIAS})
+        hint = Hint("Register a run that holds a model under that alias.", register)
         raise NoModel("no model is in production", hint=hint)
-    raise NotFound(f"there is no model {word[:80]!r}", hint="GET /models lists versions and aliases.")
+    raise NotFound(f"there is no model {word[:80]!r}", hint=one_of("models"))
 
 
 def _get_version(session: Session, version: int) -> ModelVersion:
     found = session.get(ModelVersion, version) if version <= _LARGEST_ID else None
     if found is None:
-        raise NotFound(f"there is no model version {version}", hint="GET /models lists them.")
+        raise NotFound(f"there is no model version {version}", hint=one_of("models"))
     return found

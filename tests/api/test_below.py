@@ -71,7 +71,7 @@ def test_the_contract_says_where_it_is(below: TestClient) -> None:
 
 @pytest.mark.parametrize("value", ["pedigree", "/a b", "/a/../b", "https://x/y", "//evil.example"])
 def test_what_is_no_path_is_no_setting(settings: Settings, value: str) -> None:
-    with pytest.raises(ValidationError, match="must be a path such as /pedigree"):
+    with pytest.raises(ValidationError, match="is not a path"):
         Settings.model_validate({**settings.model_dump(), "root_path": value})
 
 

@@ -74,7 +74,7 @@ def test_another_runs_files_and_unlisted_ones_of_the_store_are_out_of_reach(
         problem = client.get(f"/runs/{mine.id}/artifacts/{name}").json()
         assert problem["code"] == "not_found"
         assert problem["detail"] == f"run {mine.id} has no artifact '{name}'"
-        assert problem["hint"] == f"GET /runs/{mine.id} lists those that it has."
+        assert problem["request"] == {"method": "GET", "path": f"/runs/{mine.id}"}
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "anything"])

@@ -1,11 +1,14 @@
 """What goes wrong outside of the service's own answers: always one line, never a traceback."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
-from cli.words import in_commands
+from cli import main
+from cli.problems import OPTIONS, command_of, option_of, sentences
 from tests.cli.service import Answer, serving
 from tests.cli.test_commands import JOB, ask, pedigree
 
@@ -142,43 +145,71 @@ def test_a_confusion_of_nothing_says_so(capsys: Capture, monkeypatch: Patch) -> 
 
 
 @pytest.mark.parametrize(
-    ("hint", "words"),
+    ("request_", "words"),
     [
-        ("GET /jobs lists them.", "`pedigree jobs list` lists them."),
+        ({"method": "GET", "path": "/jobs"}, "`pedigree jobs list`"),
+        ({"method": "GET", "path": "/datasets/a-1.b"}, "`pedigree datasets show a-1.b`"),
+        ({"method": "GET", "path": "/runs/3"}, "`pedigree runs show 3`"),
+        ({"method": "GET", "path": "/runs/3/confusion"}, "`pedigree runs confusion 3`"),
+        ({"method": "GET", "path": "/readyz"}, "`pedigree doctor`"),
+        ({"method": "POST", "path": "/jobs/7/resume"}, "`pedigree jobs resume 7`"),
         (
-            "1 file left out; GET /datasets/a-1.b shows which",
-            "1 file left out; `pedigree datasets show a-1.b` shows which",
-        ),
-        ("POST /jobs/7/resume, or queue a new job.", "`pedigree jobs resume 7`, or queue a new job."),
-        (
-            "GET /datasets lists them; `pedigree datasets add` or POST /datasets adds one.",
-            "`pedigree datasets list` lists them; `pedigree datasets add` adds one.",
-        ),
-        (
-            'POST /models {"run": RUN, "alias": "production"} with a run that holds a model.',
-            "`pedigree models register RUN --alias production` with a run that holds a model.",
+            {"method": "POST", "path": "/models", "body": {"alias": "production"}},
+            "`pedigree models register RUN --alias production`",
         ),
         (
-            'POST /jobs {"kind": "interpret", "run": 3, "config": {"dataset": "pets"}}.',
-            "`pedigree runs interpret 3 --dataset pets`.",
+            {
+                "method": "POST",
+                "path": "/jobs",
+                "body": {"kind": "interpret", "run": 3, "config": {"dataset": "my pets"}},
+            },
+            "`pedigree runs interpret 3 --dataset 'my pets'`",
         ),
-        (
-            'It is done; GET /runs/3 shows what it made, POST /jobs {"kind": "train"} queues a new one.',
-            "It is done; `pedigree runs show 3` shows what it made, `pedigree train` queues a new one.",
-        ),
-        ('POST /jobs {"kind": "lr_find"} queues a new one.', "`pedigree jobs lr-find` queues a new one."),
-        ("GET /runs/3/confusion shows what came of it.", "`pedigree runs confusion 3` shows what came of it."),
-        ("the broker does not answer; see GET /readyz", "the broker does not answer; see `pedigree doctor`"),
-        ("It searches before phase 1 and 9 (from 0).", "It searches before phase 2 and 10."),
-        ("Lower the rate.", "Lower the rate."),
+        ({"method": "POST", "path": "/jobs", "body": None}, None),
+        ({"method": "GET", "path": "/something/new"}, None),
     ],
 )
-def test_hints_are_said_in_commands(hint: str, words: str) -> None:
-    assert in_commands(hint) == words
+def test_a_request_that_helps_is_said_as_a_command(request_: dict[str, object], words: str | None) -> None:
+    assert command_of(request_) == words
+    known = {"detail": "no", "hint": "Look.", "request": request_}
+    assert sentences(known) == ("no.", "Look." if words is None else f"Look: {words}.")
+
+
+def test_every_field_of_the_table_is_given_by_an_option_or_argument_that_exists() -> None:
+    known = {name for command in commands(main.pedigree) for one in command.params for name in names_of(one)}
+    assert set(OPTIONS.values()) - known == set()
+
+
+def commands(group: click.Group) -> Iterator[click.Command]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield from commands(command) if isinstance(command, click.Group) else [command]
+
+
+def names_of(parameter: click.Parameter) -> list[str]:
+    is_argument = isinstance(parameter, click.Argument)
+    return [str(parameter.name).upper()] if is_argument else list(parameter.opts)
+
+
+@pytest.mark.parametrize(
+    ("field", "option"),
+    [
+        ("body.config.augment.flip", "--set augment.flip"),
+        ("body.config.epochs", "--epochs"),
+        ("body.config", "config"),
+        ("body", "the request"),
+        ("query.limit", "limit"),
+        ("path.job_id", "JOB"),
+    ],
+)
+def test_a_field_is_named_as_the_command_takes_it(field: str, option: str) -> None:
+    assert option_of(field) == option
 
 
 def test_where_in_a_request_a_value_goes_is_left_out(capsys: Capture, monkeypatch: Patch) -> None:
-    fault = {"field": "path.job_id", "message": "Input should be greater than or equal to 1", "value": "0"}
-    problem = Answer({"detail": "wrong", "errors": [fault]}, 422)
+    fault = {"field": "path.job_id", "detail": "it is below 1", "hint": "Give 1 or more.", "value": "0"}
+    problem = Answer({**fault, "errors": [fault]}, 422)
     _, _, err, _ = ask(capsys, monkeypatch, {"GET /jobs/0": [problem]}, "jobs", "show", "0")
-    assert err == "pedigree: job_id is 0: Input should be greater than or equal to 1.\n"
+    assert err == "pedigree: JOB is 0: it is below 1. Give 1 or more.\n"

@@ -15,7 +15,7 @@ from cli.client import Unreachable, find_service
 from cli.data_folder import DataFolder
 from cli.errors import StackError
 from cli.options import say_which
-from cli.running import Found, find_stack, forget, remember, running_folders
+from cli.running import StackChoice, find_stack, forget, remember, running_folders
 from tests.cli.service import Answer, serving
 from tests.cli.test_commands import JOB, pedigree
 
@@ -46,7 +46,7 @@ def stack(root: Path, url: str = "http://127.0.0.1:1") -> Iterator[DataFolder]:
 
 def test_a_stack_is_found_from_anywhere_while_it_runs(tmp_path: Path, state: Path) -> None:
     with stack(tmp_path / "a") as a:
-        assert find_stack(None) == Found(a, among=1)
+        assert find_stack(None) == StackChoice(a, among=1)
         with find_service(None, None) as client:
             assert client.url == "http://127.0.0.1:1"
         forget(a)
@@ -70,22 +70,22 @@ def test_of_several_the_last_started_is_taken_and_a_killed_one_is_forgotten(tmp_
             for at, folder in enumerate((a, b)):
                 os.utime(running._note_of(folder), (at, at))
             assert running_folders() == [b, a]
-            assert find_stack(None) == Found(b, among=2)
+            assert find_stack(None) == StackChoice(b, among=2)
             os.utime(running._note_of(a), (9, 9))
-            assert find_stack(None) == Found(a, among=2)
+            assert find_stack(None) == StackChoice(a, among=2)
             killed.close()
-            assert find_stack(None) == Found(b, among=1)
+            assert find_stack(None) == StackChoice(b, among=1)
             assert list(state.iterdir()) == [running._note_of(b)]
 
 
 def test_what_is_named_and_what_runs_here_go_before(tmp_path: Path, monkeypatch: Patch) -> None:
     with stack(tmp_path / "a"):
-        assert find_stack(tmp_path / "named") == Found(DataFolder(tmp_path / "named"), named=True)
+        assert find_stack(tmp_path / "named") == StackChoice(DataFolder(tmp_path / "named"), named=True)
         with stack(tmp_path / ".pedigree") as here:
             os.utime(running._note_of(here), (0, 0))
-            assert find_stack(None) == Found(here)
+            assert find_stack(None) == StackChoice(here)
         monkeypatch.setenv("PEDIGREE_DATA", str(tmp_path / "set"))
-        assert find_stack(None) == Found(DataFolder(tmp_path / "set"), named=True)
+        assert find_stack(None) == StackChoice(DataFolder(tmp_path / "set"), named=True)
         with pytest.raises(Unreachable, match=f"no stack runs on {tmp_path / 'set'}"):
             find_service(None, None)
 
@@ -150,7 +150,7 @@ def test_nothing_is_noted_in_another_users_home(tmp_path: Path, monkeypatch: Pat
     ],
 )
 def test_which_service_it_is_is_said_to_people(capsys: Capture, monkeypatch: Patch, among: int, as_said: str) -> None:
-    found = Found(DataFolder(Path("/data")), among)
+    found = StackChoice(DataFolder(Path("/data")), among)
     say_which("http://127.0.0.1:1", found)
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)

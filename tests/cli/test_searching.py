@@ -125,14 +125,7 @@ def test_the_search_before_a_phase_is_asked_for_by_its_number_from_one(words: An
     assert out.splitlines()[-1].split() == ["rate", "none"]
 
 
-def test_phases_count_from_one_in_what_the_service_says_of_them_too(words: Any) -> None:  # noqa: ANN401 - as above
-    detail = "phase 0 (from 0) of run 2 was given its learning rate"
-    problem = {"detail": detail, "hint": "It searches before phase 1 (from 0).", "code": "wrong_kind"}
-    code, _, err, _ = words(
-        {"GET /runs/2/lr-find?phase=0": [Answer(problem, 409)]}, "runs", "lr-find", "2", "--phase", "1"
-    )
-    assert code == 1
-    assert err == "pedigree: phase 1 of run 2 was given its learning rate. It searches before phase 2.\n"
+def test_there_is_no_phase_of_number_zero(words: Any) -> None:  # noqa: ANN401 - as above
     code, _, err, service = words({}, "runs", "lr-find", "2", "--phase", "0")
     assert (code, service.asked) == (2, [])
     assert "0 is not in the range x>=1" in err

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import pytest
 
 from cli.times import local_time
-from cli.words import in_commands
 
 
 @pytest.fixture(params=["Europe/Berlin", "UTC", "Asia/Kolkata"])
@@ -34,13 +33,3 @@ def test_summer_time_is_that_of_the_day_told(zone: str) -> None:
         "Asia/Kolkata": "2026-07-01 17:30 IST",
     }
     assert local_time("2026-07-01T12:00:00+00:00") == written[zone]
-
-
-def test_a_time_in_a_sentence_of_the_service_is_local_too(zone: str) -> None:
-    written = {
-        "Europe/Berlin": "2026-11-27 00:12 CET",
-        "UTC": "2026-11-26 23:12 UTC",
-        "Asia/Kolkata": "2026-11-27 04:42 IST",
-    }
-    said = in_commands("12 steps timed on made-up pictures at 2026-11-26 23:12 UTC: 3 s")
-    assert said == f"12 steps timed on made-up pictures at {written[zone]}: 3 s"

@@ -210,7 +210,7 @@ def test_a_taken_port_that_was_asked_for_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("DATABASE_URL", "mysql://nowhere", "pedigree: DATABASE_URL: must begin with postgresql://."),
+        ("DATABASE_URL", "mysql://nowhere", "pedigree: DATABASE_URL: it is not an address of Postgres."),
         ("PEDIGREE_LEASE_SECONDS", "soon", "pedigree: PEDIGREE_LEASE_SECONDS: Input should be a valid number"),
     ],
 )

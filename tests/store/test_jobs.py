@@ -20,7 +20,7 @@ from store.db.jobs import (
     state_in_hand,
 )
 from store.db.reading import events_after, get_job
-from store.errors import IdempotencyConflict, NotFound, StateConflict
+from store.errors import IdempotencyConflict, NotFound, Request, StateConflict
 from store.states import FINAL, MOVES, State
 from tests.store.rows import ERROR, claimed, force_state, make_job
 
@@ -176,10 +176,10 @@ def test_cancel_by_state(sessions: Sessions) -> None:
         assert request_cancel(session, running).state == State.CANCELLING
         with pytest.raises(StateConflict, match="succeeded") as refused:
             request_cancel(session, over)
-        assert refused.value.hint == "It has ended; there is nothing to stop."
+        assert refused.value.hint == "It has ended, there is nothing to stop."
         with pytest.raises(NotFound) as missing:
             request_cancel(session, 999)
-        assert missing.value.hint == "GET /jobs lists them."
+        assert missing.value.request == Request("GET", "/jobs")
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.FAILED, State.CANCELLED}))
@@ -193,21 +193,21 @@ def test_resume_only_from_failed_or_cancelled(sessions: Sessions, state: State) 
 
 
 @pytest.mark.parametrize(
-    ("kind", "hint"),
+    ("kind", "path"),
     [
-        ("import", "It is done; GET /datasets/pets shows what it brought in."),
-        ("interpret", "It is done; GET /runs/None/confusion shows what came of it."),
-        ("train", 'It is done; GET /runs/None shows what it made, POST /jobs {"kind": "train"} queues a new one.'),
-        ("lr_find", 'It is done; GET /runs/None shows what it made, POST /jobs {"kind": "lr_find"} queues a new one.'),
+        ("import", "/datasets/pets"),
+        ("interpret", "/runs/None/confusion"),
+        ("train", "/runs/None"),
+        ("lr_find", "/runs/None"),
     ],
 )
-def test_instead_of_resuming_a_finished_job_its_kind_is_looked_at(sessions: Sessions, kind: str, hint: str) -> None:
+def test_instead_of_resuming_a_finished_job_its_kind_is_looked_at(sessions: Sessions, kind: str, path: str) -> None:
     with sessions.begin() as session:
         job = create_job(session, kind=kind, payload={"name": "pets"}, max_attempts=1)
         force_state(session, job, State.SUCCEEDED)
         with pytest.raises(StateConflict) as raised:
             resume(session, job.id)
-        assert raised.value.hint == hint
+        assert raised.value.request == Request("GET", path)
 
 
 def test_an_idempotency_key_finds_its_job_and_no_other_body(sessions: Sessions) -> None:

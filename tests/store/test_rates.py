@@ -9,7 +9,7 @@ from store.db.models import Run
 from store.db.rates import rate_find_of, rate_finds_of
 from store.db.reading import batches_of, get_run, state_of_run
 from store.db.records import StepRecord, record_batches, record_rate
-from store.errors import NotFound, NotReady, WrongKind
+from store.errors import NotFound, NotReady, Request, WrongKind
 from store.states import State
 from tests.store.rows import claimed, make_job, make_run
 
@@ -37,7 +37,7 @@ def test_the_first_search_is_the_one_that_is_meant(sessions: Sessions) -> None:
 
 @pytest.mark.parametrize(
     ("phase", "error", "words"),
-    [(0, WrongKind, "was given"), (2, WrongKind, "an earlier phase"), (4, NotFound, r"no phase 4 \(from 0\)")],
+    [(0, WrongKind, "was given"), (2, WrongKind, "an earlier one"), (4, NotFound, r"no 5th phase")],
 )
 def test_a_phase_without_a_search_of_its_own_is_told_apart(
     sessions: Sessions, phase: int, error: type[Exception], words: str
@@ -59,8 +59,7 @@ def test_a_search_that_is_still_to_come_names_the_job(sessions: Sessions) -> Non
         assert state_of_run(session, run.id).id == job.id
         with pytest.raises(NotReady, match=f"its job {job.id} is failed") as refused:
             rate_find_of(session, run.id)
-        assert refused.value.hint is not None
-        assert f"/jobs/{job.id}/resume" in refused.value.hint
+        assert refused.value.request == Request("POST", f"/jobs/{job.id}/resume")
 
 
 def test_a_training_at_given_rates_and_no_run_at_all(sessions: Sessions) -> None:

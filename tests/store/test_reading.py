@@ -17,7 +17,7 @@ from store.db.reading import (
     list_runs,
     state_of_run,
 )
-from store.errors import InvalidRequest, NotFound, NotReady, WrongKind
+from store.errors import InvalidRequest, NotFound, NotReady, Request, WrongKind
 from store.lanes import Lane
 from store.states import State
 from tests.store.rows import ERROR, claimed, make_job, make_run
@@ -140,9 +140,8 @@ def test_what_is_missing_says_why(sessions: Sessions) -> None:
         change_state(session, job.id, State.FAILED, error={**ERROR, "code": "job_crashed"})
         with pytest.raises(NotReady, match="failed") as raised:
             interpretation_of(session, run.id)
-        assert raised.value.hint is not None
-        assert f"/jobs/{job.id}/resume" in raised.value.hint
+        assert raised.value.request == Request("POST", f"/jobs/{job.id}/resume")
         for read, kind in ((get_run, "runs"), (get_job, "jobs"), (state_of_run, "runs")):
             with pytest.raises(NotFound) as missing:
                 read(session, 99)
-            assert missing.value.hint == f"GET /{kind} lists them."
+            assert missing.value.request == Request("GET", f"/{kind}")

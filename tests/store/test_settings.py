@@ -13,7 +13,7 @@ def test_a_setting_that_cannot_be_used_is_named_in_plain_words(monkeypatch: pyte
     load_settings.cache_clear()
     with pytest.raises(SettingsInvalid) as raised:
         load_settings()
-    assert raised.value.detail == "DATABASE_URL: must begin with postgresql://"
+    assert raised.value.detail == "DATABASE_URL: it is not an address of Postgres"
 
 
 def test_a_variable_that_is_empty_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

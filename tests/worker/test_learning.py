@@ -276,7 +276,7 @@ def test_a_head_is_kept_where_the_search_after_it_has_no_answer_and_others_go_on
     assert failed.error is not None
     assert failed.error["code"] == "no_rate_found"
     assert "before phase 2 has no answer" in failed.error["detail"]
-    assert failed.error["detail"].endswith("; the model of the phases before it is kept")
+    assert failed.error["detail"].endswith(", but the model of the phases before it is kept")
     assert failed.error["hint"].startswith(f"Go on with from_run {run_id}. Give the rate as a number")
     with sessions.begin() as session:
         run, reading = get_run(session, run_id), interpretation_of(session, run_id)

@@ -240,7 +240,8 @@ def test_what_is_impossible_together_is_a_400(client: TestClient) -> None:
     assert (empty.status_code, empty.json()["code"]) == (400, "invalid_request")
     assert empty.json()["detail"] == "valid_pct 0.05 of 10 pictures leaves none for validation"
     large = client.get("/datasets/pets/summary", params={"presize": 64, "size": 128})
-    assert (large.status_code, large.json()["detail"]) == (400, "size 128 is larger than presize 64")
+    told = [large.json()[name] for name in ("field", "value", "detail")]
+    assert (large.status_code, told) == (400, ["query.size", "128", "it is larger than presize 64"])
 
 
 def _lose_the_bundle(store: Path, revision: str) -> None:

@@ -74,7 +74,8 @@ def test_a_dataset_with_breeds_that_the_run_did_not_learn_is_refused_by_name(
     records.dataset("dogs", vocab=["Beagle", "Samoyed", "pug"])
     answer = ask(client, run, dataset="dogs")
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
-    assert answer.json()["detail"] == f"dataset 'dogs' has breeds that run {run.id} did not learn: 'Beagle', 'Samoyed'"
+    assert (answer.json()["field"], answer.json()["value"]) == ("body.config.dataset", "'dogs'")
+    assert answer.json()["detail"] == f"it has breeds that run {run.id} did not learn: 'Beagle', 'Samoyed'"
     assert "3 of run" in answer.json()["hint"]
     records.dataset("many", vocab=[f"breed {n}" for n in range(9)])
     assert ask(client, run, dataset="many").json()["detail"].endswith("'breed 4' and 4 more")
@@ -161,9 +162,8 @@ def test_a_dataset_that_the_run_was_not_interpreted_on_says_what_to_do(
     path = f"/runs/{run.id}/{what}?dataset=others"
     answer = client.get(path)
     assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
-    assert answer.json()["hint"] == (
-        f'POST /jobs {{"kind": "interpret", "run": {run.id}, "config": {{"dataset": "others"}}}}.'
-    )
+    body = {"kind": "interpret", "run": run.id, "config": {"dataset": "others"}}
+    assert answer.json()["request"] == {"method": "POST", "path": "/jobs", "body": body}
     job = ask(client, run, dataset="others").json()["id"]
     assert client.get(path).json()["hint"] == f"Wait for job {job}."
     with records.sessions.begin() as session:
@@ -250,4 +250,4 @@ def test_what_an_interrupted_run_lacks_comes_with_a_resume(
         found = get_job(session, job.id)
         found.state, found.error = state, error
     for answer in (ask(client, run), client.get(f"/runs/{run.id}/confusion")):
-        assert answer.json()["hint"] == f"POST /jobs/{job.id}/resume, or queue a new job."
+        assert answer.json()["request"] == {"method": "POST", "path": f"/jobs/{job.id}/resume"}

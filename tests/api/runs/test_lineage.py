@@ -94,6 +94,13 @@ def test_a_chain_of_runs_is_told_from_its_beginning(client: TestClient, records:
     assert client.get(f"/runs/{head.id}").json()["lineage"] == []
 
 
+def refused(client: TestClient, **request: Any) -> tuple[int, str, str, str, str, str]:  # noqa: ANN401 - JSON
+    answer = post(client, **request)
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    return (answer.status_code, *(problem[name] for name in ("code", "field", "value", "detail", "hint")))
+
+
 def test_each_parent_that_cannot_be_gone_on_from_has_its_own_error(client: TestClient, records: Records) -> None:
     dataset = records.dataset()
     failed, failed_job = records.run(dataset)
@@ -101,53 +108,62 @@ def test_each_parent_that_cannot_be_gone_on_from_has_its_own_error(client: TestC
     waiting, waiting_job = records.run(dataset)
     search, _ = records.run(dataset, kind="lr_find")
     parent = records.finished(dataset)
-    records.dataset("others", vocab=["Bengal", "pug"])
 
-    def refused(**request: Any) -> tuple[int, str, str, str]:  # noqa: ANN401 - JSON
-        answer = post(client, **request)
-        assert answer.headers["content-type"] == "application/problem+json"
-        problem = answer.json()
-        return answer.status_code, problem["code"], problem["detail"], problem["hint"]
-
-    assert refused(from_run=failed.id) == (
+    assert refused(client, from_run=failed.id) == (
         409,
         "parent_without_model",
-        f"run {failed.id} holds no weights to start from: its job {failed_job.id} failed with loss_diverged",
+        "body.from_run",
+        str(failed.id),
+        f"that run holds no weights to start from: its job {failed_job.id} failed with loss_diverged",
         "Queue a new job: resuming would end the same way. Lower the learning rate.",
     )
-    status, code, detail, _ = refused(from_run=waiting.id)
+    status, code, _, _, detail, _ = refused(client, from_run=waiting.id)
     assert (status, code) == (409, "not_ready")
     assert f"job {waiting_job.id} is queued" in detail
-    status, code, detail, hint = refused(from_run=search.id)
+    status, code, _, _, detail, hint = refused(client, from_run=search.id)
     assert (status, code) == (409, "wrong_kind")
     assert "lr_find" in detail
     assert "base_lr" in hint
     own_id_to_be = parent.id + 1
-    assert refused(from_run=own_id_to_be) == (
+    assert refused(client, from_run=own_id_to_be) == (
         404,
         "not_found",
-        f"there is no run {own_id_to_be} to start from; from_run names one that has been trained already",
-        "GET /runs lists them; a run cannot start from itself.",
-    )
-    assert refused(from_run=parent.id, dataset="others") == (
-        400,
-        "vocabulary_differs",
-        f"run {parent.id} learned 3 breeds, not the 2 of 'others', such as 'Abyssinian'",
-        "Start from a run of a dataset with the same breeds, or without from_run.",
-    )
-    assert refused(from_run=parent.id, config={"arch": "resnet34"}) == (
-        400,
-        "arch_differs",
-        f"run {parent.id} holds weights of resnet18, which do not fit resnet34",
-        'Leave config.arch out, or set it to "resnet18".',
-    )
-    assert refused(from_run=parent.id, config={"presize": 200}) == (
-        400,
-        "invalid_request",
-        f"config does not fit the settings that run {parent.id} hands down: size 224 is larger than presize 200",
-        "Name both in config.",
+        "body.from_run",
+        str(own_id_to_be),
+        "there is no such run to start from",
+        "Name one of the runs on record.",
     )
     assert [run["id"] for run in client.get("/runs").json()["items"]] == [parent.id, search.id, waiting.id, failed.id]
+
+
+def test_what_does_not_fit_the_parent_has_its_own_error(client: TestClient, records: Records) -> None:
+    parent = records.finished(records.dataset())
+    records.dataset("others", vocab=["Bengal", "pug"])
+    assert refused(client, from_run=parent.id, dataset="others") == (
+        400,
+        "vocabulary_differs",
+        "body.from_run",
+        str(parent.id),
+        f"run {parent.id} learned 3 breeds, not the 2 of 'others', such as 'Abyssinian'",
+        "Start from a run of a dataset with the same breeds, or from none.",
+    )
+    assert refused(client, from_run=parent.id, config={"arch": "resnet34"}) == (
+        400,
+        "arch_differs",
+        "body.config.arch",
+        "'resnet34'",
+        f"the weights of run {parent.id} are of resnet18",
+        "Leave it out, or set it to resnet18.",
+    )
+    assert refused(client, from_run=parent.id, config={"presize": 200}) == (
+        400,
+        "invalid_request",
+        "body.config.size",
+        "224",
+        f"with what run {parent.id} hands down, it is larger than presize 200",
+        "Name both in config.",
+    )
+    assert [run["id"] for run in client.get("/runs").json()["items"]] == [parent.id]
 
 
 @pytest.mark.parametrize(("change", "theirs"), [({"split_seed": 5}, 42), ({"valid_pct": 0.3}, 0.2)])
@@ -159,8 +175,9 @@ def test_a_split_that_would_validate_what_the_parent_learned_is_refused(
     (name,) = change
     answer = client.post("/jobs", json={"kind": kind, "from_run": parent.id, "config": change})
     assert (answer.status_code, answer.json()["code"]) == (400, "split_differs")
-    assert answer.json()["detail"].startswith(f"{name} {change[name]} is not run {parent.id}'s {theirs}")
-    assert answer.json()["hint"] == f"Leave config.{name} out, or set it to {theirs}."
+    assert (answer.json()["field"], answer.json()["value"]) == (f"body.config.{name}", str(change[name]))
+    assert answer.json()["detail"].startswith(f"it is not run {parent.id}'s {theirs}")
+    assert answer.json()["hint"] == f"Leave it out, or set it to {theirs}."
 
 
 def test_a_split_is_held_against_the_whole_line(client: TestClient, records: Records) -> None:
@@ -318,7 +335,7 @@ def test_a_training_shows_the_search_before_each_phase_that_had_one(client: Test
     assert client.get(f"/runs/{run['id']}/lr-find?phase=2").json()["code"] == "not_ready"
     given = client.get(f"/runs/{run['id']}/lr-find?phase=0").json()
     assert (given["code"], given["status"]) == ("wrong_kind", 409)
-    assert given["hint"] == "It searches before phase 1 and 2 (from 0)."
+    assert given["hint"] == "It searches before its 2nd and 3rd phase."
     assert client.get(f"/runs/{run['id']}/lr-find?phase=3").json()["code"] == "not_found"
     assert client.get(f"/runs/{run['id']}/lr-find?phase=-1").status_code == 422
     assert client.get(f"/runs/{run['id']}").json()["rates"] == [
@@ -348,7 +365,7 @@ def test_a_rate_found_once_is_told_for_both_phases_of_fine_tune(client: TestClie
     assert rates[1]["lr_max"] == pytest.approx([2e-5, 2e-4, 2e-3])
     second = client.get(f"/runs/{run.id}/lr-find?phase=1").json()
     assert second["code"] == "wrong_kind"
-    assert "an earlier phase" in second["detail"]
+    assert "an earlier one" in second["detail"]
 
 
 def test_a_search_without_an_answer_is_told_as_such(client: TestClient, records: Records) -> None:

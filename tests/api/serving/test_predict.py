@@ -169,7 +169,7 @@ def test_sizes_and_counts_are_limited(settings: Settings, records: Records) -> N
 def test_without_a_model_the_answer_says_what_to_do(client: TestClient) -> None:
     answer = send(client, GREEN)
     assert (answer.status_code, answer.json()["code"]) == (503, "no_model")
-    assert "POST /models" in answer.json()["hint"]
+    assert answer.json()["request"] == {"method": "POST", "path": "/models", "body": {"alias": "production"}}
     assert send(client, GREEN, query="?model=nonsense").status_code == 404
     assert send(client, GREEN, query="?model=99999999999").status_code == 404
 

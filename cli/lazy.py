@@ -1,0 +1,39 @@
+"""A group that imports a command when it is run: for the drivers of the stack's servers no other command waits."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import click
+
+
+class Place(NamedTuple):
+    """Where a command is, under its own name, and its help in short, which a list of commands shows."""
+
+    module: str
+    short_help: str
+
+
+class LazyGroup(click.Group):
+    """As in click's own documentation, but for the list of commands, which imports none."""
+
+    def __init__(self, *args: Any, places: Mapping[str, Place], **kwargs: Any) -> None:  # noqa: ANN401 - click's own
+        super().__init__(*args, **kwargs)
+        self.places = places
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, sorted."""
+        return sorted({*self.places, *super().list_commands(ctx)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command; its module is imported."""
+        if cmd_name not in self.places:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = getattr(import_module(self.places[cmd_name].module), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, place.short_help) for name, place in sorted(self.places.items())])
