@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.fields import Body, DatasetName
+from ml.data.label_choice import MOST_LABEL_FROM
+from ml.data.label_rules import MAX_CHARS
 from ml.data.manifest import Manifest
 from ml.data.near_duplicates import (
     NEAR_BITS,
@@ -37,8 +39,8 @@ class ArchiveForm(Body):
     """The fields beside an uploaded archive: its name, where the label comes from, and how names are written."""
 
     name: DatasetName
-    label_from: Annotated[str, Field(min_length=1, max_length=1100)] | None = None
-    regex: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    label_from: Annotated[str, Field(min_length=1, max_length=MOST_LABEL_FROM)] | None = None
+    regex: Annotated[str, Field(min_length=1, max_length=MAX_CHARS)] | None = None
     by_folder: bool = False
     merge_labels: bool = False
     encoding: Annotated[str, Field(min_length=1, max_length=40)] | None = None

@@ -1,6 +1,5 @@
 """The labels of a data set's files, found before any file is opened, and what people should know of them."""
 
-import time
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -10,13 +9,9 @@ from typing import NamedTuple
 
 from ml.data.given_split import Side, folder_at, side_named, split_level, without_side
 from ml.data.label_csv import LabelList, ListReport, Told
-from ml.data.label_rules import HINT, NAME_CHARS
 from ml.data.manifest import LabelRule
 from ml.data.similar_labels import one_spelling, similar_groups
-from ml.errors import DatasetUnusable
 
-RULE_SECONDS = 30.0
-"""What a label rule may take for all names together, in seconds of this thread's CPU."""
 _EVERY = 256
 
 
@@ -47,9 +42,6 @@ def find_labels(
         rule: how a path says its label.
         listed: the list, where the rule is to use one.
         heartbeat: called now and then; what it raises ends the search.
-
-    Raises:
-        DatasetUnusable: the rule takes too long.
     """
     level = split_level(paths)
     if rule.kind == "folder" and rule.level is not None and level in _levels(paths, rule.level):
@@ -75,14 +67,10 @@ def _composed(label: Label) -> Label:
 def _by_rule(paths: Sequence[str], rule: LabelRule, level: int | None, heartbeat: Callable[[], None] | None) -> Labels:
     found = Labels({})
     other_case = list[str]()
-    started = time.thread_time()
     for number, path in enumerate(paths):
         found.by_path[path] = label = _one(path, rule, level)
         if label.text is None and rule.kind == "regex" and rule.matches_in_any_case(path):
             other_case.append(path)
-        if time.thread_time() - started > RULE_SECONDS:
-            detail = f"the label rule {rule.regex!r} took {RULE_SECONDS:.0f} s for {number + 1} of {len(paths)} names"
-            raise DatasetUnusable(detail, hint=HINT)
         if heartbeat is not None and number % _EVERY == _EVERY - 1:
             heartbeat()
     if other_case:
@@ -100,8 +88,6 @@ def _one(path: str, rule: LabelRule, level: int | None) -> Label:
         seen = path if level is None or rule.level is not None else without_side(path, level)
         where = "in no folder that could name its label" if rule.level is None else "not so deep as the rule's level"
         return Label(rule.label_of(seen), why=f"the file lies {where}")
-    if rule.over == "path" and len(path) > NAME_CHARS:
-        return Label(None, why=f"its path has {len(path)} characters, of which a rule reads at most {NAME_CHARS}")
     return Label(rule.label_of(path), why=f"the label rule {rule.regex} does not match the file's {rule.over}")
 
 

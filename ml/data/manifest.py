@@ -5,7 +5,6 @@ Imports no torch, so that the API can read a manifest.
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
@@ -14,11 +13,12 @@ from pathlib import PurePosixPath
 from statistics import median
 from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
 from ml.config import Strict
 from ml.data.given_split import SIDES, Side
-from ml.data.label_csv import ListReport
+from ml.data.label_csv import MAX_NAME_CHARS, ListReport
+from ml.data.label_rules import MAX_CHARS, rule_pattern
 from ml.data.similar_labels import similar_groups
 from ml.decode.perceptual_hash import PATTERN as FINGERPRINT
 
@@ -66,7 +66,7 @@ class LabelRule(Strict):
 
     Attributes:
         kind: a regex, the name of a folder, or a list of labels (CSV).
-        regex: whose one group is the label.
+        regex: whose one group is the label; a manifest's own has been run already and is not looked at again.
         over: what the regex sees: the base name, or the whole path, which may begin with a slash.
         level: which folder: 1 is the first of the path, -1 the one that the file lies in; None: that one, but for the
             folders of a given split.
@@ -75,26 +75,11 @@ class LabelRule(Strict):
     """
 
     kind: Literal["regex", "folder", "csv"] = "regex"
-    regex: str = Field(DEFAULT_REGEX, min_length=1, max_length=500, validate_default=True)
+    regex: str = Field(DEFAULT_REGEX, min_length=1, max_length=MAX_CHARS)
     over: Literal["name", "path"] = "name"
     level: int | None = Field(None, ge=-32, le=32)
-    csv: str | None = Field(None, min_length=1, max_length=4096)
+    csv: str | None = Field(None, min_length=1, max_length=MAX_NAME_CHARS)
     merge: bool = False
-
-    @field_validator("regex")
-    @classmethod
-    def _has_one_group(cls, value: str, info: ValidationInfo) -> str:
-        if info.data.get("kind") != "regex":
-            return value
-        try:
-            groups = re.compile(value).groups
-        except (re.error, OverflowError, RecursionError) as error:
-            message = f"is not a regular expression: {error}"
-            raise ValueError(message) from None
-        if groups < 1:
-            message = "needs one group, which is the label, as in (.+)_\\d+.jpg$"
-            raise ValueError(message)
-        return value
 
     def label_of(self, path: str) -> str | None:
         """The label of a relative posix path, or None where the rule finds none; lists of labels are read elsewhere."""
@@ -102,18 +87,19 @@ class LabelRule(Strict):
             return None
         if self.kind == "folder":
             return _folder_of(path, self.level or -1)
-        found = self._found(path)
-        return (found.group(1) or None) if found else None
+        pattern = rule_pattern(self.regex)
+        return next(filter(None, map(pattern.label_in, self._texts(path))), None)
 
     def matches_in_any_case(self, path: str) -> bool:
         """Whether the regex would match if it ignored case."""
-        return self._found(path, re.IGNORECASE) is not None
+        return any(map(rule_pattern(self.regex, ignore_case=True).matches, self._texts(path)))
 
-    def _found(self, path: str, flags: int = 0) -> re.Match[str] | None:
+    def _texts(self, path: str) -> tuple[str, ...]:
+        """What the regex is tried on, until it is found."""
         if self.over == "name":
-            return re.search(self.regex, PurePosixPath(path).name, flags)
+            return (PurePosixPath(path).name,)
         # Rules for whole paths are usually written for ones that begin somewhere else, as in /([^/]+)_\d+.jpg$.
-        return re.search(self.regex, path, flags) or re.search(self.regex, f"/{path}", flags)
+        return path, f"/{path}"
 
 
 class Item(Strict):

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from ml.cores import worth_starting
 from ml.data.hidden_files import note_of_hidden
 from ml.data.label_list import is_list, read_list
-from ml.data.label_rules import RuleRefused, check_regex
+from ml.data.label_rules import RuleRefused, rule_pattern
 from ml.data.labels import Label, find_labels
 from ml.data.manifest import EXAMPLES, Exclusion, Item, LabelRule, Manifest
 from ml.data.suffixes import SUFFIXES
@@ -62,8 +62,8 @@ def scan_folder(
         on_progress: called with files done and files in all.
 
     Raises:
-        DatasetUnusable: no folder, no picture with a label, only one of them, only one breed, a regex that takes or
-            could take too long, or a list of labels that cannot be used.
+        DatasetUnusable: no folder, no picture with a label, only one of them, only one breed, a regex that is not
+            accepted, or a list of labels that cannot be used.
     """
     _check_rule(rule)
     if not folder.is_dir():
@@ -100,9 +100,9 @@ def _check_rule(rule: LabelRule) -> None:
     if rule.kind != "regex":
         return
     try:
-        check_regex(rule.regex)
+        rule_pattern(rule.regex)
     except RuleRefused as error:
-        raise DatasetUnusable(f"the label rule {rule.regex!r} {error}", hint=error.hint) from None
+        raise DatasetUnusable(str(error), hint=error.hint) from None
 
 
 def _walk(root: Path) -> Iterator[_Found]:
