@@ -29,7 +29,7 @@ from api.http.origins import normal_origin
 from api.http.places import Below
 from api.http.telemetry import RequestTimer, Telemetry
 from api.routes import datasets, downloads, events, figures, jobs, lr_find, models, operations, page, predict, runs
-from api.schemas.datasets import BuiltinRequest
+from api.schemas.datasets import ArchiveUpload
 from api.schemas.problem import Problem, problems
 from api.serving.batching import Batcher
 from api.serving.decoding import Decoding
@@ -204,7 +204,7 @@ def _describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schemas = generate()["components"]["schemas"]
-            for model in (Problem, BuiltinRequest):
+            for model in (Problem, ArchiveUpload):
                 found = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas.update(found.pop("$defs", {}))
                 schemas[model.__name__] = found

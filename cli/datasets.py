@@ -144,7 +144,7 @@ def add_builtin(client: Client, name: str) -> Json:
     """
     if name not in BUILTIN:
         raise CommandError(f"{name!r} needs a folder or an archive; only {' and '.join(BUILTIN)} come without one.")
-    job: Json = client.post("/datasets", {"name": name, "builtin": name})
+    job: Json = client.post("/datasets/builtin", {"name": name, "builtin": name})
     return job
 
 

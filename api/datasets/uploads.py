@@ -12,6 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from api.http.media_types import FORM
 from api.http.transfer_encoding import Plain, decoder_for
 from api.http.unreadable import unread_form
 from store.errors import InvalidRequest, NoRoom, PayloadTooLarge, UnsupportedMedia
@@ -22,6 +23,10 @@ MAX_FIELDS = 16
 MAX_HEADER_BYTES = 4096
 MAX_LABELS_BYTES = 64 * 1024 * 1024
 LABELS_HINT = "Send one line, filename,label, for each picture."
+FORM_HINT = (
+    "Send the fields archive and name as a form, as `curl -F archive=@pets.zip -F name=pets` does; a dataset that the "
+    "service knows is asked for by POST /datasets/builtin."
+)
 UPLOAD_HINT = "Pack fewer or smaller pictures, or raise PEDIGREE_MAX_UPLOAD_BYTES."
 
 
@@ -72,8 +77,8 @@ async def read_form(request: Request, archive: Path, labels: Path, *, max_bytes:
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary")
-    if kind != b"multipart/form-data" or not boundary:
-        raise UnsupportedMedia("the body is not multipart/form-data", "Send the fields archive and name as a form.")
+    if kind != FORM.encode() or not boundary:
+        raise UnsupportedMedia("the body is not multipart/form-data", FORM_HINT)
     with archive.open("wb") as file, labels.open("wb") as beside:
         parts = {
             "archive": _FilePart(file, max_bytes, UPLOAD_HINT),

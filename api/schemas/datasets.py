@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+from pydantic.json_schema import SkipJsonSchema
 
 from api.schemas.fields import Body, DatasetName
-from ml.data.label_choice import MOST_LABEL_FROM
+from ml.data.label_choice import LABEL_FROM_HELP, MOST_LABEL_FROM
 from ml.data.label_rules import MAX_CHARS
-from ml.data.manifest import Manifest
+from ml.data.manifest import DEFAULT_REGEX, Manifest
 from ml.data.near_duplicates import (
     NEAR_BITS,
     Kind,
@@ -23,6 +25,12 @@ from ml.data.near_duplicates import (
 from store.db.models import Dataset
 
 NEAR_MISSING = "the dataset was imported before pictures got fingerprints; import it again to compare them"
+
+
+def _or(value: str) -> JsonDict:
+    """What stands for a field that is not sent."""
+    return {"default": value}
+
 
 Builtin = Literal["sample", "oxford-iiit-pet"]
 BUILTINS: tuple[Builtin, ...] = get_args(Builtin)
@@ -39,11 +47,42 @@ class ArchiveForm(Body):
     """The fields beside an uploaded archive: its name, where the label comes from, and how names are written."""
 
     name: DatasetName
-    label_from: Annotated[str, Field(min_length=1, max_length=MOST_LABEL_FROM)] | None = None
-    regex: Annotated[str, Field(min_length=1, max_length=MAX_CHARS)] | None = None
-    by_folder: bool = False
-    merge_labels: bool = False
-    encoding: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+    label_from: Annotated[
+        str | SkipJsonSchema[None],
+        Field(min_length=1, max_length=MOST_LABEL_FROM, description=LABEL_FROM_HELP, json_schema_extra=_or("name")),
+    ] = None
+    regex: Annotated[
+        str | SkipJsonSchema[None],
+        Field(
+            min_length=1,
+            max_length=MAX_CHARS,
+            description="on the file name, with label_from=path on the path; its group is the label. RE2's syntax",
+            examples=[r"(.+)_\d+.jpg$"],
+            json_schema_extra=_or(DEFAULT_REGEX),
+        ),
+    ] = None
+    by_folder: Annotated[bool, Field(description="the same as label_from=folder")] = False
+    merge_labels: Annotated[
+        bool, Field(description="make labels one that differ only in case, spaces, hyphens or underscores")
+    ] = False
+    encoding: Annotated[
+        str | SkipJsonSchema[None],
+        Field(
+            min_length=1,
+            max_length=40,
+            description="of names that do not say theirs, and of the list of labels, such as cp932; UTF-8 without it",
+            json_schema_extra=_or("utf-8"),
+        ),
+    ] = None
+
+
+class ArchiveUpload(ArchiveForm):
+    """The whole form. Its files are written to disk as they arrive, so that no value of this type is ever made."""
+
+    archive: Annotated[bytes, Field(description="zip or tar of pictures")]
+    labels: Annotated[
+        bytes, Field(description="a list of labels: filename,label[,split] a line, separated by , ; or tabs")
+    ] = b""
 
 
 class DatasetSummary(BaseModel):

@@ -206,7 +206,7 @@ def test_json_under_another_name_is_refused(client: TestClient, records: Records
     records.dataset()
     answer = client.post("/jobs", content=json.dumps(TRAIN), headers={"content-type": content_type})
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
-    assert answer.json()["hint"] == "Send the header Content-Type: application/json."
+    assert answer.json()["hint"] == "Send JSON, with the header Content-Type: application/json."
     assert client.get("/jobs").json()["items"] == []
 
 
