@@ -82,7 +82,7 @@ def _show_collated(collated: Json) -> None:
     say(f"\nNo batch can be made: {collated['reason']}.")
     for item, path, shape in zip(collated["items"], collated["paths"], collated["shapes"], strict=True):
         say(f"  item {item}  {' x '.join(map(str, shape))}  {path}")
-    say(collated["mend"])
+    say(collated["fix"])
 
 
 def _shape(step: Json) -> str:

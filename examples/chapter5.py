@@ -199,7 +199,7 @@ def say_steps(summary: Json) -> None:
     paths = " and ".join(collated["paths"])
     say(f"\n{paths} {'fit' if collated['fits'] else 'do not fit'} into one batch.")
     if not collated["fits"]:
-        say(f"\n**Why**: {collated['reason']}\n\n**What to do**: {collated['mend']}")
+        say(f"\n**Why**: {collated['reason']}\n\n**What to do**: {collated['fix']}")
 
 
 def first_model(walk: Walk) -> Json:

@@ -36,7 +36,7 @@ export async function chooseDataset(name) {
   if (name !== chosen) return;
   showFacts(found);
   showLeftOut(found.summary);
-  showTwins(found);
+  showDuplicates(found);
   byId("other-pictures").onclick = () => { seed += 1; showPictures(found); };
   showPictures(found);
   byId("dataset").focus();
@@ -90,24 +90,24 @@ function group(title, lines, count) {
     more > 0 ? make("li", { class: "quiet" }, `and ${more} more`) : ""));
 }
 
-function showTwins({ twins, twins_missing: missing }) {
+function showDuplicates({ near_duplicates: pairs, near_duplicates_missing: missing }) {
   const lines = [];
-  if (twins) {
-    const { across_split: across, labels_differ: contrary, anywhere } = twins;
+  if (pairs) {
+    const { across_split: across, labels_differ: contrary, anywhere } = pairs;
     const hit = across.count ? `; ${counted(across.valid_items, "validation picture")} whose near-duplicate is trained on` : "";
     lines.push(
-      twinGroup(`Across the split (validation ${twins.valid_pct * 100} %, seed ${twins.split_seed})`, across, hit,
+      pairGroup(`Across the split (validation ${pairs.valid_pct * 100} %, seed ${pairs.split_seed})`, across, hit,
         (one) => `${one.first} is trained on, ${one.second} validates`),
-      twinGroup("Under different labels", contrary, "",
+      pairGroup("Under different labels", contrary, "",
         (one) => `${one.first} (${words(one.first_label)}) and ${one.second} (${words(one.second_label)})`),
-      twinGroup("Anywhere", anywhere, "", (one) => `${one.first} and ${one.second}`));
-    if (!twins.complete) lines.push(make("li", {}, "There are too many to count: there are at least so many."));
+      pairGroup("Anywhere", anywhere, "", (one) => `${one.first} and ${one.second}`));
+    if (!pairs.complete) lines.push(make("li", {}, "There are too many to count: there are at least so many."));
   }
-  for (const reason of [missing, twins?.near_missing].filter(Boolean)) lines.push(make("li", {}, sentence(reason)));
-  byId("twins").replaceChildren(...lines);
+  for (const reason of [missing, pairs?.near_missing].filter(Boolean)) lines.push(make("li", {}, sentence(reason)));
+  byId("near-duplicates").replaceChildren(...lines);
 }
 
-function twinGroup(where, { count, byte, near, examples }, more, told) {
+function pairGroup(where, { count, byte, near, examples }, more, told) {
   if (count === 0 && near !== null) return make("li", {}, `${where}: none`);
   const kinds = near === null ? `${counted(byte, "same file")}; those that only look alike are not known` : `${counted(byte, "same file")}, ${near} that look alike`;
   const lines = examples.map((one) => `${told(one)}: ${likeness(one)}`);

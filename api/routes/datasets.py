@@ -23,8 +23,8 @@ from api.schemas.datasets import (
     DatasetOut,
     DatasetSummary,
     ItemSteps,
+    NearDuplicatesOut,
     StepOut,
-    TwinsOut,
 )
 from api.schemas.fields import DatasetName, PageOut
 from api.schemas.jobs import JobOut
@@ -72,17 +72,17 @@ def get_a_dataset(
 ) -> DatasetOut:
     """A dataset: vocabulary, count per breed, sizes, the files that were left out with the reason, and its duplicates.
 
-    `twins` are pairs of pictures that show the same, equal files or near-duplicates: across the split of `valid_pct`
-    and `split_seed`, under different labels, and anywhere.
+    `near_duplicates` are pairs of items whose images are equal or nearly so: across the split of `valid_pct` and
+    `split_seed`, under different labels, and anywhere.
     """
     dataset = _dataset(services, name)
     try:
-        found = services.looks.twins(dataset)
+        found = services.looks.near_duplicates(dataset)
     except (ArtifactMissing, ServiceUnavailable) as error:
-        return DatasetOut.with_twins(dataset, None, error.detail)
+        return DatasetOut.with_near_duplicates(dataset, None, error.detail)
     valid = choose_split(found.manifest, TrainSettings(valid_pct=valid_pct, split_seed=split_seed)).valid
-    twins = TwinsOut.of(found.twins, found.manifest, valid, valid_pct=valid_pct, split_seed=split_seed)
-    return DatasetOut.with_twins(dataset, twins)
+    pairs = NearDuplicatesOut.of(found.pairs, found.manifest, valid, valid_pct=valid_pct, split_seed=split_seed)
+    return DatasetOut.with_near_duplicates(dataset, pairs)
 
 
 @router.get("/{name}/batch.png", response_class=Response, responses={**PNG, **problems(400, 404, 429)})
