@@ -34,6 +34,7 @@ from api.schemas.problem import Problem, problems
 from api.serving.batching import Batcher
 from api.serving.decoding import Decoding
 from api.serving.predictor import Loader, Predictor
+from ml import cache_names
 from ml.predict import Classifier
 from store.artifacts import ArtifactStore
 from store.db.session import make_engine, make_sessions
@@ -152,7 +153,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _keep_clean(cache: Path) -> None:
     """Remove what killed processes left: the API's cache folder may be one that no worker sees."""
     while True:
-        await run_in_threadpool(remove_scratch, cache)
+        await run_in_threadpool(remove_scratch, cache, copies=cache_names.COPIES, begun=cache_names.BEGUN)
         await asyncio.sleep(CLEAN_SECONDS)
 
 

@@ -16,7 +16,8 @@ from store.settings import Settings
 REPOSITORY = Path(__file__).parent.parent
 ROOMS = ("api", "cli", "ml", "store", "worker")
 UNCOMMON = re.compile(
-    r"\b(whoever|for (lack|want) of|mend(s|ed|ing)?|anew|manieth|one shot on them|twins?|fingerprints?|bits apart)\b", re.IGNORECASE
+    r"\b(whoever|for (lack|want) of|mend(s|ed|ing)?|anew|manieth|one shot on them|twins?|fingerprints?|bits apart)\b",
+    re.IGNORECASE,
 )
 PAGE = REPOSITORY / "api" / "page"
 READ_OUT = {"alt", "aria-label", "placeholder", "title"}

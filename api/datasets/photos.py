@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ml.data.cache_room import bundle_copy, make_room, note_opened
+from ml.cache_names import bundle_copy
+from ml.data.cache_room import make_room, note_opened
 from ml.data.manifest import Manifest
 from store.artifacts import ArtifactStore
 from store.errors import ArtifactMissing, NotFound

@@ -15,6 +15,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from api.http.media_types import FORM
 from api.http.transfer_encoding import Plain, decoder_for
 from api.http.unreadable import unread_form
+from store.cache_names import UPLOAD
 from store.errors import InvalidRequest, NoRoom, PayloadTooLarge, UnsupportedMedia
 from store.room import says_disk_full
 
@@ -58,7 +59,7 @@ def scratch_file(folder: Path) -> Iterator[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix="upload-") as file:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=UPLOAD) as file:
             yield Path(file.name)
     except OSError as error:
         if not says_disk_full(error):

@@ -33,6 +33,7 @@ from ml.config import TrainSettings
 from ml.data.manifest import LabelRule
 from ml.data.split import choose_split
 from ml.look.labelled_batch import Shown
+from store.cache_names import uploads_folder
 from store.db.base import Json
 from store.db.datasets import current_dataset, list_datasets
 from store.db.jobs import create_job
@@ -168,7 +169,7 @@ def _check_name(name: str, own: Builtin) -> None:
 
 async def _archive_payload(request: Request, services: Services) -> Json:
     """Take the upload in and keep the archive where any worker can fetch it."""
-    folder = services.settings.cache / "uploads"
+    folder = uploads_folder(services.settings.cache)
     with scratch_file(folder) as archive, scratch_file(folder) as labels:
         form = await read_form(request, archive, labels, max_bytes=services.settings.max_upload_bytes)
         try:

@@ -6,18 +6,16 @@ Two kinds of things are kept, and both can be made again: presized caches, and c
 import contextlib
 import logging
 import os
-import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml.data.cache_lock import held_if_free, lock_of, part_of
+from ml.cache_names import bundle_copies, lock_of, part_of, presized_caches, whole_of
+from ml.data.cache_lock import held_if_free
 
 SPARE_BYTES = 64 << 20
 """Left free on the disk."""
 
-_PRESIZED = re.compile(r"[0-9a-f]{64}-\d+-v\d+(\.part)?")
-_REVISION = re.compile(r"[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
 
 
@@ -26,11 +24,6 @@ class _Kept:
     path: Path
     bytes: int
     opened_at: float
-
-
-def bundle_copy(root: Path, revision: str) -> Path:
-    """Where a dataset's fetched bundle lies in the cache folder."""
-    return root / "datasets" / revision / "images.tar"
 
 
 def note_opened(file: Path) -> None:
@@ -64,9 +57,7 @@ def make_room(root: Path, needed: int, limit: int | None) -> None:
 
 
 def _kept_below(root: Path) -> list[_Kept]:
-    presized = [path for path in root.iterdir() if _PRESIZED.fullmatch(path.name)]
-    copies = [path for path in root.glob("datasets/*/images.tar") if _REVISION.fullmatch(path.parent.name)]
-    looked = [_look_at(path) for path in [*presized, *copies]]
+    looked = [_look_at(path) for path in [*presized_caches(root), *bundle_copies(root)]]
     return [one for one in looked if one is not None]
 
 
@@ -80,12 +71,12 @@ def _look_at(path: Path) -> _Kept | None:
 
 def _removed(path: Path) -> bool:
     try:
-        if path.name == "images.tar":
-            path.unlink(missing_ok=True)
-            return True
-        return _remove_presized(path.with_suffix(""))
+        if path.is_dir():
+            return _remove_presized(whole_of(path))
+        path.unlink(missing_ok=True)
     except PermissionError:
         return False  # another user's
+    return True
 
 
 def _remove_presized(folder: Path) -> bool:
