@@ -15,7 +15,7 @@ from PIL import Image
 from api.datasets.photos import OpenBundle, PhotoShelf
 from ml.config import TrainSettings
 from ml.data.manifest import Manifest
-from ml.data.near_duplicates import Twins, find_twins
+from ml.data.near_duplicates import NearDuplicates, find_near_duplicates
 from ml.data.single_item import open_item, presize
 from ml.data.split import choose_split
 from ml.decode.images import Limits
@@ -45,7 +45,7 @@ class ManifestPairs:
     """A dataset's near-duplicates with the manifest that their positions are of."""
 
     manifest: Manifest
-    pairs: Twins
+    pairs: NearDuplicates
 
 
 class Looks:
@@ -109,7 +109,7 @@ class Looks:
 
     def _find(self, revision: str) -> ManifestPairs:
         manifest = self._photos.manifest(revision)
-        return ManifestPairs(manifest, find_twins(manifest))
+        return ManifestPairs(manifest, find_near_duplicates(manifest))
 
     def _draw_batch(self, dataset: Dataset, side: Side, n: int, settings: TrainSettings, shown: Shown) -> bytes:
         manifest, bundle = self._open(dataset)

@@ -14,10 +14,10 @@ from ml.data.label_rules import MAX_CHARS
 from ml.data.manifest import DEFAULT_REGEX, Manifest
 from ml.data.near_duplicates import (
     NEAR_BITS,
+    DuplicatePair,
     Kind,
-    TwinCount,
-    TwinPair,
-    Twins,
+    NearDuplicates,
+    PairCount,
     across_split,
     count_pairs,
     with_other_label,
@@ -119,7 +119,7 @@ class PairOut(BaseModel):
     second_label: str
 
     @classmethod
-    def of(cls, pair: TwinPair, manifest: Manifest, *, turned: bool = False) -> Self:
+    def of(cls, pair: DuplicatePair, manifest: Manifest, *, turned: bool = False) -> Self:
         """With the paths and labels of the positions; ``turned`` has the second one first."""
         first, second = manifest.items[pair.first], manifest.items[pair.second]
         if turned:
@@ -172,7 +172,9 @@ class NearDuplicatesOut(BaseModel):
     anywhere: PairsListed
 
     @classmethod
-    def of(cls, found: Twins, manifest: Manifest, valid: Sequence[int], *, valid_pct: float, split_seed: int) -> Self:
+    def of(
+        cls, found: NearDuplicates, manifest: Manifest, valid: Sequence[int], *, valid_pct: float, split_seed: int
+    ) -> Self:
         """From all pairs, and the validation side's items."""
         crossing, hit = across_split(found, valid)
         inside = frozenset(valid)
@@ -271,6 +273,6 @@ class ItemSteps(BaseModel):
     collated: CollatedOut
 
 
-def _listed(found: TwinCount, manifest: Manifest) -> PairsListed:
+def _listed(found: PairCount, manifest: Manifest) -> PairsListed:
     examples = [PairOut.of(pair, manifest) for pair in found.examples]
     return PairsListed(count=found.count, byte=found.byte, near=found.near, examples=examples)

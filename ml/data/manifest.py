@@ -13,14 +13,14 @@ from pathlib import PurePosixPath
 from statistics import median
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AliasChoices, Field, field_validator
 
 from ml.config import Strict
 from ml.data.given_split import SIDES, Side
 from ml.data.label_csv import MAX_NAME_CHARS, ListReport
 from ml.data.label_rules import MAX_CHARS, rule_pattern
 from ml.data.similar_labels import similar_groups
-from ml.decode.perceptual_hash import PATTERN as FINGERPRINT
+from ml.decode.perceptual_hash import PATTERN as HASH_PATTERN
 
 DEFAULT_REGEX = r"^(.+)_\d+\.[A-Za-z0-9]+$"
 """The usual names, whatever the format and the case of its suffix; only names of pictures are looked at."""
@@ -105,8 +105,8 @@ class LabelRule(Strict):
 class Item(Strict):
     """One picture. ``width`` and ``height`` are in pixels after the EXIF orientation, ``bytes`` is the file's size.
 
-    ``fingerprint`` is ml.decode.perceptual_hash's; None in the manifests of imports that did not take it yet. ``split``
-    is its side of a given split.
+    ``perceptual_hash`` is ml.decode.perceptual_hash's; None in the manifests of imports that did not take it yet.
+    ``split`` is its side of a given split.
     """
 
     path: str
@@ -117,7 +117,11 @@ class Item(Strict):
     bytes: int = Field(ge=1)
     format: str
     mode: str
-    fingerprint: str | None = Field(None, pattern=FINGERPRINT)
+    perceptual_hash: str | None = Field(
+        None,
+        pattern=HASH_PATTERN,
+        validation_alias=AliasChoices("perceptual_hash", "fingerprint"),  # which manifests of before call it
+    )
     split: Side | None = None
 
     @field_validator("path")

@@ -16,7 +16,7 @@ from ml.data.labels import Label, find_labels
 from ml.data.manifest import EXAMPLES, Exclusion, Item, LabelRule, Manifest
 from ml.data.suffixes import SUFFIXES
 from ml.decode.images import DECODING, Limits, view
-from ml.decode.views import FINGERPRINT
+from ml.decode.views import PERCEPTUAL_HASH
 from ml.errors import DatasetUnusable, ImageRejected
 
 OnProgress = Callable[[int, int], None]
@@ -194,7 +194,7 @@ def _item(file: _Found, label: Label, limits: Limits) -> Item:
         detail = f"the file has {size} bytes, at most {limits.max_bytes} are accepted"
         raise ImageRejected("too_many_bytes", detail)
     data = file.real.read_bytes()
-    bits, facts = view(data, limits, FINGERPRINT)
+    bits, facts = view(data, limits, PERCEPTUAL_HASH)
     return Item(
         path=file.path,
         label=label.text or "",
@@ -205,7 +205,7 @@ def _item(file: _Found, label: Label, limits: Limits) -> Item:
         bytes=len(data),
         format=facts.format,
         mode=facts.mode,
-        fingerprint=bits.tobytes().hex(),
+        perceptual_hash=bits.tobytes().hex(),
     )
 
 

@@ -112,7 +112,7 @@ def test_a_dataset_of_before_says_why_near_duplicates_are_unknown_until_it_is_im
 ) -> None:
     old = pets.model_dump(mode="json")
     for item in old["items"]:
-        del item["fingerprint"]
+        del item["perceptual_hash"]
     records.artifacts.put_bytes(manifest_key(pets.revision), json.dumps(old).encode())
     pairs = client.get("/datasets/pets").json()["near_duplicates"]
     assert (pairs["anywhere"]["byte"], pairs["anywhere"]["near"]) == (1, None)

@@ -38,6 +38,13 @@ def test_a_manifest_whose_rule_is_not_accepted_any_more_can_be_read() -> None:
     assert Manifest.model_validate_json(old.model_dump_json()) == old
 
 
+def test_a_manifest_of_before_calls_the_perceptual_hash_otherwise() -> None:
+    new = manifest(item("a.jpg").model_copy(update={"perceptual_hash": "ab" * 16}))
+    old = new.model_dump_json().replace('"perceptual_hash"', '"fingerprint"')
+    assert Manifest.model_validate_json(old) == new
+    assert Manifest.model_validate_json(new.model_dump_json()) == new
+
+
 def test_a_group_that_matches_nothing_is_no_label() -> None:
     assert LabelRule(regex=r"(x*)_\d").label_of("_1") is None
     assert LabelRule(regex=r"(a)?b").label_of("b") is None
