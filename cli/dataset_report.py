@@ -9,7 +9,7 @@ from cli.tables import counted, show_pairs, show_table
 _MEANT = {
     "no_label": "no label matches",
     "not_a_file": "not a plain file",
-    "not_an_image": "not a picture",
+    "not_an_image": "not an image",
     "truncated": "broken",
     "too_many_pixels": "too many pixels",
     "too_small": "too small",
@@ -25,13 +25,13 @@ def kind_of(dataset: Json) -> str:
 
 
 def show_dataset(found: Json) -> None:
-    """Print what the service says of a dataset: facts, what was left out, duplicates, pictures of each breed."""
+    """Print what the service says of a dataset: facts, what was left out, duplicates, images of each breed."""
     summary = found["summary"]
     sizes = summary.get("sizes") or {}
     show_pairs(
         [
             ("name", found["name"]),
-            ("pictures", f"{found['items']}, {kind_of(found)}"),
+            ("items", f"{found['items']}, {kind_of(found)}"),
             ("breeds", len(found["vocab"])),
             ("label", _label(found["label_rule"])),
             ("given split", _split(summary.get("split"))),
@@ -48,7 +48,7 @@ def show_dataset(found: Json) -> None:
     _show_disguised(summary.get("disguised") or {})
     _show_duplicates(found)
     per_breed = summary.get("per_breed") or {}
-    _show_part("Pictures of each breed", ("breed", "pictures"), sorted(per_breed.items()))
+    _show_part("Items of each breed", ("breed", "items"), sorted(per_breed.items()))
 
 
 def _label(rule: Json) -> str:
@@ -105,7 +105,7 @@ def _show_duplicates(found: Json) -> None:
     if pairs["near_missing"]:
         say(f"Near-duplicates are unknown: {pairs['near_missing']}.")
     if crossing["valid_items"]:
-        hit = counted(crossing["valid_items"], "validation picture has", "validation pictures have")
+        hit = counted(crossing["valid_items"], "validation item has", "validation items have")
         say(f"{hit} a duplicate that is trained on.")
     across = [[one["first"], one["second"], _how(one)] for one in crossing["examples"]]
     _show_part("Duplicates across the split", ("in training", "in validation", "kind"), across)
@@ -126,7 +126,7 @@ def _labelled(pair: Json, which: str) -> str:
 def _how(pair: Json) -> str:
     if pair["kind"] == "byte":
         return "equal files"
-    # The same picture saved twice can have equal hashes.
+    # The same image saved twice can have equal hashes.
     return f"near-duplicate, {pair['distance']} of 128 bits differ" if pair["distance"] else "near-duplicate"
 
 

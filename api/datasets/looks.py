@@ -116,10 +116,10 @@ class Looks:
         split = choose_split(manifest, settings)
         items = choose_items(split.train if side == "train" else split.valid, n, settings.seed)
         if not items:
-            detail = f"valid_pct {settings.valid_pct} of {len(manifest.items)} pictures leaves none for {_SIDES[side]}"
+            detail = f"valid_pct {settings.valid_pct} of {len(manifest.items)} items leaves none for {_SIDES[side]}"
             raise InvalidRequest(detail, "Choose another valid_pct.")
         batch = make_batch(manifest, bundle, items, settings, shown=shown, limits=self._limits)
-        title = f"{manifest.name} · {_pictures(len(items))} of the {_SIDES[side]} side · seed {settings.seed}"
+        title = f"{manifest.name} · {_items(len(items))} of the {_SIDES[side]} side · seed {settings.seed}"
         return _as_png(draw_batch(manifest, batch, title=title, shown=shown))
 
     def _draw_presizing(self, dataset: Dataset, item: int, seed: int, settings: TrainSettings) -> bytes:
@@ -174,8 +174,8 @@ def use_one_core(threads_elsewhere: int) -> None:
     restorer.join()
 
 
-def _pictures(count: int) -> str:
-    return "1 picture" if count == 1 else f"{count} pictures"
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count} items"
 
 
 def _as_png(picture: Image.Image) -> bytes:

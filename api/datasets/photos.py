@@ -1,4 +1,4 @@
-"""The original pictures of a dataset, read from its bundle in the artifact store."""
+"""The original images of a dataset, read from its bundle in the artifact store."""
 
 import hashlib
 import os
@@ -36,7 +36,7 @@ _ASK_AGAIN = "Send the request again: it is fetched again."
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture's bytes as they were added."""
+    """An image's bytes as they were added."""
 
     data: bytes
     media_type: str

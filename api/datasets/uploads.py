@@ -23,12 +23,12 @@ MAX_FIELD_BYTES = 4096
 MAX_FIELDS = 16
 MAX_HEADER_BYTES = 4096
 MAX_LABELS_BYTES = 64 * 1024 * 1024
-LABELS_HINT = "Send one line, filename,label, for each picture."
+LABELS_HINT = "Send one line, filename,label, for each image."
 FORM_HINT = (
     "Send the fields archive and name as a form, as `curl -F archive=@pets.zip -F name=pets` does; a dataset that the "
     "service knows is asked for by POST /datasets/builtin."
 )
-UPLOAD_HINT = "Pack fewer or smaller pictures, or raise PEDIGREE_MAX_UPLOAD_BYTES."
+UPLOAD_HINT = "Pack fewer or smaller images, or raise PEDIGREE_MAX_UPLOAD_BYTES."
 
 
 @dataclass

@@ -1,4 +1,4 @@
-// One dataset: what is in it, what was left out, its near-duplicates, and two pictures of what a training sees.
+// One dataset: what is in it, what was left out, its near-duplicates, and two figures of what a training sees.
 
 import { byId, cell, counted, drawnTag, fill, make, words } from "./parts.js";
 import { ask, askForPicture, sentence } from "./service.js";
@@ -6,7 +6,7 @@ import { ask, askForPicture, sentence } from "./service.js";
 const LEFT_OUT = {
   no_label: "no label matches",
   not_a_file: "no plain file",
-  not_an_image: "no picture",
+  not_an_image: "no image",
   truncated: "broken",
   too_many_pixels: "too many pixels",
   too_small: "too small",
@@ -53,7 +53,7 @@ function showFacts({ name, drawn, items, vocab, label_rule: rule, summary }) {
   const { width, height } = summary.sizes ?? {};
   const label = labelSource(rule);
   byId("dataset-facts").textContent = [
-    `${counted(items, "picture")} of ${counted(vocab.length, "breed")}`,
+    `${counted(items, "item")} of ${counted(vocab.length, "breed")}`,
     width ? `${spread(width)} wide, ${spread(height)} high` : null,
     Object.entries(summary.formats ?? {}).map(([format, count]) => `${count} ${format}`).join(", "),
     label,
@@ -94,7 +94,7 @@ function showDuplicates({ near_duplicates: pairs, near_duplicates_missing: missi
   const lines = [];
   if (pairs) {
     const { across_split: across, labels_differ: contrary, anywhere } = pairs;
-    const hit = across.count ? `; ${counted(across.valid_items, "validation picture")} whose near-duplicate is trained on` : "";
+    const hit = across.count ? `; ${counted(across.valid_items, "validation item")} whose near-duplicate is trained on` : "";
     lines.push(
       pairGroup(`Across the split (validation ${pairs.valid_pct * 100} %, seed ${pairs.split_seed})`, across, hit,
         (one) => `${one.first} is trained on, ${one.second} validates`),
@@ -122,9 +122,9 @@ function likeness({ kind, distance }) {
 
 function showPictures({ name, items }) {
   const base = `/datasets/${encodeURIComponent(name)}`;
-  place("batch", `${base}/batch.png?augment=both&seed=${seed}`, "A labelled batch, as the pictures are and augmented");
+  place("batch", `${base}/batch.png?augment=both&seed=${seed}`, "A labelled batch, as the images are and augmented");
   place("presizing", `${base}/presizing.png?item=${(seed * STRIDE) % items}&seed=${seed}`,
-    "The same changes of a picture, made by one interpolation and step by step");
+    "The same changes of an image, made by one interpolation and step by step");
 }
 
 // The picture, or the reason for which there is none, in its place.

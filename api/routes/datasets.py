@@ -45,7 +45,7 @@ router = APIRouter(prefix="/datasets", tags=["datasets"])
 Name = Annotated[DatasetName, Path()]
 ValidPct = Annotated[float, Query(gt=0, lt=1, description="share of the validation side")]
 SplitSeed = Annotated[int, Query(ge=0, lt=2**63)]
-Seed = Annotated[int, Query(ge=0, lt=2**63, description="the same seed gives the same picture")]
+Seed = Annotated[int, Query(ge=0, lt=2**63, description="the same seed gives the same image")]
 Item = Annotated[int, Query(ge=-(2**63), lt=2**63, description="position in the dataset, from 0")]
 SHOWN: dict[str, Shown] = {"true": "augmented", "false": "as_is", "both": "both"}
 FORM_BODY = {
@@ -54,7 +54,7 @@ FORM_BODY = {
         "content": {FORM: {"schema": {"$ref": f"#/components/schemas/{ArchiveUpload.__name__}"}}},
     }
 }
-PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "the picture"}}
+PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "the image"}}
 
 _form: TypeAdapter[ArchiveForm] = TypeAdapter(ArchiveForm)
 
@@ -90,16 +90,16 @@ def get_a_dataset(
 def get_a_batch(
     name: Name,
     services: ServicesDep,
-    split: Annotated[Side, Query(description="the side that the pictures are taken from")] = "train",
+    split: Annotated[Side, Query(description="the side that the images are taken from")] = "train",
     augment: Annotated[
         Literal["true", "false", "both"], Query(description="as in training, as they are, or both, one below the other")
     ] = "both",
-    n: Annotated[int, Query(ge=1, le=MAX_BATCH, description="pictures")] = 9,
+    n: Annotated[int, Query(ge=1, le=MAX_BATCH, description="images")] = 9,
     seed: Seed = 0,
     valid_pct: ValidPct = 0.2,
     split_seed: SplitSeed = 42,
 ) -> Response:
-    """A labelled batch: pictures in the order and with the draws of the first step of a run with this seed."""
+    """A labelled batch: images in the order and with the draws of the first step of a run with this seed."""
     dataset = _dataset(services, name)
     settings = TrainSettings(seed=seed, valid_pct=valid_pct, split_seed=split_seed)
     return _png(services.looks.batch(dataset, split, n, settings, SHOWN[augment]))
@@ -179,7 +179,7 @@ async def _archive_payload(request: Request, services: Services) -> Json:
         if form.archive_bytes is None:
             raise InvalidRequest("the form has no archive", "Send a zip or tar as the part `archive`.")
         if form.archive_bytes == 0:
-            raise InvalidRequest("the archive is empty: 0 bytes", "Send a zip or tar with pictures in it.")
+            raise InvalidRequest("the archive is empty: 0 bytes", "Send a zip or tar with images in it.")
         if form.labels_bytes == 0:
             raise InvalidRequest("the list of labels is empty: 0 bytes", "Send filename,label lines, or no `labels`.")
         # A service without the Internet gets the published photos as an archive; the sample is drawn.
@@ -203,7 +203,7 @@ def _dataset(services: Services, name: str) -> Dataset:
 
 
 def _png(picture: bytes) -> Response:
-    # A dataset's name may come to mean other pictures.
+    # A dataset's name may come to mean other images.
     return Response(picture, media_type="image/png", headers={"Cache-Control": "private, no-cache"})
 
 

@@ -79,14 +79,14 @@ class ArchiveForm(Body):
 class ArchiveUpload(ArchiveForm):
     """The whole form. Its files are written to disk as they arrive, so that no value of this type is ever made."""
 
-    archive: Annotated[bytes, Field(description="zip or tar of pictures")]
+    archive: Annotated[bytes, Field(description="zip or tar of images")]
     labels: Annotated[
         bytes, Field(description="a list of labels: filename,label[,split] a line, separated by , ; or tabs")
     ] = b""
 
 
 class DatasetSummary(BaseModel):
-    """A dataset in a list. ``drawn`` is true where the project drew the pictures itself."""
+    """A dataset in a list. ``drawn`` is true where the project drew the images itself."""
 
     name: str
     revision: str
@@ -153,14 +153,14 @@ class PairsListed(PairsCounted):
 
 
 class CrossingPairs(PairsCounted):
-    """As PairsListed, of a split; ``valid_items`` is how many validation pictures have a duplicate in training."""
+    """As PairsListed, of a split; ``valid_items`` is how many validation items have a duplicate in training."""
 
     valid_items: int
     examples: list[CrossingPairOut]
 
 
 class NearDuplicatesOut(BaseModel):
-    """Pictures that occur twice, under one split."""
+    """Images that occur twice, under one split."""
 
     valid_pct: float
     split_seed: int

@@ -10,7 +10,7 @@ from ml.data.manifest import DEFAULT_REGEX, LabelRule
 LABEL_FROM_HELP = (
     "where the label is: `name` (the file's name, by the regex), `path` (the whole path, by the regex), `folder` (the "
     "folder that the file lies in), `folder:N` (the N-th folder of the path; -2: the one above the file's own), `csv` "
-    "(labels.csv among the pictures) or `csv:PATH`"
+    "(labels.csv among the images) or `csv:PATH`"
 )
 _OVER: dict[str, Literal["name", "path"]] = {"name": "name", "path": "path"}
 _FOLDER = re.compile(r"folder(?::(-?[1-9]\d?))?")
@@ -33,7 +33,7 @@ def choose_rule(
         label_from: as ``LABEL_FROM_HELP`` says; None: what the others ask for, else the file's name.
         regex: with the label as its one group; None: the usual one.
         by_folder: the older word for ``folder``.
-        beside: whether a list of labels is given beside the pictures.
+        beside: whether a list of labels is given beside the images.
         merge: whether labels that differ only in case or spaces are one.
 
     Raises:

@@ -38,7 +38,7 @@ def find_labels(
     """The labels of files by the rule, in NFC, and the sides of a given split.
 
     Args:
-        paths: of pictures, relative and posix.
+        paths: of images, relative and posix.
         rule: how a path says its label.
         listed: the list, where the rule is to use one.
         heartbeat: called now and then; what it raises ends the search.
@@ -133,9 +133,7 @@ def _listed(name: str | None, listed: LabelList, hits: Counter[str]) -> Label:
     if name is None:
         return Label(None, why="the list of labels does not name it")
     if hits[name] > 1:
-        return Label(
-            None, why=f"the name {name[:120]} in the list of labels fits {hits[name]} pictures; write the path"
-        )
+        return Label(None, why=f"the name {name[:120]} in the list of labels fits {hits[name]} images; write the path")
     row = listed.rows[name]
     if row.label is None:
         return Label(None, why="the list of labels contradicts itself about it")
@@ -147,14 +145,14 @@ def _list_notes(report: ListReport, unlisted: int) -> Iterable[str]:
         "lines that cannot be used": report.unusable,
         "names that stand there twice": report.repeated,
         "names with contradicting lines, which are left out": report.contradicting,
-        "names that fit several pictures, which are left out": report.ambiguous,
-        "names without a picture": report.without_file,
+        "names that fit several images, which are left out": report.ambiguous,
+        "names without an image": report.without_file,
     }
     for what, one in told.items():
         if one.count:
             yield f"the list of labels has {one.count} {what}, for example {one.examples[0]}"
     if unlisted:
-        yield f"the list of labels does not name {unlisted} of the pictures"
+        yield f"the list of labels does not name {unlisted} of the images"
 
 
 def _tell_composition(found: Labels, raw: Iterable[Label]) -> None:
@@ -181,12 +179,12 @@ def _keep_split(found: Labels, level: int | None) -> None:
     if not counts["train"]:
         found.by_path = {path: label._replace(side=None) for path, label in found.by_path.items()}
         found.notes.append(
-            "the pictures are given for validation or test alone, none for training: no split is kept, and training "
+            "the images are given for validation or test alone, none for training: no split is kept, and training "
             "draws its own"
         )
         return
     sides = ", ".join(f"{counts[side]} {side}" for side in ("train", "valid", "test"))
-    rest = f"; {counts[None]} pictures of no side count as train" if counts[None] else ""
+    rest = f"; {counts[None]} items of no side count as train" if counts[None] else ""
     found.notes.append(f"the given split is kept: {sides}{rest}. A run draws its own with split=random")
 
 

@@ -23,7 +23,7 @@ from ml.data.similar_labels import similar_groups
 from ml.decode.perceptual_hash import PATTERN as HASH_PATTERN
 
 DEFAULT_REGEX = r"^(.+)_\d+\.[A-Za-z0-9]+$"
-"""The usual names, whatever the format and the case of its suffix; only names of pictures are looked at."""
+"""The usual names, whatever the format and the case of its suffix; only names of images are looked at."""
 ExclusionCode = Literal[
     "no_label",
     "not_a_file",
@@ -39,7 +39,7 @@ EXAMPLES = 20
 _REASONS: dict[ExclusionCode, str] = {
     "no_label": "without a label",
     "not_a_file": "other than a plain file",
-    "not_an_image": "of no picture format",
+    "not_an_image": "of no image format",
     "truncated": "broken",
     "too_many_pixels": "of too many pixels",
     "too_small": "too small",
@@ -103,7 +103,7 @@ class LabelRule(Strict):
 
 
 class Item(Strict):
-    """One picture. ``width`` and ``height`` are in pixels after the EXIF orientation, ``bytes`` is the file's size.
+    """One image. ``width`` and ``height`` are in pixels after the EXIF orientation, ``bytes`` is the file's size.
 
     ``perceptual_hash`` is ml.decode.perceptual_hash's; None in the manifests of imports that did not take it yet.
     ``split`` is its side of a given split.
@@ -152,7 +152,7 @@ class Exclusion(Strict):
 class Manifest(Strict):
     """A dataset's content.
 
-    ``drawn`` says that the pictures are drawings, not photos. ``decoding`` is how they were read when it was made
+    ``drawn`` says that the images are drawings, not photos. ``decoding`` is how they were read when it was made
     (``ml.decode.picture_limits``); manifests of before there was more than one way do not say it.
     """
 

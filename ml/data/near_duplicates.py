@@ -1,4 +1,4 @@
-"""Pictures that occur twice: equal files, and near-duplicates, the same shot saved again. Imports no torch.
+"""Images that occur twice: equal files, and near-duplicates, the same shot saved again. Imports no torch.
 
 A duplicate on both sides of the split makes validation easier than the world is; duplicates with different labels
 teach a contradiction.
@@ -21,7 +21,7 @@ NEAR_BITS = 14
 one shot or its immediate neighbour, 2 more true ones differ in 16, the first strangers in 18 (docs/experiments.md)."""
 
 PLAIN_BITS = 12
-"""A hash with fewer bits set is of a picture with hardly anything on it, and is like every other such. The
+"""A hash with fewer bits set is of an image with hardly anything on it, and is like every other such. The
 plainest of the pet photos has 25."""
 
 MOST_PAIRS = 100_000
@@ -64,7 +64,7 @@ class PairCount:
 def find_near_duplicates(manifest: Manifest) -> NearDuplicates:
     """Compare every item with every other.
 
-    Near-duplicates are told from the perceptual hashes alone. Found are pictures scaled, saved again, made grey or
+    Near-duplicates are told from the perceptual hashes alone. Found are images scaled, saved again, made grey or
     cropped by a hundredth of their side; a crop by 5 hundredths or a mirrored copy is mostly not. A manifest of which
     an item has no hash has no near-duplicates, and says so.
     """

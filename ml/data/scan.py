@@ -55,19 +55,19 @@ def scan_folder(
         folder: where to look, with all that lies below.
         rule: how a path says its label.
         name: the dataset's name.
-        drawn: whether the pictures are drawings.
-        limits: what a picture may cost; default Limits().
+        drawn: whether the images are drawings.
+        limits: what an image may cost; default Limits().
         labels: a list of labels beside the folder, which the rule ``csv`` reads in place of one in it.
         encoding: of the list's text; None: UTF-8.
         on_progress: called with files done and files in all.
 
     Raises:
-        DatasetUnusable: no folder, no picture with a label, only one of them, only one breed, a regex that is not
+        DatasetUnusable: no folder, no image with a label, only one of them, only one breed, a regex that is not
             accepted, or a list of labels that cannot be used.
     """
     _check_rule(rule)
     if not folder.is_dir():
-        raise DatasetUnusable(f"{folder.name or folder} is not a folder", hint="Name a folder of pictures.")
+        raise DatasetUnusable(f"{folder.name or folder} is not a folder", hint="Name a folder of images.")
     files = sorted(_walk(folder.resolve()), key=lambda file: file.path)
     listed = read_list(folder, [file.path for file in files], rule, labels, encoding) if rule.kind == "csv" else None
     if listed is not None:
@@ -184,7 +184,7 @@ def _judged_by_name(file: _Found) -> Exclusion | None:
     if file.odd is not None:
         return Exclusion(path=file.path, code="not_a_file", detail=f"this is {file.odd}")
     if PurePosixPath(file.path).suffix.lower() not in SUFFIXES:
-        return Exclusion(path=file.path, code="not_an_image", detail="the name does not end like a picture's")
+        return Exclusion(path=file.path, code="not_an_image", detail="the name does not end like an image's")
     return None
 
 
@@ -216,30 +216,27 @@ def _check_enough(
         raise DatasetUnusable(_nothing(exclusions, hidden), hint=_hint(exclusions, rule, notes, hidden))
     left_out = _left_out(exclusions, hidden)
     if len(items) == 1:
-        detail = f"there is only one usable picture ({items[0].path}); {left_out}"
-        raise DatasetUnusable(detail, hint="Add pictures.")
+        detail = f"there is only one usable image ({items[0].path}); {left_out}"
+        raise DatasetUnusable(detail, hint="Add images.")
     labels = {item.label for item in items}
     if len(labels) == 1:
-        detail = f"all {len(items)} usable pictures have the same label ({items[0].label}); {left_out}"
+        detail = f"all {len(items)} usable images have the same label ({items[0].label}); {left_out}"
         raise DatasetUnusable(detail, hint=_one_label(rule))
 
 
 def _one_label(rule: LabelRule) -> str:
     if rule.kind == "folder":
-        return (
-            "Add pictures of another breed, or take the label from another folder (label_from=folder:1 is the first)."
-        )
-    return "Add pictures of another breed, or change the label rule."
+        return "Add images of another breed, or take the label from another folder (label_from=folder:1 is the first)."
+    return "Add images of another breed, or change the label rule."
 
 
 def _nothing(exclusions: list[Exclusion], hidden: str | None) -> str:
     unmatched = [exclusion for exclusion in exclusions if exclusion.code == "no_label"]
     if unmatched and len(unmatched) == len(exclusions):
         return (
-            f"none of the {len(unmatched)} pictures gets a label (for example {unmatched[0].path}: "
-            f"{unmatched[0].detail})"
+            f"none of the {len(unmatched)} images gets a label (for example {unmatched[0].path}: {unmatched[0].detail})"
         )
-    return f"there is no usable picture; {_left_out(exclusions, hidden)}"
+    return f"there is no usable image; {_left_out(exclusions, hidden)}"
 
 
 def _hint(exclusions: list[Exclusion], rule: LabelRule, notes: list[str], hidden: str | None) -> str:
@@ -249,7 +246,7 @@ def _hint(exclusions: list[Exclusion], rule: LabelRule, notes: list[str], hidden
         return "Put the files themselves into the folder (cp -rL copies what links lead to)."
     if hidden:
         return "Give the files and folders names that do not begin with a dot."
-    return "Name a folder or archive that holds pictures."
+    return "Name a folder or archive that holds images."
 
 
 def _other_rule(exclusions: list[Exclusion], rule: LabelRule, notes: list[str]) -> str:

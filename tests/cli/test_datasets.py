@@ -95,7 +95,7 @@ def test_a_dataset_is_shown_with_what_was_left_out_and_its_near_duplicates(
     assert "a_3.jpg GIF" in lines
     assert "anywhere 2 3" in lines
     assert "across the split (valid_pct 0.2, seed 42) 0 1" in lines
-    assert "1 validation picture has a duplicate that is trained on." in lines
+    assert "1 validation item has a duplicate that is trained on." in lines
     assert "a_1.jpg b_2.jpg near-duplicate, 3 of 128 bits differ" in lines
     assert "a_1.jpg (a) b_2.jpg (b) near-duplicate, 3 of 128 bits differ" in lines
     assert lines[-1] == "b 7"

@@ -240,7 +240,7 @@ def test_a_bad_query_names_its_field(client: TestClient, what: str, query: dict[
 def test_what_is_impossible_together_is_a_400(client: TestClient) -> None:
     empty = client.get("/datasets/pets/batch.png", params={"split": "valid", "valid_pct": 0.05})
     assert (empty.status_code, empty.json()["code"]) == (400, "invalid_request")
-    assert empty.json()["detail"] == "valid_pct 0.05 of 10 pictures leaves none for validation"
+    assert empty.json()["detail"] == "valid_pct 0.05 of 10 items leaves none for validation"
     large = client.get("/datasets/pets/summary", params={"presize": 64, "size": 128})
     assert (large.status_code, large.json()["detail"]) == (400, "size 128 is larger than presize 64")
 

@@ -119,7 +119,7 @@ def test_a_given_split_is_kept_and_is_no_label(tmp_path: Path, form: str, names:
 def test_a_given_split_is_kept_with_a_rule_on_names(tmp_path: Path) -> None:
     found = scan(tmp_path, ["train/pug_1.jpg", "train/boxer_1.jpg", "val/pug_2.jpg", "extra/pug_3.jpg"])
     assert list(sides(found).values()) == [None, "train", "train", "valid"]
-    assert "1 pictures of no side count as train" in noted(found, "given split")
+    assert "1 items of no side count as train" in noted(found, "given split")
     assert found.sides == {"train": 3, "valid": 1, "test": 0}
 
 
@@ -196,8 +196,8 @@ def test_a_search_for_labels_can_be_stopped() -> None:
 def test_hidden_pictures_are_told(tmp_path: Path) -> None:
     found = scan(tmp_path, ["a_1.jpg", "b_1.jpg", ".data/c_1.jpg", ".d_1.jpg", "__MACOSX/._a_1.jpg"])
     assert len(found.items) == 2
-    assert "2 pictures were passed over" in noted(found, "dot")
-    with pytest.raises(DatasetUnusable, match=r"no usable picture; 2 pictures .*\.data/a_1.jpg") as refused:
+    assert "2 images were passed over" in noted(found, "dot")
+    with pytest.raises(DatasetUnusable, match=r"no usable image; 2 images .*\.data/a_1.jpg") as refused:
         scan(tmp_path / "all", [".data/a_1.jpg", ".data/b_1.jpg"])
     assert "do not begin with a dot" in str(refused.value.hint)
 
@@ -275,7 +275,7 @@ def test_what_of_a_list_is_not_used_is_counted_with_examples(tmp_path: Path) -> 
     assert "write the path" in details["x/1.jpg"]
     assert details["unlisted.jpg"] == "the list of labels does not name it"
     assert found.summary()["label_list"]["ambiguous"] == {"count": 1, "examples": ["1.jpg"]}
-    assert noted(found, "does not name 1 of the pictures")
+    assert noted(found, "does not name 1 of the images")
 
 
 def test_a_list_gives_the_split(tmp_path: Path) -> None:
