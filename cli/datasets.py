@@ -85,7 +85,7 @@ for look in (batch, presizing, summary):
 )
 @click.option(
     "--regex",
-    help="On the file's name, or on its path with --label-from path; its group is the label.  "
+    help="On the file's name, or on its path with --label-from path; its group is the label; RE2's syntax.  "
     "[default: ^(.+)_\\d+\\.[A-Za-z0-9]+$]",
 )
 @click.option("--by-folder", is_flag=True, help="The same as --label-from folder.")

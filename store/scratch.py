@@ -5,7 +5,7 @@ import logging
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,7 +23,7 @@ def until_whole(into: Path) -> Path:
     return into.with_name(f".{into.name}.{uuid4().hex}")
 
 
-def remove_scratch(cache: Path, *, copies: Mapping[str, str], begun: Mapping[str, str]) -> None:
+def remove_scratch(cache: Path, *, copies: dict[str, str], begun: dict[str, str]) -> None:
     """Remove what was on its way into the cache folder and has not changed for a day.
 
     Only what has a name of our own making: the folder may hold somebody's own files.
@@ -52,7 +52,7 @@ def remove_left(left: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def _found(cache: Path, names: Mapping[str, str], *, whole: bool) -> Iterator[Path]:
+def _found(cache: Path, names: dict[str, str], *, whole: bool) -> Iterator[Path]:
     """What is there under a name; without ``whole`` under the name that a file has until then."""
     for pattern, path in names.items():
         for found in cache.glob(pattern):
