@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Entry:
     path: Path
     bytes: int
     opened_at: float
@@ -56,17 +56,17 @@ def make_room(root: Path, needed: int, limit: int | None) -> None:
             total -= one.bytes
 
 
-def _kept_below(root: Path) -> list[_Kept]:
+def _kept_below(root: Path) -> list[_Entry]:
     looked = [_look_at(path) for path in [*presized_caches(root), *bundle_copies(root)]]
     return [one for one in looked if one is not None]
 
 
-def _look_at(path: Path) -> _Kept | None:
+def _look_at(path: Path) -> _Entry | None:
     try:
         found = [file.stat() for file in (path.iterdir() if path.is_dir() else [path])]
     except FileNotFoundError:
         return None  # another process removed it meanwhile
-    return _Kept(path, sum(one.st_size for one in found), max((one.st_mtime for one in found), default=0.0))
+    return _Entry(path, sum(one.st_size for one in found), max((one.st_mtime for one in found), default=0.0))
 
 
 def _removed(path: Path) -> bool:

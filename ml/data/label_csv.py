@@ -39,16 +39,16 @@ class Row(NamedTuple):
     line: int
 
 
-class Told(Strict):
+class Tally(Strict):
     """How many there are of a kind, and some of them."""
 
     count: int = Field(0, ge=0)
     examples: tuple[str, ...] = ()
 
-    def and_one(self, example: str) -> "Told":
+    def and_one(self, example: str) -> "Tally":
         """With one more."""
         room = len(self.examples) < EXAMPLES
-        return Told(count=self.count + 1, examples=(*self.examples, example[:200]) if room else self.examples)
+        return Tally(count=self.count + 1, examples=(*self.examples, example[:200]) if room else self.examples)
 
 
 class ListReport(Strict):
@@ -64,11 +64,11 @@ class ListReport(Strict):
     """
 
     rows: int = Field(ge=0)
-    unusable: Told = Told()
-    repeated: Told = Told()
-    contradicting: Told = Told()
-    ambiguous: Told = Told()
-    without_file: Told = Told()
+    unusable: Tally = Tally()
+    repeated: Tally = Tally()
+    contradicting: Tally = Tally()
+    ambiguous: Tally = Tally()
+    without_file: Tally = Tally()
 
 
 @dataclass

@@ -13,7 +13,7 @@ _SUFFIXES = {".csv", ".tsv"}
 
 
 @dataclass(frozen=True)
-class FoundList:
+class ReadList:
     """A list of labels, and its path in the data set where it lies in it."""
 
     labels: LabelList
@@ -27,7 +27,7 @@ def is_list(path: str) -> bool:
 
 def read_list(
     folder: Path, paths: Sequence[str], rule: LabelRule, beside: Path | None, encoding: str | None
-) -> FoundList:
+) -> ReadList:
     """The list that a rule reads: the one beside the images, the one it names, or the one among them.
 
     Raises:
@@ -37,7 +37,7 @@ def read_list(
     if path is not None and path not in paths:
         raise DatasetUnusable(f"there is no list of labels {path!r}", hint="Name it as it lies among the images.")
     file = folder / path if path is not None else beside
-    return FoundList(read_label_list(_read(file), encoding), path)
+    return ReadList(read_label_list(_read(file), encoding), path)
 
 
 def _read(file: Path | None) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from ml.data.given_split import Side, folder_at, side_named, split_level, without_side
-from ml.data.label_csv import LabelList, ListReport, Told
+from ml.data.label_csv import LabelList, ListReport, Tally
 from ml.data.manifest import LabelRule
 from ml.data.similar_labels import one_spelling, similar_groups
 
@@ -118,7 +118,7 @@ def _by_list(paths: Sequence[str], listed: LabelList) -> Labels:
     names = {path: listed.name_for(path) for path in paths}
     hits = Counter(name for name in names.values() if name is not None)
     found = Labels({path: _listed(name, listed, hits) for path, name in names.items()})
-    ambiguous, without_file = Told(), Told()
+    ambiguous, without_file = Tally(), Tally()
     for name in listed.rows:
         if hits[name] > 1:
             ambiguous = ambiguous.and_one(name)

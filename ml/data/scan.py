@@ -24,7 +24,7 @@ _BATCH = 256
 
 
 @dataclass(frozen=True)
-class _Found:
+class _File:
     """A file to look at; ``path`` is relative, posix, with other bytes than UTF-8 as surrogates.
 
     ``odd`` says what it is where it is not to be opened.
@@ -105,7 +105,7 @@ def _check_rule(rule: LabelRule) -> None:
         raise DatasetUnusable(str(error), hint=error.hint) from None
 
 
-def _walk(root: Path) -> Iterator[_Found]:
+def _walk(root: Path) -> Iterator[_File]:
     # Links to folders are not followed: inside the root their content is met under its own name, and no loop is
     # possible. A list instead of recursion, because folders may nest deeper than Python recurses.
     waiting = [root]
@@ -117,7 +117,7 @@ def _walk(root: Path) -> Iterator[_Found]:
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(path)
             else:
-                yield _Found(path.relative_to(root).as_posix(), path, _oddity(entry, root))
+                yield _File(path.relative_to(root).as_posix(), path, _oddity(entry, root))
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -147,7 +147,7 @@ def _oddity(entry: os.DirEntry[str], root: Path) -> str | None:
 
 
 def _examined(
-    files: list[_Found], labels: Mapping[str, Label], limits: Limits, on_progress: OnProgress | None
+    files: list[_File], labels: Mapping[str, Label], limits: Limits, on_progress: OnProgress | None
 ) -> Iterator[Item | Exclusion]:
     # Pillow decodes without the interpreter's lock, so threads use every core. In batches, so that a caller's
     # exception (a stop) leaves little work queued.
@@ -162,7 +162,7 @@ def _examined(
                 yield outcome
 
 
-def _examine(file: _Found, labels: Mapping[str, Label], limits: Limits) -> Item | Exclusion:
+def _examine(file: _File, labels: Mapping[str, Label], limits: Limits) -> Item | Exclusion:
     left_out = _judged_by_name(file)
     if left_out is not None:
         return left_out
@@ -177,7 +177,7 @@ def _examine(file: _Found, labels: Mapping[str, Label], limits: Limits) -> Item 
         return Exclusion(path=file.path, code="not_an_image", detail=f"cannot be read: {error.strerror}")
 
 
-def _judged_by_name(file: _Found) -> Exclusion | None:
+def _judged_by_name(file: _File) -> Exclusion | None:
     shown = file.path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if shown != file.path:
         return Exclusion(path=shown, code="no_label", detail="the file's name is not UTF-8; `encoding` says what it is")
@@ -188,7 +188,7 @@ def _judged_by_name(file: _Found) -> Exclusion | None:
     return None
 
 
-def _item(file: _Found, label: Label, limits: Limits) -> Item:
+def _item(file: _File, label: Label, limits: Limits) -> Item:
     size = file.real.stat().st_size
     if size > limits.max_bytes:
         detail = f"the file has {size} bytes, at most {limits.max_bytes} are accepted"
