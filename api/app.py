@@ -29,11 +29,12 @@ from api.http.origins import normal_origin
 from api.http.places import Below
 from api.http.telemetry import RequestTimer, Telemetry
 from api.routes import datasets, downloads, events, figures, jobs, lr_find, models, operations, page, predict, runs
-from api.schemas.datasets import BuiltinRequest
+from api.schemas.datasets import ArchiveUpload
 from api.schemas.problem import Problem, problems
 from api.serving.batching import Batcher
 from api.serving.decoding import Decoding
 from api.serving.predictor import Loader, Predictor
+from ml import cache_names
 from ml.predict import Classifier
 from store.artifacts import ArtifactStore
 from store.db.session import make_engine, make_sessions
@@ -152,7 +153,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _keep_clean(cache: Path) -> None:
     """Remove what killed processes left: the API's cache folder may be one that no worker sees."""
     while True:
-        await run_in_threadpool(remove_scratch, cache)
+        await run_in_threadpool(remove_scratch, cache, copies=cache_names.COPIES, begun=cache_names.BEGUN)
         await asyncio.sleep(CLEAN_SECONDS)
 
 
@@ -204,7 +205,7 @@ def _describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schemas = generate()["components"]["schemas"]
-            for model in (Problem, BuiltinRequest):
+            for model in (Problem, ArchiveUpload):
                 found = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas.update(found.pop("$defs", {}))
                 schemas[model.__name__] = found

@@ -66,7 +66,7 @@ def _end_postgres(folder: Path, chance: random.Random, over: threading.Event, en
 
 def _queue(client: httpx.Client, number: int) -> Iterator[int]:
     """Queue so many jobs, the later of which need what the first two make; their ids."""
-    first = _ask(lambda: client.post("/datasets", json={"builtin": "sample", "name": "sample"}))["id"]
+    first = _ask(lambda: client.post("/datasets/builtin", json={"builtin": "sample", "name": "sample"}))["id"]
     yield first
     _wait(client, first)
     made = _post(client, "first", {"kind": "train", "dataset": "sample", "config": TRAIN})

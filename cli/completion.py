@@ -94,7 +94,7 @@ def _jobs(found: list[Json]) -> list[CompletionItem]:
 
 
 def _datasets(found: list[Json]) -> list[CompletionItem]:
-    return [CompletionItem(one["name"], help=f"{one['items']} pictures of {one['breeds']} breeds") for one in found]
+    return [CompletionItem(one["name"], help=f"{one['items']} items of {one['breeds']} breeds") for one in found]
 
 
 def _about_run(run: Json) -> str:

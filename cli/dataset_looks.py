@@ -12,9 +12,7 @@ from cli.saying import say
 from cli.tables import show_json, show_table
 
 _out = click.argument("out", metavar="OUT.png", type=PngPath())
-_seed = click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Equal seeds, equal pictures."
-)
+_seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Equal seeds, equal images.")
 
 
 @click.command()
@@ -22,7 +20,7 @@ _seed = click.option(
 @_out
 @click.option("--split", type=click.Choice(["train", "valid"]), default="train", show_default=True)
 @click.option("--augment", type=click.Choice(["true", "false", "both"]), default="both", show_default=True)
-@click.option("--n", type=click.IntRange(1, 64), default=9, show_default=True, help="Pictures.")
+@click.option("--n", type=click.IntRange(1, 64), default=9, show_default=True, help="Images.")
 @_seed
 @click.option("--valid-pct", type=float, default=0.2, show_default=True)
 @click.option("--split-seed", type=click.IntRange(0), default=42, show_default=True)
@@ -82,7 +80,7 @@ def _show_collated(collated: Json) -> None:
     say(f"\nNo batch can be made: {collated['reason']}.")
     for item, path, shape in zip(collated["items"], collated["paths"], collated["shapes"], strict=True):
         say(f"  item {item}  {' x '.join(map(str, shape))}  {path}")
-    say(collated["mend"])
+    say(collated["fix"])
 
 
 def _shape(step: Json) -> str:

@@ -9,7 +9,7 @@ from cli.tables import counted, show_pairs, show_table
 _MEANT = {
     "no_label": "no label matches",
     "not_a_file": "not a plain file",
-    "not_an_image": "not a picture",
+    "not_an_image": "not an image",
     "truncated": "broken",
     "too_many_pixels": "too many pixels",
     "too_small": "too small",
@@ -25,13 +25,13 @@ def kind_of(dataset: Json) -> str:
 
 
 def show_dataset(found: Json) -> None:
-    """Print what the service says of a dataset: facts, what was left out, duplicates, pictures of each breed."""
+    """Print what the service says of a dataset: facts, what was left out, duplicates, images of each breed."""
     summary = found["summary"]
     sizes = summary.get("sizes") or {}
     show_pairs(
         [
             ("name", found["name"]),
-            ("pictures", f"{found['items']}, {kind_of(found)}"),
+            ("items", f"{found['items']}, {kind_of(found)}"),
             ("breeds", len(found["vocab"])),
             ("label", _label(found["label_rule"])),
             ("given split", _split(summary.get("split"))),
@@ -48,7 +48,7 @@ def show_dataset(found: Json) -> None:
     _show_disguised(summary.get("disguised") or {})
     _show_duplicates(found)
     per_breed = summary.get("per_breed") or {}
-    _show_part("Pictures of each breed", ("breed", "pictures"), sorted(per_breed.items()))
+    _show_part("Items of each breed", ("breed", "items"), sorted(per_breed.items()))
 
 
 def _label(rule: Json) -> str:
@@ -85,23 +85,27 @@ def _show_disguised(disguised: Json) -> None:
 
 
 def _show_duplicates(found: Json) -> None:
-    twins = found.get("twins")
-    if twins is None:
-        if why := found.get("twins_missing"):
+    pairs = found.get("near_duplicates")
+    if pairs is None:
+        if why := found.get("near_duplicates_missing"):
             say(f"\nDuplicates are unknown: {why}")
         return
-    crossing, contrary = twins["across_split"], twins["labels_differ"]
-    split = f"across the split (valid_pct {twins['valid_pct']:g}, seed {twins['split_seed']})"
+    crossing, contrary = pairs["across_split"], pairs["labels_differ"]
+    split = f"across the split (valid_pct {pairs['valid_pct']:g}, seed {pairs['split_seed']})"
     rows = [
-        [where, pairs["byte"], pairs["near"]]
-        for where, pairs in (("anywhere", twins["anywhere"]), (split, crossing), ("under different labels", contrary))
+        [where, some["byte"], some["near"]]
+        for where, some in (
+            ("anywhere", pairs["anywhere"]),
+            (split, crossing),
+            ("under different labels", contrary),
+        )
     ]
-    title = "Pairs of duplicates" + ("" if twins["complete"] else ": too many to count them all; at least")
+    title = "Pairs of duplicates" + ("" if pairs["complete"] else ": too many to count them all; at least")
     _show_part(title, ("where", "equal files", "near-duplicates"), rows)
-    if twins["near_missing"]:
-        say(f"Near-duplicates are unknown: {twins['near_missing']}.")
+    if pairs["near_missing"]:
+        say(f"Near-duplicates are unknown: {pairs['near_missing']}.")
     if crossing["valid_items"]:
-        hit = counted(crossing["valid_items"], "validation picture has", "validation pictures have")
+        hit = counted(crossing["valid_items"], "validation item has", "validation items have")
         say(f"{hit} a duplicate that is trained on.")
     across = [[one["first"], one["second"], _how(one)] for one in crossing["examples"]]
     _show_part("Duplicates across the split", ("in training", "in validation", "kind"), across)
@@ -115,15 +119,15 @@ def _show_part(title: str, columns: tuple[str, ...], rows: Sequence[Sequence[obj
         show_table(columns, rows)
 
 
-def _labelled(twin: Json, which: str) -> str:
-    return f"{twin[which]} ({twin[f'{which}_label']})"
+def _labelled(pair: Json, which: str) -> str:
+    return f"{pair[which]} ({pair[f'{which}_label']})"
 
 
-def _how(twin: Json) -> str:
-    if twin["kind"] == "byte":
+def _how(pair: Json) -> str:
+    if pair["kind"] == "byte":
         return "equal files"
-    # The same picture saved twice can have equal fingerprints.
-    return f"near-duplicate, {twin['distance']} of 128 bits differ" if twin["distance"] else "near-duplicate"
+    # The same image saved twice can have equal hashes.
+    return f"near-duplicate, {pair['distance']} of 128 bits differ" if pair["distance"] else "near-duplicate"
 
 
 def _example(found: Json) -> list[object]:

@@ -21,12 +21,12 @@ from cli.watch import command, watch
 Asked = str | bool | Path | None
 """What an option of ``add`` holds."""
 BUILTIN = ("sample", "oxford-iiit-pet")
-NO_DATASETS = "There are no datasets yet; `pedigree datasets add NAME FOLDER` adds pictures, `… add sample` draws some."
+NO_DATASETS = "There are no datasets yet; `pedigree datasets add NAME FOLDER` adds photos, `… add sample` draws some."
 
 
 @click.group()
 def datasets() -> None:
-    """Bring pictures in and look at them."""
+    """Bring photos in and look at them."""
 
 
 @datasets.command("list")
@@ -50,7 +50,7 @@ def list_datasets(client: Client, limit: int, as_json: bool) -> None:
         ]
         for one in found
     ]
-    show_table(("name", "pictures", "breeds", "kind", "revision", "added"), rows, empty=NO_DATASETS)
+    show_table(("name", "items", "breeds", "kind", "revision", "added"), rows, empty=NO_DATASETS)
 
 
 @datasets.command()
@@ -62,7 +62,7 @@ def list_datasets(client: Client, limit: int, as_json: bool) -> None:
 @json_option
 @with_client
 def show(client: Client, name: str, valid_pct: float | None, split_seed: int | None, as_json: bool) -> None:
-    """Show a dataset: counts, sizes, what was left out and why, and pictures that are there twice."""
+    """Show a dataset: counts, sizes, what was left out and why, and images that are there twice."""
     found = client.get(f"/datasets/{path_part(name)}", valid_pct=valid_pct, split_seed=split_seed)
     if as_json:
         show_json(found)
@@ -81,11 +81,11 @@ for look in (batch, presizing, summary):
     "--label-from",
     metavar="WHERE",
     help="Where the label is: name or path (read by --regex), folder, folder:N (the N-th of the path; -2: above "
-    "the picture's own), csv (labels.csv among the pictures) or csv:PATH.  [default: name]",
+    "the image's own), csv (labels.csv among the images) or csv:PATH.  [default: name]",
 )
 @click.option(
     "--regex",
-    help="On the file's name, or on its path with --label-from path; its group is the label.  "
+    help="On the file's name, or on its path with --label-from path; its group is the label; RE2's syntax.  "
     "[default: ^(.+)_\\d+\\.[A-Za-z0-9]+$]",
 )
 @click.option("--by-folder", is_flag=True, help="The same as --label-from folder.")
@@ -96,11 +96,11 @@ for look in (batch, presizing, summary):
 )
 @click.option("--merge-labels", is_flag=True, help="Make labels one that differ only in case, spaces, - or _.")
 @click.option("--encoding", help="Of names in an archive that do not say theirs, and of --labels, such as cp932.")
-@click.option("--no-wait", is_flag=True, help="Return as soon as the service has the pictures.")
+@click.option("--no-wait", is_flag=True, help="Return as soon as the service has the photos.")
 @json_lines_option
 @with_client
 def add(client: Client, /, name: str, source: Path | None, no_wait: bool, as_json: bool, **asked: Asked) -> None:
-    """Add pictures from SOURCE, a folder or an archive (zip, tar).
+    """Add photos from SOURCE, a folder or an archive (zip, tar).
 
     Without SOURCE, NAME is `sample` (drawn by the service itself) or `oxford-iiit-pet` (downloaded by the service).
     """
@@ -118,7 +118,7 @@ def add(client: Client, /, name: str, source: Path | None, no_wait: bool, as_jso
     watch(client, job["id"], as_json=as_json)
     if not as_json:
         added = client.get(f"/datasets/{path_part(name)}")
-        say(f"{name}: {added['items']} pictures of {len(added['vocab'])} breeds, {kind_of(added)}")
+        say(f"{name}: {added['items']} items of {len(added['vocab'])} breeds, {kind_of(added)}")
 
 
 def _check_choice(asked: Mapping[str, Asked], labels: Asked) -> None:
@@ -144,7 +144,7 @@ def add_builtin(client: Client, name: str) -> Json:
     """
     if name not in BUILTIN:
         raise CommandError(f"{name!r} needs a folder or an archive; only {' and '.join(BUILTIN)} come without one.")
-    job: Json = client.post("/datasets", {"name": name, "builtin": name})
+    job: Json = client.post("/datasets/builtin", {"name": name, "builtin": name})
     return job
 
 
@@ -177,5 +177,5 @@ def _broken_off(sending: Transfer) -> str:
     """What the service has of an upload that the user broke off."""
     if sending.is_done:
         jobs = command("jobs", "list", "--kind", "import")
-        return f"Broken off before the service had answered; {jobs} shows whether it brings the pictures in."
+        return f"Broken off before the service had answered; {jobs} shows whether it brings the photos in."
     return "Broken off while sending; nothing was added. The same command starts again from the beginning."

@@ -38,8 +38,8 @@ class Entry:
 def tar_entries(folder: Path) -> list[Entry]:
     """The files of a folder, sorted by name; hidden ones and what is no file are left out.
 
-    A link to a file is sent as the file, wherever that lies: a folder of links is a usual way to choose among pictures,
-    and what is no picture never becomes part of a dataset.
+    A link to a file is sent as the file, wherever that lies: a folder of links is a usual way to choose among images,
+    and what is no image never becomes part of a dataset.
 
     Raises:
         CommandError: there is none, or one cannot be looked at.

@@ -171,7 +171,7 @@ def look(walk: Walk) -> None:
     """The data, before anything is trained on it."""
     say("## Look at the data\n")
     dataset = walk.get(walk.dataset)
-    say(f"{dataset['items']} pictures of {len(dataset['vocab'])} breeds, revision {dataset['revision'][:12]}.\n")
+    say(f"{dataset['items']} items of {len(dataset['vocab'])} breeds, revision {dataset['revision'][:12]}.\n")
     looked_at = walk.options.looks_dataset or walk.options.dataset
     if walk.get(f"/datasets/{looked_at}")["drawn"]:
         say(f"A labelled batch and the presizing, of the drawn pictures of {looked_at!r}:\n")
@@ -199,7 +199,7 @@ def say_steps(summary: Json) -> None:
     paths = " and ".join(collated["paths"])
     say(f"\n{paths} {'fit' if collated['fits'] else 'do not fit'} into one batch.")
     if not collated["fits"]:
-        say(f"\n**Why**: {collated['reason']}\n\n**What to do**: {collated['mend']}")
+        say(f"\n**Why**: {collated['reason']}\n\n**What to do**: {collated['fix']}")
 
 
 def first_model(walk: Walk) -> Json:

@@ -24,7 +24,7 @@ def main() -> int:
         upgrade(settings.database_url)
     except SQLAlchemyError as error:
         if not isinstance(error, (OperationalError, ArgumentError)):
-            # Neither the server's nor the address's: whoever mends it needs the whole.
+            # Neither the server's nor the address's: who fixes it needs the whole.
             logger.exception("the migration failed")
         sys.stderr.write(f"the database cannot be migrated: {_reason(error)}\n")
         return 1

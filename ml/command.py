@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from ml.config import LrFind, ResolvedConfig, TrainSettings, complete, resolve, train_config
 from ml.data.bundle import Folder
 from ml.data.label_choice import LABEL_FROM_HELP, choose_rule
+from ml.data.label_rules import RuleRefused
 from ml.data.manifest import DEFAULT_REGEX, LabelRule, Manifest
 from ml.data.scan import scan_folder
 from ml.disk import full_disk_told
@@ -106,6 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signals = Signals()
     try:
         work = _work(options, signals)
+    except RuleRefused as error:
+        return _complain(f"config: {error}. {error.hint}")
     except ValueError as error:
         return _complain(
             f"config: {_wrong_setting(error) if isinstance(error, ValidationError) else f'--set: {error}'}"
@@ -129,7 +132,8 @@ def _work(options: argparse.Namespace, signals: Signals) -> Callable[[], str]:
     """What the command is to do, with its settings read.
 
     Raises:
-        ValueError: a setting is wrong (pydantic's ``ValidationError``, where it is a field).
+        RuleRefused: there is no such label rule.
+        ValueError: another setting is wrong (pydantic's ``ValidationError``, where it is a field).
     """
     rule = choose_rule(
         label_from=options.label_from,

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from hashlib import file_digest, sha256
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-from uuid import uuid4
 
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, S3Store
@@ -18,6 +17,7 @@ from obstore.store import LocalStore, S3Store
 from store.errors import ArtifactMissing, NoRoom, ServiceUnavailable, SettingsInvalid
 from store.keys import is_ours
 from store.room import says_disk_full
+from store.scratch import until_whole
 
 CHUNK_BYTES = 8 * 1024 * 1024
 """Of a put one part, of a fetch one request: what is in memory, and what a broken connection costs again."""
@@ -132,7 +132,7 @@ class ArtifactStore:
         if into.exists() and (expected_sha256 is None or _sha256_of(into) == expected_sha256):
             return into
         into.parent.mkdir(parents=True, exist_ok=True)
-        scratch = into.with_name(f".{into.name}.{uuid4().hex}")
+        scratch = until_whole(into)
         try:
             found = self._copy_out(key, scratch, on_bytes)
             if expected_sha256 not in {None, found}:

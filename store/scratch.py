@@ -1,37 +1,46 @@
-"""What killed processes left in the cache folder of their copies, uploads and archives, half written."""
+"""Files on their way: what they are called until they are whole, and what killed processes left of them."""
 
 import contextlib
 import logging
 import re
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
+
+from store import cache_names
 
 log = logging.getLogger(__name__)
 
 _LIFE_SECONDS = 24 * 3600.0
 """A day without a change, and nobody writes there any more."""
-
-_NAMES = {
-    "datasets/*/.images.tar.*": r"datasets/[0-9a-f]{64}/\.images\.tar\.[0-9a-f]{32}",
-    "downloads/.unpack-*": r"downloads/\.unpack-[a-z0-9_]{8}",
-    "models/*/.*": r"models/[0-9a-f]{64}/\.model\.(safetensors|json)\.[0-9a-f]{32}",
-    "runs/*/.*": r"runs/\d{1,9}/\.[0-9a-f]{64}\.jsonl\.[0-9a-f]{32}",
-    "uploads/upload-*": r"uploads/upload-[a-z0-9_]{8}",
-}
-"""Where to look, and which names below the cache folder are of our own making: it may hold somebody's own files."""
+_UNTIL_WHOLE = re.compile(r"\.(.+)\.[0-9a-f]{32}")
 
 
-def remove_scratch(cache: Path) -> None:
-    """Remove what was on its way into the cache folder and has not changed for a day."""
+def until_whole(into: Path) -> Path:
+    """Where a file lies until it is whole; never the same twice."""
+    return into.with_name(f".{into.name}.{uuid4().hex}")
+
+
+def remove_scratch(cache: Path, *, copies: dict[str, str], begun: dict[str, str]) -> None:
+    """Remove what was on its way into the cache folder and has not changed for a day.
+
+    Only what has a name of our own making: the folder may hold somebody's own files.
+
+    Args:
+        cache: the folder.
+        copies: folders in it (glob), and the paths that fetched files have there (regex), beside the service's own.
+        begun: what is there for a while only (glob), and the paths that it has (regex), beside the service's own.
+    """
     before = time.time() - _LIFE_SECONDS
-    for pattern, name in _NAMES.items():
-        for begun in cache.glob(pattern):
-            if not re.fullmatch(name, begun.relative_to(cache).as_posix()):
-                continue
-            with contextlib.suppress(OSError):  # another process removes it too, or it is another user's
-                if begun.lstat().st_mtime < before:
-                    remove_left(begun)
+    for left in [
+        *_found(cache, {f"{folder}/.*": path for folder, path in (cache_names.COPIES | copies).items()}, whole=False),
+        *_found(cache, cache_names.BEGUN | begun, whole=True),
+    ]:
+        with contextlib.suppress(OSError):  # another process removes it too, or it is another user's
+            if left.lstat().st_mtime < before:
+                remove_left(left)
 
 
 def remove_left(left: Path) -> None:
@@ -41,3 +50,18 @@ def remove_left(left: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
     else:
         left.unlink(missing_ok=True)
+
+
+def _found(cache: Path, names: dict[str, str], *, whole: bool) -> Iterator[Path]:
+    """What is there under a name; without ``whole`` under the name that a file has until then."""
+    for pattern, path in names.items():
+        for found in cache.glob(pattern):
+            named = found if whole else _whole(found)
+            if named is not None and re.fullmatch(path, named.relative_to(cache).as_posix()):
+                yield found
+
+
+def _whole(scratch: Path) -> Path | None:
+    """What a file is called when it is whole; None where the name is no such one."""
+    found = _UNTIL_WHOLE.fullmatch(scratch.name)
+    return None if found is None else scratch.with_name(found[1])

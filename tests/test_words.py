@@ -16,17 +16,16 @@ from store.settings import Settings
 REPOSITORY = Path(__file__).parent.parent
 ROOMS = ("api", "cli", "ml", "store", "worker")
 UNCOMMON = re.compile(
-    r"\b(whoever|for (lack|want) of|mend(s|ed|ing)?|anew|manieth|one shot on them|twins?|bits apart)\b", re.IGNORECASE
+    r"\b(whoever|for (lack|want) of|mend(s|ed|ing)?|anew|manieth|one shot on them|twins?|fingerprints?|bits apart)\b",
+    re.IGNORECASE,
 )
-JSON_KEY = re.compile(r"`+(mend|twins)`+")
-"""Names of the contract."""
 PAGE = REPOSITORY / "api" / "page"
 READ_OUT = {"alt", "aria-label", "placeholder", "title"}
 """Attributes that people see or hear."""
 
 
 def is_uncommon(text: str) -> bool:
-    return UNCOMMON.search(JSON_KEY.sub("", text)) is not None
+    return UNCOMMON.search(text) is not None
 
 
 def literals(path: Path) -> Iterator[tuple[int, str]]:

@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from ml.cache_names import bundle_copy
 from ml.data.bundle import Bundle, ImageSource
-from ml.data.cache_room import bundle_copy, make_room, note_opened
+from ml.data.cache_room import make_room, note_opened
 from ml.data.manifest import Manifest
 from ml.decode.images import Limits
 from ml.errors import Stopped

@@ -17,6 +17,7 @@ from ml.disk import says_disk_full
 from ml.errors import LearningError, Stopped
 from ml.versions import check_versions
 from store.artifacts import ArtifactStore
+from store.cache_names import work_folder
 from store.db.jobs import change_state
 from store.db.models import Job
 from store.db.reading import get_job
@@ -26,7 +27,7 @@ from store.logs import log_to_stderr
 from store.settings import Settings, load_settings
 from store.states import State
 from worker.attempt import Attempt
-from worker.lifecycle import EXIT_PUT_DOWN, scratch_folder, work_folder
+from worker.lifecycle import EXIT_PUT_DOWN, scratch_folder
 from worker.patience import OUTAGE_SECONDS, OUTAGES, patiently
 from worker.reporter import JobReporter
 

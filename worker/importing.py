@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from ml.cache_names import DOWNLOADS
 from ml.data.bundle import write_bundle
 from ml.data.manifest import LabelRule, Manifest
 from ml.data.scan import scan_folder
@@ -73,7 +74,7 @@ def _download(attempt: Attempt) -> Path:
     """The original photos; where they are published is torchvision's knowledge, whose import takes seconds."""
     check_versions()
     download: Callable[..., Path] = import_module("ml.fetch.oxford").download_pets
-    return download(attempt.settings.cache / "downloads", on_progress=_StageProgress(attempt, "download", MIB))
+    return download(attempt.settings.cache / DOWNLOADS, on_progress=_StageProgress(attempt, "download", MIB))
 
 
 def _upload(attempt: Attempt, key: str, name: str) -> Path:

@@ -22,6 +22,7 @@ from typing import TypeVar
 from celery import Celery
 from sqlalchemy.orm import Session, sessionmaker
 
+from store.cache_names import work_folder
 from store.db.identity import database_id
 from store.db.jobs import IN_HAND, append_event, claim, hand_back, renew_lease
 from store.db.models import Job
@@ -130,11 +131,6 @@ def _claim(host: Host, job_id: int, attempts_before: int) -> Job | None:
 def scratch_folder(settings: Settings, session: Session) -> Path:
     """Where attempts have their folders: on the cache's disk, apart from those of other databases' jobs."""
     return settings.cache / "work" / database_id(session)
-
-
-def work_folder(scratch: Path, job_id: int, attempt: int) -> Path:
-    """An attempt's folder; it goes with the attempt."""
-    return scratch / f"job-{job_id}-{attempt}"
 
 
 def start_child(module: str, *numbers: int, lane: Lane) -> subprocess.Popen[bytes]:

@@ -1,16 +1,11 @@
-"""Which label rules and encodings a caller may ask for; what makes a regex dangerous is told in ml.data.label_rules."""
-
-import re
+"""Which label rules and encodings a caller may ask for."""
 
 from api.schemas.datasets import ArchiveForm
-from ml.data.label_choice import ChoiceRefused, choose_rule
-from ml.data.label_rules import HINT, RuleRefused
-from ml.data.label_rules import check_regex as check_ways
+from ml.data.label_choice import choose_rule
+from ml.data.label_rules import RuleRefused
 from ml.data.manifest import LabelRule
 from ml.unpack.entry_names import ENCODING_HINT, known_encoding
 from store.errors import InvalidRequest
-
-MAX_CHARS = 200
 
 
 def label_rule(fields: ArchiveForm, *, beside: bool) -> LabelRule:
@@ -19,8 +14,6 @@ def label_rule(fields: ArchiveForm, *, beside: bool) -> LabelRule:
     Raises:
         InvalidRequest: its fields exclude each other, or the regex is not accepted.
     """
-    if fields.regex is not None:
-        check_regex(fields.regex)
     try:
         return choose_rule(
             label_from=fields.label_from,
@@ -29,7 +22,7 @@ def label_rule(fields: ArchiveForm, *, beside: bool) -> LabelRule:
             beside=beside,
             merge=fields.merge_labels,
         )
-    except ChoiceRefused as error:
+    except RuleRefused as error:
         raise InvalidRequest(str(error), error.hint) from None
 
 
@@ -45,23 +38,3 @@ def encoding_of(fields: ArchiveForm) -> str | None:
         return known_encoding(fields.encoding)
     except ValueError as error:
         raise InvalidRequest(f"encoding {fields.encoding!r} {error}", ENCODING_HINT) from None
-
-
-def check_regex(regex: str) -> None:
-    """Accept a label rule: it compiles, has exactly one group, and its running time is bounded.
-
-    Raises:
-        InvalidRequest: it is none of these; the detail says which.
-    """
-    if len(regex) > MAX_CHARS or "\x00" in regex:
-        raise InvalidRequest(f"regex has {len(regex)} characters, the most is {MAX_CHARS}, none of them NUL", HINT)
-    try:
-        check_ways(regex)
-    except RuleRefused as error:
-        raise InvalidRequest(f"regex {regex!r} {error}", error.hint) from None
-    try:
-        groups = re.compile(regex).groups
-    except (re.error, OverflowError, RecursionError) as error:
-        raise InvalidRequest(f"regex {regex!r} is not a regular expression: {error}", HINT) from None
-    if groups != 1:
-        raise InvalidRequest(f"regex {regex!r} has {groups} groups, not the one that is the label", HINT)

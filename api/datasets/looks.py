@@ -1,4 +1,4 @@
-"""Looking at a dataset: its twins, a batch, what presizing saves, one item's steps. No model is run."""
+"""Looking at a dataset: its near-duplicates, a batch, what presizing saves, one item's steps. No model is run."""
 
 import io
 import threading
@@ -15,7 +15,7 @@ from PIL import Image
 from api.datasets.photos import OpenBundle, PhotoShelf
 from ml.config import TrainSettings
 from ml.data.manifest import Manifest
-from ml.data.near_duplicates import Twins, find_twins
+from ml.data.near_duplicates import NearDuplicates, find_near_duplicates
 from ml.data.single_item import open_item, presize
 from ml.data.split import choose_split
 from ml.decode.images import Limits
@@ -41,11 +41,11 @@ _SIDES = {"train": "training", "valid": "validation"}
 
 
 @dataclass(frozen=True)
-class DuplicatesReport:
-    """A dataset's twins with the manifest that their positions are of."""
+class ManifestPairs:
+    """A dataset's near-duplicates with the manifest that their positions are of."""
 
     manifest: Manifest
-    twins: Twins
+    pairs: NearDuplicates
 
 
 class Looks:
@@ -60,7 +60,7 @@ class Looks:
     def __init__(self, photos: PhotoShelf, limits: Limits) -> None:
         self._photos = photos
         self._limits = limits
-        self._found: OrderedDict[str, DuplicatesReport] = OrderedDict()
+        self._pairs: OrderedDict[str, ManifestPairs] = OrderedDict()
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(MOST_WAITING)
         self._easels = ThreadPoolExecutor(
@@ -71,15 +71,15 @@ class Looks:
         """Take no more looks, and wait for those that have begun."""
         self._easels.shutdown(cancel_futures=True)
 
-    def twins(self, dataset: Dataset) -> DuplicatesReport:
-        """Every pair of twins, found once for each revision."""
+    def near_duplicates(self, dataset: Dataset) -> ManifestPairs:
+        """Every pair of near-duplicates, found once for each revision."""
         with self._lock:
-            known = self._found.get(dataset.revision)
+            known = self._pairs.get(dataset.revision)
         if known is not None:
             return known
         found = self._in_turn(lambda: self._find(dataset.revision))
-        # Of a manifest without fingerprints nothing is kept: importing again adds them.
-        if found.twins.near_known:
+        # Of a manifest without perceptual hashes nothing is kept: importing again adds them.
+        if found.pairs.near_known:
             self._keep(dataset.revision, found)
         return found
 
@@ -107,19 +107,19 @@ class Looks:
         """
         return self._in_turn(lambda: self._follow(dataset, item, settings, resize=resize))
 
-    def _find(self, revision: str) -> DuplicatesReport:
+    def _find(self, revision: str) -> ManifestPairs:
         manifest = self._photos.manifest(revision)
-        return DuplicatesReport(manifest, find_twins(manifest))
+        return ManifestPairs(manifest, find_near_duplicates(manifest))
 
     def _draw_batch(self, dataset: Dataset, side: Side, n: int, settings: TrainSettings, shown: Shown) -> bytes:
         manifest, bundle = self._open(dataset)
         split = choose_split(manifest, settings)
         items = choose_items(split.train if side == "train" else split.valid, n, settings.seed)
         if not items:
-            detail = f"valid_pct {settings.valid_pct} of {len(manifest.items)} pictures leaves none for {_SIDES[side]}"
+            detail = f"valid_pct {settings.valid_pct} of {len(manifest.items)} items leaves none for {_SIDES[side]}"
             raise InvalidRequest(detail, "Choose another valid_pct.")
         batch = make_batch(manifest, bundle, items, settings, shown=shown, limits=self._limits)
-        title = f"{manifest.name} · {_pictures(len(items))} of the {_SIDES[side]} side · seed {settings.seed}"
+        title = f"{manifest.name} · {_items(len(items))} of the {_SIDES[side]} side · seed {settings.seed}"
         return _as_png(draw_batch(manifest, batch, title=title, shown=shown))
 
     def _draw_presizing(self, dataset: Dataset, item: int, seed: int, settings: TrainSettings) -> bytes:
@@ -144,12 +144,12 @@ class Looks:
         bundle = self._photos.bundle(dataset.revision)
         return bundle.manifest.model_copy(update={"name": dataset.name, "drawn": dataset.drawn}), bundle
 
-    def _keep(self, revision: str, found: DuplicatesReport) -> None:
+    def _keep(self, revision: str, found: ManifestPairs) -> None:
         with self._lock:
-            self._found[revision] = found
-            self._found.move_to_end(revision)
-            while len(self._found) > MAX_KEPT:
-                self._found.popitem(last=False)
+            self._pairs[revision] = found
+            self._pairs.move_to_end(revision)
+            while len(self._pairs) > MAX_KEPT:
+                self._pairs.popitem(last=False)
 
     def _in_turn(self, look: Callable[[], Made]) -> Made:
         if not self._places.acquire(blocking=False):
@@ -174,8 +174,8 @@ def use_one_core(threads_elsewhere: int) -> None:
     restorer.join()
 
 
-def _pictures(count: int) -> str:
-    return "1 picture" if count == 1 else f"{count} pictures"
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count} items"
 
 
 def _as_png(picture: Image.Image) -> bytes:

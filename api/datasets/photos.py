@@ -1,4 +1,4 @@
-"""The original pictures of a dataset, read from its bundle in the artifact store."""
+"""The original images of a dataset, read from its bundle in the artifact store."""
 
 import hashlib
 import os
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ml.data.cache_room import bundle_copy, make_room, note_opened
+from ml.cache_names import bundle_copy
+from ml.data.cache_room import make_room, note_opened
 from ml.data.manifest import Manifest
 from store.artifacts import ArtifactStore
 from store.errors import ArtifactMissing, NotFound
@@ -35,7 +36,7 @@ _ASK_AGAIN = "Send the request again: it is fetched again."
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture's bytes as they were added."""
+    """An image's bytes as they were added."""
 
     data: bytes
     media_type: str

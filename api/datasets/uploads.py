@@ -12,8 +12,10 @@ from fastapi.concurrency import run_in_threadpool
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from api.http.media_types import FORM
 from api.http.transfer_encoding import Plain, decoder_for
 from api.http.unreadable import unread_form
+from store.cache_names import UPLOAD
 from store.errors import InvalidRequest, NoRoom, PayloadTooLarge, UnsupportedMedia
 from store.room import says_disk_full
 
@@ -21,8 +23,12 @@ MAX_FIELD_BYTES = 4096
 MAX_FIELDS = 16
 MAX_HEADER_BYTES = 4096
 MAX_LABELS_BYTES = 64 * 1024 * 1024
-LABELS_HINT = "Send one line, filename,label, for each picture."
-UPLOAD_HINT = "Pack fewer or smaller pictures, or raise PEDIGREE_MAX_UPLOAD_BYTES."
+LABELS_HINT = "Send one line, filename,label, for each image."
+FORM_HINT = (
+    "Send the fields archive and name as a form, as `curl -F archive=@pets.zip -F name=pets` does; a dataset that the "
+    "service knows is asked for by POST /datasets/builtin."
+)
+UPLOAD_HINT = "Pack fewer or smaller images, or raise PEDIGREE_MAX_UPLOAD_BYTES."
 
 
 @dataclass
@@ -53,7 +59,7 @@ def scratch_file(folder: Path) -> Iterator[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix="upload-") as file:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=UPLOAD) as file:
             yield Path(file.name)
     except OSError as error:
         if not says_disk_full(error):
@@ -72,8 +78,8 @@ async def read_form(request: Request, archive: Path, labels: Path, *, max_bytes:
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary")
-    if kind != b"multipart/form-data" or not boundary:
-        raise UnsupportedMedia("the body is not multipart/form-data", "Send the fields archive and name as a form.")
+    if kind != FORM.encode() or not boundary:
+        raise UnsupportedMedia("the body is not multipart/form-data", FORM_HINT)
     with archive.open("wb") as file, labels.open("wb") as beside:
         parts = {
             "archive": _FilePart(file, max_bytes, UPLOAD_HINT),

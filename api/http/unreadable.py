@@ -10,7 +10,7 @@ from api.http.room import some_disk_full
 from store.errors import AppError, UnsupportedMedia
 from store.room import says_disk_full
 
-_AS_JSON = "Send the header Content-Type: application/json."
+_AS_JSON = "Send JSON, with the header Content-Type: application/json."
 _AS_FORM = "Send each picture as a part `file` of a form, as `curl -F file=@picture.jpg` does."
 
 

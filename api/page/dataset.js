@@ -1,4 +1,4 @@
-// One dataset: what is in it, what was left out, its near-duplicates, and two pictures of what a training sees.
+// One dataset: what is in it, what was left out, its near-duplicates, and two figures of what a training sees.
 
 import { byId, cell, counted, drawnTag, fill, make, words } from "./parts.js";
 import { ask, askForPicture, sentence } from "./service.js";
@@ -6,7 +6,7 @@ import { ask, askForPicture, sentence } from "./service.js";
 const LEFT_OUT = {
   no_label: "no label matches",
   not_a_file: "no plain file",
-  not_an_image: "no picture",
+  not_an_image: "no image",
   truncated: "broken",
   too_many_pixels: "too many pixels",
   too_small: "too small",
@@ -36,7 +36,7 @@ export async function chooseDataset(name) {
   if (name !== chosen) return;
   showFacts(found);
   showLeftOut(found.summary);
-  showTwins(found);
+  showDuplicates(found);
   byId("other-pictures").onclick = () => { seed += 1; showPictures(found); };
   showPictures(found);
   byId("dataset").focus();
@@ -53,7 +53,7 @@ function showFacts({ name, drawn, items, vocab, label_rule: rule, summary }) {
   const { width, height } = summary.sizes ?? {};
   const label = labelSource(rule);
   byId("dataset-facts").textContent = [
-    `${counted(items, "picture")} of ${counted(vocab.length, "breed")}`,
+    `${counted(items, "item")} of ${counted(vocab.length, "breed")}`,
     width ? `${spread(width)} wide, ${spread(height)} high` : null,
     Object.entries(summary.formats ?? {}).map(([format, count]) => `${count} ${format}`).join(", "),
     label,
@@ -90,24 +90,24 @@ function group(title, lines, count) {
     more > 0 ? make("li", { class: "quiet" }, `and ${more} more`) : ""));
 }
 
-function showTwins({ twins, twins_missing: missing }) {
+function showDuplicates({ near_duplicates: pairs, near_duplicates_missing: missing }) {
   const lines = [];
-  if (twins) {
-    const { across_split: across, labels_differ: contrary, anywhere } = twins;
-    const hit = across.count ? `; ${counted(across.valid_items, "validation picture")} whose near-duplicate is trained on` : "";
+  if (pairs) {
+    const { across_split: across, labels_differ: contrary, anywhere } = pairs;
+    const hit = across.count ? `; ${counted(across.valid_items, "validation item")} whose near-duplicate is trained on` : "";
     lines.push(
-      twinGroup(`Across the split (validation ${twins.valid_pct * 100} %, seed ${twins.split_seed})`, across, hit,
+      pairGroup(`Across the split (validation ${pairs.valid_pct * 100} %, seed ${pairs.split_seed})`, across, hit,
         (one) => `${one.first} is trained on, ${one.second} validates`),
-      twinGroup("Under different labels", contrary, "",
+      pairGroup("Under different labels", contrary, "",
         (one) => `${one.first} (${words(one.first_label)}) and ${one.second} (${words(one.second_label)})`),
-      twinGroup("Anywhere", anywhere, "", (one) => `${one.first} and ${one.second}`));
-    if (!twins.complete) lines.push(make("li", {}, "There are too many to count: there are at least so many."));
+      pairGroup("Anywhere", anywhere, "", (one) => `${one.first} and ${one.second}`));
+    if (!pairs.complete) lines.push(make("li", {}, "There are too many to count: there are at least so many."));
   }
-  for (const reason of [missing, twins?.near_missing].filter(Boolean)) lines.push(make("li", {}, sentence(reason)));
-  byId("twins").replaceChildren(...lines);
+  for (const reason of [missing, pairs?.near_missing].filter(Boolean)) lines.push(make("li", {}, sentence(reason)));
+  byId("near-duplicates").replaceChildren(...lines);
 }
 
-function twinGroup(where, { count, byte, near, examples }, more, told) {
+function pairGroup(where, { count, byte, near, examples }, more, told) {
   if (count === 0 && near !== null) return make("li", {}, `${where}: none`);
   const kinds = near === null ? `${counted(byte, "same file")}; those that only look alike are not known` : `${counted(byte, "same file")}, ${near} that look alike`;
   const lines = examples.map((one) => `${told(one)}: ${likeness(one)}`);
@@ -122,9 +122,9 @@ function likeness({ kind, distance }) {
 
 function showPictures({ name, items }) {
   const base = `/datasets/${encodeURIComponent(name)}`;
-  place("batch", `${base}/batch.png?augment=both&seed=${seed}`, "A labelled batch, as the pictures are and augmented");
+  place("batch", `${base}/batch.png?augment=both&seed=${seed}`, "A labelled batch, as the images are and augmented");
   place("presizing", `${base}/presizing.png?item=${(seed * STRIDE) % items}&seed=${seed}`,
-    "The same changes of a picture, made by one interpolation and step by step");
+    "The same changes of an image, made by one interpolation and step by step");
 }
 
 // The picture, or the reason for which there is none, in its place.

@@ -117,7 +117,7 @@ function showFacts(run) {
   byId("run").hidden = false;
   byId("run-title").replaceChildren(`Run ${run.id}${run.name ? ` · ${run.name}` : ""} `, drawnTag(run.dataset.drawn));
   byId("run-facts").replaceChildren(`${words(run.kind)}, ${run.state}: ${run.arch} on `, datasetLink(run.dataset.name),
-    `, ${run.dataset.items} pictures of ${run.dataset.breeds} breeds; ${whereOf(run)}; seed ${run.seed}`);
+    `, ${run.dataset.items} items of ${run.dataset.breeds} breeds; ${whereOf(run)}; seed ${run.seed}`);
   byId("run-times").textContent = timesOf(run);
   offer(holdsModel(run) ? run : null);
   showStory(run);

@@ -12,26 +12,28 @@ from api.datasets.looks import MAX_BATCH, Side
 from api.datasets.uploads import read_form, scratch_file
 from api.dependencies import Services, ServicesDep, SliceDep
 from api.http.field_errors import BodyRefused
-from api.http.media_types import JSON, media_type
+from api.http.media_types import FORM
 from api.schemas.datasets import (
     BUILTINS,
     ArchiveForm,
+    ArchiveUpload,
+    Builtin,
     BuiltinRequest,
     CollatedOut,
     DatasetOut,
     DatasetSummary,
     ItemSteps,
+    NearDuplicatesOut,
     StepOut,
-    TwinsOut,
 )
 from api.schemas.fields import DatasetName, PageOut
 from api.schemas.jobs import JobOut
 from api.schemas.problem import problems
 from ml.config import TrainSettings
-from ml.data.label_choice import LABEL_FROM_HELP
-from ml.data.manifest import DEFAULT_REGEX, LabelRule
+from ml.data.manifest import LabelRule
 from ml.data.split import choose_split
 from ml.look.labelled_batch import Shown
+from store.cache_names import uploads_folder
 from store.db.base import Json
 from store.db.datasets import current_dataset, list_datasets
 from store.db.jobs import create_job
@@ -43,54 +45,18 @@ router = APIRouter(prefix="/datasets", tags=["datasets"])
 Name = Annotated[DatasetName, Path()]
 ValidPct = Annotated[float, Query(gt=0, lt=1, description="share of the validation side")]
 SplitSeed = Annotated[int, Query(ge=0, lt=2**63)]
-Seed = Annotated[int, Query(ge=0, lt=2**63, description="the same seed gives the same picture")]
+Seed = Annotated[int, Query(ge=0, lt=2**63, description="the same seed gives the same image")]
 Item = Annotated[int, Query(ge=-(2**63), lt=2**63, description="position in the dataset, from 0")]
 SHOWN: dict[str, Shown] = {"true": "augmented", "false": "as_is", "both": "both"}
-PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "the picture"}}
-
-_builtin: TypeAdapter[BuiltinRequest] = TypeAdapter(BuiltinRequest)
-_form: TypeAdapter[ArchiveForm] = TypeAdapter(ArchiveForm)
-
-REQUEST_BODY = {
+FORM_BODY = {
     "requestBody": {
         "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["archive", "name"],
-                    "properties": {
-                        "archive": {"type": "string", "format": "binary", "description": "zip or tar of pictures"},
-                        "name": {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"},
-                        "regex": {
-                            "type": "string",
-                            "maxLength": 200,
-                            "description": "on the file name, with label_from=path on the path; its group is the label",
-                            "default": DEFAULT_REGEX,
-                            "example": r"(.+)_\d+.jpg$",
-                        },
-                        "label_from": {"type": "string", "description": LABEL_FROM_HELP, "default": "name"},
-                        "by_folder": {"type": "boolean", "description": "the same as label_from=folder"},
-                        "labels": {
-                            "type": "string",
-                            "format": "binary",
-                            "description": "a list of labels: filename,label[,split] a line, separated by , ; or tabs",
-                        },
-                        "merge_labels": {
-                            "type": "boolean",
-                            "description": "make labels one that differ only in case, spaces, hyphens or underscores",
-                        },
-                        "encoding": {
-                            "type": "string",
-                            "description": "of names that do not say theirs, and of the list of labels, such as cp932",
-                        },
-                    },
-                }
-            },
-            "application/json": {"schema": {"$ref": "#/components/schemas/BuiltinRequest"}},
-        },
+        "content": {FORM: {"schema": {"$ref": f"#/components/schemas/{ArchiveUpload.__name__}"}}},
     }
 }
+PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "the image"}}
+
+_form: TypeAdapter[ArchiveForm] = TypeAdapter(ArchiveForm)
 
 
 @router.get("", responses=problems(400))
@@ -107,33 +73,33 @@ def get_a_dataset(
 ) -> DatasetOut:
     """A dataset: vocabulary, count per breed, sizes, the files that were left out with the reason, and its duplicates.
 
-    `twins` are pairs of pictures that show the same, equal files or near-duplicates: across the split of `valid_pct`
-    and `split_seed`, under different labels, and anywhere.
+    `near_duplicates` are pairs of items whose images are equal or nearly so: across the split of `valid_pct` and
+    `split_seed`, under different labels, and anywhere.
     """
     dataset = _dataset(services, name)
     try:
-        found = services.looks.twins(dataset)
+        found = services.looks.near_duplicates(dataset)
     except (ArtifactMissing, ServiceUnavailable) as error:
-        return DatasetOut.with_twins(dataset, None, error.detail)
+        return DatasetOut.with_near_duplicates(dataset, None, error.detail)
     valid = choose_split(found.manifest, TrainSettings(valid_pct=valid_pct, split_seed=split_seed)).valid
-    twins = TwinsOut.of(found.twins, found.manifest, valid, valid_pct=valid_pct, split_seed=split_seed)
-    return DatasetOut.with_twins(dataset, twins)
+    pairs = NearDuplicatesOut.of(found.pairs, found.manifest, valid, valid_pct=valid_pct, split_seed=split_seed)
+    return DatasetOut.with_near_duplicates(dataset, pairs)
 
 
 @router.get("/{name}/batch.png", response_class=Response, responses={**PNG, **problems(400, 404, 429)})
 def get_a_batch(
     name: Name,
     services: ServicesDep,
-    split: Annotated[Side, Query(description="the side that the pictures are taken from")] = "train",
+    split: Annotated[Side, Query(description="the side that the images are taken from")] = "train",
     augment: Annotated[
         Literal["true", "false", "both"], Query(description="as in training, as they are, or both, one below the other")
     ] = "both",
-    n: Annotated[int, Query(ge=1, le=MAX_BATCH, description="pictures")] = 9,
+    n: Annotated[int, Query(ge=1, le=MAX_BATCH, description="images")] = 9,
     seed: Seed = 0,
     valid_pct: ValidPct = 0.2,
     split_seed: SplitSeed = 42,
 ) -> Response:
-    """A labelled batch: pictures in the order and with the draws of the first step of a run with this seed."""
+    """A labelled batch: images in the order and with the draws of the first step of a run with this seed."""
     dataset = _dataset(services, name)
     settings = TrainSettings(seed=seed, valid_pct=valid_pct, split_seed=split_seed)
     return _png(services.looks.batch(dataset, split, n, settings, SHOWN[augment]))
@@ -175,46 +141,36 @@ def get_the_steps_of_an_item(
     )
 
 
-@router.post("", status_code=202, openapi_extra=REQUEST_BODY, responses=problems(400, 409, 413, 415, 507))
-async def add_a_dataset(request: Request, services: ServicesDep, response: Response) -> JobOut:
-    """Queue the import of an uploaded archive, or of a dataset that the project knows."""
-    if media_type(request.headers) == JSON:
-        payload = _builtin_payload(await request.body())
-    else:
-        payload = await _archive_payload(request, services)
-    job = await run_in_threadpool(_queue_import, services, payload)
-    response.headers["Location"] = f"{services.settings.root_path}/jobs/{job.id}"
-    return job
+@router.post("", status_code=202, openapi_extra=FORM_BODY, responses=problems(400, 409, 413, 415, 507))
+async def upload_a_dataset(request: Request, services: ServicesDep, response: Response) -> JobOut:
+    """Queue the import of an uploaded archive."""
+    payload = await _archive_payload(request, services)
+    return await run_in_threadpool(_queue_import, services, payload, response)
 
 
-def _builtin_payload(body: bytes) -> Json:
-    try:
-        request = _builtin.validate_json(body)
-    except ValidationError as error:
-        raise BodyRefused(error, BuiltinRequest) from None
-    _check_name(request.name, request.builtin)
+@router.post("/builtin", status_code=202, responses=problems(400, 409, 413, 415))
+def add_a_builtin_dataset(asked: BuiltinRequest, services: ServicesDep, response: Response) -> JobOut:
+    """Queue the import of a dataset that the project draws or downloads itself."""
+    _check_name(asked.name, asked.builtin)
     rule = LabelRule().model_dump(mode="json")
-    return {"name": request.name, "source": {"kind": "builtin", "builtin": request.builtin}, "rule": rule}
+    payload = {"name": asked.name, "source": {"kind": "builtin", "builtin": asked.builtin}, "rule": rule}
+    return _queue_import(services, payload, response)
 
 
-def _check_name(name: str, builtin: str | None) -> None:
-    """Keep the names of what the project knows for that.
-
-    The published photos may come as an archive under their own name: a service without the Internet gets them so. The
-    sample is drawn, and an archive holds photos.
+def _check_name(name: str, own: Builtin) -> None:
+    """Keep the names of what the project knows for that; ``own`` is the one that the content may have.
 
     Raises:
         NameConflict: the name means another content.
     """
-    if name == builtin or name not in BUILTINS or (builtin is None and name != "sample"):
-        return
-    what = "the drawn sample" if name == "sample" else "the published photos"
-    raise NameConflict(f"the name {name!r} is kept for {what}", "Give the dataset another name.")
+    if name in BUILTINS and name != own:
+        what = "the drawn sample" if name == "sample" else "the published photos"
+        raise NameConflict(f"the name {name!r} is kept for {what}", "Give the dataset another name.")
 
 
 async def _archive_payload(request: Request, services: Services) -> Json:
     """Take the upload in and keep the archive where any worker can fetch it."""
-    folder = services.settings.cache / "uploads"
+    folder = uploads_folder(services.settings.cache)
     with scratch_file(folder) as archive, scratch_file(folder) as labels:
         form = await read_form(request, archive, labels, max_bytes=services.settings.max_upload_bytes)
         try:
@@ -224,12 +180,13 @@ async def _archive_payload(request: Request, services: Services) -> Json:
         if form.archive_bytes is None:
             raise InvalidRequest("the form has no archive", "Send a zip or tar as the part `archive`.")
         if form.archive_bytes == 0:
-            raise InvalidRequest("the archive is empty: 0 bytes", "Send a zip or tar with pictures in it.")
+            raise InvalidRequest("the archive is empty: 0 bytes", "Send a zip or tar with images in it.")
         if form.labels_bytes == 0:
             raise InvalidRequest("the list of labels is empty: 0 bytes", "Send filename,label lines, or no `labels`.")
-        _check_name(fields.name, None)
+        # A service without the Internet gets the published photos as an archive; the sample is drawn.
+        _check_name(fields.name, "oxford-iiit-pet")
         beside = form.labels_bytes is not None
-        # A rule is looked through for long.
+        # Compiling the worst rule takes a tenth of a second.
         rule = await run_in_threadpool(label_rule, fields, beside=beside)
         encoding = encoding_of(fields)
         files = {"key": archive} | ({"labels": labels} if beside else {})
@@ -247,11 +204,12 @@ def _dataset(services: Services, name: str) -> Dataset:
 
 
 def _png(picture: bytes) -> Response:
-    # A dataset's name may come to mean other pictures.
+    # A dataset's name may come to mean other images.
     return Response(picture, media_type="image/png", headers={"Cache-Control": "private, no-cache"})
 
 
-def _queue_import(services: Services, payload: Json) -> JobOut:
+def _queue_import(services: Services, payload: Json, response: Response) -> JobOut:
     with services.sessions.begin() as session:
         job = create_job(session, kind="import", payload=payload, max_attempts=services.settings.max_attempts)
+    response.headers["Location"] = f"{services.settings.root_path}/jobs/{job.id}"
     return JobOut.of(job, services.publish(job))

@@ -25,6 +25,7 @@ from api.schemas.runs import (
     TopLoss,
 )
 from ml.reading.metrics import most_confused, per_class, top_losses
+from store.cache_names import predictions_copy
 from store.db.rates import rate_finds_of
 from store.db.reading import (
     artifacts_of,
@@ -180,7 +181,7 @@ def get_the_predictions(run_id: RunId, services: ServicesDep, dataset: Interpret
     path = services.artifacts.open_local(artifact.key)
     if path is None:
         # Interpreting again replaces the artifact: the copy here goes by content.
-        copy = services.settings.cache / "runs" / str(run_id) / f"{artifact.sha256}.jsonl"
+        copy = predictions_copy(services.settings.cache, run_id, artifact.sha256)
         path = services.artifacts.fetch(artifact.key, copy, expected_sha256=artifact.sha256)
     return FileResponse(path, media_type="application/x-ndjson", headers=stored.headers())
 

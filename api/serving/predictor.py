@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from api.serving.batching import ClassifierLike
 from ml.errors import LearningError
 from store.artifacts import ArtifactStore
+from store.cache_names import model_copy
 from store.db.reading import get_artifact
 from store.db.registry import DEFAULT_ALIAS, resolve_model
 from store.errors import AppError, NoModel, NotFound
@@ -178,7 +179,7 @@ class Predictor:
         with self._sessions.begin() as session:
             files = [get_artifact(session, run, name) for name in MODEL_FILES]
         # By content: the services of several databases may share a cache, and each counts its runs from 1.
-        folder = self._cache / "models" / files[0].sha256
+        folder = model_copy(self._cache, files[0].sha256)
         for file in files:
             self._artifacts.fetch(file.key, folder / file.name, expected_sha256=file.sha256)
         classifier = self._load(folder)

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.cache_names import lock_of, part_of, presized_cache
 from ml.data.bundle import ImageSource
 from ml.data.cache_build import check_space, starts, write_pixels
-from ml.data.cache_lock import BuildLock, building_alone, lock_of, part_of
+from ml.data.cache_lock import BuildLock, building_alone
 from ml.data.cache_room import make_room, note_opened
 from ml.data.manifest import Manifest
 from ml.decode.images import DECODING, Limits
@@ -112,7 +113,7 @@ def open_cache(
         Stopped: should_stop said so; nothing is left behind.
     """
     root.mkdir(parents=True, exist_ok=True)
-    folder = root / f"{manifest.revision}-{presize}-v{FORMAT_VERSION}"
+    folder = presized_cache(root, manifest.revision, presize, FORMAT_VERSION)
     placements = [place(item.width, item.height, presize) for item in manifest.items]
     found = _opened(folder, manifest, presize)
     if found is not None:

@@ -60,16 +60,6 @@ def held_if_free(path: Path) -> Iterator[bool]:
         os.close(file)
 
 
-def lock_of(folder: Path) -> Path:
-    """The lock's file of a cache; who builds or removes it holds the lock."""
-    return folder.with_name(f"{folder.name}.lock")
-
-
-def part_of(folder: Path) -> Path:
-    """Where a cache is while it is being built or removed. Without a holder of its lock it is a leftover."""
-    return folder.with_name(f"{folder.name}.part")
-
-
 def _taken(file: int) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

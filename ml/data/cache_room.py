@@ -6,31 +6,24 @@ Two kinds of things are kept, and both can be made again: presized caches, and c
 import contextlib
 import logging
 import os
-import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml.data.cache_lock import held_if_free, lock_of, part_of
+from ml.cache_names import bundle_copies, lock_of, part_of, presized_caches, whole_of
+from ml.data.cache_lock import held_if_free
 
 SPARE_BYTES = 64 << 20
 """Left free on the disk."""
 
-_PRESIZED = re.compile(r"[0-9a-f]{64}-\d+-v\d+(\.part)?")
-_REVISION = re.compile(r"[0-9a-f]{64}")
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Entry:
     path: Path
     bytes: int
     opened_at: float
-
-
-def bundle_copy(root: Path, revision: str) -> Path:
-    """Where a dataset's fetched bundle lies in the cache folder."""
-    return root / "datasets" / revision / "images.tar"
 
 
 def note_opened(file: Path) -> None:
@@ -63,29 +56,27 @@ def make_room(root: Path, needed: int, limit: int | None) -> None:
             total -= one.bytes
 
 
-def _kept_below(root: Path) -> list[_Kept]:
-    presized = [path for path in root.iterdir() if _PRESIZED.fullmatch(path.name)]
-    copies = [path for path in root.glob("datasets/*/images.tar") if _REVISION.fullmatch(path.parent.name)]
-    looked = [_look_at(path) for path in [*presized, *copies]]
+def _kept_below(root: Path) -> list[_Entry]:
+    looked = [_look_at(path) for path in [*presized_caches(root), *bundle_copies(root)]]
     return [one for one in looked if one is not None]
 
 
-def _look_at(path: Path) -> _Kept | None:
+def _look_at(path: Path) -> _Entry | None:
     try:
         found = [file.stat() for file in (path.iterdir() if path.is_dir() else [path])]
     except FileNotFoundError:
         return None  # another process removed it meanwhile
-    return _Kept(path, sum(one.st_size for one in found), max((one.st_mtime for one in found), default=0.0))
+    return _Entry(path, sum(one.st_size for one in found), max((one.st_mtime for one in found), default=0.0))
 
 
 def _removed(path: Path) -> bool:
     try:
-        if path.name == "images.tar":
-            path.unlink(missing_ok=True)
-            return True
-        return _remove_presized(path.with_suffix(""))
+        if path.is_dir():
+            return _remove_presized(whole_of(path))
+        path.unlink(missing_ok=True)
     except PermissionError:
         return False  # another user's
+    return True
 
 
 def _remove_presized(folder: Path) -> bool:

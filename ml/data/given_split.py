@@ -1,4 +1,4 @@
-"""A split that comes with the pictures: folders named train, valid, test, or a column of a list of labels."""
+"""A split that comes with the images: folders named train, valid, test, or a column of a list of labels."""
 
 from collections.abc import Iterable
 from pathlib import PurePosixPath

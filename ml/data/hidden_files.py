@@ -1,4 +1,4 @@
-"""Pictures that a scan passes over, since their names or their folders' begin with a dot."""
+"""Images that a scan passes over, since their names or their folders' begin with a dot."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from ml.data.suffixes import SUFFIXES
 
 _APPLE = "._"
-"""What macOS keeps beside each file; it ends like a picture and is none."""
+"""What macOS keeps beside each file; it ends like an image and is none."""
 
 
 def note_of_hidden(folder: Path) -> str | None:
@@ -22,7 +22,7 @@ def note_of_hidden(folder: Path) -> str | None:
     if not count:
         return None
     shown = first.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    word = "picture was" if count == 1 else "pictures were"
+    word = "image was" if count == 1 else "images were"
     return f"{count} {word} passed over, since names that begin with a dot are hidden (for example {shown})"
 
 

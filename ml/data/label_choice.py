@@ -1,24 +1,22 @@
 """From what people ask for to a label rule: the same words in the form, the service's command and this one."""
 
 import re
+from typing import Literal
 
-from ml.data.manifest import LabelRule
+from ml.data.label_csv import MAX_NAME_CHARS
+from ml.data.label_rules import RuleRefused, rule_pattern
+from ml.data.manifest import DEFAULT_REGEX, LabelRule
 
 LABEL_FROM_HELP = (
     "where the label is: `name` (the file's name, by the regex), `path` (the whole path, by the regex), `folder` (the "
     "folder that the file lies in), `folder:N` (the N-th folder of the path; -2: the one above the file's own), `csv` "
-    "(labels.csv among the pictures) or `csv:PATH`"
+    "(labels.csv among the images) or `csv:PATH`"
 )
+_OVER: dict[str, Literal["name", "path"]] = {"name": "name", "path": "path"}
 _FOLDER = re.compile(r"folder(?::(-?[1-9]\d?))?")
-_CSV = re.compile(r"csv(?::(.{1,1024}))?", re.DOTALL)
-
-
-class ChoiceRefused(ValueError):
-    """What is asked for cannot be: a sentence, and in ``hint`` what to give instead."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
+_CSV = re.compile(rf"csv(?::(.{{1,{MAX_NAME_CHARS}}}))?", re.DOTALL)
+MOST_LABEL_FROM = len("csv:") + MAX_NAME_CHARS
+"""Characters of ``label_from``."""
 
 
 def choose_rule(
@@ -33,29 +31,28 @@ def choose_rule(
 
     Args:
         label_from: as ``LABEL_FROM_HELP`` says; None: what the others ask for, else the file's name.
-        regex: which may be one that is refused later.
+        regex: with the label as its one group; None: the usual one.
         by_folder: the older word for ``folder``.
-        beside: whether a list of labels is given beside the pictures.
+        beside: whether a list of labels is given beside the images.
         merge: whether labels that differ only in case or spaces are one.
 
     Raises:
-        ChoiceRefused: two of them exclude each other, or ``label_from`` is none of its words.
-        ValueError: the regex is none.
+        RuleRefused: two of them exclude each other, ``label_from`` is none of its words, or the regex is not accepted.
     """
     if by_folder and (regex is not None or label_from not in {None, "folder"}):
         other = "regex" if regex is not None else "label_from"
-        raise ChoiceRefused(f"both {other} and by_folder are given", "Give one of them.")
+        raise RuleRefused(f"both {other} and by_folder are given", "Give one of them.")
     source = label_from or ("folder" if by_folder else "csv" if beside else "name")
     if beside and source != "csv":
-        raise ChoiceRefused(f"a list of labels is given, and label_from {source!r}", "Give one of them.")
-    if source in {"name", "path"}:
-        return LabelRule(**({} if regex is None else {"regex": regex}), over=source, merge=merge)
+        raise RuleRefused(f"a list of labels is given, and label_from {source!r}", "Give one of them.")
+    if source in _OVER:
+        if regex is not None:
+            rule_pattern(regex)
+        return LabelRule(regex=DEFAULT_REGEX if regex is None else regex, over=_OVER[source], merge=merge)
     if regex is not None:
-        raise ChoiceRefused(f"both regex and label_from {source[:40]!r} are given", "Give one of them.")
+        raise RuleRefused(f"both regex and label_from {source[:40]!r} are given", "Give one of them.")
     if folder := _FOLDER.fullmatch(source):
         return LabelRule(kind="folder", level=int(folder[1]) if folder[1] else None, merge=merge)
     if listed := _CSV.fullmatch(source):
         return LabelRule(kind="csv", csv=listed[1], merge=merge)
-    raise ChoiceRefused(
-        f"label_from {source[:40]!r} is not known", "Give name, path, folder, folder:N, csv or csv:PATH."
-    )
+    raise RuleRefused(f"label_from {source[:40]!r} is not known", "Give name, path, folder, folder:N, csv or csv:PATH.")

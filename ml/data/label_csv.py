@@ -1,4 +1,4 @@
-"""A list of labels that comes with pictures: ``filename,label[,split]``, as spreadsheets and data sets have it."""
+"""A list of labels that comes with images: ``filename,label[,split]``, as spreadsheets and data sets have it."""
 
 import codecs
 import csv
@@ -28,27 +28,27 @@ _LABELS = ("label", "labels", "class", "class_name", "breed", "category", "targe
 _SPLITS = ("split", "set", "subset")
 """Headings of the three columns, the surest first."""
 _SAID_SEPARATOR = re.compile(r'\A"?sep=([,;\t])"?\r?\n')
-_FORM = "Write it as filename,label or filename,label,split, one picture a line, in UTF-8."
+_FORM = "Write it as filename,label or filename,label,split, one image a line, in UTF-8."
 
 
 class Row(NamedTuple):
-    """What the list says of a picture; ``label`` is None where two lines contradict each other."""
+    """What the list says of an image; ``label`` is None where two lines contradict each other."""
 
     label: str | None
     side: Side | None
     line: int
 
 
-class Told(Strict):
+class Tally(Strict):
     """How many there are of a kind, and some of them."""
 
     count: int = Field(0, ge=0)
     examples: tuple[str, ...] = ()
 
-    def and_one(self, example: str) -> "Told":
+    def and_one(self, example: str) -> "Tally":
         """With one more."""
         room = len(self.examples) < EXAMPLES
-        return Told(count=self.count + 1, examples=(*self.examples, example[:200]) if room else self.examples)
+        return Tally(count=self.count + 1, examples=(*self.examples, example[:200]) if room else self.examples)
 
 
 class ListReport(Strict):
@@ -59,16 +59,16 @@ class ListReport(Strict):
         unusable: lines that are not taken, with the reason.
         repeated: names that stand there again with the same label.
         contradicting: names that stand there with different labels or sides; they get none.
-        ambiguous: names that fit several pictures; they get none.
-        without_file: names that fit no picture.
+        ambiguous: names that fit several images; they get none.
+        without_file: names that fit no image.
     """
 
     rows: int = Field(ge=0)
-    unusable: Told = Told()
-    repeated: Told = Told()
-    contradicting: Told = Told()
-    ambiguous: Told = Told()
-    without_file: Told = Told()
+    unusable: Tally = Tally()
+    repeated: Tally = Tally()
+    contradicting: Tally = Tally()
+    ambiguous: Tally = Tally()
+    without_file: Tally = Tally()
 
 
 @dataclass
@@ -79,7 +79,7 @@ class LabelList:
     report: ListReport = field(default_factory=lambda: ListReport(rows=0))
 
     def name_for(self, path: str) -> str | None:
-        """The name in the list that a picture goes by: its path, else the end of it, else that without its suffix."""
+        """The name in the list that an image goes by: its path, else the end of it, else that without its suffix."""
         parts = unicodedata.normalize("NFC", path).split("/")
         ends = ["/".join(parts[at:]) for at in range(len(parts))]
         bare = [str(PurePosixPath(end).with_suffix("")) for end in ends]

@@ -13,7 +13,7 @@ _SUFFIXES = {".csv", ".tsv"}
 
 
 @dataclass(frozen=True)
-class FoundList:
+class ReadList:
     """A list of labels, and its path in the data set where it lies in it."""
 
     labels: LabelList
@@ -27,17 +27,17 @@ def is_list(path: str) -> bool:
 
 def read_list(
     folder: Path, paths: Sequence[str], rule: LabelRule, beside: Path | None, encoding: str | None
-) -> FoundList:
-    """The list that a rule reads: the one beside the pictures, the one it names, or the one among them.
+) -> ReadList:
+    """The list that a rule reads: the one beside the images, the one it names, or the one among them.
 
     Raises:
         DatasetUnusable: there is none or more than one, or it cannot be used.
     """
     path = None if beside is not None else rule.csv or _chosen(paths)
     if path is not None and path not in paths:
-        raise DatasetUnusable(f"there is no list of labels {path!r}", hint="Name it as it lies among the pictures.")
+        raise DatasetUnusable(f"there is no list of labels {path!r}", hint="Name it as it lies among the images.")
     file = folder / path if path is not None else beside
-    return FoundList(read_label_list(_read(file), encoding), path)
+    return ReadList(read_label_list(_read(file), encoding), path)
 
 
 def _read(file: Path | None) -> bytes:
@@ -52,8 +52,8 @@ def _chosen(paths: Sequence[str]) -> str:
     usual = [path for path in lists if PurePosixPath(path).name.lower() == _USUAL]
     among = usual or lists
     if not among:
-        hint = f"Put {_USUAL} with filename,label in each line beside the pictures, or send it as the part `labels`."
-        raise DatasetUnusable("there is no list of labels (a .csv or .tsv file) among the pictures", hint=hint)
+        hint = f"Put {_USUAL} with filename,label in each line beside the images, or send it as the part `labels`."
+        raise DatasetUnusable("there is no list of labels (a .csv or .tsv file) among the images", hint=hint)
     if len(among) > 1:
         shown = ", ".join(among[:5])
         raise DatasetUnusable(f"there are {len(among)} lists that could be meant ({shown})", hint="Name it: csv:PATH.")

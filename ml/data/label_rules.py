@@ -1,166 +1,145 @@
-r"""Which regular expressions may read labels: Python's engine backtracks, and a hostile pattern never ends.
+r"""Label rules that are regular expressions: RE2 runs them, in time linear in the name, whatever the pattern.
 
-While it runs nothing else does, so that not even a signal could stop it. What counts is in how many ways a pattern can
-be laid over a file name of 255 characters, for a name that fails in the end is tried in each of them:
-
-- k repetitions without a bound, and the start, cut the name at k + 1 places: C(255 + k + 1, k + 1) ways; with ``^`` at
-  the front only C(255 + k, k);
-- ``?`` and ``{a,b}`` multiply that by their choices, alternatives add up;
-- a test without width (``$``, ``\b``) is made in each of these ways.
-
-A repeated group may hold no repetition, which alone rules out what grows exponentially.
+The syntax is RE2's, with what Python's ``re`` means by it where RE2 means something else: ``\w``, ``\d`` and ``\s`` are
+those of every script, not of ASCII alone (``\w`` has combining marks too, so that a name in NFD is read as in NFC),
+``\Z`` is the end, and ``{,3}`` is ``{0,3}``.
 """
 
-import math
 import re
-from dataclasses import dataclass, field
-from functools import reduce
-from typing import NamedTuple
+from functools import lru_cache
 
-NAME_CHARS = 255
-"""The longest name that a file can have, and the longest path that a rule over paths is tried on."""
-MAX_WAYS = 1 << 26
-"""About a second on the longest name that fails."""
-HINT = r"Begin it with ^, bound its repetitions as in \d{1,4}, or start from (.+)_\d+.jpg$, which is usual."
-_FORMS = (
-    "Of what begins with (? only (?:…), (?P<name>…) and, at the front, (?i) are known; it ignores case. In place of a "
-    "look-ahead write what follows itself; in place of other flags, letters as in [jJ][pP][gG]."
-)
-_IGNORE_CASE = "(?i)"
+import re2
 
-_TOKEN = re.compile(
+MAX_CHARS = 500
+"""Of a rule."""
+HINT = r"Start from (.+)_\d+.jpg$, which is usual. The syntax is RE2's: github.com/google/re2/wiki/Syntax."
+_MEMORY = 1 << 20
+"""Bytes of a compiled rule, which also bounds its time: the worst that fits takes about 10 ms for 255 characters."""
+
+_WORD, _SPACE = r"\pL\pM\pN_", r"\s\pZ"
+_ESCAPES = {
+    "w": f"[{_WORD}]",
+    "W": f"[^{_WORD}]",
+    "d": r"\p{Nd}",
+    "D": r"\P{Nd}",
+    "s": f"[{_SPACE}]",
+    "S": f"[^{_SPACE}]",
+    "Z": r"\z",
+}
+_IN_SET = _ESCAPES | {
+    "w": _WORD,
+    "W": r"\pC\pS\pZ\p{Pd}\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Po}",  # but for other connectors than _, of which names have none
+    "s": _SPACE,
+    "S": r"\pL\pM\pN\pP\pS",
+}
+
+_PART = re.compile(
     r"""
-    (?P<escape>\\[\s\S]) | (?P<set>\[\^?\]?(?:\\[\s\S]|[^\]\\])*\])
-    | (?P<open>\((?:\?:|\?P<[^\W\d]\w*>|(?!\?))) | (?P<special>\(\?) | (?P<close>\)) | (?P<either>\|)
-    | (?P<repeat>(?:[*+?]|\{\d*,?\d*\})[?+]?) | (?P<other>[\s\S])
+    (?P<set>\[\^?\]?(?:\\[\s\S]|\[:\^?\w+:\]|[^\]\\])*\])
+    | \\(?P<escape>[\s\S])
+    | (?P<group>\(\?(?:P=|<?[=!]|[>(]|\#))
+    | (?P<possessive>(?:[*+?]|\{\d*,?\d*\})\+)
+    | \{(?P<most>,\d+\})
     """,
     re.VERBOSE,
 )
-_WIDTHLESS = {"^", "$", r"\A", r"\Z", r"\b", r"\B"}
-
-
-class _Ways(NamedTuple):
-    """Of a part of a pattern: repetitions without a bound, choices, tests without width, whether anything repeats."""
-
-    unbounded: int = 0
-    choices: int = 1
-    tests: int = 0
-    repeats: bool = False
-
-    def then(self, other: "_Ways") -> "_Ways":
-        unbounded, tests = self.unbounded + other.unbounded, self.tests + other.tests
-        return _Ways(unbounded, self.choices * other.choices, tests, self.repeats or other.repeats)
-
-    def either(self, other: "_Ways") -> "_Ways":
-        unbounded, tests = max(self.unbounded, other.unbounded), self.tests + other.tests
-        return _Ways(unbounded, self.choices + other.choices, tests, self.repeats or other.repeats)
-
-
-_NOTHING = _Ways()
-
-
-@dataclass
-class _Group:
-    """A group that is being read: its finished alternatives, and of the one at hand all but the last part, and that."""
-
-    finished: list[_Ways] = field(default_factory=list)
-    before: _Ways = _NOTHING
-    last: _Ways = _NOTHING
-
-    def add(self, part: _Ways) -> None:
-        self.before, self.last = self.before.then(self.last), part
-
-    def end_alternative(self) -> None:
-        self.finished.append(self.before.then(self.last))
-        self.before = self.last = _NOTHING
-
-    def close(self) -> _Ways:
-        self.end_alternative()
-        return reduce(_Ways.either, self.finished)
+_BESIDE = "outside the group: only what the group holds is the label."
+_AHEAD = ("a look-ahead", f"Write what follows itself, {_BESIDE}")
+_BEHIND = ("a look-behind", f"Write what stands before itself, {_BESIDE}")
+_BOUNDARY = ("a word boundary", "Write the characters that stand there, as in (?:^|[ _-]).")
+_AGAIN = ("a reference to a group", "Write the group's own pattern again.")
+_INSTEAD = {
+    "(?=": _AHEAD,
+    "(?!": ("a look-ahead", "Write which characters may follow, as in [^-]."),
+    "(?<=": _BEHIND,
+    "(?<!": ("a look-behind", "Write which characters may stand before, as in [^-]."),
+    "(?P=": _AGAIN,
+    "(?>": ("an atomic group", "Write (?:…) instead: no rule takes long here."),
+    "(?#": ("a comment", "Leave it out."),
+    "(?(": ("a condition", "Write the cases with |, as in (?:…|…)."),
+    r"\b": _BOUNDARY,
+    r"\B": _BOUNDARY,
+    r"\C": ("a byte", "Write . for a character."),
+    r"\Q": ("a quotation", "Write a backslash before each special character."),
+}
+"""What RE2 lacks, or would mean otherwise than people expect, and what to write in its place."""
 
 
 class RuleRefused(ValueError):
-    """A label rule that is not run: the rest of a sentence about it, and in ``hint`` what to write instead."""
+    """A label rule that cannot be: a sentence, and in ``hint`` what to give instead."""
 
-    def __init__(self, message: str, hint: str = HINT) -> None:
+    def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.hint = hint
 
 
-def check_regex(regex: str) -> None:
-    """Refuse a label rule that could take too long on a file name, or that cannot be judged.
+class RulePattern:
+    """A rule that can be run. Its one group is the label."""
 
-    Whether it compiles is not looked at. Only who runs a rule needs this; a manifest's own has been run already.
+    def __init__(self, regex: str, *, ignore_case: bool = False) -> None:
+        """Compile the rule.
+
+        Raises:
+            RuleRefused: it is none, or uses what RE2 lacks.
+        """
+        options = re2.Options()
+        options.log_errors, options.max_mem, options.case_sensitive = False, _MEMORY, not ignore_case
+        _check_text(regex)
+        try:
+            self._pattern = re2.compile(_PART.sub(lambda part: _in_re2(regex, part), regex), options)
+        except re2.error as error:
+            raise RuleRefused(f"the label rule {regex!r} is no regular expression: {_said(error)}", HINT) from None
+        if self._pattern.groups != 1:
+            message = f"the label rule {regex!r} has {self._pattern.groups} groups; it must have one, the label"
+            raise RuleRefused(message, "Put ( ) around the label alone, and write other groups as (?:…).")
+
+    def matches(self, text: str) -> bool:
+        """Whether the rule is found anywhere in the text."""
+        return self._pattern.search(text) is not None
+
+    def label_in(self, text: str) -> str | None:
+        """What the group holds where the rule is first found; None where it is not, or the group is empty."""
+        found = self._pattern.search(text)
+        return (found.group(1) or None) if found else None
+
+
+rule_pattern = lru_cache(maxsize=32)(RulePattern)
+"""The same, compiled once."""
+
+
+def _check_text(regex: str) -> None:
+    if len(regex) > MAX_CHARS:
+        raise RuleRefused(f"the label rule has {len(regex)} characters, the most is {MAX_CHARS}", "Shorten it.")
+    if "\0" in regex or not _is_unicode(regex):
+        raise RuleRefused(f"the label rule {regex!r} has a character that no name has", "Leave it out.")
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _in_re2(regex: str, part: re.Match[str]) -> str:
+    """A part of a rule as RE2 takes it.
 
     Raises:
-        RuleRefused: with the rest of a sentence about it.
+        RuleRefused: RE2 has no such thing.
     """
-    regex = regex.removeprefix(_IGNORE_CASE)
-    tokens = [(str(found.lastgroup), found.group()) for found in _TOKEN.finditer(regex)]
-    ways, alternatives = _read(tokens)
-    anchored = alternatives == 1 and bool(tokens) and tokens[0][1] in {"^", r"\A"}
-    cuts = ways.unbounded + (not anchored)
-    total = math.comb(NAME_CHARS + cuts, cuts) * ways.choices * max(ways.tests, 1)
-    if total > MAX_WAYS:
-        message = f"could be tried in {_short(total)} ways on one file name, the most is {_short(MAX_WAYS)}"
-        raise RuleRefused(message)
+    whole, escape = part[0], part["escape"]
+    if part["set"]:
+        return re.sub(r"\\([\s\S])", lambda inside: _IN_SET.get(inside[1], inside[0]), whole)
+    if part["most"]:
+        return f"{{0{part['most']}"
+    known = _INSTEAD.get(whole)
+    if part["possessive"]:
+        known = ("a possessive repetition", "Leave the last + out: no rule takes long here.")
+    if escape and escape in "123456789":
+        known = _AGAIN
+    if known is not None:
+        what, instead = known
+        raise RuleRefused(f"the label rule {regex!r} uses {whole}, {what}, which RE2 does not have", instead)
+    return _ESCAPES.get(escape or "", whole)
 
 
-def _read(tokens: list[tuple[str, str]]) -> tuple[_Ways, int]:
-    """Count a pattern's ways, and its alternatives at the top."""
-    groups, previous = [_Group()], ""
-    for kind, text in tokens:
-        if kind == "special":
-            message = "uses a flag, a look-ahead or a look-behind, (?…), which is not known"
-            raise RuleRefused(message, _FORMS)
-        if kind == "escape" and text[1] in "123456789":
-            message = "refers back to a group, which is not accepted"
-            raise RuleRefused(message)
-        if kind == "open":
-            groups.append(_Group())
-        elif kind == "close" and len(groups) > 1:
-            closed = groups.pop().close()
-            groups[-1].add(closed)
-        elif kind == "either":
-            groups[-1].end_alternative()
-        elif kind == "repeat":
-            groups[-1].last = _repeated(groups[-1].last, text, group=previous == "close")
-        else:
-            groups[-1].add(_Ways(tests=int(text in _WIDTHLESS)))
-        previous = kind
-    whole = groups[0].close()
-    return whole, len(groups[0].finished)
-
-
-def _repeated(part: _Ways, text: str, *, group: bool) -> _Ways:
-    least, most = _bounds(text)
-    if least > NAME_CHARS:
-        message = f"repeats ({text}) more often than a file name has characters ({NAME_CHARS})"
-        raise RuleRefused(message)
-    endless = most is None or most - least >= NAME_CHARS
-    if (part.repeats and most != 1) or (endless and part.choices > 1):
-        message = f"repeats ({text}) a group that itself repeats or chooses, which could run without end"
-        raise RuleRefused(message)
-    # Of a group even the empty content is gone through as often as it must.
-    tests = part.tests * max(least, 1) + (least if group else 0)
-    if most is None or endless:
-        return _Ways(part.unbounded + 1, 1, tests, repeats=True)
-    if most == 1:
-        return _Ways(part.unbounded, part.choices + (least == 0), tests, repeats=True)
-    choices = sum(part.choices**times for times in range(least, most + 1))
-    return _Ways(part.unbounded, choices, tests, repeats=True)
-
-
-def _bounds(text: str) -> tuple[int, int | None]:
-    """How often a repetition repeats: at least, and at most (None: without a bound)."""
-    if text[0] != "{":
-        return int(text[0] == "+"), 1 if text[0] == "?" else None
-    least, comma, most = text.rstrip("?+")[1:-1].partition(",")
-    if not comma:
-        return int(least or 0), int(least or 0)
-    return int(least or 0), int(most) if most else None
-
-
-def _short(count: int) -> str:
-    # A count of ways may be too large for a float.
-    return f"{count:,}" if count < 10**12 else f"about 10^{len(str(count)) - 1}"
+def _said(error: Exception) -> str:
+    said = error.args[0]
+    return said.decode(errors="replace") if isinstance(said, bytes) else str(said)

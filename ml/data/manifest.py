@@ -5,7 +5,6 @@ Imports no torch, so that the API can read a manifest.
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
@@ -14,16 +13,17 @@ from pathlib import PurePosixPath
 from statistics import median
 from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AliasChoices, Field, field_validator
 
 from ml.config import Strict
 from ml.data.given_split import SIDES, Side
-from ml.data.label_csv import ListReport
+from ml.data.label_csv import MAX_NAME_CHARS, ListReport
+from ml.data.label_rules import MAX_CHARS, rule_pattern
 from ml.data.similar_labels import similar_groups
-from ml.decode.perceptual_hash import PATTERN as FINGERPRINT
+from ml.decode.perceptual_hash import PATTERN as HASH_PATTERN
 
 DEFAULT_REGEX = r"^(.+)_\d+\.[A-Za-z0-9]+$"
-"""The usual names, whatever the format and the case of its suffix; only names of pictures are looked at."""
+"""The usual names, whatever the format and the case of its suffix; only names of images are looked at."""
 ExclusionCode = Literal[
     "no_label",
     "not_a_file",
@@ -39,7 +39,7 @@ EXAMPLES = 20
 _REASONS: dict[ExclusionCode, str] = {
     "no_label": "without a label",
     "not_a_file": "other than a plain file",
-    "not_an_image": "of no picture format",
+    "not_an_image": "of no image format",
     "truncated": "broken",
     "too_many_pixels": "of too many pixels",
     "too_small": "too small",
@@ -66,7 +66,7 @@ class LabelRule(Strict):
 
     Attributes:
         kind: a regex, the name of a folder, or a list of labels (CSV).
-        regex: whose one group is the label.
+        regex: whose one group is the label; a manifest's own has been run already and is not looked at again.
         over: what the regex sees: the base name, or the whole path, which may begin with a slash.
         level: which folder: 1 is the first of the path, -1 the one that the file lies in; None: that one, but for the
             folders of a given split.
@@ -75,26 +75,11 @@ class LabelRule(Strict):
     """
 
     kind: Literal["regex", "folder", "csv"] = "regex"
-    regex: str = Field(DEFAULT_REGEX, min_length=1, max_length=500, validate_default=True)
+    regex: str = Field(DEFAULT_REGEX, min_length=1, max_length=MAX_CHARS)
     over: Literal["name", "path"] = "name"
     level: int | None = Field(None, ge=-32, le=32)
-    csv: str | None = Field(None, min_length=1, max_length=4096)
+    csv: str | None = Field(None, min_length=1, max_length=MAX_NAME_CHARS)
     merge: bool = False
-
-    @field_validator("regex")
-    @classmethod
-    def _has_one_group(cls, value: str, info: ValidationInfo) -> str:
-        if info.data.get("kind") != "regex":
-            return value
-        try:
-            groups = re.compile(value).groups
-        except (re.error, OverflowError, RecursionError) as error:
-            message = f"is not a regular expression: {error}"
-            raise ValueError(message) from None
-        if groups < 1:
-            message = "needs one group, which is the label, as in (.+)_\\d+.jpg$"
-            raise ValueError(message)
-        return value
 
     def label_of(self, path: str) -> str | None:
         """The label of a relative posix path, or None where the rule finds none; lists of labels are read elsewhere."""
@@ -102,25 +87,26 @@ class LabelRule(Strict):
             return None
         if self.kind == "folder":
             return _folder_of(path, self.level or -1)
-        found = self._found(path)
-        return (found.group(1) or None) if found else None
+        pattern = rule_pattern(self.regex)
+        return next(filter(None, map(pattern.label_in, self._texts(path))), None)
 
     def matches_in_any_case(self, path: str) -> bool:
         """Whether the regex would match if it ignored case."""
-        return self._found(path, re.IGNORECASE) is not None
+        return any(map(rule_pattern(self.regex, ignore_case=True).matches, self._texts(path)))
 
-    def _found(self, path: str, flags: int = 0) -> re.Match[str] | None:
+    def _texts(self, path: str) -> tuple[str, ...]:
+        """What the regex is tried on, until it is found."""
         if self.over == "name":
-            return re.search(self.regex, PurePosixPath(path).name, flags)
+            return (PurePosixPath(path).name,)
         # Rules for whole paths are usually written for ones that begin somewhere else, as in /([^/]+)_\d+.jpg$.
-        return re.search(self.regex, path, flags) or re.search(self.regex, f"/{path}", flags)
+        return path, f"/{path}"
 
 
 class Item(Strict):
-    """One picture. ``width`` and ``height`` are in pixels after the EXIF orientation, ``bytes`` is the file's size.
+    """One image. ``width`` and ``height`` are in pixels after the EXIF orientation, ``bytes`` is the file's size.
 
-    ``fingerprint`` is ml.decode.perceptual_hash's; None in the manifests of imports that did not take it yet. ``split``
-    is its side of a given split.
+    ``perceptual_hash`` is ml.decode.perceptual_hash's; None in the manifests of imports that did not take it yet.
+    ``split`` is its side of a given split.
     """
 
     path: str
@@ -131,7 +117,11 @@ class Item(Strict):
     bytes: int = Field(ge=1)
     format: str
     mode: str
-    fingerprint: str | None = Field(None, pattern=FINGERPRINT)
+    perceptual_hash: str | None = Field(
+        None,
+        pattern=HASH_PATTERN,
+        validation_alias=AliasChoices("perceptual_hash", "fingerprint"),  # which manifests of before call it
+    )
     split: Side | None = None
 
     @field_validator("path")
@@ -162,7 +152,7 @@ class Exclusion(Strict):
 class Manifest(Strict):
     """A dataset's content.
 
-    ``drawn`` says that the pictures are drawings, not photos. ``decoding`` is how they were read when it was made
+    ``drawn`` says that the images are drawings, not photos. ``decoding`` is how they were read when it was made
     (``ml.decode.picture_limits``); manifests of before there was more than one way do not say it.
     """
 

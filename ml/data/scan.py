@@ -11,12 +11,12 @@ from pathlib import Path, PurePosixPath
 from ml.cores import worth_starting
 from ml.data.hidden_files import note_of_hidden
 from ml.data.label_list import is_list, read_list
-from ml.data.label_rules import RuleRefused, check_regex
+from ml.data.label_rules import RuleRefused, rule_pattern
 from ml.data.labels import Label, find_labels
 from ml.data.manifest import EXAMPLES, Exclusion, Item, LabelRule, Manifest
 from ml.data.suffixes import SUFFIXES
 from ml.decode.images import DECODING, Limits, view
-from ml.decode.views import FINGERPRINT
+from ml.decode.views import PERCEPTUAL_HASH
 from ml.errors import DatasetUnusable, ImageRejected
 
 OnProgress = Callable[[int, int], None]
@@ -24,7 +24,7 @@ _BATCH = 256
 
 
 @dataclass(frozen=True)
-class _Found:
+class _File:
     """A file to look at; ``path`` is relative, posix, with other bytes than UTF-8 as surrogates.
 
     ``odd`` says what it is where it is not to be opened.
@@ -55,19 +55,19 @@ def scan_folder(
         folder: where to look, with all that lies below.
         rule: how a path says its label.
         name: the dataset's name.
-        drawn: whether the pictures are drawings.
-        limits: what a picture may cost; default Limits().
+        drawn: whether the images are drawings.
+        limits: what an image may cost; default Limits().
         labels: a list of labels beside the folder, which the rule ``csv`` reads in place of one in it.
         encoding: of the list's text; None: UTF-8.
         on_progress: called with files done and files in all.
 
     Raises:
-        DatasetUnusable: no folder, no picture with a label, only one of them, only one breed, a regex that takes or
-            could take too long, or a list of labels that cannot be used.
+        DatasetUnusable: no folder, no image with a label, only one of them, only one breed, a regex that is not
+            accepted, or a list of labels that cannot be used.
     """
     _check_rule(rule)
     if not folder.is_dir():
-        raise DatasetUnusable(f"{folder.name or folder} is not a folder", hint="Name a folder of pictures.")
+        raise DatasetUnusable(f"{folder.name or folder} is not a folder", hint="Name a folder of images.")
     files = sorted(_walk(folder.resolve()), key=lambda file: file.path)
     listed = read_list(folder, [file.path for file in files], rule, labels, encoding) if rule.kind == "csv" else None
     if listed is not None:
@@ -100,12 +100,12 @@ def _check_rule(rule: LabelRule) -> None:
     if rule.kind != "regex":
         return
     try:
-        check_regex(rule.regex)
+        rule_pattern(rule.regex)
     except RuleRefused as error:
-        raise DatasetUnusable(f"the label rule {rule.regex!r} {error}", hint=error.hint) from None
+        raise DatasetUnusable(str(error), hint=error.hint) from None
 
 
-def _walk(root: Path) -> Iterator[_Found]:
+def _walk(root: Path) -> Iterator[_File]:
     # Links to folders are not followed: inside the root their content is met under its own name, and no loop is
     # possible. A list instead of recursion, because folders may nest deeper than Python recurses.
     waiting = [root]
@@ -117,7 +117,7 @@ def _walk(root: Path) -> Iterator[_Found]:
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(path)
             else:
-                yield _Found(path.relative_to(root).as_posix(), path, _oddity(entry, root))
+                yield _File(path.relative_to(root).as_posix(), path, _oddity(entry, root))
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -147,7 +147,7 @@ def _oddity(entry: os.DirEntry[str], root: Path) -> str | None:
 
 
 def _examined(
-    files: list[_Found], labels: Mapping[str, Label], limits: Limits, on_progress: OnProgress | None
+    files: list[_File], labels: Mapping[str, Label], limits: Limits, on_progress: OnProgress | None
 ) -> Iterator[Item | Exclusion]:
     # Pillow decodes without the interpreter's lock, so threads use every core. In batches, so that a caller's
     # exception (a stop) leaves little work queued.
@@ -162,7 +162,7 @@ def _examined(
                 yield outcome
 
 
-def _examine(file: _Found, labels: Mapping[str, Label], limits: Limits) -> Item | Exclusion:
+def _examine(file: _File, labels: Mapping[str, Label], limits: Limits) -> Item | Exclusion:
     left_out = _judged_by_name(file)
     if left_out is not None:
         return left_out
@@ -177,7 +177,7 @@ def _examine(file: _Found, labels: Mapping[str, Label], limits: Limits) -> Item 
         return Exclusion(path=file.path, code="not_an_image", detail=f"cannot be read: {error.strerror}")
 
 
-def _judged_by_name(file: _Found) -> Exclusion | None:
+def _judged_by_name(file: _File) -> Exclusion | None:
     shown = file.path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if shown != file.path:
         return Exclusion(
@@ -186,17 +186,17 @@ def _judged_by_name(file: _Found) -> Exclusion | None:
     if file.odd is not None:
         return Exclusion(path=file.path, code="not_a_file", detail=f"this is {file.odd}")
     if PurePosixPath(file.path).suffix.lower() not in SUFFIXES:
-        return Exclusion(path=file.path, code="not_an_image", detail="the name does not end like a picture's")
+        return Exclusion(path=file.path, code="not_an_image", detail="the name does not end like an image's")
     return None
 
 
-def _item(file: _Found, label: Label, limits: Limits) -> Item:
+def _item(file: _File, label: Label, limits: Limits) -> Item:
     size = file.real.stat().st_size
     if size > limits.max_bytes:
         detail = f"the file has {size} bytes, at most {limits.max_bytes} are accepted"
         raise ImageRejected("too_many_bytes", detail)
     data = file.real.read_bytes()
-    bits, facts = view(data, limits, FINGERPRINT)
+    bits, facts = view(data, limits, PERCEPTUAL_HASH)
     return Item(
         path=file.path,
         label=label.text or "",
@@ -207,7 +207,7 @@ def _item(file: _Found, label: Label, limits: Limits) -> Item:
         bytes=len(data),
         format=facts.format,
         mode=facts.mode,
-        fingerprint=bits.tobytes().hex(),
+        perceptual_hash=bits.tobytes().hex(),
     )
 
 
@@ -218,30 +218,27 @@ def _check_enough(
         raise DatasetUnusable(_nothing(exclusions, hidden), hint=_hint(exclusions, rule, notes, hidden))
     left_out = _left_out(exclusions, hidden)
     if len(items) == 1:
-        detail = f"there is only one usable picture ({items[0].path}), and {left_out}"
-        raise DatasetUnusable(detail, hint="Add pictures.")
+        detail = f"there is only one usable image ({items[0].path}), and {left_out}"
+        raise DatasetUnusable(detail, hint="Add images.")
     labels = {item.label for item in items}
     if len(labels) == 1:
-        detail = f"all {len(items)} usable pictures have the same label ({items[0].label}), and {left_out}"
+        detail = f"all {len(items)} usable images have the same label ({items[0].label}), and {left_out}"
         raise DatasetUnusable(detail, hint=_one_label(rule))
 
 
 def _one_label(rule: LabelRule) -> str:
     if rule.kind == "folder":
-        return (
-            "Add pictures of another breed, or take the label from another folder (label_from=folder:1 is the first)."
-        )
-    return "Add pictures of another breed, or change the label rule."
+        return "Add images of another breed, or take the label from another folder (label_from=folder:1 is the first)."
+    return "Add images of another breed, or change the label rule."
 
 
 def _nothing(exclusions: list[Exclusion], hidden: str | None) -> str:
     unmatched = [exclusion for exclusion in exclusions if exclusion.code == "no_label"]
     if unmatched and len(unmatched) == len(exclusions):
         return (
-            f"none of the {len(unmatched)} pictures gets a label (for example {unmatched[0].path}: "
-            f"{unmatched[0].detail})"
+            f"none of the {len(unmatched)} images gets a label (for example {unmatched[0].path}: {unmatched[0].detail})"
         )
-    return f"there is no usable picture, and {_left_out(exclusions, hidden)}"
+    return f"there is no usable image, and {_left_out(exclusions, hidden)}"
 
 
 def _hint(exclusions: list[Exclusion], rule: LabelRule, notes: list[str], hidden: str | None) -> str:
@@ -251,7 +248,7 @@ def _hint(exclusions: list[Exclusion], rule: LabelRule, notes: list[str], hidden
         return "Put the files themselves into the folder (cp -rL copies what links lead to)."
     if hidden:
         return "Give the files and folders names that do not begin with a dot."
-    return "Name a folder or archive that holds pictures."
+    return "Name a folder or archive that holds images."
 
 
 def _other_rule(exclusions: list[Exclusion], rule: LabelRule, notes: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Which pictures train and which validate."""
+"""Which images train and which validate."""
 
 from dataclasses import dataclass
 
@@ -57,14 +57,14 @@ def make_split(manifest: Manifest, config: TrainSettings) -> Split:
     split = choose_split(manifest, config)
     for side, indices in (("training", split.train), ("validation", split.valid)):
         if not indices:
-            detail = f"valid_pct {config.valid_pct} of {len(manifest.items)} pictures leaves none for {side}"
-            raise SplitUnusable(detail, hint="Add pictures, or choose another valid_pct.")
+            detail = f"valid_pct {config.valid_pct} of {len(manifest.items)} items leaves none for {side}"
+            raise SplitUnusable(detail, hint="Add images, or choose another valid_pct.")
     _check_breeds(manifest, split)
     return split
 
 
 def training_pictures(manifest: Manifest, config: TrainSettings) -> frozenset[str]:
-    """The sha256 (hex) of every picture on the training side.
+    """The sha256 (hex) of every image on the training side.
 
     Raises:
         SplitUnusable: as :func:`make_split`.
@@ -83,4 +83,4 @@ def _check_breeds(manifest: Manifest, split: Split) -> None:
 
 def _hint(manifest: Manifest, label: str) -> str:
     other = "another split_seed" if manifest.sides is None else 'split "random" in place of the given split'
-    return f"Add pictures of {label}, or choose {other}."
+    return f"Add images of {label}, or choose {other}."

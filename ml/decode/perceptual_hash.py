@@ -9,12 +9,13 @@ PATTERN = r"^[0-9a-f]{32}$"
 """As text: 32 hexadecimal digits."""
 
 
-def fingerprint(image: Image.Image) -> str:
+def perceptual_hash(image: Image.Image) -> str:
     """The difference hash in both directions, as 32 hexadecimal digits.
 
     The grey picture is averaged over 9 x 8 cells, and a bit says whether a cell is brighter than its left neighbour
     (64 bits, row by row); then over 8 x 9 cells against the neighbour above (64 more). One direction alone is not
-    enough: on 3389 pet photos it takes strangers for twins from a distance of 4 bits, both together from 18 of 128.
+    enough: on 3389 pet photos it takes strangers for near-duplicates from a distance of 4 bits, both together from 18
+    of 128.
 
     Args:
         image: upright, RGB.

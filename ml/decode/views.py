@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ml.decode.perceptual_hash import fingerprint
+from ml.decode.perceptual_hash import perceptual_hash
 from ml.decode.placement import place, render
 from ml.decode.presize import resize_square
 
@@ -19,10 +19,10 @@ class View:
     """``size`` and ``positions`` are those of squares, ``size`` also of what is kept.
 
     ``whole`` is [h, w, 3], ``squares`` [n, size, size, 3], one for each position, ``kept`` as the presized cache keeps
-    it, ``fingerprint`` its 16 bytes.
+    it, ``perceptual_hash`` its 16 bytes.
     """
 
-    kind: Literal["whole", "squares", "kept", "fingerprint"] = "whole"
+    kind: Literal["whole", "squares", "kept", "perceptual_hash"] = "whole"
     size: int = 0
     positions: tuple[float, ...] = ()
 
@@ -33,10 +33,10 @@ class View:
             return np.stack([np.array(square) for square in squares])
         if self.kind == "kept":
             return render(image, place(image.width, image.height, self.size))
-        if self.kind == "fingerprint":
-            return np.frombuffer(bytes.fromhex(fingerprint(image)), np.uint8)
+        if self.kind == "perceptual_hash":
+            return np.frombuffer(bytes.fromhex(perceptual_hash(image)), np.uint8)
         return np.asarray(image)
 
 
 WHOLE = View()
-FINGERPRINT = View("fingerprint")
+PERCEPTUAL_HASH = View("perceptual_hash")

@@ -42,13 +42,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Collated:
-    """Whether two items make a batch. ``reason`` and ``mend``, the one thing to add, are None where they do."""
+    """Whether two items make a batch. ``reason`` and ``fix``, the one thing to add, are None where they do."""
 
     items: tuple[int, ...]
     paths: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
     reason: str | None
-    mend: str | None
+    fix: str | None
 
     @property
     def fits(self) -> bool:
@@ -148,8 +148,8 @@ def _collate(opened: list[OpenedItem], tensors: list[Tensor], side: int) -> Coll
         return Collated(numbers, paths, shapes, None, None)
     said = " and ".join(" x ".join(map(str, shape)) for shape in shapes)
     reason = f"items of {said} cannot be stacked into one batch: all must have one shape"
-    mend = f"Add a resize: presize={side} makes every item {side} x {side} x {shapes[0][-1]}."
-    return Collated(numbers, paths, shapes, reason, mend)
+    fix = f"Add a resize: presize={side} makes every item {side} x {side} x {shapes[0][-1]}."
+    return Collated(numbers, paths, shapes, reason, fix)
 
 
 def _partner(manifest: Manifest, number: int, *, same_size: bool) -> int:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from ml.cache_names import UNPACKING
 from ml.disk import says_disk_full
 from ml.errors import ArchiveRejected, DiskFull
 from ml.unpack.archive_entry import Entry
@@ -76,7 +77,7 @@ def extract_archive(
     """
     into.parent.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(dir=into.parent, prefix=".unpack-") as scratch,
+        tempfile.TemporaryDirectory(dir=into.parent, prefix=UNPACKING) as scratch,
         _told(),
         archive.open("rb") as file,
     ):

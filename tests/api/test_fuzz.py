@@ -230,7 +230,9 @@ def test_nothing_that_is_sent_makes_a_500_or_holds_the_loop(app: FastAPI, served
                 assert longest.seconds < HELD_SECONDS, {name: str(value)[:300] for name, value in asked.items()}
 
 
-@pytest.mark.parametrize("path", ["/jobs", "/models", "/datasets", "/models/aliases/x", "/predict"])
+@pytest.mark.parametrize(
+    "path", ["/jobs", "/models", "/datasets", "/datasets/builtin", "/models/aliases/x", "/predict"]
+)
 def test_no_large_body_holds_the_loop_or_takes_much_memory(served: TestClient, path: str) -> None:
     method = "put" if "aliases" in path else "post"
     part = Draw(1).part()

@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter
 
 import api
 from api.figures import palette
-from api.schemas.datasets import CrossingTwinOut, CrossingTwins, DatasetOut, TwinsOut
+from api.schemas.datasets import CrossingPairOut, CrossingPairs, DatasetOut, NearDuplicatesOut
 from api.schemas.fields import DatasetName, PageOut
 from api.schemas.jobs import HeldJob, JobOut, JobProgress, JobWaiting
 from api.schemas.lineage import Ancestor, PhaseRate
@@ -165,10 +165,14 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         ("runs.js", RunDataset, "name drawn"),
         ("runs.js", JobOut, "id progress waiting"),
         ("runs.js", PageOut, "items next_cursor"),
-        ("dataset.js", DatasetOut, "name drawn items vocab label_rule summary twins twins_missing"),
-        ("dataset.js", TwinsOut, "valid_pct split_seed near_missing complete across_split labels_differ anywhere"),
-        ("dataset.js", CrossingTwins, "count byte near valid_items examples"),
-        ("dataset.js", CrossingTwinOut, "kind distance first first_label second second_label"),
+        ("dataset.js", DatasetOut, "name drawn items vocab label_rule summary near_duplicates near_duplicates_missing"),
+        (
+            "dataset.js",
+            NearDuplicatesOut,
+            "valid_pct split_seed near_missing complete across_split labels_differ anywhere",
+        ),
+        ("dataset.js", CrossingPairs, "count byte near valid_items examples"),
+        ("dataset.js", CrossingPairOut, "kind distance first first_label second second_label"),
         ("served.js", ModelOut, "version run arch dataset drawn aliases"),
         ("predict.js", Predictions, "model predictions"),
         ("predict.js", ServedModel, "version arch drawn note"),

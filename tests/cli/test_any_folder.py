@@ -120,7 +120,7 @@ def test_a_stack_works_below_a_closed_folder_is_found_from_another_and_moves_wit
     with checkout.up() as stack:
         added = checkout.say("datasets", "add", "colours", str(pictures))
         assert (added.returncode, added.stderr) == (0, "")
-        assert added.stdout.splitlines()[-1] == "colours: 12 pictures of 3 breeds, photographs"
+        assert added.stdout.splitlines()[-1] == "colours: 12 items of 3 breeds, photographs"
         assert checkout.say("doctor").returncode == 0
         on_terminal, said = read_terminal(checkout, "datasets", "list")
         assert on_terminal == 0

@@ -10,9 +10,9 @@ from cli.saving import save
 from tests.cli.service import Answer
 from tests.cli.test_commands import ask
 
-TWIN = {"kind": "near", "distance": 3, "first": "a_1.jpg", "first_label": "a", "second": "b_2.jpg", "second_label": "b"}
-COUNTED = {"count": 1, "byte": 0, "near": 1, "examples": [TWIN]}
-TWINS = {
+PAIR = {"kind": "near", "distance": 3, "first": "a_1.jpg", "first_label": "a", "second": "b_2.jpg", "second_label": "b"}
+COUNTED = {"count": 1, "byte": 0, "near": 1, "examples": [PAIR]}
+PAIRS = {
     "valid_pct": 0.2,
     "split_seed": 42,
     "near_bits": 14,
@@ -41,8 +41,8 @@ DATASET: dict[str, Any] = {
             "truncated": {"count": 1, "examples": [{"path": "cut.jpg", "detail": "the JPEG data ends early"}]},
         },
     },
-    "twins": TWINS,
-    "twins_missing": None,
+    "near_duplicates": PAIRS,
+    "near_duplicates_missing": None,
 }
 STEPS = {
     "dataset": "pets",
@@ -75,12 +75,12 @@ STEPS = {
         "paths": ["a_1.jpg", "a_2.jpg"],
         "shapes": [[30, 40, 3], [44, 30, 3]],
         "reason": "they do not fit",
-        "mend": "Add a resize.",
+        "fix": "Add a resize.",
     },
 }
 
 
-def test_a_dataset_is_shown_with_what_was_left_out_and_its_twins(
+def test_a_dataset_is_shown_with_what_was_left_out_and_its_near_duplicates(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = {"GET /datasets/pets?valid_pct=0.5": [Answer(DATASET)]}
@@ -95,7 +95,7 @@ def test_a_dataset_is_shown_with_what_was_left_out_and_its_twins(
     assert "a_3.jpg GIF" in lines
     assert "anywhere 2 3" in lines
     assert "across the split (valid_pct 0.2, seed 42) 0 1" in lines
-    assert "1 validation picture has a duplicate that is trained on." in lines
+    assert "1 validation item has a duplicate that is trained on." in lines
     assert "a_1.jpg b_2.jpg near-duplicate, 3 of 128 bits differ" in lines
     assert "a_1.jpg (a) b_2.jpg (b) near-duplicate, 3 of 128 bits differ" in lines
     assert lines[-1] == "b 7"
@@ -104,8 +104,14 @@ def test_a_dataset_is_shown_with_what_was_left_out_and_its_twins(
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"twins": None, "twins_missing": "the manifest is gone"}, "Duplicates are unknown: the manifest is gone"),
-        ({"twins": {**TWINS, "near_missing": "import it again"}}, "Near-duplicates are unknown: import it again."),
+        (
+            {"near_duplicates": None, "near_duplicates_missing": "the manifest is gone"},
+            "Duplicates are unknown: the manifest is gone",
+        ),
+        (
+            {"near_duplicates": {**PAIRS, "near_missing": "import it again"}},
+            "Near-duplicates are unknown: import it again.",
+        ),
         ({"summary": {}}, "breeds    2"),
         ({"summary": {"disguised": {"count": 1, "examples": ["old_1.jpg"]}}}, "old_1.jpg"),
     ],

@@ -35,7 +35,7 @@ DIVERGED = {"code": "loss_diverged", "detail": "the loss is NaN at step 3", "hin
     [
         (("jobs", "watch", "4"), None),
         (("train", "--dataset", "pets", "--follow"), "POST /jobs"),
-        (("datasets", "add", "sample"), "POST /datasets"),
+        (("datasets", "add", "sample"), "POST /datasets/builtin"),
         (("runs", "interpret", "2", "--follow"), "POST /jobs"),
     ],
 )
@@ -55,7 +55,7 @@ def test_json_is_a_line_for_each_event_and_the_job_last(
 
 
 def test_pictures_that_are_not_waited_for_are_one_json(capsys: Capture, monkeypatch: Patch) -> None:
-    answers = {"POST /datasets": [Answer(JOB, 202)]}
+    answers = {"POST /datasets/builtin": [Answer(JOB, 202)]}
     _, out, _, _ = ask(capsys, monkeypatch, answers, "datasets", "add", "sample", "--no-wait", "--json")
     assert json.loads(out) == JOB
 

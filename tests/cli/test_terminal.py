@@ -205,7 +205,7 @@ def test_pictures_that_are_added_are_followed(api: LiveApi, records: Records, tm
         worker.ends()
         assert shown.ended() == 0
         assert shown.lines[0] == "succeeded"
-        assert shown.has("mine: 21 pictures of 3 breeds, photographs")
+        assert shown.has("mine: 21 items of 3 breeds, photographs")
 
 
 def test_following_an_import_is_left_like_any_other(api: LiveApi, records: Records) -> None:

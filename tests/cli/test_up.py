@@ -95,7 +95,7 @@ def test_a_stack_keeps_itself_up_stops_cleanly_and_finds_everything_again(tmp_pa
         assert set(stack["pids"]) == PARTS
         added = pedigree(data, "datasets", "add", "colours", str(pictures))
         assert (added.returncode, added.stderr) == (0, "")
-        assert added.stdout.splitlines()[-1] == "colours: 12 pictures of 3 breeds, photographs"
+        assert added.stdout.splitlines()[-1] == "colours: 12 items of 3 breeds, photographs"
 
         second = pedigree(data, "up")
         assert second.returncode == 1

@@ -43,7 +43,7 @@ EPOCHS = [
     for phase in (0, 1)
 ]
 STEP = {"name": "presize", "does": "a square", "type": "numpy.ndarray", "shape": [8, 8, 3], "dtype": "uint8"}
-FAILS = {"fits": False, "paths": ["a.jpg", "b.jpg"], "reason": "two shapes", "mend": "Add a resize."}
+FAILS = {"fits": False, "paths": ["a.jpg", "b.jpg"], "reason": "two shapes", "fix": "Add a resize."}
 
 
 class Service:

@@ -119,11 +119,12 @@ def test_a_model_of_another_architecture_is_one_line(folder: Path, refused: Refu
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (["--regex", "("], "config: the label rule '(' is no regular expression: missing ): (. Start from"),
         (
-            ["--regex", r"((?:\w+)+)_\d+-$"],
-            r"dataset_unusable: the label rule '((?:\\w+)+)_\\d+-$' repeats (+) a group",
+            ["--regex", "(?=a)(b)"],
+            "config: the label rule '(?=a)(b)' uses (?=, a look-ahead, which RE2 does not have. W",
         ),
-        (["--regex", "("], "config: regex: Value error, is not a regular expression: missing )"),
+        (["--by-folder", "--regex", "(a)"], "config: both regex and by_folder are given. Give one of them."),
         (["--set", "epochs"], "config: --set: 'epochs' is not name=value"),
         (["--set", "augment=1", "--set", "augment.flip=true"], "config: --set: 'augment.flip=true' names a field of"),
         (["--set", "epochs=0"], "config: fine_tune.epochs: Input should be greater"),

@@ -7,9 +7,9 @@ import pytest
 from obstore.store import LocalStore
 from sqlalchemy.orm import Session
 
+from ml.cache_names import bundle_copy
 from ml.data.bundle import write_bundle
 from ml.data.cache import open_cache
-from ml.data.cache_room import bundle_copy
 from ml.data.manifest import Manifest
 from ml.decode.images import Limits
 from ml.decode.placement import place

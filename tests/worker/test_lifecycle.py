@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 import worker.lifecycle
 from store.artifacts import ArtifactStore
+from store.cache_names import work_folder
 from store.db.datasets import current_dataset
 from store.db.jobs import claim, create_job, hand_back, request_cancel, resume, save_progress
 from store.db.models import Job, JobEvent, Run
@@ -29,7 +30,7 @@ from tests.store.rows import ERROR, claimed, make_job, make_run
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import is_gone, job_in, running, until
 from worker.leftovers import clean_cache, remove_leftovers
-from worker.lifecycle import Host, Watch, _settle, kill_group, run_job, scratch_folder, work_folder
+from worker.lifecycle import Host, Watch, _settle, kill_group, run_job, scratch_folder
 
 Sessions = sessionmaker[Session]
 

@@ -83,17 +83,17 @@ def test_a_dataset_says_what_is_in_it_and_what_was_left_out(client: TestClient) 
     assert left_out == {"no_label": "stray.jpg", "truncated": "cut_1.jpg"}
 
 
-def test_twins_are_named_across_the_split_and_under_other_labels(client: TestClient, pets: Manifest) -> None:
+def test_near_duplicates_are_named_across_the_split_and_under_other_labels(client: TestClient, pets: Manifest) -> None:
     paths = [item.path for item in pets.items]
     seen = set()
     for seed in range(12):
-        twins = client.get("/datasets/pets", params={"valid_pct": 0.5, "split_seed": seed}).json()["twins"]
-        assert (twins["valid_pct"], twins["split_seed"], twins["near_missing"]) == (0.5, seed, None)
-        assert [twins["anywhere"][name] for name in ("count", "byte", "near")] == [2, 1, 1]
-        (contrary,) = twins["labels_differ"]["examples"]
+        pairs = client.get("/datasets/pets", params={"valid_pct": 0.5, "split_seed": seed}).json()["near_duplicates"]
+        assert (pairs["valid_pct"], pairs["split_seed"], pairs["near_missing"]) == (0.5, seed, None)
+        assert [pairs["anywhere"][name] for name in ("count", "byte", "near")] == [2, 1, 1]
+        (contrary,) = pairs["labels_differ"]["examples"]
         assert (contrary["first"], contrary["second"]) == ("Birman_2.jpg", "pug_2.jpg")
         assert (contrary["first_label"], contrary["second_label"], contrary["kind"]) == ("Birman", "pug", "near")
-        crossing = twins["across_split"]
+        crossing = pairs["across_split"]
         assert crossing["count"] == crossing["valid_items"] == len(crossing["examples"])
         held = _held_out(pets, seed)
         for one in crossing["examples"]:
@@ -107,25 +107,27 @@ def _held_out(manifest: Manifest, seed: int) -> set[str]:
     return {manifest.items[place].path for place in random_split(len(manifest.items), 0.5, seed).valid}
 
 
-def test_a_dataset_of_before_says_why_near_twins_are_unknown_until_it_is_imported_again(
+def test_a_dataset_of_before_says_why_near_duplicates_are_unknown_until_it_is_imported_again(
     client: TestClient, records: Records, pets: Manifest
 ) -> None:
     old = pets.model_dump(mode="json")
     for item in old["items"]:
-        del item["fingerprint"]
+        del item["perceptual_hash"]
     records.artifacts.put_bytes(manifest_key(pets.revision), json.dumps(old).encode())
-    twins = client.get("/datasets/pets").json()["twins"]
-    assert (twins["anywhere"]["byte"], twins["anywhere"]["near"]) == (1, None)
-    assert "import it again" in twins["near_missing"]
+    pairs = client.get("/datasets/pets").json()["near_duplicates"]
+    assert (pairs["anywhere"]["byte"], pairs["anywhere"]["near"]) == (1, None)
+    assert "import it again" in pairs["near_missing"]
     records.artifacts.put_bytes(manifest_key(pets.revision), pets.model_dump_json().encode())
-    assert client.get("/datasets/pets").json()["twins"]["anywhere"]["near"] == 1
+    assert client.get("/datasets/pets").json()["near_duplicates"]["anywhere"]["near"] == 1
 
 
-def test_a_dataset_whose_manifest_is_gone_is_shown_without_twins(client: TestClient, records: Records) -> None:
+def test_a_dataset_whose_manifest_is_gone_is_shown_without_near_duplicates(
+    client: TestClient, records: Records
+) -> None:
     records.dataset("pets")
     found = client.get("/datasets/pets").json()
-    assert found["twins"] is None
-    assert "revision-of-pets" in found["twins_missing"]
+    assert found["near_duplicates"] is None
+    assert "revision-of-pets" in found["near_duplicates_missing"]
 
 
 @pytest.mark.usefixtures("pets")
@@ -183,12 +185,12 @@ def test_a_summary_has_every_step_and_what_to_add_where_no_resize_is_asked_for(
         "paths": ["pug_2.jpg", "Birman_1.jpg"],
         "shapes": [[64, 64, 3], [64, 64, 3]],
         "reason": None,
-        "mend": None,
+        "fix": None,
     }
     bare = client.get("/datasets/pets/summary", params={"resize": "false"}).json()
     assert bare["collated"]["fits"] is False
     assert bare["collated"]["shapes"] == [[120, 160, 3], [160, 120, 3]]
-    assert "presize=460" in bare["collated"]["mend"]
+    assert "presize=460" in bare["collated"]["fix"]
     assert bare["steps"][-1]["name"] == "to tensor"
 
 
@@ -238,7 +240,7 @@ def test_a_bad_query_names_its_field(client: TestClient, what: str, query: dict[
 def test_what_is_impossible_together_is_a_400(client: TestClient) -> None:
     empty = client.get("/datasets/pets/batch.png", params={"split": "valid", "valid_pct": 0.05})
     assert (empty.status_code, empty.json()["code"]) == (400, "invalid_request")
-    assert empty.json()["detail"] == "valid_pct 0.05 of 10 pictures leaves none for validation"
+    assert empty.json()["detail"] == "valid_pct 0.05 of 10 items leaves none for validation"
     large = client.get("/datasets/pets/summary", params={"presize": 64, "size": 128})
     told = [large.json()[name] for name in ("field", "value", "detail")]
     assert (large.status_code, told) == (400, ["query.size", "128", "it is larger than presize 64"])

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from api.datasets.photos import OpenBundle, PhotoShelf
+from ml.cache_names import bundle_copy
 from ml.data.bundle import ImageSource, write_bundle
-from ml.data.cache_room import bundle_copy, make_room
+from ml.data.cache_room import make_room
 from ml.data.manifest import Manifest
 from store.artifacts import ArtifactStore
 from store.errors import ArtifactMissing

@@ -134,7 +134,7 @@ def test_the_page_can_be_asked_for_its_head(client: TestClient, path: str) -> No
     assert answer.headers["content-length"] == str(len(whole.content))
 
 
-@pytest.mark.parametrize("path", ["/jobs", "/datasets"])
+@pytest.mark.parametrize("path", ["/jobs", "/datasets/builtin"])
 @pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
 def test_a_body_over_the_limit_is_413_with_and_without_a_length(client: TestClient, path: str, kind: str) -> None:
     body = json.dumps({**TRAIN, "name": "x" * 2_000_000}).encode()
@@ -206,7 +206,7 @@ def test_json_under_another_name_is_refused(client: TestClient, records: Records
     records.dataset()
     answer = client.post("/jobs", content=json.dumps(TRAIN), headers={"content-type": content_type})
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
-    assert answer.json()["hint"] == "Send the header Content-Type: application/json."
+    assert answer.json()["hint"] == "Send JSON, with the header Content-Type: application/json."
     assert client.get("/jobs").json()["items"] == []
 
 

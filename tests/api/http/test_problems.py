@@ -117,8 +117,8 @@ def test_no_answer_shows_how_the_service_is_written(client: TestClient) -> None:
         ("POST", "/models", {}),
         ("POST", "/models", {"run": 1.5}),
         ("PUT", "/models/aliases/1", {"version": 1}),
-        ("POST", "/datasets", {"name": "pets", "builtin": "cats"}),
-        ("POST", "/datasets", {"name": "A B", "builtin": "sample", "more": 1}),
+        ("POST", "/datasets/builtin", {"name": "pets", "builtin": "cats"}),
+        ("POST", "/datasets/builtin", {"name": "A B", "builtin": "sample", "more": 1}),
         ("POST", "/predict", None),
     ],
 )
@@ -192,14 +192,14 @@ def test_a_disk_without_room_is_seen_by_readyz(client: TestClient, monkeypatch: 
 
 
 def test_a_body_that_the_route_reads_itself_is_told_of_the_same_way(client: TestClient) -> None:
-    problem = client.post("/datasets", json={"name": "pets", "builtins": "sample"}).json()
+    problem = client.post("/datasets/builtin", json={"name": "pets", "builtins": "sample"}).json()
     assert [one["field"] for one in problem["errors"]] == ["body.builtin", "body.builtins"]
     assert problem["hint"] == "Add it."
     wrong = client.post("/datasets", files={"archive": b"x"}, data={"name": "pets", "regexp": "x"}).json()
     assert wrong["hint"] == "Did you mean regex?"
 
 
-@pytest.mark.parametrize("path", ["/jobs", "/models", "/datasets"])
+@pytest.mark.parametrize("path", ["/jobs", "/models", "/datasets/builtin"])
 @pytest.mark.parametrize(
     ("body", "said"),
     [

@@ -384,7 +384,7 @@ def test_an_import_waits_for_no_training(client: TestClient, records: Records) -
     _, job = records.run(records.dataset())
     records.move(job, State.RUNNING)
     sample = {"builtin": "sample", "name": "sample"}
-    waiting = client.post("/datasets", json=sample).json()["waiting"]
+    waiting = client.post("/datasets/builtin", json=sample).json()["waiting"]
     assert (waiting["lane"], waiting["reason"], waiting["behind"]) == ("light", "no_worker", None)
     with records.sessions.begin() as session:
         keep_worker(session, "another", {Lane.LIGHT}, 60)

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ml.cache_names import bundle_copy, lock_of
 from ml.data import cache as cache_module
 from ml.data.bundle import ImageSource
 from ml.data.cache import PresizedCache, open_cache
-from ml.data.cache_lock import building_alone, lock_of
-from ml.data.cache_room import SPARE_BYTES, bundle_copy, make_room
+from ml.data.cache_lock import building_alone
+from ml.data.cache_room import SPARE_BYTES, make_room
 from ml.data.manifest import Manifest
 from ml.decode.images import Limits
 from tests.conftest import REPOSITORY

@@ -116,11 +116,11 @@ def test_items_are_sorted_by_path_over_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "says"),
     [
-        ([], "no usable picture"),
+        ([], "no usable image"),
         (["notes.txt"], r"notes\.txt: not_an_image"),
-        (["pug_1.jpg"], "only one usable picture"),
-        (["pug_1.jpg", "pug_2.jpg"], r"all 2 usable pictures have the same label \(pug\)"),
-        (["a.jpg", "b.jpg"], r"none of the 2 pictures gets a label \(for example a\.jpg: "),
+        (["pug_1.jpg"], "only one usable image"),
+        (["pug_1.jpg", "pug_2.jpg"], r"all 2 usable images have the same label \(pug\)"),
+        (["a.jpg", "b.jpg"], r"none of the 2 images gets a label \(for example a\.jpg: "),
     ],
 )
 def test_a_folder_that_cannot_be_trained_on_is_refused(tmp_path: Path, names: list[str], says: str) -> None:

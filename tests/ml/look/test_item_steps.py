@@ -75,7 +75,7 @@ def test_without_a_resize_two_sizes_do_not_fit_and_the_mend_is_named(tmp_path: P
     assert found.collated.reason == (
         "items of 30 x 40 x 3 and 44 x 30 x 3 cannot be stacked into one batch: all must have one shape"
     )
-    assert found.collated.mend == "Add a resize: presize=48 makes every item 48 x 48 x 3."
+    assert found.collated.fix == "Add a resize: presize=48 makes every item 48 x 48 x 3."
     with pytest.raises(RuntimeError, match="equal size"):
         torch.stack([torch.zeros(shape) for shape in found.collated.shapes])
 

@@ -1,0 +1,63 @@
+"""What lies in the cache folder under which name, and how a name of ours is told from somebody's own. Imports no torch.
+
+Of a dataset there may be a copy of its bundle, and a presized cache for each presize; a presized cache has a lock
+beside it, and while it is built or removed it is called a part.
+"""
+
+import re
+from pathlib import Path
+
+DOWNLOADS = "downloads"
+UNPACKING = ".unpack-"
+"""How the folder begins in which an archive is unpacked, until it has its own name."""
+
+_REVISION = r"[0-9a-f]{64}"
+_PRESIZED = re.compile(rf"{_REVISION}-\d+-v\d+")
+_PART = ".part"
+_BUNDLE = re.compile(rf"datasets/{_REVISION}/images\.tar")
+
+COPIES = {"datasets/*": _BUNDLE.pattern}
+"""Folders, and the paths in them of files that are fetched."""
+BEGUN = {f"{DOWNLOADS}/{UNPACKING}*": rf"{DOWNLOADS}/{re.escape(UNPACKING)}[a-z0-9_]{{8}}"}
+"""What is there for a while only: where to look, and its paths."""
+
+
+def bundle_copy(root: Path, revision: str) -> Path:
+    """A dataset's fetched bundle."""
+    return root / "datasets" / revision / "images.tar"
+
+
+def bundle_copies(root: Path) -> list[Path]:
+    """The fetched bundles of all datasets."""
+    found = root.glob("datasets/*/images.tar")
+    return [path for path in found if _BUNDLE.fullmatch(path.relative_to(root).as_posix())]
+
+
+def presized_cache(root: Path, revision: str, presize: int, version: int) -> Path:
+    """A dataset's presized cache, by its pixels and the format it is written in."""
+    return root / f"{revision}-{presize}-v{version}"
+
+
+def presized_caches(root: Path) -> list[Path]:
+    """All presized caches, and those that are built or removed now, or were left half there."""
+    return [path for path in root.glob("*") if _PRESIZED.fullmatch(path.name.removesuffix(_PART))]
+
+
+def is_part(folder: Path) -> bool:
+    """Whether a presized cache is one that is built or removed. Without a holder of its lock it is a leftover."""
+    return folder.name.endswith(_PART)
+
+
+def part_of(folder: Path) -> Path:
+    """Where a presized cache is while it is being built or removed."""
+    return folder.with_name(f"{folder.name.removesuffix(_PART)}{_PART}")
+
+
+def whole_of(folder: Path) -> Path:
+    """Where a presized cache is when it is whole."""
+    return folder.with_name(folder.name.removesuffix(_PART))
+
+
+def lock_of(folder: Path) -> Path:
+    """The lock's file of a presized cache; who builds or removes it holds the lock."""
+    return folder.with_name(f"{folder.name.removesuffix(_PART)}.lock")

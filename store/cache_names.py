@@ -1,0 +1,42 @@
+"""What the service calls its own files below the cache folder, and how they are told from somebody's own."""
+
+import re
+from pathlib import Path
+
+COPIES = {
+    "models/*": r"models/[0-9a-f]{64}/model\.(safetensors|json)",
+    "runs/*": r"runs/\d{1,9}/[0-9a-f]{64}\.jsonl",
+}
+"""Folders, and the paths in them of files that are fetched."""
+BEGUN = {"uploads/upload-*": r"uploads/upload-[a-z0-9_]{8}"}
+"""What is there for a while only: where to look, and its paths."""
+
+UPLOAD = "upload-"
+"""How the file begins in which an upload arrives."""
+_WORK = re.compile(r"job-(\d{1,9})-(\d{1,9})")
+
+
+def uploads_folder(cache: Path) -> Path:
+    """Where uploads arrive."""
+    return cache / "uploads"
+
+
+def model_copy(cache: Path, sha256: str) -> Path:
+    """A model's files, by the hash of its weights."""
+    return cache / "models" / sha256
+
+
+def predictions_copy(cache: Path, run_id: int, sha256: str) -> Path:
+    """A run's stored predictions, by their hash."""
+    return cache / "runs" / str(run_id) / f"{sha256}.jsonl"
+
+
+def work_folder(scratch: Path, job_id: int, attempt: int) -> Path:
+    """An attempt's folder; it goes with the attempt."""
+    return scratch / f"job-{job_id}-{attempt}"
+
+
+def work_folders(scratch: Path) -> list[tuple[Path, int, int]]:
+    """The folders of attempts that are there, each with its job and attempt."""
+    named = ((folder, _WORK.fullmatch(folder.name)) for folder in sorted(scratch.glob("job-*-*")))
+    return [(folder, int(name[1]), int(name[2])) for folder, name in named if name is not None]
