@@ -11,6 +11,8 @@ EDGE, GAP = 16, 10
 """Pixels between the texts and the picture's edge, and between two kinds of text."""
 AXIS = 64
 """What ticks and title need of an axis, and the title beside names."""
+RIGHT = 24
+"""Room for half of the last tick's name: Plotly leaves out one that would be cut."""
 ROW = 20
 """Of the legend, or of the labels of rules."""
 HANDLE = 52
@@ -51,7 +53,7 @@ def paper_for(chart: Chart, *, width: int | None = None, height: int | None = No
     title = wrapped(chart.title, TITLE_SIZE, inner, bold=True)
     subtitle = wrapped(chart.subtitle, SUBTITLE_SIZE, inner)
     notes = [line for note in chart.notes for line in wrapped(note, TEXT_SIZE, inner - AXIS)]
-    plot_width = narrow - 2 * AXIS if chart.heatmap is None else wide - _names(chart.heatmap) - AXIS
+    plot_width = narrow - AXIS - RIGHT if chart.heatmap is None else wide - _names(chart.heatmap) - AXIS
     columns = _legend_columns(chart.legend, inner)
     rows = math.ceil(len(chart.legend) / columns) + bool(chart.rules)
     around = _heading(title, subtitle) + ROW * rows + AXIS + height_of(notes, TEXT_SIZE)

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from api.figures.chart import Axis, Bars, Chart, Heatmap, Line, Marker
 from api.figures.lines import LABEL_SIZE, LINE, SUBTITLE_SIZE, TEXT_SIZE, TITLE_SIZE, rule_labels
 from api.figures.palette import BLUES, GRID, GROUND, INK, QUIET
-from api.figures.paper import AXIS, EDGE, GAP, ROW, Paper, paper_for
+from api.figures.paper import AXIS, EDGE, GAP, RIGHT, ROW, Paper, paper_for
 
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 SYMBOLS = {"circle": "circle", "square": "square", "diamond": "diamond", "triangle": "triangle-up"}
@@ -20,8 +20,6 @@ FEW = 10
 """Over a shorter axis Plotly would put ticks between whole numbers."""
 MANY = 1e4
 """On a longer logarithmic axis only powers of ten have room."""
-RIGHT = 24
-"""Room for half of the last tick's name: Plotly leaves out one that would be cut."""
 NARROWED_TO = 400
 """A figure of no width of its own can be narrowed to this."""
 PANEL_GAP = 0.07
