@@ -19,6 +19,7 @@ from ml.data.near_duplicates import NearDuplicates, find_near_duplicates
 from ml.data.single_item import open_item, presize
 from ml.data.split import choose_split
 from ml.decode.images import Limits
+from ml.look.contact_sheet import PAPERS, Scheme
 from ml.look.item_steps import Passage, follow
 from ml.look.labelled_batch import Shown, choose_items, draw_batch, make_batch
 from ml.look.presizing import compare, strong_draws
@@ -83,21 +84,25 @@ class Looks:
             self._keep(dataset.revision, found)
         return found
 
-    def batch(self, dataset: Dataset, side: Side, n: int, settings: TrainSettings, shown: Shown) -> bytes:
+    def batch(
+        self, dataset: Dataset, side: Side, n: int, settings: TrainSettings, shown: Shown, scheme: Scheme = "light"
+    ) -> bytes:
         """A labelled batch as PNG; a side with fewer than ``n`` items is shown whole.
 
         Raises:
             InvalidRequest: the split leaves nothing on the side.
         """
-        return self._in_turn(lambda: self._draw_batch(dataset, side, n, settings, shown))
+        return self._in_turn(lambda: self._draw_batch(dataset, side, n, settings, shown, scheme))
 
-    def presizing(self, dataset: Dataset, item: int, seed: int, settings: TrainSettings) -> bytes:
+    def presizing(
+        self, dataset: Dataset, item: int, seed: int, settings: TrainSettings, scheme: Scheme = "light"
+    ) -> bytes:
         """What presizing saves on an item, as PNG.
 
         Raises:
             NotFound: the dataset has no such item.
         """
-        return self._in_turn(lambda: self._draw_presizing(dataset, item, seed, settings))
+        return self._in_turn(lambda: self._draw_presizing(dataset, item, seed, settings, scheme))
 
     def steps(self, dataset: Dataset, item: int, settings: TrainSettings, *, resize: bool) -> Passage:
         """An item from file to model input.
@@ -111,7 +116,9 @@ class Looks:
         manifest = self._photos.manifest(revision)
         return ManifestPairs(manifest, find_near_duplicates(manifest))
 
-    def _draw_batch(self, dataset: Dataset, side: Side, n: int, settings: TrainSettings, shown: Shown) -> bytes:
+    def _draw_batch(
+        self, dataset: Dataset, side: Side, n: int, settings: TrainSettings, shown: Shown, scheme: Scheme
+    ) -> bytes:
         manifest, bundle = self._open(dataset)
         split = choose_split(manifest, settings)
         items = choose_items(split.train if side == "train" else split.valid, n, settings.seed)
@@ -120,16 +127,16 @@ class Looks:
             raise InvalidRequest(detail, "Choose another valid_pct.")
         batch = make_batch(manifest, bundle, items, settings, shown=shown, limits=self._limits)
         title = f"{manifest.name} · {_items(len(items))} of the {_SIDES[side]} side · seed {settings.seed}"
-        return _as_png(draw_batch(manifest, batch, title=title, shown=shown))
+        return _as_png(draw_batch(manifest, batch, title=title, shown=shown, paper=PAPERS[scheme]))
 
-    def _draw_presizing(self, dataset: Dataset, item: int, seed: int, settings: TrainSettings) -> bytes:
+    def _draw_presizing(self, dataset: Dataset, item: int, seed: int, settings: TrainSettings, scheme: Scheme) -> bytes:
         manifest, bundle = self._open(dataset, item)
         opened = open_item(manifest, bundle, item, self._limits)
         with torch.inference_mode():
             source = torch.from_numpy(presize(opened.image, settings.presize).centre())
             found = compare(source, strong_draws(seed), settings.size)
         title = f"{manifest.name} · item {item}, {PurePath(opened.item.path).name} · {opened.item.label} · seed {seed}"
-        return _as_png(draw_presizing(found, title=title, drawn=manifest.drawn))
+        return _as_png(draw_presizing(found, title=title, drawn=manifest.drawn, paper=PAPERS[scheme]))
 
     def _follow(self, dataset: Dataset, item: int, settings: TrainSettings, *, resize: bool) -> Passage:
         manifest, bundle = self._open(dataset, item)

@@ -2,31 +2,33 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 Dash = Literal["solid", "dash", "dot"]
 Symbol = Literal["circle", "square", "diamond", "triangle"]
+Values = Literal["number", "whole", "share", "rate"]
+"""Numbers; whole ones, with no tick between two; shares in [0, 1], written as per cent; learning rates, as 1e-3."""
 FACTS = " · "
 """Stands between two facts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """``low`` and ``high`` bound what is seen, in the axis' own unit; None leaves it to the data.
-
-    ``ticks`` are the values that are written, None leaves them to the renderer.
-    """
+    """``low`` and ``high`` bound what is seen, in the axis' own unit; None leaves it to the data."""
 
     title: str
     log: bool = False
     low: float | None = None
     high: float | None = None
-    ticks: Sequence[float] | None = None
-    percent: bool = False
-    """The values are shares in [0, 1], written as per cent."""
-    whole: bool = False
-    """The values are whole numbers, and no tick stands between two."""
+    values: Values = "number"
+
+    def share(self, value: float) -> float:
+        """How far from ``low`` to ``high`` a value lies, 0 to 1; of an axis that has both."""
+        if self.low is None or self.high is None:
+            return 0.0
+        low, high, at = (math.log(one) if self.log else one for one in (self.low, self.high, value))
+        return (at - low) / (high - low)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +81,20 @@ class Bars:
 class Heatmap:
     """Counts by row and column, first row on top; a zero stays blank.
 
-    ``cell`` is a cell's side, ``least_cell`` the side below which labels cannot be read.
+    ``hover`` is what is read of each cell. ``cell`` is a cell's side, ``least_cell`` the one below which names touch.
     """
 
     rows: Sequence[str]
     columns: Sequence[str]
     counts: Sequence[Sequence[int]]
+    hover: Sequence[Sequence[str]]
     cell: float
     least_cell: float
+
+    @property
+    def most(self) -> int:
+        """The largest count."""
+        return max((count for row in self.counts for count in row), default=0)
 
 
 @dataclass(frozen=True)
@@ -106,22 +114,13 @@ class Panel:
     share: float = 1.0
 
 
-@dataclass(frozen=True)
-class Margins:
-    """Room beside and below the panels; above them is as much as title and legend need."""
-
-    left: int = 82
-    right: int = 24
-    bottom: int = 58
-
-
 @dataclass(frozen=True, kw_only=True)
 class Chart:
     """A figure: panels, one above the other, over one x axis; or a heat map in place of the panels.
 
     ``facts`` tell which architecture and dataset, that the pictures are drawn where ``drawn``, and more. ``notes`` are
-    sentences below the figure, ``told`` sentences for who does not see it. ``width`` is the whole picture's,
-    ``plot_height`` that of all panels.
+    sentences below the panels, ``told`` sentences for people who do not see the figure. ``width`` is the whole
+    picture's, ``plot_height`` that of all panels; a heat map's size comes from its cells.
     """
 
     title: str
@@ -136,7 +135,11 @@ class Chart:
     told: Sequence[str] = ()
     width: int = 960
     plot_height: int = 338
-    margins: Margins = field(default_factory=Margins)
+
+    def side(self, rule: Rule) -> Literal["left", "right"]:
+        """Which end of a rule's label stands at the rule: the label goes towards the longer part of the axis."""
+        beyond = 1 - self.x.share(rule.x)
+        return "right" if len(self.rules) == 1 and beyond < self.x.share(rule.x) else "left"
 
     @property
     def subtitle(self) -> str:

@@ -3,10 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from api.figures.chart import Axis, Chart, Heatmap, Margins
-from api.figures.chart_geometry import LABEL_SIZE
+from api.figures.chart import Axis, Chart, Heatmap
 from api.figures.heading import AVERAGED, SIDES, listed, origin, run_title
-from api.figures.lettering import text_width
 from api.runs.interpretations import StoredInterpretation
 from store.db.models import Run
 
@@ -18,8 +16,9 @@ LEAST_CELL = 13
 LEAST_CELLS = 330
 LEAST_WIDTH = 560
 MOST_CELLS = 1500
-NAME_GAP = 42
 MOST_TOLD = 3
+SHADED = "shade by the square root of the count"
+"""A single mistake is seen beside counts of hundreds."""
 
 
 def confusion_chart(run: Run, stored: StoredInterpretation) -> Chart:
@@ -31,27 +30,24 @@ def confusion_chart(run: Run, stored: StoredInterpretation) -> Chart:
     digits = len(str(max((count for row in found.matrix for count in row), default=0)))
     count = max(1, len(names))
     cells = min(MOST_CELLS, max(LEAST_CELLS, max(CELL, DIGIT * digits) * count))
-    label = int(max((text_width(name, LABEL_SIZE) for name in names), default=0)) + NAME_GAP
-    margins = Margins(left=label, right=24, bottom=label + 14)
     share = f"{100 * wrong / n:.1f} %" if n else "no pictures"
     averaged = [AVERAGED] if found.tta else []
     return Chart(
         title=run_title("Confusion", run),
-        facts=origin(run, stored.dataset, f"{wrong} of {n} {SIDES[stored.side]} wrong, {share}", *averaged),
+        facts=origin(run, stored.dataset, f"{wrong} of {n} {SIDES[stored.side]} wrong, {share}", *averaged, SHADED),
         drawn=stored.dataset.drawn,
         x=Axis(title="predicted"),
         heatmap=Heatmap(
             rows=names,
             columns=names,
             counts=found.matrix,
+            hover=[_row_told(i, names, counts) for i, counts in enumerate(found.matrix)],
             cell=cells / count,
             least_cell=min(LEAST_CELL, cells / count),
         ),
         rows_title="actual",
-        notes=["The shade goes with the square root of the count, so that single mistakes are seen."],
         told=_most_confused(names, found.matrix),
-        width=max(LEAST_WIDTH, cells + margins.left + margins.right),
-        margins=margins,
+        width=LEAST_WIDTH,
     )
 
 
@@ -60,6 +56,17 @@ def _readable(vocab: Sequence[str]) -> list[str]:
     names = [name.replace("_", " ") for name in vocab]
     often = Counter(names)
     return [plain if often[plain] == 1 else name for plain, name in zip(names, vocab, strict=True)]
+
+
+def _row_told(actual: int, names: Sequence[str], counts: Sequence[int]) -> list[str]:
+    """What is read of each cell: on the diagonal a breed was recognised, beside it taken for another."""
+    what = ["recognised" if actual == i else f"taken for {name}" for i, name in enumerate(names)]
+    n = sum(counts)
+    return [f"{names[actual]} {said}: {_share(count, n)}" for said, count in zip(what, counts, strict=True)]
+
+
+def _share(count: int, of: int) -> str:
+    return f"{count} of {of}, {100 * count / of:.1f} %" if of else f"{count} of {of}"
 
 
 def _most_confused(names: Sequence[str], matrix: Sequence[Sequence[int]]) -> list[str]:

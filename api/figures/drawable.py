@@ -5,8 +5,6 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar, cast
 
 from api.figures.chart import Chart
-from api.figures.chart_geometry import LABEL_SIZE
-from api.figures.lettering import text_width
 from ml.look.typefaces import dejavu, face_of, shown
 
 Part = TypeVar("Part")
@@ -14,10 +12,10 @@ Part = TypeVar("Part")
 
 def drawable(chart: Chart) -> tuple[Chart, list[str]]:
     """The chart with each letter that no font has as ``U+4E2D``, and the font families that its texts need."""
-    written = _written(chart)
+    seen = replace(chart, heatmap=replace(chart.heatmap, hover=())) if chart.heatmap else chart
+    written = _written(seen)
     others = {face.family for text in _texts(written) for letter in text if (face := face_of(letter)) is not None}
-    families = [dejavu().family, *sorted(others - {dejavu().family})]
-    return _widened(written, _names_width(written) - _names_width(chart)), families
+    return written, [dejavu().family, *sorted(others - {dejavu().family})]
 
 
 def _written(part: Part) -> Part:
@@ -46,14 +44,3 @@ def _texts(part: object) -> Iterator[str]:
 def _is_list(part: object) -> bool:
     """Of anything but numbers, of which there may be thousands."""
     return isinstance(part, list | tuple) and bool(part) and not isinstance(part[0], int | float | None)
-
-
-def _names_width(chart: Chart) -> int:
-    names = chart.heatmap.rows if chart.heatmap is not None else ()
-    return int(max((text_width(name, LABEL_SIZE) for name in names), default=0))
-
-
-def _widened(chart: Chart, more: int) -> Chart:
-    """Where names have become longer, more room beside and below the cells."""
-    margins = replace(chart.margins, left=chart.margins.left + more, bottom=chart.margins.bottom + more)
-    return replace(chart, margins=margins, width=chart.width + more) if more > 0 else chart

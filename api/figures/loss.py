@@ -13,8 +13,6 @@ MOST_SEEN = 0.98
 """Share of the single steps' losses that the axis has to show; spikes may leave it."""
 LOG_FROM = 10.0
 """Where the losses span so much, a linear axis would press the later epochs to the ground."""
-STEPS_OF_TICKS = (1, 2, 5)
-MOST_POWERS = 5
 
 
 def loss_chart(run: Run, batches: Sequence[Batch], epochs: Sequence[Epoch]) -> Chart:
@@ -58,15 +56,7 @@ def _axis(run: Run, thick: Sequence[float], raw: Sequence[float]) -> Axis:
     title = f"{loss_name(run)} loss"
     if least <= 0 or most < LOG_FROM * least:
         return Axis(title=title, low=0, high=1.05 * most)
-    low, high = least / 2, 1.2 * most
-    return Axis(title=f"{title} (log)", log=True, low=low, high=high, ticks=_log_ticks(low, high))
-
-
-def _log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 of each power of ten from ``low`` to ``high``; only the powers where that would be too many."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = STEPS_OF_TICKS if len(powers) <= MOST_POWERS else STEPS_OF_TICKS[:1]
-    return [step * 10.0**power for power in powers for step in steps if low <= step * 10.0**power <= high]
+    return Axis(title=f"{title} (log)", log=True, low=least / 2, high=1.2 * most)
 
 
 def _last_figures(epochs: Sequence[Epoch]) -> list[str]:

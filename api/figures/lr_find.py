@@ -108,7 +108,8 @@ def _axis(run: Run, sweeps: Sequence[_Sweep]) -> Axis:
 
 def _rates_axis(sweeps: Sequence[_Sweep]) -> Axis:
     rates = [rate for sweep in sweeps for rate in sweep.rates]
-    return Axis(title="learning rate (log)", log=True, low=min(rates) / BESIDE, high=max(rates) * BESIDE)
+    low, high = min(rates) / BESIDE, max(rates) * BESIDE
+    return Axis(title="learning rate (log)", log=True, low=low, high=high, values="rate")
 
 
 def _word(found: RateFind) -> str:

@@ -9,27 +9,21 @@ from typing import Any, cast
 import plotly.graph_objects as go
 
 from api.figures.chart import Axis, Bars, Chart, Heatmap, Line, Marker
-from api.figures.chart_geometry import (
-    EDGE,
-    LABEL_SIZE,
-    NARROWED_TO,
-    SUBTITLE_SIZE,
-    TEXT_SIZE,
-    TITLE_SIZE,
-    Label,
-    Placed,
-    Text,
-    place,
-)
-from api.figures.heat_letters import count_size, label_step
+from api.figures.lines import LABEL_SIZE, LINE, SUBTITLE_SIZE, TEXT_SIZE, TITLE_SIZE, rule_labels
 from api.figures.palette import BLUES, GRID, GROUND, INK, QUIET
-from api.figures.ticks import POWERS, power_step, power_text, whole_ticks
+from api.figures.paper import AXIS, EDGE, GAP, RIGHT, ROW, Paper, paper_for
 
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 SYMBOLS = {"circle": "circle", "square": "square", "diamond": "diamond", "triangle": "triangle-up"}
 DOT = 7
 FEW = 10
 """Over a shorter axis Plotly would put ticks between whole numbers."""
+MANY = 1e4
+"""On a longer logarithmic axis only powers of ten have room."""
+NARROWED_TO = 400
+"""A figure of no width of its own can be narrowed to this."""
+PANEL_GAP = 0.07
+"""Between two panels, as a share of their height."""
 
 
 def as_plotly(chart: Chart, *, width: int | None = None, height: int | None = None) -> dict[str, Any]:
@@ -39,14 +33,14 @@ def as_plotly(chart: Chart, *, width: int | None = None, height: int | None = No
     map keeps its width. ``layout.meta`` has the texts unbroken, and in ``alt`` the whole figure in words. Text of users
     is escaped: Plotly reads some HTML in its texts. NaN and infinities become null.
     """
-    placed = place(chart, width=width, height=height, room=None if width or chart.heatmap else NARROWED_TO)
+    paper = paper_for(chart, width=width, height=height, room=None if width or chart.heatmap else NARROWED_TO)
     traces: list[Any] = []
     if chart.heatmap is not None:
-        traces.append(_heatmap(chart.heatmap, placed))
+        traces.append(_heatmap(chart.heatmap))
     for i, panel in enumerate(chart.panels):
         axis = f"y{i + 1}" if i else "y"
         traces += [_trace(mark, axis) for mark in panel.marks]
-    figure = go.Figure(data=traces, layout=_layout(chart, placed))
+    figure = go.Figure(data=traces, layout=_layout(chart, paper))
     return cast("dict[str, Any]", json.loads(figure.to_json()))
 
 
@@ -111,19 +105,17 @@ def _interval(mark: Marker) -> dict[str, Any] | None:
     }
 
 
-def _heatmap(heatmap: Heatmap, placed: Placed) -> Any:  # noqa: ANN401 - as above
-    letters = count_size(heatmap, placed.plot.width)
+def _heatmap(heatmap: Heatmap) -> Any:  # noqa: ANN401 - as above
     return go.Heatmap(
-        x=[html.escape(name) for name in heatmap.columns],
-        y=[html.escape(name) for name in heatmap.rows],
+        x=_escaped(heatmap.columns),
+        y=_escaped(heatmap.rows),
         z=[[math.sqrt(count) for count in row] for row in heatmap.counts],
-        hovertext=_cells(heatmap),
+        hovertext=[_escaped(row) for row in heatmap.hover],
         text=[[str(count) if count else "" for count in row] for row in heatmap.counts],
-        texttemplate="%{text}" if letters else None,
-        textfont={"size": letters},
+        texttemplate="%{text}",
         hoverinfo="text",
         zmin=0,
-        zmax=math.sqrt(max((count for row in heatmap.counts for count in row), default=0)) or 1,
+        zmax=math.sqrt(heatmap.most) or 1,
         colorscale=[[i / (len(BLUES) - 1), colour] for i, colour in enumerate(BLUES)],
         showscale=False,
         xgap=1,
@@ -131,23 +123,7 @@ def _heatmap(heatmap: Heatmap, placed: Placed) -> Any:  # noqa: ANN401 - as abov
     )
 
 
-def _cells(heatmap: Heatmap) -> list[list[str]]:
-    """What is read of each cell: on the diagonal a breed was recognised, beside it taken for another."""
-    told = []
-    for i, (actual, counts) in enumerate(zip(heatmap.rows, heatmap.counts, strict=True)):
-        what = ["recognised" if i == j else f"taken for {name}" for j, name in enumerate(heatmap.columns)]
-        how_often = [_share(count, sum(counts)) for count in counts]
-        told.append([html.escape(f"{actual} {said}: {often}") for said, often in zip(what, how_often, strict=True)])
-    return told
-
-
-def _share(count: int, of: int) -> str:
-    return f"{count} of {of}, {100 * count / of:.1f} %" if of else f"{count} of {of}"
-
-
-def _layout(chart: Chart, placed: Placed) -> Any:  # noqa: ANN401 - as above
-    margins = chart.margins
-    axes = _panel_axes(chart, placed) if chart.heatmap is None else _heatmap_axes(chart, chart.heatmap, placed)
+def _layout(chart: Chart, paper: Paper) -> Any:  # noqa: ANN401 - as above
     return go.Layout(
         template="none",
         meta={
@@ -160,99 +136,124 @@ def _layout(chart: Chart, placed: Placed) -> Any:  # noqa: ANN401 - as above
         font={"family": FONT, "size": TEXT_SIZE, "color": INK},
         paper_bgcolor=GROUND,
         plot_bgcolor=GROUND,
-        width=placed.width,
-        height=placed.height,
+        width=paper.width,
+        height=paper.height,
+        title=_title(paper),
+        # The least: the axes take what their names need, and the legend all above its foot.
         margin={
-            "l": margins.left,
-            "r": placed.width - placed.plot.left - placed.plot.width,
-            "t": placed.plot.top,
-            "b": placed.below,
-            "autoexpand": False,
+            "l": EDGE,
+            "r": RIGHT,
+            "t": _above(chart, paper),
+            "b": AXIS + LINE * TEXT_SIZE * len(paper.notes),
         },
         legend={
             "orientation": "h",
             "x": 0,
             "xanchor": "left",
-            "y": _paper_y(placed, placed.legend_top),
+            "y": 1 - paper.heading / paper.height,
+            "yref": "container",
             "yanchor": "top",
             "bgcolor": "rgba(0,0,0,0)",
         },
         hovermode="closest",
         shapes=[_rule(rule.x) for rule in chart.rules],
-        annotations=[
-            *[_text(line, placed, size=TITLE_SIZE, colour=INK, weight="bold") for line in placed.title],
-            *[_text(line, placed, size=SUBTITLE_SIZE) for line in placed.subtitle],
-            *[_rule_label(label, log=chart.x.log) for label in placed.labels],
-            *[_text(line, placed) for line in placed.notes],
-        ],
-        **axes,
+        annotations=[*_rule_labels(chart, paper), *_notes(paper)],
+        **(_panel_axes(chart) if chart.heatmap is None else _heatmap_axes(chart)),
     )
 
 
-def _panel_axes(chart: Chart, placed: Placed) -> dict[str, Any]:
-    last = f"y{len(chart.panels)}" if len(chart.panels) > 1 else "y"
-    axes: dict[str, Any] = {"xaxis": {**_axis(chart.x, placed.plot.width), "anchor": last, "showgrid": chart.x.log}}
-    for i, (panel, box) in enumerate(zip(chart.panels, placed.panels, strict=True)):
-        bottom, top = _paper_y(placed, box.top + box.height), _paper_y(placed, box.top)
-        axes[f"yaxis{i + 1 if i else ''}"] = {
-            **_axis(panel.y, box.height),
-            "anchor": "x",
-            "domain": [max(0.0, bottom), min(1, top)],
-        }
+def _above(chart: Chart, paper: Paper) -> float:
+    """Between the panels and what stands above them: the labels of rules, or nothing."""
+    if not chart.legend:
+        return paper.heading
+    return GAP + (ROW if chart.rules else 0)
+
+
+def _title(paper: Paper) -> dict[str, Any]:
+    return {
+        "text": _joined(paper.title),
+        "font": {"size": TITLE_SIZE, "color": INK, "weight": "bold"},
+        "subtitle": {"text": _joined(paper.subtitle), "font": {"size": SUBTITLE_SIZE, "color": QUIET}},
+        "yref": "container",
+        # The first line's foot: of a title of several lines Plotly takes no other place.
+        "y": 1 - (GAP + TITLE_SIZE) / paper.height,
+        "yanchor": "bottom",
+        "x": 0,
+        "xanchor": "left",
+        "pad": {"l": EDGE},
+    }
+
+
+def _panel_axes(chart: Chart) -> dict[str, Any]:
+    count = len(chart.panels)
+    axes: dict[str, Any] = {
+        "xaxis": {**_axis(chart.x), "anchor": f"y{count}" if count > 1 else "y", "showgrid": chart.x.log}
+    }
+    shares = [panel.share / sum(one.share for one in chart.panels) for panel in chart.panels]
+    for i, panel in enumerate(chart.panels):
+        bottom = sum(shares[i + 1 :])
+        top = bottom + shares[i] - (PANEL_GAP if i else 0)
+        axes[f"yaxis{i + 1 if i else ''}"] = {**_axis(panel.y), "anchor": "x", "domain": [bottom, min(1, top)]}
     return axes
 
 
-def _heatmap_axes(chart: Chart, heatmap: Heatmap, placed: Placed) -> dict[str, Any]:
+def _heatmap_axes(chart: Chart) -> dict[str, Any]:
     plain = {
         # Said, or Plotly would take names that look like numbers or dates for such.
         "type": "category",
+        "automargin": True,
+        "constrain": "domain",
         "showgrid": False,
         "zeroline": False,
         "ticks": "",
-        "dtick": label_step(heatmap, placed.plot.width),
+        "ticklabelstandoff": 4,
         "tickfont": {"size": LABEL_SIZE},
     }
     return {
-        "xaxis": {**plain, "title": {"text": chart.x.title, "standoff": 8}, "tickangle": -90},
-        "yaxis": {**plain, "title": {"text": chart.rows_title, "standoff": 8}, "autorange": "reversed"},
+        "xaxis": {**plain, "title": _named(chart.x.title), "tickangle": -90, "constraintoward": "left"},
+        "yaxis": {
+            **plain,
+            "title": _named(chart.rows_title),
+            "autorange": "reversed",
+            "scaleanchor": "x",
+            "constraintoward": "top",
+        },
     }
 
 
-def _paper_y(placed: Placed, y: float) -> float:
-    """Pixels from the top as Plotly's paper coordinate: 0 at the foot of the panels, 1 at their top."""
-    return (placed.plot.top + placed.plot.height - y) / placed.plot.height
-
-
-def _axis(axis: Axis, room: float) -> dict[str, Any]:
+def _axis(axis: Axis) -> dict[str, Any]:
     bounds = [axis.low, axis.high]
     if axis.log:
         bounds = [None if bound is None else math.log10(bound) for bound in bounds]
     return {
-        "title": {"text": html.escape(axis.title), "standoff": 8},
+        "title": _named(axis.title),
         "type": "log" if axis.log else "linear",
         "range": bounds if any(bound is not None for bound in bounds) else None,
+        "automargin": True,
         "gridcolor": GRID,
         "linecolor": QUIET,
         "ticks": "outside",
         "tickcolor": QUIET,
         "zeroline": False,
         "showline": True,
-        "exponentformat": "none",
-        **_ticks(axis, room),
-        "tickformat": ".0%" if axis.percent else None,
+        # Not as powers: Plotly would set them with styles that the page's policy forbids.
+        "exponentformat": "e" if axis.values == "rate" else "none",
+        "dtick": _tick_step(axis),
+        "tickformat": {"share": ".0%", "number": "~g" if axis.log else None}.get(axis.values),
     }
 
 
-def _ticks(axis: Axis, room: float) -> dict[str, Any]:
-    """Powers of ten are written by us: Plotly would set them with styles that the page's policy forbids."""
-    if axis.ticks is not None:
-        return {"tickvals": list(axis.ticks)}
-    if axis.whole and axis.low is not None and axis.high is not None and axis.high - axis.low < FEW:
-        return {"tickvals": whole_ticks(axis.low, axis.high)}
-    if axis.log:
-        powers = POWERS[:: power_step(axis, room)]
-        return {"tickvals": [10.0**power for power in powers], "ticktext": [power_text(power) for power in powers]}
-    return {}
+def _tick_step(axis: Axis) -> int | str | None:
+    """Where Plotly would write every digit between two powers of ten, or ticks between whole numbers."""
+    if axis.low is None or axis.high is None:
+        return None
+    if axis.log and axis.high / axis.low < MANY:
+        return "D2" if axis.values == "number" else 1
+    return 1 if axis.values == "whole" and axis.high - axis.low < FEW else None
+
+
+def _named(text: str) -> dict[str, Any]:
+    return {"text": html.escape(text), "standoff": GAP, "font": {"size": TEXT_SIZE}}
 
 
 def _rule(x: float) -> dict[str, Any]:
@@ -267,34 +268,48 @@ def _rule(x: float) -> dict[str, Any]:
     }
 
 
-def _rule_label(label: Label, *, log: bool) -> dict[str, Any]:
-    return {
-        "x": math.log10(label.x) if log else label.x,
-        "y": 1,
-        "yref": "paper",
-        "text": html.escape(label.text),
-        "showarrow": False,
-        "xanchor": "left" if label.side == "right" else "right",
-        "yanchor": "bottom",
-        "font": {"color": QUIET, "size": TEXT_SIZE},
-    }
+def _rule_labels(chart: Chart, paper: Paper) -> list[dict[str, Any]]:
+    return [
+        {
+            "x": math.log10(rule.x) if chart.x.log else rule.x,
+            "y": 1,
+            "yref": "paper",
+            "text": html.escape(text),
+            "showarrow": False,
+            "xanchor": chart.side(rule),
+            "yanchor": "bottom",
+            "font": {"color": QUIET, "size": TEXT_SIZE},
+        }
+        for rule, text in rule_labels(chart, paper.plot_width)
+    ]
 
 
-def _text(
-    line: Text, placed: Placed, *, size: int = TEXT_SIZE, colour: str = QUIET, weight: str = "normal"
-) -> dict[str, Any]:
-    return {
-        "text": html.escape(line.text),
-        "x": 0,
-        "xref": "paper",
-        "xanchor": "left",
-        "xshift": EDGE - placed.plot.left,
-        "y": _paper_y(placed, line.y),
-        "yref": "paper",
-        "yanchor": "middle",
-        "showarrow": False,
-        "font": {"color": colour, "size": size, "weight": weight},
-    }
+def _notes(paper: Paper) -> list[dict[str, Any]]:
+    if not paper.notes:
+        return []
+    return [
+        {
+            "text": _joined(paper.notes),
+            "align": "left",
+            "x": 0,
+            "xref": "paper",
+            "xanchor": "left",
+            "y": 0,
+            "yref": "paper",
+            "yanchor": "top",
+            "yshift": -AXIS,
+            "showarrow": False,
+            "font": {"color": QUIET, "size": TEXT_SIZE},
+        }
+    ]
+
+
+def _joined(lines: Sequence[str]) -> str:
+    return "<br>".join(_escaped(lines))
+
+
+def _escaped(texts: Sequence[str]) -> list[str]:
+    return [html.escape(text) for text in texts]
 
 
 def _finite(values: Sequence[float]) -> list[float | None]:

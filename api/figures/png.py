@@ -9,20 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.figures.chart import Chart
-from api.figures.chart_geometry import (
-    EDGE,
-    LEGEND_LINE,
-    SUBTITLE_SIZE,
-    TEXT_SIZE,
-    TITLE_SIZE,
-    Box,
-    Placed,
-    Text,
-    place,
-)
 from api.figures.drawable import drawable
+from api.figures.lines import LINE, SUBTITLE_SIZE, TEXT_SIZE, TITLE_SIZE, height_of, rule_labels
 from api.figures.palette import GROUND, INK, QUIET
-from api.figures.png_marks import draw_heatmap, draw_panel, draw_rules
+from api.figures.paper import EDGE, GAP, ROW, Paper, paper_for
+from api.figures.png_marks import draw_heatmap, draw_panel, draw_rules, write_counts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,6 +34,8 @@ STYLE: "dict[RcKeyType, Any]" = {
     "ytick.labelcolor": INK,
     "axes.edgecolor": QUIET,
     "axes.linewidth": 0.7,
+    "figure.constrained_layout.h_pad": GAP / DOTS,
+    "figure.constrained_layout.w_pad": EDGE / DOTS,
     # A dollar sign in a run's name is no formula.
     "text.parse_math": False,
 }
@@ -67,58 +60,77 @@ class Painter:
         Its own size where None; a size that leaves no room beside the labels is raised.
         """
         drawn, families = drawable(chart)
-        placed = place(drawn, width=width, height=height)
+        paper = paper_for(drawn, width=width, height=height)
         about = {"Title": chart.title, "Description": chart.alt}
         with self._turn:
-            return _paint(drawn, placed, scale, families, about)
+            return _paint(drawn, paper, scale, families, about)
 
 
-def draw(chart: Chart, placed: Placed) -> "Figure":
-    """The chart as Matplotlib has it, a pixel to a dot."""
+def draw(chart: Chart, paper: Paper) -> "Figure":
+    """The chart as Matplotlib has it, a pixel to a dot, laid out by Matplotlib below the heading."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - see Painter
 
-    figure = Figure(figsize=(placed.width / DOTS, placed.height / DOTS), dpi=DOTS, facecolor=GROUND)
-    _write(figure, placed, placed.title, TITLE_SIZE, INK, weight="bold")
-    _write(figure, placed, placed.subtitle, SUBTITLE_SIZE, QUIET)
-    _write(figure, placed, placed.notes, TEXT_SIZE, QUIET)
+    figure = Figure(figsize=(paper.width / DOTS, paper.height / DOTS), dpi=DOTS, facecolor=GROUND)
+    _write_heading(figure, paper)
     if chart.heatmap is not None:
-        draw_heatmap(_axes(figure, placed, placed.plot), chart, chart.heatmap, placed.plot.width, point=POINT)
+        axes = figure.subplots()
+        draw_heatmap(axes, chart, chart.heatmap, paper.plot_width, point=POINT)
+        _lay_out(figure, 1 - paper.heading / paper.height)
+        write_counts(axes, chart.heatmap, point=POINT)
         return figure
-    every = [_axes(figure, placed, box) for box in placed.panels]
+    shares = [panel.share for panel in chart.panels]
+    every = figure.subplots(len(shares), sharex=True, squeeze=False, height_ratios=shares)[:, 0]
     for axes, panel in zip(every, chart.panels, strict=True):
         draw_panel(axes, chart.x, panel, point=POINT)
-        axes.tick_params(labelbottom=axes is every[-1])
     every[-1].set_xlabel(chart.x.title)
-    draw_rules(every, chart.rules, placed.labels, point=POINT)
-    _legend(figure, placed, every)
+    draw_rules(every, chart, rule_labels(chart, paper.plot_width), point=POINT)
+    if paper.notes:
+        figure.supxlabel(
+            "\n".join(paper.notes),
+            x=EDGE / paper.width,
+            ha="left",
+            fontsize=TEXT_SIZE * POINT,
+            color=QUIET,
+            linespacing=LINE,
+        )
+    _lay_out(figure, _legend(figure, paper, every))
     return figure
 
 
-def _paint(chart: Chart, placed: Placed, scale: float, families: Sequence[str], about: "dict[str, str]") -> bytes:
+def _paint(chart: Chart, paper: Paper, scale: float, families: Sequence[str], about: "dict[str, str]") -> bytes:
     from matplotlib import rc_context  # noqa: PLC0415 - see Painter
 
     out = io.BytesIO()
     with rc_context({**STYLE, "font.family": families}), warnings.catch_warnings():
         # A font of this machine may lack in bold what it has otherwise.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        draw(chart, placed).savefig(out, format="png", dpi=DOTS * scale, metadata=about)
+        draw(chart, paper).savefig(out, format="png", dpi=DOTS * scale, metadata=about)
     return out.getvalue()
 
 
-def _legend(figure: "Figure", placed: Placed, every: "list[Axes]") -> None:
+def _lay_out(figure: "Figure", top: float) -> None:
+    """All below ``top``, once: Matplotlib would do it again with each drawing, and measure every letter of it."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: PLC0415 - see Painter
+
+    ConstrainedLayoutEngine(rect=(0, 0, 1, top), hspace=0, wspace=0).execute(figure)
+
+
+def _legend(figure: "Figure", paper: Paper, every: "Sequence[Axes]") -> float:
+    """Where its lower end is, from 0 to 1."""
+    top = 1 - paper.heading / paper.height
     pairs = [axes.get_legend_handles_labels() for axes in every]
     handles = [handle for some, _ in pairs for handle in some]
     labels = [label for _, some in pairs for label in some]
     if not handles:
-        return
+        return top
     # Matplotlib fills column after column.
-    columns = placed.legend_columns
+    columns = paper.legend_columns
     order = [i for column in range(columns) for i in range(column, len(handles), columns)]
-    figure.legend(
+    legend = figure.legend(
         [handles[i] for i in order],
         [labels[i] for i in order],
         loc="upper left",
-        bbox_to_anchor=(placed.plot.left / placed.width, 1 - placed.legend_top / placed.height),
+        bbox_to_anchor=(EDGE / paper.width, top),
         ncols=columns,
         frameon=False,
         borderpad=0,
@@ -126,26 +138,26 @@ def _legend(figure: "Figure", placed: Placed, every: "list[Axes]") -> None:
         handlelength=2,
         handletextpad=0.5,
         columnspacing=1.4,
-        labelspacing=LEGEND_LINE / TEXT_SIZE - 1,
+        labelspacing=ROW / TEXT_SIZE - 1,
     )
+    legend.set_in_layout(False)
+    return top - legend.get_window_extent().height / paper.height
 
 
-def _axes(figure: "Figure", placed: Placed, box: Box) -> "Axes":
-    width, height = placed.width, placed.height
-    bottom = height - box.top - box.height
-    return figure.add_axes((box.left / width, bottom / height, box.width / width, box.height / height))
-
-
-def _write(
-    figure: "Figure", placed: Placed, lines: Sequence[Text], size: float, colour: str, *, weight: str = "normal"
-) -> None:
-    for line in lines:
-        figure.text(
-            EDGE / placed.width,
-            1 - line.y / placed.height,
-            line.text,
-            fontsize=size * POINT,
-            fontweight=weight,
-            color=colour,
-            verticalalignment="center",
-        )
+def _write_heading(figure: "Figure", paper: Paper) -> None:
+    top = float(GAP)
+    for lines, size, colour, weight in (
+        (paper.title, TITLE_SIZE, INK, "bold"),
+        (paper.subtitle, SUBTITLE_SIZE, QUIET, "normal"),
+    ):
+        for line in lines:
+            figure.text(
+                EDGE / paper.width,
+                1 - (top + height_of([line], size) / 2) / paper.height,
+                line,
+                fontsize=size * POINT,
+                fontweight=weight,
+                color=colour,
+                verticalalignment="center",
+            )
+            top += height_of([line], size)

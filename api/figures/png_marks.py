@@ -1,20 +1,26 @@
-"""What is drawn on Matplotlib's axes. Imports nothing of it: the axes bring their methods along."""
+"""What is drawn on Matplotlib's axes, which is there by then: see Painter."""
 
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from api.figures.chart import Axis, Bars, Chart, Heatmap, Line, Marker, Panel, Rule
-from api.figures.chart_geometry import LABEL_SIZE, Label
-from api.figures.heat_letters import count_size, label_step
+from api.figures.heading import rate_text
+from api.figures.lines import LABEL_SIZE
 from api.figures.palette import BLUES, DARK_FROM, GRID, GROUND, INK, QUIET
-from api.figures.ticks import power_text, whole_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis as Scale
 
 DASHES = {"solid": "-", "dash": (0, (5, 2.5)), "dot": (0, (1.2, 1.6))}
 SYMBOLS = {"circle": "o", "square": "s", "diamond": "D", "triangle": "^"}
+FEW_DECADES = 4
+"""So many have room for ticks between the powers of ten."""
+STEPS = (1, 2, 5, 10)
+"""From one tick to the next, times a power of ten: few digits say where it is."""
+LEAST_COUNT = 7
+"""Pixels below which a count in a cell cannot be read."""
 
 
 def draw_panel(axes: "Axes", x: Axis, panel: Panel, *, point: float) -> None:
@@ -35,72 +41,93 @@ def draw_panel(axes: "Axes", x: Axis, panel: Panel, *, point: float) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="both" if x.log else "y", color=GRID, linewidth=0.8 * point)
     axes.set_axisbelow(True)
-    for axis, of in ((axes.xaxis, x), (axes.yaxis, panel.y)):
-        if of.percent:
-            axis.set_major_formatter(_percent)
-        elif of.ticks is not None:
-            axis.set_ticks(list(of.ticks), labels=[f"{tick:g}" for tick in of.ticks])
-            axis.set_ticks([], minor=True)
-        elif of.whole and of.low is not None and of.high is not None:
-            axis.set_ticks(whole_ticks(of.low, of.high))
-        elif of.log:
-            axis.set_major_formatter(_power)
-            axis.set_minor_formatter(_nothing)
+    for scale, of in ((axes.xaxis, x), (axes.yaxis, panel.y)):
+        _set_ticks(scale, of)
 
 
-def draw_rules(panels: "Sequence[Axes]", rules: Sequence[Rule], labels: Sequence[Label], *, point: float) -> None:
-    """Vertical lines through every panel, their labels at the top of the first."""
-    for rule in rules:
+def draw_rules(panels: "Sequence[Axes]", chart: Chart, labels: Sequence[tuple[Rule, str]], *, point: float) -> None:
+    """Vertical lines through every panel, their labels above the first."""
+    for rule in chart.rules:
         for axes in panels:
             axes.axvline(rule.x, color=QUIET, linewidth=point, linestyle=(0, (1, 2)))
-    for label in labels:
+    for rule, text in labels:
         panels[0].annotate(
-            label.text,
-            (label.x, 1),
+            text,
+            (rule.x, 1),
             xycoords=("data", "axes fraction"),
             xytext=(0, 4 * point),
             textcoords="offset points",
             color=QUIET,
-            horizontalalignment="left" if label.side == "right" else "right",
+            horizontalalignment=chart.side(rule),
             verticalalignment="bottom",
         )
 
 
 def draw_heatmap(axes: "Axes", chart: Chart, heatmap: Heatmap, side: float, *, point: float) -> None:
-    """Cells in shades of blue with their counts, white on dark ones; ``side`` is that of all cells in pixels."""
-    most = max((count for row in heatmap.counts for count in row), default=0)
-    shares = [[math.sqrt(count / most) if most else 0.0 for count in row] for row in heatmap.counts]
-    axes.imshow([[_shade(share) for share in row] for row in shares], interpolation="nearest", aspect="auto")
-    step = label_step(heatmap, side)
+    """Cells in shades of blue, together ``side`` pixels wide, with names beside them, as many as there is room for."""
+    shares = _shares(heatmap)
+    axes.imshow([[_shade(share) for share in row] for row in shares], interpolation="nearest")
+    axes.set_anchor("NW")
+    step = max(1, math.ceil(LABEL_SIZE * len(heatmap.columns) / side))
     axes.set_xticks(
         range(0, len(heatmap.columns), step), heatmap.columns[::step], rotation=90, fontsize=LABEL_SIZE * point
     )
     axes.set_yticks(range(0, len(heatmap.rows), step), heatmap.rows[::step], fontsize=LABEL_SIZE * point)
-    axes.set_xticks([i - 0.5 for i in range(1, len(heatmap.columns))], minor=True)
-    axes.set_yticks([i - 0.5 for i in range(1, len(heatmap.rows))], minor=True)
-    axes.grid(which="minor", color=GROUND, linewidth=point)
-    axes.tick_params(which="both", length=0)
+    axes.tick_params(length=0)
+    for i in range(1, len(heatmap.rows)):
+        axes.axhline(i - 0.5, color=GROUND, linewidth=point)
+        axes.axvline(i - 0.5, color=GROUND, linewidth=point)
     axes.spines[:].set_visible(False)
     axes.set_xlabel(chart.x.title)
     axes.set_ylabel(chart.rows_title)
-    letters = count_size(heatmap, side)
-    if letters is not None:
-        _write_counts(axes, heatmap, shares, letters * point)
 
 
-def _write_counts(axes: "Axes", heatmap: Heatmap, shares: Sequence[Sequence[float]], size: float) -> None:
-    for row, (counts, row_shares) in enumerate(zip(heatmap.counts, shares, strict=True)):
-        for column, (count, share) in enumerate(zip(counts, row_shares, strict=True)):
+def write_counts(axes: "Axes", heatmap: Heatmap, *, point: float) -> None:
+    """The counts in cells that are laid out, white on dark ones, where the longest has room."""
+    cell = axes.get_window_extent().width / max(1, len(heatmap.columns))
+    size = min(LABEL_SIZE, 0.7 * cell, 1.4 * cell / len(str(heatmap.most)))
+    if size < LEAST_COUNT:
+        return
+    for row, (counts, shares) in enumerate(zip(heatmap.counts, _shares(heatmap), strict=True)):
+        for column, (count, share) in enumerate(zip(counts, shares, strict=True)):
             if count:
                 axes.text(
                     column,
                     row,
                     str(count),
                     color=GROUND if share > DARK_FROM else INK,
-                    fontsize=size,
+                    fontsize=size * point,
                     horizontalalignment="center",
                     verticalalignment="center_baseline",
                 )
+
+
+def _set_ticks(scale: "Scale", axis: Axis) -> None:
+    from matplotlib import ticker  # noqa: PLC0415 - see Painter
+
+    if axis.values == "share":
+        scale.set_major_formatter(ticker.PercentFormatter(1, decimals=0, symbol=" %"))
+    elif axis.values == "whole":
+        scale.set_major_locator(ticker.MaxNLocator("auto", integer=True, min_n_ticks=1, steps=STEPS))
+    elif axis.log and axis.values == "number":
+        scale.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+    elif axis.values == "rate":
+        scale.set_major_locator(ticker.MaxNLocator("auto", steps=STEPS))
+        scale.set_major_formatter(ticker.FuncFormatter(_rate))
+    if axis.log:
+        low, high = scale.get_view_interval()
+        few = math.log10(high / low) < FEW_DECADES
+        scale.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if few else (1,)))
+        scale.set_minor_locator(ticker.NullLocator())
+
+
+def _rate(value: float, _: float) -> str:
+    return rate_text(value) if value else "0"
+
+
+def _shares(heatmap: Heatmap) -> list[list[float]]:
+    most = heatmap.most or 1
+    return [[math.sqrt(count / most) for count in row] for row in heatmap.counts]
 
 
 def _draw_line(axes: "Axes", line: Line, point: float) -> None:
@@ -145,18 +172,6 @@ def _draw_bars(axes: "Axes", bars: Bars, point: float) -> None:
     labels = [str(count) if count else "" for count in bars.heights]
     axes.bar_label(drawn, labels=labels, padding=2 * point, fontsize=11 * point, color=QUIET)
     axes.margins(y=0.2)
-
-
-def _percent(share: float, _: float) -> str:
-    return f"{100 * share:.0f} %"
-
-
-def _power(value: float, _: float) -> str:
-    return power_text(round(math.log10(value)))
-
-
-def _nothing(_: float, __: float) -> str:
-    return ""
 
 
 def _shade(share: float) -> tuple[float, float, float]:

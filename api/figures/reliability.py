@@ -27,10 +27,10 @@ def reliability_chart(run: Run, stored: StoredInterpretation) -> Chart:
         title=run_title(f"Reliability, calibration error {read.ece:.3f}", run),
         facts=origin(run, stored.dataset, f"{BINS} bins, {read.n} {side}", *averaged),
         drawn=stored.dataset.drawn,
-        x=Axis(title="confidence (score of the first guess)", low=0, high=1, percent=True),
+        x=Axis(title="confidence (score of the first guess)", low=0, high=1, values="share"),
         panels=[
             Panel(
-                y=Axis(title="accuracy", low=0, high=1.02, percent=True),
+                y=Axis(title="accuracy", low=0, high=1.02, values="share"),
                 marks=[
                     Line(name="perfectly calibrated", x=[0, 1], y=[0, 1], colour=GREY, dash="dash", width=1.5),
                     _points(read.bins),

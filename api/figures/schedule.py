@@ -50,10 +50,11 @@ def schedule_chart(run: Run, batches: Sequence[Batch]) -> Chart:
 
 
 def _rate_axis(phases: Sequence[Sequence[Batch]], *, log: bool) -> Axis:
+    highest = max(max(batch.lr) for rows in phases for batch in rows)
     if not log:
-        return Axis(title="learning rate", low=0, high=ABOVE * max(max(batch.lr) for rows in phases for batch in rows))
+        return Axis(title="learning rate", low=0, high=ABOVE * highest, values="rate")
     lowest_start = min(min(rows[0].lr) for rows in phases)
-    return Axis(title="learning rate (log)", log=True, low=FLOOR * lowest_start)
+    return Axis(title="learning rate (log)", log=True, low=FLOOR * lowest_start, high=highest * 1.3, values="rate")
 
 
 def _below(phases: Sequence[Sequence[Batch]], low: float) -> list[str]:

@@ -22,7 +22,7 @@ def step_axis(batches: Sequence[Batch]) -> Axis:
     """From the first step to the last so far, of which there is one; the same in every figure over steps."""
     last = batches[-1].step
     beside = BESIDE * last or 0.5
-    return Axis(title="training step", low=-beside, high=last + beside, whole=True)
+    return Axis(title="training step", low=-beside, high=last + beside, values="whole")
 
 
 def phase_rules(run: Run, batches: Sequence[Batch]) -> list[Rule]:

@@ -2,6 +2,7 @@
 
 import { byId, cell, counted, drawnTag, fill, make, words } from "./parts.js";
 import { ask, askForPicture, sentence } from "./service.js";
+import { scheme } from "./theme.js";
 
 const LEFT_OUT = {
   no_label: "no label matches",
@@ -20,6 +21,10 @@ const STRIDE = 101;
 
 let chosen = null;
 let seed = 0;
+let pictured = null;
+
+// In the colours of now.
+scheme.addEventListener("change", () => { if (pictured) showPictures(pictured); });
 
 export async function chooseDataset(name) {
   chosen = name;
@@ -43,7 +48,7 @@ export async function chooseDataset(name) {
 }
 
 export function leaveDataset() {
-  chosen = null;
+  chosen = pictured = null;
   byId("dataset").hidden = true;
 }
 
@@ -121,9 +126,11 @@ function likeness({ kind, distance }) {
 }
 
 function showPictures({ name, items }) {
+  pictured = { name, items };
   const base = `/datasets/${encodeURIComponent(name)}`;
-  place("batch", `${base}/batch.png?augment=both&seed=${seed}`, "A labelled batch, as the images are and augmented");
-  place("presizing", `${base}/presizing.png?item=${(seed * STRIDE) % items}&seed=${seed}`,
+  const drawing = `seed=${seed}&scheme=${scheme.matches ? "dark" : "light"}`;
+  place("batch", `${base}/batch.png?augment=both&${drawing}`, "A labelled batch, as the images are and augmented");
+  place("presizing", `${base}/presizing.png?item=${(seed * STRIDE) % items}&${drawing}`,
     "The same changes of an image, made by one interpolation and step by step");
 }
 

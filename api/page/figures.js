@@ -105,12 +105,13 @@ function paint({ place, found }) {
 }
 
 // Show what is said of a cell of a confusion figure, and bring the cell into sight.
-export function readCell({ place, found: { layout } }, [row, column], cells) {
+export function readCell({ place }, [row, column]) {
   const chart = place.querySelector(".chart.js-plotly-plot");
   if (!chart) return;
-  const { margin, width, height } = layout;
-  const left = margin.l + ((column + 0.5) / cells) * (width - margin.l - margin.r);
-  const top = margin.t + ((row + 0.5) / cells) * (height - margin.t - margin.b);
+  // Where Plotly has put the cells: it gives the names the room that they need.
+  const { xaxis, yaxis } = chart._fullLayout;
+  const left = xaxis._offset + xaxis.c2p(column);
+  const top = yaxis._offset + yaxis.c2p(row);
   const box = chart.parentElement;
   box.scrollLeft = left - box.clientWidth / 2;
   const y = chart.getBoundingClientRect().top + top;

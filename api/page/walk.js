@@ -29,6 +29,6 @@ export function walkable(board) {
     const within = (position) => Math.min(breeds - 1, Math.max(0, position));
     at = at === null ? [0, 0] : at.map((position, axis) => within(position + STEPS[event.key][axis]));
     line.textContent = plain(figure.found.data[0].hovertext[at[0]][at[1]]);
-    readCell(figure, at, breeds);
+    readCell(figure, at);
   };
 }

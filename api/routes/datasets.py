@@ -32,6 +32,7 @@ from api.schemas.problem import problems
 from ml.config import TrainSettings
 from ml.data.manifest import LabelRule
 from ml.data.split import choose_split
+from ml.look.contact_sheet import Scheme
 from ml.look.labelled_batch import Shown
 from store.cache_names import uploads_folder
 from store.db.base import Json
@@ -46,6 +47,7 @@ Name = Annotated[DatasetName, Path()]
 ValidPct = Annotated[float, Query(gt=0, lt=1, description="share of the validation side")]
 SplitSeed = Annotated[int, Query(ge=0, lt=2**63)]
 Seed = Annotated[int, Query(ge=0, lt=2**63, description="the same seed gives the same image")]
+SchemeQuery = Annotated[Scheme, Query(description="dark ink on white paper, or light ink on dark")]
 Item = Annotated[int, Query(ge=-(2**63), lt=2**63, description="position in the dataset, from 0")]
 SHOWN: dict[str, Shown] = {"true": "augmented", "false": "as_is", "both": "both"}
 FORM_BODY = {
@@ -90,6 +92,7 @@ def get_a_dataset(
 def get_a_batch(
     name: Name,
     services: ServicesDep,
+    *,
     split: Annotated[Side, Query(description="the side that the images are taken from")] = "train",
     augment: Annotated[
         Literal["true", "false", "both"], Query(description="as in training, as they are, or both, one below the other")
@@ -98,17 +101,20 @@ def get_a_batch(
     seed: Seed = 0,
     valid_pct: ValidPct = 0.2,
     split_seed: SplitSeed = 42,
+    scheme: SchemeQuery = "light",
 ) -> Response:
     """A labelled batch: images in the order and with the draws of the first step of a run with this seed."""
     dataset = _dataset(services, name)
     settings = TrainSettings(seed=seed, valid_pct=valid_pct, split_seed=split_seed)
-    return _png(services.looks.batch(dataset, split, n, settings, SHOWN[augment]))
+    return _png(services.looks.batch(dataset, split, n, settings, SHOWN[augment], scheme))
 
 
 @router.get("/{name}/presizing.png", response_class=Response, responses={**PNG, **problems(404, 429)})
-def get_the_presizing(name: Name, services: ServicesDep, item: Item = 0, seed: Seed = 0) -> Response:
+def get_the_presizing(
+    name: Name, services: ServicesDep, item: Item = 0, seed: Seed = 0, scheme: SchemeQuery = "light"
+) -> Response:
     """The same strong changes of one item, by one interpolation and step by step, with a detail magnified."""
-    return _png(services.looks.presizing(_dataset(services, name), item, seed, TrainSettings()))
+    return _png(services.looks.presizing(_dataset(services, name), item, seed, TrainSettings(), scheme))
 
 
 @router.get("/{name}/summary", responses=problems(400, 404, 429))

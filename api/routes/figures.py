@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.dependencies import ServicesDep
 from api.figures.catalogue import FIGURES, Asked, chart_of
-from api.figures.chart_geometry import LEAST_WIDTH
+from api.figures.paper import LEAST_WIDTH
 from api.figures.plotly_json import as_plotly
 from api.schemas.fields import DatasetName, Id
 from api.schemas.problem import problems

@@ -7,15 +7,13 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from PIL import Image, ImageDraw, ImageFont
 
 from ml.look.typefaces import runs, shown
 
-PAPER = (255, 255, 255)
-INK = (24, 24, 27)
-QUIET_INK = (95, 95, 105)
-MARK = (190, 24, 60)
+Colour = tuple[int, int, int]
 MARGIN = 16
 GAP = 12
 CAPTION_SIZE = 15
@@ -26,6 +24,23 @@ _CUT = "…"
 _PILLOWS = frozenset([*map(chr, range(32, 127)), *"…·±°"])
 """Letters of the font that comes with Pillow; a text with any other is written in DejaVu Sans."""
 _WIDEST_HEADING = 900
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What is drawn on, and with: red, green and blue."""
+
+    ground: Colour
+    ink: Colour
+    quiet: Colour
+    mark: Colour
+
+
+WHITE = Paper(ground=(255, 255, 255), ink=(24, 24, 27), quiet=(95, 95, 105), mark=(190, 24, 60))
+BLACK = Paper(ground=(29, 32, 36), ink=(232, 230, 227), quiet=(160, 167, 175), mark=(255, 138, 128))
+"""The page's dark colours: a white sheet would glare between them."""
+Scheme = Literal["light", "dark"]
+PAPERS: dict[Scheme, Paper] = {"light": WHITE, "dark": BLACK}
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,8 @@ class Heading:
     title: str
     notes: tuple[str, ...] = ()
     drawn: bool = False
+    paper: Paper = WHITE
+    """Of the whole sheet."""
 
 
 def draw_sheet(heading: Heading, tiles: Sequence[Tile], columns: int) -> Image.Image:
@@ -53,11 +70,13 @@ def draw_sheet(heading: Heading, tiles: Sequence[Tile], columns: int) -> Image.I
     heights = [max(_height(tile) for tile in row) for row in rows]
     inner = max(columns * (width + GAP) - GAP, _heading_width(heading))
     top = MARGIN + _heading_height(heading)
-    sheet = Image.new("RGB", (inner + 2 * MARGIN, top + sum(heights) + GAP * (len(rows) - 1) + MARGIN), PAPER)
+    sheet = Image.new(
+        "RGB", (inner + 2 * MARGIN, top + sum(heights) + GAP * (len(rows) - 1) + MARGIN), heading.paper.ground
+    )
     draw_heading(sheet, heading)
     for row, height in zip(rows, heights, strict=True):
         for column, tile in enumerate(row):
-            _draw_tile(sheet, tile, (MARGIN + column * (width + GAP), top))
+            _draw_tile(sheet, tile, (MARGIN + column * (width + GAP), top), heading.paper.ink)
         top += height + GAP
     return sheet
 
@@ -81,7 +100,7 @@ def fit(text: str, size: int, width: int) -> str:
     return line[:keep].rstrip() + _CUT
 
 
-def write(pen: ImageDraw.ImageDraw, corner: tuple[float, int], line: str, size: int, ink: tuple[int, int, int]) -> None:
+def write(pen: ImageDraw.ImageDraw, corner: tuple[float, int], line: str, size: int, ink: Colour) -> None:
     """Write what ``fit`` has made of a text, from its top left."""
     x, y = corner
     base = y + _pillows(size, threading.get_ident()).getmetrics()[0]
@@ -119,14 +138,14 @@ def _pillows(size: int, _thread: int) -> ImageFont.FreeTypeFont:
     return found
 
 
-def _draw_tile(sheet: Image.Image, tile: Tile, corner: tuple[int, int]) -> None:
+def _draw_tile(sheet: Image.Image, tile: Tile, corner: tuple[int, int], ink: Colour) -> None:
     left, top = corner
     for picture in tile.pictures:
         sheet.paste(picture, (left, top))
         top += picture.height + 2
     caption = fit(tile.caption, CAPTION_SIZE, _width(tile))
     start = left + (_width(tile) - length(caption, CAPTION_SIZE)) / 2
-    write(ImageDraw.Draw(sheet), (start, top + 3), caption, CAPTION_SIZE, INK)
+    write(ImageDraw.Draw(sheet), (start, top + 3), caption, CAPTION_SIZE, ink)
 
 
 def _width(tile: Tile) -> int:
@@ -137,10 +156,11 @@ def _height(tile: Tile) -> int:
     return sum(picture.height + 2 for picture in tile.pictures) + _line_height(CAPTION_SIZE)
 
 
-def _heading_lines(heading: Heading) -> list[tuple[str, int, tuple[int, int, int]]]:
-    lines = [(heading.title, TITLE_SIZE, INK), *((note, NOTE_SIZE, QUIET_INK) for note in heading.notes)]
+def _heading_lines(heading: Heading) -> list[tuple[str, int, Colour]]:
+    paper = heading.paper
+    lines = [(heading.title, TITLE_SIZE, paper.ink), *((note, NOTE_SIZE, paper.quiet) for note in heading.notes)]
     if heading.drawn:
-        lines.append(("These pictures are drawn by the project; they are not photographs.", NOTE_SIZE, MARK))
+        lines.append(("These pictures are drawn by the project; they are not photographs.", NOTE_SIZE, paper.mark))
     return lines
 
 

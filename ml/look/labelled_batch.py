@@ -18,7 +18,7 @@ from ml.data.bundle import ImageSource
 from ml.data.manifest import Manifest
 from ml.data.single_item import open_item, presize
 from ml.decode.images import Limits
-from ml.look.contact_sheet import Heading, Tile, draw_sheet
+from ml.look.contact_sheet import WHITE, Heading, Paper, Tile, draw_sheet
 
 Shown = Literal["as_is", "augmented", "both"]
 _MOST_COLUMNS = 8
@@ -94,14 +94,16 @@ def to_pixels(inputs: Tensor) -> Tensor:
     return values.to(torch.uint8).permute(0, 2, 3, 1)
 
 
-def draw_batch(manifest: Manifest, batch: BatchPictures, *, title: str, shown: Shown) -> Image.Image:
+def draw_batch(
+    manifest: Manifest, batch: BatchPictures, *, title: str, shown: Shown, paper: Paper = WHITE
+) -> Image.Image:
     """The batch as one RGB picture, each item's label below it; a drawn dataset's says that it is drawn."""
     rows = [pictures for pictures in (batch.as_is, batch.augmented) if pictures is not None]
     tiles = [
         Tile(tuple(to_image(pictures[place]) for pictures in rows), manifest.items[number].label)
         for place, number in enumerate(batch.items)
     ]
-    heading = Heading(title, notes=(_SHOWN_AS[shown],), drawn=manifest.drawn)
+    heading = Heading(title, notes=(_SHOWN_AS[shown],), drawn=manifest.drawn, paper=paper)
     return draw_sheet(heading, tiles, columns=_columns(len(tiles) * len(rows)))
 
 

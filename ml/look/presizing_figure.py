@@ -8,12 +8,10 @@ from PIL import Image, ImageDraw
 from ml.look.contact_sheet import (
     CAPTION_SIZE,
     GAP,
-    INK,
     MARGIN,
-    MARK,
-    PAPER,
-    QUIET_INK,
+    WHITE,
     Heading,
+    Paper,
     Tile,
     draw_sheet,
     fit,
@@ -30,24 +28,25 @@ LETTERS = 46
 _LINE = 3
 
 
-def draw_presizing(found: Comparison, *, title: str, drawn: bool) -> Image.Image:
+def draw_presizing(found: Comparison, *, title: str, drawn: bool, paper: Paper = WHITE) -> Image.Image:
     """The comparison as one RGB picture; the seen part is outlined in the source, the detail in both ways.
 
     Args:
         found: one picture, changed in both ways.
         title: what stands above.
         drawn: whether the picture is a drawing, which the figure then says.
+        paper: what it is drawn on.
     """
     corner = busiest(found.once, DETAIL)
     tiles = [
         Tile((_outlined(found),), f"presized to {len(found.source)} pixels; outlined: what is shown"),
         Tile((_framed(found.once, corner),), "one interpolation for all changes"),
         Tile((_framed(found.stepwise, corner),), "step by step, an interpolation each"),
-        Tile((_explained(found),), ""),
+        Tile((_explained(found, paper),), ""),
         Tile((_magnified(found.once, corner),), _contrast_said(found.contrast_once, found.kept_once)),
         Tile((_magnified(found.stepwise, corner),), _contrast_said(found.contrast_stepwise, found.kept_stepwise)),
     ]
-    heading = Heading(title, notes=(f"The same draws in both ways: {found.said}.",), drawn=drawn)
+    heading = Heading(title, notes=(f"The same draws in both ways: {found.said}.",), drawn=drawn, paper=paper)
     return draw_sheet(heading, tiles, columns=3)
 
 
@@ -63,8 +62,8 @@ def _outlined(found: Comparison) -> Image.Image:
     picture = to_image(found.source).resize((SHOWN, SHOWN), Image.Resampling.LANCZOS)
     corners = [(point.x * (SHOWN - 1), point.y * (SHOWN - 1)) for point in found.outline]
     pen = ImageDraw.Draw(picture)
-    pen.polygon(corners, outline=PAPER, width=_LINE + 2)
-    pen.polygon(corners, outline=MARK, width=_LINE)
+    pen.polygon(corners, outline=WHITE.ground, width=_LINE + 2)
+    pen.polygon(corners, outline=WHITE.mark, width=_LINE)
     return picture
 
 
@@ -74,8 +73,8 @@ def _framed(pixels: torch.Tensor, corner: tuple[int, int]) -> Image.Image:
     top, left = (edge * scale for edge in corner)
     side = DETAIL * scale
     pen = ImageDraw.Draw(picture)
-    pen.rectangle((left - 1, top - 1, left + side + 1, top + side + 1), outline=PAPER, width=_LINE + 2)
-    pen.rectangle((left, top, left + side, top + side), outline=MARK, width=_LINE)
+    pen.rectangle((left - 1, top - 1, left + side + 1, top + side + 1), outline=WHITE.ground, width=_LINE + 2)
+    pen.rectangle((left, top, left + side, top + side), outline=WHITE.mark, width=_LINE)
     return picture
 
 
@@ -95,24 +94,24 @@ def _left(found: Comparison) -> list[str]:
     return textwrap.wrap(said, LETTERS)
 
 
-def _explained(found: Comparison) -> Image.Image:
+def _explained(found: Comparison, paper: Paper) -> Image.Image:
     """A tile of text beside the magnified detail."""
     size = len(found.once)
     lines = [
-        ("One interpolation", INK),
-        (f"From {len(found.source)} to {size} pixels by one map that holds", QUIET_INK),
-        ("all changes: every pixel is computed once,", QUIET_INK),
-        ("from the large square.", QUIET_INK),
-        ("", INK),
-        ("Step by step", INK),
-        (f"{', '.join(found.steps)}: {len(found.steps)} interpolations", QUIET_INK),
-        (f"at {size} pixels, each from the one before.", QUIET_INK),
-        ("", INK),
-        *((line, INK) for line in _left(found)),
-        ("What a step turns out of the frame is lost to the", INK),
-        ("next, which sees the mirrored border there.", INK),
+        ("One interpolation", paper.ink),
+        (f"From {len(found.source)} to {size} pixels by one map that holds", paper.quiet),
+        ("all changes: every pixel is computed once,", paper.quiet),
+        ("from the large square.", paper.quiet),
+        ("", paper.ink),
+        ("Step by step", paper.ink),
+        (f"{', '.join(found.steps)}: {len(found.steps)} interpolations", paper.quiet),
+        (f"at {size} pixels, each from the one before.", paper.quiet),
+        ("", paper.ink),
+        *((line, paper.ink) for line in _left(found)),
+        ("What a step turns out of the frame is lost to the", paper.ink),
+        ("next, which sees the mirrored border there.", paper.ink),
     ]
-    tile = Image.new("RGB", (SHOWN, SHOWN), PAPER)
+    tile = Image.new("RGB", (SHOWN, SHOWN), paper.ground)
     pen, y = ImageDraw.Draw(tile), MARGIN
     for text, ink in lines:
         write(pen, (0, y), fit(text, CAPTION_SIZE + 3, SHOWN - GAP), CAPTION_SIZE + 3, ink)

@@ -62,7 +62,7 @@ def wears(page: Page, scheme: Scheme) -> None:
     ground, ink = COLOURS[scheme]
     for name in ("loss", "confusion"):
         expect(page.locator(f"[data-figure={name}] .main-svg").first).to_have_css("background-color", ground)
-        expect(page.locator(f"[data-figure={name}] .annotation-text").first).to_have_css("fill", ink)
+        expect(page.locator(f"[data-figure={name}] .gtitle").first).to_have_css("fill", ink)
 
 
 @pytest.mark.parametrize("width", [390, 1024, 1600])

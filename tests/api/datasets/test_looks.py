@@ -140,6 +140,14 @@ def test_a_batch_shows_both_ways_one_or_the_other(client: TestClient) -> None:
 
 
 @pytest.mark.usefixtures("pets")
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_is_drawn_on_light_or_dark_paper(client: TestClient, name: str) -> None:
+    grounds = [shown(client, name, **query).getpixel((1, 1)) for query in ({}, {"scheme": "light"}, {"scheme": "dark"})]
+    assert grounds == [(255, 255, 255), (255, 255, 255), (29, 32, 36)]
+    assert client.get(f"/datasets/pets/{name}?scheme=sepia").status_code == 422
+
+
+@pytest.mark.usefixtures("pets")
 def test_a_batch_is_a_function_of_its_query(client: TestClient) -> None:
     first = shown(client, "batch.png", n=4, seed=1)
     assert first.tobytes() == shown(client, "batch.png", n=4, seed=1).tobytes()

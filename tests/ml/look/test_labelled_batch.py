@@ -12,7 +12,7 @@ from ml.data.split import make_split
 from ml.decode.images import Limits
 from ml.errors import DatasetUnusable
 from ml.learn.batches import TrainingBatches
-from ml.look.contact_sheet import CAPTION_SIZE, MARK, Heading, Tile, draw_sheet, fit, length
+from ml.look.contact_sheet import BLACK, CAPTION_SIZE, WHITE, Heading, Paper, Tile, draw_sheet, fit, length
 from ml.look.labelled_batch import Shown, choose_items, draw_batch, make_batch, to_image, to_pixels
 from tests.ml.pictures import dataset, holds, picture
 
@@ -78,12 +78,16 @@ def test_a_sheet_has_every_picture_and_both_ways_below_each_other(tmp_path: Path
     assert sheet.height > 32 * high
 
 
-def test_only_a_drawn_dataset_says_in_red_that_it_is_drawn(tmp_path: Path) -> None:
+@pytest.mark.parametrize("paper", [WHITE, BLACK])
+def test_only_a_drawn_dataset_says_in_red_that_it_is_drawn(tmp_path: Path, paper: Paper) -> None:
     manifest, source = dataset(tmp_path / "pets")
     batch = make_batch(manifest, source, (0,), SETTINGS, shown="as_is", limits=Limits())
     for drawn in (True, False):
-        sheet = draw_batch(manifest.model_copy(update={"drawn": drawn}), batch, title="pets", shown="as_is")
-        assert (np.asarray(sheet) == MARK).all(-1).any() == drawn
+        sheet = draw_batch(
+            manifest.model_copy(update={"drawn": drawn}), batch, title="pets", shown="as_is", paper=paper
+        )
+        assert sheet.getpixel((0, 0)) == sheet.getpixel((sheet.width - 1, sheet.height - 1)) == paper.ground
+        assert (np.asarray(sheet) == paper.mark).all(-1).any() == drawn
 
 
 def test_a_long_label_ends_in_dots_within_its_picture_and_control_characters_are_blanks() -> None:

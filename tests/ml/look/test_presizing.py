@@ -8,6 +8,7 @@ from torch import Tensor
 from ml.augment.augment import as_float
 from ml.augment.geometry import Draws
 from ml.augment.resample import resize_exactly
+from ml.look.contact_sheet import BLACK, WHITE
 from ml.look.presizing import LEAST_CROP, ROTATE, WARP, ZOOM, busiest, compare, neighbour_contrast, strong_draws
 from ml.look.presizing_figure import DETAIL, SHOWN, draw_presizing
 from tests.ml.pictures import holds, picture
@@ -117,3 +118,7 @@ def test_the_figure_holds_the_same_detail_of_both_ways_magnified() -> None:
         part = pixels[top : top + DETAIL, left : left + DETAIL].numpy()
         assert holds(figure, part.repeat(SHOWN // DETAIL, 0).repeat(SHOWN // DETAIL, 1))
     assert draw_presizing(found, title="pets", drawn=True).height > figure.height
+    dark = np.asarray(draw_presizing(found, title="pets", drawn=False, paper=BLACK))
+    # Photos keep their white outlines; the paper between them, and that of the text, does not.
+    assert (dark == WHITE.ground).all(-1).mean() < 0.02
+    assert (dark == BLACK.ground).all(-1).mean() > 0.2

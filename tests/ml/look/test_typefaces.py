@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from ml.look import typefaces
-from ml.look.contact_sheet import CAPTION_SIZE, INK, Heading, Tile, draw_sheet, fit, length, write
+from ml.look.contact_sheet import CAPTION_SIZE, WHITE, Heading, Tile, draw_sheet, fit, length, write
 from ml.look.typefaces import dejavu, face_of, runs, shown
 
 UNASSIGNED = "\U000e0fff"
@@ -13,7 +13,7 @@ UNASSIGNED = "\U000e0fff"
 
 def drawn(line: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     picture = Image.new("RGB", (400, 40), "white")
-    write(ImageDraw.Draw(picture), (0, 0), line, CAPTION_SIZE, INK)
+    write(ImageDraw.Draw(picture), (0, 0), line, CAPTION_SIZE, WHITE.ink)
     return np.asarray(picture)
 
 
