@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ml.augment.seed import seed_torch
 from ml.config import TrainSettings
-from ml.learn.batches import Drawn, TrainingBatches
+from ml.learn.batches import SampledBatch, TrainingBatches
 from ml.learn.losses import training_loss
 from ml.learn.memory import note_memory
 from ml.learn.model import BreedNet
@@ -17,7 +17,7 @@ from ml.learn.schedule import Hypers
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learner:
+class TrainStep:
     """A model and all that one step of learning needs; of ``config`` it looks at loss, weight decay, sweep and seed.
 
     ``accumulation`` is how many parts a batch is trained in, one after the other. Loss and gradients are the means over
@@ -32,7 +32,7 @@ class Learner:
     precision: Precision
     accumulation: int = 1
 
-    def reseeded(self, seed: int) -> "Learner":
+    def reseeded(self, seed: int) -> "TrainStep":
         """The same model, with other batches and other dropout."""
         config = self.config.model_copy(update={"seed": seed})
         return replace(self, config=config, batches=self.batches.reseeded(seed))
@@ -45,11 +45,11 @@ class Learner:
         """A fresh one, which does nothing but in fp16."""
         return LossScaler(enabled=self.precision.name == "fp16")
 
-    def step(self, drawn: Drawn, number: int, optimizer: Adam, hypers: Hypers, scaler: LossScaler) -> Tensor:
+    def take(self, batch: SampledBatch, number: int, optimizer: Adam, hypers: Hypers, scaler: LossScaler) -> Tensor:
         """Train on one batch; returns its mean loss, a scalar on the device, without its graph.
 
         Args:
-            drawn: the batch.
+            batch: its images and labels.
             number: of the step; dropout draws by it.
             optimizer: steps, unless a gradient overflows in fp16.
             hypers: what is in force.
@@ -60,8 +60,8 @@ class Learner:
         """
         seed_torch(self.config.seed, "dropout", number)
         total = torch.zeros((), device=self.device)
-        for part in drawn.parts(self.accumulation):
-            share = len(part.targets) / len(drawn.targets)
+        for part in batch.parts(self.accumulation):
+            share = len(part.targets) / len(batch.targets)
             loss = self._forward(part) * share
             # Here all activations are held, and after the backward pass all gradients.
             note_memory(self.device)
@@ -73,7 +73,7 @@ class Learner:
         optimizer.zero_grad()
         return total
 
-    def _forward(self, part: Drawn) -> Tensor:
+    def _forward(self, part: SampledBatch) -> Tensor:
         inputs, targets = self.batches.load(part, self.device)
         with self.precision.autocast(self.device):
             logits = self.model(inputs)

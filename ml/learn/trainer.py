@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ml.config import ResolvedConfig, ResolvedPhase
 from ml.errors import CheckpointInvalid, LossDiverged, NoRateFound, Stopped
-from ml.learn.batches import TrainingBatches, ValidationBatches, drawn_ahead
+from ml.learn.batches import TrainingBatches, ValidationBatches, sampled_ahead
 from ml.learn.checkpoint import Checkpoint, CheckpointKeeper, Position, read_checkpoint, write_checkpoint
 from ml.learn.evaluation import loss_and_error, predict_logits
 from ml.learn.lr_find import find_rate, record_of
@@ -20,7 +20,7 @@ from ml.learn.pace import Pace
 from ml.learn.precision import Precision
 from ml.learn.schedule import Hypers, one_cycle, position_in_phase
 from ml.learn.smoothing import SmoothLoss
-from ml.learn.step import Learner
+from ml.learn.step import TrainStep
 from ml.reporting import BatchRecord, EpochRecord, Progress, Reporter
 
 _DIVERGED_LOSS = 1e6
@@ -59,7 +59,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         """Prepare what no caller chooses."""
-        self.learner = Learner(
+        self.train_step = TrainStep(
             config=self.config,
             model=self.model,
             batches=self.training,
@@ -67,7 +67,7 @@ class Trainer:
             precision=self.precision,
             accumulation=self.accumulation,
         )
-        self.scaler = self.learner.scaler()
+        self.scaler = self.train_step.scaler()
         self.pace = Pace(self.config, self.training.per_epoch)
         self._waiting: list[tuple[BatchRecord, Tensor]] = []
         self._restored: dict[str, Tensor] | None = None
@@ -105,7 +105,7 @@ class Trainer:
         self.scaler.skipped = position.skipped
         self.halved_from = position.halved_from if position.accumulation > 1 else position.step
         self.accumulation = max(self.accumulation, position.accumulation)
-        self.learner = replace(self.learner, accumulation=self.accumulation)
+        self.train_step = replace(self.train_step, accumulation=self.accumulation)
         self._restored = checkpoint.optimizer
 
     def train(self) -> None:
@@ -143,7 +143,7 @@ class Trainer:
         if phase.auto is not None:
             phase = phase.at_rate(self._rate_for(number, phase, first))
         self.model.freeze_body(phase.freeze)
-        optimizer = self.learner.optimizer()
+        optimizer = self.train_step.optimizer()
         if self.step == first:
             self.smooth = SmoothLoss()
         elif self._restored is not None:
@@ -159,7 +159,7 @@ class Trainer:
     def _rate_for(self, number: int, phase: ResolvedPhase, first: int) -> float:
         """The rate of a phase that names none. It is searched at the phase's start, never again after a step of it."""
         if self.rate is None or (phase.auto == "find" and self.step == first):
-            found = find_rate(self.learner, freeze=phase.freeze, reporter=self.reporter, phase=number)
+            found = find_rate(self.train_step, freeze=phase.freeze, reporter=self.reporter, phase=number)
             self.reporter.on_rate(record_of(found, number))
             self.rate = found.rate
         if self.rate is None:
@@ -172,10 +172,10 @@ class Trainer:
     ) -> None:
         started, began_at = time.perf_counter(), self.step
         self.model.train()
-        with drawn_ahead(self.training, self.step, end, self.device) as batches:
-            for drawn in batches:
+        with sampled_ahead(self.training, self.step, end, self.device) as batches:
+            for batch in batches:
                 hypers = hypers_of(phase, len(steps), self.step - steps.start)
-                loss = self.learner.step(drawn, self.step, optimizer, hypers, self.scaler)
+                loss = self.train_step.take(batch, self.step, optimizer, hypers, self.scaler)
                 self._note_step(loss, hypers, number)
                 self._after_step(optimizer, number, epoch, end)
         self._flush()

@@ -15,7 +15,7 @@ from ml.learn.checkpoint import LocalKeeper, read_checkpoint, save_tensors
 from ml.learn.precision import Precision
 from ml.learn.trainer import Trainer
 from ml.reporting import BatchRecord, EpochRecord, NullReporter
-from tests.ml.toys import FixedBatches, FixedValidation, drawn_toy, toy
+from tests.ml.toys import FixedBatches, FixedValidation, toy, toy_inputs
 
 TRIES = 100
 STEPS = 12
@@ -55,13 +55,13 @@ def training(
 ) -> Trainer:
     """Twelve steps in three epochs, always from the same first weights."""
     torch.manual_seed(0)
-    x, y = drawn_toy(16)
+    x, y = toy_inputs(16)
     return Trainer(
         config=config(weight_decay),
         revision="r",
         model=toy(dropout=0.2),
         training=FixedBatches(x, y, 4),
-        validation=FixedValidation(*drawn_toy(8, seed=1)),
+        validation=FixedValidation(*toy_inputs(8, seed=1)),
         device=torch.device("cpu"),
         precision=Precision("fp32", "test"),
         reporter=reporter,

@@ -11,7 +11,7 @@ from torch import Tensor
 import ml.learn.checkpoint
 from ml.config import ResolvedConfig, resolve, train_config
 from ml.errors import DiskFull, LossDiverged, Stopped
-from ml.learn.batches import Drawn
+from ml.learn.batches import SampledBatch
 from ml.learn.checkpoint import LocalKeeper, save_tensors
 from ml.learn.model import BreedNet
 from ml.learn.optimizer import Adam
@@ -21,7 +21,7 @@ from ml.learn.schedule import Hypers
 from ml.learn.trainer import Trainer
 from ml.reporting import BatchRecord, EpochRecord, NullReporter, RateRecord
 from tests.ml.facts import cases
-from tests.ml.toys import NOTHING, FixedBatches, FixedValidation, drawn_toy, toy
+from tests.ml.toys import NOTHING, FixedBatches, FixedValidation, toy, toy_inputs
 
 
 class Recorder(NullReporter):
@@ -178,8 +178,8 @@ def toy_trainer(
         config=config,
         revision="r",
         model=model or toy(dropout=0.1),
-        training=FixedBatches(*drawn_toy(80), 8),
-        validation=FixedValidation(*drawn_toy(40, seed=1)),
+        training=FixedBatches(*toy_inputs(80), 8),
+        validation=FixedValidation(*toy_inputs(40, seed=1)),
         device=torch.device("cpu"),
         precision=Precision("fp32", "test"),
         reporter=recorder,
@@ -218,11 +218,11 @@ def test_a_batch_in_two_halves_has_the_loss_and_the_gradients_of_the_whole(size:
     for parts in (1, 2):
         torch.manual_seed(2)
         model = toy(norm=False)
-        learner = toy_trainer(of(), tmp_path, Recorder(), model, parts).learner
+        train_step = toy_trainer(of(), tmp_path, Recorder(), model, parts).train_step
         optimizer = Kept(model.parameter_groups(), 0.01)
-        x, y = drawn_toy(size)
+        x, y = toy_inputs(size)
         hypers = Hypers(lr=(0.1,) * 3, momentum=0.9)
-        loss = learner.step(Drawn(x, y, NOTHING), 0, optimizer, hypers, learner.scaler())
+        loss = train_step.take(SampledBatch(x, y, NOTHING), 0, optimizer, hypers, train_step.scaler())
         found.append((loss, optimizer.kept))
     (whole, gradients), (halves, summed) = found
     torch.testing.assert_close(halves, whole)
@@ -239,7 +239,7 @@ def test_a_checkpoint_keeps_to_the_halves_it_was_trained_in(tmp_path: Path) -> N
         toy_trainer(config, tmp_path / "cut", uncut, parts=2).train()
     resumed = toy_trainer(config, tmp_path / "cut", Recorder())
     resumed.restore()
-    assert (resumed.accumulation, resumed.learner.accumulation) == (2, 2)
+    assert (resumed.accumulation, resumed.train_step.accumulation) == (2, 2)
     resumed.train()
     check_equal(whole.model.state_dict(), resumed.model.state_dict())
 

@@ -24,7 +24,7 @@ from ml.errors import (
 from ml.learn.checkpoint import LocalKeeper
 from ml.learn.examine import interpret
 from ml.learn.precision import LossScaler, choose_precision, cpu_flags
-from ml.learn.setup import Places
+from ml.learn.setup import Paths
 from ml.learn.training import FitResult, fit
 from ml.predict import Classifier
 from ml.reporting import NullReporter, Plan, Progress, RateRecord
@@ -90,7 +90,7 @@ def train(
         chosen,
         manifest,
         Folder(folder, manifest),
-        places=Places(cache=folder.parent / "cache", weights=None, work=out),
+        paths=Paths(cache=folder.parent / "cache", weights=None, work=out),
         reporter=listener or Listener(),
         keeper=LocalKeeper(out / "kept"),
         device=device,
@@ -145,7 +145,7 @@ def test_a_renewed_interpretation_equals_the_one_of_training(folder: Path, tmp_p
         config(epochs=1),
         manifest,
         Folder(folder, manifest),
-        places=Places(cache=tmp_path / "cache", weights=None, work=tmp_path / "again"),
+        paths=Paths(cache=tmp_path / "cache", weights=None, work=tmp_path / "again"),
         reporter=Listener(),
         model=tmp_path / "out",
         device="cpu",
@@ -160,7 +160,7 @@ def test_a_parent_s_weights_are_where_a_child_run_starts(folder: Path, tmp_path:
         still.model_copy(update={"pretrained": True}),
         manifest,
         Folder(folder, manifest),
-        places=Places(cache=tmp_path / "cache", weights=None, work=tmp_path / "child"),
+        paths=Paths(cache=tmp_path / "cache", weights=None, work=tmp_path / "child"),
         reporter=Listener(),
         keeper=LocalKeeper(tmp_path / "child" / "kept"),
         device="cpu",
