@@ -64,7 +64,7 @@ def draw_batch(n: int, augment: Augment, min_scale: float, generator: Generator)
 def draw_copies(n: int, augment: Augment, min_scale: float, generator: Generator) -> list[BatchDraws]:
     """Draw for ``n`` copies of one image, each a batch of one: first all squares, then one copy after the other."""
     positions = torch.rand(n, generator=generator)
-    return [_changed(position, augment, min_scale, generator) for position in positions.split(1)]
+    return [_changed(position, augment, min_scale, generator) for position in positions.tensor_split(n)]
 
 
 def _changed(positions: Tensor, augment: Augment, min_scale: float, generator: Generator) -> BatchDraws:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ml.config import GROUPS, LrSweep
 from ml.errors import LossDiverged
 from ml.learn.batches import sampled_ahead
+from ml.learn.precision import check_scale
 from ml.learn.schedule import Hypers, exponential
 from ml.learn.smoothing import SmoothLoss
 from ml.learn.step import TrainStep
@@ -59,6 +60,7 @@ def one_sweep(train_step: TrainStep, sweep: LrSweep, after_step: Callable[[int],
             hypers = Hypers(lr=(lr,) * GROUPS, momentum=MOMENTUM)
             try:
                 loss = train_step.take(batch, number, optimizer, hypers, scaler).item()
+                check_scale(scaler)
             except LossDiverged:
                 # In fp16 the gradients can leave its range for good before the loss does: the sweep has seen enough.
                 break

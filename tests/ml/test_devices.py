@@ -18,7 +18,7 @@ from ml.augment.resample import resize_exactly, sample
 from ml.config import Augment
 from ml.learn.batches import SampledBatch, one_ahead
 from ml.learn.memory import peak_memory_bytes
-from ml.learn.precision import LossScaler, Precision, choose_precision
+from ml.learn.precision import Precision, choose_precision
 from ml.learn.schedule import Hypers
 from ml.learn.step import TrainStep
 from tests.ml.learn.test_training import Listener, config, folder, train
@@ -84,17 +84,6 @@ def test_a_run_learns_and_serves_what_it_stored(folder: Path, tmp_path: Path, de
     assert listener.plans[0].device.startswith(device)
     assert result.reading.error_rate < 0.5
     assert peak_memory_bytes(torch.device(device)) > 0
-
-
-@pytest.mark.parametrize("device", DEVICES)
-def test_an_overflow_leaves_a_step_out_and_halves_the_scale(device: str) -> None:
-    scaler = LossScaler(enabled=True, scale=8.0)
-    whole = [torch.full((3,), 4.0, device=device), torch.tensor([1.0, float("inf")], device=device)]
-    assert not scaler.unscale(whole)
-    assert scaler.scale == 4.0
-    good = [torch.full((3,), 4.0, device=device)]
-    assert scaler.unscale(good)
-    assert good[0].tolist() == [1.0, 1.0, 1.0]
 
 
 def test_beside_a_gpu_the_next_batch_is_made_while_this_one_is_used() -> None:
