@@ -25,7 +25,7 @@ from ml.fetch.weights import load_state
 from ml.learn.checkpoint import LocalKeeper
 from ml.learn.lr_find import search
 from ml.learn.model import check_trained
-from ml.learn.setup import Places
+from ml.learn.setup import Paths
 from ml.learn.training import fit
 from ml.reading.agreement import Found
 from ml.reading.metrics import most_confused
@@ -158,7 +158,7 @@ def _train(options: argparse.Namespace, config: ResolvedConfig, rule: LabelRule,
         config,
         manifest,
         Folder(options.folder, manifest),
-        places=Places(cache=options.cache, weights=options.weights, work=options.out),
+        paths=Paths(cache=options.cache, weights=options.weights, work=options.out),
         reporter=JsonReporter(signals),
         keeper=LocalKeeper(options.out / "checkpoint"),
         device=options.device,
@@ -179,7 +179,7 @@ def _find_rate(options: argparse.Namespace, config: LrFind, rule: LabelRule, sig
         config,
         manifest,
         Folder(options.folder, manifest),
-        places=Places(cache=options.cache, weights=options.weights, work=options.cache),
+        paths=Paths(cache=options.cache, weights=options.weights, work=options.cache),
         reporter=JsonReporter(signals),
         device=options.device,
         initial=options.model,

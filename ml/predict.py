@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch import Tensor
 
-from ml.augment.augment import Recipe, draw_recipe, join, training_input, validation_input
+from ml.augment.augment import training_input, validation_input
+from ml.augment.draws import BatchDraws, draw_copies
 from ml.augment.seed import generator
 from ml.config import Augment, LossName, TrainSettings
 from ml.decode.images import DECODING, Limits, view
@@ -34,7 +35,7 @@ class Prepared:
     """One input of the model: uint8 [presize, presize, 3], and its random changes where it is an augmented copy."""
 
     pixels: Tensor
-    recipe: Recipe | None = None
+    draws: BatchDraws | None = None
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,9 @@ class Classifier:
             ImageRejected: the bytes are not a picture within the limits.
         """
         chance = generator(int.from_bytes(hashlib.sha256(data).digest()[:8], "big"), "tta")
-        positions = torch.rand(COPIES, generator=chance).tolist()
-        recipes = [draw_recipe(1, self.augment, self.min_scale, chance) for _ in range(COPIES)]
-        plain, *squares = self._squares(data, limits, 0.5, *positions)
-        return [Prepared(plain), *(Prepared(*copy) for copy in zip(squares, recipes, strict=True))]
+        copies = draw_copies(COPIES, self.augment, self.min_scale, chance)
+        plain, *squares = self._squares(data, limits, 0.5, *(draws.positions.item() for draws in copies))
+        return [Prepared(plain), *(Prepared(*copy) for copy in zip(squares, copies, strict=True))]
 
     def probabilities(self, batch: Sequence[Prepared]) -> NDArray[np.float32]:
         """Scores in [0, 1] over the vocabulary, float32 [n, classes]; under cross-entropy each row sums to 1."""
@@ -138,14 +138,14 @@ class Classifier:
 
     def _inputs(self, batch: Sequence[Prepared]) -> Tensor:
         """The model's input, plain pictures and augmented copies each drawn together, in the batch's order."""
-        plain = [i for i, one in enumerate(batch) if one.recipe is None]
-        copies = [i for i, one in enumerate(batch) if one.recipe is not None]
+        plain = [i for i, one in enumerate(batch) if one.draws is None]
+        copies = [i for i, one in enumerate(batch) if one.draws is not None]
         parts = []
         if plain:
             parts.append(validation_input(self._pixels(batch, plain), self.size))
         if copies:
-            recipe = join([one.recipe for one in batch if one.recipe is not None])
-            parts.append(training_input(self._pixels(batch, copies), recipe, self.size))
+            draws = BatchDraws.join([one.draws for one in batch if one.draws is not None])
+            parts.append(training_input(self._pixels(batch, copies), draws, self.size))
         order = torch.tensor([*plain, *copies]).argsort().to(self.device)
         return torch.cat(parts)[order].contiguous(memory_format=torch.channels_last)
 

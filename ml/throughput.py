@@ -11,18 +11,19 @@ from statistics import median
 
 import torch
 
-from ml.augment.augment import draw_recipe, validation_input
+from ml.augment.augment import validation_input
+from ml.augment.draws import draws_of_step
 from ml.augment.seed import generator, seed_torch
 from ml.config import TrainSettings
 from ml.errors import Stopped
-from ml.learn.batches import Drawn, TrainingBatches
+from ml.learn.batches import SampledBatch, TrainingBatches
 from ml.learn.evaluation import predict_logits
 from ml.learn.memory import halving, keep_freed_memory, peak_memory_bytes
 from ml.learn.model import build_model
 from ml.learn.precision import choose_device, choose_precision
 from ml.learn.schedule import Hypers
 from ml.learn.setup import describe_device
-from ml.learn.step import Learner
+from ml.learn.step import TrainStep
 from ml.reporting import NullReporter, Reporter
 
 CLASSES = 37
@@ -91,7 +92,7 @@ def measure_throughput(
         seed_torch(settings.seed, "throughput")
         model = build_model(settings.arch, CLASSES, None).to(chosen).to(memory_format=torch.channels_last)
         noise = Noise(settings)
-        learner = Learner(
+        train_step = TrainStep(
             config=settings,
             model=model,
             batches=noise,
@@ -99,7 +100,7 @@ def measure_throughput(
             precision=precision,
             accumulation=accumulation,
         )
-        return _time_kinds(_Bench(learner, noise, reporter))
+        return _time_kinds(_Timing(train_step, noise, reporter))
 
     kinds = halving(timed, settings, chosen, reporter, first=accumulation)
     return Throughput(describe_device(chosen), precision.name, kinds)
@@ -116,18 +117,18 @@ class Noise(TrainingBatches):
         self.targets = torch.randint(0, CLASSES, (settings.batch_size,), generator=chance)
         self._config = settings
 
-    def draw(self, step: int) -> Drawn:
+    def sample(self, step: int) -> SampledBatch:
         """The batch, copied, as gathering it from the presized cache does."""
-        chance = generator(self._config.seed, "augment", step)
-        recipe = draw_recipe(self.pictures, self._config.augment, self._config.min_scale, chance)
-        return Drawn(self.pixels[: self.pictures].clone(), self.targets[: self.pictures], recipe)
+        config = self._config
+        draws = draws_of_step(self.pictures, config.augment, config.min_scale, config.seed, step)
+        return SampledBatch(self.pixels[: self.pictures].clone(), self.targets[: self.pictures], draws)
 
 
-def _time_kinds(bench: "_Bench") -> tuple[PhaseThroughput, ...]:
+def _time_kinds(timing: "_Timing") -> tuple[PhaseThroughput, ...]:
     # Frozen first: it takes less memory, and a process' peak only rises.
-    found = [(freeze, *_time_training(bench, freeze=freeze)) for freeze in (True, False)]
-    part = -(-found[-1][1] // bench.learner.accumulation)
-    valid = part / median(_timed(lambda: bench.validate(part), bench, least=VALID_STEPS))
+    found = [(freeze, *_time_training(timing, freeze=freeze)) for freeze in (True, False)]
+    part = -(-found[-1][1] // timing.train_step.accumulation)
+    valid = part / median(_timed(lambda: timing.validate(part), timing, least=VALID_STEPS))
     return tuple(
         PhaseThroughput(
             freeze=freeze,
@@ -135,23 +136,23 @@ def _time_kinds(bench: "_Bench") -> tuple[PhaseThroughput, ...]:
             valid_images_per_second=valid,
             step_images_per_second=[pictures / one for one in seconds],
             step_pictures=pictures,
-            accumulation=bench.learner.accumulation,
+            accumulation=timing.train_step.accumulation,
             peak_memory_bytes=peak,
         )
         for freeze, pictures, seconds, peak in found
     )
 
 
-def _time_training(bench: "_Bench", *, freeze: bool) -> tuple[int, list[float], int | None]:
+def _time_training(timing: "_Timing", *, freeze: bool) -> tuple[int, list[float], int | None]:
     """Pictures in a timed step, seconds of each, and peak memory where whole batches were timed."""
-    bench.start(freeze=freeze)
-    batch = bench.learner.config.batch_size
+    timing.start(freeze=freeze)
+    batch = timing.train_step.config.batch_size
     few = min(PROBE_PICTURES, batch)
-    bench.train(few)
-    each = bench.seconds_of(lambda: bench.train(few)) / few
+    timing.train(few)
+    each = timing.seconds_of(lambda: timing.train(few)) / few
     pictures = step_pictures(batch, each)
-    seconds = _timed(lambda: bench.train(pictures), bench, least=LEAST_STEPS)
-    return pictures, seconds, peak_memory_bytes(bench.device) if pictures == batch else None
+    seconds = _timed(lambda: timing.train(pictures), timing, least=LEAST_STEPS)
+    return pictures, seconds, peak_memory_bytes(timing.device) if pictures == batch else None
 
 
 def step_pictures(batch: int, seconds_each: float) -> int:
@@ -161,28 +162,28 @@ def step_pictures(batch: int, seconds_each: float) -> int:
     return min(batch, max(PROBE_PICTURES, int(PATIENCE_SECONDS / 4 / seconds_each)))
 
 
-class _Bench:
-    """Steps of a learner; ``start`` before ``train``."""
+class _Timing:
+    """Steps to be timed; ``start`` before ``train``."""
 
-    def __init__(self, learner: Learner, noise: Noise, reporter: Reporter) -> None:
-        self.learner, self.noise, self.reporter = learner, noise, reporter
-        self.device = learner.device
+    def __init__(self, train_step: TrainStep, noise: Noise, reporter: Reporter) -> None:
+        self.train_step, self.noise, self.reporter = train_step, noise, reporter
+        self.device = train_step.device
         self.steps = 0
 
     def start(self, *, freeze: bool) -> None:
-        self.learner.model.train()
-        self.learner.model.freeze_body(freeze)
-        self.optimizer, self.scaler = self.learner.optimizer(), self.learner.scaler()
+        self.train_step.model.train()
+        self.train_step.model.freeze_body(freeze)
+        self.optimizer, self.scaler = self.train_step.optimizer(), self.train_step.scaler()
 
     def train(self, pictures: int) -> None:
         self.noise.pictures = pictures
-        self.learner.step(self.noise.draw(self.steps), self.steps, self.optimizer, _HYPERS, self.scaler)
+        self.train_step.take(self.noise.sample(self.steps), self.steps, self.optimizer, _HYPERS, self.scaler)
         self.steps += 1
 
     def validate(self, pictures: int) -> None:
-        learner = self.learner
-        inputs = validation_input(self.noise.pixels[:pictures].clone().to(self.device), learner.config.size)
-        predict_logits(learner.model, iter([inputs]), precision=learner.precision, device=self.device)
+        train_step = self.train_step
+        inputs = validation_input(self.noise.pixels[:pictures].clone().to(self.device), train_step.config.size)
+        predict_logits(train_step.model, iter([inputs]), precision=train_step.precision, device=self.device)
 
     def seconds_of(self, step: Callable[[], None]) -> float:
         if self.reporter.should_stop():
@@ -194,13 +195,13 @@ class _Bench:
         return time.perf_counter() - started
 
 
-def _timed(step: Callable[[], None], bench: "_Bench", *, least: int) -> list[float]:
+def _timed(step: Callable[[], None], timing: "_Timing", *, least: int) -> list[float]:
     """Seconds of each step after the first, which warms up."""
     began = time.perf_counter()
-    bench.seconds_of(step)
+    timing.seconds_of(step)
     timed: list[float] = []
     while len(timed) < least or (sum(timed) < ENOUGH_SECONDS and len(timed) < MOST_STEPS):
-        timed.append(bench.seconds_of(step))
+        timed.append(timing.seconds_of(step))
         if time.perf_counter() - began >= PATIENCE_SECONDS:
             break
     return timed

@@ -20,7 +20,7 @@ from ml.data.scan import scan_folder
 from ml.decode.images import Limits
 from ml.learn.checkpoint import LocalKeeper, save_tensors
 from ml.learn.model import build_model
-from ml.learn.setup import Places
+from ml.learn.setup import Paths
 from ml.learn.training import fit
 from ml.predict import Classifier
 from ml.reporting import NullReporter
@@ -57,7 +57,7 @@ def test_a_trained_model_answers_as_it_does_here(script: str, tmp_path: Path) ->
         resolve(train_config.validate_python({**small, "precision": "fp32", "epochs": 2})),
         manifest,
         Folder(folder, manifest),
-        places=Places(cache=tmp_path / "cache", weights=None, work=tmp_path / "run-1"),
+        paths=Paths(cache=tmp_path / "cache", weights=None, work=tmp_path / "run-1"),
         reporter=NullReporter(),
         keeper=LocalKeeper(tmp_path / "kept"),
         device="cpu",

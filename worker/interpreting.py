@@ -9,7 +9,7 @@ from ml.reading.metrics import Reading
 from store.keys import predictions_name
 from worker.attempt import Attempt
 from worker.learned import learned_earlier
-from worker.places import places_of
+from worker.paths import paths_of
 
 
 def interpret_run(attempt: Attempt) -> None:
@@ -30,7 +30,7 @@ def interpret_run(attempt: Attempt) -> None:
         ResolvedConfig.model_validate(run.config),
         manifest,
         bundle,
-        places=places_of(attempt),
+        paths=paths_of(attempt),
         reporter=attempt.reporter,
         model=attempt.fetch_model(run.id).parent,
         device=attempt.settings.device,

@@ -3,7 +3,7 @@
 from ml.config import LrFind
 from ml.learn.lr_find import search
 from worker.attempt import Attempt
-from worker.places import places_of
+from worker.paths import paths_of
 
 
 def find_rate_of_run(attempt: Attempt) -> None:
@@ -21,7 +21,7 @@ def find_rate_of_run(attempt: Attempt) -> None:
         LrFind.model_validate(run.config),
         manifest,
         bundle,
-        places=places_of(attempt),
+        paths=paths_of(attempt),
         reporter=attempt.reporter,
         device=attempt.settings.device,
         initial=attempt.fetch_model(run.parent_id) if run.parent_id is not None else None,

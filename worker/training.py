@@ -9,7 +9,7 @@ from store.db.records import record_final
 from worker.attempt import Attempt
 from worker.checkpoints import CheckpointStore
 from worker.learned import learned_earlier
-from worker.places import places_of
+from worker.paths import paths_of
 
 
 def train_run(attempt: Attempt) -> None:
@@ -26,7 +26,7 @@ def train_run(attempt: Attempt) -> None:
         ResolvedConfig.model_validate(run.config),
         manifest,
         bundle,
-        places=places_of(attempt),
+        paths=paths_of(attempt),
         reporter=attempt.reporter,
         keeper=keeper,
         device=attempt.settings.device,

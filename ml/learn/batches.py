@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml.augment.augment import Recipe, draw_recipe, training_input, validation_input
-from ml.augment.seed import generator
+from ml.augment.augment import training_input, validation_input
+from ml.augment.draws import BatchDraws, draws_of_step, epoch_order
 from ml.config import TrainSettings
 from ml.data.cache import PresizedCache
 from ml.data.split import Split
@@ -24,26 +24,23 @@ Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A training batch before it is drawn on the device: uint8 pictures [n,S,S,3], targets [n], their changes."""
+class SampledBatch:
+    """A training batch before it is made into inputs: uint8 images [n,S,S,3], targets [n] and their random changes."""
 
-    pictures: Tensor
+    images: Tensor
     targets: Tensor
-    recipe: Recipe
+    draws: BatchDraws
 
-    def parts(self, count: int) -> "list[Drawn]":
+    def parts(self, count: int) -> "list[SampledBatch]":
         """The batch cut into ``count`` parts of nearly equal size, in order."""
         if count == 1:
             return [self]
-        changes = (self.recipe.homographies, self.recipe.brightness, self.recipe.contrast)
-        cut = (tensor.tensor_split(count) for tensor in (self.pictures, self.targets, *changes))
-        return [Drawn(pictures, targets, Recipe(*recipe)) for pictures, targets, *recipe in zip(*cut, strict=True)]
+        cut = (tensor.tensor_split(count) for tensor in (self.images, self.targets, *self.draws.tensors()))
+        return [SampledBatch(images, targets, BatchDraws(*draws)) for images, targets, *draws in zip(*cut, strict=True)]
 
-    def pinned(self) -> "Drawn":
+    def pinned(self) -> "SampledBatch":
         """The batch in page-locked memory, from which a GPU copies while it computes."""
-        recipe = self.recipe
-        changes = (recipe.homographies.pin_memory(), recipe.brightness.pin_memory(), recipe.contrast.pin_memory())
-        return Drawn(self.pictures.pin_memory(), self.targets.pin_memory(), Recipe(*changes))
+        return SampledBatch(self.images.pin_memory(), self.targets.pin_memory(), self.draws.pinned())
 
 
 def check_batch(split: Split, config: TrainSettings) -> None:
@@ -74,21 +71,19 @@ class TrainingBatches:
         other._seed = seed  # noqa: SLF001 - of its own class
         return other
 
-    def draw(self, step: int) -> Drawn:
-        """Gather the pictures of global step ``step`` (from 0) and draw their changes."""
+    def sample(self, step: int) -> SampledBatch:
+        """Gather the images of global step ``step`` (from 0) and draw their changes."""
         config = self._config
         epoch, number = divmod(step, self.per_epoch)
-        order = torch.randperm(len(self._items), generator=generator(self._seed, "order", epoch))
+        order = epoch_order(len(self._items), self._seed, epoch)
         items = self._items[order[number * config.batch_size : (number + 1) * config.batch_size]]
-        chance = generator(self._seed, "augment", step)
-        positions = torch.rand(len(items), generator=chance)
-        recipe = draw_recipe(len(items), config.augment, config.min_scale, chance)
-        return Drawn(gather(self._cache, items.tolist(), positions.tolist()), self._labels[items], recipe)
+        draws = draws_of_step(len(items), config.augment, config.min_scale, self._seed, step)
+        return SampledBatch(gather(self._cache, items.tolist(), draws.positions.tolist()), self._labels[items], draws)
 
-    def load(self, drawn: Drawn, device: torch.device) -> tuple[Tensor, Tensor]:
+    def load(self, batch: SampledBatch, device: torch.device) -> tuple[Tensor, Tensor]:
         """Input float32 [n,3,size,size] and targets [n], on the device."""
-        pictures = drawn.pictures.to(device, non_blocking=True)
-        return training_input(pictures, drawn.recipe, self._config.size), drawn.targets.to(device, non_blocking=True)
+        images = batch.images.to(device, non_blocking=True)
+        return training_input(images, batch.draws, self._config.size), batch.targets.to(device, non_blocking=True)
 
 
 def cuts(count: int, batch_size: int, parts: int) -> list[slice]:
@@ -119,24 +114,24 @@ class ValidationBatches:
         """Inputs float32 [≤ batch_size / parts,3,size,size], batch by batch."""
 
         def gathered(cut: slice) -> Tensor:
-            pictures = gather(self._cache, self._items[cut], None)
-            return pictures if device.type == "cpu" else pictures.pin_memory()
+            images = gather(self._cache, self._items[cut], None)
+            return images if device.type == "cpu" else images.pin_memory()
 
         with one_ahead(gathered, cuts(len(self._items), self._config.batch_size, parts), device) as batches:
-            for pictures in batches:
-                yield validation_input(pictures.to(device, non_blocking=True), self._config.size)
+            for images in batches:
+                yield validation_input(images.to(device, non_blocking=True), self._config.size)
 
 
-def drawn_ahead(
+def sampled_ahead(
     batches: TrainingBatches, first: int, end: int, device: torch.device
-) -> AbstractContextManager[Iterator[Drawn]]:
+) -> AbstractContextManager[Iterator[SampledBatch]]:
     """The batches of steps ``first`` to ``end``; beside a GPU the next one is gathered while this one trains."""
 
-    def drawn(step: int) -> Drawn:
-        batch = batches.draw(step)
+    def sampled(step: int) -> SampledBatch:
+        batch = batches.sample(step)
         return batch if device.type == "cpu" else batch.pinned()
 
-    return one_ahead(drawn, range(first, end), device)
+    return one_ahead(sampled, range(first, end), device)
 
 
 @contextmanager

@@ -19,8 +19,8 @@ from ml.config import ResolvedConfig
 from ml.disk import says_disk_full
 from ml.errors import CheckpointInvalid, DiskFull
 
-FORMAT_VERSION = 3
-"""From 3 on a checkpoint carries a checksum; an older one cannot be told from a damaged one, and is not used."""
+FORMAT_VERSION = 4
+"""4 has the state of torch's AdamW and GradScaler. No older one is used: 3 has another optimizer's, 2 no checksum."""
 
 _CHECKSUM = "sha256"
 
@@ -84,20 +84,20 @@ def _existing(path: Path) -> Path:
 class Position:
     """Where training stands: ``step`` counts finished steps over all phases; then the running average and fp16's scale.
 
-    ``rate`` is what the last search for a learning rate found, None where there was none. ``accumulation`` is how many
-    parts a batch is trained in; where it is more than one, from step ``halved_from`` on. ``skipped`` are the fp16 steps
-    of the epoch that changed nothing. The last two have defaults for checkpoints that were written without them.
+    ``scaler`` is what the gradients' scaler says of itself, empty but in fp16. ``rate`` is what the last search for a
+    learning rate found, None where there was none. ``accumulation`` is how many parts a batch is trained in; where it
+    is more than one, from step ``halved_from`` on. ``skipped`` are the fp16 steps that changed nothing, of the phase's
+    finished epochs.
     """
 
     step: int
     smooth_value: float
     smooth_count: int
-    loss_scale: float
-    good_steps: int
+    scaler: dict[str, float]
     rate: float | None
     accumulation: int
-    halved_from: int = 0
-    skipped: int = 0
+    halved_from: int
+    skipped: int
 
 
 @dataclass(frozen=True)

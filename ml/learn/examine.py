@@ -18,7 +18,7 @@ from ml.learn.memory import PREDICTED, halving, keep_freed_memory
 from ml.learn.model import BreedNet, build_model
 from ml.learn.precision import choose_device, choose_precision
 from ml.learn.predictions import PREDICTIONS, Learned, read_averages, read_logits
-from ml.learn.setup import Places, presized
+from ml.learn.setup import Paths, presized
 from ml.learn.training import FitResult
 from ml.learn.tta import COPIES, tta_scores
 from ml.reading.metrics import Reading
@@ -31,7 +31,7 @@ def interpret(
     manifest: Manifest,
     source: ImageSource,
     *,
-    places: Places,
+    paths: Paths,
     reporter: Reporter,
     model: Path,
     device: str = "auto",
@@ -46,7 +46,7 @@ def interpret(
         config: what the run was trained by.
         manifest: the dataset to predict.
         source: its items' bytes.
-        places: folders.
+        paths: folders.
         reporter: hears of the progress and is asked whether to stop.
         model: the run's weights.
         device: auto, cpu or cuda.
@@ -67,7 +67,7 @@ def interpret(
     chosen = choose_device(device)
     precision = choose_precision(config.precision, chosen)
     items, known = _chosen(config, manifest, learned, earlier)
-    cache = presized(config, manifest, source, places, reporter)
+    cache = presized(config, manifest, source, paths, reporter)
     keep_freed_memory(chosen)
 
     def predict(parts: int) -> Reading:
@@ -77,13 +77,13 @@ def interpret(
             scores = tta_scores(
                 network, cache, items, config, precision=precision, device=chosen, on_batch=tell, parts=parts
             )
-            return read_averages(config.loss, scores, manifest, items, places.work, known)
+            return read_averages(config.loss, scores, manifest, items, paths.work, known)
         inputs = ValidationBatches(cache, (), items, config).load(chosen, parts)
         logits = predict_logits(network, inputs, precision=precision, device=chosen, on_batch=tell)
-        return read_logits(config.loss, logits, manifest, items, places.work, known)
+        return read_logits(config.loss, logits, manifest, items, paths.work, known)
 
     reading = halving(predict, config, chosen, reporter, first=accumulation, doing=PREDICTED)
-    return FitResult({PREDICTIONS: places.work / PREDICTIONS}, reading)
+    return FitResult({PREDICTIONS: paths.work / PREDICTIONS}, reading)
 
 
 def _chosen(

@@ -9,9 +9,9 @@ from ml.data.bundle import ImageSource
 from ml.data.manifest import Manifest
 from ml.errors import Stopped, SweepTooShort
 from ml.learn.memory import halving
-from ml.learn.restored import untouched
-from ml.learn.setup import Places, set_up
-from ml.learn.step import Learner
+from ml.learn.restored import restored_state
+from ml.learn.setup import Paths, set_up
+from ml.learn.step import TrainStep
 from ml.learn.sweep import one_sweep
 from ml.reading.agreement import Found
 from ml.reading.suggestions import LEAST_POINTS, LEAST_STEPS
@@ -25,7 +25,7 @@ def search(
     manifest: Manifest,
     source: ImageSource,
     *,
-    places: Places,
+    paths: Paths,
     reporter: Reporter,
     device: str = "auto",
     initial: Path | None = None,
@@ -37,7 +37,7 @@ def search(
         config: the model, its settings and the sweeps.
         manifest: the dataset's items.
         source: the items' bytes.
-        places: folders.
+        paths: folders.
         reporter: hears everything.
         device: auto, cpu or cuda.
         initial: a run's ``model.safetensors``, to search on a model that was trained.
@@ -48,27 +48,29 @@ def search(
         Stopped: the reporter asked for it.
     """
     check_sweep(config.lr_sweep)
-    bench = set_up(config, manifest, source, places=places, reporter=reporter, device=device, initial=initial)
+    setup = set_up(config, manifest, source, paths=paths, reporter=reporter, device=device, initial=initial)
     steps = config.lr_sweep.sweeps * config.lr_sweep.steps
 
     def attempt(accumulation: int) -> Found:
-        reporter.on_plan(bench.plan(steps=steps, accumulation=accumulation))
-        return find_rate(bench.learner(accumulation), freeze=config.freeze, reporter=reporter, whole_job=True)
+        reporter.on_plan(setup.plan(steps=steps, accumulation=accumulation))
+        return find_rate(setup.train_step(accumulation), freeze=config.freeze, reporter=reporter, whole_job=True)
 
-    found = halving(attempt, config, bench.device, reporter, first=accumulation)
+    found = halving(attempt, config, setup.device, reporter, first=accumulation)
     reporter.on_rate(record_of(found, 0))
     return found
 
 
-def find_rate(learner: Learner, *, freeze: bool, reporter: Reporter, phase: int = 0, whole_job: bool = False) -> Found:
-    """Sweep as ``learner.config.lr_sweep`` says, on the weights as they stand with the body frozen or not.
+def find_rate(
+    train_step: TrainStep, *, freeze: bool, reporter: Reporter, phase: int = 0, whole_job: bool = False
+) -> Found:
+    """Sweep as ``train_step.config.lr_sweep`` says, on the weights as they stand with the body frozen or not.
 
     Each sweep sees batches, augmentation and dropout of its own, drawn from the run's seed and the sweep's number; the
     phase makes no difference. After each, the model and torch's random state are as they were, bit for bit, also where
-    it ends with an error (:func:`ml.learn.restored.untouched`).
+    it ends with an error (:func:`ml.learn.restored.restored_state`).
 
     Args:
-        learner: what to try on.
+        train_step: what to try on.
         freeze: whether the body is frozen, as it will be in training.
         reporter: hears of the progress and is asked whether to stop.
         phase: for the progress.
@@ -78,18 +80,18 @@ def find_rate(learner: Learner, *, freeze: bool, reporter: Reporter, phase: int 
         SweepTooShort: there are too few steps for any suggestion.
         Stopped: the reporter asked for it.
     """
-    sweep = learner.config.lr_sweep
+    sweep = train_step.config.lr_sweep
     check_sweep(sweep)
     watch = _Watch(reporter, sweep, phase, whole_job=whole_job)
     watch.before_first()
     sweeps = []
     for number in range(sweep.sweeps):
-        with untouched(learner.model):
-            learner.model.freeze_body(freeze)
-            seed = derive_seed(learner.config.seed, "sweep", number)
-            sweeps.append(one_sweep(learner.reseeded(seed), sweep, watch.after_step))
+        with restored_state(train_step.model):
+            train_step.model.freeze_body(freeze)
+            seed = derive_seed(train_step.config.seed, "sweep", number)
+            sweeps.append(one_sweep(train_step.reseeded(seed), sweep, watch.after_step))
         watch.next_sweep()
-    return Found(tuple(sweeps), freeze=freeze, batch_size=learner.config.batch_size)
+    return Found(tuple(sweeps), freeze=freeze, batch_size=train_step.config.batch_size)
 
 
 def check_sweep(sweep: LrSweep) -> None:

@@ -1,19 +1,28 @@
-"""Adam with decoupled weight decay and the debiasing of the workflow (workflow-spec 6).
+"""AdamW over a model's parameter groups, with rates and momentum of their own at each step (workflow-spec 6).
 
-Differs from ``torch.optim.AdamW`` in three points that matter: momentum varies from step to step and the debiasing
-uses the current one, ``eps`` stands outside the debiased root, and decay is left out for BatchNorm and biases.
+torch's own follows the workflow: it debiases with the momentum that is in force, adds eps outside of the debiased root,
+and takes weight decay by group, so that BatchNorm and biases have none. It is the fused one: it updates everything in
+one pass over memory, and leaves out a step whose gradients overflow without asking the device first.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.optim import AdamW
 
 from ml.learn.schedule import Hypers
 
 SQUARE_MOMENTUM = 0.99
 EPS = 1e-5
+
+_NUMBER = "number"
+"""Which of the model's groups a group of the optimizer belongs to: the index of its rate."""
+
+_STEPS = "step"
+_STATE = (_STEPS, "exp_avg", "exp_avg_sq")
+"""AdamW's names of what it keeps for a parameter."""
 
 
 @dataclass
@@ -24,100 +33,70 @@ class ParameterGroup:
     plain: list[Tensor]
 
 
-@dataclass
-class _Bucket:
-    """Tensors stepped together in fused multi-tensor calls."""
-
-    group: int
-    decay: bool
-    params: list[Tensor]
-    averages: list[Tensor] = field(default_factory=list)
-    squares: list[Tensor] = field(default_factory=list)
-
-
-class Adam:
-    """Steps only parameters that require a gradient when it is made; frozen ones stay bit for bit as they are.
+def make_optimizer(groups: Sequence[ParameterGroup], weight_decay: float) -> AdamW:
+    """One over what requires a gradient now; what is frozen stays bit for bit as it is.
 
     A phase makes its own optimizer, which is what clearing the state at freeze and unfreeze means.
     """
-
-    def __init__(self, groups: Sequence[ParameterGroup], weight_decay: float) -> None:
-        self.weight_decay = weight_decay
-        self.steps = 0
-        self._buckets = []
-        for number, group in enumerate(groups):
-            for decay, members in ((True, group.decayed), (False, group.plain)):
-                params = [p for p in members if p.requires_grad]
-                if params:
-                    self._buckets.append(_fresh_bucket(number, decay, params))
-
-    @torch.no_grad()
-    def step(self, hypers: Hypers) -> None:
-        """One update from the gradients in ``.grad``.
-
-        With k the step count from 1, μ the current momentum, g the gradient:
-        p *= 1 - lr·wd (where decayed); m = μm + (1-μ)g; v = .99v + .01g²;
-        p -= lr/(1-μᵏ) · m / (√(v/(1-.99ᵏ)) + eps).
-        """
-        self.steps += 1
-        mu, k = hypers.momentum, self.steps
-        mean_debias = 1 - mu**k
-        square_debias = 1 - SQUARE_MOMENTUM**k
-        for bucket in self._buckets:
-            lr = hypers.lr[bucket.group]
-            grads = _gradients(bucket)
-            if bucket.decay and self.weight_decay:
-                torch._foreach_mul_(bucket.params, 1 - lr * self.weight_decay)
-            torch._foreach_mul_(bucket.averages, mu)
-            torch._foreach_add_(bucket.averages, grads, alpha=1 - mu)
-            torch._foreach_mul_(bucket.squares, SQUARE_MOMENTUM)
-            torch._foreach_addcmul_(bucket.squares, grads, grads, value=1 - SQUARE_MOMENTUM)
-            roots = [square / square_debias for square in bucket.squares]
-            torch._foreach_sqrt_(roots)
-            torch._foreach_add_(roots, EPS)
-            torch._foreach_addcdiv_(bucket.params, bucket.averages, roots, value=-lr / mean_debias)
-
-    def gradients(self) -> list[Tensor]:
-        """Every trainable parameter's gradient, the very tensors."""
-        return [grad for bucket in self._buckets for grad in _gradients(bucket)]
-
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-        for bucket in self._buckets:
-            for param in bucket.params:
-                param.grad = None
-
-    def state(self) -> dict[str, Tensor]:
-        """Everything a bit-equal resume needs, by stable names."""
-        tensors = {"steps": torch.tensor(self.steps)}
-        for b, bucket in enumerate(self._buckets):
-            for i, (average, square) in enumerate(zip(bucket.averages, bucket.squares, strict=True)):
-                tensors[f"{b}.{i}.average"] = average
-                tensors[f"{b}.{i}.square"] = square
-        return tensors
-
-    @torch.no_grad()
-    def load_state(self, tensors: dict[str, Tensor]) -> None:
-        """Take back what :meth:`state` gave.
-
-        Raises:
-            KeyError: the state is of another model or phase.
-        """
-        self.steps = int(tensors["steps"])
-        for b, bucket in enumerate(self._buckets):
-            for i, (average, square) in enumerate(zip(bucket.averages, bucket.squares, strict=True)):
-                average.copy_(tensors[f"{b}.{i}.average"])
-                square.copy_(tensors[f"{b}.{i}.square"])
+    parts = [
+        {"params": trainable, "weight_decay": decay, _NUMBER: number}
+        for number, group in enumerate(groups)
+        for members, decay in ((group.decayed, weight_decay), (group.plain, 0.0))
+        if (trainable := [parameter for parameter in members if parameter.requires_grad])
+    ]
+    return AdamW(parts, betas=(0.0, SQUARE_MOMENTUM), eps=EPS, fused=True)
 
 
-def _fresh_bucket(group: int, decay: bool, params: list[Tensor]) -> _Bucket:
-    zeros = [torch.zeros_like(p, memory_format=torch.preserve_format) for p in params]
-    return _Bucket(group, decay, params, zeros, [torch.zeros_like(z) for z in zeros])
+def set_hypers(optimizer: AdamW, hypers: Hypers) -> None:
+    """Say what is in force for the next step."""
+    for group in optimizer.param_groups:
+        group["lr"] = hypers.lr[group[_NUMBER]]
+        group["betas"] = (hypers.momentum, SQUARE_MOMENTUM)
 
 
-def _gradients(bucket: _Bucket) -> list[Tensor]:
-    grads = [p.grad for p in bucket.params if p.grad is not None]
-    if len(grads) != len(bucket.params):
-        message = f"{len(bucket.params) - len(grads)} trainable parameters of group {bucket.group} got no gradient"
+def check_gradients(optimizer: AdamW) -> None:
+    """Refuse a step in which AdamW would pass over a parameter without a word.
+
+    Raises:
+        RuntimeError: a parameter has no gradient.
+    """
+    missing = sum(parameter.grad is None for parameter in _parameters(optimizer))
+    if missing:
+        message = f"{missing} trainable parameters got no gradient"
         raise RuntimeError(message)
-    return grads
+
+
+def steps_made(optimizer: AdamW) -> int:
+    """Steps that changed something: those whose gradients overflowed are not among them. Waits for the device."""
+    state = optimizer.state.get(_parameters(optimizer)[0])
+    return int(state[_STEPS].item()) if state else 0
+
+
+def optimizer_state(optimizer: AdamW) -> dict[str, Tensor]:
+    """Everything a bit-equal resume needs, by stable names."""
+    kept = optimizer.state_dict()["state"]
+    return {f"{number}.{name}": kept[number][name] for number in kept for name in _STATE}
+
+
+def load_optimizer_state(optimizer: AdamW, tensors: dict[str, Tensor]) -> None:
+    """Take back what :func:`optimizer_state` gave.
+
+    Raises:
+        KeyError: the state is of another model or phase.
+    """
+    state = {
+        number: {name: _laid_out_as(parameter, tensors[f"{number}.{name}"]) for name in _STATE}
+        for number, parameter in enumerate(_parameters(optimizer))
+    }
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _laid_out_as(parameter: Tensor, tensor: Tensor) -> Tensor:
+    """Where it has the parameter's shape, in the parameter's order in memory, by which the fused step pairs the two."""
+    if tensor.shape != parameter.shape:
+        return tensor
+    return torch.empty_like(parameter, requires_grad=False).copy_(tensor)
+
+
+def _parameters(optimizer: AdamW) -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]

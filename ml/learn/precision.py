@@ -1,17 +1,16 @@
 """Which device and number format a run uses, and why; and loss scaling for float16."""
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch.amp import GradScaler
 
 from ml.errors import DeviceUnavailable, LossDiverged, PrecisionUnsupported
 
-_LEAST_SCALE = 1.0
-"""Below it gradients would be made smaller than they are."""
+_FIRST_SCALE, _LEAST_SCALE = 65536.0, 1.0
+"""Below the least gradients would be made smaller than they are."""
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -84,39 +83,21 @@ def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
     return frozenset()
 
 
-@dataclass
-class LossScaler:
-    """Keeps float16 gradients in range: halves after an overflow, doubles after 2000 good steps.
+def make_scaler(precision: Precision, device: torch.device) -> GradScaler:
+    """A fresh one, which keeps float16 gradients in range and does nothing in other formats.
 
-    ``skipped`` counts the steps that were left out after an overflow; whoever tells of them sets it back.
+    It halves its scale after an overflow and doubles it after 2000 good steps. The scale lies on the device: asking for
+    it waits until the device is there.
     """
+    return GradScaler(device.type, init_scale=_FIRST_SCALE, enabled=precision.name == "fp16")
 
-    enabled: bool
-    scale: float = 65536.0
-    good_steps: int = 0
-    skipped: int = 0
 
-    def scaled(self, loss: Tensor) -> Tensor:
-        """The loss to run backward from."""
-        return loss * self.scale if self.enabled else loss
+def check_scale(scaler: GradScaler) -> None:
+    """Look whether gradients still overflow where nothing scales them. Waits for the device, in float16 alone.
 
-    def unscale(self, gradients: Sequence[Tensor]) -> bool:
-        """Divide the gradients in place; False where one is not finite and the step must be left out.
-
-        Raises:
-            LossDiverged: they overflow without any scaling too, so that it is the training and not the number format.
-        """
-        if not self.enabled:
-            return True
-        torch._foreach_mul_(list(gradients), 1 / self.scale)
-        finite = all(bool(torch.isfinite(g).all()) for g in gradients)
-        if not finite:
-            self.scale, self.good_steps, self.skipped = self.scale / 2, 0, self.skipped + 1
-            if self.scale < _LEAST_SCALE:
-                detail = f"the gradients overflow in fp16 at a loss scale of {2 * self.scale:g}, the smallest there is"
-                raise LossDiverged(detail, hint="Lower the learning rate, or train in bf16 or fp32.")
-            return False
-        self.good_steps += 1
-        if self.good_steps % 2000 == 0:
-            self.scale *= 2
-        return True
+    Raises:
+        LossDiverged: they do, so that it is the training and not the number format.
+    """
+    if scaler.get_scale() < _LEAST_SCALE:
+        detail = f"the gradients overflow in fp16 at a loss scale of {_LEAST_SCALE:g}, the smallest there is"
+        raise LossDiverged(detail, hint="Lower the learning rate, or train in bf16 or fp32.")

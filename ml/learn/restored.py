@@ -8,7 +8,7 @@ from torch import nn
 
 
 @contextmanager
-def untouched(model: nn.Module) -> Iterator[None]:
+def restored_state(model: nn.Module) -> Iterator[None]:
     """Within the block anything may happen to the model; after it, however it ends, all is as it was, bit for bit.
 
     That is: parameters, buffers (BatchNorm's averages), gradients, requires_grad flags, training or evaluation mode of

@@ -21,7 +21,7 @@ from ml.learn.memory import keep_freed_memory
 from ml.learn.model import BreedNet, build_model
 from ml.learn.precision import Precision, choose_device, choose_precision
 from ml.learn.predictions import label_ids
-from ml.learn.step import Learner
+from ml.learn.step import TrainStep
 from ml.reporting import Plan, Progress, Reporter
 from ml.versions import check_versions, installed_versions
 
@@ -29,7 +29,7 @@ _MIB = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Places:
+class Paths:
     """Folders: presized caches, weight files (or None), this run's scratch and outputs; and what is decoded at most.
 
     ``cache_bytes`` is what may be kept in the folder of caches; None: as much as its disk holds.
@@ -43,7 +43,7 @@ class Places:
 
 
 @dataclass(frozen=True)
-class Workbench:
+class Setup:
     """Everything that is prepared once; what learns is made of it, as often as needed.
 
     ``weights`` are the pretrained ones, ``initial`` a run's own; at most one of them is there.
@@ -82,9 +82,9 @@ class Workbench:
             model.load_state_dict(load_state(self.initial))
         return model.to(self.device).to(memory_format=torch.channels_last)
 
-    def learner(self, accumulation: int) -> Learner:
+    def train_step(self, accumulation: int) -> TrainStep:
         """A model with its first weights and what one step of learning needs."""
-        return Learner(
+        return TrainStep(
             config=self.config,
             model=self.model(),
             batches=self.training,
@@ -116,11 +116,11 @@ def set_up(
     manifest: Manifest,
     source: ImageSource,
     *,
-    places: Places,
+    paths: Paths,
     reporter: Reporter,
     device: str,
     initial: Path | None,
-) -> Workbench:
+) -> Setup:
     """Choose device and precision, split, find weights and open the cache; the cheap refusals come first.
 
     Raises:
@@ -132,23 +132,23 @@ def set_up(
     precision = choose_precision(config.precision, chosen)
     split = make_split(manifest, config)
     check_batch(split, config)
-    weights = _weights(config.arch, places, reporter) if config.pretrained and initial is None else None
-    cache = presized(config, manifest, source, places, reporter)
+    weights = _weights(config.arch, paths, reporter) if config.pretrained and initial is None else None
+    cache = presized(config, manifest, source, paths, reporter)
     keep_freed_memory(chosen)
-    return Workbench(config, manifest, cache, split, chosen, precision, weights, initial)
+    return Setup(config, manifest, cache, split, chosen, precision, weights, initial)
 
 
-def _weights(arch: str, places: Places, reporter: Reporter) -> WeightsFile:
+def _weights(arch: str, paths: Paths, reporter: Reporter) -> WeightsFile:
     def tell(done: int, total: int) -> None:
         reporter.on_progress(Progress(stage="fetch", step=done // _MIB, steps=total // _MIB))
         if reporter.should_stop():
             raise Stopped
 
-    return find_weights(arch, places.weights, tell)
+    return find_weights(arch, paths.weights, tell)
 
 
 def presized(
-    config: TrainSettings, manifest: Manifest, source: ImageSource, places: Places, reporter: Reporter
+    config: TrainSettings, manifest: Manifest, source: ImageSource, paths: Paths, reporter: Reporter
 ) -> PresizedCache:
     """The dataset's presized cache, built now where it is not there yet."""
     started = time.monotonic()
@@ -161,11 +161,11 @@ def presized(
         manifest,
         source,
         presize=config.presize,
-        root=places.cache,
-        limits=places.limits,
+        root=paths.cache,
+        limits=paths.limits,
         on_progress=tell,
         should_stop=reporter.should_stop,
-        cache_bytes=places.cache_bytes,
+        cache_bytes=paths.cache_bytes,
     )
     if reporter.should_stop():
         raise Stopped

@@ -4,20 +4,22 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.amp import GradScaler
+from torch.optim import AdamW
 
 from ml.augment.seed import seed_torch
 from ml.config import TrainSettings
-from ml.learn.batches import Drawn, TrainingBatches
+from ml.learn.batches import SampledBatch, TrainingBatches
 from ml.learn.losses import training_loss
 from ml.learn.memory import note_memory
 from ml.learn.model import BreedNet
-from ml.learn.optimizer import Adam
-from ml.learn.precision import LossScaler, Precision
+from ml.learn.optimizer import check_gradients, make_optimizer, set_hypers
+from ml.learn.precision import Precision, make_scaler
 from ml.learn.schedule import Hypers
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learner:
+class TrainStep:
     """A model and all that one step of learning needs; of ``config`` it looks at loss, weight decay, sweep and seed.
 
     ``accumulation`` is how many parts a batch is trained in, one after the other. Loss and gradients are the means over
@@ -32,48 +34,47 @@ class Learner:
     precision: Precision
     accumulation: int = 1
 
-    def reseeded(self, seed: int) -> "Learner":
+    def reseeded(self, seed: int) -> "TrainStep":
         """The same model, with other batches and other dropout."""
         config = self.config.model_copy(update={"seed": seed})
         return replace(self, config=config, batches=self.batches.reseeded(seed))
 
-    def optimizer(self) -> Adam:
+    def optimizer(self) -> AdamW:
         """A fresh one, over what is trainable now."""
-        return Adam(self.model.parameter_groups(), self.config.weight_decay)
+        return make_optimizer(self.model.parameter_groups(), self.config.weight_decay)
 
-    def scaler(self) -> LossScaler:
+    def scaler(self) -> GradScaler:
         """A fresh one, which does nothing but in fp16."""
-        return LossScaler(enabled=self.precision.name == "fp16")
+        return make_scaler(self.precision, self.device)
 
-    def step(self, drawn: Drawn, number: int, optimizer: Adam, hypers: Hypers, scaler: LossScaler) -> Tensor:
+    def take(self, batch: SampledBatch, number: int, optimizer: AdamW, hypers: Hypers, scaler: GradScaler) -> Tensor:
         """Train on one batch; returns its mean loss, a scalar on the device, without its graph.
 
         Args:
-            drawn: the batch.
+            batch: its images and labels.
             number: of the step; dropout draws by it.
             optimizer: steps, unless a gradient overflows in fp16.
             hypers: what is in force.
             scaler: of fp16.
-
-        Raises:
-            LossDiverged: the gradients overflow in fp16 even without loss scaling.
         """
         seed_torch(self.config.seed, "dropout", number)
         total = torch.zeros((), device=self.device)
-        for part in drawn.parts(self.accumulation):
-            share = len(part.targets) / len(drawn.targets)
+        for part in batch.parts(self.accumulation):
+            share = len(part.targets) / len(batch.targets)
             loss = self._forward(part) * share
             # Here all activations are held, and after the backward pass all gradients.
             note_memory(self.device)
-            scaler.scaled(loss).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             note_memory(self.device)
             total += loss.detach()
-        if scaler.unscale(optimizer.gradients()):
-            optimizer.step(hypers)
+        check_gradients(optimizer)
+        set_hypers(optimizer, hypers)
+        scaler.step(optimizer)
+        scaler.update()
         optimizer.zero_grad()
         return total
 
-    def _forward(self, part: Drawn) -> Tensor:
+    def _forward(self, part: SampledBatch) -> Tensor:
         inputs, targets = self.batches.load(part, self.device)
         with self.precision.autocast(self.device):
             logits = self.model(inputs)

@@ -6,21 +6,22 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.optim import AdamW
 
 from ml.config import ResolvedConfig, ResolvedPhase
 from ml.errors import CheckpointInvalid, LossDiverged, NoRateFound, Stopped
-from ml.learn.batches import TrainingBatches, ValidationBatches, drawn_ahead
+from ml.learn.batches import TrainingBatches, ValidationBatches, sampled_ahead
 from ml.learn.checkpoint import Checkpoint, CheckpointKeeper, Position, read_checkpoint, write_checkpoint
 from ml.learn.evaluation import loss_and_error, predict_logits
 from ml.learn.lr_find import find_rate, record_of
 from ml.learn.memory import peak_memory_bytes
 from ml.learn.model import BreedNet
-from ml.learn.optimizer import Adam
+from ml.learn.optimizer import load_optimizer_state, optimizer_state, steps_made
 from ml.learn.pace import Pace
-from ml.learn.precision import Precision
+from ml.learn.precision import Precision, check_scale
 from ml.learn.schedule import Hypers, one_cycle, position_in_phase
 from ml.learn.smoothing import SmoothLoss
-from ml.learn.step import Learner
+from ml.learn.step import TrainStep
 from ml.reporting import BatchRecord, EpochRecord, Progress, Reporter
 
 _DIVERGED_LOSS = 1e6
@@ -54,12 +55,14 @@ class Trainer:
     smooth: SmoothLoss = field(default_factory=SmoothLoss)
     rate: float | None = None
     """What the last search for a learning rate found."""
+    skipped: int = 0
+    """Steps of the phase's finished epochs that fp16 left out."""
     logits: Tensor | None = None
     """Validation logits of the last finished epoch."""
 
     def __post_init__(self) -> None:
         """Prepare what no caller chooses."""
-        self.learner = Learner(
+        self.train_step = TrainStep(
             config=self.config,
             model=self.model,
             batches=self.training,
@@ -67,7 +70,7 @@ class Trainer:
             precision=self.precision,
             accumulation=self.accumulation,
         )
-        self.scaler = self.learner.scaler()
+        self.scaler = self.train_step.scaler()
         self.pace = Pace(self.config, self.training.per_epoch)
         self._waiting: list[tuple[BatchRecord, Tensor]] = []
         self._restored: dict[str, Tensor] | None = None
@@ -101,11 +104,11 @@ class Trainer:
         position = checkpoint.position
         self.step, self.rate = position.step, position.rate
         self.smooth = SmoothLoss(position.smooth_value, position.smooth_count)
-        self.scaler.scale, self.scaler.good_steps = position.loss_scale, position.good_steps
-        self.scaler.skipped = position.skipped
+        self.scaler.load_state_dict(position.scaler)
+        self.skipped = position.skipped
         self.halved_from = position.halved_from if position.accumulation > 1 else position.step
         self.accumulation = max(self.accumulation, position.accumulation)
-        self.learner = replace(self.learner, accumulation=self.accumulation)
+        self.train_step = replace(self.train_step, accumulation=self.accumulation)
         self._restored = checkpoint.optimizer
 
     def train(self) -> None:
@@ -143,11 +146,11 @@ class Trainer:
         if phase.auto is not None:
             phase = phase.at_rate(self._rate_for(number, phase, first))
         self.model.freeze_body(phase.freeze)
-        optimizer = self.learner.optimizer()
+        optimizer = self.train_step.optimizer()
         if self.step == first:
-            self.smooth = SmoothLoss()
+            self.smooth, self.skipped = SmoothLoss(), 0
         elif self._restored is not None:
-            optimizer.load_state(self._restored)
+            load_optimizer_state(optimizer, self._restored)
         self._restored = None
         for epoch in range((self.step - first) // self.training.per_epoch, phase.epochs):
             end = first + (epoch + 1) * self.training.per_epoch
@@ -159,7 +162,7 @@ class Trainer:
     def _rate_for(self, number: int, phase: ResolvedPhase, first: int) -> float:
         """The rate of a phase that names none. It is searched at the phase's start, never again after a step of it."""
         if self.rate is None or (phase.auto == "find" and self.step == first):
-            found = find_rate(self.learner, freeze=phase.freeze, reporter=self.reporter, phase=number)
+            found = find_rate(self.train_step, freeze=phase.freeze, reporter=self.reporter, phase=number)
             self.reporter.on_rate(record_of(found, number))
             self.rate = found.rate
         if self.rate is None:
@@ -168,18 +171,18 @@ class Trainer:
         return self.rate
 
     def _train_epoch(
-        self, number: int, epoch: int, optimizer: Adam, phase: ResolvedPhase, steps: range, end: int
+        self, number: int, epoch: int, optimizer: AdamW, phase: ResolvedPhase, steps: range, end: int
     ) -> None:
         started, began_at = time.perf_counter(), self.step
         self.model.train()
-        with drawn_ahead(self.training, self.step, end, self.device) as batches:
-            for drawn in batches:
+        with sampled_ahead(self.training, self.step, end, self.device) as batches:
+            for batch in batches:
                 hypers = hypers_of(phase, len(steps), self.step - steps.start)
-                loss = self.learner.step(drawn, self.step, optimizer, hypers, self.scaler)
+                loss = self.train_step.take(batch, self.step, optimizer, hypers, self.scaler)
                 self._note_step(loss, hypers, number)
                 self._after_step(optimizer, number, epoch, end)
         self._flush()
-        self._tell_skipped(number, epoch)
+        self._tell_skipped(number, epoch, end - steps.start - steps_made(optimizer))
         seconds = time.perf_counter() - started
         images = (end - began_at) * self.config.batch_size
         self.logits = self._validate(number, epoch)
@@ -206,7 +209,7 @@ class Trainer:
         self._waiting.append((record, loss))
         self.step += 1
 
-    def _after_step(self, optimizer: Adam, phase: int, epoch: int, end: int) -> None:
+    def _after_step(self, optimizer: AdamW, phase: int, epoch: int, end: int) -> None:
         if self.device.type == "cpu" or len(self._waiting) >= _SYNC_EVERY:
             self._flush()
         speed = self.pace.stepped(self.config.batch_size)
@@ -245,15 +248,16 @@ class Trainer:
         self._waiting.clear()
         if records:
             self.reporter.on_batches(records)
+        check_scale(self.scaler)
 
-    def _tell_skipped(self, phase: int, epoch: int) -> None:
-        """Say how many of the epoch's steps changed nothing."""
-        skipped, self.scaler.skipped = self.scaler.skipped, 0
+    def _tell_skipped(self, phase: int, epoch: int, in_phase: int) -> None:
+        """Say how many of the epoch's steps changed nothing; ``in_phase`` is how many did since the phase began."""
+        skipped, self.skipped = in_phase - self.skipped, in_phase
         if skipped:
             of = f"{skipped} of the {self.training.per_epoch} steps of phase {phase + 1}, epoch {epoch + 1}"
             self.reporter.on_log(
                 f"{of}, were skipped: their gradients overflowed in fp16, and the loss scale is now "
-                f"{self.scaler.scale:g}"
+                f"{self.scaler.get_scale():g}"
             )
 
     def _check_loss(self, loss: float, step: int, lr: tuple[float, ...]) -> None:
@@ -269,15 +273,14 @@ class Trainer:
             inputs = self.validation.load(self.device, self.accumulation)
             return predict_logits(self.model, inputs, precision=self.precision, device=self.device, on_batch=tell)
 
-    def _keep(self, optimizer: Adam) -> None:
+    def _keep(self, optimizer: AdamW) -> None:
         path = self.work / "checkpoint.safetensors"
         position = Position(
             step=self.step,
             smooth_value=self.smooth.value,
             smooth_count=self.smooth.count,
-            loss_scale=self.scaler.scale,
-            good_steps=self.scaler.good_steps,
-            skipped=self.scaler.skipped,
+            scaler=self.scaler.state_dict(),
+            skipped=self.skipped,
             rate=self.rate,
             accumulation=self.accumulation,
             halved_from=self.halved_from,
@@ -286,7 +289,7 @@ class Trainer:
             path,
             position=position,
             model=self.model.state_dict(),
-            optimizer=optimizer.state(),
+            optimizer=optimizer_state(optimizer),
             config=self.config,
             revision=self.revision,
         )

@@ -15,7 +15,7 @@ from ml.learn.lr_find import check_sweep
 from ml.learn.memory import halving, last_try
 from ml.learn.model import BreedNet
 from ml.learn.predictions import PREDICTIONS, Learned, read_logits
-from ml.learn.setup import Places, Workbench, set_up
+from ml.learn.setup import Paths, Setup, set_up
 from ml.learn.trainer import Trainer
 from ml.reading.metrics import Reading
 from ml.reporting import Reporter
@@ -41,7 +41,7 @@ def fit(
     manifest: Manifest,
     source: ImageSource,
     *,
-    places: Places,
+    paths: Paths,
     reporter: Reporter,
     keeper: CheckpointKeeper,
     device: str = "auto",
@@ -60,7 +60,7 @@ def fit(
         config: what to train.
         manifest: the dataset's items.
         source: the items' bytes.
-        places: folders.
+        paths: folders.
         reporter: hears everything.
         keeper: holds checkpoints.
         device: auto, cpu or cuda.
@@ -76,21 +76,21 @@ def fit(
     """
     if any(phase.auto == "find" for phase in config.phases):
         check_sweep(config.lr_sweep)
-    bench = set_up(config, manifest, source, places=places, reporter=reporter, device=device, initial=initial)
+    setup = set_up(config, manifest, source, paths=paths, reporter=reporter, device=device, initial=initial)
 
     def attempt(accumulation: int) -> FitResult:
-        trainer = _trainer(bench, config, places.work, reporter, keeper, checkpoint_seconds, accumulation)
+        trainer = _trainer(setup, config, paths.work, reporter, keeper, checkpoint_seconds, accumulation)
         trainer.restore()
         if trainer.accumulation > accumulation:
             with last_try(config):
-                return _finish(trainer, bench, places.work, earlier)
-        return _finish(trainer, bench, places.work, earlier)
+                return _finish(trainer, setup, paths.work, earlier)
+        return _finish(trainer, setup, paths.work, earlier)
 
-    return halving(attempt, config, bench.device, reporter, first=accumulation)
+    return halving(attempt, config, setup.device, reporter, first=accumulation)
 
 
 def _trainer(
-    bench: Workbench,
+    setup: Setup,
     config: ResolvedConfig,
     work: Path,
     reporter: Reporter,
@@ -100,12 +100,12 @@ def _trainer(
 ) -> Trainer:
     return Trainer(
         config=config,
-        revision=bench.manifest.revision,
-        model=bench.model(),
-        training=bench.training,
-        validation=bench.validation,
-        device=bench.device,
-        precision=bench.precision,
+        revision=setup.manifest.revision,
+        model=setup.model(),
+        training=setup.training,
+        validation=setup.validation,
+        device=setup.device,
+        precision=setup.precision,
         reporter=reporter,
         keeper=keeper,
         work=work,
@@ -114,9 +114,9 @@ def _trainer(
     )
 
 
-def _finish(trainer: Trainer, bench: Workbench, work: Path, earlier: frozenset[str]) -> FitResult:
+def _finish(trainer: Trainer, setup: Setup, work: Path, earlier: frozenset[str]) -> FitResult:
     """Train to the end, and leave what serving and reading need."""
-    plan = bench.plan(
+    plan = setup.plan(
         steps=trainer.steps,
         resumed_from_step=trainer.step,
         accumulation=trainer.accumulation,
@@ -124,11 +124,11 @@ def _finish(trainer: Trainer, bench: Workbench, work: Path, earlier: frozenset[s
     )
     trainer.reporter.on_plan(plan)
     failure = _train(trainer)
-    manifest, split = bench.manifest, bench.split
+    manifest, split = setup.manifest, setup.split
     learned = Learned(manifest.vocab, earlier | {manifest.items[i].sha256 for i in split.train}) if earlier else None
     reading = read_logits(trainer.config.loss, trainer.last_logits(), manifest, split.valid, work, learned)
     epochs = trainer.step // trainer.training.per_epoch
-    saved = save_model(trainer.model, trainer.config, bench.precision.name, manifest, reading, epochs, work)
+    saved = save_model(trainer.model, trainer.config, setup.precision.name, manifest, reading, epochs, work)
     return FitResult({PREDICTIONS: work / PREDICTIONS, **saved}, reading, failure)
 
 

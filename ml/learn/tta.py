@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from ml.augment.augment import Recipe, draw_recipe, training_input
+from ml.augment.augment import training_input
+from ml.augment.draws import draw_batch
 from ml.augment.seed import generator
 from ml.config import ResolvedConfig
 from ml.data.cache import PresizedCache
@@ -71,9 +72,7 @@ def _copies(
     for batch in range(batches):
         part = items[batch * step : (batch + 1) * step]
         chance = generator(config.seed, "tta", number * batches + batch)
-        positions = torch.rand(len(part), generator=chance)
-        recipe = draw_recipe(len(part), config.augment, config.min_scale, chance)
-        pictures = gather(cache, part, positions.tolist())
+        draws = draw_batch(len(part), config.augment, config.min_scale, chance)
+        images = gather(cache, part, draws.positions.tolist())
         for cut in cuts(len(part), step, parts):
-            changes = Recipe(recipe.homographies[cut], recipe.brightness[cut], recipe.contrast[cut])
-            yield training_input(pictures[cut].to(device), changes, config.size)
+            yield training_input(images[cut].to(device), draws.rows(cut), config.size)

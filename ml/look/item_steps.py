@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ml.augment.antialias import draw_once
-from ml.augment.augment import Recipe, as_float, draw_recipe
+from ml.augment.augment import as_float
+from ml.augment.draws import BatchDraws, draws_of_step
 from ml.augment.lighting import light, normalise
-from ml.augment.seed import generator
 from ml.config import TrainSettings
 from ml.data.bundle import ImageSource
 from ml.data.manifest import Manifest
@@ -86,12 +86,11 @@ def follow(
     """
     other = _partner(manifest, number, same_size=resize)
     opened = [open_item(manifest, source, one, limits) for one in (number, other)]
-    chance = generator(settings.seed, "augment", 0)
-    positions = torch.rand(BATCH, generator=chance).tolist()
-    recipe = draw_recipe(BATCH, settings.augment, settings.min_scale, chance)
+    draws = draws_of_step(BATCH, settings.augment, settings.min_scale, settings.seed, 0)
     steps = _opening(opened[0], manifest)
     if resize:
-        pictures = [presize(one.image, settings.presize).window(at) for one, at in zip(opened, positions, strict=True)]
+        where = zip(opened, draws.positions.tolist(), strict=True)
+        pictures = [presize(one.image, settings.presize).window(at) for one, at in where]
         does = f"a square window of the picture, scaled to {settings.presize} pixels"
         steps.append(_of_array("presize", does, pictures[0]))
     else:
@@ -102,7 +101,7 @@ def follow(
     if collated.fits:
         batch = torch.stack(tensors)
         steps.append(_of_tensor("collate", f"{BATCH} items become one batch", batch, rows=1))
-        steps += _drawn(batch, recipe, settings.size) if resize else []
+        steps += _changes(batch, draws, settings.size) if resize else []
     return Passage(opened[0].item.path, tuple(steps), collated)
 
 
@@ -126,12 +125,12 @@ def _opening(opened: OpenedItem, manifest: Manifest) -> list[Step]:
     ]
 
 
-def _drawn(batch: Tensor, recipe: Recipe, size: int) -> list[Step]:
+def _changes(batch: Tensor, draws: BatchDraws, size: int) -> list[Step]:
     """The steps of ml.augment.augment.training_input, one at a time."""
     floats = as_float(batch)
-    drawn = draw_once(batch, recipe.homographies, size)
+    drawn = draw_once(batch, draws.homographies, size)
     scaled = drawn / 255
-    lit = light(scaled, recipe.brightness, recipe.contrast)
+    lit = light(scaled, draws.brightness, draws.contrast)
     return [
         _of_tensor("to float", "on the training device: item x colour x height x width", floats, rows=1),
         _of_tensor("augment", "antialiased; flip, rotation, zoom, warp and crop by one interpolation", drawn, rows=1),

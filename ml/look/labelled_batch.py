@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ml.augment.augment import draw_recipe, training_input, validation_input
+from ml.augment.augment import training_input, validation_input
+from ml.augment.draws import draws_of_step, epoch_order
 from ml.augment.lighting import MEAN, STD
-from ml.augment.seed import generator
 from ml.config import TrainSettings
 from ml.data.bundle import ImageSource
 from ml.data.manifest import Manifest
@@ -40,8 +40,7 @@ class BatchPictures:
 
 def choose_items(side: Sequence[int], n: int, seed: int) -> tuple[int, ...]:
     """The first ``n`` of a side of the split in the order in which a run with this seed trains on them."""
-    order = torch.randperm(len(side), generator=generator(seed, "order", 0))
-    return tuple(side[place] for place in order[:n].tolist())
+    return tuple(side[place] for place in epoch_order(len(side), seed, 0)[:n].tolist())
 
 
 def make_batch(
@@ -69,11 +68,9 @@ def make_batch(
     Raises:
         DatasetUnusable, ImageRejected: as ml.data.single_item.open_item.
     """
-    chance = generator(settings.seed, "augment", 0)
-    positions = torch.rand(len(items), generator=chance).tolist()
-    recipe = draw_recipe(len(items), settings.augment, settings.min_scale, chance)
+    draws = draws_of_step(len(items), settings.augment, settings.min_scale, settings.seed, 0)
     centres, windows = [], []
-    for number, position in zip(items, positions, strict=True):
+    for number, position in zip(items, draws.positions.tolist(), strict=True):
         kept = presize(open_item(manifest, source, number, limits).image, settings.presize)
         if shown != "augmented":
             centres.append(torch.from_numpy(kept.centre()))
@@ -83,7 +80,7 @@ def make_batch(
         return BatchPictures(
             items=tuple(items),
             as_is=to_pixels(validation_input(torch.stack(centres), settings.size)) if centres else None,
-            augmented=to_pixels(training_input(torch.stack(windows), recipe, settings.size)) if windows else None,
+            augmented=to_pixels(training_input(torch.stack(windows), draws, settings.size)) if windows else None,
         )
 
 

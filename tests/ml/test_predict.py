@@ -75,16 +75,16 @@ def test_equal_bytes_get_equal_copies_and_other_bytes_others(tmp_path: Path) -> 
     model = classifier(tmp_path / "model")
     first, again, other = (model.prepare_copies(data, LIMITS) for data in (jpeg(), jpeg(), jpeg(seed=1)))
     assert len(first) == 5
-    assert first[0].recipe is None
+    assert first[0].draws is None
     assert torch.equal(first[0].pixels, model.prepare(jpeg(), LIMITS).pixels)
     for one, same, another in zip(first[1:], again[1:], other[1:], strict=True):
         assert torch.equal(one.pixels, same.pixels)
-        assert one.recipe is not None
-        assert same.recipe is not None
-        assert another.recipe is not None
-        assert torch.equal(one.recipe.homographies, same.recipe.homographies)
-        assert not torch.equal(one.recipe.homographies, another.recipe.homographies)
-    assert len({one.recipe.homographies.numpy().tobytes() for one in first[1:] if one.recipe is not None}) == 4
+        assert one.draws is not None
+        assert same.draws is not None
+        assert another.draws is not None
+        assert torch.equal(one.draws.homographies, same.draws.homographies)
+        assert not torch.equal(one.draws.homographies, another.draws.homographies)
+    assert len({one.draws.homographies.numpy().tobytes() for one in first[1:] if one.draws is not None}) == 4
 
 
 def test_copies_change_as_the_models_own_training_changed(tmp_path: Path) -> None:

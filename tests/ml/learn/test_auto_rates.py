@@ -36,8 +36,8 @@ def test_phases_at_auto_each_search_on_the_weights_as_they_stand(tmp_path: Path)
 def test_a_training_with_a_search_before_it_equals_the_one_without(tmp_path: Path) -> None:
     config = of(base_lr=0.02, epochs=1)
     searched = toy_trainer(config, tmp_path / "searched", Recorder())
-    assert find_rate(searched.learner, freeze=True, reporter=Recorder()).sweeps[0].lrs
-    find_rate(searched.learner, freeze=False, reporter=Recorder())
+    assert find_rate(searched.train_step, freeze=True, reporter=Recorder()).sweeps[0].lrs
+    find_rate(searched.train_step, freeze=False, reporter=Recorder())
     searched.train()
     check_equal(trained(config, tmp_path / "plain", Recorder()), searched.model.state_dict())
 

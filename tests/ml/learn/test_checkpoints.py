@@ -15,7 +15,7 @@ from ml.learn.checkpoint import LocalKeeper, read_checkpoint, save_tensors
 from ml.learn.precision import Precision
 from ml.learn.trainer import Trainer
 from ml.reporting import BatchRecord, EpochRecord, NullReporter
-from tests.ml.toys import FixedBatches, FixedValidation, drawn_toy, toy
+from tests.ml.toys import FixedBatches, FixedValidation, toy, toy_inputs
 
 TRIES = 100
 STEPS = 12
@@ -55,13 +55,13 @@ def training(
 ) -> Trainer:
     """Twelve steps in three epochs, always from the same first weights."""
     torch.manual_seed(0)
-    x, y = drawn_toy(16)
+    x, y = toy_inputs(16)
     return Trainer(
         config=config(weight_decay),
         revision="r",
         model=toy(dropout=0.2),
         training=FixedBatches(x, y, 4),
-        validation=FixedValidation(*drawn_toy(8, seed=1)),
+        validation=FixedValidation(*toy_inputs(8, seed=1)),
         device=torch.device("cpu"),
         precision=Precision("fp32", "test"),
         reporter=reporter,
@@ -228,12 +228,13 @@ def test_a_checkpoint_of_another_config_is_not_used_and_that_is_said(tmp_path: P
     assert watcher.said[-1] == FROM_THE_START
 
 
-def test_a_checkpoint_of_a_version_without_checksums_is_not_used_and_that_is_said(tmp_path: Path) -> None:
-    about = {"format_version": "2", "config": config().model_dump_json(), "revision": "r", "position": "{}"}
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_checkpoint_of_a_version_before_is_not_used_and_that_is_said(version: int, tmp_path: Path) -> None:
+    about = {"format_version": str(version), "config": config().model_dump_json(), "revision": "r", "position": "{}"}
     save_tensors({"model/x": torch.zeros(3)}, tmp_path / "kept" / NEWEST, about)
     began, watcher, _ = resumed(tmp_path)
     assert began == 0
     assert watcher.said == [
-        "the checkpoint has format version 2, this program reads 3; it is not used",
+        f"the checkpoint has format version {version}, this program reads 4; it is not used",
         FROM_THE_START,
     ]

@@ -18,7 +18,7 @@ from ml.errors import DatasetUnusable, OutOfMemory, Stopped
 from ml.learn.checkpoint import save_tensors
 from ml.learn.examine import interpret
 from ml.learn.model import BreedNet, build_model
-from ml.learn.setup import Places
+from ml.learn.setup import Paths
 from ml.reading.metrics import Reading
 from ml.reporting import NullReporter, Progress
 from tests.ml.pictures import fill
@@ -76,7 +76,7 @@ def look(
     result = interpret(
         options.pop("config", config()),
         *found,
-        places=Places(cache=model.parent / "cache", weights=None, work=work),
+        paths=Paths(cache=model.parent / "cache", weights=None, work=work),
         reporter=listener or Listener(),
         model=model,
         device="cpu",

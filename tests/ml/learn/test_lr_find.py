@@ -12,19 +12,19 @@ from ml.data.bundle import Folder
 from ml.data.manifest import LabelRule
 from ml.data.scan import scan_folder
 from ml.errors import BatchTooLarge, LossDiverged, Stopped, SweepTooShort
-from ml.learn.batches import Drawn
+from ml.learn.batches import SampledBatch
 from ml.learn.lr_find import find_rate, search
 from ml.learn.precision import Precision
 from ml.learn.schedule import Hypers, exponential
-from ml.learn.setup import Places
+from ml.learn.setup import Paths
 from ml.learn.smoothing import SmoothLoss
-from ml.learn.step import Learner
+from ml.learn.step import TrainStep
 from ml.learn.sweep import Stopper, one_sweep
 from ml.reading.agreement import Found
 from ml.reporting import NullReporter, Plan, Progress, RateRecord
 from tests.ml.facts import cases
 from tests.ml.pictures import fill
-from tests.ml.toys import FixedBatches, drawn_toy, toy
+from tests.ml.toys import FixedBatches, toy, toy_inputs
 
 SWEEP = LrSweep(steps=60, sweeps=3, start_lr=1e-5, end_lr=10.0)
 
@@ -52,11 +52,11 @@ class Listener(NullReporter):
         return self.stop_after is not None and len(self.progress) >= self.stop_after
 
 
-def learner(sweep: LrSweep = SWEEP, *, dropout: float = 0.0, accumulation: int = 1) -> Learner:
+def train_step(sweep: LrSweep = SWEEP, *, dropout: float = 0.0, accumulation: int = 1) -> TrainStep:
     """A toy on shuffled made-up inputs."""
     torch.manual_seed(1)
-    x, y = drawn_toy(160)
-    return Learner(
+    x, y = toy_inputs(160)
+    return TrainStep(
         config=LrFind(lr_sweep=sweep, batch_size=8),
         model=toy(dropout=dropout),
         batches=FixedBatches(x, y, 8),
@@ -92,7 +92,7 @@ def state_of(model: nn.Module) -> dict[str, Any]:
     }
 
 
-def check_untouched(before: dict[str, Any], model: nn.Module) -> None:
+def check_restored(before: dict[str, Any], model: nn.Module) -> None:
     after = state_of(model)
     for name, tensor in before["tensors"].items():
         assert torch.equal(tensor, after["tensors"][name]), name
@@ -104,41 +104,41 @@ def check_untouched(before: dict[str, Any], model: nn.Module) -> None:
 
 @pytest.mark.parametrize("freeze", [True, False])
 def test_a_search_leaves_everything_as_it_was_bit_for_bit(freeze: bool) -> None:
-    found = learner(dropout=0.2)
+    found = train_step(dropout=0.2)
     found.model.freeze_body(not freeze)
     found.model.eval()
     found.model.head.train()
     next(found.model.head.parameters()).grad = torch.ones(10)
     before = state_of(found.model)
     find_rate(found, freeze=freeze, reporter=Listener())
-    check_untouched(before, found.model)
+    check_restored(before, found.model)
 
 
 def test_a_search_that_is_stopped_leaves_everything_as_it_was_too() -> None:
-    found = learner()
+    found = train_step()
     before = state_of(found.model)
     with pytest.raises(Stopped):
         find_rate(found, freeze=False, reporter=Listener(stop_after=70))
-    check_untouched(before, found.model)
+    check_restored(before, found.model)
 
 
 def test_a_sweep_without_restoring_does_change_the_model() -> None:
-    found = learner()
+    found = train_step()
     before = state_of(found.model)
     one_sweep(found, SWEEP, lambda _: None)
     with pytest.raises(AssertionError):
-        check_untouched(before, found.model)
+        check_restored(before, found.model)
 
 
 def test_sweeps_see_different_batches_and_the_same_ones_when_searched_again() -> None:
-    first, again = (find_rate(learner(), freeze=False, reporter=Listener()) for _ in range(2))
+    first, again = (find_rate(train_step(), freeze=False, reporter=Listener()) for _ in range(2))
     assert first == again
     losses = [sweep.losses[0] for sweep in first.sweeps]
     assert len(set(losses)) == 3
 
 
 def test_a_frozen_search_leaves_the_body_still_during_the_sweep() -> None:
-    frozen, free = (find_rate(learner(), freeze=freeze, reporter=Listener()) for freeze in (True, False))
+    frozen, free = (find_rate(train_step(), freeze=freeze, reporter=Listener()) for freeze in (True, False))
     assert (frozen.freeze, free.freeze) == (True, False)
     # On the same batches from the same weights: only what moves makes the difference.
     assert frozen.sweeps[0].losses[0] == free.sweeps[0].losses[0]
@@ -146,24 +146,24 @@ def test_a_frozen_search_leaves_the_body_still_during_the_sweep() -> None:
 
 
 def test_the_toy_learns_best_near_the_rate_that_is_found() -> None:
-    found = find_rate(learner(), freeze=False, reporter=Listener())
+    found = find_rate(train_step(), freeze=False, reporter=Listener())
     assert found.agreement in {"agree", "weak"}
     assert found.rate is not None
     assert 1e-3 < found.rate < 1
 
     def after(rate: float) -> float:
-        tried = learner()
+        tried = train_step()
         optimizer, scaler = tried.optimizer(), tried.scaler()
         hypers = Hypers(lr=(rate,) * 3, momentum=0.9)
         tried.model.train()
-        return sum(tried.step(tried.batches.draw(i), i, optimizer, hypers, scaler).item() for i in range(40)) / 40
+        return sum(tried.take(tried.batches.sample(i), i, optimizer, hypers, scaler).item() for i in range(40)) / 40
 
     assert after(found.rate) < min(after(found.rate / 100), after(found.rate * 1000))
 
 
 def test_progress_counts_all_sweeps_and_ends_where_the_last_one_does() -> None:
     listener = Listener()
-    found = find_rate(learner(), freeze=False, reporter=listener, phase=1)
+    found = find_rate(train_step(), freeze=False, reporter=listener, phase=1)
     steps = [progress.step for progress in listener.progress]
     assert steps[0] == 0
     assert steps == sorted(steps)
@@ -174,7 +174,7 @@ def test_progress_counts_all_sweeps_and_ends_where_the_last_one_does() -> None:
 @pytest.mark.parametrize("whole_job", [False, True])
 def test_the_time_left_is_the_jobs_only_where_nothing_comes_after_the_search(*, whole_job: bool) -> None:
     listener = Listener()
-    find_rate(learner(), freeze=False, reporter=listener, whole_job=whole_job)
+    find_rate(train_step(), freeze=False, reporter=listener, whole_job=whole_job)
     job = [progress.eta_seconds for progress in listener.progress]
     stage = [progress.stage_eta_seconds for progress in listener.progress]
     known, unknown = (job, stage) if whole_job else (stage, job)
@@ -185,7 +185,7 @@ def test_the_time_left_is_the_jobs_only_where_nothing_comes_after_the_search(*, 
 
 def test_a_loss_that_is_no_number_ends_the_sweep_and_is_null_in_the_record() -> None:
     hot = LrSweep(steps=60, sweeps=1, start_lr=1e-3, end_lr=1e30, stop_early=False)
-    found = find_rate(learner(hot), freeze=False, reporter=Listener())
+    found = find_rate(train_step(hot), freeze=False, reporter=Listener())
     sweep = found.sweeps[0]
     assert sweep.stopped_early
     assert not math.isfinite(sweep.losses[-1])
@@ -196,23 +196,23 @@ def test_a_loss_that_is_no_number_ends_the_sweep_and_is_null_in_the_record() -> 
 
 
 def test_gradients_that_leave_fp16_for_good_end_the_sweep_and_not_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    step = Learner.step
+    step = TrainStep.take
 
-    def overflow(self: Learner, drawn: Drawn, number: int, *rest: Any) -> Tensor:  # noqa: ANN401 - step's own
+    def overflow(self: TrainStep, batch: SampledBatch, number: int, *rest: Any) -> Tensor:  # noqa: ANN401 - step's own
         if number == 30:
             message = "the gradients overflow"
             raise LossDiverged(message)
-        return step(self, drawn, number, *rest)
+        return step(self, batch, number, *rest)
 
-    monkeypatch.setattr(Learner, "step", overflow)
-    found = find_rate(learner(), freeze=False, reporter=Listener())
+    monkeypatch.setattr(TrainStep, "take", overflow)
+    found = find_rate(train_step(), freeze=False, reporter=Listener())
     assert [len(sweep.losses) for sweep in found.sweeps] == [30] * 3
     assert all(sweep.stopped_early for sweep in found.sweeps)
 
 
 def test_too_few_steps_are_refused_with_the_number_that_is_enough() -> None:
     with pytest.raises(SweepTooShort, match="22 steps leaves fewer than 16 points") as raised:
-        find_rate(learner(LrSweep(steps=22)), freeze=True, reporter=Listener())
+        find_rate(train_step(LrSweep(steps=22)), freeze=True, reporter=Listener())
     assert raised.value.hint == "Set lr_sweep.steps to 23 or more; 100 is usual."
 
 
@@ -222,9 +222,9 @@ SMALL = {"arch": "mobilenet_v3_small", "pretrained": False, "presize": 40, "size
 def search_pictures(folder: Path, listener: Listener, **config: object) -> Found:
     fill(folder / "pets", (f"{breed}_{number}.jpg" for breed in ("Birman", "pug") for number in range(12)))
     manifest = scan_folder(folder / "pets", LabelRule(), name="pets")
-    places = Places(cache=folder / "cache", weights=None, work=folder / "work")
+    paths = Paths(cache=folder / "cache", weights=None, work=folder / "work")
     chosen = LrFind.model_validate({**SMALL, "batch_size": 4, **config})
-    return search(chosen, manifest, Folder(folder / "pets", manifest), places=places, reporter=listener, device="cpu")
+    return search(chosen, manifest, Folder(folder / "pets", manifest), paths=paths, reporter=listener, device="cpu")
 
 
 def test_a_search_on_pictures_tells_its_plan_and_what_it_found(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from ml.errors import OutOfMemory, Stopped
 from ml.learn.lr_find import search
 from ml.learn.memory import free_memory
 from ml.learn.model import BreedNet, build_model
-from ml.learn.setup import Places
+from ml.learn.setup import Paths
 from tests.ml.learn.test_training import SMALL, Listener, config, folder, train
 
 __all__ = ["folder"]
@@ -158,7 +158,7 @@ def test_a_search_that_the_memory_does_not_hold_is_made_in_halves(
         LrFind.model_validate({**SMALL, "lr_sweep": {"steps": 23, "sweeps": 1}}),
         manifest,
         Folder(folder, manifest),
-        places=Places(cache=tmp_path / "cache", weights=None, work=tmp_path / "out"),
+        paths=Paths(cache=tmp_path / "cache", weights=None, work=tmp_path / "out"),
         reporter=listener,
         device="cpu",
     )

@@ -13,7 +13,7 @@ import torch
 from ml.learn import memory
 from ml.learn.memory import peak_memory_bytes
 from ml.learn.schedule import Hypers
-from tests.ml.learn.test_lr_find import learner
+from tests.ml.learn.test_lr_find import train_step
 
 CPU = torch.device("cpu")
 BIG = 256 << 20
@@ -64,9 +64,9 @@ print(before, peak_memory_bytes(cpu))
 def test_a_step_is_looked_at_where_it_holds_most(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = iter([5, 9, 2])
     monkeypatch.setattr(memory, "_anonymous_bytes", lambda: next(sizes))
-    one = learner()
+    one = train_step()
     optimizer, scaler = one.optimizer(), one.scaler()
-    one.step(one.batches.draw(0), 0, optimizer, Hypers(lr=(1e-3,) * 3, momentum=0.9), scaler)
+    one.take(one.batches.sample(0), 0, optimizer, Hypers(lr=(1e-3,) * 3, momentum=0.9), scaler)
     assert peak_memory_bytes(CPU) == 9
 
 

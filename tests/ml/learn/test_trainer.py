@@ -1,5 +1,6 @@
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,21 +8,22 @@ import pytest
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
+from torch.amp import GradScaler
+from torch.optim import Optimizer
 
 import ml.learn.checkpoint
 from ml.config import ResolvedConfig, resolve, train_config
 from ml.errors import DiskFull, LossDiverged, Stopped
-from ml.learn.batches import Drawn
+from ml.learn.batches import SampledBatch
 from ml.learn.checkpoint import LocalKeeper, save_tensors
 from ml.learn.model import BreedNet
-from ml.learn.optimizer import Adam
 from ml.learn.pace import Pace
-from ml.learn.precision import LossScaler, Precision
+from ml.learn.precision import Precision
 from ml.learn.schedule import Hypers
 from ml.learn.trainer import Trainer
 from ml.reporting import BatchRecord, EpochRecord, NullReporter, RateRecord
 from tests.ml.facts import cases
-from tests.ml.toys import NOTHING, FixedBatches, FixedValidation, drawn_toy, toy
+from tests.ml.toys import NOTHING, FixedBatches, FixedValidation, toy, toy_inputs
 
 
 class Recorder(NullReporter):
@@ -178,8 +180,8 @@ def toy_trainer(
         config=config,
         revision="r",
         model=model or toy(dropout=0.1),
-        training=FixedBatches(*drawn_toy(80), 8),
-        validation=FixedValidation(*drawn_toy(40, seed=1)),
+        training=FixedBatches(*toy_inputs(80), 8),
+        validation=FixedValidation(*toy_inputs(40, seed=1)),
         device=torch.device("cpu"),
         precision=Precision("fp32", "test"),
         reporter=recorder,
@@ -207,26 +209,26 @@ def of(**recipe: object) -> ResolvedConfig:
 
 @pytest.mark.parametrize("size", [8, 7])
 def test_a_batch_in_two_halves_has_the_loss_and_the_gradients_of_the_whole(size: int, tmp_path: Path) -> None:
-    class Kept(Adam):
-        """Keeps the gradients of the one step it makes."""
+    def keep_in(seen: list[Tensor]) -> Callable[..., None]:
+        def keep(optimizer: Optimizer, *_: object) -> None:
+            seen.extend(param.grad.clone() for group in optimizer.param_groups for param in group["params"])
 
-        def step(self, hypers: Hypers) -> None:
-            self.kept = [gradient.clone() for gradient in self.gradients()]
-            super().step(hypers)
+        return keep
 
     found = []
     for parts in (1, 2):
         torch.manual_seed(2)
         model = toy(norm=False)
-        learner = toy_trainer(of(), tmp_path, Recorder(), model, parts).learner
-        optimizer = Kept(model.parameter_groups(), 0.01)
-        x, y = drawn_toy(size)
+        train_step = toy_trainer(of(), tmp_path, Recorder(), model, parts).train_step
+        optimizer, seen = train_step.optimizer(), list[Tensor]()
+        optimizer.register_step_pre_hook(keep_in(seen))
+        x, y = toy_inputs(size)
         hypers = Hypers(lr=(0.1,) * 3, momentum=0.9)
-        loss = learner.step(Drawn(x, y, NOTHING), 0, optimizer, hypers, learner.scaler())
-        found.append((loss, optimizer.kept))
-    (whole, gradients), (halves, summed) = found
+        loss = train_step.take(SampledBatch(x, y, NOTHING), 0, optimizer, hypers, train_step.scaler())
+        found.append((loss, seen))
+    (whole, unparted), (halves, summed) = found
     torch.testing.assert_close(halves, whole)
-    for one, other in zip(summed, gradients, strict=True):
+    for one, other in zip(summed, unparted, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)
         assert other.abs().max() > 0
 
@@ -239,7 +241,7 @@ def test_a_checkpoint_keeps_to_the_halves_it_was_trained_in(tmp_path: Path) -> N
         toy_trainer(config, tmp_path / "cut", uncut, parts=2).train()
     resumed = toy_trainer(config, tmp_path / "cut", Recorder())
     resumed.restore()
-    assert (resumed.accumulation, resumed.learner.accumulation) == (2, 2)
+    assert (resumed.accumulation, resumed.train_step.accumulation) == (2, 2)
     resumed.train()
     check_equal(whole.model.state_dict(), resumed.model.state_dict())
 
@@ -293,18 +295,18 @@ class Logging(Recorder):
 def test_steps_that_fp16_skipped_are_told_once_an_epoch_over_a_resume(tmp_path: Path) -> None:
     config, first, rest = of(base_lr=0.02, epochs=1), Logging(5), Logging()
     cut = toy_trainer(config, tmp_path, first)
-    # so large a scale overflows in fp32 too, until it has been halved a few times
-    cut.scaler = LossScaler(enabled=True, scale=2.0**130)
+    cut.scaler = GradScaler("cpu")
+    overflows = iter([math.inf, math.inf])
+    next(cut.model.head.parameters()).register_hook(lambda gradient: gradient * next(overflows, 1.0))  # type: ignore[no-untyped-call]
     with pytest.raises(Stopped):
         cut.train()
-    skipped = cut.scaler.skipped
-    assert (0 < skipped < 5, first.logs) == (True, [])
+    assert (cut.scaler.get_scale(), first.logs) == (16384.0, [])
     resumed = toy_trainer(config, tmp_path, rest)
-    resumed.scaler = LossScaler(enabled=True)
+    resumed.scaler = GradScaler("cpu")
     resumed.restore()
     resumed.train()
-    told = f"{skipped} of the 10 steps of phase 1, epoch 1, were skipped: their gradients overflowed in fp16"
-    assert rest.logs == [f"{told}, and the loss scale is now {2.0 ** (130 - skipped):g}"]
+    told = "2 of the 10 steps of phase 1, epoch 1, were skipped: their gradients overflowed in fp16"
+    assert rest.logs == [f"{told}, and the loss scale is now 16384"]
 
 
 def test_a_checkpoint_that_the_disk_does_not_hold_leaves_the_earlier_one_and_no_scratch(

@@ -23,8 +23,8 @@ from ml.errors import (
 )
 from ml.learn.checkpoint import LocalKeeper
 from ml.learn.examine import interpret
-from ml.learn.precision import LossScaler, choose_precision, cpu_flags
-from ml.learn.setup import Places
+from ml.learn.precision import choose_precision, cpu_flags
+from ml.learn.setup import Paths
 from ml.learn.training import FitResult, fit
 from ml.predict import Classifier
 from ml.reporting import NullReporter, Plan, Progress, RateRecord
@@ -90,7 +90,7 @@ def train(
         chosen,
         manifest,
         Folder(folder, manifest),
-        places=Places(cache=folder.parent / "cache", weights=None, work=out),
+        paths=Paths(cache=folder.parent / "cache", weights=None, work=out),
         reporter=listener or Listener(),
         keeper=LocalKeeper(out / "kept"),
         device=device,
@@ -145,7 +145,7 @@ def test_a_renewed_interpretation_equals_the_one_of_training(folder: Path, tmp_p
         config(epochs=1),
         manifest,
         Folder(folder, manifest),
-        places=Places(cache=tmp_path / "cache", weights=None, work=tmp_path / "again"),
+        paths=Paths(cache=tmp_path / "cache", weights=None, work=tmp_path / "again"),
         reporter=Listener(),
         model=tmp_path / "out",
         device="cpu",
@@ -160,7 +160,7 @@ def test_a_parent_s_weights_are_where_a_child_run_starts(folder: Path, tmp_path:
         still.model_copy(update={"pretrained": True}),
         manifest,
         Folder(folder, manifest),
-        places=Places(cache=tmp_path / "cache", weights=None, work=tmp_path / "child"),
+        paths=Paths(cache=tmp_path / "cache", weights=None, work=tmp_path / "child"),
         reporter=Listener(),
         keeper=LocalKeeper(tmp_path / "child" / "kept"),
         device="cpu",
@@ -219,26 +219,6 @@ def test_an_absent_device_is_named(folder: Path, tmp_path: Path, device: str, mo
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(DeviceUnavailable, match="no CUDA device"):
         train(folder, tmp_path / "out", config(), device=device)
-
-
-def test_the_loss_scaler_halves_on_overflow_and_leaves_the_step_out() -> None:
-    scaler = LossScaler(enabled=True, scale=8.0)
-    good, bad = torch.tensor([8.0]), torch.tensor([float("inf")])
-    assert scaler.unscale([good])
-    assert good.item() == 1.0
-    assert not scaler.unscale([bad])
-    assert scaler.scale == 4.0
-    assert LossScaler(enabled=False).scaled(torch.tensor(2.0)).item() == 2.0
-
-
-def test_gradients_that_overflow_without_scaling_end_the_training_in_a_sentence() -> None:
-    scaler = LossScaler(enabled=True)
-    overflown = torch.tensor([float("inf")])
-    assert [scaler.unscale([overflown]) for _ in range(16)] == [False] * 16
-    assert (scaler.scale, scaler.skipped) == (1.0, 16)
-    with pytest.raises(LossDiverged, match="overflow in fp16 at a loss scale of 1, the smallest there is") as raised:
-        scaler.unscale([overflown])
-    assert raised.value.hint == "Lower the learning rate, or train in bf16 or fp32."
 
 
 def test_binary_cross_entropy_learns_and_scores_each_breed_on_its_own(folder: Path, tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ml.augment.augment import draw_recipe, training_input
+from ml.augment.augment import training_input
+from ml.augment.draws import draw_batch
 from ml.augment.seed import generator
 from ml.config import TrainSettings
 from ml.data.bundle import Folder
@@ -46,11 +47,10 @@ def test_the_last_step_is_what_training_gives_its_model(tmp_path: Path) -> None:
     manifest, source = dataset(tmp_path / "pets")
     last = follow(manifest, source, 2, SETTINGS, resize=True, limits=Limits()).steps[-1]
     chance = generator(3, "augment", 0)
-    positions = torch.rand(2, generator=chance).tolist()
-    recipe = draw_recipe(2, SETTINGS.augment, SETTINGS.min_scale, chance)
+    draws = draw_batch(2, SETTINGS.augment, SETTINGS.min_scale, chance)
     kept = [presize(open_item(manifest, source, number, Limits()).image, 48) for number in (2, 3)]
-    windows = [torch.from_numpy(one.window(at)) for one, at in zip(kept, positions, strict=True)]
-    trained = training_input(torch.stack(windows), recipe, 32)[0]
+    windows = [torch.from_numpy(one.window(at)) for one, at in zip(kept, draws.positions.tolist(), strict=True)]
+    trained = training_input(torch.stack(windows), draws, 32)[0]
     assert last.low == pytest.approx(trained.min().item(), abs=1e-6)
     assert last.high == pytest.approx(trained.max().item(), abs=1e-6)
 

@@ -36,7 +36,7 @@ def test_a_whole_batch_is_the_one_that_a_run_trains_on_first(tmp_path: Path) -> 
     cache = open_cache(manifest, source, presize=48, root=tmp_path / "cache", limits=Limits(), on_progress=None)
     classes = [manifest.vocab.index(item.label) for item in manifest.items]
     batches = TrainingBatches(cache, classes, split, config)
-    trained, targets = batches.load(batches.draw(0), torch.device("cpu"))
+    trained, targets = batches.load(batches.sample(0), torch.device("cpu"))
 
     items = choose_items(split.train, 4, config.seed)
     batch = make_batch(manifest, source, items, config, shown="augmented", limits=Limits())

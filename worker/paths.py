@@ -1,13 +1,13 @@
 """Where a job that learns finds and leaves its files."""
 
-from ml.learn.setup import Places
+from ml.learn.setup import Paths
 from worker.attempt import Attempt
 
 
-def places_of(attempt: Attempt) -> Places:
+def paths_of(attempt: Attempt) -> Paths:
     """An attempt's folders, and what may be kept in them."""
     settings = attempt.settings
-    return Places(
+    return Paths(
         cache=settings.cache,
         weights=settings.weights,
         work=attempt.work,
