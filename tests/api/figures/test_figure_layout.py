@@ -96,8 +96,17 @@ def extents(figure: Figure) -> list[Bbox]:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_no_text_is_cut_or_lies_on_another(charts: dict[str, Chart], odd: dict[str, Chart], width: int) -> None:
-    for name, chart in {**charts, **odd}.items():
+def test_no_text_is_cut_or_lies_on_another(charts: dict[str, Chart], width: int) -> None:
+    check_room(charts, width)
+
+
+@pytest.mark.parametrize("width", [LEAST_WIDTH, 1200])
+def test_what_is_too_long_too_little_or_no_number_has_room_too(odd: dict[str, Chart], width: int) -> None:
+    check_room(odd, width)
+
+
+def check_room(charts: dict[str, Chart], width: int) -> None:
+    for name, chart in charts.items():
         figure, whole = drawn(chart, width)
         left, low, right, high = np.array([place.extents for place in extents(figure)]).T
         assert whole.x0 - 1 <= left.min() < right.max() <= whole.x1 + 1, (name, width)
