@@ -14,7 +14,7 @@ BESIDE = 0.015
 
 
 def thinning(steps: int) -> int:
-    """Each how-manieth of so many steps is enough to draw."""
+    """The k of which every k-th of so many steps is enough to draw."""
     return max(1, math.ceil(steps / MOST_POINTS))
 
 
