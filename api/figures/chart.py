@@ -93,7 +93,6 @@ class Heatmap:
 
     @property
     def most(self) -> int:
-        """The largest count."""
         return max((count for row in self.counts for count in row), default=0)
 
 

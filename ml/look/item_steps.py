@@ -52,7 +52,6 @@ class Collated:
 
     @property
     def fits(self) -> bool:
-        """Whether they make a batch."""
         return self.reason is None
 
 

@@ -68,7 +68,6 @@ class Canvas:
         self._paint(_ellipse(centre, radii), np.array(colour, np.float32), strength)
 
     def line(self, points: list[Point], width: float, colour: tuple[int, int, int], strength: float = 1.0) -> None:
-        """A thin smooth line."""
         path = _curve(np.array(points), 8)
         along = np.gradient(path, axis=0)
         across = np.stack([-along[:, 1], along[:, 0]], axis=1) / (np.linalg.norm(along, axis=1, keepdims=True) + 1e-9)

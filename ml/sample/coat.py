@@ -18,7 +18,6 @@ class Coats:
         self._marks = make(rng, look.amount) if make else None
 
     def has(self, part: Part) -> bool:
-        """Whether the breed has this marking at all."""
         return part in self._look.parts
 
     def of(self, part: Part) -> Coat:

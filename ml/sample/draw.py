@@ -97,7 +97,7 @@ def _drawing(into: Path, per_breed: int, shares: int) -> Iterator[tuple[list[sub
 
 
 def main(arguments: list[str]) -> None:
-    """Draw one share and write a line for each picture."""
+    """Draw one share; write a line for each picture."""
     into, per_breed, share, shares = arguments
     for path in draw_share(Path(into), int(per_breed), int(share), int(shares)):
         sys.stdout.write(f"{path.name}\n")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Page, expect
 
+from store.db.models import Run
 from tests.api.records import Records
 from tests.browser.visits import Visits
 from tests.browser.worlds import World, busy
@@ -32,6 +33,22 @@ CUT = """
 }).map((part) => part.outerHTML.slice(0, 120))
 """
 """What lies beyond the window, or is wider than its own box, and does not scroll."""
+
+CLASHES = """
+() => [...document.querySelectorAll(".js-plotly-plot")].flatMap((chart) => {
+  const frame = chart.querySelector(".main-svg").getBoundingClientRect();
+  const texts = [...chart.querySelectorAll("text")].filter((text) => text.textContent.trim() && !text.closest(".hm"));
+  const boxes = texts.map((text) => text.getBoundingClientRect());
+  const cut = ({ left, right, top, bottom }) =>
+    left < frame.left - 1 || right > frame.right + 1 || top < frame.top - 1 || bottom > frame.bottom + 1;
+  const meets = (one, other) => one.left + 1 < other.right - 1 && other.left + 1 < one.right - 1
+    && one.top + 2 < other.bottom - 2 && other.top + 2 < one.bottom - 2;
+  const clashes = (box, i) => box.width && (cut(box) || boxes.slice(0, i).some((one) => meets(one, box)));
+  return texts.filter((_, i) => clashes(boxes[i], i))
+    .map((text) => `${chart.closest("figure").dataset.figure}: ${text.textContent}`);
+})
+"""
+"""Texts of charts that lie beyond their chart or on each other."""
 
 HIDES = """
 (part) => ({
@@ -89,6 +106,23 @@ def test_nothing_is_cut_at_any_width_and_what_scrolls_shows_it(
         state = part.evaluate(HIDES)
         assert ("right" in state["shown"] or "left" in state["shown"]) == state["right"], part.inner_html()[:200]
         assert state["reached"] or not (state["right"] or state["bottom"]), part.inner_html()[:200]
+
+
+@pytest.mark.parametrize(("width", "name"), [(390, "a rather long name of a run " * 3), (1600, "W" * 180)])
+def test_texts_of_charts_have_room_of_their_own(
+    visits: Visits, records: Records, tmp_path: Path, width: int, name: str
+) -> None:
+    world = busy(records, tmp_path)
+    with records.sessions.begin() as session:
+        for run in (world.good, world.search):
+            session.get_one(Run, run.id).name = name
+    page = show(visits, f"/?run={world.good.id}", width)
+    whole(page)
+    assert page.evaluate(CLASHES) == []
+    page.goto(f"{visits.address}/?run={world.search.id}")
+    expect(page.locator("[data-figure=lr-find] .main-svg").first).to_be_visible()
+    assert page.evaluate(CLASHES) == []
+    assert visits.complaints == []
 
 
 @pytest.mark.parametrize(("scheme", "other"), [("light", "dark"), ("dark", "light")])

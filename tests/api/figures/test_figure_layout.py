@@ -22,7 +22,7 @@ from api.figures.plotly_json import NARROWED_TO, as_plotly
 from api.figures.png import STYLE, draw
 from api.figures.schedule import schedule_chart
 from api.figures.steps import thinning
-from api.runs.interpretations import Stored
+from api.runs.interpretations import StoredInterpretation
 from ml.config import FineTune, resolve
 from store.db.models import Batch, Dataset, Epoch, Interpretation, Run
 from tests.api.figure_records import searched, trained
@@ -96,8 +96,17 @@ def extents(figure: Figure) -> list[Bbox]:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_no_text_is_cut_or_lies_on_another(charts: dict[str, Chart], odd: dict[str, Chart], width: int) -> None:
-    for name, chart in {**charts, **odd}.items():
+def test_no_text_is_cut_or_lies_on_another(charts: dict[str, Chart], width: int) -> None:
+    check_room(charts, width)
+
+
+@pytest.mark.parametrize("width", [LEAST_WIDTH, 1200])
+def test_what_is_too_long_too_little_or_no_number_has_room_too(odd: dict[str, Chart], width: int) -> None:
+    check_room(odd, width)
+
+
+def check_room(charts: dict[str, Chart], width: int) -> None:
+    for name, chart in charts.items():
         figure, whole = drawn(chart, width)
         left, low, right, high = np.array([place.extents for place in extents(figure)]).T
         assert whole.x0 - 1 <= left.min() < right.max() <= whole.x1 + 1, (name, width)
@@ -231,11 +240,13 @@ def epoch(loss: float) -> Epoch:
     return Epoch(phase=0, epoch=0, train_loss=1.0, valid_loss=loss, error_rate=0.5)
 
 
-def read(vocab: list[str]) -> Stored:
+def read(vocab: list[str]) -> StoredInterpretation:
     """An interpretation that knows these breeds."""
     matrix = [[40 if i == j else (i + j) % 3 for j in range(len(vocab))] for i in range(len(vocab))]
     dataset = Dataset(id=1, name="pets", drawn=False)
-    return Stored(Interpretation(vocab=vocab, matrix=matrix, items=[], tta=False), dataset, 1, "cross_entropy")
+    return StoredInterpretation(
+        Interpretation(vocab=vocab, matrix=matrix, items=[], tta=False), dataset, 1, "cross_entropy"
+    )
 
 
 def transient(name: str = "a run") -> Run:

@@ -247,10 +247,8 @@ def test_what_is_known_is_answered_at_once_without_a_worker(client: TestClient, 
     events = client.get(f"/jobs/{job['id']}/events").text
     assert '"state": "succeeded"' in events.replace('":"', '": "')
     resumed = client.post(f"/jobs/{job['id']}/resume")
-    assert (resumed.status_code, resumed.json()["hint"]) == (
-        409,
-        f"It is done; GET /jobs/{job['id']} shows the forecast.",
-    )
+    assert (resumed.status_code, resumed.json()["hint"]) == (409, "It is done. Look at the forecast.")
+    assert resumed.json()["request"] == {"method": "GET", "path": f"/jobs/{job['id']}"}
     # Other settings are not known.
     assert forecast_job(client, batch_size=8)["state"] == "queued"
     assert client.get("/jobs?kind=forecast&state=succeeded").json()["items"][0]["id"] == job["id"]
