@@ -143,3 +143,17 @@ def test_modules_are_imported_late_only_where_torch_comes_in() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module")
     }
     assert late == IMPORTS_LATE
+
+
+def test_the_places_to_change_are_where_the_page_says() -> None:
+    """Each path on a line is there, and each word of code on it stands in one of them."""
+    wrong = []
+    for line in (HOUSE / "docs/changing.md").read_text(encoding="utf-8").splitlines():
+        said = re.findall(r"`([^`]+)`", line)
+        places = [HOUSE / word for word in said if "/" in word and " " not in word]
+        wrong += [f"{place} is not there" for place in places if not place.exists()]
+        files = [file for place in places for file in ([place] if place.is_file() else place.rglob("*.*"))]
+        text = "".join(file.read_text(encoding="utf-8") for file in files if file.suffix in {".py", ".js", ".html"})
+        words = [word for word in said if re.fullmatch(r"\w+", word)]
+        wrong += [f"{word} is not in {places}" for word in words if places and word not in text]
+    assert not wrong
