@@ -2,19 +2,25 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ml.config import TrainSettings
 from ml.errors import LearningError
+from ml.late import Late
 from ml.versions import check_versions
 from store.db.calibrations import answer_request, fail_request, get_request
 from store.db.session import make_engine, make_sessions
 from store.logs import log_to_stderr
 from store.settings import load_settings
 
+if TYPE_CHECKING:
+    from ml.throughput import Calibrated
+
 log = logging.getLogger(__name__)
+
+_CALIBRATE: Late[Callable[[TrainSettings, str], "Calibrated"]] = Late("ml.throughput", "calibrate")
 
 
 def main() -> int:
@@ -44,7 +50,7 @@ def _measure(asked: TrainSettings, device: str) -> list[dict[str, Any]]:
     looked at first.
     """
     check_versions()
-    found = import_module("ml.throughput").calibrate(asked, device)
+    found = _CALIBRATE.get()(asked, device)
     shared = {name: getattr(asked, name) for name in ("arch", "presize", "size", "batch_size")}
     machine = {"device": found.device, "precision": found.precision}
     return [{**shared, **machine, **asdict(kind)} for kind in found.kinds]
