@@ -1,20 +1,23 @@
 """``python -m api``: serve HTTP."""
 
 import argparse
-import importlib
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import uvicorn
+from fastapi import FastAPI
 
 from api.http.connections import ConnectionLimits, guarded
 from ml.errors import TorchMismatch
+from ml.late import Late
 from ml.versions import check_versions
 from store.errors import SettingsInvalid
 from store.logs import log_to_stderr
-from store.settings import load_settings
+from store.settings import Settings, load_settings
+
+_CREATE_APP: Late[Callable[[Settings], FastAPI]] = Late("api.app", "create_app")
 
 STOP_SECONDS = 3
 """How long open event streams may hold up a stop."""
@@ -32,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings()
         check_versions()
         # torch comes in with the app: a pair that does not fit can be named only before that.
-        app = importlib.import_module("api.app").create_app(settings)
+        app = _CREATE_APP.get()(settings)
     except (SettingsInvalid, TorchMismatch) as error:
         sys.stderr.write(f"{error.code}: {error.detail}. {error.hint or ''}\n")
         return 1

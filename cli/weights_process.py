@@ -5,12 +5,22 @@ A process of its own, because it imports torch, which would double the time of e
 
 import json
 import sys
-from importlib import import_module
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from ml.errors import LearningError, WeightsMissing
+from ml.late import Late
 from ml.versions import check_versions
+
+if TYPE_CHECKING:
+    from ml.fetch.weights import WeightsFile
+
+Fetch = Callable[[str, Path, Callable[[int, int], None]], "WeightsFile"]
+
+_FIND: Late[Fetch] = Late("ml.fetch.weights", "find_weights")
+_FETCH: Late[Fetch] = Late("ml.fetch.weights", "fetch_weights")
 
 REPORT_SECONDS = 0.5
 
@@ -45,15 +55,15 @@ def weights_of(verb: str, arch: str, folder: Path) -> dict[str, object]:
         LearningError: there are none to be had, or torch and torchvision do not fit each other.
     """
     check_versions()
-    # torch comes in with it: a pair that does not fit can be named only before that.
-    weights = import_module("ml.fetch.weights")
+    # torch comes in with them: a pair that does not fit can be named only before that.
+    find, fetch = _FIND.get(), _FETCH.get()
     if verb == "find":
         try:
-            found = weights.find_weights(arch, folder, Report())
+            found = find(arch, folder, Report())
         except WeightsMissing:
-            found = weights.fetch_weights(arch, folder, Report())
+            found = fetch(arch, folder, Report())
     else:
-        found = weights.fetch_weights(arch, folder, Report())
+        found = fetch(arch, folder, Report())
     return {"path": str(found.path), "sha256": found.sha256, "source": found.source}
 
 

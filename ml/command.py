@@ -27,7 +27,7 @@ from ml.learn.lr_find import search
 from ml.learn.model import check_trained
 from ml.learn.setup import Paths
 from ml.learn.training import fit
-from ml.reading.agreement import Found
+from ml.reading.agreement import RateSearch
 from ml.reading.metrics import most_confused
 from ml.reading.suggestions import FUNCTIONS, SHOWN_AS
 from ml.reporting import EpochRecord, NullReporter, Plan, Progress, RateRecord
@@ -187,7 +187,7 @@ def _find_rate(options: argparse.Namespace, config: LrFind, rule: LabelRule, sig
     return table(found)
 
 
-def table(found: Found) -> str:
+def table(found: RateSearch) -> str:
     """The suggestions for people: middle, word, spread in decades and each sweep's; then what they say together."""
     width = 12
     heads = ["", "middle", "word", "decades", *(f"sweep {number + 1}" for number in range(len(found.sweeps)))]

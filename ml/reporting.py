@@ -32,11 +32,15 @@ class Progress:
     A training goes through fetch, presize, lr_find, train, validate and store; an interpretation through interpret; an
     import through fetch, unpack, draw or download, and scan, pack and store; a forecast through measure.
 
+    ``in_batches`` is true from the first batch on, where the memory that is taken goes by the size of a batch: a job
+    that is killed for its memory can then go on in halves of a batch.
+
     ``eta_seconds`` is the time that the whole job still takes; None where it is not known, and then
     ``stage_eta_seconds`` may say how long this stage still takes, after which others come.
     """
 
     stage: str
+    in_batches: bool = False
     phase: int = 0
     epoch: int = 0
     epochs: int = 0
@@ -79,7 +83,7 @@ class RateRecord:
     """What a search for a learning rate before phase ``phase`` gave.
 
     ``rate`` is what ``"auto"`` uses, None where there is no answer; ``agreement`` is ``agree``, ``weak`` or ``none``.
-    ``content`` is the whole record, ready for JSON (:meth:`ml.learn.lr_find.Found.content`).
+    ``content`` is the whole record, ready for JSON (:meth:`ml.reading.agreement.RateSearch.content`).
     """
 
     phase: int

@@ -3,12 +3,12 @@
 ``python -m ml.versions`` ends with 0 where they do, else with 1 and a sentence: for whoever may not import torch.
 """
 
-import importlib
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
 from ml.errors import TorchMismatch
+from ml.late import import_torchvision
 
 _PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 _PYTORCH_SPLIT = 15
@@ -35,7 +35,7 @@ def check_versions() -> None:
     found = installed_versions()
     pair = f"torch {found.get('torch', 'missing')} and torchvision {found.get('torchvision', 'missing')}"
     try:
-        importlib.import_module("torchvision")
+        import_torchvision()
     except (RuntimeError, ImportError, OSError) as error:
         said = " ".join(str(error).split())
         raise TorchMismatch(f"{pair} do not fit each other ({said})", hint=_fitting(found.get("torch"))) from error

@@ -13,16 +13,8 @@ ROOMS = ("api", "benchmarks", "cli", "examples", "migrations", "ml", "store", "t
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "core"}
 MOST_LINES = 400
 MOST_FUNCTION_LINES = 60
-# Each brings torch and torchvision in, or looks whether they can be; cli.lazy brings in the command that is run.
-IMPORTS_LATE = {
-    "api.__main__",
-    "cli.lazy",
-    "cli.weights_process",
-    "ml.__main__",
-    "ml.versions",
-    "worker.child",
-    "worker.importing",
-}
+IMPORTS_LATE = {"ml.late", "cli.lazy"}
+"""The one door for what brings torch in, which is checked below; and the command that is run."""
 FOREIGN = {
     "a path of somebody's machine": re.compile(
         r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+|opt/pypi\S*|opt/wheels)/\S*"
@@ -134,15 +126,29 @@ def test_a_benchmark_without_what_it_needs_says_what_is_missing() -> None:
     assert "make bench needs FASTAI_PYTHON WEIGHTS: make bench PETS=PHOTOS " in ended.stderr
 
 
-def test_modules_are_imported_late_only_where_torch_comes_in() -> None:
-    late = {
-        ".".join(path.with_suffix("").parts)
-        for path, tree in trees()
-        if path.parts[0] in {"api", "cli", "migrations", "ml", "store", "worker"}
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module")
-    }
-    assert late == IMPORTS_LATE
+def ours() -> Iterator[tuple[str, ast.Module]]:
+    """What is installed, by the name that it is imported by."""
+    for path, tree in trees():
+        if path.parts[0] in {"api", "cli", "migrations", "ml", "store", "worker"}:
+            yield ".".join(path.with_suffix("").parts), tree
+
+
+def calls(tree: ast.Module, name: str) -> Iterator[ast.Call]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == name:
+            yield node
+
+
+def test_modules_are_imported_late_only_through_the_one_door() -> None:
+    assert {module for module, tree in ours() if any(calls(tree, "import_module"))} == IMPORTS_LATE
+
+
+def test_what_goes_through_the_late_door_is_there() -> None:
+    """A text is checked by nobody else: not by mypy, nor by the import contracts."""
+    defined = {module: {getattr(node, "name", None) for node in tree.body} for module, tree in ours()}
+    named = [tuple(map(ast.literal_eval, call.args)) for _, tree in ours() for call in calls(tree, "Late")]
+    assert named
+    assert [(module, name) for module, name in named if name not in defined.get(module, set())] == []
 
 
 def test_the_places_to_change_are_where_the_page_says() -> None:

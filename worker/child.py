@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from ml.disk import says_disk_full
 from ml.errors import LearningError, Stopped
+from ml.late import Late
 from ml.versions import check_versions
 from store.artifacts import ArtifactStore
 from store.cache_names import work_folder
@@ -33,15 +33,17 @@ from worker.reporter import JobReporter
 
 log = logging.getLogger(__name__)
 
-_LEARNING = {
-    "train": ("worker.training", "train_run"),
-    "lr_find": ("worker.rate_finding", "find_rate_of_run"),
-    "interpret": ("worker.interpreting", "interpret_run"),
-    "forecast": ("worker.forecasting", "measure_for_forecast"),
+Work = Callable[[Attempt], None]
+
+_LEARNING: dict[str, Late[Work]] = {
+    "train": Late("worker.training", "train_run"),
+    "lr_find": Late("worker.rate_finding", "find_rate_of_run"),
+    "interpret": Late("worker.interpreting", "interpret_run"),
+    "forecast": Late("worker.forecasting", "measure_for_forecast"),
 }
 _MEMORY = "Give the machine more memory, or stop what else runs on it; then resume the job."
 _ROOM = "Free space where PEDIGREE_CACHE lies, or set it to a larger disk; then resume the job."
-_IMPORTING = ("worker.importing", "import_dataset")
+_IMPORTING: Late[Work] = Late("worker.importing", "import_dataset")
 
 
 @dataclass
@@ -113,7 +115,7 @@ def _run(attempt: Attempt) -> int:
     return 0
 
 
-def _work_of(kind: str) -> Callable[[Attempt], None]:
+def _work_of(kind: str) -> Work:
     """The work of a kind of job.
 
     It is imported only now: importing what learns imports torch and torchvision, which an import of pictures needs not
@@ -121,9 +123,7 @@ def _work_of(kind: str) -> Callable[[Attempt], None]:
     """
     if kind in _LEARNING:
         check_versions()
-    module, name = _LEARNING.get(kind, _IMPORTING)
-    work: Callable[[Attempt], None] = getattr(import_module(module), name)
-    return work
+    return _LEARNING.get(kind, _IMPORTING).get()
 
 
 def _fail(attempt: Attempt, code: str, detail: str, hint: str | None) -> None:

@@ -28,7 +28,7 @@ def measure_for_forecast(attempt: Attempt) -> None:
     """
     _check_alone(attempt)
     config = config_of_job(attempt.job.payload["config"])
-    attempt.reporter.on_progress(Progress(stage="measure"))
+    attempt.reporter.on_progress(Progress(stage="measure", in_batches=True))
     measured = measure_throughput(
         config, attempt.settings.device, reporter=attempt.reporter, accumulation=attempt.accumulation
     )

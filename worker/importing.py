@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from ml.data.bundle import write_bundle
 from ml.data.manifest import LabelRule, Manifest
 from ml.data.scan import scan_folder
 from ml.errors import ArchiveRejected, DatasetUnusable, Stopped
+from ml.late import Late
 from ml.reporting import Progress
 from ml.sample.draw import draw_sample
 from ml.unpack.archive import extract_archive
@@ -21,6 +21,8 @@ from store.db.datasets import add_dataset
 from store.errors import ArtifactMissing
 from store.keys import bundle_key, manifest_key
 from worker.attempt import MIB, Attempt
+
+_DOWNLOAD: Late[Callable[..., Path]] = Late("ml.fetch.oxford", "download_pets")
 
 
 def import_dataset(attempt: Attempt) -> None:
@@ -73,8 +75,7 @@ def _collect(attempt: Attempt, source: dict[str, Any]) -> Path:
 def _download(attempt: Attempt) -> Path:
     """The original photos; where they are published is torchvision's knowledge, whose import takes seconds."""
     check_versions()
-    download: Callable[..., Path] = import_module("ml.fetch.oxford").download_pets
-    return download(attempt.settings.cache / DOWNLOADS, on_progress=_StageProgress(attempt, "download", MIB))
+    return _DOWNLOAD.get()(attempt.settings.cache / DOWNLOADS, on_progress=_StageProgress(attempt, "download", MIB))
 
 
 def _upload(attempt: Attempt, key: str, name: str) -> Path:

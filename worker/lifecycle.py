@@ -54,11 +54,6 @@ VERDICT_GRACE_SECONDS = 10.0
 LIGHT_NICENESS = 10
 """Against a training's 0 the kernel gives a process of this niceness about a tenth of a core that both want."""
 
-_IN_BATCHES = frozenset({"train", "lr_find", "interpret", "forecast"})
-"""The kinds of job whose memory goes by the size of a batch."""
-_BEFORE_BATCHES = frozenset({None, "fetch", "presize"})
-"""Stages of such a job in which there is no batch yet that could be cut."""
-
 _POLL_SECONDS = 0.2
 
 
@@ -273,7 +268,7 @@ def _hand_back_starved(session: Session, job_id: int, attempt: int, *, spare: bo
     """After a whole batch the next attempt cuts each in two halves; after halves, there is none."""
     job = get_job(session, job_id)
     said = f"the kernel killed the job's process because the memory was full in attempt {attempt}"
-    if job.kind not in _IN_BATCHES or _stage_of(job) in _BEFORE_BATCHES:
+    if not _was_in_batches(job):
         hint = "Give the machine more memory, or stop what else runs on it; then resume the job."
         error = {"code": "job_crashed", "detail": said, "hint": hint}
         return hand_back(session, job_id, attempt, error=error, spare=spare)
@@ -293,9 +288,9 @@ def _hand_back_starved(session: Session, job_id: int, attempt: int, *, spare: bo
     return handed
 
 
-def _stage_of(job: Job) -> str | None:
-    """What the attempt last said it was doing; None where it said nothing yet."""
-    return None if job.progress is None else job.progress.get("stage")
+def _was_in_batches(job: Job) -> bool:
+    """Whether the attempt has said that its memory goes by the size of a batch (``ml.reporting.Progress``)."""
+    return bool((job.progress or {}).get("in_batches"))
 
 
 def describe_status(status: int) -> str:

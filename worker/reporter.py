@@ -43,6 +43,7 @@ class JobReporter:
         self._batches_at = self._progress_at = self._asked_at = 0.0
         self._stage = ""
         self._eta_seconds: float | None = None
+        self._in_batches = False
         self._stop = False
 
     def on_plan(self, plan: Plan) -> None:
@@ -58,13 +59,17 @@ class JobReporter:
         self._write(write)
 
     def on_progress(self, progress: Progress) -> None:
-        """Store the position, at most twice a second and at each change of stage."""
+        """Store the position, at most twice a second and at each change of stage.
+
+        Once there was a batch, the process keeps the memory that it took: copies of files do not change that.
+        """
         self._eta_seconds = progress.eta_seconds
+        self._in_batches |= progress.in_batches
         now = time.monotonic()
         if progress.stage == self._stage and now - self._progress_at < _PROGRESS_SECONDS:
             return
         self._stage, self._progress_at = progress.stage, now
-        data = progress_json(progress)
+        data = {**progress_json(progress), "in_batches": self._in_batches}
 
         self._write(lambda session: save_progress(session, self._job_id, self._attempt, data))
 

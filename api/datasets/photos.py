@@ -1,8 +1,6 @@
 """The original images of a dataset, read from its bundle in the artifact store."""
 
-import hashlib
 import os
-import tarfile
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ml.cache_names import bundle_copy
+from ml.data.bundle import UNREADABLE, Place, is_of, places_in
 from ml.data.cache_room import make_room, note_opened
 from ml.data.manifest import Manifest
 from store.artifacts import ArtifactStore
@@ -57,18 +56,18 @@ class OpenBundle:
         self.is_damaged = False
 
     @cached_property
-    def places(self) -> dict[str, tuple[int, int]]:
-        """From an item's path to offset and size in bytes.
+    def places(self) -> dict[str, Place]:
+        """From an item's path to where it lies.
 
         Raises:
             ArtifactMissing: the file is no bundle.
         """
         try:
-            with tarfile.open(self.path, "r:") as tar:
-                return {member.name: (member.offset_data, member.size) for member in tar}
+            with self.path.open("rb") as file:
+                return places_in(file)
         except FileNotFoundError as error:
             raise self.gone() from error
-        except (tarfile.TarError, OSError, EOFError) as error:
+        except UNREADABLE as error:
             raise self.unusable(f"the bundle of dataset {self.manifest.name!r} cannot be read: {error}") from error
 
     def photo(self, item: int) -> Photo:
@@ -107,7 +106,7 @@ class OpenBundle:
         """
         data = self.photo(index).data
         entry = self.manifest.items[index]
-        if hashlib.sha256(data).hexdigest() != entry.sha256:
+        if not is_of(entry, data):
             raise self.unusable(f"the bundle's {entry.path} is not the file that was imported")
         return data
 

@@ -10,7 +10,7 @@ from api.schemas.lineage import PhaseRate, Story
 from api.schemas.run_defaults import changed_settings
 from api.schemas.scores import Scoring
 from ml.config import ResolvedConfig
-from ml.reading.curves import Asked, Word, read_curves
+from ml.reading.curves import PlannedRun, Word, read_curves
 from store.db.models import Artifact, Dataset, Epoch, Job, Run
 from store.states import State
 
@@ -91,10 +91,10 @@ class CurveOut(BaseModel):
         return [cls.model_validate(one) for one in readings]
 
 
-def _asked(run: Run, found: Sequence[PhaseRate], before: Epoch | None) -> Asked:
+def _asked(run: Run, found: Sequence[PhaseRate], before: Epoch | None) -> PlannedRun:
     config = ResolvedConfig.model_validate(run.config)
     searched = {one.phase: None if one.lr_max is None else max(one.lr_max) for one in found}
-    return Asked(
+    return PlannedRun(
         loss=config.loss,
         breeds=len(run.dataset.vocab),
         pretrained=config.pretrained,

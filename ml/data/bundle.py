@@ -7,12 +7,22 @@ import tarfile
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from ml.data.manifest import Item, Manifest
 from ml.errors import DatasetUnusable
 
 OnProgress = Callable[[int, int], None]
+
+UNREADABLE = (tarfile.TarError, OSError, EOFError)
+"""What reading a broken tar raises."""
+
+
+class Place(NamedTuple):
+    """Where a file lies in a bundle, in bytes."""
+
+    offset: int
+    size: int
 
 
 class ImageSource(Protocol):
@@ -70,7 +80,7 @@ class Bundle:
             # Opened once: the path may be another file's, or nobody's, a moment later.
             self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             self._offsets = _offsets(self._file, manifest)
-        except (tarfile.TarError, OSError, EOFError) as error:
+        except UNREADABLE as error:
             self.close()
             raise DatasetUnusable(f"the dataset's bundle cannot be read: {error}", hint=_AGAIN) from error
         except DatasetUnusable:
@@ -122,17 +132,32 @@ def write_bundle(folder: Path, manifest: Manifest, out: Path, *, on_progress: On
         part.replace(out)
 
 
+def places_in(bundle: BinaryIO) -> dict[str, Place]:
+    """Where each file of a bundle lies, by its path in the dataset.
+
+    Raises:
+        TarError, OSError, EOFError: it is no bundle (``UNREADABLE``).
+    """
+    with tarfile.open(fileobj=bundle, mode="r:") as tar:
+        return {member.name: Place(member.offset_data, member.size) for member in tar if member.isreg()}
+
+
+def is_of(item: Item, data: bytes) -> bool:
+    """Whether these bytes are those that were scanned."""
+    return hashlib.sha256(data).hexdigest() == item.sha256
+
+
 def _offsets(bundle: int, manifest: Manifest) -> list[int]:
-    with os.fdopen(bundle, "rb", closefd=False) as file, tarfile.open(fileobj=file, mode="r:") as tar:
-        found = {member.name: member for member in tar if member.isreg()}
+    with os.fdopen(bundle, "rb", closefd=False) as file:
+        places = places_in(file)
     for item in manifest.items:
-        if item.path not in found or found[item.path].size != item.bytes:
+        if item.path not in places or places[item.path].size != item.bytes:
             raise DatasetUnusable(f"the dataset's bundle does not hold {item.path} as it was scanned", hint=_AGAIN)
-    return [found[item.path].offset_data for item in manifest.items]
+    return [places[item.path].offset for item in manifest.items]
 
 
 def _verified(data: bytes, item: Item) -> bytes:
-    if hashlib.sha256(data).hexdigest() != item.sha256:
+    if not is_of(item, data):
         raise DatasetUnusable(f"{item.path} is not the file that was scanned", hint=_AGAIN)
     return data
 

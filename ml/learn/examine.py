@@ -118,12 +118,17 @@ class _Teller:
     def __init__(self, reporter: Reporter, steps: int) -> None:
         self._reporter, self._steps = reporter, steps
         self._done, self._began = 0, time.monotonic()
-        # From here on there are batches: whoever finds this process killed for want of memory goes by it.
-        reporter.on_progress(Progress(stage="interpret", step=0, steps=steps))
+        # Before the first batch: if this process is killed for its memory, it is known that there are batches.
+        self._tell(None)
 
     def __call__(self) -> None:
         self._done += 1
         left = (time.monotonic() - self._began) / self._done * (self._steps - self._done)
-        self._reporter.on_progress(Progress(stage="interpret", step=self._done, steps=self._steps, eta_seconds=left))
+        self._tell(left)
         if self._reporter.should_stop():
             raise Stopped
+
+    def _tell(self, left: float | None) -> None:
+        self._reporter.on_progress(
+            Progress(stage="interpret", in_batches=True, step=self._done, steps=self._steps, eta_seconds=left)
+        )

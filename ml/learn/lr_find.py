@@ -13,11 +13,11 @@ from ml.learn.restored import restored_state
 from ml.learn.setup import Paths, set_up
 from ml.learn.step import TrainStep
 from ml.learn.sweep import one_sweep
-from ml.reading.agreement import Found
+from ml.reading.agreement import RateSearch
 from ml.reading.suggestions import LEAST_POINTS, LEAST_STEPS
 from ml.reporting import Progress, RateRecord, Reporter
 
-__all__ = ["Found", "check_sweep", "find_rate", "record_of", "search"]
+__all__ = ["RateSearch", "check_sweep", "find_rate", "record_of", "search"]
 
 
 def search(
@@ -30,7 +30,7 @@ def search(
     device: str = "auto",
     initial: Path | None = None,
     accumulation: int = 1,
-) -> Found:
+) -> RateSearch:
     """The whole of an lr_find job: search on a fresh model, or on a run's, and report what was found; trains nothing.
 
     Args:
@@ -51,7 +51,7 @@ def search(
     setup = set_up(config, manifest, source, paths=paths, reporter=reporter, device=device, initial=initial)
     steps = config.lr_sweep.sweeps * config.lr_sweep.steps
 
-    def attempt(accumulation: int) -> Found:
+    def attempt(accumulation: int) -> RateSearch:
         reporter.on_plan(setup.plan(steps=steps, accumulation=accumulation))
         return find_rate(setup.train_step(accumulation), freeze=config.freeze, reporter=reporter, whole_job=True)
 
@@ -62,7 +62,7 @@ def search(
 
 def find_rate(
     train_step: TrainStep, *, freeze: bool, reporter: Reporter, phase: int = 0, whole_job: bool = False
-) -> Found:
+) -> RateSearch:
     """Sweep as ``train_step.config.lr_sweep`` says, on the weights as they stand with the body frozen or not.
 
     Each sweep sees batches, augmentation and dropout of its own, drawn from the run's seed and the sweep's number; the
@@ -91,7 +91,7 @@ def find_rate(
             seed = derive_seed(train_step.config.seed, "sweep", number)
             sweeps.append(one_sweep(train_step.reseeded(seed), sweep, watch.after_step))
         watch.next_sweep()
-    return Found(tuple(sweeps), freeze=freeze, batch_size=train_step.config.batch_size)
+    return RateSearch(tuple(sweeps), freeze=freeze, batch_size=train_step.config.batch_size)
 
 
 def check_sweep(sweep: LrSweep) -> None:
@@ -108,7 +108,7 @@ def check_sweep(sweep: LrSweep) -> None:
         raise SweepTooShort(detail, hint=f"Set lr_sweep.steps to {LEAST_STEPS} or more; 100 is usual.")
 
 
-def record_of(found: Found, phase: int) -> RateRecord:
+def record_of(found: RateSearch, phase: int) -> RateRecord:
     """The search before phase ``phase``, for the record."""
     return RateRecord(phase=phase, rate=found.rate, agreement=found.agreement, content=found.content())
 
@@ -123,9 +123,9 @@ class _Watch:
         self._began = time.monotonic()
 
     def before_first(self) -> None:
-        """From here on there are batches: whoever finds this process killed for want of memory goes by it."""
+        """So that it is known that there are batches if this process is killed for its memory."""
         steps = self._sweep.sweeps * self._sweep.steps
-        self._reporter.on_progress(Progress(stage="lr_find", phase=self._phase, step=0, steps=steps))
+        self._reporter.on_progress(Progress(stage="lr_find", in_batches=True, phase=self._phase, step=0, steps=steps))
 
     def after_step(self, step: int) -> None:
         self._ran += 1
@@ -134,6 +134,7 @@ class _Watch:
         self._reporter.on_progress(
             Progress(
                 stage="lr_find",
+                in_batches=True,
                 phase=self._phase,
                 step=done,
                 steps=steps,

@@ -137,7 +137,7 @@ class Trainer:
         return self.logits
 
     def _say_where(self, phase: int, epoch: int) -> None:
-        """From here on there are batches: whoever finds this process killed for want of memory goes by it."""
+        """So that it is known that there are batches if this process is killed for its memory."""
         if not self._began:
             self._began = True
             self.reporter.on_progress(self._progress("train", phase, epoch))
@@ -228,6 +228,7 @@ class Trainer:
     def _progress(self, stage: str, phase: int, epoch: int, speed: float | None = None) -> Progress:
         return Progress(
             stage=stage,
+            in_batches=True,
             phase=phase,
             epoch=epoch,
             epochs=self.config.phases[phase].epochs,

@@ -46,7 +46,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Found:
+class RateSearch:
     """The sweeps of one search, at least one, made with the body frozen or not and at one batch size."""
 
     sweeps: tuple[Sweep, ...]

@@ -57,7 +57,7 @@ HOPEFUL: frozenset[Word] = frozenset({"too_few_epochs", "still_improving", "flat
 
 
 @dataclass(frozen=True)
-class Asked:
+class PlannedRun:
     """What the run was to do, as far as its curves are read by it.
 
     ``epochs`` and ``rates`` are by phase: how many, and the highest learning rate, None where it is not known.
@@ -81,7 +81,7 @@ class CurveReading:
     sentence: str
 
 
-def read_curves(epochs: Sequence[EpochFigures], valid_items: int, asked: Asked) -> list[CurveReading]:
+def read_curves(epochs: Sequence[EpochFigures], valid_items: int, asked: PlannedRun) -> list[CurveReading]:
     """Read each phase and, where there are several, the run as a whole.
 
     Args:
@@ -110,7 +110,9 @@ def read_curves(epochs: Sequence[EpochFigures], valid_items: int, asked: Asked) 
 class _Phase:
     """The rows of one phase beside the last row of the phase before."""
 
-    def __init__(self, rows: Sequence[EpochFigures], before: EpochFigures | None, chance: Chance, asked: Asked) -> None:
+    def __init__(
+        self, rows: Sequence[EpochFigures], before: EpochFigures | None, chance: Chance, asked: PlannedRun
+    ) -> None:
         self.rows = rows
         self.chance = chance
         self.last = rows[-1]
@@ -264,7 +266,7 @@ def _whole(epochs: Sequence[EpochFigures], phases: int, chance: Chance) -> str:
     return f"{sentence}; no epoch was clearly better than the last on {_pictures(chance.n)}."
 
 
-def _rates(asked: Asked) -> str:
+def _rates(asked: PlannedRun) -> str:
     known = [rate for rate in asked.rates if rate is not None]
     return f" The highest learning rate was {max(known):.3g}." if known else ""
 

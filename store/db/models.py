@@ -160,7 +160,7 @@ class RateFind(Base):
     agreement: Mapped[str] = mapped_column(Text)
     """agree, weak or none."""
     content: Mapped[Json]
-    """ml.learn.lr_find.Found.content()."""
+    """ml.reading.agreement.RateSearch.content()."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ml.reading.agreement import Found
+from ml.reading.agreement import RateSearch
 from ml.reading.suggestions import suggest
 from ml.reading.sweep_record import Sweep
 from store.db.models import Run
@@ -38,9 +38,9 @@ def trained(records: Records, run: Run, *, steps: int, losses: Sequence[float] =
             record_epoch(session, run.id, **{**place, **figures, "seconds": 2.0, "images_per_second": 10.0})
 
 
-def searched(records: Records, run: Run, *, phase: int = 0, sweeps: int = 3, broken: int = 0) -> Found:
+def searched(records: Records, run: Run, *, phase: int = 0, sweeps: int = 3, broken: int = 0) -> RateSearch:
     """A search on record: the loss falls from 4 to 1 around a rate of 1e-3; the last ``broken`` sweeps fail at once."""
-    found = Found(
+    found = RateSearch(
         tuple(_sweep(number, broken=number >= sweeps - broken) for number in range(sweeps)), freeze=True, batch_size=64
     )
     with records.sessions.begin() as session:

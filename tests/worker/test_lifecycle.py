@@ -173,21 +173,21 @@ def test_a_child_killed_on_its_last_attempt_fails_the_job(
 
 
 @pytest.fixture
-def told_stage() -> list[str]:
-    """What each child last says it is doing."""
-    return ["train"]
+def progress() -> dict[str, object]:
+    """What each child last says it is doing; the stage is a word for people, and decides nothing."""
+    return {"stage": "presize", "in_batches": True}
 
 
 @pytest.fixture
 def host(
-    settings: Settings, sessions: Sessions, celery: Celery, monkeypatch: pytest.MonkeyPatch, told_stage: list[str]
+    settings: Settings, sessions: Sessions, celery: Celery, monkeypatch: pytest.MonkeyPatch, progress: dict[str, object]
 ) -> Host:
     """A worker whose children say a stage and are killed, each of them by the kernel as its counter says."""
 
     def start(_: str, job_id: int, attempt: int, *, niceness: int) -> list[str]:
         assert niceness >= 0
         with sessions.begin() as session:
-            save_progress(session, job_id, attempt, {"stage": told_stage[0]})
+            save_progress(session, job_id, attempt, progress)
         return [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
 
     monkeypatch.setattr(worker.lifecycle, "tethered", start)
@@ -230,9 +230,9 @@ def test_what_the_kernel_killed_goes_on_in_halves_and_if_it_kills_that_too_there
 
 @pytest.mark.parametrize("kind", ["train", "lr_find", "interpret"])
 def test_before_there_is_a_batch_the_memory_is_not_blamed_on_it(
-    host: Host, sessions: Sessions, told_stage: list[str], kind: str
+    host: Host, sessions: Sessions, progress: dict[str, object], kind: str
 ) -> None:
-    told_stage[0] = "presize"
+    progress["stage"], progress["in_batches"] = "train", False
     job_id = queue_run(sessions, kind, max_attempts=2)
     job, told = after(host, job_id)
     assert (job.state, job.payload, told) == (State.QUEUED, {}, [])
@@ -273,7 +273,8 @@ def test_a_last_attempt_that_the_kernel_killed_is_resumed_in_halves(host: Host, 
         assert resume(session, job_id).payload == {"accumulation": 2}
 
 
-def test_an_import_has_no_batch_to_halve(host: Host, job_id: int) -> None:
+def test_an_import_has_no_batch_to_halve(host: Host, job_id: int, progress: dict[str, object]) -> None:
+    progress["in_batches"] = False
     job, told = after(host, job_id)
     assert (job.state, "accumulation" in job.payload, told) == (State.QUEUED, False, [])
 

@@ -134,7 +134,7 @@ def test_a_checkpoint_that_is_stored_leaves_the_time_left_known(
         job = get_job(session, 1)
         session.expunge(job)
     reporter = make()
-    reporter.on_progress(Progress(stage="train", step=3, steps=9, eta_seconds=60.0))
+    reporter.on_progress(Progress(stage="train", in_batches=True, step=3, steps=9, eta_seconds=60.0))
     (tmp_path / "kept").write_bytes(b"x")
     CheckpointStore(Attempt(settings, sessions, artifacts, job, reporter, tmp_path / "work", 1)).keep(
         tmp_path / "kept", 3
@@ -142,7 +142,7 @@ def test_a_checkpoint_that_is_stored_leaves_the_time_left_known(
     with sessions.begin() as session:
         progress = get_job(session, 1).progress
     assert progress is not None
-    assert (progress["stage"], progress["eta_seconds"]) == ("store", 60.0)
+    assert (progress["stage"], progress["eta_seconds"], progress["in_batches"]) == ("store", 60.0, True)
 
 
 def test_a_resumed_plan_forgets_what_came_after_its_checkpoint(

@@ -36,7 +36,7 @@ class Listener(NullReporter):
         self.stop_after = stop_after
 
     def on_progress(self, progress: Progress) -> None:
-        (self.told if progress.stage == "interpret" else self.before).append(progress)
+        (self.told if progress.in_batches else self.before).append(progress)
 
     def on_log(self, message: str) -> None:
         self.logs.append(message)

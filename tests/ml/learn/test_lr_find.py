@@ -20,7 +20,7 @@ from ml.learn.setup import Paths
 from ml.learn.smoothing import SmoothLoss
 from ml.learn.step import TrainStep
 from ml.learn.sweep import Stopper, one_sweep
-from ml.reading.agreement import Found
+from ml.reading.agreement import RateSearch
 from ml.reporting import NullReporter, Plan, Progress, RateRecord
 from tests.ml.facts import cases
 from tests.ml.pictures import fill
@@ -167,7 +167,7 @@ def test_progress_counts_all_sweeps_and_ends_where_the_last_one_does() -> None:
     steps = [progress.step for progress in listener.progress]
     assert steps[0] == 0
     assert steps == sorted(steps)
-    assert {(progress.steps, progress.phase) for progress in listener.progress} == {(180, 1)}
+    assert {(one.steps, one.phase, one.in_batches) for one in listener.progress} == {(180, 1, True)}
     assert steps[-1] == 120 + len(found.sweeps[2].lrs)
 
 
@@ -219,7 +219,7 @@ def test_too_few_steps_are_refused_with_the_number_that_is_enough() -> None:
 SMALL = {"arch": "mobilenet_v3_small", "pretrained": False, "presize": 40, "size": 32, "precision": "fp32"}
 
 
-def search_pictures(folder: Path, listener: Listener, **config: object) -> Found:
+def search_pictures(folder: Path, listener: Listener, **config: object) -> RateSearch:
     fill(folder / "pets", (f"{breed}_{number}.jpg" for breed in ("Birman", "pug") for number in range(12)))
     manifest = scan_folder(folder / "pets", LabelRule(), name="pets")
     paths = Paths(cache=folder / "cache", weights=None, work=folder / "work")

@@ -132,6 +132,7 @@ def test_a_resumed_run_says_where_it_is_before_its_first_batch(
 
     class Watcher(Recorder):
         def on_progress(self, progress: Any) -> None:  # noqa: ANN401 - Progress; only its fields matter
+            assert progress.in_batches
             told.append((progress.stage, progress.phase, progress.epoch))
 
     resumed = trainer(case, toy(), config_of(case), tmp_path, Watcher())

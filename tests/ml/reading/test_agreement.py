@@ -8,19 +8,19 @@ import pytest
 
 from ml.learn.schedule import exponential
 from ml.learn.smoothing import SmoothLoss
-from ml.reading.agreement import Found
+from ml.reading.agreement import RateSearch
 from ml.reading.suggestions import FUNCTIONS, Suggestions, suggest
 from ml.reading.sweep_record import Sweep
 
 
-def made(valleys: Sequence[float | None]) -> Found:
+def made(valleys: Sequence[float | None]) -> RateSearch:
     """A search whose sweeps found these valleys, or nothing at all."""
     sweeps = []
     for valley in valleys:
         rates: dict[str, float | None] = dict.fromkeys(FUNCTIONS, valley)
         reasons = {} if valley else dict.fromkeys(FUNCTIONS, "the loss is flat")
         sweeps.append(Sweep((0.1, 0.2), (2.0, 1.0), (2.0, 1.5), 2, Suggestions(rates, reasons)))
-    return Found(tuple(sweeps), freeze=True, batch_size=4)
+    return RateSearch(tuple(sweeps), freeze=True, batch_size=4)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_sweeps_of_noise_alone_hardly_ever_agree() -> None:
         smoothed = [smooth.update(loss) for loss in losses]
         return Sweep(tuple(lrs), tuple(losses), tuple(smoothed), 100, suggest(lrs, losses, smoothed, 100))
 
-    searches = [Found((noise(), noise(), noise()), freeze=True, batch_size=8) for _ in range(100)]
+    searches = [RateSearch((noise(), noise(), noise()), freeze=True, batch_size=8) for _ in range(100)]
     assert sum(found.rate is not None for found in searches) <= 5
 
 
@@ -76,7 +76,7 @@ def test_each_suggestion_has_a_word_of_its_own_and_is_null_where_its_sweeps_lie_
         Sweep((0.1, 0.2), (2.0, 1.0), (2.0, 1.5), 2, Suggestions({name: apart[name][i] for name in apart}, {}))
         for i in (0, 1, 1)
     ]
-    content = Found(tuple(sweeps), freeze=True, batch_size=4).content()
+    content = RateSearch(tuple(sweeps), freeze=True, batch_size=4).content()
     assert content["agreements"] == {"minimum": "agree", "steep": "weak", "valley": "agree", "slide": "none"}
     assert content["suggestions"] == {
         "minimum": 1e-3,
@@ -103,7 +103,7 @@ def rising(onset: int | None) -> Sweep:
 
 
 def test_where_the_loss_only_rises_the_search_says_from_where_and_how_far_below_to_stay() -> None:
-    found = Found((rising(55), rising(None), rising(58)), freeze=False, batch_size=4)
+    found = RateSearch((rising(55), rising(None), rising(58)), freeze=False, batch_size=4)
     content = found.content()
     assert content["agreements"] == dict.fromkeys(FUNCTIONS, "none")
     low, _, high = (sweep["rises_at"] for sweep in content["sweeps"])
@@ -124,7 +124,7 @@ def test_where_the_loss_only_rises_the_search_says_from_where_and_how_far_below_
 
 
 def test_without_a_rise_or_with_a_rate_there_is_no_advice() -> None:
-    one = Found((rising(55), rising(None), rising(None)), freeze=False, batch_size=4)
+    one = RateSearch((rising(55), rising(None), rising(None)), freeze=False, batch_size=4)
     assert (one.rises_at, one.advice, one.hint) == (None, None, "Give the rate as a number.")
     assert one.content()["rises_at_sweeps"] == 1
     assert made([1e-3, 2e-3, 1.5e-3]).advice is None

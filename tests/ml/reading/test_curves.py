@@ -4,7 +4,7 @@ import pytest
 
 from ml.config import LossName
 from ml.reading.chance import Chance
-from ml.reading.curves import Asked, CurveReading, read_curves
+from ml.reading.curves import CurveReading, PlannedRun, read_curves
 
 VALID_ITEMS = 1478
 
@@ -31,7 +31,7 @@ def read(
 ) -> list[CurveReading]:
     """Of phases that ran all their epochs, or of which the last has ``more_epochs`` to run."""
     epochs = [len(phase) for phase in phases]
-    asked = Asked(
+    asked = PlannedRun(
         loss=loss,
         breeds=breeds,
         pretrained=pretrained,
@@ -338,7 +338,7 @@ def test_a_validation_loss_differs_by_three_percent_or_more_where_pictures_are_f
 
 def go_on(before: Figures, phase: list[Figures]) -> list[CurveReading]:
     """Of a run of one phase that goes on from a run that ended with ``before``."""
-    asked = Asked(
+    asked = PlannedRun(
         loss="cross_entropy", breeds=37, pretrained=True, epochs=[len(phase)], rates=[1e-2], before=Row(0, *before)
     )
     return read_curves([Row(0, *figures) for figures in phase], VALID_ITEMS, asked)

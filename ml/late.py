@@ -1,0 +1,32 @@
+"""The door for what is imported late: torch and torchvision take seconds, and end in a riddle where they do not fit.
+
+What brings them in is named here by a text, because an import at a file's top would come before anyone can look whether
+the two fit (``ml.versions``), and would make every process pay for them.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Generic, TypeVar, cast
+
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True)
+class Late(Generic[Thing]):
+    """Something of a module that is imported when it is asked for; its type is said where it is written down."""
+
+    module: str
+    name: str
+
+    def get(self) -> Thing:
+        """Import it now."""
+        return cast("Thing", getattr(import_module(self.module), self.name))
+
+
+def import_torchvision() -> None:
+    """Bring torch and torchvision in.
+
+    Raises:
+        RuntimeError, ImportError, OSError: as they say it themselves where they do not fit each other.
+    """
+    import_module("torchvision")
