@@ -4,6 +4,7 @@ import math
 import textwrap
 import threading
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 from PIL import ImageFont
@@ -27,7 +28,8 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
 
 def wrapped(text: str, size: float, room: float, *, bold: bool = False) -> list[str]:
     """The text in lines of at most ``room`` pixels, broken between words, and within those that are longer."""
-    text = text.replace(" %", "\u00a0%")
+    # No line begins with a sign that belongs to the word before it.
+    text = text.replace(" %", "\u00a0%").replace(" ·", "\u00a0·")
     letters = max(1, len(text))
     lines = [text] if text else []
     while letters > 1 and any(text_width(line, size, bold=bold) > room for line in lines):
@@ -37,7 +39,7 @@ def wrapped(text: str, size: float, room: float, *, bold: bool = False) -> list[
     return lines
 
 
-def height_of(lines: list[str], size: float) -> float:
+def height_of(lines: Sequence[str], size: float) -> float:
     """Pixels that so many lines need."""
     return LINE * size * len(lines)
 

@@ -79,7 +79,7 @@ def draw(chart: Chart, paper: Paper) -> "Figure":
         write_counts(axes, chart.heatmap, point=POINT)
         return figure
     shares = [panel.share for panel in chart.panels]
-    every = figure.subplots(len(shares), sharex=True, squeeze=False, height_ratios=shares)[:, 0]
+    every = list(figure.subplots(len(shares), sharex=True, squeeze=False, height_ratios=shares)[:, 0])
     for axes, panel in zip(every, chart.panels, strict=True):
         draw_panel(axes, chart.x, panel, point=POINT)
     every[-1].set_xlabel(chart.x.title)

@@ -151,6 +151,7 @@ def test_a_word_that_no_line_has_room_for_is_broken() -> None:
     assert "".join(wrapped("x" * 100, 12, 80)) == "x" * 100
     assert max(text_width(line, 12) for line in wrapped("aa " + "W" * 50 + " b", 12, 80)) <= 80
     assert wrapped("", 12, 80) == []
+    assert not any(line.startswith(("·", "%")) for line in wrapped("aaa · 12 % " * 9, 12, 60))
     assert wrapped("W", 12, 1) == ["W"]
 
 
