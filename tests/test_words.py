@@ -67,10 +67,11 @@ def helps(command: click.Command, name: str) -> Iterator[tuple[str, str]]:
     """The help of a command and of those below it."""
     context = click.Context(command, info_name=name)
     yield name, command.get_help(context)
-    for word in command.list_commands(context) if isinstance(command, click.Group) else ():
-        below = command.get_command(context, word)
-        assert below is not None
-        yield from helps(below, f"{name} {word}")
+    if isinstance(command, click.Group):
+        for word in command.list_commands(context):
+            below = command.get_command(context, word)
+            assert below is not None
+            yield from helps(below, f"{name} {word}")
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -101,7 +101,7 @@ def test_a_training_is_asked_for_in_the_contracts_words(
 def test_a_problem_is_one_line_with_its_hint(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problem = {
+    problem: dict[str, Any] = {
         "detail": "there is no dataset 'cats'",
         "code": "not_found",
         "hint": "Name one of the datasets on record.",
