@@ -80,7 +80,7 @@ def test_a_fine_tune_at_auto_has_the_rates_of_the_one_that_is_given_the_found_ra
     ],
 )
 def test_true_is_no_number(sent: dict[str, object]) -> None:
-    with pytest.raises(ValidationError, match="not true or false"):
+    with pytest.raises(ValidationError, match="true or false, which is no value here"):
         train_config.validate_python(sent)
 
 
