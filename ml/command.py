@@ -32,6 +32,8 @@ from ml.reading.metrics import most_confused
 from ml.reading.suggestions import FUNCTIONS, SHOWN_AS
 from ml.reporting import EpochRecord, NullReporter, Plan, Progress, RateRecord
 
+MOST_VALUE_CHARS = 60
+
 
 class Signals:
     """Ctrl-C and SIGTERM: the first ends the work in order, where it asks; a second one ends it at once."""
@@ -240,8 +242,10 @@ def _wrong_setting(error: ValidationError) -> str:
     first = error.errors()[0]
     about = first.get("ctx", {})
     place = [*first["loc"], *([about["field"]] if "field" in about else [])]
+    value = first["input"].get(about["field"]) if "field" in about else first["input"]
+    shown = "" if isinstance(value, dict | list) else f" {json.dumps(value)[:MOST_VALUE_CHARS]}"
     hint = f". {about['hint']}" if "hint" in about else ""
-    return f"{'.'.join(map(str, place))}: {first['msg']}{hint}"
+    return f"{'.'.join(map(str, place))}{shown}: {first['msg']}{hint}"
 
 
 def _print(event: str, content: dict[str, Any]) -> None:

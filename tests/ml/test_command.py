@@ -64,7 +64,7 @@ def test_what_is_wrong_with_a_sweep_is_one_line_and_status_1(folder: Path) -> No
     assert short.stderr.startswith("sweep_too_short: a sweep of 12 steps leaves fewer than 16 points")
     turned = run(folder, "lr-find", "lr_sweep.start_lr=20")
     assert (turned.returncode, turned.stdout) == (1, "")
-    assert "start_lr 20.0 is not below end_lr 10.0" in turned.stderr
+    assert "lr_sweep.start_lr 20: it is not below end_lr 10.0. Lower start_lr" in turned.stderr
     assert turned.stderr.count("\n") == 1
 
 
