@@ -4,7 +4,7 @@ import io
 import os
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,14 @@ from api.figures.lines import LINE, SUBTITLE_SIZE, TEXT_SIZE, TITLE_SIZE, height
 from api.figures.palette import GROUND, INK, QUIET
 from api.figures.paper import EDGE, GAP, ROW, Paper, paper_for
 from api.figures.png_marks import draw_heatmap, draw_panel, draw_rules, write_counts
+from ml.late import Late
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.typing import RcKeyType
 
 DOTS = 100
@@ -39,6 +43,11 @@ STYLE: "dict[RcKeyType, Any]" = {
     # A dollar sign in a run's name is no formula.
     "text.parse_math": False,
 }
+
+
+_FIGURE: "Late[type[Figure]]" = Late("matplotlib.figure", "Figure")
+_LAYOUT: "Late[type[ConstrainedLayoutEngine]]" = Late("matplotlib.layout_engine", "ConstrainedLayoutEngine")
+_RC_CONTEXT: "Late[Callable[[dict[RcKeyType, Any]], AbstractContextManager[None]]]" = Late("matplotlib", "rc_context")
 
 
 class Painter:
@@ -68,9 +77,7 @@ class Painter:
 
 def draw(chart: Chart, paper: Paper) -> "Figure":
     """The chart as Matplotlib has it, a pixel to a dot, laid out by Matplotlib below the heading."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 - see Painter
-
-    figure = Figure(figsize=(paper.width / DOTS, paper.height / DOTS), dpi=DOTS, facecolor=GROUND)
+    figure = _FIGURE.get()(figsize=(paper.width / DOTS, paper.height / DOTS), dpi=DOTS, facecolor=GROUND)
     _write_heading(figure, paper)
     if chart.heatmap is not None:
         axes = figure.subplots()
@@ -98,10 +105,8 @@ def draw(chart: Chart, paper: Paper) -> "Figure":
 
 
 def _paint(chart: Chart, paper: Paper, scale: float, families: Sequence[str], about: "dict[str, str]") -> bytes:
-    from matplotlib import rc_context  # noqa: PLC0415 - see Painter
-
     out = io.BytesIO()
-    with rc_context({**STYLE, "font.family": families}), warnings.catch_warnings():
+    with _RC_CONTEXT.get()({**STYLE, "font.family": families}), warnings.catch_warnings():
         # A font of this machine may lack in bold what it has otherwise.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         draw(chart, paper).savefig(out, format="png", dpi=DOTS * scale, metadata=about)
@@ -110,9 +115,7 @@ def _paint(chart: Chart, paper: Paper, scale: float, families: Sequence[str], ab
 
 def _lay_out(figure: "Figure", top: float) -> None:
     """All below ``top``, once: Matplotlib would do it again with each drawing, and measure every letter of it."""
-    from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: PLC0415 - see Painter
-
-    ConstrainedLayoutEngine(rect=(0, 0, 1, top), hspace=0, wspace=0).execute(figure)
+    _LAYOUT.get()(rect=(0, 0, 1, top), hspace=0, wspace=0).execute(figure)
 
 
 def _legend(figure: "Figure", paper: Paper, every: "Sequence[Axes]") -> float:

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from api.figures.chart import Axis, Bars, Chart, Heatmap, Line, Marker, Panel, Rule
 from api.figures.heading import rate_text
 from api.figures.lines import LABEL_SIZE
 from api.figures.palette import BLUES, DARK_FROM, GRID, GROUND, INK, QUIET
+from ml.late import Late
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,9 +104,12 @@ def write_counts(axes: "Axes", heatmap: Heatmap, *, point: float) -> None:
                 )
 
 
-def _set_ticks(scale: "Scale", axis: Axis) -> None:
-    from matplotlib import ticker  # noqa: PLC0415 - see Painter
+_TICKER: Late[ModuleType] = Late("matplotlib", "ticker")
+"""There once a figure is."""
 
+
+def _set_ticks(scale: "Scale", axis: Axis) -> None:
+    ticker = _TICKER.get()
     if axis.values == "share":
         scale.set_major_formatter(ticker.PercentFormatter(1, decimals=0, symbol=" %"))
     elif axis.values == "whole":

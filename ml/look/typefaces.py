@@ -11,6 +11,13 @@ from functools import lru_cache
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ml.late import Late
+
+if TYPE_CHECKING:
+    from matplotlib.font_manager import FontManager
+    from matplotlib.ft2font import FT2Font
 
 _BLANKS = frozenset({"Zs", "Zl", "Zp", "Cc"})
 _WITHOUT_SHAPE = frozenset({"Cf"})
@@ -52,6 +59,11 @@ def face_of(letter: str) -> Typeface | None:
     return _of_this_machine().get(ord(letter))
 
 
+# Matplotlib takes half a second, and reads at its import where it may keep its list of fonts.
+_FONTS: "Late[FontManager]" = Late("matplotlib.font_manager", "fontManager")
+_FONT: "Late[type[FT2Font]]" = Late("matplotlib.ft2font", "FT2Font")
+
+
 @lru_cache(maxsize=1)
 def dejavu() -> Typeface:
     """The font that comes with Matplotlib, and so is the same everywhere."""
@@ -83,10 +95,7 @@ def _letters_of_dejavu() -> frozenset[int]:
 @lru_cache(maxsize=1)
 def _of_this_machine() -> dict[int, Typeface]:
     """From each letter that a font of the machine has to the first such font: upright ones of usual weight first."""
-    # Matplotlib takes half a second, and reads at its import where it may keep its list of fonts.
-    from matplotlib.font_manager import fontManager  # noqa: PLC0415
-
-    entries = [one for one in fontManager.ttflist if not any(word in one.name.lower() for word in _PLACEHOLDERS)]
+    entries = [one for one in _FONTS.get().ttflist if not any(word in one.name.lower() for word in _PLACEHOLDERS)]
     order = sorted(entries, key=lambda one: (one.style != "normal", _heaviness(one.weight), one.name, one.fname))
     found: dict[int, Typeface] = {}
     for one in order:
@@ -103,10 +112,8 @@ def _heaviness(weight: int | str) -> int:
 
 def _letters(path: str) -> frozenset[int]:
     """The letters of a font that can be drawn at every size; none where it cannot be opened."""
-    from matplotlib.ft2font import FT2Font  # noqa: PLC0415 - as above
-
     try:
-        font = FT2Font(path)
+        font = _FONT.get()(path)
     except (OSError, RuntimeError):
         return frozenset()
     return frozenset(font.get_charmap()) if font.scalable else frozenset()

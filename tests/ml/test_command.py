@@ -64,7 +64,7 @@ def test_what_is_wrong_with_a_sweep_is_one_line_and_status_1(folder: Path) -> No
     assert short.stderr.startswith("sweep_too_short: a sweep of 12 steps leaves fewer than 16 points")
     turned = run(folder, "lr-find", "lr_sweep.start_lr=20")
     assert (turned.returncode, turned.stdout) == (1, "")
-    assert "lr_sweep.start_lr 20: it is not below end_lr 10.0. Lower start_lr" in turned.stderr
+    assert "lr_sweep.start_lr 20.0: it is not below end_lr 10.0. Lower start_lr" in turned.stderr
     assert turned.stderr.count("\n") == 1
 
 
@@ -127,7 +127,7 @@ def test_a_model_of_another_architecture_is_one_line(folder: Path, refused: Refu
         (["--by-folder", "--regex", "(a)"], "config: both regex and by_folder are given. Give one of them."),
         (["--set", "epochs"], "config: --set: 'epochs' is not name=value"),
         (["--set", "augment=1", "--set", "augment.flip=true"], "config: --set: 'augment.flip=true' names a field of"),
-        (["--set", "epochs=0"], "config: fine_tune.epochs: Input should be greater"),
+        (["--set", "epochs=0"], "config: fine_tune.epochs 0: Input should be greater"),
     ],
 )
 def test_a_wrong_setting_is_one_line(refused: Refused, words: list[str], says: str) -> None:
