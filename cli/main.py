@@ -16,7 +16,7 @@ INTERRUPTED = 130
 MOST_SHOWN = 20
 
 COMMANDS = {
-    "datasets": Place("cli.datasets", "Bring pictures in and look at them."),
+    "datasets": Place("cli.datasets", "Bring photos in and look at them."),
     "demo": Place("cli.demo", "Train, examine and serve a classifier, and show each step."),
     "doctor": Place(
         "cli.doctor",

@@ -37,6 +37,7 @@ def progress_json(progress: Progress) -> Json:
     """A ``progress`` event's data, and the job's own ``progress``."""
     return {
         "stage": progress.stage,
+        "in_batches": progress.in_batches,
         "phase": progress.phase,
         "epoch": progress.epoch,
         "epochs": progress.epochs,

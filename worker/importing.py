@@ -40,7 +40,7 @@ def import_dataset(attempt: Attempt) -> None:
         for note in manifest.notes:
             attempt.reporter.on_log(note)
         if said := manifest.left_out():
-            attempt.reporter.on_log(f"{said}; the dataset's own page shows which")
+            attempt.reporter.on_log(f"{said} (`datasets show` and the page say which)")
         bundle = attempt.work / "images.tar"
         write_bundle(folder, manifest, bundle, on_progress=_StageProgress(attempt, "pack"))
         attempt.reporter.on_progress(Progress(stage="store"))

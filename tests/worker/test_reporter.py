@@ -209,7 +209,7 @@ class Flaky:
 def test_a_minute_without_a_database_loses_nothing(
     make: Callable[..., JobReporter], sessions: Sessions, clock: Moments
 ) -> None:
-    make(Flaky(sessions, failures=10)).on_batches([batch(0), batch(1)])
+    make(Flaky(sessions, failures=33)).on_batches([batch(0), batch(1)])
     assert clock.now - 1000 > 60
     assert steps(sessions) == [0, 1]
 
