@@ -32,7 +32,7 @@ def test_the_demo_goes_from_pictures_to_a_breed_over_http(tmp_path: Path) -> Non
         code, said = shown.ended(), shown.text + "\n"
     assert code == 0, said
     assert "90 photos of 3 breeds" in said
-    assert shown.has("3 files left out: 2 of no image format, 1 without a label (`datasets show` and the page say which)")
+    assert shown.has("3 files left out: 2 of no image format, 1 without a label (`datasets show` and the page say")
     assert "(folder: mobilenet_v2.safetensors)" in said
     assert len(re.findall(r"^ *[12]\.1 ", said, re.MULTILINE)) == 4  # each epoch as it ended, and again in the table
     assert re.search(r"Error rate [01]\.\d{4} on 18 pictures kept apart", said)
