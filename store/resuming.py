@@ -14,6 +14,7 @@ WORTH_RESUMING = frozenset(
         "job_crashed",
         "torch_mismatch",
         "unavailable",
+        "unknown_kind",
         "weights_invalid",
         "weights_missing",
         "worker_lost",

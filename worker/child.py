@@ -35,6 +35,14 @@ log = logging.getLogger(__name__)
 
 Work = Callable[[Attempt], None]
 
+
+class UnknownKind(AppError):
+    """A job of an API that is newer than this worker."""
+
+    code = "unknown_kind"
+    title = "Unknown kind of job"
+
+
 _LEARNING: dict[str, Late[Work]] = {
     "train": Late("worker.training", "train_run"),
     "lr_find": Late("worker.rate_finding", "find_rate_of_run"),
@@ -93,7 +101,7 @@ def _run(attempt: Attempt) -> int:
     """Do the work; whatever goes wrong becomes a code and a sentence in the record."""
     try:
         attempt.work.mkdir(parents=True, exist_ok=True)
-        _work_of(attempt.job.kind)(attempt)
+        work_of(attempt.job.kind)(attempt)
     except Stopped:
         attempt.reporter.flush_quietly()
         return EXIT_PUT_DOWN
@@ -115,15 +123,22 @@ def _run(attempt: Attempt) -> int:
     return 0
 
 
-def _work_of(kind: str) -> Work:
+def work_of(kind: str) -> Work:
     """The work of a kind of job.
 
     It is imported only now: importing what learns imports torch and torchvision, which an import of pictures needs not
     wait for, and which end in a riddle where they do not fit each other, unless that is looked at first.
+
+    Raises:
+        UnknownKind: the job comes from a version that has more kinds.
+        TorchMismatch: the kind learns, and torch and torchvision do not fit each other.
     """
     if kind in _LEARNING:
         check_versions()
-    return _LEARNING.get(kind, _IMPORTING).get()
+        return _LEARNING[kind].get()
+    if kind == "import":
+        return _IMPORTING.get()
+    raise UnknownKind(f"this worker does not know jobs of the kind {kind!r}", "Start a worker of the API's version.")
 
 
 def _fail(attempt: Attempt, code: str, detail: str, hint: str | None) -> None:

@@ -100,7 +100,7 @@ def _axis(run: Run, sweeps: Sequence[_Sweep]) -> Axis:
     starts = [loss for sweep in sweeps for loss in sweep.losses[:1]]
     looked_at = [loss for sweep in sweeps for loss in sweep.losses[sweep.seen]]
     finite = [loss for loss in (*starts, *looked_at) if math.isfinite(loss)]
-    if not finite:
+    if len(set(finite)) < 2:  # noqa: PLR2004 - one value has no range
         return Axis(title=title)
     low, high = min(finite), max(finite)
     return Axis(title=title, low=max(0.0, low - ROOM * (high - low)), high=high + ROOM * (high - low))

@@ -104,7 +104,8 @@ class Trainer:
         position = checkpoint.position
         self.step, self.rate = position.step, position.rate
         self.smooth = SmoothLoss(position.smooth_value, position.smooth_count)
-        self.scaler.load_state_dict(position.scaler)
+        if position.scaler:  # empty where the attempt before, on another device, scaled nothing
+            self.scaler.load_state_dict(position.scaler)
         self.skipped = position.skipped
         self.halved_from = position.halved_from if position.accumulation > 1 else position.step
         self.accumulation = max(self.accumulation, position.accumulation)

@@ -67,7 +67,7 @@ def test_a_full_disk_fails_a_job_with_its_code_wherever_it_was_met(
     def work(_: Attempt) -> None:
         raise error
 
-    monkeypatch.setattr(child, "_work_of", lambda _: work)
+    monkeypatch.setattr(child, "work_of", lambda _: work)
     assert child._run(stack.attempt(job_id)) == 0
     with stack.sessions.begin() as session:
         job = get_job(session, job_id)
@@ -104,7 +104,7 @@ def test_a_store_that_is_away_after_the_verdict_changes_nothing_about_it(
         request.getfixturevalue("away")
         keeper.forget()
 
-    monkeypatch.setattr(child, "_work_of", lambda _: work)
+    monkeypatch.setattr(child, "work_of", lambda _: work)
     monkeypatch.setattr(child, "_fail", lambda *said: pytest.fail(str(said)))
     assert child._run(stack.attempt(job_id)) == 0
     assert stack.artifacts.exists(checkpoint_key(1, 1, 3)), "left for the repair process"

@@ -51,7 +51,12 @@ def config(weight_decay: float = 0.01) -> ResolvedConfig:
 
 
 def training(
-    folder: Path, reporter: NullReporter, *, keep_each_step: bool = False, weight_decay: float = 0.01
+    folder: Path,
+    reporter: NullReporter,
+    *,
+    keep_each_step: bool = False,
+    weight_decay: float = 0.01,
+    precision: str = "fp32",
 ) -> Trainer:
     """Twelve steps in three epochs, always from the same first weights."""
     torch.manual_seed(0)
@@ -63,7 +68,7 @@ def training(
         training=FixedBatches(x, y, 4),
         validation=FixedValidation(*toy_inputs(8, seed=1)),
         device=torch.device("cpu"),
-        precision=Precision("fp32", "test"),
+        precision=Precision(precision, "test"),
         reporter=reporter,
         keeper=LocalKeeper(folder / "kept"),
         work=folder,
@@ -238,3 +243,14 @@ def test_a_checkpoint_of_a_version_before_is_not_used_and_that_is_said(version: 
         f"the checkpoint has format version {version}, this program reads 4; it is not used",
         FROM_THE_START,
     ]
+
+
+@pytest.mark.parametrize(("before", "after"), [("fp32", "fp16"), ("fp16", "fp32")])
+def test_a_training_goes_on_where_the_device_has_another_precision(tmp_path: Path, before: str, after: str) -> None:
+    """A scaler that scaled nothing has no state, and one that scales takes none that is empty."""
+    with pytest.raises(Stopped):
+        training(tmp_path, Watcher(3), keep_each_step=True, precision=before).train()
+    trainer = training(tmp_path, Watcher(), precision=after)
+    trainer.restore()
+    assert trainer.step == 3
+    trainer.train()
