@@ -76,6 +76,14 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop.on_signal)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     log_to_stderr()
+    try:
+        return _attempt(job_id, number, stop)
+    except OUTAGES:
+        log.exception("job %d: the database stayed away; the job is left to be run again", job_id)
+        return EXIT_PUT_DOWN
+
+
+def _attempt(job_id: int, number: int, stop: StopRequest) -> int:
     settings = load_settings()
     sessions = make_sessions(make_engine(settings))
     job, scratch = patiently(lambda: _read(settings, sessions, job_id), seconds=OUTAGE_SECONDS, what=f"job {job_id}")
@@ -106,8 +114,7 @@ def _run(attempt: Attempt) -> int:
         attempt.reporter.flush_quietly()
         return EXIT_PUT_DOWN
     except OUTAGES:
-        log.exception("job %d: the database stayed away; the job is left to be run again", attempt.job.id)
-        return EXIT_PUT_DOWN
+        raise
     except (LearningError, AppError) as error:
         _fail(attempt, error.code, error.detail, error.hint)
     except MemoryError:

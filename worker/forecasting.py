@@ -32,6 +32,8 @@ def measure_for_forecast(attempt: Attempt) -> None:
     measured = measure_throughput(
         config, attempt.settings.device, reporter=attempt.reporter, accumulation=attempt.accumulation
     )
+    # One that began meanwhile made these steps slow.
+    _check_alone(attempt)
     key = ModelKey(config.arch, config.presize, config.size, config.batch_size)
     machine = Machine(measured.device, measured.precision)
 

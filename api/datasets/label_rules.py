@@ -23,7 +23,7 @@ def label_rule(fields: ArchiveForm, *, beside: bool) -> LabelRule:
             merge=fields.merge_labels,
         )
     except RuleRefused as error:
-        raise InvalidRequest(str(error), error.hint) from None
+        raise InvalidRequest(str(error), error.hint, field=f"body.{error.field}") from None
 
 
 def encoding_of(fields: ArchiveForm) -> str | None:
@@ -37,4 +37,4 @@ def encoding_of(fields: ArchiveForm) -> str | None:
     try:
         return known_encoding(fields.encoding)
     except ValueError as error:
-        raise InvalidRequest(f"encoding {fields.encoding!r} {error}", ENCODING_HINT) from None
+        raise InvalidRequest(f"encoding {fields.encoding!r} {error}", ENCODING_HINT, field="body.encoding") from None

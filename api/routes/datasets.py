@@ -184,11 +184,14 @@ async def _archive_payload(request: Request, services: Services) -> Json:
         except ValidationError as error:
             raise BodyRefused(error, ArchiveForm) from None
         if form.archive_bytes is None:
-            raise InvalidRequest("the form has no archive", "Send a zip or tar as the part `archive`.")
+            hint = "Send a zip or tar as the part `archive`."
+            raise InvalidRequest("the form has no archive", hint, field="body.archive")
         if form.archive_bytes == 0:
-            raise InvalidRequest("the archive is empty: 0 bytes", "Send a zip or tar with images in it.")
+            hint = "Send a zip or tar with images in it."
+            raise InvalidRequest("the archive is empty: 0 bytes", hint, field="body.archive")
         if form.labels_bytes == 0:
-            raise InvalidRequest("the list of labels is empty: 0 bytes", "Send filename,label lines, or no `labels`.")
+            hint = "Send filename,label lines, or no `labels`."
+            raise InvalidRequest("the list of labels is empty: 0 bytes", hint, field="body.labels")
         # A service without the Internet gets the published photos as an archive; the sample is drawn.
         _check_name(fields.name, "oxford-iiit-pet")
         beside = form.labels_bytes is not None

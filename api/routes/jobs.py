@@ -19,6 +19,7 @@ from store.db.jobs import create_job, find_by_idempotency_key, request_cancel, r
 from store.db.models import Dataset, Job, Run
 from store.db.reading import get_job, list_jobs
 from store.db.waiting import Waiting, waiting_of
+from store.errors import AppError
 from store.states import State
 
 router = APIRouter(tags=["jobs"])
@@ -140,7 +141,12 @@ def _checked(
     session: Session, request: RunRequest | ForecastRequest, *within: str
 ) -> tuple[ResolvedConfig | LrFind, Dataset]:
     if isinstance(request, ForecastRequest):
-        return _checked(session, request.of, request.kind, "of")
+        try:
+            return _checked(session, request.of, request.kind, "of")
+        except AppError as error:
+            if error.field is not None and not error.field.startswith("body.of."):
+                error.field = f"body.of.{error.field.removeprefix('body.')}"
+            raise
     if isinstance(request, LrFindRequest):
         return check_lr_find(session, request, ("body", *within))
     return check_train(session, request, ("body", *within))

@@ -48,14 +48,12 @@ class ArchiveForm(Body):
 
     name: DatasetName
     label_from: Annotated[
-        str | SkipJsonSchema[None],
-        Field(min_length=1, max_length=MOST_LABEL_FROM, description=LABEL_FROM_HELP, json_schema_extra=_or("name")),
+        Annotated[str, Field(min_length=1, max_length=MOST_LABEL_FROM)] | SkipJsonSchema[None],
+        Field(description=LABEL_FROM_HELP, json_schema_extra=_or("name")),
     ] = None
     regex: Annotated[
-        str | SkipJsonSchema[None],
+        Annotated[str, Field(min_length=1, max_length=MAX_CHARS)] | SkipJsonSchema[None],
         Field(
-            min_length=1,
-            max_length=MAX_CHARS,
             description="on the file name, with label_from=path on the path; its group is the label. RE2's syntax",
             examples=[r"(.+)_\d+.jpg$"],
             json_schema_extra=_or(DEFAULT_REGEX),
@@ -66,10 +64,8 @@ class ArchiveForm(Body):
         bool, Field(description="make labels one that differ only in case, spaces, hyphens or underscores")
     ] = False
     encoding: Annotated[
-        str | SkipJsonSchema[None],
+        Annotated[str, Field(min_length=1, max_length=40)] | SkipJsonSchema[None],
         Field(
-            min_length=1,
-            max_length=40,
             description="of names that do not say theirs, and of the list of labels, such as cp932; UTF-8 without it",
             json_schema_extra=_or("utf-8"),
         ),

@@ -41,18 +41,19 @@ def choose_rule(
     """
     if by_folder and (regex is not None or label_from not in {None, "folder"}):
         other = "regex" if regex is not None else "label_from"
-        raise RuleRefused(f"both {other} and by_folder are given", "Give one of them.")
+        raise RuleRefused(f"both {other} and by_folder are given", "Give one of them.", "by_folder")
     source = label_from or ("folder" if by_folder else "csv" if beside else "name")
     if beside and source != "csv":
-        raise RuleRefused(f"a list of labels is given, and label_from {source!r}", "Give one of them.")
+        raise RuleRefused(f"a list of labels is given, and label_from {source!r}", "Give one of them.", "label_from")
     if source in _OVER:
         if regex is not None:
             rule_pattern(regex)
         return LabelRule(regex=DEFAULT_REGEX if regex is None else regex, over=_OVER[source], merge=merge)
     if regex is not None:
-        raise RuleRefused(f"both regex and label_from {source[:40]!r} are given", "Give one of them.")
+        raise RuleRefused(f"both regex and label_from {source[:40]!r} are given", "Give one of them.", "label_from")
     if folder := _FOLDER.fullmatch(source):
         return LabelRule(kind="folder", level=int(folder[1]) if folder[1] else None, merge=merge)
     if listed := _CSV.fullmatch(source):
         return LabelRule(kind="csv", csv=listed[1], merge=merge)
-    raise RuleRefused(f"label_from {source[:40]!r} is not known", "Give name, path, folder, folder:N, csv or csv:PATH.")
+    hint = "Give name, path, folder, folder:N, csv or csv:PATH."
+    raise RuleRefused(f"label_from {source[:40]!r} is not known", hint, "label_from")

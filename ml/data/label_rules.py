@@ -66,11 +66,11 @@ _INSTEAD = {
 
 
 class RuleRefused(ValueError):
-    """A label rule that cannot be: a sentence, and in ``hint`` what to give instead."""
+    """A label rule that cannot be: a sentence, in ``hint`` what to give instead, in ``field`` what part is wrong."""
 
-    def __init__(self, message: str, hint: str) -> None:
+    def __init__(self, message: str, hint: str, field: str = "regex") -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint, self.field = hint, field
 
 
 class RulePattern:

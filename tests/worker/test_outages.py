@@ -36,7 +36,7 @@ from tests.worker.attempts import Stack
 from tests.worker.moments import Moments
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import job_in, running, until
-from worker import patience
+from worker import child, patience
 from worker.attempt import Attempt
 from worker.forecasting import measure_for_forecast
 from worker.learned import learned_earlier
@@ -212,6 +212,19 @@ def test_an_attempt_that_gave_up_waiting_counts_unless_the_worker_had_to_wait_to
         job = get_job(session, job_id)
         assert (job.state, job.attempt, job.max_attempts) == (State.QUEUED, 1, budget)
         assert (job.not_before is None) == is_away, "what counts rests first"
+
+
+def test_a_process_that_finds_no_database_ends_as_one_that_was_put_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it asked: at its start, or for the verdict of what failed."""
+
+    def away(*_: object) -> int:
+        raise OperationalError("SELECT 1", {}, ConnectionError("the server is away"))
+
+    monkeypatch.setattr(child, "_attempt", away)
+    monkeypatch.setattr(child, "log_to_stderr", lambda: None)
+    monkeypatch.setattr(child.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", ["worker.child", "1", "1"])
+    assert child.main() == EXIT_PUT_DOWN
 
 
 def test_a_job_of_another_worker_is_left_to_it(host: Host, sessions: Sessions) -> None:

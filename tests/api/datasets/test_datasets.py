@@ -248,6 +248,24 @@ def test_a_label_rule_that_is_not_known_is_told_with_what_to_write(
     assert answer.status_code == 400, answer.text
     assert says in answer.json()["detail"]
     assert hint in answer.json()["hint"]
+    assert answer.json()["field"] == "body.regex"
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "says"),
+    [
+        ({"regex": ""}, "body.regex", "fewer characters than 1"),
+        ({"regex": "(a)" * 200}, "body.regex", "more characters than 500"),
+        ({"encoding": "klingon"}, "body.encoding", "klingon"),
+        ({"label_from": "stars"}, "body.label_from", "stars"),
+    ],
+)
+def test_what_is_wrong_in_a_form_is_named_by_its_part(
+    client: TestClient, fields: dict[str, str], field: str, says: str
+) -> None:
+    told = upload(client, archive(), name="mine", **fields).json()
+    assert told["field"] == field
+    assert says in told["detail"]
 
 
 def test_a_list_of_labels_is_kept_beside_the_archive(

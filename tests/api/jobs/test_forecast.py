@@ -193,6 +193,16 @@ def forecast_job(client: TestClient, status: int = 202, **config: Any) -> dict[s
     return found
 
 
+@pytest.mark.parametrize(
+    ("of", "field"), [({"dataset": "nope"}, "body.of.dataset"), ({"from_run": 99}, "body.of.from_run")]
+)
+def test_what_is_wrong_in_a_forecast_is_named_where_it_was_sent(
+    client: TestClient, of: dict[str, Any], field: str
+) -> None:
+    told = client.post("/jobs", json={"kind": "forecast", "of": {"kind": "train", "config": SMALL, **of}}).json()
+    assert told["field"] == field
+
+
 def test_where_nothing_is_on_record_a_dry_run_says_how_to_measure(client: TestClient, records: Records) -> None:
     records.dataset()
     assert dry(client)["forecast_reason"] == (
