@@ -1,5 +1,6 @@
 """The labels of a data set's files, found before any file is opened, and what people should know of them."""
 
+import time
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -9,11 +10,14 @@ from typing import NamedTuple
 
 from ml.data.given_split import Side, folder_at, side_named, split_level, without_side
 from ml.data.label_csv import LabelList, ListReport, Tally
+from ml.data.label_rules import HINT
 from ml.data.manifest import LabelRule
 from ml.data.similar_labels import one_spelling, similar_groups
+from ml.errors import DatasetUnusable
 
-_EVERY = 32
-"""Names between two calls of a heartbeat: the worst rule takes a third of a second for the longest path."""
+RULE_SECONDS = 30.0
+"""Processor time that a rule may take for all names of an import: the worst rules take seconds for the longest path."""
+HEARTBEAT_SECONDS = 0.5
 
 
 class Label(NamedTuple):
@@ -43,6 +47,9 @@ def find_labels(
         rule: how a path says its label.
         listed: the list, where the rule is to use one.
         heartbeat: called now and then; what it raises ends the search.
+
+    Raises:
+        DatasetUnusable: a regex takes longer than ``RULE_SECONDS``.
     """
     level = split_level(paths)
     if rule.kind == "folder" and rule.level is not None and level in _levels(paths, rule.level):
@@ -68,12 +75,17 @@ def _composed(label: Label) -> Label:
 def _by_rule(paths: Sequence[str], rule: LabelRule, level: int | None, heartbeat: Callable[[], None] | None) -> Labels:
     found = Labels({})
     other_case = list[str]()
+    started, next_beat = time.thread_time(), time.monotonic() + HEARTBEAT_SECONDS
     for number, path in enumerate(paths):
         found.by_path[path] = label = _one(path, rule, level)
         if label.text is None and rule.kind == "regex" and rule.matches_in_any_case(path):
             other_case.append(path)
-        if heartbeat is not None and number % _EVERY == _EVERY - 1:
+        if heartbeat is not None and time.monotonic() >= next_beat:
             heartbeat()
+            next_beat = time.monotonic() + HEARTBEAT_SECONDS
+        if time.thread_time() - started > RULE_SECONDS:
+            detail = f"the label rule {rule.regex!r} took {RULE_SECONDS:.0f} s for {number + 1} of {len(paths)} names"
+            raise DatasetUnusable(detail, hint=HINT)
     if other_case:
         found.notes.append(
             f"{len(other_case)} names would match the label rule in another case, for example {other_case[0]!r}: "

@@ -185,7 +185,15 @@ def test_what_looks_alike_is_found_beyond_ascii(tmp_path: Path, one: str, other:
     assert len(scan(tmp_path, [f"{one}_1.jpg", f"{other}_2.jpg"]).summary()["similar_labels"]) == 1
 
 
-def test_a_search_for_labels_can_be_stopped() -> None:
+def test_a_rule_has_a_limit_of_time_for_all_names_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.data.labels.RULE_SECONDS", 0.0)
+    with pytest.raises(DatasetUnusable, match=r"the label rule .* took 0 s for"):
+        scan(tmp_path, ["a_1.jpg", "b_1.jpg"])
+
+
+def test_a_search_for_labels_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.data.labels.HEARTBEAT_SECONDS", 0.0)
+
     def stop() -> None:
         raise InterruptedError
 
