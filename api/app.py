@@ -35,7 +35,7 @@ from api.serving.batching import Batcher
 from api.serving.decoding import Decoding
 from api.serving.predictor import Loader, Predictor
 from ml import cache_names
-from ml.predict import Classifier
+from ml.serve.classifier import Classifier
 from store.artifacts import ArtifactStore
 from store.db.session import make_engine, make_sessions
 from store.queue import make_celery
@@ -69,7 +69,7 @@ def create_app(settings: Settings, load: Loader | None = None) -> FastAPI:
 
     Args:
         settings: where database, broker and artifacts are, and the limits.
-        load: from a folder with a model's files to a classifier; ``ml.predict.Classifier.load`` by default.
+        load: from a folder with a model's files to a classifier; ``ml.serve.classifier.Classifier.load`` by default.
 
     Raises:
         SettingsInvalid: a setting cannot be used.

@@ -25,22 +25,20 @@ _WORK = """
 import io, json, statistics, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from ml.decode.images import Limits
+from ml.decode.images import Limits, view
 from ml.data.manifest import LabelRule
 from ml.data.scan import scan_folder
-from ml.predict import Classifier
+from ml.decode.views import View
 
-folder, clients, served = Path(sys.argv[1]), json.loads(sys.argv[2]), None
-served = Classifier.__new__(Classifier)
-for name, value in {"presize": 460, "decoding": 2}.items():
-    object.__setattr__(served, name, value)
+folder, clients = Path(sys.argv[1]), json.loads(sys.argv[2])
+square = View("squares", 460, (0.5,))
 found = {}
 for form in sorted({path.suffix for path in folder.rglob("*.*")}):
     files = [path.read_bytes() for path in sorted(folder.rglob(f"*{form}"))]
 
     def timed(data):
         before = time.perf_counter()
-        served.prepare(data, Limits())
+        view(data, Limits(), square)
         return time.perf_counter() - before
 
     timed(files[0])

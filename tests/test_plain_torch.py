@@ -22,8 +22,8 @@ from ml.learn.checkpoint import LocalKeeper, save_tensors
 from ml.learn.model import build_model
 from ml.learn.setup import Paths
 from ml.learn.training import fit
-from ml.predict import Classifier
 from ml.reporting import NullReporter
+from ml.serve.classifier import Classifier
 from tests.conftest import REPOSITORY
 from tests.ml.pictures import encoded, fill, picture
 
@@ -106,7 +106,7 @@ def untrained(model: nn.Module, scratch: Path, arch: str, loss: str, presize: in
 
 
 def compare(script: str, model: Path, scratch: Path, *, loss: str) -> None:
-    """Hold what the script prints of two pictures, one of them transparent, against ``ml.predict``'s scores of them."""
+    """Hold what the script prints of two pictures, one of them transparent, against ``ml.serve``'s scores of them."""
     exif = picture().getexif()
     exif[0x0112] = 6  # lies on its side
     clear = picture(201, 150, seed=5)
@@ -126,7 +126,7 @@ def hold(script: str, model: Path, scratch: Path, photo: Path, *, loss: str) -> 
     rows = [line.split() for line in printed.stdout.splitlines()]
     classifier = Classifier.load(model, "cpu")
     assert (classifier.loss, classifier.precision.name) == (loss, "fp32")
-    ours = classifier.probabilities([classifier.prepare(photo.read_bytes(), Limits())])[0].tolist()
+    ours = classifier.scores(list(classifier.run([classifier.prepare(photo.read_bytes(), Limits())]))).tolist()
     theirs = {breed: float(score) for score, breed in rows}
     assert [theirs[breed] for breed in classifier.vocab] == pytest.approx(ours, abs=1e-3)
     assert [float(score) for score, _ in rows] == sorted(theirs.values(), reverse=True)

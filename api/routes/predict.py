@@ -71,7 +71,7 @@ async def _predict(
 async def _plain_row(file: SentPicture, served: LoadedVersion, services: Services, turn: Turn) -> NDArray[np.float32]:
     """The scores for one picture."""
     picture = await turn.decoded(file, served.classifier.prepare, services.image_limits)
-    return await asyncio.wrap_future(services.batcher.submit(served.classifier, picture))
+    return served.classifier.scores([await asyncio.wrap_future(services.batcher.submit(served.classifier, picture))])
 
 
 async def _averaged_row(
@@ -80,7 +80,7 @@ async def _averaged_row(
     """The scores for one picture, averaged over its copies."""
     copies = await turn.decoded(file, served.classifier.prepare_copies, services.image_limits)
     answers = [asyncio.wrap_future(services.batcher.submit(served.classifier, one)) for one in copies]
-    return served.classifier.average(await asyncio.gather(*answers))
+    return served.classifier.scores(await asyncio.gather(*answers))
 
 
 def _answer(

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from api.http.telemetry import Telemetry
 from ml.config import LossName
 from ml.decode.images import Limits
+from ml.serve.outputs import Output, Outputs
 from store.errors import ServiceUnavailable, TooBusy
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ RETRY_SECONDS = 1
 
 
 class ClassifierLike(Protocol):
-    """What serving needs of ``ml.predict.Classifier``."""
+    """What serving needs of ``ml.serve.classifier.Classifier``."""
 
     @property
     def vocab(self) -> tuple[str, ...]:
@@ -66,12 +67,12 @@ class ClassifierLike(Protocol):
         """Decode one picture: plain, and augmented copies of it; raises ImageRejected."""
         ...
 
-    def probabilities(self, batch: Sequence[Any]) -> NDArray[np.float32]:
-        """From prepared pictures to scores, float32 [n, classes]."""
+    def run(self, batch: Sequence[Any]) -> Outputs:
+        """One forward pass of prepared inputs."""
         ...
 
-    def average(self, rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """One picture's scores from those of its copies, in their order."""
+    def scores(self, outputs: Sequence[Output]) -> NDArray[np.float32]:
+        """One picture's scores, float32 [classes], from its only output or those of its copies, in their order."""
         ...
 
     def warm_up(self) -> None:
@@ -83,7 +84,7 @@ class ClassifierLike(Protocol):
 class _Waiting:
     classifier: ClassifierLike
     picture: Any
-    answer: "Future[NDArray[np.float32]]" = field(default_factory=Future)
+    answer: "Future[Output]" = field(default_factory=Future)
 
 
 class Batcher:
@@ -138,8 +139,8 @@ class Batcher:
             with self._changed:
                 self._set_accepted(self._accepted - count)
 
-    def submit(self, classifier: ClassifierLike, picture: Any) -> "Future[NDArray[np.float32]]":  # noqa: ANN401 - as above
-        """Queue one prepared picture; the future holds float32 [classes].
+    def submit(self, classifier: ClassifierLike, picture: Any) -> "Future[Output]":  # noqa: ANN401 - as above
+        """Queue one prepared picture; the future holds what the model puts out for it.
 
         Raises:
             ServiceUnavailable: the service is stopping.
@@ -176,7 +177,7 @@ class Batcher:
     def _answer(self, batch: list[_Waiting]) -> None:
         begun = perf_counter()
         try:
-            rows = batch[0].classifier.probabilities([one.picture for one in batch])
+            outputs = batch[0].classifier.run([one.picture for one in batch])
         except Exception as error:  # noqa: BLE001 - whatever the model raises belongs to the requests, not to this thread
             logger.warning("a forward pass of %d pictures failed: %s", len(batch), error)
             for one in batch:
@@ -184,5 +185,5 @@ class Batcher:
             return
         self.telemetry.predict_forward.observe(perf_counter() - begun)
         self.telemetry.predict_batches.observe(len(batch))
-        for one, row in zip(batch, rows, strict=True):
-            one.answer.set_result(row)
+        for one, output in zip(batch, outputs, strict=True):
+            one.answer.set_result(output)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ml.config import LossName
 from ml.decode.images import Limits, open_rgb
+from ml.serve.outputs import Output, Outputs
 
 Colour = NDArray[np.float32]
 
@@ -57,19 +58,23 @@ class FakeClassifier:
         colour = self.prepare(data, limits)
         return [colour * (1 - 0.1 * number) for number in range(5)]
 
-    def probabilities(self, batch: Sequence[Colour]) -> NDArray[np.float32]:
+    def run(self, batch: Sequence[Colour]) -> Outputs:
         self.batches.append(len(batch))
         assert self.may_go.wait(20)
         if self.failure is not None:
             raise self.failure
-        scores = np.exp(np.stack(batch) * 8)
-        below = 1 + scores if self.loss == "binary_cross_entropy" else scores.sum(1, keepdims=True)
-        found: NDArray[np.float32] = (scores / below).astype(np.float32)
-        return found
+        colours = np.stack(batch)
+        return Outputs((colours * 8).astype(np.float32), colours)
 
-    def average(self, rows: Sequence[Colour]) -> Colour:
-        plain, *others = rows
-        found: Colour = (0.25 * plain + 0.75 * np.mean(others, axis=0)).astype(np.float32)
+    def scores(self, outputs: Sequence[Output]) -> Colour:
+        plain, *others = (self._scores(one.logits) for one in outputs)
+        found = 0.25 * plain + 0.75 * np.mean(others, axis=0) if others else plain
+        return found.astype(np.float32)
+
+    def _scores(self, logits: Colour) -> Colour:
+        odds = np.exp(logits)
+        below = 1 + odds if self.loss == "binary_cross_entropy" else odds.sum()
+        found: Colour = odds / below
         return found
 
     def warm_up(self) -> None:

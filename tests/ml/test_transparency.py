@@ -22,7 +22,7 @@ from ml.decode.presize import resize_square
 from ml.errors import CheckpointInvalid
 from tests.ml.hostile_pictures import png_chunk
 from tests.ml.pictures import encoded, picture
-from tests.ml.test_predict import classifier
+from tests.ml.serve.test_classifier import classifier
 
 pillow_heif.register_heif_opener()
 MASK = Image.fromarray(np.tile(np.array([0, 0, 255, 255], np.uint8), (30, 10)))

@@ -106,7 +106,7 @@ def test_an_average_is_taken_over_the_copies_of_each_picture(
     assert found["tta"] is True
     assert [entry.get("breed") for entry in found["predictions"]] == ["Birman", None, "pug"]
     copies = classifier.prepare_copies(GREEN, Limits())
-    expected = classifier.average(list(classifier.probabilities(copies)))
+    expected = classifier.scores(list(classifier.run(copies)))
     assert list(found["predictions"][0]["probabilities"].values()) == pytest.approx(expected.tolist(), rel=1e-5)
     plain = send(client, GREEN).json()["predictions"][0]["probability"]
     assert found["predictions"][0]["probability"] < plain

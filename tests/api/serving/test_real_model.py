@@ -13,7 +13,7 @@ from api.app import create_app
 from ml.decode.images import Limits
 from ml.learn.checkpoint import save_tensors
 from ml.learn.model import build_model
-from ml.predict import Classifier
+from ml.serve.classifier import Classifier
 from store.settings import Settings
 from tests.api.records import VOCAB, Records
 from tests.api.web import TestClient
@@ -42,7 +42,7 @@ def test_the_service_answers_as_the_classifier_does(settings: Settings, records:
         records.artifact(run, name, (tmp_path / "model" / name).read_bytes())
     photos = [_photo(seed) for seed in range(3)]
     classifier = Classifier.load(tmp_path / "model", "cpu")
-    expected = classifier.probabilities([classifier.prepare(photo, Limits()) for photo in photos])
+    expected = [classifier.scores([one]) for one in classifier.run([classifier.prepare(p, Limits()) for p in photos])]
 
     with TestClient(create_app(settings), base_url="http://localhost") as client:
         assert client.post("/models", json={"run": run.id, "alias": "production"}).status_code == 201
@@ -52,8 +52,7 @@ def test_the_service_answers_as_the_classifier_does(settings: Settings, records:
         averaged = client.post("/predict?tta=true", files=files).json()
     assert found["model"]["drawn"] is True
     for prediction, photo in zip(averaged["predictions"], photos, strict=True):
-        rows = classifier.probabilities(classifier.prepare_copies(photo, Limits()))
-        mean = classifier.average(list(rows)).tolist()
+        mean = classifier.scores(list(classifier.run(classifier.prepare_copies(photo, Limits())))).tolist()
         assert list(prediction["probabilities"].values()) == pytest.approx(mean, abs=5e-3)
     for prediction, row in zip(found["predictions"], expected, strict=True):
         assert list(prediction["probabilities"].values()) == pytest.approx(row.tolist(), abs=5e-3)

@@ -26,8 +26,8 @@ from ml.learn.examine import interpret
 from ml.learn.precision import choose_precision, cpu_flags
 from ml.learn.setup import Paths
 from ml.learn.training import FitResult, fit
-from ml.predict import Classifier
 from ml.reporting import NullReporter, Plan, Progress, RateRecord
+from ml.serve.classifier import Classifier
 
 SMALL = {"arch": "resnet18", "pretrained": False, "presize": 40, "size": 32, "batch_size": 8, "precision": "fp32"}
 
@@ -113,7 +113,9 @@ def test_a_run_learns_and_leaves_what_serving_and_reading_need(folder: Path, tmp
     rows = [json.loads(line) for line in result.files["predictions.jsonl"].read_text().splitlines()]
     for row in rows:
         assert sum(row["probabilities"].values()) == pytest.approx(1)
-        served = classifier.probabilities([classifier.prepare((folder / row["path"]).read_bytes(), Limits())])[0]
+        served = classifier.scores(
+            list(classifier.run([classifier.prepare((folder / row["path"]).read_bytes(), Limits())]))
+        )
         assert served == pytest.approx(list(row["probabilities"].values()), abs=0.02)
 
 

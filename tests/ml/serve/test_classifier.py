@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 import ml.learn.precision
 from ml.decode.images import Limits
@@ -14,7 +15,8 @@ from ml.learn.checkpoint import save_tensors
 from ml.learn.losses import scores_of
 from ml.learn.model import build_model
 from ml.learn.tta import combine
-from ml.predict import Classifier, Prepared
+from ml.serve.classifier import Classifier, Prepared
+from ml.serve.outputs import Output
 from tests.ml.pictures import jpeg
 
 VOCAB = ["Abyssinian", "Birman", "pug"]
@@ -32,10 +34,15 @@ def classifier(folder: Path, **about: object) -> Classifier:
     return Classifier.load(folder, "cpu")
 
 
+def plain_scores(model: Classifier, picture: bytes) -> NDArray[np.float32]:
+    """Its scores of a picture without copies."""
+    return model.scores(list(model.run([model.prepare(picture, LIMITS)])))
+
+
 def test_a_model_without_a_loss_in_its_description_is_one_of_cross_entropy(tmp_path: Path) -> None:
     old = classifier(tmp_path / "old")
-    assert (old.loss, old.min_scale, old.augment.max_rotate) == ("cross_entropy", 0.75, 10)
-    assert old.probabilities([old.prepare(jpeg(), LIMITS)]).sum() == pytest.approx(1, abs=1e-6)
+    assert (old.loss, old.about.min_scale, old.about.augment.max_rotate) == ("cross_entropy", 0.75, 10)
+    assert plain_scores(old, jpeg()).sum() == pytest.approx(1, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +70,7 @@ def test_a_precision_that_the_device_does_not_run_gives_way_to_its_own(tmp_path:
 def test_a_model_of_binary_cross_entropy_scores_each_breed_on_its_own(tmp_path: Path) -> None:
     softmax, sigmoid = (classifier(tmp_path / loss, loss=loss) for loss in ("cross_entropy", "binary_cross_entropy"))
     picture = jpeg(seed=4)
-    summing = softmax.probabilities([softmax.prepare(picture, LIMITS)])[0].astype(np.float64)
-    alone = sigmoid.probabilities([sigmoid.prepare(picture, LIMITS)])[0].astype(np.float64)
+    summing, alone = (plain_scores(model, picture).astype(np.float64) for model in (softmax, sigmoid))
     assert alone.sum() != pytest.approx(1, abs=0.01)
     # The same logits lie under both: sigmoid's odds are softmax's ratios.
     odds = alone / (1 - alone)
@@ -91,7 +97,7 @@ def test_copies_change_as_the_models_own_training_changed(tmp_path: Path) -> Non
     still = {"flip": False, "max_rotate": 0, "max_zoom": 1, "max_lighting": 0, "max_warp": 0}
     model = classifier(tmp_path / "model", config={"augment": still, "min_scale": 1.0, "arch": "resnet18"})
     square = jpeg(60, 60)
-    rows = model.probabilities(model.prepare_copies(square, LIMITS))
+    rows = model.run(model.prepare_copies(square, LIMITS)).logits
     assert rows == pytest.approx(np.repeat(rows[:1], 5, axis=0), abs=5e-3)
 
 
@@ -100,16 +106,20 @@ def test_a_mixed_batch_keeps_its_order(tmp_path: Path) -> None:
     inputs: list[Prepared] = []
     for seed in range(3):
         inputs += [model.prepare(jpeg(seed=seed), LIMITS), model.prepare_copies(jpeg(seed=seed), LIMITS)[seed + 1]]
-    alone = np.concatenate([model.probabilities([one]) for one in inputs])
-    assert model.probabilities(inputs) == pytest.approx(alone, abs=5e-3)
-    assert model.probabilities(inputs[::-1]) == pytest.approx(alone[::-1], abs=5e-3)
+    alone = [model.run([one]) for one in inputs]
+    for name in ("logits", "features"):
+        expected = np.concatenate([getattr(one, name) for one in alone])
+        tolerance = 0.02 * float(np.abs(expected).max())
+        assert getattr(model.run(inputs), name) == pytest.approx(expected, abs=tolerance)
+        assert getattr(model.run(inputs[::-1]), name) == pytest.approx(expected[::-1], abs=tolerance)
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
 def test_an_average_is_three_parts_of_the_copies_and_one_of_the_picture(tmp_path: Path, loss: str) -> None:
     model = classifier(tmp_path / "model", loss=loss)
-    rows = model.probabilities(model.prepare_copies(jpeg(seed=2), LIMITS))
-    found = model.average(list(rows))
+    outputs = list(model.run(model.prepare_copies(jpeg(seed=2), LIMITS)))
+    rows = np.stack([model.scores([one]) for one in outputs])
+    found = model.scores(outputs)
     assert found == pytest.approx(0.75 * rows[1:].mean(0) + 0.25 * rows[0], rel=1e-5)
     assert found.dtype == np.float32
     assert (found.sum() == pytest.approx(1, abs=1e-5)) == (loss == "cross_entropy")
@@ -120,7 +130,8 @@ def test_the_average_is_that_of_the_validation(tmp_path: Path) -> None:
     scores = torch.stack([scores_of("cross_entropy", one) for one in logits])
     model = classifier(tmp_path / "model")
     expected = combine(scores[0], scores[1:])[0]
-    assert model.average(list(scores[:, 0].float().numpy())) == pytest.approx(expected.numpy(), rel=1e-5)
+    outputs = [Output(one[0].numpy(), np.zeros(1, np.float32)) for one in logits]
+    assert model.scores(outputs) == pytest.approx(expected.numpy(), rel=1e-5)
 
 
 def test_a_broken_picture_has_no_copies(tmp_path: Path) -> None:

@@ -1,0 +1,36 @@
+"""A trained network as one graph: a picture's bytes in, logits and features out."""
+
+import torch
+from torch import Tensor, nn
+
+from ml.augment.lighting import normalise
+from ml.learn.model import BreedNet
+
+
+class ServedGraph(nn.Module):
+    """``network`` in evaluation mode with all that stands before it once a picture has the model's size.
+
+    Its input is uint8 or float [n,size,size,3] in 0-255. It puts out float32 logits [n,classes], and float32 features
+    [n,512]: what the head's last layer reads.
+    """
+
+    def __init__(self, network: BreedNet) -> None:
+        super().__init__()
+        self.network = network.eval().requires_grad_(False)
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """From pixels to (logits, features)."""
+        return self.of_input(normalise(pixels.permute(0, 3, 1, 2).float().div(255)))
+
+    def of_input(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The same from normalised images [n,3,size,size]."""
+        *before, last = self.network.head
+        features = self.network.body(images)
+        for module in before:
+            features = module(features)
+        return last(features).float(), features.float()
+
+
+def load_graph(network: BreedNet, device: torch.device) -> ServedGraph:
+    """On the device, channels last in memory."""
+    return ServedGraph(network).to(device).to(memory_format=torch.channels_last)
