@@ -9,6 +9,9 @@ RUNS = "runs/"
 OLD_CHECKPOINT = "checkpoint.safetensors"
 """What versions that kept one checkpoint, without a checksum, called it."""
 MODEL = "model.safetensors"
+JUDGEMENT = "judgement.safetensors"
+"""For judging its answers; runs of before there were any have none."""
+PREDICTIONS = "predictions.jsonl"
 LEFT_BY_TRAINING = (MODEL, "model.json", "predictions.jsonl")
 """The files that every training leaves that has succeeded."""
 

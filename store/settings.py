@@ -63,6 +63,13 @@ class Settings(BaseSettings):
     max_predict_bytes: int = Field(256 * MIB, alias="PEDIGREE_MAX_PREDICT_BYTES", ge=1024, description="one request")
     max_predict_files: int = Field(64, alias="PEDIGREE_MAX_PREDICT_FILES", ge=1)
     predict_queue: int = Field(256, alias="PEDIGREE_PREDICT_QUEUE", ge=1, description="pictures waiting before 429")
+    refused_share: float = Field(
+        0.05,
+        alias="PEDIGREE_REFUSED_SHARE",
+        ge=0,
+        le=0.5,
+        description="known pictures that may be taken for unknown by mistake, as a share",
+    )
     max_held_bytes: int = Field(
         512 * MIB, alias="PEDIGREE_MAX_HELD_BYTES", ge=1024, description="bodies of all requests, without uploads"
     )

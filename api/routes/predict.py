@@ -10,11 +10,12 @@ from fastapi.concurrency import run_in_threadpool
 from api.dependencies import Services, ServicesDep
 from api.schemas.predictions import Predictions
 from api.schemas.problem import problems
-from api.serving.answers import Entry, answered, failed, model_of
+from api.serving.answers import Entry, Terms, answered, coverage_of, failed, model_of
 from api.serving.decoding import Turn
 from api.serving.predictor import LoadedVersion
 from api.serving.sent_pictures import REQUEST_BODY, SentPicture, sent_pictures
 from ml.errors import ImageRejected
+from ml.judge.sets import LEAST_COVERAGE, MOST_COVERAGE
 from ml.serve.outputs import Output
 from store.db.registry import DEFAULT_ALIAS
 from store.errors import PayloadTooLarge
@@ -29,36 +30,48 @@ class Asked:
     """What the address asks for."""
 
     model: str
-    top_k: int
     tta: bool
+    terms: Terms
 
 
-@router.post("/predict", openapi_extra=REQUEST_BODY, responses=problems(400, 404, 413, 415, 429))
+@router.post("/predict", openapi_extra=REQUEST_BODY, responses=problems(400, 404, 409, 413, 415, 429))
 async def predict(
     request: Request,
     services: ServicesDep,
     model: Name = DEFAULT_ALIAS,
     top_k: Annotated[int, Query(ge=1, le=1000)] = 5,
     tta: Annotated[bool, Query(description="average over four augmented copies and the plain picture")] = False,
+    coverage: Annotated[
+        float | None,
+        Query(ge=LEAST_COVERAGE, le=MOST_COVERAGE, description="a set of breeds that holds the true one so often"),
+    ] = None,
 ) -> Predictions:
-    """The breed in each picture, with the score of every breed.
+    """The breed in each picture, with the calibrated probability of every breed, and whether it is any of them.
 
     The pictures are parts `file` of a form; or the body is one picture, sent as image/jpeg and the like; or it is JSON
     with pictures in base64. One broken picture of several fails alone; a single broken one is the answer's own error.
     """
     async with sent_pictures(request) as files:
-        return await _predict(request, files, services, Asked(model, top_k, tta))
+        terms = Terms(top_k, services.settings.refused_share, coverage)
+        return await _predict(request, files, services, Asked(model, tta, terms))
 
 
 async def _predict(request: Request, files: list[SentPicture], services: Services, asked: Asked) -> Predictions:
     _check_count(files, services.settings.max_predict_files)
     served = await _picked(services, asked)
+    terms, coverage = asked.terms, coverage_of(served, asked.terms.coverage)
     with services.batcher.places(len(files) * (served.classifier.copies if asked.tta else 1)):
         async with services.decoding.of(request) as turn:
             each = (_entry(one, served, services, turn, asked) for one in files)
             found = await asyncio.gather(*each, return_exceptions=True)
     entries = [_alone(one, file, len(files)) for one, file in zip(found, files, strict=True)]
-    return Predictions(model=model_of(served), tta=asked.tta, predictions=entries)
+    return Predictions(
+        model=model_of(served),
+        tta=asked.tta,
+        refused_share=terms.refused_share,
+        coverage=coverage,
+        predictions=entries,
+    )
 
 
 def _check_count(files: list[SentPicture], most: int) -> None:
@@ -75,7 +88,7 @@ async def _picked(services: Services, asked: Asked) -> LoadedVersion:
 async def _entry(file: SentPicture, served: LoadedVersion, services: Services, turn: Turn, asked: Asked) -> Entry:
     """One picture's part of the answer: every picture that is answered comes by here."""
     outputs = await _outputs(file, served, services, turn, tta=asked.tta)
-    return answered(file.filename, outputs, served, asked.top_k)
+    return answered(file.filename, outputs, served, asked.terms)
 
 
 async def _outputs(

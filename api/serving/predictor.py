@@ -14,7 +14,7 @@ from api.serving.batching import ClassifierLike
 from ml.errors import LearningError
 from store.artifacts import ArtifactStore
 from store.cache_names import model_copy
-from store.db.reading import get_artifact
+from store.db.reading import for_judging, get_artifact
 from store.db.registry import DEFAULT_ALIAS, resolve_model
 from store.errors import AppError, NoModel, NotFound
 
@@ -178,9 +178,10 @@ class Predictor:
     def _read(self, run: int) -> ClassifierLike:
         with self._sessions.begin() as session:
             files = [get_artifact(session, run, name) for name in MODEL_FILES]
+            judging = for_judging(session, run)
         # By content: the services of several databases may share a cache, and each counts its runs from 1.
         folder = model_copy(self._cache, files[0].sha256)
-        for file in files:
+        for file in [*files, *([judging] if judging is not None else [])]:
             self._artifacts.fetch(file.key, folder / file.name, expected_sha256=file.sha256)
         classifier = self._load(folder)
         classifier.warm_up()

@@ -24,7 +24,9 @@ from ml.learn.model import BreedNet, build_model
 from ml.learn.precision import Precision, choose_device, choose_precision
 from ml.learn.tta import COPIES, combine
 from ml.serve.description import Description
+from ml.judge.judgement import Judgement
 from ml.serve.graph import ServedGraph, load_graph
+from ml.serve.judgement import Judged, judge, read_judgement
 from ml.serve.outputs import Output, Outputs
 
 
@@ -44,10 +46,12 @@ class Classifier:
     graph: ServedGraph
     device: torch.device
     precision: Precision
+    judgement: Judgement | None = None
+    """How far its answers can be trusted; None where the run left nothing to say that with."""
 
     @classmethod
     def load(cls, folder: Path, device: str = "auto") -> Self:
-        """Read ``model.json`` and ``model.safetensors``.
+        """Read ``model.json`` and ``model.safetensors``, and what lies beside them for judging answers.
 
         Raises:
             CheckpointInvalid: a file is missing, broken or of another format version.
@@ -56,7 +60,7 @@ class Classifier:
         about = Description.read(folder / "model.json")
         chosen = choose_device(device)
         graph = load_graph(_network(about, folder / "model.safetensors"), chosen)
-        return cls(about, graph, chosen, _precision_of(about, chosen))
+        return cls(about, graph, chosen, _precision_of(about, chosen), read_judgement(folder, about.loss, about.vocab))
 
     @property
     def vocab(self) -> tuple[str, ...]:
@@ -120,6 +124,10 @@ class Classifier:
         averaged = rows if len(rows) == 1 else combine(rows[:1], rows[1:, None])
         found: NDArray[np.float32] = averaged[0].float().numpy()
         return found
+
+    def judge(self, outputs: Sequence[Output]) -> Judged:
+        """What is thought of one picture, from the outputs of its only input or of its copies, in their order."""
+        return judge(self.judgement, self.loss, outputs)
 
     def warm_up(self) -> None:
         """Pay for the first call's allocations and kernels before anyone waits."""
