@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ml.config import LossName
 from ml.judge.calibration import fit_calibration
 from ml.judge.calibration_error import CalibrationError, calibration_error
-from ml.judge.familiarity import Familiarity, fit_familiarity
+from ml.judge.familiarity import Familiarity, KnownPictures, fit_familiarity
 from ml.judge.folds import Rows, folds
 from ml.judge.judgement import Judgement
 from ml.judge.scores import Doubles, scores_from
@@ -57,24 +57,29 @@ class Fitted:
 def fit_judgement(
     loss: LossName,
     logits: Floats,
-    features: Floats | None,
     targets: NDArray[np.int64],
     usable: NDArray[np.bool_] | None = None,
+    features: Floats | None = None,
+    known: KnownPictures | None = None,
 ) -> Fitted:
     """Fit on a validation side.
+
+    Without features or known pictures nothing is said of whether a picture is known.
 
     Args:
         loss: what the model was trained with.
         logits: of the pictures, [n, classes].
-        features: what the last layer read, [≤ n, features], of the first pictures; None where they are not known.
         targets: class ids, [n].
         usable: which pictures the model has never learned from; None: all.
+        features: what the network makes of the first pictures, [≤ n, features].
+        known: pictures that it did learn from.
     """
     rows = _chosen(logits, usable)
     z, truth = logits[rows], targets[rows]
     calibration = fit_calibration(loss, z, truth)
     calibrated = calibration.apply(loss, logits)
-    familiarity, familiar = _familiar(loss, logits, features, targets, rows)
+    first = rows[rows < len(features)] if features is not None else rows
+    familiarity, familiar = _familiar(known, None if features is None else features[first], logits.shape[1])
     for others, own in folds(len(rows)):
         calibrated[rows[own]] = fit_calibration(loss, z[others], truth[others]).apply(loss, z[own])
     of_truth = calibrated[rows, truth]
@@ -99,18 +104,13 @@ def _chosen(logits: Floats, usable: NDArray[np.bool_] | None) -> Rows:
     return np.sort(np.random.default_rng(0).permutation(rows)[:wanted])
 
 
-def _familiar(
-    loss: LossName, logits: Floats, features: Floats | None, targets: NDArray[np.int64], rows: Rows
-) -> tuple[Familiarity | None, Doubles]:
-    """The familiarity of all rows that have features, and what that of others measures of each."""
-    if features is None or not len(rows := rows[rows < len(features)]):
+def _familiar(known: KnownPictures | None, features: Floats | None, breeds: int) -> tuple[Familiarity | None, Doubles]:
+    """How familiarity is measured, and what it measures of the validation side."""
+    familiarity = None if known is None or features is None else fit_familiarity(known, breeds)
+    if familiarity is None or features is None:
         return None, np.empty(0)
-    z, read, truth = logits[rows], features[rows], targets[rows]
-    familiar = np.empty(len(rows))
-    for others, own in folds(len(rows)):
-        fitted = fit_familiarity(loss, z[others], read[others], truth[others])
-        familiar[own] = fitted.measure(z[own], read[own])
-    return fit_familiarity(loss, z, read, truth), familiar
+    measured = familiarity.measure(features)
+    return familiarity, measured[np.isfinite(measured)]
 
 
 def _error(scores: Doubles, truth: NDArray[np.int64]) -> CalibrationError | None:

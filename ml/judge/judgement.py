@@ -27,8 +27,8 @@ Tensors = dict[str, NDArray[np.generic]]
 class Judgement:
     """Fitted on a run's validation side.
 
-    ``of_truth`` has the calibrated probability of the true breed in each picture, ``familiar`` what ``familiarity``
-    measured of each; both are cross-fitted and sorted from the least. Without a familiarity nothing is said of whether
+    ``of_truth`` has the calibrated probability of the true breed in each picture, cross-fitted; ``familiar`` has what
+    ``familiarity``, which is fitted on other pictures, measured of each; both are sorted from the least. Without a familiarity nothing is said of whether
     a picture shows a known breed.
     """
 
@@ -47,22 +47,21 @@ class Judgement:
         """Calibrated probabilities, float64 [n, classes], of logits [n, classes]."""
         return self.calibration.apply(self.loss, logits)
 
-    def known_scores(self, logits: NDArray[np.floating], features: NDArray[np.floating]) -> Doubles | None:
+    def known_scores(self, features: NDArray[np.floating]) -> Doubles | None:
         """How familiar each picture is, float64 [n] in (0, 1]: of the validation side, so many are no more familiar.
 
         What is below a share is refused; of pictures like those of the validation side, that is that share. It is the
         conformal p-value of Bates et al. 2023, "Testing for outliers with conformal p-values".
 
         Args:
-            logits: float [n, classes].
-            features: what the network's last layer read, float [n, features].
+            features: what the network makes of the pictures, float [n, features].
         """
         if self.familiarity is None or not len(self.familiar):
             return None
-        measured = self.familiarity.measure(logits, features)
+        measured = self.familiarity.measure(features)
         ranks = np.searchsorted(self.familiar, measured, side="right")
         # What is no number would sort behind all others.
-        ranks[~np.isfinite(measured)] = 0
+        ranks = np.where(np.isfinite(measured), ranks, 0)
         found: Doubles = (1.0 + ranks) / (1 + len(self.familiar))
         return found
 

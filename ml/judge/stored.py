@@ -34,7 +34,7 @@ def fit_on_predictions(path: Path, loss: LossName, vocab: Sequence[str]) -> Judg
     if loss == "binary_cross_entropy":
         logits -= np.log((1 - scores).clip(_LEAST))
     targets = np.array([actual for actual, _ in rows], dtype=np.int64)
-    return fit_judgement(loss, logits.astype(np.float32), None, targets).judgement
+    return fit_judgement(loss, logits.astype(np.float32), targets).judgement
 
 
 def _rows(path: Path, vocab: Sequence[str]) -> Iterator[tuple[str, list[float]]]:

@@ -57,7 +57,7 @@ def judge(judgement: Judgement | None, loss: LossName, outputs: Sequence[Output]
     if judgement is None:
         return Judged(_averaged(raw), _averaged(raw), raw[0], None)
     calibrated = judgement.probabilities(logits)
-    known = judgement.known_scores(logits[:1], outputs[0].features[None])
+    known = judgement.known_scores(outputs[0].features[None])
     return Judged(_averaged(raw), _averaged(calibrated), calibrated[0], None if known is None else float(known[0]))
 
 
