@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from api.app import create_app
 from store.artifacts import ArtifactStore
 from store.db.lanes import keep_worker
-from store.db.registry import register, set_alias
+from store.db.aliases import set_alias
+from store.db.registry import register
 from store.keys import run_key
 from store.lanes import Lane
 from store.settings import Settings
