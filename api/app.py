@@ -28,7 +28,20 @@ from api.http.methods import HeadAsGet
 from api.http.origins import normal_origin
 from api.http.places import Below
 from api.http.telemetry import RequestTimer, Telemetry
-from api.routes import datasets, downloads, events, figures, jobs, lr_find, models, operations, page, predict, runs
+from api.routes import (
+    aliases,
+    datasets,
+    downloads,
+    events,
+    figures,
+    jobs,
+    lr_find,
+    models,
+    operations,
+    page,
+    predict,
+    runs,
+)
 from api.schemas.datasets import ArchiveUpload
 from api.schemas.problem import Problem, problems
 from api.serving.batching import Batcher
@@ -58,6 +71,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     lr_find.router,
     datasets.router,
     models.router,
+    aliases.router,
     predict.router,
     operations.router,
     page.router,
@@ -118,6 +132,8 @@ def make_services(settings: Settings, load: Loader) -> Services:
     sessions = make_sessions(engine)
     artifacts = ArtifactStore(settings.artifacts_url)
     telemetry = Telemetry()
+    predictor = Predictor(sessions=sessions, artifacts=artifacts, cache=settings.cache, load=load)
+    telemetry.models.set_function(predictor.in_memory)
     photos = PhotoShelf(artifacts, settings.cache, settings.cache_bytes)
     return Services(
         settings=settings,
@@ -128,7 +144,7 @@ def make_services(settings: Settings, load: Loader) -> Services:
         photos=photos,
         looks=Looks(photos, limits_of(settings)),
         painter=Painter(settings.cache),
-        predictor=Predictor(sessions=sessions, artifacts=artifacts, cache=settings.cache, load=load),
+        predictor=predictor,
         batcher=Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry),
         decoding=Decoding(max(settings.predict_queue // 2, settings.max_predict_files)),
         telemetry=telemetry,

@@ -1,7 +1,7 @@
 """Which requests of an alias its canary answers.
 
-The photo decides: the same photo gets the same version's answer whenever it is sent and whichever replica answers, so that
-a second try is no second draw, and a share that is raised keeps the photos that were in it. A request of several photos
+The photo decides: the same photo gets the same version's answer whenever it is sent and whichever replica answers. So a
+second try is no second draw, and a share that is raised keeps the photos that were in it. A request of several photos
 goes by its first.
 """
 

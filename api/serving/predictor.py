@@ -57,8 +57,8 @@ class Predictor:
     """Names of models (an alias or a version number) and the models loaded for them.
 
     A watcher looks every second whether a followed name points elsewhere. It loads the new model beside the old one
-    and swaps the two by one assignment. Requests keep what they were given: a model that was swapped out or made room for
-    another goes from memory with the last of them.
+    and swaps the two by one assignment. Requests keep what they were given: a model that was swapped out, or made room
+    for another, goes from memory with the last of them.
     """
 
     def __init__(self, *, sessions: sessionmaker[Session], artifacts: ArtifactStore, cache: Path, load: Loader) -> None:

@@ -1,7 +1,8 @@
 """Aliases: what each points at, its canary, and the moves that led there.
 
-A move keeps the one before it, and rolling back goes there. Rolling back again goes one further, never forward: a person
-who rolls back twice has found the second version broken too. Moving an alias ends its canary, unless the move names one.
+A move keeps the one before it, and rolling back goes there. Rolling back again goes one further, never forward: a
+person who rolls back twice has found the second version broken too. Moving an alias ends its canary, unless the move
+names one.
 """
 
 import re
@@ -55,14 +56,15 @@ def set_alias(
     """Point an alias at a version, wherever it pointed before; a canary that is not named ends.
 
     Raises:
-        InvalidRequest: the alias is no usable name.
+        InvalidRequest: the alias is no usable name, or the canary is the version itself.
         NotFound: there is no such version.
     """
     if not _ALIAS.fullmatch(alias):
         hint = "Begin with a letter, and go on with up to 63 letters, digits, dots, dashes or underscores."
         raise InvalidRequest(f"{alias[:80]!r} cannot be an alias", hint=hint)
-    for one in (version, *([canary.version] if canary else [])):
-        get_version(session, one)
+    get_version(session, version)
+    if canary is not None:
+        _check_canary(session, canary, version)
     # Holds the row until the transaction ends, so that moves follow each other.
     _put(session, alias, version, canary)
     standing = _newest_move(session, alias)
@@ -212,6 +214,13 @@ def list_moves(session: Session, alias: str, *, cursor: str | None = None, limit
     if not found and _newest_move(session, alias) is None:
         raise _unknown(alias)
     return make_page(found, limit, lambda move: (move.id,))
+
+
+def _check_canary(session: Session, canary: Canary, version: int) -> None:
+    get_version(session, canary.version)
+    if canary.version == version:
+        detail, hint = "it is the version that the alias points at", "Name another version, or leave the canary out."
+        raise InvalidRequest(detail, hint, field="body.canary.version", value=version)
 
 
 def _put(session: Session, alias: str, version: int, canary: Canary | None) -> None:
