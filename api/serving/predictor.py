@@ -77,7 +77,7 @@ class Predictor:
         self._followed: OrderedDict[str, LoadedVersion] = OrderedDict()
         self._canaries: dict[str, LoadedCanary] = {}
         self._loaded: OrderedDict[int, LoadedVersion] = OrderedDict()
-        self._alive: weakref.WeakSet[ClassifierLike] = weakref.WeakSet()
+        self._once_loaded: list[weakref.ref[ClassifierLike]] = []
         self._complaints: dict[str, str] = {}
         self._table = threading.Lock()
         self._pointing = threading.Lock()
@@ -143,7 +143,8 @@ class Predictor:
 
     def in_memory(self) -> int:
         """Models in memory, those too that only requests under way still hold."""
-        return len(self._alive)
+        with self._table:
+            return sum(one() is not None for one in self._once_loaded)
 
     def serve(self, name: str) -> LoadedVersion:
         """The model for ``name``, loaded if need be; blocks while it loads.
@@ -240,7 +241,9 @@ class Predictor:
             self._artifacts.fetch(file.key, folder / file.name, expected_sha256=file.sha256)
         classifier = self._load(folder)
         classifier.warm_up()
-        self._alive.add(classifier)
+        with self._table:
+            alive = [one for one in self._once_loaded if one() is not None]
+            self._once_loaded = [*alive, weakref.ref(classifier)]
         logger.info("run %d: its model is loaded", run)
         return classifier
 
