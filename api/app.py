@@ -28,6 +28,7 @@ from api.http.methods import HeadAsGet
 from api.http.origins import normal_origin
 from api.http.places import Below
 from api.http.telemetry import RequestTimer, Telemetry
+from api.kept.afterwards import Afterwards
 from api.routes import (
     aliases,
     datasets,
@@ -40,6 +41,7 @@ from api.routes import (
     operations,
     page,
     predict,
+    predictions,
     runs,
 )
 from api.schemas.datasets import ArchiveUpload
@@ -73,6 +75,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     aliases.router,
     predict.router,
+    predictions.router,
     operations.router,
     page.router,
 )
@@ -148,6 +151,7 @@ def make_services(settings: Settings, load: Loader) -> Services:
         batcher=Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry),
         decoding=Decoding(max(settings.predict_queue // 2, settings.max_predict_files)),
         telemetry=telemetry,
+        afterwards=Afterwards(settings, sessions, artifacts, telemetry.registry),
         watchers=CapacityLimiter(WATCHER_THREADS),
         streams=Places(settings.max_streams, "event streams"),
     )
@@ -158,6 +162,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     services.batcher.start()
     services.predictor.start()
+    services.afterwards.start()
     cleaning = asyncio.create_task(_keep_clean(services.settings.cache))
     try:
         yield
@@ -177,6 +182,7 @@ def _stop(services: Services) -> None:
     services.predictor.stop()
     services.batcher.stop()
     services.decoding.close()
+    services.afterwards.stop()
     services.looks.close()
     services.celery.close()
     services.engine.dispose()
