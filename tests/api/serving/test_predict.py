@@ -11,7 +11,7 @@ from api.app import create_app
 from api.serving.answers import Terms, prediction
 from ml.decode.images import Limits
 from ml.serve.judgement import Judged
-from store.db.registry import set_alias
+from store.db.aliases import set_alias
 from store.settings import Settings
 from tests.api.conftest import until
 from tests.api.fake_classifier import FakeClassifier
