@@ -60,8 +60,8 @@ def _sentences(found: JudgementOut) -> Iterator[str]:
     )
     if found.refused is not None:
         yield (
-            f"{found.refused:.1%} of the validation pictures are taken for unknown, where {found.refused_asked:.1%} are "
-            "asked for."
+            f"{found.refused:.1%} of the validation pictures are taken for unknown, where "
+            f"{found.refused_asked:.1%} are asked for."
         )
     for one in found.coverages:
         yield (

@@ -56,9 +56,7 @@ class Prediction(BaseModel):
         description="the share of the run's validation pictures that look no more like a known breed than this one: "
         "up to `refused_share` it is refused"
     )
-    sentence: str = Field(
-        description="the same in words, for people", examples=["not sure between Birman and Ragdoll"]
-    )
+    sentence: str = Field(description="the same in words, for people", examples=["not sure between Birman and Ragdoll"])
     set: list[str] | None = Field(
         description="with `coverage`: the smallest set of breeds that holds the true one in that share of pictures of "
         "known breeds, the likeliest first. It is empty where not even the first is likely enough. Else null"

@@ -140,7 +140,7 @@ class RunOut(RunSummary, Story):
     curves: list[CurveOut]
     interpretations: list[InterpretationOut] = Field(description="the run's own first")
     judgement: JudgementOut | None = Field(
-        description="how far its answers can be trusted; null before it has ended, and of runs of before it was looked at"
+        description="how far its answers can be trusted; null before it has ended, and of runs of earlier versions"
     )
 
     @classmethod

@@ -50,7 +50,7 @@ def model_of(served: LoadedVersion) -> ServedModel:
         run=served.run,
         arch=about.arch,
         drawn=about.drawn,
-        calibrated=about.judgement is not None,
+        calibrated=about.judgement is not None and about.judgement.pictures > 0,
     )
 
 

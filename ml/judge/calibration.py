@@ -95,7 +95,10 @@ def _sigmoid_likelihood(z: Doubles, targets: NDArray[np.int64]) -> Look:
 
 
 def _least(likelihood: Look, start: Doubles, wish: float) -> Doubles:
-    """Newton's method with halved steps on a convex function, drawn to ``start``; the first parameter stays positive."""
+    """Newton's method, its steps halved where they are too long, on a convex function that is drawn to ``start``.
+
+    The first parameter stays positive.
+    """
 
     def look(at: Doubles) -> tuple[float, Doubles, Doubles]:
         value, slope, bend = likelihood(at)

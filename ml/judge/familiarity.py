@@ -50,7 +50,7 @@ class KnownPictures:
 
 @dataclass(frozen=True)
 class Familiarity:
-    """``means`` [breeds, features], ``directions`` [features, k], and by how much a step along each counts less, [k]."""
+    """``means`` [breeds, features], ``directions`` [features, k], and how much less a step along each counts, [k]."""
 
     first: int
     means: Floats
@@ -73,7 +73,8 @@ class Familiarity:
 
     @cached_property
     def _squares(self) -> Floats:
-        return np.einsum("cd,cd->c", self.means, self.means)
+        squares: Floats = np.einsum("cd,cd->c", self.means, self.means)
+        return squares
 
     def tensors(self) -> Tensors:
         """What is stored."""
@@ -83,18 +84,16 @@ class Familiarity:
     @classmethod
     def of_tensors(cls, tensors: Tensors) -> Self:
         """From what was stored; raises KeyError where something is missing."""
-        means, directions, relief = (
-            tensors[name].astype(np.float32) for name in ("means", "directions", "relief")
-        )
+        means, directions, relief = (tensors[name].astype(np.float32) for name in ("means", "directions", "relief"))
         return cls(int(tensors["first"].item()), means, directions, relief)
 
 
 def of_length_1(features: NDArray[np.floating], first: int) -> Floats:
     """Float32 [n, features]: the features of each of the two places scaled to length 1."""
-    x = features.astype(np.float32)
-    for part in (x[:, :first], x[:, first:]):
-        part /= np.maximum(np.sqrt(np.einsum("nd,nd->n", part, part)), _LEAST)[:, None]
-    return x
+    x = np.where(np.isfinite(features), features, np.nan).astype(np.float32)
+    parts = (x[:, :first], x[:, first:])
+    lengths = (np.sqrt(np.einsum("nd,nd->n", part, part))[:, None] for part in parts)
+    return np.concatenate([part / np.maximum(length, _LEAST) for part, length in zip(parts, lengths, strict=True)], 1)
 
 
 def fit_familiarity(known: KnownPictures, breeds: int) -> Familiarity | None:
@@ -123,7 +122,8 @@ def _brought(known: KnownPictures) -> Floats:
     plain = of_length_1(known.features[:count], known.first)
     changes = np.concatenate([of_length_1(kind, known.first) - plain for kind in known.shifted])
     changes = changes[np.isfinite(changes).all(1)]
-    return changes / np.sqrt(max(1, len(changes)))
+    scaled: Floats = changes / np.float32(np.sqrt(max(1, len(changes))))
+    return scaled
 
 
 def _strongest(scatter: Floats) -> tuple[Floats, Floats]:

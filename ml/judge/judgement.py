@@ -28,8 +28,8 @@ class Judgement:
     """Fitted on a run's validation side.
 
     ``of_truth`` has the calibrated probability of the true breed in each picture, cross-fitted; ``familiar`` has what
-    ``familiarity``, which is fitted on other pictures, measured of each; both are sorted from the least. Without a familiarity nothing is said of whether
-    a picture shows a known breed.
+    ``familiarity``, which is fitted on other pictures, measured of each; both are sorted from the least. Without a
+    familiarity nothing is said of whether a picture shows a known breed.
     """
 
     loss: LossName

@@ -1,11 +1,11 @@
 """Sets of breeds that hold the true one in a stated share of cases: split conformal prediction.
 
 The score is the true breed's own probability (LAC: Sadinle, Lei and Wasserman 2019, "Least ambiguous set-valued
-classifiers with bounded error levels"), which gives the smallest sets of all on average; the rank of its quantile is
+classifiers with bounded error levels"), which gives the smallest sets of all on average. The rank of its quantile is
 that of Vovk, Gammerman and Shafer 2005, as in section 1 of Angelopoulos and Bates 2021, "A gentle introduction to
-conformal prediction". On pictures like those it was fitted on the coverage holds whatever the model is, up to the chance
-of which pictures they were. A set can be empty: where the coverage is below the share that the model gets right, its
-most doubtful pictures are given up.
+conformal prediction". On pictures like those it was fitted on the coverage holds whatever the model is, up to the
+chance of which pictures they were. A set can be empty: where the coverage is below the share that the model gets right,
+its most doubtful pictures are given up.
 """
 
 import math

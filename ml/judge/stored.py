@@ -26,7 +26,7 @@ def fit_on_predictions(path: Path, loss: LossName, vocab: Sequence[str]) -> Judg
     number = {breed: index for index, breed in enumerate(vocab)}
     try:
         rows = [(number[actual], scores) for actual, scores in _rows(path, vocab)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         logger.warning("the run's stored predictions cannot be used, its answers stay uncalibrated: %r", error)
         return None
     scores = np.array([one for _, one in rows], dtype=np.float64).reshape(len(rows), len(vocab))
@@ -34,7 +34,8 @@ def fit_on_predictions(path: Path, loss: LossName, vocab: Sequence[str]) -> Judg
     if loss == "binary_cross_entropy":
         logits -= np.log((1 - scores).clip(_LEAST))
     targets = np.array([actual for actual, _ in rows], dtype=np.int64)
-    return fit_judgement(loss, logits.astype(np.float32), targets).judgement
+    found = fit_judgement(loss, logits.astype(np.float32), targets).judgement
+    return found if found.pictures else None
 
 
 def _rows(path: Path, vocab: Sequence[str]) -> Iterator[tuple[str, list[float]]]:

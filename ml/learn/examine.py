@@ -81,7 +81,7 @@ def interpret(
             return read_averages(config.loss, scores, manifest, items, paths.work, known)
         inputs = ValidationBatches(cache, (), items, config).load(chosen, parts)
         logits = predict_logits(network, inputs, precision=precision, device=chosen, on_batch=tell)
-        calibrated = fit_on(config.loss, logits, None, manifest, items, known).calibrated if learned is None else None
+        calibrated = fit_on(config.loss, logits, manifest, items, known).calibrated if learned is None else None
         return read_logits(config.loss, logits, manifest, items, paths.work, known, calibrated)
 
     reading = halving(predict, config, chosen, reporter, first=accumulation, doing=PREDICTED)

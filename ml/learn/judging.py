@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ml.config import LossName
 from ml.data.manifest import Manifest
+from ml.judge.familiarity import KnownPictures
 from ml.judge.fitting import Fitted, fit_judgement
 from ml.learn.predictions import Learned, label_ids
 
@@ -14,27 +15,30 @@ from ml.learn.predictions import Learned, label_ids
 def fit_on(
     loss: LossName,
     logits: Tensor,
-    features: Tensor | None,
     manifest: Manifest,
     items: Sequence[int],
     learned: Learned | None = None,
+    features: Tensor | None = None,
+    known: KnownPictures | None = None,
 ) -> Fitted:
     """Fit a judgement on float32 logits [n, classes] of the given items; what the model learned from tells nothing.
 
     Args:
         loss: what the model was trained with.
         logits: of the items, in their order.
-        features: what the head's last layer read, [≤ n, features], of the first of them; None where it is not known.
         manifest: the run's own dataset.
         items: its validation side.
         learned: what the model learned from, where that is more than the manifest's training side.
+        features: what the model makes of the first of the items, [≤ n, features].
+        known: what it makes of pictures that it learned from.
     """
     labels = label_ids(manifest)
-    known = frozenset() if learned is None else learned.pictures
+    pictures = frozenset() if learned is None else learned.pictures
     return fit_judgement(
         loss,
         logits.numpy(),
-        None if features is None else features.numpy(),
         np.array([labels[i] for i in items], dtype=np.int64),
-        np.array([manifest.items[i].sha256 not in known for i in items], dtype=np.bool_),
+        np.array([manifest.items[i].sha256 not in pictures for i in items], dtype=np.bool_),
+        None if features is None else features.numpy(),
+        known,
     )

@@ -12,7 +12,7 @@ from ml.config import ResolvedConfig, ResolvedPhase
 from ml.errors import CheckpointInvalid, LossDiverged, NoRateFound, Stopped
 from ml.learn.batches import TrainingBatches, ValidationBatches, sampled_ahead
 from ml.learn.checkpoint import Checkpoint, CheckpointKeeper, Position, read_checkpoint, write_checkpoint
-from ml.learn.evaluation import kept_features, loss_and_error, predict_logits
+from ml.learn.evaluation import loss_and_error, predict_outputs
 from ml.learn.lr_find import find_rate, record_of
 from ml.learn.memory import peak_memory_bytes
 from ml.learn.model import BreedNet
@@ -28,8 +28,8 @@ _DIVERGED_LOSS = 1e6
 """Guessing costs a few units and a certain mistake a few hundred: a loss like this is no training any more, even where
 it stays finite for want of weight decay."""
 
-MOST_FEATURES = 20_000
-"""Validation pictures whose features are kept, 2 KiB each: more would tell nothing more."""
+MOST_FEATURES = 4000
+"""Validation pictures whose features are kept, some KiB each: more would tell nothing more."""
 
 _SYNC_EVERY = 16
 """On a GPU the losses are read back this often: each reading waits for the device."""
@@ -63,7 +63,7 @@ class Trainer:
     logits: Tensor | None = None
     """Validation logits of the last finished epoch."""
     features: Tensor | None = None
-    """What the head's last layer read for them, of the first ``MOST_FEATURES`` pictures."""
+    """What the model made of the first ``MOST_FEATURES`` of these pictures."""
 
     def __post_init__(self) -> None:
         """Prepare what no caller chooses."""
@@ -141,6 +141,11 @@ class Trainer:
             self._say_where(phase, epoch)
             self.logits, self.features = self._validate(phase, epoch)
         return self.logits, self.features
+
+    def tell_validating(self) -> None:
+        """That the trained model is being looked at."""
+        phase = len(self.config.phases) - 1
+        self.reporter.on_progress(self._progress("validate", phase, self.config.phases[phase].epochs - 1))
 
     def _say_where(self, phase: int, epoch: int) -> None:
         """So that it is known that there are batches if this process is killed for its memory."""
@@ -278,10 +283,15 @@ class Trainer:
         def tell() -> None:
             self.reporter.on_progress(self._progress("validate", phase, epoch))
 
-        with self.pace.validating(), kept_features(self.model, MOST_FEATURES) as features:
-            inputs = self.validation.load(self.device, self.accumulation)
-            logits = predict_logits(self.model, inputs, precision=self.precision, device=self.device, on_batch=tell)
-        return logits, torch.cat(features)
+        with self.pace.validating():
+            return predict_outputs(
+                self.model,
+                self.validation.load(self.device, self.accumulation),
+                precision=self.precision,
+                device=self.device,
+                on_batch=tell,
+                most_features=MOST_FEATURES,
+            )
 
     def _keep(self, optimizer: AdamW) -> None:
         path = self.work / "checkpoint.safetensors"

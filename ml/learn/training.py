@@ -14,6 +14,7 @@ from ml.judge.fitting import Worth
 from ml.judge.judgement import JUDGEMENT
 from ml.learn.checkpoint import CheckpointKeeper, save_tensors
 from ml.learn.judging import fit_on
+from ml.learn.known import known_pictures
 from ml.learn.lr_find import check_sweep
 from ml.learn.memory import halving, last_try
 from ml.learn.model import BreedNet
@@ -132,7 +133,8 @@ def _finish(trainer: Trainer, setup: Setup, work: Path, earlier: frozenset[str])
     manifest, split = setup.manifest, setup.split
     learned = Learned(manifest.vocab, earlier | {manifest.items[i].sha256 for i in split.train}) if earlier else None
     loss, (logits, features) = trainer.config.loss, trainer.last_outputs()
-    fitted = fit_on(loss, logits, features, manifest, split.valid, learned)
+    known = known_pictures(trainer.model, setup, trainer.accumulation, trainer.tell_validating)
+    fitted = fit_on(loss, logits, manifest, split.valid, learned, features, known)
     reading = read_logits(loss, logits, manifest, split.valid, work, learned, fitted.calibrated)
     epochs = trainer.step // trainer.training.per_epoch
     saved = save_model(trainer.model, trainer.config, setup.precision.name, manifest, reading, epochs, work)

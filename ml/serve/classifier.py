@@ -18,11 +18,11 @@ from ml.augment.seed import generator
 from ml.config import LossName
 from ml.decode.images import Limits, view
 from ml.decode.views import View
+from ml.judge.judgement import Judgement
 from ml.learn.losses import scores_of
 from ml.learn.precision import choose_device
 from ml.learn.tta import COPIES, combine
 from ml.serve.description import Description
-from ml.judge.judgement import Judgement
 from ml.serve.engine import Engine, Prepared
 from ml.serve.engines import load_engine
 from ml.serve.judgement import Judged, judge, read_judgement

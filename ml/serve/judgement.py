@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ml.config import LossName
 from ml.judge.judgement import JUDGEMENT, Judgement
@@ -22,10 +21,10 @@ PLAIN = 0.25
 class Judged:
     """Of one picture.
 
-    ``raw`` are the model's own scores, ``probabilities`` the calibrated ones, both float64 [classes]; they are the same
-    where the model left nothing to calibrate with. ``known_score`` is the share of the run's validation pictures that
-    are no more familiar than this one, None where the run did not leave that. ``plain`` has the calibrated scores of the
-    picture itself: equal to ``probabilities`` but where these are an average over copies.
+    ``raw`` are the model's own scores, ``probabilities`` the calibrated ones, both float64 [classes]; they are the
+    same where the model left nothing to calibrate with. ``known_score`` is the share of the run's validation pictures
+    that are no more familiar than this one, None where the run did not leave that. ``plain`` has the calibrated scores
+    of the picture itself: equal to ``probabilities`` but where these are an average over copies.
     """
 
     raw: Doubles
@@ -64,6 +63,7 @@ def judge(judgement: Judgement | None, loss: LossName, outputs: Sequence[Output]
 def _averaged(rows: Doubles) -> Doubles:
     """As ``ml.learn.tta.combine``."""
     if len(rows) == 1:
-        return rows[0]
-    found: NDArray[np.float64] = PLAIN * rows[0] + (1 - PLAIN) * rows[1:].mean(0)
+        alone: Doubles = rows[0]
+        return alone
+    found: Doubles = PLAIN * rows[0] + (1 - PLAIN) * rows[1:].mean(0)
     return found

@@ -64,7 +64,7 @@ def test_a_picture_gets_its_breed_with_every_probability(client: TestClient, rec
     assert prediction["probability"] == prediction["top"][0]["probability"] == prediction["probabilities"]["Birman"]
 
 
-def test_an_answer_is_sure_from_a_score_of_a_half_on(client: TestClient, records: Records, app: FastAPI) -> None:
+def test_an_answer_is_sure_from_a_probability_of_a_half_on(client: TestClient, records: Records) -> None:
     register(client, records)
     # Of black all three breeds are equally likely.
     found = send(client, GREEN, jpeg((0, 0, 0))).json()["predictions"]
