@@ -25,13 +25,16 @@ def show_version(version: Json) -> None:
 
 
 def _row(candidate: Json, chosen: Json) -> list[object]:
-    way = candidate["way"]
-    if way == chosen:
-        said = "chosen"
-    else:
-        said = candidate["problem"] or ("" if candidate["passed"] else "differs too much")
     names = ("pictures_per_second", "latency_ms", "top1_equal", "most_moved", "pictures")
-    return [_words(way), *(candidate[name] for name in names), said]
+    return [_words(candidate["way"]), *(candidate[name] for name in names), _verdict(candidate, chosen)]
+
+
+def _verdict(candidate: Json, chosen: Json) -> str:
+    if candidate["way"] == chosen:
+        return "chosen"
+    if candidate["problem"]:
+        return str(candidate["problem"])
+    return "" if candidate["passed"] else "differs too much"
 
 
 def _words(way: Json) -> str:
