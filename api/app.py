@@ -32,6 +32,7 @@ from api.kept.afterwards import Afterwards
 from api.routes import (
     datasets,
     downloads,
+    drift,
     events,
     figures,
     jobs,
@@ -74,6 +75,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     predict.router,
     predictions.router,
+    drift.router,
     operations.router,
     page.router,
 )
@@ -147,7 +149,13 @@ def make_services(settings: Settings, load: Loader) -> Services:
         batcher=Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry),
         decoding=Decoding(max(settings.predict_queue // 2, settings.max_predict_files)),
         telemetry=telemetry,
-        afterwards=Afterwards(settings, sessions, artifacts, telemetry.registry),
+        afterwards=Afterwards(
+            settings,
+            sessions,
+            artifacts,
+            lambda revision, item: photos.bundle(revision).read(item),
+            telemetry.registry,
+        ),
         watchers=CapacityLimiter(WATCHER_THREADS),
         streams=Places(settings.max_streams, "event streams"),
     )
