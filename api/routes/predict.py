@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.concurrency import run_in_threadpool
 
 from api.dependencies import Services, ServicesDep
 from api.kept.afterwards import Keep, Seen
@@ -13,6 +12,7 @@ from api.schemas.predictions import Predictions
 from api.schemas.problem import problems
 from api.serving.answers import Entry, answered, failed, model_of
 from api.serving.decoding import Turn
+from api.serving.picking import picked
 from api.serving.predictor import LoadedVersion
 from api.serving.sent_pictures import REQUEST_BODY, SentPicture, sent_pictures
 from ml.errors import ImageRejected
@@ -59,24 +59,19 @@ async def predict(
 async def _predict(request: Request, files: list[SentPicture], services: Services, asked: Asked) -> Predictions:
     _check_count(files, services.settings.max_predict_files)
     services.afterwards.check(asked.keep)
-    served = await _picked(services, asked)
-    with services.batcher.places(len(files) * (served.classifier.copies if asked.tta else 1)):
-        async with services.decoding.of(request) as turn:
-            each = (_entry(one, served, services, turn, asked) for one in files)
-            found = await asyncio.gather(*each, return_exceptions=True)
-    entries = [_alone(one, file, len(files)) for one, file in zip(found, files, strict=True)]
+    served = await picked(services.predictor, asked.model, files[0])
+    with services.telemetry.answering(served.version):
+        with services.batcher.places(len(files) * (served.classifier.copies if asked.tta else 1)):
+            async with services.decoding.of(request) as turn:
+                each = (_entry(one, served, services, turn, asked) for one in files)
+                found = await asyncio.gather(*each, return_exceptions=True)
+        entries = [_alone(one, file, len(files)) for one, file in zip(found, files, strict=True)]
     return Predictions(model=model_of(served), tta=asked.tta, predictions=entries)
 
 
 def _check_count(files: list[SentPicture], most: int) -> None:
     if len(files) > most:
         raise PayloadTooLarge(f"the request has {len(files)} files", f"Send at most {most} at a time.")
-
-
-async def _picked(services: Services, asked: Asked) -> LoadedVersion:
-    """The model that answers."""
-    served = services.predictor.ready(asked.model)
-    return served if served is not None else await run_in_threadpool(services.predictor.serve, asked.model)
 
 
 async def _entry(file: SentPicture, served: LoadedVersion, services: Services, turn: Turn, asked: Asked) -> Entry:
@@ -86,6 +81,7 @@ async def _entry(file: SentPicture, served: LoadedVersion, services: Services, t
     seen = services.afterwards.seen(prepare, asked.keep)
     outputs = await _outputs(file, seen, served, services, turn)
     said = answered(file.filename, outputs, served, asked.top_k)
+    services.telemetry.note_top(served.version, said.probability)
     return services.afterwards.note(said, seen, version=served.version, asked=asked.model, keep=asked.keep)
 
 
