@@ -36,7 +36,7 @@ def predictions() -> None:
 @json_option
 @with_client
 def list_predictions(
-    client: Client, limit: int, version: int | None, since: datetime | None, as_json: bool, **flags: bool | None
+    client: Client, /, limit: int, version: int | None, since: datetime | None, as_json: bool, **flags: bool | None
 ) -> None:
     """List kept predictions, newest first."""
     asked = {name: str(wanted).lower() for name, wanted in flags.items() if wanted is not None}
