@@ -28,7 +28,21 @@ from api.http.methods import HeadAsGet
 from api.http.origins import normal_origin
 from api.http.places import Below
 from api.http.telemetry import RequestTimer, Telemetry
-from api.routes import datasets, downloads, events, figures, jobs, lr_find, models, operations, page, predict, runs
+from api.kept.afterwards import Afterwards
+from api.routes import (
+    datasets,
+    downloads,
+    events,
+    figures,
+    jobs,
+    lr_find,
+    models,
+    operations,
+    page,
+    predict,
+    predictions,
+    runs,
+)
 from api.schemas.datasets import ArchiveUpload
 from api.schemas.problem import Problem, problems
 from api.serving.batching import Batcher
@@ -59,6 +73,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     datasets.router,
     models.router,
     predict.router,
+    predictions.router,
     operations.router,
     page.router,
 )
@@ -132,6 +147,7 @@ def make_services(settings: Settings, load: Loader) -> Services:
         batcher=Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry),
         decoding=Decoding(max(settings.predict_queue // 2, settings.max_predict_files)),
         telemetry=telemetry,
+        afterwards=Afterwards(settings, sessions, artifacts, telemetry.registry),
         watchers=CapacityLimiter(WATCHER_THREADS),
         streams=Places(settings.max_streams, "event streams"),
     )
@@ -142,6 +158,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     services.batcher.start()
     services.predictor.start()
+    services.afterwards.start()
     cleaning = asyncio.create_task(_keep_clean(services.settings.cache))
     try:
         yield
@@ -161,6 +178,7 @@ def _stop(services: Services) -> None:
     services.predictor.stop()
     services.batcher.stop()
     services.decoding.close()
+    services.afterwards.stop()
     services.looks.close()
     services.celery.close()
     services.engine.dispose()

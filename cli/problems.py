@@ -80,7 +80,7 @@ def command_of(request: Json) -> str | None:
 
 def _looking(path: list[str]) -> list[str] | None:
     match path:
-        case ["datasets" | "jobs" | "models" | "runs" as what]:
+        case ["datasets" | "jobs" | "models" | "predictions" | "runs" as what]:
             return [what, "list"]
         case ["datasets" | "runs" as what, one]:
             return [what, "show", one]

@@ -25,7 +25,7 @@ class Hint:
     request: Request | None = None
 
 
-def one_of(what: Literal["datasets", "jobs", "models", "runs"]) -> Hint:
+def one_of(what: Literal["datasets", "jobs", "models", "predictions", "runs"]) -> Hint:
     """What to do where something was named that is not on record."""
     return Hint(f"Name one of the {what} on record.", Request("GET", f"/{what}"))
 

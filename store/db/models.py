@@ -7,6 +7,7 @@ from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Double, ForeignKey, I
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.db.base import Base, Json
+from store.db.kept_tables import KeptPrediction  # noqa: F401 - its module's tables are part of the schema
 from store.states import State
 
 _STATES = ", ".join(f"'{state}'" for state in State)
