@@ -64,6 +64,7 @@ FORM_BYTES = MIB
 """What a form may have beside its files."""
 
 ROUTERS: tuple[APIRouter, ...] = (
+    predict.router,  # first, as it is asked most: each router before it looks at every path
     jobs.router,
     events.router,
     runs.router,
@@ -72,7 +73,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     lr_find.router,
     datasets.router,
     models.router,
-    predict.router,
     predictions.router,
     operations.router,
     page.router,

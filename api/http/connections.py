@@ -8,7 +8,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -63,7 +63,7 @@ class ConnectionLimits:
     seconds: float
 
 
-def guarded(limits: ConnectionLimits) -> type[asyncio.BaseProtocol]:
+def guarded(limits: ConnectionLimits) -> type[asyncio.Protocol]:
     """Uvicorn's protocol with limits, for one server: its connections share a buffer, as one loop serves them."""
 
     class Guarded(GuardedProtocol):
@@ -74,7 +74,8 @@ def guarded(limits: ConnectionLimits) -> type[asyncio.BaseProtocol]:
         buffer = memoryview(bytearray(BODY_READ_BYTES))
 
     Guarded.limits = limits
-    return ServersIntake
+    # uvicorn hands it to the loop, which takes either kind of protocol; its types know of one.
+    return cast("type[asyncio.Protocol]", ServersIntake)
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -257,7 +258,7 @@ class Intake(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.http.connection_lost(exc)
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # type: ignore[override]  # noqa: ARG002 - a hint
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - a hint
         return self.buffer[: self.http.wanted_bytes]
 
     def buffer_updated(self, nbytes: int) -> None:
