@@ -224,7 +224,7 @@ class Batcher:
                 raise ServiceUnavailable("the service is stopping")
             self._waiting.extend(_Waiting(classifier, one, awaited, n) for n, one in enumerate(pictures))
             self._arrive(place, len(pictures))
-            if self._running + 1 > len(self._threads) and len(self._threads) < classifier.concurrency:
+            if len(self._threads) < min(classifier.concurrency, self._running + len(self._waiting)):
                 self._add_thread()
             self._changed.notify_all()
 
