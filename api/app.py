@@ -30,6 +30,7 @@ from api.http.places import Below
 from api.http.telemetry import RequestTimer, Telemetry
 from api.kept.afterwards import Afterwards
 from api.routes import (
+    aliases,
     datasets,
     downloads,
     events,
@@ -73,6 +74,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     lr_find.router,
     datasets.router,
     models.router,
+    aliases.router,
     predictions.router,
     operations.router,
     page.router,
@@ -133,6 +135,8 @@ def make_services(settings: Settings, load: Loader) -> Services:
     sessions = make_sessions(engine)
     artifacts = ArtifactStore(settings.artifacts_url)
     telemetry = Telemetry()
+    predictor = Predictor(sessions=sessions, artifacts=artifacts, cache=settings.cache, load=load)
+    telemetry.models.set_function(predictor.in_memory)
     photos = PhotoShelf(artifacts, settings.cache, settings.cache_bytes)
     return Services(
         settings=settings,
@@ -143,7 +147,7 @@ def make_services(settings: Settings, load: Loader) -> Services:
         photos=photos,
         looks=Looks(photos, limits_of(settings)),
         painter=Painter(settings.cache),
-        predictor=Predictor(sessions=sessions, artifacts=artifacts, cache=settings.cache, load=load),
+        predictor=predictor,
         batcher=Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry),
         decoding=Decoding(max(settings.predict_queue // 2, settings.max_predict_files)),
         telemetry=telemetry,

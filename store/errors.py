@@ -100,11 +100,19 @@ class WrongKind(AppError):
 
 
 class StateConflict(AppError):
-    """The job's state does not allow the change."""
+    """What it is about is in a state that does not allow the change."""
 
     status = 409
     code = "state_conflict"
     title = "State conflict"
+
+
+class NothingBefore(AppError):
+    """The alias cannot be rolled back: nothing came before."""
+
+    status = 409
+    code = "nothing_before"
+    title = "Nothing before"
 
 
 class IdempotencyConflict(AppError):

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 
 from api.dependencies import Services, ServicesDep
 from api.http.media_types import JSON
@@ -18,6 +17,7 @@ from api.serving.answers import Entry, answered, failed, model_of, whole, writte
 from api.serving.batching import Place
 from api.serving.decoding import Pending, Step, Turn
 from api.serving.lines import LINES_TOO, Lines, wants_lines
+from api.serving.picking import picked
 from api.serving.predictor import LoadedVersion
 from api.serving.sent_pictures import REQUEST_BODY, SentPicture, sent_pictures
 from ml.errors import ImageRejected
@@ -70,26 +70,21 @@ async def predict(
         files = await held.enter_async_context(sent_pictures(request))
         _check_count(files, services.settings.max_predict_files)
         services.afterwards.check(asked.keep)
-        served = await _picked(services, asked)
+        served = await picked(services.predictor, model, files[0])
+        held.enter_context(services.telemetry.answering(served.version))
         place = held.enter_context(services.batcher.places(len(files) * (served.classifier.copies if tta else 1)))
         turn = await held.enter_async_context(services.decoding.of(request, services.settings.predict_seconds))
         pictures = [turn.begin(_step(file, served, services, turn, place, asked)) for file in files]
         if wants_lines(request.headers):
             return Lines(files, pictures, _about(served, asked), held.pop_all())
         found = await asyncio.gather(*pictures, return_exceptions=True)
-    entries = [_alone(one, file, len(files)) for one, file in zip(found, files, strict=True)]
-    return Response(whole(_about(served, asked), entries), media_type=JSON)
+        pictures.clear()
+        return Response(whole(_about(served, asked), _entries(found, files)), media_type=JSON)
 
 
 def _check_count(files: list[SentPicture], most: int) -> None:
     if len(files) > most:
         raise PayloadTooLarge(f"the request has {len(files)} files", f"Send at most {most} at a time.")
-
-
-async def _picked(services: Services, asked: Asked) -> LoadedVersion:
-    """The model that answers."""
-    served = services.predictor.ready(asked.model)
-    return served if served is not None else await run_in_threadpool(services.predictor.serve, asked.model)
 
 
 def _about(served: LoadedVersion, asked: Asked) -> AnsweredBy:
@@ -126,13 +121,26 @@ def _entry(
 ) -> Entry:
     """One picture's part of the answer: every picture that is answered comes by here, in a thread of the passes."""
     said = answered(file.filename, outputs, served, asked.top_k)
+    services.telemetry.note_top(served.version, said.probability)
     return services.afterwards.note(said, seen, version=served.version, asked=asked.model, keep=asked.keep)
 
 
-def _alone(found: bytes | BaseException, file: SentPicture, count: int) -> bytes:
+def _entries(found: list[bytes | BaseException], files: list[SentPicture]) -> list[bytes]:
     """A broken picture of several fails alone; any other error is that of the request."""
-    if isinstance(found, ImageRejected) and count > 1:
-        return written(failed(file.filename, found))
-    if isinstance(found, BaseException):
-        raise found
-    return found
+    fatal = next((one for one in found if isinstance(one, BaseException) and not _fails_alone(one, files)), None)
+    if fatal is None:
+        return [_written(one, file) for one, file in zip(found, files, strict=True)]
+    try:
+        raise fatal
+    finally:
+        # An error has the frames that it went through: what they hold of it is a circle, and the model is in it.
+        found.clear()
+        del fatal
+
+
+def _fails_alone(error: BaseException, files: list[SentPicture]) -> bool:
+    return isinstance(error, ImageRejected) and len(files) > 1
+
+
+def _written(found: bytes | BaseException, file: SentPicture) -> bytes:
+    return written(failed(file.filename, found)) if isinstance(found, ImageRejected) else cast("bytes", found)

@@ -252,6 +252,7 @@ class Batcher:
             live = [one for one in batch if not _dropped(one.awaited)]
             if live:
                 self._answer(live)
+            del batch, live  # a model that was swapped out goes from memory with the last who hold it
             with self._changed:
                 self._running -= 1
                 self._changed.notify_all()

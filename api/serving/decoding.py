@@ -61,8 +61,14 @@ class Pending(Generic[Answer]):
     """An answer that the loop waits for and any thread gives; of several the first counts."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.future: asyncio.Future[Answer] = loop.create_future()
+        self._future: asyncio.Future[Answer] | None = loop.create_future()
         self._loop = loop
+
+    @property
+    def future(self) -> "asyncio.Future[Answer]":
+        """What waits for it; as long as it is not there."""
+        assert self._future is not None  # noqa: S101 - see above
+        return self._future
 
     def give(self, answer: Answer) -> None:
         """Here it is."""
@@ -84,14 +90,16 @@ class Pending(Generic[Answer]):
         self._settle(None, error)
 
     def _settle(self, answer: Any, error: BaseException | None) -> None:  # noqa: ANN401 - or None
-        if self.future.done():
+        # An error has the frames that it went through, and these have us: a circle, if we had the error.
+        future, self._future = self._future, None
+        if future is None or future.done():
             return
         if error is None:
-            self.future.set_result(answer)
+            future.set_result(answer)
         else:
-            self.future.set_exception(error)
+            future.set_exception(error)
             # Of several pictures the first error is the answer's; asyncio would log the others as never looked at.
-            self.future.exception()
+            future.exception()
 
 
 class Decoding:
@@ -171,12 +179,13 @@ class Turn:
             TooBusy: too many pictures that cost much wait already.
         """
         pending: Pending[Answer] = Pending(self._loop)
+        future = pending.future
         self._pending.append(pending)
         if self._over is None:
             self._threads.quick.submit(self._decode_quickly, step, pending)
         else:
             pending.end(self._over)
-        return pending.future
+        return future
 
     def _decode_quickly(self, step: Step[Answer], pending: Pending[Answer]) -> None:
         """In a thread: what is cheap is decoded at once."""
