@@ -12,9 +12,11 @@ from cli.aliases import PRODUCTION, canary, list_moves, names_of, point, roll_ba
 from cli.client import Client, Json, json_of
 from cli.errors import CommandError
 from cli.options import json_option, with_client
+from cli.predictions import drift
 from cli.saying import plain, say
 from cli.tables import counted, show_json, show_table
 from cli.times import local_time
+from cli.version_report import show_version
 
 NO_VERSIONS = "There are no versions yet; `pedigree models register RUN --alias production` makes one of a run."
 """The answer for a run that was registered before; for a new version it is 201."""
@@ -53,6 +55,19 @@ def list_models(client: Client, limit: int, as_json: bool) -> None:
 
 
 @models.command()
+@click.argument("version", type=int, shell_complete=completion.versions)
+@json_option
+@with_client
+def show(client: Client, version: int, as_json: bool) -> None:
+    """Show a version, and what was measured to choose how it is run."""
+    found = client.get(f"/models/{version}")
+    if as_json:
+        show_json(found)
+    else:
+        show_version(found)
+
+
+@models.command()
 @click.argument("run", type=int, shell_complete=completion.runs)
 @click.option("--alias", shell_complete=completion.aliases, help="Point this alias at it, for example production.")
 @json_option
@@ -71,7 +86,7 @@ def register(client: Client, run: int, alias: str | None, as_json: bool) -> None
         say(DRAWN)
 
 
-for _command in (point, roll_back, list_moves, canary):
+for _command in (point, roll_back, list_moves, canary, drift):
     models.add_command(_command)
 
 
@@ -86,18 +101,30 @@ for _command in (point, roll_back, list_moves, canary):
     type=click.FloatRange(0.5, 0.999),
     help="Also name the smallest set of breeds that holds the true one in this share of pictures, for example 0.95.",
 )
+@click.option(
+    "--keep",
+    type=click.Choice(["photo", "no"]),
+    help="photo: keep the photos too, where the service keeps photos; no: keep nothing of this.",
+)
 @json_option
 @with_client
 def predict(
-    client: Client, files: tuple[Path, ...], model: str, tta: bool, coverage: float | None, as_json: bool
+    client: Client,
+    files: tuple[Path, ...],
+    model: str,
+    tta: bool,
+    coverage: float | None,
+    keep: str | None,
+    as_json: bool,
 ) -> None:
     """Name the breed in each picture, where it shows one that the model knows."""
-    query = {**({"tta": "true"} if tta else {}), **({} if coverage is None else {"coverage": str(coverage)})}
+    wishes = {"tta": "true" if tta else None, "coverage": None if coverage is None else str(coverage), "keep": keep}
+    query = {name: wish for name, wish in wishes.items() if wish is not None}
     answers: list[Json] = []
     for part in in_parts(files):
         # All of them by one version, wherever its alias is pointed meanwhile.
-        version = str(answers[0]["model"]["version"]) if answers else model
-        answers.append(ask(client, part, {"model": version, **query}))
+        named = str(answers[0]["model"]["version"]) if answers else model
+        answers.append(ask(client, part, {"model": named, **query}))
     entries = [entry for answer in answers for entry in answer["predictions"]]
     if as_json:
         show_json({**answers[0], "predictions": entries})
@@ -146,6 +173,9 @@ def show_predictions(answer: Json, entries: list[Json]) -> None:
         elif not entry["sure"]:
             say(f"{plain(entry['filename'])}: {plain(entry['sentence'])} ({', '.join(map(_guess, entry['top'][:3]))})")
     _show_sets(answer.get("coverage"), entries)
+    for entry in entries:
+        if entry.get("id"):
+            say(f"{plain(entry['filename'])}: kept as {entry['id']}")
     say(f"by version {served['version']} ({served['arch']}, run {served['run']})")
     if not served["calibrated"]:
         say("Its probabilities are not calibrated: the run left nothing to do it with.")

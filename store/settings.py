@@ -70,6 +70,9 @@ class Settings(BaseSettings):
         le=0.5,
         description="known pictures that may be taken for unknown by mistake, as a share",
     )
+    predict_seconds: float = Field(
+        60.0, alias="PEDIGREE_PREDICT_SECONDS", gt=0, description="until an answer of POST /predict; then it is 503"
+    )
     max_held_bytes: int = Field(
         512 * MIB, alias="PEDIGREE_MAX_HELD_BYTES", ge=1024, description="bodies of all requests, without uploads"
     )

@@ -1,5 +1,6 @@
 // Which breed is on a photo.
 
+import { feedbackOn, keptQuery } from "./feedback.js";
 import { byId, drawnTag, make, percent, words } from "./parts.js";
 import { ask } from "./service.js";
 
@@ -24,9 +25,10 @@ async function predict(file) {
   const form = new FormData();
   form.append("file", file);
   try {
-    const { model, predictions: [found] } = await ask("/predict?top_k=5", { method: "POST", body: form });
+    const { model, predictions: [found] } = await ask(`/predict?top_k=5${keptQuery()}`, { method: "POST", body: form });
     guesses.replaceChildren(make("h3", {}, headline(found)),
       found.known === false ? make("p", {}, "If it were one of them, it would be:") : "", ...found.top.map(guessBar),
+      feedbackOn(found),
       make("p", { class: "quiet" }, `Version ${model.version}, ${model.arch} `, drawnTag(model.drawn),
         model.calibrated ? "" : " Its probabilities are not calibrated.",
         found.known === null ? " It cannot say whether a photo shows any of its breeds." : "",

@@ -90,11 +90,16 @@ class SetCoverage(BaseModel):
     note: str | None
 
 
-class Predictions(BaseModel):
-    """An entry for each file, in the order sent."""
+class AnsweredBy(BaseModel):
+    """What is said of all the pictures of a request."""
 
     model: ServedModel
     tta: bool = Field(description="whether each picture's scores are an average over augmented copies")
     refused_share: float = Field(description="how many known pictures may be taken for unknown: PEDIGREE_REFUSED_SHARE")
     coverage: SetCoverage | None = Field(description="of the sets; null where none were asked for")
+
+
+class Predictions(AnsweredBy):
+    """An entry for each file, in the order sent."""
+
     predictions: list[Prediction | FailedPicture]

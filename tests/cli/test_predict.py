@@ -15,7 +15,15 @@ LONG = "the file ends in the middle of its picture data after 1234567 of 2345678
 
 def sure(name: str) -> dict[str, Any]:
     top = [{"breed": "Birman", "probability": 0.9}, {"breed": "Ragdoll", "probability": 0.06}]
-    return {"filename": name, "breed": "Birman", "species": "cat", "probability": 0.9, "sure": True, "known": True, "top": top}
+    return {
+        "filename": name,
+        "breed": "Birman",
+        "species": "cat",
+        "probability": 0.9,
+        "sure": True,
+        "known": True,
+        "top": top,
+    }
 
 
 def unsure(name: str) -> dict[str, Any]:
