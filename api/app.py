@@ -70,6 +70,7 @@ FORM_BYTES = MIB
 """What a form may have beside its files."""
 
 ROUTERS: tuple[APIRouter, ...] = (
+    predict.router,  # first, as it is asked most: each router before it looks at every path
     jobs.router,
     events.router,
     runs.router,
@@ -79,7 +80,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     datasets.router,
     models.router,
     aliases.router,
-    predict.router,
     predictions.router,
     drift.router,
     operations.router,
