@@ -85,8 +85,9 @@ class Watch:
     def add(self, version: int, said: Prediction, data: bytes | None) -> None:
         """Count an answer, and have its photo looked at where there is one."""
         self._tally.add_answer(version, said)
-        if data is not None and not self._photos.full():
-            self._photos.put_nowait((version, data))
+        if data is not None:
+            with suppress(queue.Full):  # one that is not looked at is missed by nobody
+                self._photos.put_nowait((version, data))
 
     def _run(self) -> None:
         flush_at = time.monotonic() + FLUSH_SECONDS
