@@ -85,7 +85,7 @@ class Tally:
             counted = self._of(version)
             if counted is not None:
                 counted.breeds[said.breed] += 1
-                counted.add_value("probability", said.probability)
+                counted.add_value("probability", said.raw_probability)
                 counted.flags[f"sure:{said.sure}"] += 1
 
     def add_photo(self, version: int, data: bytes) -> None:

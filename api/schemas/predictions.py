@@ -26,11 +26,10 @@ SURE_FROM: Final = 0.5
 
 
 class Guess(BaseModel):
-    """A breed with its calibrated probability, and with the model's own score, both 0 to 1."""
+    """A breed with its calibrated probability, 0 to 1."""
 
     breed: str
     probability: float
-    raw_probability: float
 
 
 class Prediction(BaseModel):

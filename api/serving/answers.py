@@ -97,7 +97,7 @@ def prediction(
     """The answer for a picture that was judged; ``found`` has the classes of its set."""
     calibrated, raw = judged.probabilities.tolist(), judged.raw.tolist()
     order = _order(judged.raw)
-    top = [Guess(breed=vocab[i], probability=calibrated[i], raw_probability=raw[i]) for i in order[: terms.top_k]]
+    top = [Guess(breed=vocab[i], probability=calibrated[i]) for i in order[: terms.top_k]]
     first = order[0]
     known = None if judged.known_score is None else judged.known_score > terms.refused_share
     sure = calibrated[first] >= SURE_FROM and known is not False
