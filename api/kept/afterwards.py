@@ -37,13 +37,14 @@ class Seen(Generic[Prepared]):
     """One picture on its way: its bytes pass by where it is decoded, and are held only if somebody wants them."""
 
     prepare: Callable[[bytes, Limits], Prepared]
-    is_wanted: bool
+    is_kept: bool
+    is_compared: bool = False
     data: bytes | None = None
     begun: float = field(default_factory=perf_counter)
 
     def __call__(self, data: bytes, limits: Limits) -> Prepared:
         """Decode as ``prepare`` does."""
-        self.data = data if self.is_wanted else None
+        self.data = data if self.is_kept or self.is_compared else None
         return self.prepare(data, limits)
 
 
@@ -84,15 +85,23 @@ class Afterwards:
             hint = "Leave keep out, or have the service run with PEDIGREE_KEEP_PREDICTIONS=photos."
             raise NotKeptHere("the service keeps no photos", hint, field="query.keep", value=keep)
 
-    def seen(self, prepare: Callable[[bytes, Limits], Prepared], keep: Keep | None) -> Seen[Prepared]:
-        """What decodes a picture of a request and notices what is wanted of it afterwards."""
-        return Seen(prepare, is_wanted=self._setting != "no" and keep != "no")
+    def seen(
+        self, prepare: Callable[[bytes, Limits], Prepared], keep: Keep | None, *, is_compared: bool = False
+    ) -> Seen[Prepared]:
+        """What decodes a picture of a request and notices what is wanted of it afterwards.
+
+        Args:
+            prepare: decodes it.
+            keep: as the request asks for it.
+            is_compared: whether a shadow answers it too.
+        """
+        return Seen(prepare, is_kept=self._setting != "no" and keep != "no", is_compared=is_compared)
 
     def note(
         self, said: Prediction, seen: Seen[Prepared], *, version: int, asked: str, keep: Keep | None
     ) -> Prediction:
         """The answer as it is to be sent: with an id where it is kept."""
-        if seen.data is None:
+        if seen.data is None or not seen.is_kept:
             return said
         seconds, with_photo = perf_counter() - seen.begun, keep == "photo"
         said.id = self.keeper.keep(

@@ -1,8 +1,8 @@
 """A shadow: a version that answers production's photos too, after their answers went out; the two are compared.
 
-It gives way: a photo waits until no prediction is under way, a second at most, and where too many wait it is dropped and
-counted. So a busy service compares about a photo a second, and no answer waits for the shadow's. Its thread is no nicer
-than others: it would be put to sleep while it holds what Python's threads share, and all would wait for it.
+It gives way: a photo waits until no prediction is under way, a second at most, and where too many wait it is dropped
+and counted. So a busy service compares about a photo a second, and no answer waits for the shadow's. Its thread is no
+nicer than others: it would be put to sleep while it holds what Python's threads share, and all would wait for it.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """What shadows answered beside the versions that were asked, added up over all API processes.
 
-There is a row for each pair of versions, however many photos were compared: of the pairs of breeds the most frequent stay,
-of the photos those that differ most.
+There is a row for each pair of versions, however many photos were compared: of the pairs of breeds the most frequent
+stay, of the photos those that differ most.
 """
 
 from collections.abc import Mapping, Sequence

@@ -128,17 +128,21 @@ def test_what_was_found_survives_a_restart_and_replicas_add_up(
             if number == 0:
                 register(client, records, b"usual")
                 register(client, records, b"contrary", alias="shadow")
-            until(lambda: classifier_loaded(client, "shadow") and classifier_loaded(client, "production"))
+            wait_for_models(client)
             assert send(client, GREEN).status_code == 200
-            compared_here = 'pedigree_shadow_photos_total{outcome="compared"} 1.0'
-            until(lambda: compared_here in client.get("/metrics").text)
+            wait_for_figure(client, 'pedigree_shadow_photos_total{outcome="compared"} 1.0')
     with TestClient(create_app(settings, load=Contrary.load), base_url="http://localhost") as client:
         assert compared_photos(client, 2) == 2
 
 
-def classifier_loaded(client: TestClient, name: str) -> bool:
+def wait_for_figure(client: TestClient, figure: str) -> None:
+    until(lambda: figure in client.get("/metrics").text)
+
+
+def wait_for_models(client: TestClient) -> None:
     app: Any = client.app
-    return app.state.services.predictor.ready(name) is not None
+    ready = app.state.services.predictor.ready
+    until(lambda: ready("shadow") is not None and ready("production") is not None)
 
 
 def test_what_cannot_be_written_waits(client: TestClient, records: Records, app: FastAPI) -> None:
