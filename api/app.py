@@ -34,6 +34,7 @@ from api.routes import (
     aliases,
     datasets,
     downloads,
+    drift,
     events,
     figures,
     jobs,
@@ -81,6 +82,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     aliases.router,
     predictions.router,
+    drift.router,
     operations.router,
     page.router,
 )
@@ -169,7 +171,13 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         ),
         decoding=Decoding(max(settings.predict_queue // 2, settings.max_predict_files)),
         telemetry=telemetry,
-        afterwards=Afterwards(settings, sessions, artifacts, telemetry.registry),
+        afterwards=Afterwards(
+            settings,
+            sessions,
+            artifacts,
+            lambda revision, item: photos.bundle(revision).read(item),
+            telemetry.registry,
+        ),
         watchers=CapacityLimiter(WATCHER_THREADS),
         streams=Places(settings.max_streams, "event streams"),
     )

@@ -257,7 +257,8 @@ class Batcher:
             live = [one for one in batch if not _dropped(one.awaited)]
             if live:
                 self._answer(live)
-            del batch, live  # a model that was swapped out goes from memory with the last who hold it
+            # Until the next batch they would keep a model in memory that was swapped out.
+            del batch, live
             with self._changed:
                 self._running -= 1
                 self._changed.notify_all()
