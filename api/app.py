@@ -28,11 +28,25 @@ from api.http.methods import HeadAsGet
 from api.http.origins import normal_origin
 from api.http.places import Below
 from api.http.telemetry import RequestTimer, Telemetry
-from api.routes import datasets, downloads, events, figures, jobs, lr_find, models, operations, page, predict, runs
+from api.routes import (
+    datasets,
+    downloads,
+    events,
+    exports,
+    figures,
+    jobs,
+    lr_find,
+    models,
+    operations,
+    page,
+    predict,
+    runs,
+)
 from api.schemas.datasets import ArchiveUpload
 from api.schemas.problem import Problem, problems
 from api.serving.batching import Batcher
 from api.serving.decoding import Decoding
+from api.serving.exports import Exports
 from api.serving.predictor import Loader, Predictor
 from ml import cache_names
 from ml.serve.classifier import Classifier
@@ -58,6 +72,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     lr_find.router,
     datasets.router,
     models.router,
+    exports.router,
     predict.router,
     operations.router,
     page.router,
@@ -131,6 +146,7 @@ def make_services(settings: Settings, load: Loader) -> Services:
         predictor=Predictor(sessions=sessions, artifacts=artifacts, cache=settings.cache, load=load),
         batcher=Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry),
         decoding=Decoding(max(settings.predict_queue // 2, settings.max_predict_files)),
+        exports=Exports(settings.cache, limits_of(settings)),
         telemetry=telemetry,
         watchers=CapacityLimiter(WATCHER_THREADS),
         streams=Places(settings.max_streams, "event streams"),
@@ -162,6 +178,7 @@ def _stop(services: Services) -> None:
     services.batcher.stop()
     services.decoding.close()
     services.looks.close()
+    services.exports.close()
     services.celery.close()
     services.engine.dispose()
 

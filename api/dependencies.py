@@ -17,6 +17,7 @@ from api.http.telemetry import Telemetry
 from api.schemas.fields import Cursor, Limit
 from api.serving.batching import Batcher
 from api.serving.decoding import Decoding
+from api.serving.exports import Exports
 from api.serving.predictor import Predictor
 from ml.decode.images import Limits
 from store.artifacts import ArtifactStore
@@ -41,6 +42,7 @@ class Services:
     predictor: Predictor
     batcher: Batcher
     decoding: Decoding
+    exports: Exports
     telemetry: Telemetry
     watchers: CapacityLimiter
     """Threads for the event streams' reads, beside those that serve the other routes."""
