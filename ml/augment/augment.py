@@ -34,3 +34,9 @@ def validation_input(images: Tensor, size: int) -> Tensor:
 def as_float(images: Tensor) -> Tensor:
     """uint8 [n,h,w,3] → float32 [n,3,h,w] in 0-255, channels last in memory."""
     return images.permute(0, 3, 1, 2).float()
+
+
+def training_pixels(image: Tensor, draws: BatchDraws, size: int) -> Tensor:
+    """One picture changed as in training, not normalised: uint8 [1,S,S,3] → float32 [1,3,size,size] in 0-255."""
+    drawn = draw_once(image, draws.homographies, size).div_(255)
+    return light(drawn, draws.brightness, draws.contrast).mul_(255)
