@@ -10,6 +10,7 @@ import httpx
 from cli import completion
 from cli.client import Client, Json, json_of, path_part
 from cli.errors import CommandError
+from cli.export import export
 from cli.options import json_option, with_client
 from cli.saying import plain, say
 from cli.tables import counted, show_json, show_table
@@ -25,6 +26,9 @@ DRAWN = "This model learned from drawn pictures; do not trust it with photograph
 @click.group()
 def models() -> None:
     """Register runs to be served, and say which one is in production."""
+
+
+models.add_command(export)
 
 
 @models.command("list")

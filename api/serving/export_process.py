@@ -36,7 +36,7 @@ class ExportFailed(AppError):
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What is exported as ``version``: ``model`` is the folder of the run's files, ``photos`` are files to check it on."""
+    """What is exported as ``version``: ``model`` is the folder of its files, ``photos`` are files to check it on."""
 
     model: Path
     form: Form
@@ -74,8 +74,9 @@ class ExportProcess:
             "bytes": _memory(request.model),
         }
         told: dict[str, Any] = {}
+        (work / "request.json").write_text(json.dumps(asked), encoding="utf-8")
         with self._started(work) as process:
-            for line in _lines(process, json.dumps(asked)):
+            for line in _lines(process):
                 told = line
                 if "stage" in line:
                     on_stage(line["stage"])
@@ -97,7 +98,7 @@ class ExportProcess:
     @contextmanager
     def _started(self, work: Path) -> Iterator[subprocess.Popen[str]]:
         with (work / "log").open("wb") as log:
-            process = self._start(log.fileno())
+            process = self._start(work, log.fileno())
             timer = threading.Timer(self._seconds, process.kill)
             timer.start()
             try:
@@ -105,16 +106,16 @@ class ExportProcess:
             finally:
                 timer.cancel()
                 process.kill()
-                process.communicate()
-                self._running = None
+                with process:
+                    self._running = None
 
-    def _start(self, log: int) -> "subprocess.Popen[str]":
+    def _start(self, work: Path, log: int) -> "subprocess.Popen[str]":
         with self._lock:
             if self._closed:
                 raise ExportFailed("the service is being stopped", "Send the request again in a moment.")
-            self._running = subprocess.Popen(
-                [sys.executable, "-m", "ml.serve.export"],
-                stdin=subprocess.PIPE,
+            self._running = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-m", "ml.serve.export", str(work / "request.json")],
+                stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -123,11 +124,8 @@ class ExportProcess:
             return self._running
 
 
-def _lines(process: "subprocess.Popen[str]", asked: str) -> Iterator[dict[str, Any]]:
-    assert process.stdin is not None  # noqa: S101 - both were asked for
-    assert process.stdout is not None  # noqa: S101
-    process.stdin.write(asked)
-    process.stdin.close()
+def _lines(process: "subprocess.Popen[str]") -> Iterator[dict[str, Any]]:
+    assert process.stdout is not None  # noqa: S101 - it was asked for
     for line in process.stdout:
         if line.startswith("{"):  # the libraries print too
             yield json.loads(line)

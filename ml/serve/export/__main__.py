@@ -1,6 +1,6 @@
-"""``python -m ml.serve.export``: makes one export for its parent, in a process that can be ended at any time.
+"""``python -m ml.serve.export REQUEST``: makes one export for its parent, in a process that can be ended at any time.
 
-What is wanted is one JSON object on the standard input; what happens is told in lines of JSON on the standard output:
+What is wanted is one JSON object in the file REQUEST; what happens is told in lines of JSON on the standard output:
 {"stage"}, and at the end {"refused": [code, detail, hint]} where it cannot be, else {"made": path}.
 """
 
@@ -23,7 +23,7 @@ _PR_SET_PDEATHSIG = 1
 
 def main() -> int:
     """Make it; 0 where that is told or why not."""
-    asked = json.load(sys.stdin)
+    asked = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         if os.getppid() != asked["parent"]:

@@ -60,14 +60,14 @@ def compare(model: Portable, folder: Path, photos: Sequence[bytes], limits: Limi
     squares = np.stack([*_made_up(model.about.presize), *(_square(model, photo, limits) for photo in photos)])
     found = Model(folder).probabilities(squares)
     exact = _scores(model, squares, Precision("fp32", "the most exact"))
-    served = _scores(model, squares, model.served.precision)
+    served = _scores(model, squares, Precision(model.served_precision, "as it is served"))
     agreement = Agreement(
         made_up_pictures=_MADE_UP,
         validation_pictures=len(photos),
         largest_difference=float(np.abs(found - exact).max()),
         tolerance=TOLERANCE,
         first_breed_equal=int((found.argmax(1) == exact.argmax(1)).sum()),
-        served_precision=model.served.precision.name,
+        served_precision=model.served_precision,
         difference_to_served=float(np.abs(found - served).max()),
     )
     # Said so that a NaN, which is neither more nor less than anything, is refused too.
@@ -95,6 +95,6 @@ def _square(model: Portable, photo: bytes, limits: Limits) -> npt.NDArray[np.uin
 def _scores(model: Portable, squares: npt.NDArray[np.uint8], precision: Precision) -> Floats:
     """As the service answers in a precision, calibrated: float32 [n, classes]."""
     with torch.inference_mode(), precision.autocast(torch.device("cpu")):
-        logits, _ = model.served.graph.of_input(validation_input(torch.from_numpy(squares), model.about.size))
+        logits, _ = model.graph.of_input(validation_input(torch.from_numpy(squares), model.about.size))
     found: Floats = scores_of(model.loss, logits.float() / model.temperature).float().numpy()
     return found

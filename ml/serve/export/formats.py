@@ -11,7 +11,6 @@ import torch
 
 from ml.serve.export.forms import Form
 from ml.serve.export.portable import Portable
-from ml.serve.onnx import onnx_of
 
 Write = Callable[[Portable, Path], None]
 
@@ -30,7 +29,7 @@ def write_onnx(model: Portable, folder: Path) -> None:
     Raises:
         ExportRefused: the network does not fit one file.
     """
-    (folder / "model.onnx").write_bytes(_onnx(model))
+    (folder / "model.onnx").write_bytes(model.onnx)
 
 
 def write_openvino(model: Portable, folder: Path) -> None:
@@ -39,7 +38,7 @@ def write_openvino(model: Portable, folder: Path) -> None:
     Raises:
         ExportRefused: as :func:`write_onnx`.
     """
-    openvino.save_model(openvino.Core().read_model(_onnx(model)), folder / "model.xml", compress_to_fp16=False)
+    openvino.save_model(openvino.Core().read_model(model.onnx), folder / "model.xml", compress_to_fp16=False)
 
 
 def write_torchscript(model: Portable, folder: Path) -> None:
@@ -67,7 +66,3 @@ FORMATS: dict[Form, Format] = {
     "torchscript": Format(write_torchscript, ("torch",)),
     "safetensors": Format(write_safetensors, ("torch", "torchvision", "safetensors")),
 }
-
-
-def _onnx(model: Portable) -> bytes:
-    return onnx_of(model.network, model.about.presize, ("probabilities",))

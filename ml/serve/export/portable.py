@@ -1,6 +1,7 @@
 """A trained model from a presized picture to calibrated probabilities, as one network that any format can hold."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -8,10 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from ml.config import LossName
-from ml.serve.classifier import Classifier
 from ml.serve.description import Description
+from ml.serve.engines import load_network
 from ml.serve.export.carried.predict import resize_matrix
 from ml.serve.graph import ServedGraph
+from ml.serve.onnx import onnx_of
+from ml.serve.validated import exact_way
+from ml.serve.way import NumberFormat
 
 
 class PortableNetwork(nn.Module):
@@ -43,7 +47,8 @@ class Portable:
     """A trained model that is about to be exported. ``folder`` holds the files of its run."""
 
     folder: Path
-    served: Classifier
+    about: Description
+    graph: ServedGraph
     network: PortableNetwork
     temperature: float
 
@@ -54,20 +59,28 @@ class Portable:
         Raises:
             CheckpointInvalid: a file is missing, broken or of another format version.
         """
-        served = Classifier.load(folder, "cpu")
-        graph = served.graph.to(memory_format=torch.contiguous_format)
-        temperature = temperature_of(folder)
-        return cls(folder, served, PortableNetwork(graph, served.about, temperature), temperature)
+        about = Description.read(folder / "model.json")
+        graph, temperature = ServedGraph(load_network(folder, about)), temperature_of(folder)
+        return cls(folder, about, graph, PortableNetwork(graph, about, temperature), temperature)
 
-    @property
-    def about(self) -> Description:
-        """What the model's description says."""
-        return self.served.about
+    @cached_property
+    def onnx(self) -> bytes:
+        """The network as ONNX, which two formats need.
+
+        Raises:
+            ExportRefused: the network does not fit one file.
+        """
+        return onnx_of(self.network, self.about.presize, ("probabilities",))
 
     @property
     def loss(self) -> LossName:
         """What it was trained with."""
-        return self.served.loss
+        return self.about.loss
+
+    @property
+    def served_precision(self) -> NumberFormat:
+        """What the service runs it in on this machine's processor, unless a quicker way was chosen."""
+        return exact_way(self.about, torch.device("cpu")).precision
 
 
 def temperature_of(_folder: Path) -> float:
