@@ -28,7 +28,9 @@ from api.http.methods import HeadAsGet
 from api.http.origins import normal_origin
 from api.http.places import Below
 from api.http.telemetry import RequestTimer, Telemetry
+from api.kept.afterwards import Afterwards
 from api.routes import (
+    aliases,
     datasets,
     downloads,
     events,
@@ -40,6 +42,7 @@ from api.routes import (
     operations,
     page,
     predict,
+    predictions,
     runs,
 )
 from api.schemas.datasets import ArchiveUpload
@@ -72,8 +75,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     lr_find.router,
     datasets.router,
     models.router,
+    aliases.router,
     exports.router,
     predict.router,
+    predictions.router,
     operations.router,
     page.router,
 )
@@ -133,6 +138,8 @@ def make_services(settings: Settings, load: Loader) -> Services:
     sessions = make_sessions(engine)
     artifacts = ArtifactStore(settings.artifacts_url)
     telemetry = Telemetry()
+    predictor = Predictor(sessions=sessions, artifacts=artifacts, cache=settings.cache, load=load)
+    telemetry.models.set_function(predictor.in_memory)
     photos = PhotoShelf(artifacts, settings.cache, settings.cache_bytes)
     return Services(
         settings=settings,
@@ -143,11 +150,12 @@ def make_services(settings: Settings, load: Loader) -> Services:
         photos=photos,
         looks=Looks(photos, limits_of(settings)),
         painter=Painter(settings.cache),
-        predictor=Predictor(sessions=sessions, artifacts=artifacts, cache=settings.cache, load=load),
+        predictor=predictor,
         batcher=Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry),
         decoding=Decoding(max(settings.predict_queue // 2, settings.max_predict_files)),
         exports=Exports(settings.cache, limits_of(settings)),
         telemetry=telemetry,
+        afterwards=Afterwards(settings, sessions, artifacts, telemetry.registry),
         watchers=CapacityLimiter(WATCHER_THREADS),
         streams=Places(settings.max_streams, "event streams"),
     )
@@ -158,6 +166,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     services.batcher.start()
     services.predictor.start()
+    services.afterwards.start()
     cleaning = asyncio.create_task(_keep_clean(services.settings.cache))
     try:
         yield
@@ -177,6 +186,7 @@ def _stop(services: Services) -> None:
     services.predictor.stop()
     services.batcher.stop()
     services.decoding.close()
+    services.afterwards.stop()
     services.looks.close()
     services.exports.close()
     services.celery.close()
