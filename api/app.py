@@ -31,6 +31,7 @@ from api.http.telemetry import RequestTimer, Telemetry
 from api.kept.afterwards import Afterwards
 from api.routes import (
     aliases,
+    answers,
     datasets,
     downloads,
     events,
@@ -68,6 +69,7 @@ FORM_BYTES = MIB
 
 ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
+    answers.router,
     events.router,
     runs.router,
     downloads.router,
@@ -200,6 +202,7 @@ def _body_limit(settings: Settings) -> LimitOf:
     """
     forms = {
         ("POST", "/datasets"): BodyLimit(settings.max_upload_bytes + FORM_BYTES, UPLOAD_HINT),
+        ("POST", "/jobs/archives"): BodyLimit(settings.max_upload_bytes + FORM_BYTES, UPLOAD_HINT),
         ("POST", "/predict"): BodyLimit(
             settings.max_predict_bytes + FORM_BYTES,
             "Send fewer or smaller pictures at a time, or raise PEDIGREE_MAX_PREDICT_BYTES.",

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path as Folder
@@ -13,6 +14,7 @@ from fastapi.responses import FileResponse, JSONResponse
 
 from api.dependencies import Services, ServicesDep
 from api.schemas.exports import ExportProgress
+from api.schemas.fields import ModelName
 from api.schemas.problem import problems
 from api.serving.exports import Wanted
 from api.serving.predictor import MODEL_FILES
@@ -44,7 +46,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     **problems(404, 422, 429, 503),
 }
 
-Name = Annotated[str, Path(pattern=r"^([A-Za-z][A-Za-z0-9._-]{0,63}|[0-9]{1,18})$", description="alias or version")]
+Name = Annotated[ModelName, Path(description="alias or version")]
 
 
 @router.get("/{name}/export", response_class=FileResponse, responses=ANSWERS)
@@ -73,7 +75,8 @@ async def export_a_model(
             services.exports.forget(wanted)
             raise
     with suppress(OSError):
-        os.utime(archive)
+        # Asked for now, and made when it was: the age is what the answer tells.
+        os.utime(archive, (time.time(), archive.stat().st_mtime))
     headers = {"ETag": f'"{export_sha256(archive)}"', "Cache-Control": "private, no-cache"}
     named = f"model-{wanted.version}-{wanted.form}.zip"
     return FileResponse(archive, media_type=ZIP, filename=named, headers=headers)

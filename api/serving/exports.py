@@ -142,7 +142,7 @@ class Exports:
     def _keep(self, wanted: Wanted, archive: Path) -> Path:
         with archive.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        oldest_first = sorted(export_copies(self._cache), key=lambda path: path.stat().st_mtime)
+        oldest_first = sorted(export_copies(self._cache), key=lambda path: path.stat().st_atime)
         for path in oldest_first[: max(0, len(oldest_first) - MOST_KEPT + 1)]:
             path.unlink(missing_ok=True)
         into = export_copy(self._cache, wanted.key, digest)
