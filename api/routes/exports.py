@@ -17,12 +17,12 @@ from api.schemas.exports import ExportProgress
 from api.schemas.fields import ModelName
 from api.schemas.problem import problems
 from api.serving.exports import Wanted
-from api.serving.predictor import MODEL_FILES
+from api.serving.model_files import MODEL_FILES, model_folder
 from ml.config import ResolvedConfig
 from ml.data.split import choose_split
 from ml.errors import LearningError
 from ml.serve.export.forms import Form
-from store.cache_names import export_sha256, model_copy
+from store.cache_names import export_sha256
 from store.db.models import ModelVersion
 from store.db.reading import get_artifact
 from store.db.registry import resolve_model
@@ -86,12 +86,10 @@ def _wanted(services: Services, name: str, form: Form) -> Wanted:
     with services.sessions.begin() as session:
         version = resolve_model(session, name)
         files = [get_artifact(session, version.run_id, file) for file in MODEL_FILES]
-    folder = model_copy(services.settings.cache, files[0].sha256)
 
     def model() -> Folder:
-        for file in files:
-            services.artifacts.fetch(file.key, folder / file.name, expected_sha256=file.sha256)
-        return folder
+        settings = services.settings
+        return model_folder(services.sessions, services.artifacts, settings.cache, version.run_id)
 
     hashes = tuple(file.sha256 for file in files)
     return Wanted(version.id, version.run_id, form, hashes, model, lambda: _photos(services, version))
