@@ -35,6 +35,7 @@ from api.routes import (
     answers,
     datasets,
     downloads,
+    drift,
     events,
     exports,
     figures,
@@ -85,6 +86,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     exports.router,
     predict.router,
     predictions.router,
+    drift.router,
     operations.router,
     page.router,
 )
@@ -170,7 +172,13 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         decoding=Decoding(max(settings.predict_queue // 2, settings.max_predict_files)),
         exports=Exports(settings.cache, limits_of(settings)),
         telemetry=telemetry,
-        afterwards=Afterwards(settings, sessions, artifacts, telemetry.registry),
+        afterwards=Afterwards(
+            settings,
+            sessions,
+            artifacts,
+            lambda revision, item: photos.bundle(revision).read(item),
+            telemetry.registry,
+        ),
         watchers=CapacityLimiter(WATCHER_THREADS),
         streams=Places(settings.max_streams, "event streams"),
     )

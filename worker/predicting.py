@@ -20,6 +20,7 @@ from store.db.reading import get_artifact
 from store.keys import ANSWERS_CSV, ANSWERS_LINES, answers_key
 from worker.answer_files import AnswerFiles
 from worker.attempt import MIB, Attempt
+from worker.stage_progress import StageProgress
 
 BATCH = 32
 _MODEL_FILES = ("model.safetensors", "model.json")
@@ -79,14 +80,11 @@ def _reading(read: Callable[[int], bytes], index: int) -> Callable[[], bytes]:
 
 def _unpacked(attempt: Attempt, key: str) -> Path:
     folder = attempt.work / "pictures"
-
-    def tell(done: int, total: int) -> None:
-        attempt.reporter.on_progress(Progress(stage="unpack", step=done // MIB, steps=total // MIB))
-        if attempt.reporter.should_stop():
-            raise Stopped
-
     said = extract_archive(
-        attempt.fetch_upload(key, "archive"), folder, max_bytes=attempt.settings.max_unpacked_bytes, on_progress=tell
+        attempt.fetch_upload(key, "archive"),
+        folder,
+        max_bytes=attempt.settings.max_unpacked_bytes,
+        on_progress=StageProgress(attempt, "unpack", MIB),
     )
     if said is not None:
         attempt.reporter.on_log(said)
