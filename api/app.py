@@ -73,6 +73,7 @@ FORM_BYTES = MIB
 """What a form may have beside its files."""
 
 ROUTERS: tuple[APIRouter, ...] = (
+    predict.router,  # first, as it is asked most: each router before it looks at every path
     jobs.router,
     answers.router,
     events.router,
