@@ -85,7 +85,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     aliases.router,
     exports.router,
-    predict.router,
     predictions.router,
     drift.router,
     operations.router,
