@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from api.routes import (
     downloads,
     drift,
     events,
+    explain,
     exports,
     figures,
     jobs,
@@ -53,8 +55,10 @@ from api.schemas.problem import Problem, problems
 from api.serving.batching import Batcher
 from api.serving.choosing import ChosenWays, ExactWays, Measure
 from api.serving.decoding import Decoding
+from api.serving.explaining import Explaining
 from api.serving.exports import Exports
 from api.serving.measuring import Measuring
+from api.serving.model_files import model_folder
 from api.serving.predictor import Loader, Predictor
 from ml import cache_names
 from ml.serve.classifier import Classifier
@@ -85,6 +89,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     aliases.router,
     exports.router,
+    explain.router,
     predictions.router,
     drift.router,
     operations.router,
@@ -170,6 +175,7 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         predictor=predictor,
         batcher=Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry),
         decoding=Decoding(max(settings.predict_queue // 2, settings.max_predict_files)),
+        explaining=Explaining(partial(model_folder, sessions, artifacts, settings.cache)),
         exports=Exports(settings.cache, limits_of(settings)),
         telemetry=telemetry,
         afterwards=Afterwards(
@@ -225,6 +231,7 @@ def _stop(services: Services) -> None:
     services.afterwards.stop()
     services.looks.close()
     services.exports.close()
+    services.explaining.close()
     services.celery.close()
     services.engine.dispose()
 
@@ -249,6 +256,7 @@ def _body_limit(settings: Settings) -> LimitOf:
     other = BodyLimit(JSON_BYTES, "Send a smaller body.")
 
     def limit_of(method: str, path: str, kind: str) -> BodyLimit:
+        path = "/predict" if path == "/predict/explain" else path
         if kind == FORM:
             return forms.get((method, path), other)
         if kind == JSON:
