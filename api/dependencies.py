@@ -21,6 +21,7 @@ from api.serving.decoding import Decoding
 from api.serving.explaining import Explaining
 from api.serving.exports import Exports
 from api.serving.predictor import Predictor
+from api.serving.shadowing import Shadowing
 from ml.decode.images import Limits
 from store.artifacts import ArtifactStore
 from store.db.models import Job
@@ -43,6 +44,7 @@ class Services:
     painter: Painter
     predictor: Predictor
     batcher: Batcher
+    shadowing: Shadowing
     decoding: Decoding
     exports: Exports
     explaining: Explaining
