@@ -32,7 +32,6 @@ class JudgementOut(BaseModel):
 
     pictures: int
     temperature: float
-    shift: float
     raw: CalibrationErrorOut | None
     calibrated: CalibrationErrorOut | None
     refused_asked: float

@@ -1,9 +1,9 @@
-"""Calibrated scores: the logits are scaled, and under the sigmoid loss shifted, so that a score is a frequency.
+"""Calibrated scores: the logits are divided by a temperature, so that a score is a frequency.
 
-Under cross-entropy the scale is one over the temperature of Guo et al. 2017, "On calibration of modern neural
-networks"; under binary cross-entropy scale and shift are those of Platt 1999, common to all breeds. Both are fitted by
-their mean negative log-likelihood, which has one minimum. It goes both ways: a scale above 1 is for a model that is
-less certain than it is right.
+This is temperature scaling (Guo et al. 2017, "On calibration of modern neural networks"), fitted by the mean negative
+log-likelihood of the loss that the model was trained with, which has one minimum. Under binary cross-entropy it is the
+same for each breed's own sigmoid: a score is then how often a picture with that score shows that breed. It goes both
+ways: a temperature below 1 is for a model that is less certain than it is right.
 
 A weak wish for "as it is", worth about one picture, bounds what a few pictures can say: where all of them are right, no
 finite scale is best.
@@ -22,16 +22,15 @@ LEAST_SCALE = 1e-3
 _STEPS = 50
 _TOLERANCE = 1e-9
 
-Look = Callable[[Doubles], tuple[float, Doubles, Doubles]]
-"""From parameters [k] to a value, its gradient [k] and its second derivatives [k,k]."""
+Look = Callable[[float], tuple[float, float, float]]
+"""From a scale to a value, its slope and its bend."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What is done to logits before softmax or sigmoid: ``scale * logits + shift``."""
+    """What logits are multiplied by before softmax or sigmoid."""
 
     scale: float = 1.0
-    shift: float = 0.0
 
     @property
     def temperature(self) -> float:
@@ -40,7 +39,7 @@ class Calibration:
 
     def apply(self, loss: LossName, logits: NDArray[np.floating]) -> Doubles:
         """Calibrated scores, float64 [n, classes], of logits [n, classes]."""
-        return scores_from(loss, logits * self.scale + self.shift)
+        return scores_from(loss, logits * self.scale)
 
 
 AS_IT_IS = Calibration()
@@ -51,28 +50,23 @@ def fit_calibration(loss: LossName, logits: NDArray[np.floating], targets: NDArr
     if not len(logits):
         return AS_IT_IS
     z = logits.astype(np.float64)
-    wish = 1 / len(z)
-    if loss == "cross_entropy":
-        (scale,) = _least(_softmax_likelihood(z, targets), np.ones(1), wish)
-        return Calibration(float(scale))
-    scale, shift = _least(_sigmoid_likelihood(z, targets), np.array([1.0, 0.0]), wish)
-    return Calibration(float(scale), float(shift))
+    likelihood = _softmax_likelihood if loss == "cross_entropy" else _sigmoid_likelihood
+    return Calibration(_least(likelihood(z, targets), wish=1 / len(z)))
 
 
 def _softmax_likelihood(z: Doubles, targets: NDArray[np.int64]) -> Look:
     rows = np.arange(len(z))
     z = z - z[rows, targets][:, None]
 
-    def look(at: Doubles) -> tuple[float, Doubles, Doubles]:
-        scaled = z * at[0]
+    def look(scale: float) -> tuple[float, float, float]:
+        scaled = z * scale
         top = scaled.max(1, keepdims=True)
         odds = np.exp(scaled - top)
         total = odds.sum(1, keepdims=True)
         odds /= total
         mean = (odds * z).sum(1)
         spread = (odds * z**2).sum(1) - mean**2
-        value = float((top + np.log(total)).mean())
-        return value, np.array([mean.mean()]), np.array([[spread.mean()]])
+        return float((top + np.log(total)).mean()), float(mean.mean()), float(spread.mean())
 
     return look
 
@@ -82,41 +76,33 @@ def _sigmoid_likelihood(z: Doubles, targets: NDArray[np.int64]) -> Look:
     wanted = np.zeros_like(z)
     wanted[np.arange(len(z)), targets] = 1
 
-    def look(at: Doubles) -> tuple[float, Doubles, Doubles]:
-        scaled = z * at[0] + at[1]
-        off = sigmoid(scaled) - wanted
+    def look(scale: float) -> tuple[float, float, float]:
+        scaled = z * scale
+        share = sigmoid(scaled)
         value = (np.logaddexp(0, scaled) - wanted * scaled).sum(1).mean()
-        bend = (off + wanted) * (1 - off - wanted) / len(z)
-        cross = (bend * z).sum()
-        second = np.array([[(bend * z**2).sum(), cross], [cross, bend.sum()]])
-        return float(value), np.array([(off * z).sum(), off.sum()]) / len(z), second
+        slope = ((share - wanted) * z).sum(1).mean()
+        return float(value), float(slope), float((share * (1 - share) * z**2).sum(1).mean())
 
     return look
 
 
-def _least(likelihood: Look, start: Doubles, wish: float) -> Doubles:
-    """Newton's method, its steps halved where they are too long, on a convex function that is drawn to ``start``.
+def _least(likelihood: Look, wish: float) -> float:
+    """Newton's method, its steps halved where they are too long, on a convex function that is drawn to 1."""
 
-    The first parameter stays positive.
-    """
-
-    def look(at: Doubles) -> tuple[float, Doubles, Doubles]:
+    def look(at: float) -> tuple[float, float, float]:
         value, slope, bend = likelihood(at)
-        off = at - start
-        return value + wish / 2 * float(off @ off), slope + wish * off, bend + wish * np.eye(len(at))
+        return value + wish / 2 * (at - 1) ** 2, slope + wish * (at - 1), bend + wish
 
-    at, (value, slope, bend) = start, look(start)
+    at, (value, slope, bend) = 1.0, look(1.0)
     for _ in range(_STEPS):
-        step = np.linalg.solve(bend, slope)
+        step = slope / bend
         while True:
-            tried = at - step
-            tried[0] = max(tried[0], LEAST_SCALE)
+            tried = max(at - step, LEAST_SCALE)
             found = look(tried)
-            if found[0] <= value or np.abs(step).max() < _TOLERANCE:
+            if found[0] <= value or abs(step) < _TOLERANCE:
                 break
             step = step / 2
-        at, moved = tried, np.abs(tried - at).max()
-        value, slope, bend = found
+        moved, at, (value, slope, bend) = abs(tried - at), tried, found
         if moved < _TOLERANCE:
             break
     return at

@@ -34,7 +34,6 @@ class Worth:
 
     pictures: int
     temperature: float
-    shift: float
     raw: CalibrationError | None
     calibrated: CalibrationError | None
     refused: float | None
@@ -87,7 +86,6 @@ def fit_judgement(
     worth = Worth(
         pictures=len(rows),
         temperature=calibration.temperature,
-        shift=calibration.shift,
         raw=_error(scores_from(loss, z), truth),
         calibrated=_error(calibrated[rows], truth),
         refused=_refused(familiar),

@@ -75,8 +75,7 @@ class Judgement:
         if self.familiarity is not None:
             tensors |= {f"familiarity.{name}": tensor for name, tensor in self.familiarity.tensors().items()}
         about = {"format_version": FORMAT_VERSION, "loss": self.loss}
-        fitted = {"scale": self.calibration.scale, "shift": self.calibration.shift}
-        save_file(tensors, path, {"about": json.dumps(about | fitted)})
+        save_file(tensors, path, {"about": json.dumps({**about, "scale": self.calibration.scale})})
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -102,7 +101,7 @@ class Judgement:
     @classmethod
     def _of(cls, about: dict[str, object], tensors: Tensors) -> Self:
         own = {name.removeprefix("familiarity."): tensor for name, tensor in tensors.items() if "." in name}
-        calibration = Calibration(float(str(about["scale"])), float(str(about["shift"])))
+        calibration = Calibration(float(str(about["scale"])))
         return cls(
             loss="cross_entropy" if about["loss"] == "cross_entropy" else "binary_cross_entropy",
             calibration=calibration,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, defer, lazyload
 from store.db.models import Artifact, Batch, Dataset, Epoch, Interpretation, Job, JobEvent, Run
 from store.db.paging import Page, check_limit, decode_cursor, make_page
 from store.errors import Hint, InvalidRequest, NotFound, NotReady, Request, WrongKind, one_of
-from store.keys import JUDGEMENT, LEFT_BY_TRAINING, MODEL, PREDICTIONS
+from store.keys import JUDGEMENT, LEFT_BY_TRAINING, MODEL, predictions_name
 from store.resuming import way_on
 from store.states import FINAL, State
 
@@ -177,7 +177,9 @@ def for_judging(session: Session, run_id: int) -> Artifact | None:
         return judgement
     run = session.get(Run, run_id)
     found = None if run is None else session.get(Interpretation, (run_id, run.dataset_id))
-    return None if found is None or found.tta else session.get(Artifact, (run_id, PREDICTIONS))
+    if found is None or found.tta:
+        return None
+    return session.get(Artifact, (run_id, predictions_name(found.dataset_id, found.dataset_id)))
 
 
 def listed_artifact(session: Session, run_id: int, name: str) -> Artifact:
