@@ -136,6 +136,12 @@ class CheckpointInvalid(LearningError):
     code = "checkpoint_invalid"
 
 
+class ExportRefused(LearningError):
+    """A model cannot be written in the asked format."""
+
+    code = "export_refused"
+
+
 class TorchMismatch(LearningError):
     """torch and torchvision are builds that do not fit each other."""
 

@@ -125,7 +125,7 @@ def hold(script: str, model: Path, scratch: Path, photo: Path, *, loss: str) -> 
     assert printed.returncode == 0, printed.stderr
     rows = [line.split() for line in printed.stdout.splitlines()]
     classifier = Classifier.load(model, "cpu")
-    assert (classifier.loss, classifier.precision.name) == (loss, "fp32")
+    assert (classifier.loss, classifier.way.precision) == (loss, "fp32")
     ours = classifier.scores(list(classifier.run([classifier.prepare(photo.read_bytes(), Limits())]))).tolist()
     theirs = {breed: float(score) for score, breed in rows}
     assert [theirs[breed] for breed in classifier.vocab] == pytest.approx(ours, abs=1e-3)

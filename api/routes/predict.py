@@ -1,124 +1,103 @@
-"""Predict: pictures in, breeds out."""
+"""Predict: pictures in, breeds out. Pick the model, run each picture through it, judge, answer."""
 
 import asyncio
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-import numpy as np
 from fastapi import APIRouter, Query, Request
-from fastapi.concurrency import run_in_threadpool
-from numpy.typing import NDArray
 
 from api.dependencies import Services, ServicesDep
-from api.http.errors import hint_of
-from api.schemas.predictions import (
-    SURE_FROM,
-    FailedPicture,
-    Guess,
-    PictureError,
-    Prediction,
-    Predictions,
-    ServedModel,
-)
+from api.kept.afterwards import Keep, Seen
+from api.schemas.predictions import Predictions
 from api.schemas.problem import problems
+from api.serving.answers import Entry, answered, failed, model_of
 from api.serving.decoding import Turn
+from api.serving.picking import picked
 from api.serving.predictor import LoadedVersion
 from api.serving.sent_pictures import REQUEST_BODY, SentPicture, sent_pictures
-from ml.breeds import species_of
 from ml.errors import ImageRejected
+from ml.serve.outputs import Output
 from store.db.registry import DEFAULT_ALIAS
 from store.errors import PayloadTooLarge
 
 router = APIRouter(tags=["predict"])
 
-MAX_NAME = 255
-
 Name = Annotated[str, Query(pattern=r"^([A-Za-z][A-Za-z0-9._-]{0,63}|[0-9]{1,18})$", description="alias or version")]
 
 
-@router.post("/predict", openapi_extra=REQUEST_BODY, responses=problems(400, 404, 413, 415, 429))
+@dataclass(frozen=True)
+class Asked:
+    """What the address asks for."""
+
+    model: str
+    top_k: int
+    tta: bool
+    keep: Keep | None
+
+
+@router.post("/predict", openapi_extra=REQUEST_BODY, responses=problems(400, 404, 409, 413, 415, 429))
 async def predict(
     request: Request,
     services: ServicesDep,
     model: Name = DEFAULT_ALIAS,
     top_k: Annotated[int, Query(ge=1, le=1000)] = 5,
     tta: Annotated[bool, Query(description="average over four augmented copies and the plain picture")] = False,
+    keep: Annotated[
+        Keep | None,
+        Query(description="`photo`: keep the photo too, where the service keeps photos; `no`: keep nothing of this"),
+    ] = None,
 ) -> Predictions:
     """The breed in each picture, with the score of every breed.
 
     The pictures are parts `file` of a form; or the body is one picture, sent as image/jpeg and the like; or it is JSON
     with pictures in base64. One broken picture of several fails alone; a single broken one is the answer's own error.
     """
-    async with sent_pictures(request) as file:
-        return await _predict(request, file, services, model, top_k, tta=tta)
+    async with sent_pictures(request) as files:
+        return await _predict(request, files, services, Asked(model, top_k, tta, keep))
 
 
-async def _predict(
-    request: Request, file: list[SentPicture], services: Services, model: str, top_k: int, *, tta: bool
-) -> Predictions:
-    if len(file) > services.settings.max_predict_files:
-        most = services.settings.max_predict_files
-        raise PayloadTooLarge(f"the request has {len(file)} files", f"Send at most {most} at a time.")
-    served = services.predictor.ready(model)
-    if served is None:
-        served = await run_in_threadpool(services.predictor.serve, model)
-    row_of = _averaged_row if tta else _plain_row
-    with services.batcher.places(len(file) * (served.classifier.copies if tta else 1)):
-        async with services.decoding.of(request) as turn:
-            rows = await asyncio.gather(*(row_of(one, served, services, turn) for one in file), return_exceptions=True)
-    return _answer(file, rows, served, top_k, tta=tta)
+async def _predict(request: Request, files: list[SentPicture], services: Services, asked: Asked) -> Predictions:
+    _check_count(files, services.settings.max_predict_files)
+    services.afterwards.check(asked.keep)
+    served = await picked(services.predictor, asked.model, files[0])
+    with services.telemetry.answering(served.version):
+        with services.batcher.places(len(files) * (served.classifier.copies if asked.tta else 1)):
+            async with services.decoding.of(request) as turn:
+                each = (_entry(one, served, services, turn, asked) for one in files)
+                found = await asyncio.gather(*each, return_exceptions=True)
+        entries = [_alone(one, file, len(files)) for one, file in zip(found, files, strict=True)]
+    return Predictions(model=model_of(served), tta=asked.tta, predictions=entries)
 
 
-async def _plain_row(file: SentPicture, served: LoadedVersion, services: Services, turn: Turn) -> NDArray[np.float32]:
-    """The scores for one picture."""
-    picture = await turn.decoded(file, served.classifier.prepare, services.image_limits)
-    return served.classifier.scores([await asyncio.wrap_future(services.batcher.submit(served.classifier, picture))])
+def _check_count(files: list[SentPicture], most: int) -> None:
+    if len(files) > most:
+        raise PayloadTooLarge(f"the request has {len(files)} files", f"Send at most {most} at a time.")
 
 
-async def _averaged_row(
-    file: SentPicture, served: LoadedVersion, services: Services, turn: Turn
-) -> NDArray[np.float32]:
-    """The scores for one picture, averaged over its copies."""
-    copies = await turn.decoded(file, served.classifier.prepare_copies, services.image_limits)
-    answers = [asyncio.wrap_future(services.batcher.submit(served.classifier, one)) for one in copies]
-    return served.classifier.scores(await asyncio.gather(*answers))
-
-
-def _answer(
-    files: list[SentPicture],
-    rows: list[NDArray[np.float32] | BaseException],
-    served: LoadedVersion,
-    top_k: int,
-    *,
-    tta: bool,
-) -> Predictions:
-    entries: list[Prediction | FailedPicture] = []
-    for file, row in zip(files, rows, strict=True):
-        name = file.filename[:MAX_NAME]
-        if isinstance(row, ImageRejected) and len(files) > 1:
-            told = PictureError(code=row.code, detail=row.detail, hint=hint_of(row))
-            entries.append(FailedPicture(filename=name, error=told))
-        elif isinstance(row, BaseException):
-            raise row
-        else:
-            entries.append(_prediction(name, row, served.classifier.vocab, top_k))
+async def _entry(file: SentPicture, served: LoadedVersion, services: Services, turn: Turn, asked: Asked) -> Entry:
+    """One picture's part of the answer: every picture that is answered comes by here."""
     classifier = served.classifier
-    about = ServedModel.of_loss(
-        classifier.loss, version=served.version, run=served.run, arch=classifier.arch, drawn=classifier.drawn
-    )
-    return Predictions(model=about, tta=tta, predictions=entries)
+    prepare = classifier.prepare_copies if asked.tta else lambda *picture: [classifier.prepare(*picture)]
+    seen = services.afterwards.seen(prepare, asked.keep)
+    outputs = await _outputs(file, seen, served, services, turn)
+    said = answered(file.filename, outputs, served, asked.top_k)
+    services.telemetry.note_top(served.version, said.probability)
+    return services.afterwards.note(said, seen, version=served.version, asked=asked.model, keep=asked.keep)
 
 
-def _prediction(filename: str, row: NDArray[np.float32], vocab: tuple[str, ...], top_k: int) -> Prediction:
-    chances = [float(chance) for chance in row]
-    # Stable, so that ties go to the first breed as they do in the validation.
-    order = sorted(range(len(vocab)), key=lambda index: -chances[index])
-    top = [Guess(breed=vocab[index], probability=chances[index]) for index in order[:top_k]]
-    return Prediction(
-        filename=filename,
-        breed=top[0].breed,
-        species=species_of(top[0].breed),
-        probability=top[0].probability,
-        sure=top[0].probability >= SURE_FROM,
-        top=top,
-        probabilities=dict(zip(vocab, chances, strict=True)),
-    )
+async def _outputs(
+    file: SentPicture, seen: Seen[list[Any]], served: LoadedVersion, services: Services, turn: Turn
+) -> list[Output]:
+    """What the model puts out for the picture, or for it and its copies."""
+    classifier = served.classifier
+    inputs = await turn.decoded(file, seen, services.image_limits)
+    return await asyncio.gather(*(asyncio.wrap_future(services.batcher.submit(classifier, one)) for one in inputs))
+
+
+def _alone(found: Entry | BaseException, file: SentPicture, count: int) -> Entry:
+    """A broken picture of several fails alone; any other error is that of the request."""
+    if isinstance(found, ImageRejected) and count > 1:
+        return failed(file.filename, found)
+    if isinstance(found, BaseException):
+        raise found
+    return found

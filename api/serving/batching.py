@@ -59,6 +59,11 @@ class ClassifierLike(Protocol):
         """How many inputs ``prepare_copies`` makes."""
         ...
 
+    @property
+    def concurrency(self) -> int:
+        """How many threads may be in ``run`` at a time to advantage; more may, and wait."""
+        ...
+
     def prepare(self, data: bytes, limits: Limits) -> Any:  # noqa: ANN401 - which only the classifier reads
         """Decode one picture; raises ImageRejected."""
         ...
@@ -77,6 +82,10 @@ class ClassifierLike(Protocol):
 
     def warm_up(self) -> None:
         """Run once, so that the first request need not wait."""
+        ...
+
+    def close(self) -> None:
+        """Give the memory back; nobody may be in ``run`` then or later."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Serving: a trained model answers for single pictures exactly as it did in validation."""
+"""Serving: a trained model answers for single pictures, exactly as it did in validation or by a quicker way."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,29 +11,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ml.augment.augment import training_input, validation_input
-from ml.augment.draws import BatchDraws, draw_copies
+from ml.augment.augment import training_pixels, validation_pixels
+from ml.augment.draws import draw_copies
 from ml.augment.seed import generator
 from ml.config import LossName
 from ml.decode.images import Limits, view
 from ml.decode.views import View
-from ml.errors import CheckpointInvalid, PrecisionUnsupported
-from ml.fetch.weights import load_state
 from ml.learn.losses import scores_of
-from ml.learn.model import BreedNet, build_model
-from ml.learn.precision import Precision, choose_device, choose_precision
+from ml.learn.precision import choose_device
 from ml.learn.tta import COPIES, combine
 from ml.serve.description import Description
-from ml.serve.graph import ServedGraph, load_graph
+from ml.serve.engine import Engine, Prepared
+from ml.serve.engines import load_engine
 from ml.serve.outputs import Output, Outputs
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """One input of the model: uint8 [presize, presize, 3], and its random changes where it is an augmented copy."""
-
-    pixels: Tensor
-    draws: BatchDraws | None = None
+from ml.serve.validated import exact_way
+from ml.serve.way import Way
 
 
 @dataclass(frozen=True)
@@ -41,13 +33,17 @@ class Classifier:
     """A loaded model. Every method may be called from any thread."""
 
     about: Description
-    graph: ServedGraph
-    device: torch.device
-    precision: Precision
+    way: Way
+    engine: Engine
 
     @classmethod
-    def load(cls, folder: Path, device: str = "auto") -> Self:
+    def load(cls, folder: Path, device: str = "auto", way: Way | None = None) -> Self:
         """Read ``model.json`` and ``model.safetensors``.
+
+        Args:
+            folder: where they are.
+            device: auto, cpu or cuda.
+            way: by default the exact one, which is validation's.
 
         Raises:
             CheckpointInvalid: a file is missing, broken or of another format version.
@@ -55,8 +51,13 @@ class Classifier:
         """
         about = Description.read(folder / "model.json")
         chosen = choose_device(device)
-        graph = load_graph(_network(about, folder / "model.safetensors"), chosen)
-        return cls(about, graph, chosen, _precision_of(about, chosen))
+        used = way or exact_way(about, chosen)
+        return cls(about, used, load_engine(folder, about, used, chosen))
+
+    @property
+    def concurrency(self) -> int:
+        """How many threads may be in ``run`` at a time to advantage."""
+        return self.engine.concurrency
 
     @property
     def vocab(self) -> tuple[str, ...]:
@@ -84,12 +85,12 @@ class Classifier:
         return COPIES + 1
 
     def prepare(self, data: bytes, limits: Limits) -> Prepared:
-        """Decode and presize one picture.
+        """Decode one picture and bring it to the model's size.
 
         Raises:
             ImageRejected: the bytes are not a picture within the limits.
         """
-        return Prepared(self._squares(data, limits, 0.5)[0])
+        return self._of_way(self._exact(self._squares(data, limits, 0.5)))
 
     def prepare_copies(self, data: bytes, limits: Limits) -> list[Prepared]:
         """One picture plain and, after that, ``COPIES`` times changed as in training; equal bytes get equal changes.
@@ -99,16 +100,16 @@ class Classifier:
         """
         chance = generator(int.from_bytes(hashlib.sha256(data).digest()[:8], "big"), "tta")
         copies = draw_copies(COPIES, self.about.augment, self.about.min_scale, chance)
-        plain, *squares = self._squares(data, limits, 0.5, *(draws.positions.item() for draws in copies))
-        return [Prepared(plain), *(Prepared(*copy) for copy in zip(squares, copies, strict=True))]
+        squares = self._squares(data, limits, 0.5, *(draws.positions.item() for draws in copies))
+        changed = (
+            training_pixels(square, draws, self.about.size)
+            for square, draws in zip(squares[1:, None], copies, strict=True)
+        )
+        return [self._of_way(one) for one in (self._exact(squares[:1]), *changed)]
 
     def run(self, batch: Sequence[Prepared]) -> Outputs:
-        """One forward pass of prepared inputs."""
-        with torch.inference_mode():
-            inputs = self._inputs(batch)
-            with self.precision.autocast(self.device):
-                logits, features = self.graph.of_input(inputs)
-            return Outputs(logits.cpu().numpy(), features.cpu().numpy())
+        """The outputs of prepared inputs; at a time as many threads as ``concurrency`` gain by it."""
+        return self.engine.run(batch)
 
     def scores(self, outputs: Sequence[Output]) -> NDArray[np.float32]:
         """One picture's scores in [0, 1], [classes]; under cross-entropy they sum to 1.
@@ -123,49 +124,26 @@ class Classifier:
 
     def warm_up(self) -> None:
         """Pay for the first call's allocations and kernels before anyone waits."""
-        side = self.about.presize
-        self.run([Prepared(torch.zeros(side, side, 3, dtype=torch.uint8))])
+        side = self.about.size
+        self.run([self._of_way(torch.zeros(1, 3, side, side))])
 
-    def _squares(self, data: bytes, limits: Limits, *positions: float) -> tuple[Tensor, ...]:
+    def close(self) -> None:
+        """Give the memory back; nobody may be in ``run`` then or later."""
+        self.engine.close()
+
+    def _squares(self, data: bytes, limits: Limits, *positions: float) -> Tensor:
+        """uint8 [positions, presize, presize, 3]."""
         wanted = View("squares", self.about.presize, positions)
-        return torch.from_numpy(view(data, limits, wanted, self.about.decoding)[0]).unbind()
+        return torch.from_numpy(view(data, limits, wanted, self.about.decoding)[0])
 
-    def _inputs(self, batch: Sequence[Prepared]) -> Tensor:
-        """The model's input, plain pictures and augmented copies each drawn together, in the batch's order."""
-        plain = [i for i, one in enumerate(batch) if one.draws is None]
-        copies = [i for i, one in enumerate(batch) if one.draws is not None]
-        parts = []
-        if plain:
-            parts.append(validation_input(self._pixels(batch, plain), self.about.size))
-        if copies:
-            draws = BatchDraws.join([one.draws for one in batch if one.draws is not None])
-            parts.append(training_input(self._pixels(batch, copies), draws, self.about.size))
-        order = torch.tensor([*plain, *copies]).argsort().to(self.device)
-        return torch.cat(parts)[order].contiguous(memory_format=torch.channels_last)
+    def _exact(self, square: Tensor) -> Tensor:
+        """Validation's resize: uint8 [1, presize, presize, 3] → float32 [1, 3, size, size] in 0-255."""
+        return validation_pixels(square, self.about.size)
 
-    def _pixels(self, batch: Sequence[Prepared], which: Sequence[int]) -> Tensor:
-        return torch.stack([batch[i].pixels for i in which]).to(self.device)
-
-
-def _network(about: Description, weights: Path) -> BreedNet:
-    network = build_model(about.arch, len(about.vocab), None)
-    try:
-        network.load_state_dict(load_state(weights))
-    except (RuntimeError, OSError) as error:
-        raise CheckpointInvalid(f"the weights do not fit {about.arch}: {error}") from error
-    return network
-
-
-def _precision_of(about: Description, device: torch.device) -> Precision:
-    """The precision that the validation ran in, so that a served answer is the stored one; else the device's own.
-
-    The latter is for a device that does not run the former, or only emulates it: a CPU never runs fp16, and without
-    instructions for bf16 it takes several times as long as in fp32.
-    """
-    own = choose_precision("auto", device)
-    try:
-        trained = choose_precision(about.precision, device)
-    except PrecisionUnsupported:
-        return own
-    emulated = trained.name == "bf16" and own.name != "bf16"
-    return own if emulated else trained
+    def _of_way(self, pixels: Tensor) -> Prepared:
+        """What the engine takes: an exact way's are floats, a direct way's are rounded."""
+        picture = pixels[0].permute(1, 2, 0)
+        if self.way.input == "direct":
+            picture = picture.round().to(torch.uint8)
+        found: Prepared = picture.contiguous().numpy()
+        return found

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ml.augment.lighting import normalise
+from ml.augment.lighting import MEAN, STD
 from ml.learn.model import BreedNet
 
 
@@ -14,13 +14,20 @@ class ServedGraph(nn.Module):
     [n,512]: what the head's last layer reads.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, network: BreedNet) -> None:
         super().__init__()
-        self.network = network.eval().requires_grad_(False)
+        self.network = network.requires_grad_(False)
+        # Its own, where ``normalise`` keeps what it first made: in an export that would be a stand-in without values.
+        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(STD).view(3, 1, 1))
+        self.eval()
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """From pixels to (logits, features)."""
-        return self.of_input(normalise(pixels.permute(0, 3, 1, 2).float().div(255)))
+        return self.of_input((pixels.permute(0, 3, 1, 2).float().div(255) - self.mean) / self.std)
 
     def of_input(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The same from normalised images [n,3,size,size]."""

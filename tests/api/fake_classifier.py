@@ -34,6 +34,8 @@ class FakeClassifier:
         self.loss = loss
         self.marker = marker
         self.copies = 5
+        self.concurrency = 1
+        self.closed = False
         self.batches: list[int] = []
         self.may_go = threading.Event()
         self.may_go.set()
@@ -79,6 +81,9 @@ class FakeClassifier:
 
     def warm_up(self) -> None:
         self.warm = True
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def picture_of_zeros() -> bytes:

@@ -8,9 +8,9 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.routes.predict import _prediction
+from api.serving.answers import prediction
 from ml.decode.images import Limits
-from store.db.registry import set_alias
+from store.db.aliases import set_alias
 from store.settings import Settings
 from tests.api.conftest import until
 from tests.api.fake_classifier import FakeClassifier
@@ -70,7 +70,7 @@ def test_an_answer_is_sure_from_a_score_of_a_half_on(client: TestClient, records
     assert found[1]["probability"] == pytest.approx(1 / 3, abs=0.01)
     for score, sure in ((0.5, True), (np.nextafter(np.float32(0.5), np.float32(0)), False)):
         row = np.array([score, 0.3, 0.1], np.float32)
-        assert _prediction("a.jpg", row, ("a", "b", "c"), 1).sure is sure
+        assert prediction("a.jpg", row, ("a", "b", "c"), 1).sure is sure
     told = app.openapi()["components"]["schemas"]["Prediction"]["properties"]["sure"]
     assert told["type"] == "boolean"
     assert "not calibrated" in told["description"]
