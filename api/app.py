@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
+from sqlalchemy.orm import Session, sessionmaker
 
 from api.datasets.looks import Looks
 from api.datasets.photos import PhotoShelf
@@ -31,9 +33,13 @@ from api.http.telemetry import RequestTimer, Telemetry
 from api.kept.afterwards import Afterwards
 from api.routes import (
     aliases,
+    answers,
     datasets,
     downloads,
+    drift,
     events,
+    explain,
+    exports,
     figures,
     jobs,
     lr_find,
@@ -47,10 +53,17 @@ from api.routes import (
 from api.schemas.datasets import ArchiveUpload
 from api.schemas.problem import Problem, problems
 from api.serving.batching import Batcher
+from api.serving.choosing import ChosenWays, ExactWays, Measure
 from api.serving.decoding import Decoding
+from api.serving.explaining import Explaining
+from api.serving.exports import Exports
+from api.serving.measuring import Measuring
+from api.serving.model_files import model_folder
 from api.serving.predictor import Loader, Predictor
+from api.serving.shadowing import Shadowing
 from ml import cache_names
 from ml.serve.classifier import Classifier
+from ml.serve.machine import machine_kind
 from store.artifacts import ArtifactStore
 from store.db.session import make_engine, make_sessions
 from store.queue import make_celery
@@ -65,7 +78,9 @@ FORM_BYTES = MIB
 """What a form may have beside its files."""
 
 ROUTERS: tuple[APIRouter, ...] = (
+    predict.router,  # first, as it is asked most: each router before it looks at every path
     jobs.router,
+    answers.router,
     events.router,
     runs.router,
     downloads.router,
@@ -74,24 +89,27 @@ ROUTERS: tuple[APIRouter, ...] = (
     datasets.router,
     models.router,
     aliases.router,
-    predict.router,
+    exports.router,
+    explain.router,
     predictions.router,
+    drift.router,
     operations.router,
     page.router,
 )
 
 
-def create_app(settings: Settings, load: Loader | None = None) -> FastAPI:
+def create_app(settings: Settings, load: Loader | None = None, measure: Measure | None = None) -> FastAPI:
     """The service's HTTP side.
 
     Args:
         settings: where database, broker and artifacts are, and the limits.
         load: from a folder with a model's files to a classifier; ``ml.serve.classifier.Classifier.load`` by default.
+        measure: what chooses the way to run a version; by default nothing does where ``load`` is given.
 
     Raises:
         SettingsInvalid: a setting cannot be used.
     """
-    services = make_services(settings, load or (lambda folder: Classifier.load(folder, settings.device)))
+    services = make_services(settings, load, measure)
     app = FastAPI(
         title="Pedigree",
         version=VERSION,
@@ -129,15 +147,24 @@ def create_app(settings: Settings, load: Loader | None = None) -> FastAPI:
     return app
 
 
-def make_services(settings: Settings, load: Loader) -> Services:
+def make_services(settings: Settings, load: Loader | None, measure: Measure | None) -> Services:
     """The parts, not yet running."""
     engine = make_engine(settings)
     sessions = make_sessions(engine)
     artifacts = ArtifactStore(settings.artifacts_url)
     telemetry = Telemetry()
-    predictor = Predictor(sessions=sessions, artifacts=artifacts, cache=settings.cache, load=load)
-    telemetry.models.set_function(predictor.in_memory)
     photos = PhotoShelf(artifacts, settings.cache, settings.cache_bytes)
+    if load is None:
+        measure = measure or _measuring(settings, sessions, artifacts, photos)
+    predictor = Predictor(
+        sessions=sessions,
+        artifacts=artifacts,
+        cache=settings.cache,
+        load=load or (lambda folder, way: Classifier.load(folder, settings.device, way)),
+        ways=ChosenWays(sessions, lambda: machine_kind(settings.device), measure) if measure else ExactWays(),
+    )
+    telemetry.models.set_function(predictor.in_memory)
+    batcher = Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry)
     return Services(
         settings=settings,
         engine=engine,
@@ -148,12 +175,36 @@ def make_services(settings: Settings, load: Loader) -> Services:
         looks=Looks(photos, limits_of(settings)),
         painter=Painter(settings.cache),
         predictor=predictor,
-        batcher=Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry),
+        batcher=batcher,
+        shadowing=Shadowing(
+            sessions, predictor.ready, lambda: batcher.is_busy, limits_of(settings), telemetry.registry
+        ),
         decoding=Decoding(max(settings.predict_queue // 2, settings.max_predict_files)),
+        explaining=Explaining(partial(model_folder, sessions, artifacts, settings.cache)),
+        exports=Exports(settings.cache, limits_of(settings)),
         telemetry=telemetry,
-        afterwards=Afterwards(settings, sessions, artifacts, telemetry.registry),
+        afterwards=Afterwards(
+            settings,
+            sessions,
+            artifacts,
+            lambda revision, item: photos.bundle(revision).read(item),
+            telemetry.registry,
+        ),
         watchers=CapacityLimiter(WATCHER_THREADS),
         streams=Places(settings.max_streams, "event streams"),
+    )
+
+
+def _measuring(
+    settings: Settings, sessions: sessionmaker[Session], artifacts: ArtifactStore, photos: PhotoShelf
+) -> Measuring:
+    return Measuring(
+        sessions,
+        artifacts,
+        lambda revision, item: photos.photo(revision, item).data,
+        cache=settings.cache,
+        limits=limits_of(settings),
+        device=settings.device,
     )
 
 
@@ -162,6 +213,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     services.batcher.start()
     services.predictor.start()
+    services.shadowing.start()
     services.afterwards.start()
     cleaning = asyncio.create_task(_keep_clean(services.settings.cache))
     try:
@@ -180,10 +232,13 @@ async def _keep_clean(cache: Path) -> None:
 
 def _stop(services: Services) -> None:
     services.predictor.stop()
+    services.shadowing.stop()
     services.batcher.stop()
     services.decoding.close()
     services.afterwards.stop()
     services.looks.close()
+    services.exports.close()
+    services.explaining.close()
     services.celery.close()
     services.engine.dispose()
 
@@ -195,6 +250,7 @@ def _body_limit(settings: Settings) -> LimitOf:
     """
     forms = {
         ("POST", "/datasets"): BodyLimit(settings.max_upload_bytes + FORM_BYTES, UPLOAD_HINT),
+        ("POST", "/jobs/archives"): BodyLimit(settings.max_upload_bytes + FORM_BYTES, UPLOAD_HINT),
         ("POST", "/predict"): BodyLimit(
             settings.max_predict_bytes + FORM_BYTES,
             "Send fewer or smaller pictures at a time, or raise PEDIGREE_MAX_PREDICT_BYTES.",
@@ -207,6 +263,7 @@ def _body_limit(settings: Settings) -> LimitOf:
     other = BodyLimit(JSON_BYTES, "Send a smaller body.")
 
     def limit_of(method: str, path: str, kind: str) -> BodyLimit:
+        path = "/predict" if path == "/predict/explain" else path
         if kind == FORM:
             return forms.get((method, path), other)
         if kind == JSON:

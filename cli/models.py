@@ -11,10 +11,14 @@ from cli import completion
 from cli.aliases import PRODUCTION, canary, list_moves, names_of, point, roll_back
 from cli.client import Client, Json, json_of
 from cli.errors import CommandError
+from cli.export import export
 from cli.options import json_option, with_client
+from cli.predictions import drift
+from cli.saving import PngPath, save
 from cli.saying import plain, say
 from cli.tables import counted, show_json, show_table
 from cli.times import local_time
+from cli.version_report import show_version
 
 NO_VERSIONS = "There are no versions yet; `pedigree models register RUN --alias production` makes one of a run."
 """The answer for a run that was registered before; for a new version it is 201."""
@@ -25,6 +29,9 @@ DRAWN = "This model learned from drawn pictures; do not trust it with photograph
 @click.group()
 def models() -> None:
     """Register runs to be served, and say which one is in production."""
+
+
+models.add_command(export)
 
 
 @models.command("list")
@@ -53,6 +60,19 @@ def list_models(client: Client, limit: int, as_json: bool) -> None:
 
 
 @models.command()
+@click.argument("version", type=int, shell_complete=completion.versions)
+@json_option
+@with_client
+def show(client: Client, version: int, as_json: bool) -> None:
+    """Show a version, and what was measured to choose how it is run."""
+    found = client.get(f"/models/{version}")
+    if as_json:
+        show_json(found)
+    else:
+        show_version(found)
+
+
+@models.command()
 @click.argument("run", type=int, shell_complete=completion.runs)
 @click.option("--alias", shell_complete=completion.aliases, help="Point this alias at it, for example production.")
 @json_option
@@ -71,7 +91,7 @@ def register(client: Client, run: int, alias: str | None, as_json: bool) -> None
         say(DRAWN)
 
 
-for _command in (point, roll_back, list_moves, canary):
+for _command in (point, roll_back, list_moves, canary, drift):
     models.add_command(_command)
 
 
@@ -81,22 +101,55 @@ for _command in (point, roll_back, list_moves, canary):
     "--model", default=PRODUCTION, show_default=True, shell_complete=completion.models, help="An alias or a version."
 )
 @click.option("--tta", is_flag=True, help="Average each answer over four changed copies of the picture; takes longer.")
+@click.option(
+    "--keep",
+    type=click.Choice(["photo", "no"]),
+    help="photo: keep the photos too, where the service keeps photos; no: keep nothing of this.",
+)
+@click.option(
+    "--explain", "why", type=PngPath(), metavar="OUT.png", help="Save what in the one picture speaks for the breed."
+)
 @json_option
 @with_client
-def predict(client: Client, files: tuple[Path, ...], model: str, tta: bool, as_json: bool) -> None:
+def predict(
+    client: Client,
+    *,
+    files: tuple[Path, ...],
+    model: str,
+    tta: bool,
+    keep: str | None,
+    why: Path | None,
+    as_json: bool,
+) -> None:
     """Name the breed in each picture."""
+    if why is not None and len(files) != 1:
+        raise CommandError(f"There are {len(files)} pictures, and one is explained.", "Name one picture.")
     answers: list[Json] = []
     for part in in_parts(files):
         # All of them by one version, wherever its alias is pointed meanwhile.
-        answers.append(ask(client, part, str(answers[0]["model"]["version"]) if answers else model, tta=tta))
+        named = str(answers[0]["model"]["version"]) if answers else model
+        answers.append(ask(client, part, named, tta=tta, keep=keep))
     entries = [entry for answer in answers for entry in answer["predictions"]]
     if as_json:
         show_json({"model": answers[0]["model"], "tta": tta, "predictions": entries})
     else:
         show_predictions(answers[0]["model"], entries)
+    if why is not None:
+        _save_why(client, files[0], str(answers[0]["model"]["version"]), entries[0]["breed"], why)
     broken = sum("error" in entry for entry in entries)
     if broken:
         raise CommandError(f"{broken} of {counted(len(files), 'file', 'files')} could not be used.")
+
+
+def _save_why(client: Client, file: Path, version: str, breed: str, out: Path) -> None:
+    """Save the picture under the heat of what speaks for the breed."""
+    query = {"model": version, "breed": breed}
+    headers = {"Content-Type": "application/octet-stream"}
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
+    save(client.call("POST", "/predict/explain", content=content, params=query, headers=headers).content, out)
 
 
 def in_parts(files: tuple[Path, ...]) -> list[tuple[Path, ...]]:
@@ -106,7 +159,7 @@ def in_parts(files: tuple[Path, ...]) -> list[tuple[Path, ...]]:
     return [files[start:end] for start, end in pairwise(ends)]
 
 
-def ask(client: Client, files: tuple[Path, ...], model: str, *, tta: bool = False) -> Json:
+def ask(client: Client, files: tuple[Path, ...], model: str, *, tta: bool = False, keep: str | None = None) -> Json:
     """Send pictures and return the service's answer.
 
     Raises:
@@ -121,7 +174,7 @@ def ask(client: Client, files: tuple[Path, ...], model: str, *, tta: bool = Fals
             ]
         except OSError as error:
             raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from error
-        query = {"model": model, **({"tta": "true"} if tta else {})}
+        query = {"model": model, **({"tta": "true"} if tta else {}), **({"keep": keep} if keep else {})}
         answer: Json = json_of(client.call("POST", "/predict", files=parts, params=query))
     return answer
 
@@ -136,6 +189,9 @@ def show_predictions(served: Json, entries: list[Json]) -> None:
             say(f"! {plain(entry['filename'])}: {entry['error']['detail']}")
         elif not entry["sure"]:
             say(f"{plain(entry['filename'])}: not sure: perhaps {', or '.join(map(_guess, entry['top'][:2]))}")
+    for entry in entries:
+        if entry.get("id"):
+            say(f"{plain(entry['filename'])}: kept as {entry['id']}")
     say(f"by version {served['version']} ({served['arch']}, run {served['run']})")
     if served.get("note"):
         say(served["note"])

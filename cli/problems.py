@@ -8,6 +8,7 @@ Json = Mapping[str, Any]
 
 OPTIONS = {
     "body.alias": "--alias",
+    "body.breed": "BREED",
     "body.by_folder": "--by-folder",
     "body.canary.share": "--share",
     "body.canary.version": "VERSION",
@@ -19,22 +20,28 @@ OPTIONS = {
     "body.from_run": "--from-run",
     "body.label_from": "--label-from",
     "body.labels": "--labels",
+    "body.new_labels": "--new-labels",
     "body.merge_labels": "--merge-labels",
     "body.regex": "--regex",
     "body.run": "RUN",
     "body.version": "VERSION",
+    "body.since": "--since",
     "path.job_id": "JOB",
+    "path.prediction": "PREDICTION",
     "path.run_id": "RUN",
     "query.augment": "--augment",
+    "query.before": "--before",
     "query.dataset": "--dataset",
     "query.item": "--item",
     "query.k": "--k",
+    "query.keep": "--keep",
     "query.min_val": "--min-val",
     "query.model": "--model",
     "query.n": "--n",
     "query.phase": "--phase",
     "query.presize": "--presize",
     "query.seed": "--seed",
+    "query.since": "--since",
     "query.size": "--size",
     "query.split": "--split",
     "query.split_seed": "--split-seed",
@@ -84,7 +91,7 @@ def _looking(path: list[str]) -> list[str] | None:
     match path:
         case ["datasets" | "jobs" | "models" | "predictions" | "runs" as what]:
             return [what, "list"]
-        case ["datasets" | "runs" as what, one]:
+        case ["datasets" | "models" | "runs" as what, one]:
             return [what, "show", one]
         case ["models", "aliases", alias]:
             return ["models", "moves", alias]
