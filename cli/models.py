@@ -14,6 +14,7 @@ from cli.errors import CommandError
 from cli.options import json_option, with_client
 from cli.predictions import drift
 from cli.saying import plain, say
+from cli.shadow_report import show_shadow
 from cli.tables import counted, show_json, show_table
 from cli.times import local_time
 from cli.version_report import show_version
@@ -86,7 +87,7 @@ def register(client: Client, run: int, alias: str | None, as_json: bool) -> None
         say(DRAWN)
 
 
-for _command in (point, roll_back, list_moves, canary, drift):
+for _command in (point, roll_back, list_moves, canary, show_shadow, drift):
     models.add_command(_command)
 
 
