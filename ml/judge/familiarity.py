@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from ml.judge.scores import Doubles
 
-SHIFT_WEIGHT = 50.0
+SHIFT_WEIGHT = 5.0
 """Of the scatter that blur and noise bring, in parts of that within the breeds."""
-EVENNESS = 0.2
+EVENNESS = 0.6
 """How far the scatter is drawn towards one that is the same in all directions."""
-DIRECTIONS = 64
+DIRECTIONS = 32
 _MORE, _ROUNDS = 16, 4
 """Further directions, and rounds, in which the strongest are looked for (Halko, Martinsson and Tropp 2011)."""
 _LEAST = 1e-12
