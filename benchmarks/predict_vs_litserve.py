@@ -5,8 +5,8 @@
 The peer is a program that serves ``POST /predict`` with the picture in the form's part `file`; PORT, BF16 and THREADS
 in its environment say where and how. It has the same architecture with weights of its own, which cost the same. Both of
 its kinds and our service are up all the time; those of the peer are stopped while others are asked. Each turn asks
-every one of them in another order, by so many clients that each wait for an answer before they send the next. The load comes
-from a process of its own (`benchmarks/load.py`), which tells its own share of one core.
+every one of them in another order, by so many clients that each wait for an answer before they send the next. The load
+comes from a process of its own (`benchmarks/load.py`), which tells its own share of one core.
 """
 
 import argparse
