@@ -53,6 +53,7 @@ from api.serving.choosing import ChosenWays, ExactWays, Measure
 from api.serving.decoding import Decoding
 from api.serving.measuring import Measuring
 from api.serving.predictor import Loader, Predictor
+from api.serving.shadowing import Shadowing
 from ml import cache_names
 from ml.serve.classifier import Classifier
 from ml.serve.machine import machine_kind
@@ -153,6 +154,7 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         ways=ChosenWays(sessions, lambda: machine_kind(settings.device), measure) if measure else ExactWays(),
     )
     telemetry.models.set_function(predictor.in_memory)
+    batcher = Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry)
     return Services(
         settings=settings,
         engine=engine,
@@ -163,7 +165,10 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         looks=Looks(photos, limits_of(settings)),
         painter=Painter(settings.cache),
         predictor=predictor,
-        batcher=Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry),
+        batcher=batcher,
+        shadowing=Shadowing(
+            sessions, predictor.ready, lambda: batcher.is_busy, limits_of(settings), telemetry.registry
+        ),
         decoding=Decoding(max(settings.predict_queue // 2, settings.max_predict_files)),
         telemetry=telemetry,
         afterwards=Afterwards(
@@ -196,6 +201,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     services.batcher.start()
     services.predictor.start()
+    services.shadowing.start()
     services.afterwards.start()
     cleaning = asyncio.create_task(_keep_clean(services.settings.cache))
     try:
@@ -214,6 +220,7 @@ async def _keep_clean(cache: Path) -> None:
 
 def _stop(services: Services) -> None:
     services.predictor.stop()
+    services.shadowing.stop()
     services.batcher.stop()
     services.decoding.close()
     services.afterwards.stop()

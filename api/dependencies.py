@@ -19,6 +19,7 @@ from api.schemas.fields import Cursor, Limit
 from api.serving.batching import Batcher
 from api.serving.decoding import Decoding
 from api.serving.predictor import Predictor
+from api.serving.shadowing import Shadowing
 from ml.decode.images import Limits
 from store.artifacts import ArtifactStore
 from store.db.models import Job
@@ -41,6 +42,7 @@ class Services:
     painter: Painter
     predictor: Predictor
     batcher: Batcher
+    shadowing: Shadowing
     decoding: Decoding
     telemetry: Telemetry
     afterwards: Afterwards

@@ -16,7 +16,7 @@ from api.app import create_app
 from api.serving.decoding import WAITING, ClientLeft, Decoding, Step
 from api.serving.sent_pictures import SentPicture
 from ml.decode.decoders import DECODERS
-from ml.decode.images import Limits, open_rgb
+from ml.decode.images import Limits
 from store.errors import TooBusy
 from store.settings import Settings
 from tests.api.fake_classifier import FakeClassifier
@@ -24,7 +24,7 @@ from tests.api.records import Records
 from tests.api.serving.test_predict import GREEN, classifier_of, register, send
 from tests.api.web import TestClient
 from tests.ml.hostile_pictures import scan_bomb, slow_jpeg, tile_bomb
-from tests.ml.pictures import encoded
+from tests.ml.pictures import encoded, open_rgb
 
 COSTLY = encoded(Image.new("RGB", (80, 60), (0, 220, 0)), "WEBP")
 
