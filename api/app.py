@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,13 @@ from api.http.telemetry import RequestTimer, Telemetry
 from api.kept.afterwards import Afterwards
 from api.routes import (
     aliases,
+    answers,
     datasets,
     downloads,
     drift,
     events,
+    explain,
+    exports,
     figures,
     jobs,
     lr_find,
@@ -51,7 +55,10 @@ from api.schemas.problem import Problem, problems
 from api.serving.batching import Batcher
 from api.serving.choosing import ChosenWays, ExactWays, Measure
 from api.serving.decoding import Decoding
+from api.serving.explaining import Explaining
+from api.serving.exports import Exports
 from api.serving.measuring import Measuring
+from api.serving.model_files import model_folder
 from api.serving.predictor import Loader, Predictor
 from api.serving.shadowing import Shadowing
 from ml import cache_names
@@ -73,6 +80,7 @@ FORM_BYTES = MIB
 ROUTERS: tuple[APIRouter, ...] = (
     predict.router,  # first, as it is asked most: each router before it looks at every path
     jobs.router,
+    answers.router,
     events.router,
     runs.router,
     downloads.router,
@@ -81,6 +89,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     datasets.router,
     models.router,
     aliases.router,
+    exports.router,
+    explain.router,
     predictions.router,
     drift.router,
     operations.router,
@@ -170,6 +180,8 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
             sessions, predictor.ready, lambda: batcher.is_busy, limits_of(settings), telemetry.registry
         ),
         decoding=Decoding(max(settings.predict_queue // 2, settings.max_predict_files)),
+        explaining=Explaining(partial(model_folder, sessions, artifacts, settings.cache)),
+        exports=Exports(settings.cache, limits_of(settings)),
         telemetry=telemetry,
         afterwards=Afterwards(
             settings,
@@ -225,6 +237,8 @@ def _stop(services: Services) -> None:
     services.decoding.close()
     services.afterwards.stop()
     services.looks.close()
+    services.exports.close()
+    services.explaining.close()
     services.celery.close()
     services.engine.dispose()
 
@@ -236,6 +250,7 @@ def _body_limit(settings: Settings) -> LimitOf:
     """
     forms = {
         ("POST", "/datasets"): BodyLimit(settings.max_upload_bytes + FORM_BYTES, UPLOAD_HINT),
+        ("POST", "/jobs/archives"): BodyLimit(settings.max_upload_bytes + FORM_BYTES, UPLOAD_HINT),
         ("POST", "/predict"): BodyLimit(
             settings.max_predict_bytes + FORM_BYTES,
             "Send fewer or smaller pictures at a time, or raise PEDIGREE_MAX_PREDICT_BYTES.",
@@ -248,6 +263,7 @@ def _body_limit(settings: Settings) -> LimitOf:
     other = BodyLimit(JSON_BYTES, "Send a smaller body.")
 
     def limit_of(method: str, path: str, kind: str) -> BodyLimit:
+        path = "/predict" if path == "/predict/explain" else path
         if kind == FORM:
             return forms.get((method, path), other)
         if kind == JSON:

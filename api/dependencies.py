@@ -18,6 +18,8 @@ from api.kept.afterwards import Afterwards
 from api.schemas.fields import Cursor, Limit
 from api.serving.batching import Batcher
 from api.serving.decoding import Decoding
+from api.serving.explaining import Explaining
+from api.serving.exports import Exports
 from api.serving.predictor import Predictor
 from api.serving.shadowing import Shadowing
 from ml.decode.images import Limits
@@ -44,6 +46,8 @@ class Services:
     batcher: Batcher
     shadowing: Shadowing
     decoding: Decoding
+    exports: Exports
+    explaining: Explaining
     telemetry: Telemetry
     afterwards: Afterwards
     watchers: CapacityLimiter
