@@ -90,7 +90,7 @@ class Tally:
             counted = self._of(version)
             if counted is not None:
                 counted.breeds[said.breed] += 1
-                counted.add_value("probability", said.probability)
+                counted.add_value("probability", said.raw_probability)
                 counted.flags[f"sure:{said.sure}"] += 1
                 counted.note_known(getattr(said, "known", None))
 
