@@ -11,6 +11,8 @@ from ml.learn.precision import Precision
 from ml.serve.description import Description
 from ml.serve.engine import Engine
 from ml.serve.graph import load_graph
+from ml.serve.openvino_engine import OpenVinoEngine
+from ml.serve.openvino_model import openvino_model
 from ml.serve.torch_engine import TorchEngine
 from ml.serve.way import Way
 
@@ -22,6 +24,9 @@ def load_engine(folder: Path, about: Description, way: Way, device: torch.device
         CheckpointInvalid: the weights are missing or broken, or not those of ``about``.
     """
     network = load_network(folder, about)
+    if way.engine == "openvino":
+        model = openvino_model(load_graph(network, torch.device("cpu")), about.size, way.input)
+        return OpenVinoEngine(model, way.precision, way.streams)
     return TorchEngine(load_graph(network, device), Precision(way.precision, "the way's"), device)
 
 

@@ -1,0 +1,90 @@
+"""The network run by OpenVINO on the CPU.
+
+Pictures are not put together: one each, as many beside each other as there are streams, is as quick as batches, and needs
+one shape alone. A picture that comes alone gets all cores.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from queue import SimpleQueue
+
+import numpy as np
+
+from ml import cores
+from ml.serve.engine import Prepared
+from ml.serve.openvino_door import CompiledModel, Core, InferRequest, Model
+from ml.serve.outputs import Output, Outputs
+from ml.serve.way import NumberFormat
+
+_HINTS = {"fp32": "f32", "bf16": "bf16"}
+
+
+class OpenVinoEngine:
+    """``streams`` pictures at a time share the cores."""
+
+    def __init__(self, model: Model, precision: NumberFormat, streams: int) -> None:
+        self.concurrency = streams
+        compiled = compile_model(model, precision, streams)
+        self._requests: SimpleQueue[InferRequest] = SimpleQueue()
+        for _ in range(streams):
+            self._requests.put(compiled.create_infer_request())
+        single = compiled if streams == 1 else compile_model(model, precision, 1)
+        self._single = single.create_infer_request()
+        self._pool = ThreadPoolExecutor(streams, thread_name_prefix="openvino")
+        self._running = 0
+        self._lock = threading.Lock()
+
+    def run(self, inputs: Sequence[Prepared]) -> Outputs:
+        """Each picture on its own."""
+        with self._counted() as alone:
+            if alone and len(inputs) == 1:
+                return _joined([_infer(self._single, inputs[0])])
+            return _joined(list(self._pool.map(self._of_one, inputs)))
+
+    def close(self) -> None:
+        """End the threads and drop the compiled graphs."""
+        self._pool.shutdown()
+        self._requests = SimpleQueue()
+        del self._single
+
+    @contextmanager
+    def _counted(self) -> Iterator[bool]:
+        """Whether nobody else is in ``run``."""
+        with self._lock:
+            self._running += 1
+            alone = self._running == 1
+        try:
+            yield alone
+        finally:
+            with self._lock:
+                self._running -= 1
+
+    def _of_one(self, picture: Prepared) -> Output:
+        request = self._requests.get()
+        try:
+            return _infer(request, picture)
+        finally:
+            self._requests.put(request)
+
+
+def compile_model(model: Model, precision: NumberFormat, streams: int) -> CompiledModel:
+    """For the CPU, with the cores that this process may use."""
+    wanted = {
+        "INFERENCE_PRECISION_HINT": _HINTS[precision],
+        "NUM_STREAMS": str(streams),
+        "INFERENCE_NUM_THREADS": str(cores.worth_starting()),
+        # Others work on the same cores: those who decode, and other models.
+        "ENABLE_CPU_PINNING": "NO",
+    }
+    return Core().compile_model(model, "CPU", wanted)
+
+
+def _infer(request: InferRequest, picture: Prepared) -> Output:
+    logits, features = request.infer([picture[None]], share_inputs=True).values()
+    return Output(logits[0], features[0])
+
+
+def _joined(outputs: Sequence[Output]) -> Outputs:
+    return Outputs(np.stack([one.logits for one in outputs]), np.stack([one.features for one in outputs]))
