@@ -28,7 +28,22 @@ from api.http.methods import HeadAsGet
 from api.http.origins import normal_origin
 from api.http.places import Below
 from api.http.telemetry import RequestTimer, Telemetry
-from api.routes import datasets, downloads, events, figures, jobs, lr_find, models, operations, page, predict, runs
+from api.kept.afterwards import Afterwards
+from api.routes import (
+    aliases,
+    datasets,
+    downloads,
+    events,
+    figures,
+    jobs,
+    lr_find,
+    models,
+    operations,
+    page,
+    predict,
+    predictions,
+    runs,
+)
 from api.schemas.datasets import ArchiveUpload
 from api.schemas.problem import Problem, problems
 from api.serving.batching import Batcher
@@ -58,7 +73,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     lr_find.router,
     datasets.router,
     models.router,
+    aliases.router,
     predict.router,
+    predictions.router,
     operations.router,
     page.router,
 )
@@ -118,6 +135,8 @@ def make_services(settings: Settings, load: Loader) -> Services:
     sessions = make_sessions(engine)
     artifacts = ArtifactStore(settings.artifacts_url)
     telemetry = Telemetry()
+    predictor = Predictor(sessions=sessions, artifacts=artifacts, cache=settings.cache, load=load)
+    telemetry.models.set_function(predictor.in_memory)
     photos = PhotoShelf(artifacts, settings.cache, settings.cache_bytes)
     return Services(
         settings=settings,
@@ -128,10 +147,11 @@ def make_services(settings: Settings, load: Loader) -> Services:
         photos=photos,
         looks=Looks(photos, limits_of(settings)),
         painter=Painter(settings.cache),
-        predictor=Predictor(sessions=sessions, artifacts=artifacts, cache=settings.cache, load=load),
+        predictor=predictor,
         batcher=Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry),
         decoding=Decoding(max(settings.predict_queue // 2, settings.max_predict_files)),
         telemetry=telemetry,
+        afterwards=Afterwards(settings, sessions, artifacts, telemetry.registry),
         watchers=CapacityLimiter(WATCHER_THREADS),
         streams=Places(settings.max_streams, "event streams"),
     )
@@ -142,6 +162,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     services.batcher.start()
     services.predictor.start()
+    services.afterwards.start()
     cleaning = asyncio.create_task(_keep_clean(services.settings.cache))
     try:
         yield
@@ -161,6 +182,7 @@ def _stop(services: Services) -> None:
     services.predictor.stop()
     services.batcher.stop()
     services.decoding.close()
+    services.afterwards.stop()
     services.looks.close()
     services.celery.close()
     services.engine.dispose()

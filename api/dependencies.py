@@ -14,6 +14,7 @@ from api.datasets.photos import PhotoShelf
 from api.figures.png import Painter
 from api.http.bodies import Places
 from api.http.telemetry import Telemetry
+from api.kept.afterwards import Afterwards
 from api.schemas.fields import Cursor, Limit
 from api.serving.batching import Batcher
 from api.serving.decoding import Decoding
@@ -42,6 +43,7 @@ class Services:
     batcher: Batcher
     decoding: Decoding
     telemetry: Telemetry
+    afterwards: Afterwards
     watchers: CapacityLimiter
     """Threads for the event streams' reads, beside those that serve the other routes."""
     streams: Places

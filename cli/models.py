@@ -8,14 +8,14 @@ import click
 import httpx
 
 from cli import completion
-from cli.client import Client, Json, json_of, path_part
+from cli.aliases import PRODUCTION, canary, list_moves, names_of, point, roll_back
+from cli.client import Client, Json, json_of
 from cli.errors import CommandError
 from cli.options import json_option, with_client
 from cli.saying import plain, say
 from cli.tables import counted, show_json, show_table
 from cli.times import local_time
 
-PRODUCTION = "production"
 NO_VERSIONS = "There are no versions yet; `pedigree models register RUN --alias production` makes one of a run."
 """The answer for a run that was registered before; for a new version it is 201."""
 FILES_AT_ONCE = 32
@@ -44,7 +44,7 @@ def list_models(client: Client, limit: int, as_json: bool) -> None:
             one["arch"],
             _dataset(one),
             one["error_rate"],
-            ", ".join(one["aliases"]),
+            names_of(one),
             local_time(one["created_at"]),
         ]
         for one in found
@@ -71,21 +71,8 @@ def register(client: Client, run: int, alias: str | None, as_json: bool) -> None
         say(DRAWN)
 
 
-@models.command("alias")
-@click.argument("name", shell_complete=completion.aliases)
-@click.argument("version", type=int, required=False, shell_complete=completion.versions)
-@click.option("--drop", is_flag=True, help="Forget the alias; the version stays.")
-@with_client
-def point(client: Client, name: str, version: int | None, drop: bool) -> None:
-    """Point alias NAME at VERSION."""
-    if drop == (version is not None):
-        raise CommandError("Give a version to point the alias at, or --drop.")
-    if drop:
-        client.call("DELETE", f"/models/aliases/{path_part(name)}")
-        say(f"{name} is not an alias any more")
-    else:
-        client.call("PUT", f"/models/aliases/{path_part(name)}", json={"version": version})
-        say(f"{name} is version {version}")
+for _command in (point, roll_back, list_moves, canary):
+    models.add_command(_command)
 
 
 @click.command()

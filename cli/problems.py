@@ -9,6 +9,8 @@ Json = Mapping[str, Any]
 OPTIONS = {
     "body.alias": "--alias",
     "body.by_folder": "--by-folder",
+    "body.canary.share": "--share",
+    "body.canary.version": "VERSION",
     "body.config.arch": "--arch",
     "body.config.dataset": "--dataset",
     "body.config.epochs": "--epochs",
@@ -80,10 +82,12 @@ def command_of(request: Json) -> str | None:
 
 def _looking(path: list[str]) -> list[str] | None:
     match path:
-        case ["datasets" | "jobs" | "models" | "runs" as what]:
+        case ["datasets" | "jobs" | "models" | "predictions" | "runs" as what]:
             return [what, "list"]
         case ["datasets" | "runs" as what, one]:
             return [what, "show", one]
+        case ["models", "aliases", alias]:
+            return ["models", "moves", alias]
         case ["runs", run, "confusion"]:
             return ["runs", "confusion", run]
         case ["readyz"]:

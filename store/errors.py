@@ -25,7 +25,7 @@ class Hint:
     request: Request | None = None
 
 
-def one_of(what: Literal["datasets", "jobs", "models", "runs"]) -> Hint:
+def one_of(what: Literal["datasets", "jobs", "models", "predictions", "runs"]) -> Hint:
     """What to do where something was named that is not on record."""
     return Hint(f"Name one of the {what} on record.", Request("GET", f"/{what}"))
 
@@ -100,11 +100,19 @@ class WrongKind(AppError):
 
 
 class StateConflict(AppError):
-    """The job's state does not allow the change."""
+    """What it is about is in a state that does not allow the change."""
 
     status = 409
     code = "state_conflict"
     title = "State conflict"
+
+
+class NothingBefore(AppError):
+    """The alias cannot be rolled back: nothing came before."""
+
+    status = 409
+    code = "nothing_before"
+    title = "Nothing before"
 
 
 class IdempotencyConflict(AppError):

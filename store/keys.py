@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 UPLOADS = "uploads/"
+PHOTOS = "photos/"
 RUNS = "runs/"
 OLD_CHECKPOINT = "checkpoint.safetensors"
 """What versions that kept one checkpoint, without a checksum, called it."""
@@ -16,6 +17,7 @@ _RUN_FILE = re.compile(
     rf"{RUNS}(\d{{1,9}})/(?:(\d{{1,9}})-(\d{{1,9}})/[^/]+|checkpoint(?:-\d{{1,9}}-\d{{1,12}})?\.safetensors)"
 )
 _UPLOAD = re.compile(rf"{UPLOADS}[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
+_PHOTO = re.compile(rf"{PHOTOS}[0-9a-f]{{2}}/([0-9a-f]{{64}})")
 _DATASET_FILE = re.compile(r"datasets/[0-9a-f]{64}/(?:manifest\.json|images\.tar)")
 
 
@@ -51,7 +53,18 @@ def is_upload(key: str) -> bool:
 
 def is_ours(key: str) -> bool:
     """Whether the key is one that is made here; what else lies below ARTIFACTS_URL is somebody's own."""
-    return any(made.fullmatch(key) for made in (_DATASET_FILE, _RUN_FILE, _UPLOAD))
+    return any(made.fullmatch(key) for made in (_DATASET_FILE, _PHOTO, _RUN_FILE, _UPLOAD))
+
+
+def photo_key(sha256: str) -> str:
+    """A photo that was kept with a prediction, by its content."""
+    return f"{PHOTOS}{sha256[:2]}/{sha256}"
+
+
+def photo_of_key(key: str) -> str | None:
+    """The sha256 of the photo that lies there; None where the key is none of :func:`photo_key`."""
+    named = _PHOTO.fullmatch(key)
+    return None if named is None else named[1]
 
 
 def run_key(run_id: int, name: str) -> str:

@@ -109,6 +109,21 @@ class Settings(BaseSettings):
         description="events of a job are kept so long after its end, but for its changes of state",
     )
 
+    keep_predictions: Literal["no", "answers", "photos"] = Field(
+        "no",
+        alias="PEDIGREE_KEEP_PREDICTIONS",
+        description="what is kept of a prediction; photos only where the request asks",
+    )
+    keep_days: float = Field(
+        90.0, alias="PEDIGREE_KEEP_DAYS", gt=0, description="kept predictions, with their photos, are kept so long"
+    )
+    keep_bytes: int = Field(
+        10 * 1024 * MIB, alias="PEDIGREE_KEEP_BYTES", ge=0, description="kept photos together; the oldest go first"
+    )
+    keep_rows: int = Field(
+        1_000_000, alias="PEDIGREE_KEEP_ROWS", ge=1, description="kept predictions; the oldest go first"
+    )
+
     @field_validator("cache", "weights")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:

@@ -27,6 +27,7 @@ from store.lanes import Lane
 from store.logs import log_to_stderr
 from store.queue import make_celery, queue_length
 from store.settings import Settings, load_settings
+from worker.forgetting import forget_old_predictions, forget_photos
 from worker.patience import OUTAGES
 from worker.unneeded import delete_unneeded, forget_old_events
 
@@ -65,9 +66,11 @@ class Repair:
     def clean(self) -> None:
         """Delete what nothing needs any more, and what is too old."""
         # First what needs the database alone: a store that is away must not keep it from being done.
-        if forget_old_events(self.sessions, older_than=timedelta(days=self.settings.event_days)):
+        is_more = forget_old_events(self.sessions, older_than=timedelta(days=self.settings.event_days))
+        if forget_old_predictions(self.sessions, self.settings) or is_more:
             self.clean_from = time.monotonic()  # the next round goes on; leases and messages are looked at in between
             return
+        forget_photos(self.sessions, self.artifacts, self.settings)
         life = timedelta(days=self.settings.checkpoint_days)
         delete_unneeded(self.artifacts, self.sessions, checkpoint_life=life)
 

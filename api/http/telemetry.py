@@ -1,16 +1,21 @@
 """Prometheus figures: a registry of its own for each app, so that many apps can live in one process."""
 
 import time
-from collections.abc import Mapping
+from asyncio import CancelledError
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ml.errors import ImageRejected
+from store.errors import AppError
 from store.lanes import Lane
 from store.states import State
 
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
+SERVER_FAULT = 500
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
 
@@ -50,6 +55,47 @@ class Telemetry:
             registry=self.registry,
         )
 
+        self.version_requests = Counter(
+            "pedigree_predict_requests",
+            "Requests for predictions by the version that answered, and how they ended",
+            ["version", "outcome"],
+            registry=self.registry,
+        )
+        self.version_seconds = Histogram(
+            "pedigree_predict_request_seconds",
+            "Time from the choice of the version to its answer, of requests that were answered",
+            ["version"],
+            buckets=LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self.version_top = Summary(
+            "pedigree_predict_top_probability",
+            "Probability of the first breed of each photo; its sum by its count is the mean",
+            ["version"],
+            registry=self.registry,
+        )
+        self.models = Gauge(
+            "pedigree_models_in_memory",
+            "Models in memory, those too that only requests under way still hold",
+            registry=self.registry,
+        )
+
+    @contextmanager
+    def answering(self, version: int) -> Iterator[None]:
+        """Count and time a request for predictions under the version that answers it."""
+        begun = time.perf_counter()
+        try:
+            yield
+        except BaseException as error:
+            self.version_requests.labels(version, _outcome_of(error)).inc()
+            raise
+        self.version_requests.labels(version, "answered").inc()
+        self.version_seconds.labels(version).observe(time.perf_counter() - begun)
+
+    def note_top(self, version: int, probability: float) -> None:
+        """Take the probability of a photo's first breed."""
+        self.version_top.labels(version).observe(probability)
+
     def set_lanes(self, jobs: Mapping[tuple[Lane, str], int], workers: Mapping[Lane, int]) -> None:
         """Take the jobs' count by lane and state, and the workers' by lane; what is not there is 0."""
         for lane in Lane:
@@ -60,6 +106,14 @@ class Telemetry:
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+def _outcome_of(error: BaseException) -> str:
+    """Whether a request failed by the service's fault, was refused for its own, or its client left."""
+    if isinstance(error, CancelledError):
+        return "left"
+    is_refusal = isinstance(error, ImageRejected) or (isinstance(error, AppError) and error.status < SERVER_FAULT)
+    return "refused" if is_refusal else "failed"
 
 
 class RequestTimer:

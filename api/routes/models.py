@@ -1,16 +1,16 @@
-"""Models: register a run to be served and say which one is in production."""
+"""Models: register a run to be served."""
 
-from collections import defaultdict
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Response
 
-from api.dependencies import Services, ServicesDep, SliceDep
-from api.schemas.fields import AliasName, PageOut
-from api.schemas.models import AliasOut, AliasRequest, ModelOut, RegisterRequest
+from api.dependencies import ServicesDep, SliceDep
+from api.routes.aliases import point
+from api.schemas.fields import PageOut
+from api.schemas.models import ModelOut, RegisterRequest
 from api.schemas.problem import problems
-from store.db.models import ModelVersion
-from store.db.registry import aliases, drop_alias, list_versions, register, resolve_model, set_alias
+from store.db.aliases import all_aliases
+from store.db.registry import list_versions, register
 
 router = APIRouter(prefix="/models", tags=["models"])
 
@@ -34,12 +34,12 @@ def register_a_model(request: RegisterRequest, services: ServicesDep, response: 
         registered = register(session, request.run)
     version = registered.version
     if request.alias is not None:
-        _serve(services, request.alias, version)
+        point(services, request.alias, version)
     with services.sessions.begin() as session:
-        names = _names_of(aliases(session))[version.id]
+        aliases = all_aliases(session)
     response.status_code = 201 if registered.is_new else 200
     response.headers["Location"] = "/models"
-    return ModelOut.of(version, names)
+    return ModelOut.of(version, aliases)
 
 
 @router.get("", responses=problems(400))
@@ -47,38 +47,6 @@ def list_the_models(services: ServicesDep, part: SliceDep) -> PageOut[ModelOut]:
     """Registered versions, newest first, with their aliases."""
     with services.sessions.begin() as session:
         page = list_versions(session, cursor=part.cursor, limit=part.limit)
-        names = _names_of(aliases(session))
-    items = [ModelOut.of(version, names[version.id]) for version in page.items]
+        aliases = all_aliases(session)
+    items = [ModelOut.of(version, aliases) for version in page.items]
     return PageOut(items=items, next_cursor=page.next_cursor)
-
-
-@router.put("/aliases/{alias}", responses=problems(400, 404, 413, 415))
-def point_an_alias(alias: Annotated[AliasName, Path()], request: AliasRequest, services: ServicesDep) -> AliasOut:
-    """Point an alias at a version, once its model is loaded; requests under way finish on the one they began with."""
-    with services.sessions.begin() as session:
-        version = resolve_model(session, request.version)
-    _serve(services, alias, version)
-    return AliasOut(alias=alias, version=request.version)
-
-
-@router.delete("/aliases/{alias}", status_code=204, responses=problems(404))
-def remove_an_alias(alias: Annotated[AliasName, Path()], services: ServicesDep) -> None:
-    """Forget an alias; the version stays."""
-    with services.sessions.begin() as session:
-        drop_alias(session, alias)
-    services.predictor.forget(alias)
-
-
-def _serve(services: Services, alias: str, version: ModelVersion) -> None:
-    """Load the version's model, point the alias at it, and swap."""
-    services.predictor.prepare(version.id, version.run_id)
-    with services.sessions.begin() as session:
-        set_alias(session, alias, version.id)
-    services.predictor.follow(alias)
-
-
-def _names_of(pointers: dict[str, int]) -> dict[int, list[str]]:
-    names: dict[int, list[str]] = defaultdict(list)
-    for alias, version in pointers.items():
-        names[version].append(alias)
-    return names

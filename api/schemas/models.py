@@ -1,12 +1,16 @@
 """Registered model versions and their aliases, in and out."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.schemas.fields import AliasName, Body, SentId
-from store.db.models import ModelVersion
+from store.db.aliases import How, Return, canary_of
+from store.db.models import AliasMove, ModelAlias, ModelVersion
+
+Share = Annotated[float, Field(ge=0, le=1, strict=True, description="of the requests, 0 to 1", examples=[0.05])]
 
 
 class RegisterRequest(Body):
@@ -16,10 +20,18 @@ class RegisterRequest(Body):
     alias: AliasName | None = None
 
 
-class AliasRequest(Body):
-    """Point an alias at a version."""
+class CanaryRequest(Body):
+    """A version that answers a share of an alias's requests."""
 
     version: SentId
+    share: Share
+
+
+class AliasRequest(Body):
+    """All that an alias points at: a canary that is left out ends."""
+
+    version: SentId
+    canary: CanaryRequest | None = None
 
 
 class ModelOut(BaseModel):
@@ -32,11 +44,12 @@ class ModelOut(BaseModel):
     drawn: bool
     error_rate: float | None
     aliases: list[str]
+    canary_of: list[str] = Field(description="aliases of which it answers a share of the requests")
     created_at: datetime
 
     @classmethod
-    def of(cls, version: ModelVersion, aliases: list[str]) -> Self:
-        """From the record."""
+    def of(cls, version: ModelVersion, aliases: Sequence[ModelAlias]) -> Self:
+        """From the record: the version, and all aliases."""
         run = version.run
         return cls(
             version=version.id,
@@ -45,13 +58,47 @@ class ModelOut(BaseModel):
             dataset=run.dataset.name,
             drawn=run.dataset.drawn,
             error_rate=run.error_rate,
-            aliases=sorted(aliases),
+            aliases=[one.alias for one in aliases if one.version == version.id],
+            canary_of=[one.alias for one in aliases if one.canary_version == version.id],
             created_at=version.created_at,
         )
 
 
+class CanaryOut(BaseModel):
+    """A version that answers a share of an alias's requests."""
+
+    version: int
+    share: float
+
+
 class AliasOut(BaseModel):
-    """An alias and the version that it points at."""
+    """An alias and what it points at."""
 
     alias: str
     version: int
+    canary: CanaryOut | None
+    before: int | None = Field(description="the version that rolling back leads to")
+
+    @classmethod
+    def of(cls, alias: ModelAlias, before: Return | None) -> Self:
+        """From the record."""
+        canary = canary_of(alias)
+        return cls(
+            alias=alias.alias,
+            version=alias.version,
+            canary=CanaryOut(version=canary.version, share=canary.share) if canary else None,
+            before=before.version if before else None,
+        )
+
+
+class MoveOut(BaseModel):
+    """A change of what an alias points at; ``version`` is null where it was removed."""
+
+    how: How
+    version: int | None
+    at: datetime
+
+    @classmethod
+    def of(cls, move: AliasMove) -> Self:
+        """From the record."""
+        return cls(how=cast("How", move.how), version=move.version, at=move.created_at)

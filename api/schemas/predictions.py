@@ -1,6 +1,7 @@
 """What POST /predict answers."""
 
 from typing import Final, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, Field
 
@@ -40,6 +41,7 @@ class Prediction(BaseModel):
     )
     top: list[Guess]
     probabilities: dict[str, float]
+    id: UUID | None = Field(None, description="of the kept prediction, for feedback on it; null where it is not kept")
 
 
 class PictureError(BaseModel):

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,17 +12,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.serving.batching import ClassifierLike
+from api.serving.canary import is_for_canary
 from ml.errors import LearningError
 from store.artifacts import ArtifactStore
 from store.cache_names import model_copy
+from store.db.aliases import Canary, Target, target_of
 from store.db.reading import get_artifact
-from store.db.registry import DEFAULT_ALIAS, resolve_model
+from store.db.registry import DEFAULT_ALIAS
 from store.errors import AppError, NoModel, NotFound
 
 logger = logging.getLogger(__name__)
 
 MODEL_FILES = ("model.safetensors", "model.json")
-MAX_LOADED = 3
+MAX_OTHERS = 2
+"""Versions in memory that were asked for last, beside those that production needs."""
 MAX_FOLLOWED = 32
 POLL_SECONDS = 1.0
 
@@ -37,11 +41,24 @@ class LoadedVersion:
     classifier: ClassifierLike
 
 
+@dataclass(frozen=True)
+class LoadedCanary:
+    """A canary with its model in memory, and its share of the requests, 0 to 1."""
+
+    served: LoadedVersion
+    share: float
+
+    def takes(self, photo: bytes) -> bool:
+        """Whether it answers the request that has this photo, or the first ``LOOKED_AT`` bytes of it."""
+        return is_for_canary(photo, self.served.version, self.share)
+
+
 class Predictor:
     """Names of models (an alias or a version number) and the models loaded for them.
 
     A watcher looks every second whether a followed name points elsewhere. It loads the new model beside the old one
-    and swaps the two by one assignment: requests keep what they were given.
+    and swaps the two by one assignment. Requests keep what they were given: a model that was swapped out, or made room
+    for another, goes from memory with the last of them.
     """
 
     def __init__(self, *, sessions: sessionmaker[Session], artifacts: ArtifactStore, cache: Path, load: Loader) -> None:
@@ -58,7 +75,9 @@ class Predictor:
         self._cache = cache
         self._load = load
         self._followed: OrderedDict[str, LoadedVersion] = OrderedDict()
+        self._canaries: dict[str, LoadedCanary] = {}
         self._loaded: OrderedDict[int, LoadedVersion] = OrderedDict()
+        self._once_loaded: list[weakref.ref[ClassifierLike]] = []
         self._complaints: dict[str, str] = {}
         self._table = threading.Lock()
         self._pointing = threading.Lock()
@@ -93,6 +112,7 @@ class Predictor:
         """Serve under ``name`` what the record says now; where that cannot be had, the old model goes on serving."""
         try:
             self._point(name)
+            self._load_canary(name)
             self._complaints.pop(name, None)
         except (NoModel, NotFound):
             self.forget(name)
@@ -106,14 +126,25 @@ class Predictor:
         """Serve nothing under ``name`` until it is resolved again: its alias is gone."""
         with self._pointing, self._table:
             self._followed.pop(name, None)
+            self._canaries.pop(name, None)
 
     def ready(self, name: str) -> LoadedVersion | None:
         """The model in memory for ``name``, or None where it must be loaded first; never blocks."""
         with self._table:
             served = self._followed.get(name)
-            if served is not None and served.version in self._loaded:
-                self._loaded.move_to_end(served.version)
+            for version in self._versions_of(name):
+                if version in self._loaded:
+                    self._loaded.move_to_end(version)
             return served
+
+    def canary(self, name: str) -> LoadedCanary | None:
+        """The canary of ``name`` where it has one in memory; never blocks."""
+        return self._canaries.get(name)
+
+    def in_memory(self) -> int:
+        """Models in memory, those too that only requests under way still hold."""
+        with self._table:
+            return sum(one() is not None for one in self._once_loaded)
 
     def serve(self, name: str) -> LoadedVersion:
         """The model for ``name``, loaded if need be; blocks while it loads.
@@ -132,23 +163,42 @@ class Predictor:
         mine: LoadedVersion | None = None
         while True:
             with self._pointing:
-                with self._sessions.begin() as session:
-                    version = resolve_model(session, name)
-                    number, run = version.id, version.run_id
+                target = self._target(name)
                 with self._table:
-                    served = self._loaded.get(number, mine)
-                    if served is not None and served.version == number:
-                        self._swap(name, served)
+                    served = self._loaded.get(target.version, mine)
+                    if served is not None and served.version == target.version:
+                        self._swap(name, served, target.canary)
                         return served
             # Loading takes seconds, in which the record may change again.
-            mine = self._loaded_version(number, run)
+            mine = self._loaded_version(target.version, target.run)
 
-    def _swap(self, name: str, served: LoadedVersion) -> None:
+    def _load_canary(self, name: str) -> None:
+        """Have the canary of ``name`` in memory where the record names one; its version serves meanwhile."""
+        while True:
+            target = self._target(name)
+            if target.canary is None or target.canary_run is None:
+                return
+            loaded = self.canary(name)
+            if loaded is not None and loaded.served.version == target.canary.version:
+                return
+            self._loaded_version(target.canary.version, target.canary_run)
+            self._point(name)
+
+    def _target(self, name: str) -> Target:
+        with self._sessions.begin() as session:
+            return target_of(session, name)
+
+    def _swap(self, name: str, served: LoadedVersion, canary: Canary | None) -> None:
         self._followed[name] = served
         while len(self._followed) > MAX_FOLLOWED:
-            self._followed.popitem(last=False)
+            self._canaries.pop(self._followed.popitem(last=False)[0], None)
         # It may have been dropped since it was loaded.
         self._loaded.setdefault(served.version, served)
+        loaded = self._loaded.get(canary.version) if canary is not None else None
+        if canary is not None and loaded is not None:
+            self._canaries[name] = LoadedCanary(loaded, canary.share)
+        else:
+            self._canaries.pop(name, None)
         self._drop_oldest()
 
     def _loaded_version(self, version: int, run: int) -> LoadedVersion:
@@ -166,14 +216,21 @@ class Predictor:
 
     def _drop_oldest(self) -> None:
         """Keep the latest used models and production's; a name whose model goes is loaded when it is asked for."""
-        production = self._followed.get(DEFAULT_ALIAS)
-        kept = production.version if production is not None else None
-        while len(self._loaded) > MAX_LOADED:
-            gone = next(version for version in self._loaded if version != kept)
+        kept = self._production()
+        others = [version for version in self._loaded if version not in kept]
+        for gone in others[: max(0, len(others) - MAX_OTHERS)]:
             del self._loaded[gone]
-            for name, served in list(self._followed.items()):
-                if served.version == gone:
-                    del self._followed[name]
+            for name in [name for name in self._followed if gone in self._versions_of(name)]:
+                del self._followed[name]
+                self._canaries.pop(name, None)
+
+    def _production(self) -> set[int]:
+        """The versions that production needs, its canary's among them."""
+        return self._versions_of(DEFAULT_ALIAS)
+
+    def _versions_of(self, name: str) -> set[int]:
+        served, canary = self._followed.get(name), self._canaries.get(name)
+        return {*([served.version] if served else []), *([canary.served.version] if canary else [])}
 
     def _read(self, run: int) -> ClassifierLike:
         with self._sessions.begin() as session:
@@ -184,6 +241,9 @@ class Predictor:
             self._artifacts.fetch(file.key, folder / file.name, expected_sha256=file.sha256)
         classifier = self._load(folder)
         classifier.warm_up()
+        with self._table:
+            alive = [one for one in self._once_loaded if one() is not None]
+            self._once_loaded = [*alive, weakref.ref(classifier)]
         logger.info("run %d: its model is loaded", run)
         return classifier
 

@@ -80,11 +80,8 @@ class Reader:
         Raises:
             ImageRejected: as ``ml.decode.images.open_rgb``.
         """
-        image = self._open_header(data)
+        image, turn = self.header(data)
         form, mode = image.format or "", image.mode
-        if self.on_header is not None:
-            self.on_header(form, image.width * image.height)
-        turn = _turn_of(image)
         if form == "TIFF":
             # Pillow turns these itself when it loads them. The metadata is read above all the same, warnings off.
             turn = None
@@ -97,6 +94,17 @@ class Reader:
         except _DECODE_ERRORS as error:
             raise ImageRejected("truncated", f"the {form} data ends early or is broken ({_reason(error)})") from None
         return upright, Facts(upright.width, upright.height, form, mode)
+
+    def header(self, data: bytes) -> tuple[Image.Image, Image.Transpose | None]:
+        """The picture, not decoded yet and within the limits, and what its EXIF says would make it upright.
+
+        Raises:
+            ImageRejected: as ``ml.decode.images.open_rgb``.
+        """
+        image = self._open_header(data)
+        if self.on_header is not None:
+            self.on_header(image.format or "", image.width * image.height)
+        return image, _turn_of(image)
 
     def _open_header(self, data: bytes) -> Image.Image:
         _check_canvas(data, self.limits)

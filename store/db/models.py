@@ -7,6 +7,7 @@ from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Double, ForeignKey, I
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.db.base import Base, Json
+from store.db.kept_tables import KeptPrediction  # noqa: F401 - its module's tables are part of the schema
 from store.states import State
 
 _STATES = ", ".join(f"'{state}'" for state in State)
@@ -258,10 +259,72 @@ class ModelVersion(Base):
 
 
 class ModelAlias(Base):
-    """A name that points at a version."""
+    """A name that points at a version, and at a canary where one has a share of its requests."""
 
     __tablename__ = "model_aliases"
+    __table_args__ = (CheckConstraint("(canary_version IS NULL) = (canary_share IS NULL)", name="canary_whole"),)
 
     alias: Mapped[str] = mapped_column(Text, primary_key=True)
     version: Mapped[int] = mapped_column(ForeignKey("model_versions.id"))
+    canary_version: Mapped[int | None] = mapped_column(ForeignKey("model_versions.id"))
+    canary_share: Mapped[float | None] = mapped_column(Double)
+    """Of the requests, 0 to 1."""
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class AliasMove(Base):
+    """A change of what an alias points at; ids rise within an alias in commit order."""
+
+    __tablename__ = "alias_moves"
+    __table_args__ = (Index("ix_alias_moves_alias_id", "alias", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    alias: Mapped[str] = mapped_column(Text)
+    how: Mapped[str] = mapped_column(Text)
+    """pointed, promoted, rolled_back or removed."""
+    version: Mapped[int | None] = mapped_column(ForeignKey("model_versions.id"))
+    """None where the alias was removed."""
+    before_id: Mapped[int | None] = mapped_column(ForeignKey("alias_moves.id"))
+    """The move that rolling back returns to; a roll back takes that of the move it returned to."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ServingChoice(Base):
+    """How a version is run on a kind of machine, and what was measured there to choose it."""
+
+    __tablename__ = "serving_choices"
+
+    version: Mapped[int] = mapped_column(ForeignKey("model_versions.id"), primary_key=True)
+    machine: Mapped[str] = mapped_column(Text, primary_key=True)
+    """ml.serve.choice.machine_kind()."""
+    content: Mapped[Json | None]
+    """ml.serve.choice.Choice.content(); None where nothing could be measured, and the exact way serves."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why nothing could be measured, for people."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ShadowComparison(Base):
+    """What a shadow answered beside the version that was asked; every API process adds to the row."""
+
+    __tablename__ = "shadow_comparisons"
+
+    version: Mapped[int] = mapped_column(ForeignKey("model_versions.id"), primary_key=True)
+    """The shadow."""
+    against: Mapped[int] = mapped_column(ForeignKey("model_versions.id"), primary_key=True)
+    """The version whose answers went out."""
+    compared: Mapped[int] = mapped_column(BigInteger, default=0)
+    agreed: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Photos whose first breed is the same."""
+    failed: Mapped[int] = mapped_column(BigInteger, default=0)
+    dropped: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Not compared, because the shadow was busy."""
+    difference_sum: Mapped[float] = mapped_column(Double, default=0.0)
+    """Of each photo's largest difference of a breed's probability."""
+    difference_max: Mapped[float] = mapped_column(Double, default=0.0)
+    pairs: Mapped[list[Any]] = mapped_column(default=list)
+    """{"served", "shadow", "photos", "difference_sum"} of the pairs of breeds where they differ most often."""
+    examples: Mapped[list[Any]] = mapped_column(default=list)
+    """{"sha256", "served", "shadow", "difference"} of the photos that differ most."""
+    began_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

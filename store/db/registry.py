@@ -1,19 +1,16 @@
-"""The registry: which runs may be served, and under which names."""
+"""The registry: which runs may be served, and what a name stands for."""
 
-import re
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from store.db.models import ModelAlias, ModelVersion
 from store.db.paging import Page, check_limit, decode_cursor, make_page
 from store.db.reading import get_run, holds_model, state_of_run, wait_for
-from store.errors import Hint, InvalidRequest, NoModel, NotFound, NotReady, Request, WrongKind, one_of
+from store.errors import Hint, NoModel, NotFound, NotReady, Request, WrongKind, one_of
 
 DEFAULT_ALIAS = "production"
-_ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 _LARGEST_ID = 2**31 - 1
 
 
@@ -55,34 +52,6 @@ def register(session: Session, run_id: int) -> Registration:
     return Registration(version, is_new=True)
 
 
-def set_alias(session: Session, alias: str, version: int) -> ModelAlias:
-    """Point an alias at a version, wherever it pointed before.
-
-    Raises:
-        InvalidRequest: the alias is no usable name.
-        NotFound: there is no such version.
-    """
-    if not _ALIAS.fullmatch(alias):
-        hint = "Begin with a letter, and go on with up to 63 letters, digits, dots, dashes or underscores."
-        raise InvalidRequest(f"{alias[:80]!r} cannot be an alias", hint=hint)
-    _get_version(session, version)
-    statement = insert(ModelAlias).values(alias=alias, version=version)
-    moved = {"version": version, "updated_at": func.now()}
-    session.execute(statement.on_conflict_do_update(index_elements=["alias"], set_=moved))
-    return session.get_one(ModelAlias, alias, populate_existing=True)
-
-
-def drop_alias(session: Session, alias: str) -> None:
-    """Forget an alias; the version it pointed at stays.
-
-    Raises:
-        NotFound: there is no such alias.
-    """
-    gone = session.scalar(delete(ModelAlias).where(ModelAlias.alias == alias).returning(ModelAlias.alias))
-    if gone is None:
-        raise NotFound(f"there is no alias {alias!r}", hint=one_of("models"))
-
-
 def list_versions(session: Session, *, cursor: str | None = None, limit: int = 50) -> Page[ModelVersion]:
     """Registered versions, newest first.
 
@@ -95,12 +64,6 @@ def list_versions(session: Session, *, cursor: str | None = None, limit: int = 5
     return make_page(session.scalars(statement).all(), limit, lambda version: (version.id,))
 
 
-def aliases(session: Session) -> dict[str, int]:
-    """Every alias and the version that it points at."""
-    rows = session.execute(select(ModelAlias.alias, ModelAlias.version).order_by(ModelAlias.alias))
-    return dict(rows.all())
-
-
 def resolve_model(session: Session, name: str | int = DEFAULT_ALIAS) -> ModelVersion:
     """The version that an alias or a version number names.
 
@@ -110,10 +73,10 @@ def resolve_model(session: Session, name: str | int = DEFAULT_ALIAS) -> ModelVer
     """
     word = str(name)
     if word.isascii() and word.isdigit():
-        return _get_version(session, int(word))
+        return get_version(session, int(word))
     alias = session.get(ModelAlias, word, populate_existing=True)
     if alias is not None:
-        return _get_version(session, alias.version)
+        return get_version(session, alias.version)
     if word == DEFAULT_ALIAS:
         register = Request("POST", "/models", {"alias": DEFAULT_ALIAS})
         hint = Hint("Register a run that holds a model under that alias.", register)
@@ -121,7 +84,12 @@ def resolve_model(session: Session, name: str | int = DEFAULT_ALIAS) -> ModelVer
     raise NotFound(f"there is no model {word[:80]!r}", hint=one_of("models"))
 
 
-def _get_version(session: Session, version: int) -> ModelVersion:
+def get_version(session: Session, version: int) -> ModelVersion:
+    """A version.
+
+    Raises:
+        NotFound: there is none of this number.
+    """
     found = session.get(ModelVersion, version) if version <= _LARGEST_ID else None
     if found is None:
         raise NotFound(f"there is no model version {version}", hint=one_of("models"))

@@ -62,7 +62,9 @@ def test_an_alias_moves_and_goes(client: TestClient, records: Records) -> None:
     first, second = records.served(dataset), records.served(dataset)
     one = client.post("/models", json={"run": first.id, "alias": "best"}).json()["version"]
     two = client.post("/models", json={"run": second.id}).json()["version"]
-    assert client.put("/models/aliases/best", json={"version": two}).json() == {"alias": "best", "version": two}
+    moved = client.put("/models/aliases/best", json={"version": two}).json()
+    assert moved == {"alias": "best", "version": two, "canary": None, "before": one}
+    assert client.get("/models/aliases/best").json() == moved
     by_version = {model["version"]: model["aliases"] for model in client.get("/models").json()["items"]}
     assert by_version == {one: [], two: ["best"]}
     assert client.delete("/models/aliases/best").status_code == 204

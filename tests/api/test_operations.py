@@ -8,8 +8,9 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from store.artifacts import ArtifactStore
+from store.db.aliases import set_alias
 from store.db.lanes import keep_worker
-from store.db.registry import register, set_alias
+from store.db.registry import register
 from store.keys import run_key
 from store.lanes import Lane
 from store.settings import Settings
@@ -85,7 +86,7 @@ def test_a_head_of_a_stream_ends(client: TestClient, records: Records) -> None:
         ("/jobs", "GET, HEAD, OPTIONS, POST"),
         ("/jobs/1", "GET, HEAD, OPTIONS"),
         ("/predict", "OPTIONS, POST"),
-        ("/models/aliases/best", "DELETE, OPTIONS, PUT"),
+        ("/models/aliases/best", "DELETE, GET, HEAD, OPTIONS, PUT"),
         ("/openapi.json", "GET, HEAD, OPTIONS"),
         ("/", "GET, HEAD, OPTIONS"),
     ],

@@ -133,3 +133,20 @@ def test_two_at_once_are_safe(empty_database: str) -> None:
         for done in [pool.submit(upgrade, empty_database) for _ in range(2)]:
             done.result(timeout=60)
     assert look(empty_database)[1] == []
+
+
+def test_what_aliases_point_at_can_be_rolled_back_to_and_back(empty_database: str) -> None:
+    upgrade(empty_database, "0006")
+    statements(
+        empty_database,
+        "INSERT INTO datasets (id, name, revision, drawn, label_rule, vocab, items, summary)"
+        " VALUES (7, 'pets', 'r', false, '{}', '[]', 1, '{}')",
+        "INSERT INTO runs (id, kind, dataset_id, config) VALUES (3, 'train', 7, '{}')",
+        "INSERT INTO model_versions (id, run_id) VALUES (1, 3)",
+        "INSERT INTO model_aliases (alias, version) VALUES ('production', 1), ('best', 1)",
+    )
+    upgrade(empty_database)
+    found = "SELECT alias, how, version, before_id FROM alias_moves ORDER BY alias"
+    assert statements(empty_database, found) == [("best", "pointed", 1, None), ("production", "pointed", 1, None)]
+    downgrade(empty_database, "0006")
+    assert statements(empty_database, "SELECT alias FROM model_aliases ORDER BY alias") == [("best",), ("production",)]

@@ -1,9 +1,10 @@
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
+from store.db.aliases import all_aliases, drop_alias, set_alias
 from store.db.jobs import change_state
 from store.db.models import Run
-from store.db.registry import Registration, aliases, drop_alias, list_versions, register, resolve_model, set_alias
+from store.db.registry import Registration, list_versions, register, resolve_model
 from store.errors import InvalidRequest, NoModel, NotFound, NotReady, WrongKind
 from store.states import State
 from tests.store.rows import ERROR, claimed, make_job, make_run
@@ -28,7 +29,7 @@ def test_a_run_is_one_version_however_often_it_is_registered(sessions: Sessions)
         assert (version.id, newer.id) == (1, 2)
         assert [row.id for row in list_versions(session).items] == [newer.id, version.id]
         set_alias(session, "production", version.id)
-        assert aliases(session) == {"production": version.id}
+        assert [(one.alias, one.version) for one in all_aliases(session)] == [("production", version.id)]
 
 
 def test_a_registration_that_is_rolled_back_takes_no_number(sessions: Sessions) -> None:

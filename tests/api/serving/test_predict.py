@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.serving.answers import prediction
 from ml.decode.images import Limits
-from store.db.registry import set_alias
+from store.db.aliases import set_alias
 from store.settings import Settings
 from tests.api.conftest import until
 from tests.api.fake_classifier import FakeClassifier

@@ -1,0 +1,1 @@
+"""What stays of an answered prediction: kept ones, and the figures of all."""

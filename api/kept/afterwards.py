@@ -1,0 +1,101 @@
+"""What follows an answer and keeps nobody waiting: it is kept where that is wanted."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Generic, Literal, TypeVar
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy.orm import Session, sessionmaker
+
+from api.kept.counters import Counters
+from api.kept.keeper import MOST_BYTES, MOST_ROWS, Keeper
+from api.kept.photo_writer import PhotoWriter
+from api.kept.room import Room
+from api.schemas.predictions import Prediction
+from ml.decode.images import Limits
+from store.artifacts import ArtifactStore
+from store.errors import AppError
+from store.kept_photos import KeptPhotos
+from store.settings import Settings
+
+Keep = Literal["no", "photo"]
+
+Prepared = TypeVar("Prepared")
+
+
+class NotKeptHere(AppError):
+    """The request asks for more to be kept than the operator lets it."""
+
+    status = 409
+    code = "not_kept_here"
+    title = "Not kept here"
+
+
+@dataclass
+class Seen(Generic[Prepared]):
+    """One picture on its way: its bytes pass by where it is decoded, and are held only if somebody wants them."""
+
+    prepare: Callable[[bytes, Limits], Prepared]
+    is_wanted: bool
+    data: bytes | None = None
+    begun: float = field(default_factory=perf_counter)
+
+    def __call__(self, data: bytes, limits: Limits) -> Prepared:
+        """Decode as ``prepare`` does."""
+        self.data = data if self.is_wanted else None
+        return self.prepare(data, limits)
+
+
+class Afterwards:
+    """Takes answers as they are given."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        sessions: sessionmaker[Session],
+        artifacts: ArtifactStore,
+        registry: CollectorRegistry,
+    ) -> None:
+        self._setting = settings.keep_predictions
+        counters, room = Counters(registry), Room(rows=MOST_ROWS, size=MOST_BYTES)
+        self.photos = KeptPhotos(sessions, artifacts, settings.keep_bytes)
+        self._photo_writer = PhotoWriter(self.photos, counters, room)
+        self.keeper = Keeper(sessions, self._photo_writer, counters, room)
+
+    def start(self) -> None:
+        """Begin to write what is noted."""
+        if self._setting != "no":
+            self._photo_writer.start()
+            self.keeper.start()
+
+    def stop(self) -> None:
+        """Write what is left, for a few seconds at most."""
+        self.keeper.stop()
+        self._photo_writer.stop()
+
+    def check(self, keep: Keep | None) -> None:
+        """Refuse a request before any work is done for it.
+
+        Raises:
+            NotKeptHere: it wants its photo to be kept, and none is.
+        """
+        if keep == "photo" and self._setting != "photos":
+            hint = "Leave keep out, or have the service run with PEDIGREE_KEEP_PREDICTIONS=photos."
+            raise NotKeptHere("the service keeps no photos", hint, field="query.keep", value=keep)
+
+    def seen(self, prepare: Callable[[bytes, Limits], Prepared], keep: Keep | None) -> Seen[Prepared]:
+        """What decodes a picture of a request and notices what is wanted of it afterwards."""
+        return Seen(prepare, is_wanted=self._setting != "no" and keep != "no")
+
+    def note(
+        self, said: Prediction, seen: Seen[Prepared], *, version: int, asked: str, keep: Keep | None
+    ) -> Prediction:
+        """The answer as it is to be sent: with an id where it is kept."""
+        if seen.data is None:
+            return said
+        seconds, with_photo = perf_counter() - seen.begun, keep == "photo"
+        said.id = self.keeper.keep(
+            said, seen.data, version=version, asked=asked, seconds=seconds, with_photo=with_photo
+        )
+        return said

@@ -1,0 +1,98 @@
+"""``pedigree models alias``, ``rollback``, ``moves`` and ``canary``: which version answers for a name."""
+
+import click
+
+from cli import completion
+from cli.client import Client, Json, json_of, path_part
+from cli.errors import CommandError
+from cli.options import json_option, with_client
+from cli.saying import say
+from cli.tables import show_json, show_table
+from cli.times import local_time
+
+PRODUCTION = "production"
+SAID = {
+    "pointed": "pointed at version",
+    "promoted": "its canary promoted, version",
+    "rolled_back": "rolled back to version",
+    "removed": "removed",
+}
+
+
+@click.command("alias")
+@click.argument("name", shell_complete=completion.aliases)
+@click.argument("version", type=int, required=False, shell_complete=completion.versions)
+@click.option("--drop", is_flag=True, help="Forget the alias; the version stays.")
+@with_client
+def point(client: Client, name: str, version: int | None, drop: bool) -> None:
+    """Point alias NAME at VERSION."""
+    if drop == (version is not None):
+        raise CommandError("Give a version to point the alias at, or --drop.")
+    if drop:
+        client.call("DELETE", path_of(name))
+        say(f"{name} is not an alias any more")
+    else:
+        client.call("PUT", path_of(name), json={"version": version})
+        say(f"{name} is version {version}")
+
+
+@click.command("rollback")
+@click.argument("name", default=PRODUCTION, shell_complete=completion.aliases)
+@with_client
+def roll_back(client: Client, name: str) -> None:
+    """Point alias NAME (production) at the version before; again, one further back."""
+    now = json_of(client.call("POST", f"{path_of(name)}/rollback"))
+    say(f"{name} is version {now['version']} again{_further(now)}")
+
+
+@click.command("moves")
+@click.argument("name", default=PRODUCTION, shell_complete=completion.aliases)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@json_option
+@with_client
+def list_moves(client: Client, name: str, limit: int, as_json: bool) -> None:
+    """List what alias NAME (production) pointed at, newest first."""
+    found = client.items(f"{path_of(name)}/moves", limit=limit)
+    if as_json:
+        show_json(found)
+        return
+    rows = [[local_time(one["at"]), f"{SAID[one['how']]} {one['version'] or ''}".strip()] for one in found]
+    show_table(("when", "what"), rows, empty=f"{name} was never moved.")
+
+
+@click.command("canary")
+@click.argument("name", shell_complete=completion.aliases)
+@click.argument("version", type=int, required=False, shell_complete=completion.versions)
+@click.option("--share", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Of the requests, 0 to 1.")
+@click.option("--promote", is_flag=True, help="Point the alias at its canary.")
+@click.option("--cancel", is_flag=True, help="End the canary; the alias's version answers all requests.")
+@with_client
+def canary(client: Client, name: str, version: int | None, share: float, promote: bool, cancel: bool) -> None:
+    """Let VERSION answer a share of the requests of alias NAME, or end that."""
+    if [version is not None, promote, cancel].count(True) != 1:
+        raise CommandError("Give a version, --promote or --cancel.")
+    if promote:
+        now = json_of(client.call("POST", f"{path_of(name)}/canary/promote"))
+        say(f"{name} is version {now['version']}{_further(now)}")
+    elif cancel:
+        client.call("DELETE", f"{path_of(name)}/canary")
+        say(f"{name} has no canary any more")
+    else:
+        standing = json_of(client.call("GET", path_of(name)))["version"]
+        wish = {"version": standing, "canary": {"version": version, "share": share}}
+        client.call("PUT", path_of(name), json=wish)
+        say(f"version {version} answers {share:.1%} of the requests of {name}, version {standing} the others")
+
+
+def names_of(version: Json) -> str:
+    """The aliases of a version in a list, those too that it is the canary of."""
+    return ", ".join([*version["aliases"], *(f"{one} (canary)" for one in version.get("canary_of", ()))])
+
+
+def path_of(alias: str) -> str:
+    """Where an alias is asked for."""
+    return f"/models/aliases/{path_part(alias)}"
+
+
+def _further(now: Json) -> str:
+    return f"; a rollback leads to version {now['before']}" if now["before"] is not None else ""

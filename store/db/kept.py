@@ -1,0 +1,168 @@
+"""Kept predictions: written in batches, looked up, judged by people, forgotten."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from store.db.kept_tables import Feedback, KeptPrediction
+from store.db.models import ModelVersion
+from store.db.paging import Page, check_limit, decode_cursor, make_page
+from store.errors import NotFound, one_of
+
+BATCH = 5000
+"""Rows deleted in one transaction, so that none is open for long."""
+MOST_FEEDBACK = 20
+"""Words on one prediction that are kept, the latest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewPrediction:
+    """What is kept of one answered picture; see the columns."""
+
+    id: UUID
+    answered_at: datetime
+    sha256: str
+    bytes: int
+    version: int
+    asked: str
+    breed: str
+    probability: float
+    top: list[dict[str, str | float]]
+    sure: bool
+    known: bool | None
+    milliseconds: float
+    with_photo: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """Which kept predictions are asked for; None: whichever."""
+
+    unsure: bool | None = None
+    unknown: bool | None = None
+    told: bool | None = None
+    """With feedback."""
+    contradicted: bool | None = None
+    version: int | None = None
+    since: datetime | None = None
+
+
+def add_predictions(session: Session, rows: Sequence[NewPrediction]) -> None:
+    """Write them; those that are there already, from a writing whose end was not seen, stay as they are."""
+    values = [asdict(row) for row in rows]
+    session.execute(insert(KeptPrediction).values(values).on_conflict_do_nothing(index_elements=["id"]))
+
+
+def get_prediction(session: Session, prediction: UUID, *, lock: bool = False) -> KeptPrediction:
+    """A kept prediction; ``lock`` holds its row until the transaction ends.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    statement = select(KeptPrediction).where(KeptPrediction.id == prediction)
+    found = session.scalars(statement.with_for_update() if lock else statement).one_or_none()
+    if found is None:
+        raise NotFound(f"there is no kept prediction {prediction}", one_of("predictions"))
+    return found
+
+
+def list_predictions(
+    session: Session, filters: Filters, *, cursor: str | None = None, limit: int = 50
+) -> Page[KeptPrediction]:
+    """Kept predictions, newest first.
+
+    Raises:
+        InvalidRequest: the limit or the cursor cannot be used.
+    """
+    statement = select(KeptPrediction).where(*_conditions(filters)).order_by(KeptPrediction.number.desc())
+    if cursor is not None:
+        statement = statement.where(KeptPrediction.number < decode_cursor(cursor)[0])
+    rows = session.scalars(statement.limit(check_limit(limit) + 1)).all()
+    return make_page(rows, limit, lambda row: (row.number,))
+
+
+def vocabulary_of(session: Session, version: int) -> list[str]:
+    """The breeds of a version's model; empty where it is not registered."""
+    found = session.get(ModelVersion, version)
+    return [] if found is None else [str(breed) for breed in found.run.dataset.vocab]
+
+
+def give_feedback(session: Session, prediction: UUID, breed: str | None) -> KeptPrediction:
+    """Say what is on the picture; None: none of the model's breeds. The last word counts, and the same again is none.
+
+    Raises:
+        NotFound: there is no such prediction.
+    """
+    row = get_prediction(session, prediction, lock=True)
+    if row.feedback_at is not None and row.feedback_breed == breed:
+        return row
+    row.feedback_at = session.scalar(select(func.clock_timestamp()))
+    row.feedback_breed = breed
+    row.of_vocabulary = None if breed is None else breed in vocabulary_of(session, row.version)
+    said = Feedback(number=row.number, breed=breed, of_vocabulary=row.of_vocabulary, given_at=row.feedback_at)
+    session.add(said)
+    session.flush()
+    kept = select(Feedback.id).where(Feedback.number == row.number).order_by(Feedback.id.desc()).limit(MOST_FEEDBACK)
+    session.execute(delete(Feedback).where(Feedback.number == row.number, Feedback.id.not_in(kept)))
+    return row
+
+
+def feedback_of(session: Session, row: KeptPrediction) -> Sequence[Feedback]:
+    """What was said of it, the latest first."""
+    return session.scalars(select(Feedback).where(Feedback.number == row.number).order_by(Feedback.id.desc())).all()
+
+
+def forget_prediction(session: Session, prediction: UUID) -> str:
+    """Delete a kept prediction, with what was said of it; the sha256 of its photo.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    row = get_prediction(session, prediction, lock=True)
+    session.delete(row)
+    return row.sha256
+
+
+def forget_before(session: Session, before: datetime) -> int:
+    """Delete kept predictions that were answered before a time, at most ``BATCH``; how many were deleted."""
+    return _delete(session, KeptPrediction.answered_at < before)
+
+
+def forget_old(session: Session, *, older_than: timedelta, most_rows: int) -> int:
+    """Delete what is too old, and what is too much, at most ``BATCH``; how many were deleted."""
+    first = select(KeptPrediction.number).order_by(KeptPrediction.number.desc()).offset(most_rows).limit(1)
+    old = KeptPrediction.answered_at < func.now() - older_than
+    return _delete(session, old | (KeptPrediction.number <= first.scalar_subquery()))
+
+
+def _delete(session: Session, which: ColumnElement[bool]) -> int:
+    some = select(KeptPrediction.number).where(which).limit(BATCH)
+    statement = delete(KeptPrediction).where(KeptPrediction.number.in_(some))
+    return len(session.execute(statement.returning(KeptPrediction.number)).all())
+
+
+def _contradicted() -> ColumnElement[bool]:
+    """As ``CONTRADICTED`` says it to the index."""
+    return and_(
+        KeptPrediction.feedback_at.is_not(None), KeptPrediction.feedback_breed.is_distinct_from(KeptPrediction.breed)
+    )
+
+
+def _conditions(asked: Filters) -> list[ColumnElement[bool]]:
+    flags: list[tuple[bool | None, ColumnElement[bool]]] = [
+        (asked.unsure, ~KeptPrediction.sure),
+        (asked.unknown, KeptPrediction.known.is_(False)),
+        (asked.told, KeptPrediction.feedback_at.is_not(None)),
+        (asked.contradicted, _contradicted()),
+    ]
+    found = [holds if wanted else holds.is_not(True) for wanted, holds in flags if wanted is not None]
+    if asked.version is not None:
+        found.append(KeptPrediction.version == asked.version)
+    if asked.since is not None:
+        found.append(KeptPrediction.answered_at >= asked.since)
+    return found

@@ -1,0 +1,71 @@
+"""Kept photos, in the artifact store and on record at once."""
+
+import logging
+from collections.abc import Iterable
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from store.artifacts import ArtifactStore
+from store.db.kept_photos import begin_photo, drop_photo, note_stored, photos_beyond, unwanted_photos
+from store.keys import photo_key
+
+log = logging.getLogger(__name__)
+
+
+class KeptPhotos:
+    """The photos that predictions asked to be kept, each once by its content, within so many bytes.
+
+    The record comes first and goes last: what lies in the store is named, and a file that is being written while its
+    last prediction is forgotten is deleted again.
+    """
+
+    def __init__(self, sessions: sessionmaker[Session], artifacts: ArtifactStore, most_bytes: int) -> None:
+        self._sessions = sessions
+        self._artifacts = artifacts
+        self._most_bytes = most_bytes
+
+    def keep(self, sha256: str, data: bytes) -> bool:
+        """Store a photo whose prediction is on record, unless that was forgotten; False where it is too large.
+
+        Raises:
+            ServiceUnavailable: the artifact store did not take it.
+        """
+        if len(data) > self._most_bytes:
+            return False
+        with self._sessions.begin() as session:
+            if not begin_photo(session, sha256, len(data)):
+                return True
+        self._artifacts.put_bytes(photo_key(sha256), data)
+        with self._sessions.begin() as session:
+            if not note_stored(session, sha256):
+                drop_photo(session, sha256, even_wanted=True)
+                self._artifacts.delete(photo_key(sha256))
+        self.make_room()
+        return True
+
+    def make_room(self) -> int:
+        """Delete the oldest until all take no more than they may; how many were deleted."""
+        with self._sessions.begin() as session:
+            beyond = photos_beyond(session, self._most_bytes)
+        return self.drop(beyond, even_wanted=True)
+
+    def drop_unwanted(self) -> int:
+        """Delete those that no prediction names any more, a part of them; how many were deleted."""
+        with self._sessions.begin() as session:
+            unwanted = unwanted_photos(session)
+        return self.drop(unwanted)
+
+    def drop(self, hashes: Iterable[str], *, even_wanted: bool = False) -> int:
+        """Delete photos, but for those that a prediction still names; how many were deleted.
+
+        Raises:
+            ServiceUnavailable: the artifact store does not answer; what it holds stays on record.
+        """
+        dropped = 0
+        for sha256 in hashes:
+            with self._sessions.begin() as session:
+                if drop_photo(session, sha256, even_wanted=even_wanted):
+                    # Within the transaction: where it fails, the record still names the file.
+                    self._artifacts.delete(photo_key(sha256))
+                    dropped += 1
+        return dropped

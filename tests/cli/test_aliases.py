@@ -1,0 +1,76 @@
+"""``pedigree models`` for aliases, against the real API."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy.orm import Session, sessionmaker
+
+from store.artifacts import ArtifactStore
+from store.settings import Settings
+from tests.api.records import Records
+from tests.cli.live_api import live_api
+from tests.cli.test_commands import pedigree
+
+Words = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def words(
+    settings: Settings,
+    sessions: sessionmaker[Session],
+    artifacts: ArtifactStore,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Words]:
+    """The command, before a service whose runs 1 to 3 can be registered."""
+    records = Records(sessions, artifacts)
+    for content in (b"one", b"two", b"three"):
+        records.served(content=content)
+    with live_api(settings) as api:
+        monkeypatch.setenv("PEDIGREE_URL", api.url)
+        yield lambda *given: pedigree(capsys, monkeypatch, *given)
+
+
+def test_rolling_back_says_where_it_leads_and_what_to_do_where_it_leads_nowhere(words: Words) -> None:
+    for run in ("1", "2", "3"):
+        assert words("models", "register", run, "--alias", "production")[0] == 0
+    assert words("models", "rollback")[1] == "production is version 2 again; a rollback leads to version 1\n"
+    assert words("models", "rollback", "production")[1] == "production is version 1 again\n"
+    code, _, err = words("models", "rollback")
+    assert code == 1
+    assert err == (
+        "pedigree: alias 'production' pointed at nothing before version 1. "
+        "Point it at a version instead: `pedigree models list`.\n"
+    )
+    moves = words("models", "moves")[1].splitlines()[1:]
+    assert [move.split("  ")[-1] for move in moves] == [
+        "rolled back to version 1",
+        "rolled back to version 2",
+        "pointed at version 3",
+        "pointed at version 2",
+        "pointed at version 1",
+    ]
+    found = json.loads(words("models", "moves", "--limit", "1", "--json")[1])
+    assert [(move["how"], move["version"]) for move in found] == [("rolled_back", 1)]
+    assert words("models", "moves", "best")[0] == 1
+
+
+def test_a_canary_is_set_listed_promoted_and_cancelled(words: Words) -> None:
+    for run in ("1", "2"):
+        words("models", "register", run, "--alias", "production" if run == "1" else "next")
+    code, said, _ = words("models", "canary", "production", "2", "--share", "0.1")
+    assert (code, said) == (0, "version 2 answers 10.0% of the requests of production, version 1 the others\n")
+    assert "next, production (canary)" in words("models", "list")[1]
+    assert words("models", "canary", "production", "--promote")[1] == (
+        "production is version 2; a rollback leads to version 1\n"
+    )
+    code, _, err = words("models", "canary", "production", "--cancel")
+    assert (code, "has no canary" in err, "`pedigree models moves production`" in err) == (1, True, True)
+    words("models", "canary", "production", "1")
+    assert words("models", "canary", "production", "--cancel")[1] == "production has no canary any more\n"
+    for wrong in (["1", "--promote"], [], ["--promote", "--cancel"]):
+        code, _, err = words("models", "canary", "production", *wrong)
+        assert (code, err) == (1, "pedigree: Give a version, --promote or --cancel.\n")
+    code, _, err = words("models", "canary", "production", "2")
+    assert (code, err.startswith("pedigree: VERSION is 2: it is the version")) == (1, True)
