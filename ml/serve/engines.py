@@ -3,16 +3,18 @@
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from ml.errors import CheckpointInvalid
+from ml.errors import CheckpointInvalid, DeviceUnavailable
 from ml.fetch.weights import load_state
 from ml.learn.model import BreedNet, build_model
 from ml.learn.precision import Precision
+from ml.serve.cuda_graphs_engine import CudaGraphsEngine
 from ml.serve.description import Description
 from ml.serve.engine import Engine
-from ml.serve.graph import load_graph
+from ml.serve.graph import ServedGraph, load_graph
 from ml.serve.openvino_engine import OpenVinoEngine
-from ml.serve.openvino_model import openvino_model
+from ml.serve.openvino_model import INPUTS, openvino_model
 from ml.serve.torch_engine import TorchEngine
 from ml.serve.way import Way
 
@@ -22,12 +24,27 @@ def load_engine(folder: Path, about: Description, way: Way, device: torch.device
 
     Raises:
         CheckpointInvalid: the weights are missing or broken, or not those of ``about``.
+        DeviceUnavailable: the way is another device's.
     """
     network = load_network(folder, about)
     if way.engine == "openvino":
         model = openvino_model(load_graph(network, torch.device("cpu")), about.size, way.input)
         return OpenVinoEngine(model, way.precision, way.streams)
-    return TorchEngine(load_graph(network, device), Precision(way.precision, "the way's"), device)
+    precision = Precision(way.precision, "the way's")
+    graph = cast_weights(load_graph(network, device), precision)
+    if way.engine == "torch":
+        return TorchEngine(graph, precision, device)
+    if device.type != "cuda":
+        raise DeviceUnavailable("graphs are captured on a CUDA device alone", hint="Choose a way on this machine anew.")
+    return CudaGraphsEngine(graph, about.size, INPUTS[way.input], precision, device)
+
+
+def cast_weights(graph: ServedGraph, precision: Precision) -> ServedGraph:
+    """Bring those of convolutions and linear layers to the format that autocast brings them to in every pass."""
+    for module in graph.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.to(precision.dtype)
+    return graph
 
 
 def load_network(folder: Path, about: Description) -> BreedNet:

@@ -1,7 +1,7 @@
 """The network run by OpenVINO on the CPU.
 
-Pictures are not put together: one each, as many beside each other as there are streams, is as quick as batches, and needs
-one shape alone. A picture that comes alone gets all cores.
+Pictures are not put together: one each, as many beside each other as there are streams, is as quick as batches, and
+needs one shape alone. A picture that comes alone gets all cores.
 """
 
 import threading
