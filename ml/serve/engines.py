@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ml.errors import CheckpointInvalid, DeviceUnavailable
+from ml.errors import CheckpointInvalid, DeviceUnavailable, WeightsInvalid
 from ml.fetch.weights import load_state
 from ml.learn.model import BreedNet, build_model
 from ml.learn.precision import Precision
@@ -56,6 +56,6 @@ def load_network(folder: Path, about: Description) -> BreedNet:
     network = build_model(about.arch, len(about.vocab), None)
     try:
         network.load_state_dict(load_state(folder / "model.safetensors"))
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, WeightsInvalid) as error:
         raise CheckpointInvalid(f"the weights do not fit {about.arch}: {error}") from error
     return network

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,7 +12,7 @@ from ml.learn.model import build_model
 VOCAB = ("Abyssinian", "Birman", "pug")
 
 
-def write_model(folder: Path, arch: str = "resnet18", **about: object) -> Path:
+def write_model(folder: Path, arch: str = "resnet18", **about: Any) -> Path:
     """Random weights, and a description that says ``about`` beside what it must."""
     folder.mkdir(exist_ok=True)
     torch.manual_seed(3)

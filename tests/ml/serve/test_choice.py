@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def samples(
-    folder: Path, change: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda row: row
+    folder: Path, change: Callable[[Row], Row] = lambda row: row
 ) -> list[Sample]:
     """Photos, and what the model's validation would have stored, ``change``d."""
     exact = Classifier.load(folder, "cpu")
@@ -92,12 +92,12 @@ def test_the_quickest_of_those_that_answer_as_stored_is_chosen(folder: Path) -> 
     "change",
     [
         lambda row: np.roll(row, 1),
-        lambda row: row + np.float32([0.03, 0, 0]),
+        lambda row: row + np.array([0.03, 0, 0], np.float32),
     ],
     ids=["another breed first", "a probability moved"],
 )
 def test_what_answers_otherwise_than_stored_is_not_chosen(
-    folder: Path, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    folder: Path, change: Callable[[Row], Row]
 ) -> None:
     choice = choose(folder, samples(folder, change), Limits(), "cpu")
     assert choice.way == EXACT

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ LIMITS = Limits()
 KINDS: tuple[InputName, ...] = ("exact", "direct")
 
 
-def classifier(folder: Path, **about: object) -> Classifier:
+def classifier(folder: Path, **about: Any) -> Classifier:
     """A random resnet18 whose description says ``about``."""
     return Classifier.load(write_model(folder, **about), "cpu")
 
