@@ -11,6 +11,7 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
+from sqlalchemy.orm import Session, sessionmaker
 
 from api.datasets.looks import Looks
 from api.datasets.photos import PhotoShelf
@@ -47,10 +48,13 @@ from api.routes import (
 from api.schemas.datasets import ArchiveUpload
 from api.schemas.problem import Problem, problems
 from api.serving.batching import Batcher
+from api.serving.choosing import ChosenWays, ExactWays, Measure
 from api.serving.decoding import Decoding
+from api.serving.measuring import Measuring
 from api.serving.predictor import Loader, Predictor
 from ml import cache_names
 from ml.serve.classifier import Classifier
+from ml.serve.machine import machine_kind
 from store.artifacts import ArtifactStore
 from store.db.session import make_engine, make_sessions
 from store.queue import make_celery
@@ -81,17 +85,18 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 
-def create_app(settings: Settings, load: Loader | None = None) -> FastAPI:
+def create_app(settings: Settings, load: Loader | None = None, measure: Measure | None = None) -> FastAPI:
     """The service's HTTP side.
 
     Args:
         settings: where database, broker and artifacts are, and the limits.
         load: from a folder with a model's files to a classifier; ``ml.serve.classifier.Classifier.load`` by default.
+        measure: what chooses the way to run a version; by default nothing does where ``load`` is given.
 
     Raises:
         SettingsInvalid: a setting cannot be used.
     """
-    services = make_services(settings, load or (lambda folder: Classifier.load(folder, settings.device)))
+    services = make_services(settings, load, measure)
     app = FastAPI(
         title="Pedigree",
         version=VERSION,
@@ -129,15 +134,23 @@ def create_app(settings: Settings, load: Loader | None = None) -> FastAPI:
     return app
 
 
-def make_services(settings: Settings, load: Loader) -> Services:
+def make_services(settings: Settings, load: Loader | None, measure: Measure | None) -> Services:
     """The parts, not yet running."""
     engine = make_engine(settings)
     sessions = make_sessions(engine)
     artifacts = ArtifactStore(settings.artifacts_url)
     telemetry = Telemetry()
-    predictor = Predictor(sessions=sessions, artifacts=artifacts, cache=settings.cache, load=load)
-    telemetry.models.set_function(predictor.in_memory)
     photos = PhotoShelf(artifacts, settings.cache, settings.cache_bytes)
+    if load is None:
+        measure = measure or _measuring(settings, sessions, artifacts, photos)
+    predictor = Predictor(
+        sessions=sessions,
+        artifacts=artifacts,
+        cache=settings.cache,
+        load=load or (lambda folder, way: Classifier.load(folder, settings.device, way)),
+        ways=ChosenWays(sessions, lambda: machine_kind(settings.device), measure) if measure else ExactWays(),
+    )
+    telemetry.models.set_function(predictor.in_memory)
     return Services(
         settings=settings,
         engine=engine,
@@ -154,6 +167,19 @@ def make_services(settings: Settings, load: Loader) -> Services:
         afterwards=Afterwards(settings, sessions, artifacts, telemetry.registry),
         watchers=CapacityLimiter(WATCHER_THREADS),
         streams=Places(settings.max_streams, "event streams"),
+    )
+
+
+def _measuring(
+    settings: Settings, sessions: sessionmaker[Session], artifacts: ArtifactStore, photos: PhotoShelf
+) -> Measuring:
+    return Measuring(
+        sessions,
+        artifacts,
+        lambda revision, item: photos.photo(revision, item).data,
+        cache=settings.cache,
+        limits=limits_of(settings),
+        device=settings.device,
     )
 
 

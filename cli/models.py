@@ -15,6 +15,7 @@ from cli.options import json_option, with_client
 from cli.saying import plain, say
 from cli.tables import counted, show_json, show_table
 from cli.times import local_time
+from cli.version_report import show_version
 
 NO_VERSIONS = "There are no versions yet; `pedigree models register RUN --alias production` makes one of a run."
 """The answer for a run that was registered before; for a new version it is 201."""
@@ -50,6 +51,19 @@ def list_models(client: Client, limit: int, as_json: bool) -> None:
         for one in found
     ]
     show_table(("version", "run", "arch", "dataset", "error rate", "aliases", "registered"), rows, empty=NO_VERSIONS)
+
+
+@models.command()
+@click.argument("version", type=int, shell_complete=completion.versions)
+@json_option
+@with_client
+def show(client: Client, version: int, as_json: bool) -> None:
+    """Show a version, and what was measured to choose how it is run."""
+    found = client.get(f"/models/{version}")
+    if as_json:
+        show_json(found)
+    else:
+        show_version(found)
 
 
 @models.command()

@@ -84,7 +84,7 @@ def _looking(path: list[str]) -> list[str] | None:
     match path:
         case ["datasets" | "jobs" | "models" | "predictions" | "runs" as what]:
             return [what, "list"]
-        case ["datasets" | "runs" as what, one]:
+        case ["datasets" | "models" | "runs" as what, one]:
             return [what, "show", one]
         case ["models", "aliases", alias]:
             return ["models", "moves", alias]

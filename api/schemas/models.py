@@ -7,8 +7,9 @@ from typing import Annotated, Self, cast
 from pydantic import BaseModel, Field
 
 from api.schemas.fields import AliasName, Body, SentId
+from api.schemas.ways import ChoiceOut, MachineOut
 from store.db.aliases import How, Return, canary_of
-from store.db.models import AliasMove, ModelAlias, ModelVersion
+from store.db.models import AliasMove, ModelAlias, ModelVersion, ServingChoice
 
 Share = Annotated[float, Field(ge=0, le=1, strict=True, description="of the requests, 0 to 1", examples=[0.05])]
 
@@ -45,11 +46,12 @@ class ModelOut(BaseModel):
     error_rate: float | None
     aliases: list[str]
     canary_of: list[str] = Field(description="aliases of which it answers a share of the requests")
+    machines: list[MachineOut] = Field(description="how it is run on each kind of machine where that was chosen")
     created_at: datetime
 
     @classmethod
-    def of(cls, version: ModelVersion, aliases: Sequence[ModelAlias]) -> Self:
-        """From the record: the version, and all aliases."""
+    def of(cls, version: ModelVersion, aliases: Sequence[ModelAlias], choices: Sequence[ServingChoice]) -> Self:
+        """From the record: the version, all aliases, and the version's choices."""
         run = version.run
         return cls(
             version=version.id,
@@ -60,8 +62,21 @@ class ModelOut(BaseModel):
             error_rate=run.error_rate,
             aliases=[one.alias for one in aliases if one.version == version.id],
             canary_of=[one.alias for one in aliases if one.canary_version == version.id],
+            machines=[MachineOut.of(one) for one in choices],
             created_at=version.created_at,
         )
+
+
+class ModelDetail(ModelOut):
+    """The same, with what was measured to choose how it is run on each kind of machine."""
+
+    choices: list[ChoiceOut]
+
+    @classmethod
+    def of_choices(cls, version: ModelVersion, aliases: Sequence[ModelAlias], choices: Sequence[ServingChoice]) -> Self:
+        """From the record."""
+        out = ModelOut.of(version, aliases, choices)
+        return cls(**out.model_dump(), choices=[ChoiceOut.of(one) for one in choices])
 
 
 class CanaryOut(BaseModel):

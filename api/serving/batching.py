@@ -171,6 +171,8 @@ class Batcher:
             live = [one for one in batch if one.answer.set_running_or_notify_cancel()]
             if live:
                 self._answer(live)
+            # Until the next batch they would keep a model in memory that was swapped out.
+            del batch, live
 
     def _next_batch(self) -> list[_Waiting]:
         """Wait for pictures; take the oldest and those behind it that want the same model. Empty at the end."""

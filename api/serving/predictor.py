@@ -5,6 +5,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,23 +14,24 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from api.serving.batching import ClassifierLike
 from api.serving.canary import is_for_canary
+from api.serving.choosing import Ways
+from api.serving.model_files import model_folder
 from ml.errors import LearningError
+from ml.serve.way import Way
 from store.artifacts import ArtifactStore
-from store.cache_names import model_copy
 from store.db.aliases import Canary, Target, target_of
-from store.db.reading import get_artifact
 from store.db.registry import DEFAULT_ALIAS
 from store.errors import AppError, NoModel, NotFound
 
 logger = logging.getLogger(__name__)
 
-MODEL_FILES = ("model.safetensors", "model.json")
 MAX_OTHERS = 2
 """Versions in memory that were asked for last, beside those that production needs."""
 MAX_FOLLOWED = 32
 POLL_SECONDS = 1.0
 
-Loader = Callable[[Path], ClassifierLike]
+Loader = Callable[[Path, Way | None], ClassifierLike]
+"""From a folder with a model's files and the way to run it (None: the exact one) to a classifier."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class LoadedVersion:
     version: int
     run: int
     classifier: ClassifierLike
+    way: Way | None = None
+    """As it was chosen; None: the exact one."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,9 @@ class Predictor:
     for another, goes from memory with the last of them.
     """
 
-    def __init__(self, *, sessions: sessionmaker[Session], artifacts: ArtifactStore, cache: Path, load: Loader) -> None:
+    def __init__(
+        self, *, sessions: sessionmaker[Session], artifacts: ArtifactStore, cache: Path, load: Loader, ways: Ways
+    ) -> None:
         """Prepare, without loading anything.
 
         Args:
@@ -69,11 +75,13 @@ class Predictor:
             artifacts: where runs keep their model files.
             cache: folder for fetched model files.
             load: from a folder with the model files to a classifier.
+            ways: how each version is run here.
         """
         self._sessions = sessions
         self._artifacts = artifacts
         self._cache = cache
         self._load = load
+        self._ways = ways
         self._followed: OrderedDict[str, LoadedVersion] = OrderedDict()
         self._canaries: dict[str, LoadedCanary] = {}
         self._loaded: OrderedDict[int, LoadedVersion] = OrderedDict()
@@ -88,11 +96,13 @@ class Predictor:
         self._watcher = threading.Thread(target=self._watch, name="model-watcher", daemon=True)
 
     def start(self) -> None:
-        """Begin to follow the production alias."""
+        """Begin to follow the production alias, and to choose ways."""
+        self._ways.start(self.renew)
         self._watcher.start()
 
     def stop(self) -> None:
-        """End the watcher."""
+        """End both."""
+        self._ways.stop()
         self._stopping.set()
         self._wake.set()
         if self._watcher.ident is not None:
@@ -108,6 +118,10 @@ class Predictor:
         """
         self._loaded_version(version, run)
 
+    def choose(self, version: int, run: int) -> Future[None]:
+        """Have a way chosen for a version if none is measured yet; the future ends with that, however it ends."""
+        return self._ways.want(version, run)
+
     def follow(self, name: str) -> None:
         """Serve under ``name`` what the record says now; where that cannot be had, the old model goes on serving."""
         try:
@@ -121,6 +135,21 @@ class Predictor:
             if self._complaints.get(name) != str(error):
                 logger.warning("model %r could not be renewed: %s", name, error)
             self._complaints[name] = str(error)
+
+    def renew(self, version: int, run: int) -> None:
+        """Load a version anew where a way was chosen for it since it was loaded, and swap; blocks while it loads."""
+        with self._loading:
+            loaded = self._loaded.get(version)
+            if loaded is None or loaded.way == self._ways.way(version, run):
+                return
+            anew = self._read(version, run)
+            with self._table:
+                if version in self._loaded:
+                    self._loaded[version] = anew
+                self._followed.update({name: anew for name, one in self._followed.items() if one.version == version})
+                for name, canary in self._canaries.items():
+                    if canary.served.version == version:
+                        self._canaries[name] = LoadedCanary(anew, canary.share)
 
     def forget(self, name: str) -> None:
         """Serve nothing under ``name`` until it is resolved again: its alias is gone."""
@@ -208,7 +237,7 @@ class Predictor:
                 if found is not None:
                     self._loaded.move_to_end(version)
                     return found
-            served = LoadedVersion(version, run, self._read(run))
+            served = self._read(version, run)
             with self._table:
                 self._loaded[version] = served
                 self._drop_oldest()
@@ -232,19 +261,26 @@ class Predictor:
         served, canary = self._followed.get(name), self._canaries.get(name)
         return {*([served.version] if served else []), *([canary.served.version] if canary else [])}
 
-    def _read(self, run: int) -> ClassifierLike:
-        with self._sessions.begin() as session:
-            files = [get_artifact(session, run, name) for name in MODEL_FILES]
-        # By content: the services of several databases may share a cache, and each counts its runs from 1.
-        folder = model_copy(self._cache, files[0].sha256)
-        for file in files:
-            self._artifacts.fetch(file.key, folder / file.name, expected_sha256=file.sha256)
-        classifier = self._load(folder)
-        classifier.warm_up()
+    def _read(self, version: int, run: int) -> LoadedVersion:
+        folder = model_folder(self._sessions, self._artifacts, self._cache, run)
+        way = self._ways.way(version, run)
+        classifier = self._started(folder, way)
         with self._table:
             alive = [one for one in self._once_loaded if one() is not None]
             self._once_loaded = [*alive, weakref.ref(classifier)]
         logger.info("run %d: its model is loaded", run)
+        return LoadedVersion(version, run, classifier, way)
+
+    def _started(self, folder: Path, way: Way | None) -> ClassifierLike:
+        try:
+            classifier = self._load(folder, way)
+            classifier.warm_up()
+        except Exception as error:
+            if way is None:
+                raise
+            # It was measured on a machine of this kind; still, an answer matters more than its speed.
+            logger.warning("the way %s does not run here, the exact one is used: %s", way, error)
+            return self._started(folder, None)
         return classifier
 
     def _watch(self) -> None:

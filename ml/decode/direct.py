@@ -12,7 +12,7 @@ import simplejpeg
 from PIL import Image
 
 from ml.decode.images import Limits, check_cost
-from ml.decode.input_map import input_map
+from ml.decode.input_map import drawn, input_map
 from ml.decode.picture_limits import DECODING
 from ml.decode.pixels import Reader
 from ml.decode.presize import crop_box
@@ -115,4 +115,4 @@ def _mapped(pixels: Pixels, square: _Square, factor: int, size: int, presize: in
     left, before_columns = divmod(square.left, factor)
     rows = input_map(square.side, presize, size, factor, before_rows)
     columns = input_map(square.side, presize, size, factor, before_columns)
-    return rows.of(pixels[top : top + rows.length, left : left + columns.length], columns)
+    return drawn(pixels[top : top + rows.length, left : left + columns.length], rows, columns)

@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ml.augment.augment import as_float, training_pixels
+from ml.augment.augment import training_pixels, validation_pixels
 from ml.augment.draws import draw_copies
-from ml.augment.resample import resize_exactly
 from ml.augment.seed import generator
 from ml.config import LossName
 from ml.decode.direct import direct
@@ -153,4 +152,4 @@ class Classifier:
 
     def _exact(self, square: Tensor) -> Tensor:
         """Validation's resize: uint8 [1, presize, presize, 3] → float32 [1, 3, size, size] in 0-255."""
-        return resize_exactly(as_float(square), self.about.size)
+        return validation_pixels(square, self.about.size)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ml.config import LossName
 from ml.decode.images import Limits, open_rgb
 from ml.serve.outputs import Output, Outputs
+from ml.serve.way import Way
 
 Colour = NDArray[np.float32]
 
@@ -41,14 +42,17 @@ class FakeClassifier:
         self.may_go.set()
         self.warm = False
         self.failure: Exception | None = None
+        self.way: Way | None = None
 
     @classmethod
-    def load(cls, folder: Path) -> "FakeClassifier":
+    def load(cls, folder: Path, way: Way | None = None) -> "FakeClassifier":
         about = json.loads((folder / "model.json").read_text())
         weights = (folder / "model.safetensors").read_bytes()
-        return cls(
+        loaded = cls(
             about["vocab"], about["arch"], drawn=about["drawn"], marker=weights, loss=about.get("loss", "cross_entropy")
         )
+        loaded.way = way
+        return loaded
 
     def prepare(self, data: bytes, limits: Limits) -> Colour:
         picture = np.asarray(open_rgb(data, limits), dtype=np.float32)

@@ -10,7 +10,21 @@ from store.artifacts import ArtifactStore
 from store.settings import Settings
 from tests.api.records import Records
 from tests.cli.live_api import live_api
-from tests.cli.test_commands import pedigree
+from tests.cli.service import Answer
+from tests.cli.test_commands import ask, pedigree
+
+WAY = {"engine": "openvino", "precision": "bf16", "input": "direct", "streams": 2}
+EXACT = {"engine": "torch", "precision": "fp32", "input": "exact", "streams": 1}
+FIGURES = {"pictures_per_second": 412.5, "latency_ms": 2.6, "top1_equal": 1.0, "most_moved": 0.004, "pictures": 300}
+VERSION = {
+    "version": 3,
+    "run": 7,
+    "arch": "resnet18",
+    "dataset": "pets",
+    "aliases": ["production"],
+    "canary_of": ["best"],
+    "created_at": "2026-11-27T00:12:00Z",
+}
 
 Words = Callable[..., tuple[int, str, str]]
 
@@ -74,3 +88,27 @@ def test_a_canary_is_set_listed_promoted_and_cancelled(words: Words) -> None:
         assert (code, err) == (1, "pedigree: Give a version, --promote or --cancel.\n")
     code, _, err = words("models", "canary", "production", "2")
     assert (code, err.startswith("pedigree: VERSION is 2: it is the version")) == (1, True)
+
+
+def test_a_version_is_shown_with_what_was_measured(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = [
+        {**FIGURES, "way": {**WAY, "precision": "int8"}, "top1_equal": 0.9, "passed": False, "problem": None},
+        {**FIGURES, "way": WAY, "passed": True, "problem": None},
+        {**dict.fromkeys(FIGURES), "way": EXACT, "pictures": 0, "passed": False, "problem": "no such engine"},
+    ]
+    choices = [
+        {"machine": "a Xeon", "way": WAY, "reason": None, "candidates": tried},
+        {"machine": "an Arm", "way": None, "reason": "the photos are gone", "candidates": []},
+    ]
+    answers = {"GET /models/3": [Answer({**VERSION, "choices": choices})]}
+    code, out, _, _ = ask(capsys, monkeypatch, answers, "models", "show", "3")
+    assert code == 0
+    assert "production, best (canary)" in out
+    lines = out.splitlines()
+    assert [line.split()[-1] for line in lines if line.startswith("openvino")] == ["much", "chosen"]
+    assert any(line.endswith("no such engine") for line in lines)
+    assert "  the exact way, since nothing could be measured: the photos are gone" in lines
+    answers = {"GET /models/3": [Answer({**VERSION, "choices": []})]}
+    assert "not chosen on any machine" in ask(capsys, monkeypatch, answers, "models", "show", "3")[1]

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.serving.answers import prediction
 from ml.decode.images import Limits
+from ml.serve.way import Way
 from store.db.aliases import set_alias
 from store.settings import Settings
 from tests.api.conftest import until
@@ -224,7 +225,8 @@ def test_a_look_that_began_before_an_alias_moved_does_not_bring_the_old_model_ba
 ) -> None:
     loading, may_go = threading.Event(), threading.Event()
 
-    def load(folder: Path) -> FakeClassifier:
+    def load(folder: Path, way: Way | None) -> FakeClassifier:
+        assert way is None
         loaded = FakeClassifier.load(folder)
         if loaded.marker == b"slow":
             loading.set()

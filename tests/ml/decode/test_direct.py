@@ -16,10 +16,11 @@ from ml.augment.augment import as_float
 from ml.augment.resample import resize_exactly
 from ml.decode.direct import direct
 from ml.decode.images import Limits, view
-from ml.decode.input_map import InputMap, input_map
+from ml.decode.input_map import input_map
 from ml.decode.picture_limits import DECODING
 from ml.decode.views import View
 from ml.errors import ImageRejected
+from ml.line_map import LineMap
 from tests.ml.hostile_pictures import exif_bomb, scan_bomb, slow_jpeg
 from tests.ml.pictures import encoded, picture, png_header
 
@@ -137,7 +138,7 @@ def test_a_large_photo_is_drawn_from_a_part_of_its_scale(side: int, scale: int, 
 def test_a_reduced_scale_leaves_as_many_pixels_as_presizing(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
-    def recorded(side: int, presize: int, size: int, factor: int, before: int) -> InputMap:
+    def recorded(side: int, presize: int, size: int, factor: int, before: int) -> LineMap:
         asked.append(factor)
         return input_map(side, presize, size, factor, before)
 

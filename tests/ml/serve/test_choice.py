@@ -52,9 +52,7 @@ def folder(tmp_path: Path) -> Path:
     return write_model(tmp_path / "model", precision="fp32")
 
 
-def samples(
-    folder: Path, change: Callable[[Row], Row] = lambda row: row
-) -> list[Sample]:
+def samples(folder: Path, change: Callable[[Row], Row] = lambda row: row) -> list[Sample]:
     """Photos, and what the model's validation would have stored, ``change``d."""
     exact = Classifier.load(folder, "cpu")
     files = [jpeg(seed=seed) for seed in range(20)]
@@ -96,9 +94,7 @@ def test_the_quickest_of_those_that_answer_as_stored_is_chosen(folder: Path) -> 
     ],
     ids=["another breed first", "a probability moved"],
 )
-def test_what_answers_otherwise_than_stored_is_not_chosen(
-    folder: Path, change: Callable[[Row], Row]
-) -> None:
+def test_what_answers_otherwise_than_stored_is_not_chosen(folder: Path, change: Callable[[Row], Row]) -> None:
     choice = choose(folder, samples(folder, change), Limits(), "cpu")
     assert choice.way == EXACT
     assert [one.way for one in choice.candidates if one.passed] == [EXACT]

@@ -1,0 +1,95 @@
+"""A registration with a real model and its run's own photos; and the photos by which it is checked."""
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from api.app import create_app
+from api.serving import validation_photos
+from api.serving.validation_photos import NothingToCheckBy, validation_samples
+from ml.decode.images import Limits
+from ml.serve.classifier import Classifier
+from ml.serve.machine import machine_kind
+from store.db.models import Interpretation, Run
+from store.errors import ArtifactMissing
+from store.keys import bundle_key
+from store.settings import Settings
+from tests.api.records import Records, jpeg
+from tests.api.serving.test_real_model import _write_model
+from tests.api.web import TestClient
+
+
+@pytest.fixture
+def run(records: Records, tmp_path: Path) -> Run:
+    """A run with a real model, and its own predictions of its three photos."""
+    _write_model(tmp_path / "model")
+    run = records.finished(records.dataset_with_photos(tmp_path / "photos"))
+    for name in ("model.safetensors", "model.json"):
+        records.artifact(run, name, (tmp_path / "model" / name).read_bytes())
+    classifier = Classifier.load(tmp_path / "model", "cpu")
+    photos = [path.read_bytes() for path in sorted((tmp_path / "photos").iterdir())]
+    outputs = classifier.run([classifier.prepare(photo, Limits()) for photo in photos])
+    rows = [{"item": n, "probabilities": classifier.scores([one]).tolist()} for n, one in enumerate(outputs)]
+    records.artifact(run, "predictions.jsonl", "\n".join(map(json.dumps, rows)).encode())
+    return run
+
+
+def test_a_registration_measures_on_the_runs_own_photos(settings: Settings, run: Run) -> None:
+    with TestClient(create_app(settings), base_url="http://localhost") as client:
+        model = client.post("/models", json={"run": run.id, "alias": "production"}).json()
+        (machine,) = model["machines"]
+        assert (machine["machine"], machine["reason"]) == (machine_kind("cpu"), None)
+        (choice,) = client.get(f"/models/{model['version']}").json()["choices"]
+        assert any(one["passed"] and one["pictures"] == 3 for one in choice["candidates"]), choice
+        assert client.post("/predict", files={"file": jpeg()}).status_code == 200
+
+
+def test_without_its_photos_it_is_run_in_the_exact_way_and_says_so(
+    settings: Settings, records: Records, run: Run
+) -> None:
+    records.artifacts.delete(bundle_key(run.dataset.revision))
+    with TestClient(create_app(settings), base_url="http://localhost") as client:
+        model = client.post("/models", json={"run": run.id, "alias": "production"}).json()
+        (machine,) = model["machines"]
+        assert machine["way"] is None
+        assert machine["reason"].startswith("the photos of its validation side cannot be read: ")
+        assert client.post("/predict", files={"file": jpeg()}).status_code == 200
+
+
+def samples_of(records: Records, run: Run, rows: list[dict[str, object]]) -> list[bytes]:
+    records.artifact(run, "predictions.jsonl", "\n".join(map(json.dumps, rows)).encode())
+    found = validation_samples(records.sessions, records.artifacts, lambda _, item: b"%d" % item, run.id)
+    return [sample.data for sample in found]
+
+
+def test_a_sample_is_the_same_each_time_and_bounded(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = records.finished()
+    rows: list[dict[str, object]] = [{"item": item, "probabilities": [0.5, 0.3, 0.2]} for item in range(1000)]
+    rows[7]["probabilities"] = [None, 0.3, 0.2]
+    found = samples_of(records, run, rows)
+    assert len(set(found)) == len(found) in {299, 300}
+    assert found == samples_of(records, run, rows)
+    assert b"7" not in found
+    monkeypatch.setattr(validation_photos, "MOST_BYTES", 100)
+    assert 30 <= len(samples_of(records, run, rows)) <= 60
+
+
+def test_where_there_is_nothing_to_check_by_it_says_why(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = records.finished()
+
+    def gone(revision: str, item: int) -> bytes:
+        raise ArtifactMissing(f"item {item} of {revision} is gone")
+
+    with pytest.raises(NothingToCheckBy, match=r"cannot be read: item \d of revision-of-pets is gone"):
+        validation_samples(records.sessions, records.artifacts, gone, run.id)
+    with pytest.raises(NothingToCheckBy, match="no stored predictions"):
+        samples_of(records, run, [])
+    monkeypatch.setattr(validation_photos, "MOST_STORED_BYTES", 1)
+    with pytest.raises(NothingToCheckBy, match="too large"):
+        samples_of(records, run, [{"item": 0, "probabilities": [1, 0, 0]}])
+    with records.sessions.begin() as session:
+        session.execute(update(Interpretation).values(tta=True))
+    with pytest.raises(NothingToCheckBy, match="averages"):
+        samples_of(records, run, [])
