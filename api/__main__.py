@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app,
         host=options.host,
         port=options.port,
-        loop="asyncio",
+        loop="uvloop",
         http=guarded(ConnectionLimits(settings.max_connections, settings.request_seconds)),
         workers=1,  # said, or uvicorn would take WEB_CONCURRENCY, which an app that is no import string forbids
         log_config=None,

@@ -34,6 +34,7 @@ from api.routes import (
     aliases,
     datasets,
     downloads,
+    drift,
     events,
     figures,
     jobs,
@@ -69,6 +70,7 @@ FORM_BYTES = MIB
 """What a form may have beside its files."""
 
 ROUTERS: tuple[APIRouter, ...] = (
+    predict.router,  # first, as it is asked most: each router before it looks at every path
     jobs.router,
     events.router,
     runs.router,
@@ -78,8 +80,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     datasets.router,
     models.router,
     aliases.router,
-    predict.router,
     predictions.router,
+    drift.router,
     operations.router,
     page.router,
 )
@@ -164,7 +166,13 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         batcher=Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry),
         decoding=Decoding(max(settings.predict_queue // 2, settings.max_predict_files)),
         telemetry=telemetry,
-        afterwards=Afterwards(settings, sessions, artifacts, telemetry.registry),
+        afterwards=Afterwards(
+            settings,
+            sessions,
+            artifacts,
+            lambda revision, item: photos.bundle(revision).read(item),
+            telemetry.registry,
+        ),
         watchers=CapacityLimiter(WATCHER_THREADS),
         streams=Places(settings.max_streams, "event streams"),
     )

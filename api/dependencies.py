@@ -73,7 +73,7 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:  # a thread would be woken for a function that is none
     """The app's parts."""
     return cast("Services", request.app.state.services)
 

@@ -11,6 +11,7 @@ from cli.dataset_looks import batch, presizing, summary
 from cli.dataset_report import kind_of, show_dataset
 from cli.errors import CommandError, Interrupted
 from cli.options import json_lines_option, json_option, with_client
+from cli.predictions import learn_from_feedback
 from cli.saying import say
 from cli.tables import show_json, show_table
 from cli.times import local_time
@@ -70,7 +71,7 @@ def show(client: Client, name: str, valid_pct: float | None, split_seed: int | N
     show_dataset(found)
 
 
-for look in (batch, presizing, summary):
+for look in (batch, presizing, summary, learn_from_feedback):
     datasets.add_command(look)
 
 

@@ -12,6 +12,7 @@ from cli.aliases import PRODUCTION, canary, list_moves, names_of, point, roll_ba
 from cli.client import Client, Json, json_of
 from cli.errors import CommandError
 from cli.options import json_option, with_client
+from cli.predictions import drift
 from cli.saying import plain, say
 from cli.tables import counted, show_json, show_table
 from cli.times import local_time
@@ -85,7 +86,7 @@ def register(client: Client, run: int, alias: str | None, as_json: bool) -> None
         say(DRAWN)
 
 
-for _command in (point, roll_back, list_moves, canary):
+for _command in (point, roll_back, list_moves, canary, drift):
     models.add_command(_command)
 
 
@@ -95,14 +96,20 @@ for _command in (point, roll_back, list_moves, canary):
     "--model", default=PRODUCTION, show_default=True, shell_complete=completion.models, help="An alias or a version."
 )
 @click.option("--tta", is_flag=True, help="Average each answer over four changed copies of the picture; takes longer.")
+@click.option(
+    "--keep",
+    type=click.Choice(["photo", "no"]),
+    help="photo: keep the photos too, where the service keeps photos; no: keep nothing of this.",
+)
 @json_option
 @with_client
-def predict(client: Client, files: tuple[Path, ...], model: str, tta: bool, as_json: bool) -> None:
+def predict(client: Client, files: tuple[Path, ...], model: str, tta: bool, keep: str | None, as_json: bool) -> None:
     """Name the breed in each picture."""
     answers: list[Json] = []
     for part in in_parts(files):
         # All of them by one version, wherever its alias is pointed meanwhile.
-        answers.append(ask(client, part, str(answers[0]["model"]["version"]) if answers else model, tta=tta))
+        named = str(answers[0]["model"]["version"]) if answers else model
+        answers.append(ask(client, part, named, tta=tta, keep=keep))
     entries = [entry for answer in answers for entry in answer["predictions"]]
     if as_json:
         show_json({"model": answers[0]["model"], "tta": tta, "predictions": entries})
@@ -120,7 +127,7 @@ def in_parts(files: tuple[Path, ...]) -> list[tuple[Path, ...]]:
     return [files[start:end] for start, end in pairwise(ends)]
 
 
-def ask(client: Client, files: tuple[Path, ...], model: str, *, tta: bool = False) -> Json:
+def ask(client: Client, files: tuple[Path, ...], model: str, *, tta: bool = False, keep: str | None = None) -> Json:
     """Send pictures and return the service's answer.
 
     Raises:
@@ -135,7 +142,7 @@ def ask(client: Client, files: tuple[Path, ...], model: str, *, tta: bool = Fals
             ]
         except OSError as error:
             raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from error
-        query = {"model": model, **({"tta": "true"} if tta else {})}
+        query = {"model": model, **({"tta": "true"} if tta else {}), **({"keep": keep} if keep else {})}
         answer: Json = json_of(client.call("POST", "/predict", files=parts, params=query))
     return answer
 
@@ -150,6 +157,9 @@ def show_predictions(served: Json, entries: list[Json]) -> None:
             say(f"! {plain(entry['filename'])}: {entry['error']['detail']}")
         elif not entry["sure"]:
             say(f"{plain(entry['filename'])}: not sure: perhaps {', or '.join(map(_guess, entry['top'][:2]))}")
+    for entry in entries:
+        if entry.get("id"):
+            say(f"{plain(entry['filename'])}: kept as {entry['id']}")
     say(f"by version {served['version']} ({served['arch']}, run {served['run']})")
     if served.get("note"):
         say(served["note"])

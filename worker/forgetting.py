@@ -6,11 +6,14 @@ from datetime import timedelta
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore
+from store.db.drift import forget_old_counts
 from store.db.kept import BATCH, forget_old
 from store.db.kept_photos import on_record
 from store.kept_photos import KeptPhotos
 from store.keys import photo_key, photo_of_key
 from store.settings import Settings
+
+COUNTS_LIFE = timedelta(days=400)
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +26,12 @@ def forget_old_predictions(sessions: sessionmaker[Session], settings: Settings) 
     if deleted:
         log.info("%d kept predictions were deleted: too old, or too many", deleted)
     return deleted == BATCH
+
+
+def forget_counts(sessions: sessionmaker[Session]) -> None:
+    """Delete the counts of days long ago, which drift is told by."""
+    with sessions.begin() as session:
+        forget_old_counts(session, older_than=COUNTS_LIFE)
 
 
 def forget_photos(sessions: sessionmaker[Session], artifacts: ArtifactStore, settings: Settings) -> None:

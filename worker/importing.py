@@ -5,22 +5,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from ml.cache_names import DOWNLOADS
 from ml.data.bundle import write_bundle
 from ml.data.manifest import LabelRule, Manifest
 from ml.data.scan import scan_folder
-from ml.errors import ArchiveRejected, DatasetUnusable, Stopped
+from ml.errors import ArchiveRejected, DatasetUnusable
 from ml.late import Late
 from ml.reporting import Progress
 from ml.sample.draw import draw_sample
 from ml.unpack.archive import extract_archive
 from ml.versions import check_versions
-from store.db.datasets import add_dataset
 from store.errors import ArtifactMissing
-from store.keys import bundle_key, manifest_key
 from worker.attempt import MIB, Attempt
+from worker.dataset_record import record_dataset, store_dataset
+from worker.feedback_import import add_feedback
+from worker.stage_progress import StageProgress
 
 _DOWNLOAD: Late[Callable[..., Path]] = Late("ml.fetch.oxford", "download_pets")
 
@@ -34,6 +33,9 @@ def import_dataset(attempt: Attempt) -> None:
     """
     payload = attempt.job.payload
     source = payload["source"]
+    if source["kind"] == "feedback":
+        add_feedback(attempt)
+        return
     with _used_up(attempt, source):
         folder = _collect(attempt, source)
         manifest = _scan(attempt, folder, payload)
@@ -42,13 +44,9 @@ def import_dataset(attempt: Attempt) -> None:
         if said := manifest.left_out():
             attempt.reporter.on_log(f"{said} (`datasets show` and the page say which)")
         bundle = attempt.work / "images.tar"
-        write_bundle(folder, manifest, bundle, on_progress=_StageProgress(attempt, "pack"))
-        attempt.reporter.on_progress(Progress(stage="store"))
-        # Only what has been found good gets here. The keys are the content's, so an attempt that breaks off between
-        # these lines leaves what the next one puts again; deleting them could take them from another job's dataset.
-        attempt.artifacts.put_file(bundle_key(manifest.revision), bundle, on_bytes=attempt.tell_bytes("store"))
-        attempt.artifacts.put_bytes(manifest_key(manifest.revision), manifest.model_dump_json().encode())
-        attempt.write(lambda session: _record(session, attempt, manifest))
+        write_bundle(folder, manifest, bundle, on_progress=StageProgress(attempt, "pack"))
+        store_dataset(attempt, manifest, bundle)
+        attempt.write(lambda session: record_dataset(session, attempt, manifest))
 
 
 def _collect(attempt: Attempt, source: dict[str, Any]) -> Path:
@@ -61,13 +59,13 @@ def _collect(attempt: Attempt, source: dict[str, Any]) -> Path:
             folder,
             max_bytes=attempt.settings.max_unpacked_bytes,
             encoding=source.get("encoding"),
-            on_progress=_StageProgress(attempt, "unpack", MIB),
+            on_progress=StageProgress(attempt, "unpack", MIB),
         )
         if said is not None:
             attempt.reporter.on_log(said)
         return folder
     if source["builtin"] == "sample":
-        draw_sample(folder, on_progress=_StageProgress(attempt, "draw"))
+        draw_sample(folder, on_progress=StageProgress(attempt, "draw"))
         return folder
     return _download(attempt)
 
@@ -75,7 +73,7 @@ def _collect(attempt: Attempt, source: dict[str, Any]) -> Path:
 def _download(attempt: Attempt) -> Path:
     """The original photos; where they are published is torchvision's knowledge, whose import takes seconds."""
     check_versions()
-    return _DOWNLOAD.get()(attempt.settings.cache / DOWNLOADS, on_progress=_StageProgress(attempt, "download", MIB))
+    return _DOWNLOAD.get()(attempt.settings.cache / DOWNLOADS, on_progress=StageProgress(attempt, "download", MIB))
 
 
 def _upload(attempt: Attempt, key: str, name: str) -> Path:
@@ -97,22 +95,8 @@ def _scan(attempt: Attempt, folder: Path, payload: dict[str, Any]) -> Manifest:
         limits=attempt.limits,
         labels=_upload(attempt, source["labels"], "labels") if "labels" in source else None,
         encoding=source.get("encoding"),
-        on_progress=_StageProgress(attempt, "scan"),
+        on_progress=StageProgress(attempt, "scan"),
     )
-
-
-def _record(session: Session, attempt: Attempt, manifest: Manifest) -> None:
-    add_dataset(
-        session,
-        name=manifest.name,
-        revision=manifest.revision,
-        drawn=manifest.drawn,
-        label_rule=manifest.rule.model_dump(mode="json"),
-        vocab=list(manifest.vocab),
-        items=len(manifest.items),
-        summary=manifest.summary(),
-    )
-    attempt.succeed(session)
 
 
 @contextmanager
@@ -131,16 +115,3 @@ def _used_up(attempt: Attempt, source: dict[str, Any]) -> Iterator[None]:
         raise
     for key in keys:
         attempt.drop(key)
-
-
-class _StageProgress:
-    """Progress of one stage, counted in ``unit``; also where an import notices that it must stop."""
-
-    def __init__(self, attempt: Attempt, stage: str, unit: int = 1) -> None:
-        self._attempt, self._stage, self._unit = attempt, stage, unit
-
-    def __call__(self, done: int, total: int) -> None:
-        step, steps = done // self._unit, total // self._unit
-        self._attempt.reporter.on_progress(Progress(stage=self._stage, step=step, steps=steps))
-        if self._attempt.reporter.should_stop():
-            raise Stopped

@@ -97,10 +97,24 @@ def problem_response(problem: Problem, headers: Mapping[str, str] | None = None)
     return Response(body, problem.status, headers=dict(headers or {}), media_type=PROBLEM_TYPE)
 
 
+def told_of(error: BaseException) -> Problem:
+    """What is told of an error where it is part of an answer; what nobody expected goes to the log."""
+    if isinstance(error, AppError):
+        return _app_problem(error)
+    if isinstance(error, LearningError):
+        return _learning_problem(error)
+    logger.error("a part of an answer failed", exc_info=error)
+    return _unexpected_problem()
+
+
 def app_error_response(error: AppError) -> Response:
     """An error of the record or of the API itself."""
+    return problem_response(_app_problem(error), error.headers)
+
+
+def _app_problem(error: AppError) -> Problem:
     request = error.request
-    problem = Problem(
+    return Problem(
         title=error.title,
         status=error.status,
         detail=error.detail,
@@ -110,7 +124,6 @@ def app_error_response(error: AppError) -> Response:
         field=error.field,
         value=None if error.value is None else shown(error.value),
     )
-    return problem_response(problem, error.headers)
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -138,11 +151,17 @@ async def _on_learning_error(request: Request, error: Exception) -> Response:
     status = LEARNING_STATUS.get(found.code, 500)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s %s: %s (%s)", request.method, request.url.path, found.detail, found.code)
-    title = found.code.replace("_", " ").capitalize()
-    hint = hint_of(found)
-    field = LEARNING_FIELDS.get(found.code)
-    return problem_response(
-        Problem(title=title, status=status, detail=found.detail, code=found.code, hint=hint, field=field)
+    return problem_response(_learning_problem(found))
+
+
+def _learning_problem(error: LearningError) -> Problem:
+    return Problem(
+        title=error.code.replace("_", " ").capitalize(),
+        status=LEARNING_STATUS.get(error.code, 500),
+        detail=error.detail,
+        code=error.code,
+        hint=hint_of(error),
+        field=LEARNING_FIELDS.get(error.code),
     )
 
 
@@ -240,11 +259,14 @@ async def _on_os_error(request: Request, error: Exception) -> Response:
 
 async def _on_unexpected(request: Request, error: Exception) -> Response:
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    problem = Problem(
+    return problem_response(_unexpected_problem())
+
+
+def _unexpected_problem() -> Problem:
+    return Problem(
         title="Internal error",
         status=500,
         detail="the service failed unexpectedly",
         code="internal_error",
         hint="Look into its log for the cause.",
     )
-    return problem_response(problem)

@@ -19,12 +19,14 @@ class UnknownQuery(InvalidRequest):
     status = 422
 
 
-def only_known_query(request: Request) -> None:
+async def only_known_query(request: Request) -> None:
     """Refuse a query with a name that the route does not read.
 
     Raises:
         UnknownQuery: it has one.
     """
+    if not request.scope["query_string"]:
+        return
     route = request.scope.get("route")
     dependant = getattr(route, "dependant", None)
     # The page reads its own address, and whatever else a link to it may have.

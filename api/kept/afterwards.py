@@ -1,4 +1,4 @@
-"""What follows an answer and keeps nobody waiting: it is kept where that is wanted."""
+"""What follows an answer and keeps nobody waiting: it is counted, and kept where that is wanted."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session, sessionmaker
 from api.kept.counters import Counters
 from api.kept.keeper import MOST_BYTES, MOST_ROWS, Keeper
 from api.kept.photo_writer import PhotoWriter
+from api.kept.reference import ReadPhoto, ReferenceMaker
 from api.kept.room import Room
+from api.kept.watch import Watch
 from api.schemas.predictions import Prediction
 from ml.decode.images import Limits
 from store.artifacts import ArtifactStore
@@ -37,13 +39,14 @@ class Seen(Generic[Prepared]):
     """One picture on its way: its bytes pass by where it is decoded, and are held only if somebody wants them."""
 
     prepare: Callable[[bytes, Limits], Prepared]
-    is_wanted: bool
+    is_kept: bool
+    is_looked_at: bool
     data: bytes | None = None
     begun: float = field(default_factory=perf_counter)
 
     def __call__(self, data: bytes, limits: Limits) -> Prepared:
         """Decode as ``prepare`` does."""
-        self.data = data if self.is_wanted else None
+        self.data = data if self.is_kept or self.is_looked_at else None
         return self.prepare(data, limits)
 
 
@@ -55,6 +58,7 @@ class Afterwards:
         settings: Settings,
         sessions: sessionmaker[Session],
         artifacts: ArtifactStore,
+        read: ReadPhoto,
         registry: CollectorRegistry,
     ) -> None:
         self._setting = settings.keep_predictions
@@ -62,9 +66,11 @@ class Afterwards:
         self.photos = KeptPhotos(sessions, artifacts, settings.keep_bytes)
         self._photo_writer = PhotoWriter(self.photos, counters, room)
         self.keeper = Keeper(sessions, self._photo_writer, counters, room)
+        self.watch = Watch(sessions, ReferenceMaker(sessions, artifacts, read), registry)
 
     def start(self) -> None:
         """Begin to write what is noted."""
+        self.watch.start()
         if self._setting != "no":
             self._photo_writer.start()
             self.keeper.start()
@@ -73,6 +79,7 @@ class Afterwards:
         """Write what is left, for a few seconds at most."""
         self.keeper.stop()
         self._photo_writer.stop()
+        self.watch.stop()
 
     def check(self, keep: Keep | None) -> None:
         """Refuse a request before any work is done for it.
@@ -86,13 +93,15 @@ class Afterwards:
 
     def seen(self, prepare: Callable[[bytes, Limits], Prepared], keep: Keep | None) -> Seen[Prepared]:
         """What decodes a picture of a request and notices what is wanted of it afterwards."""
-        return Seen(prepare, is_wanted=self._setting != "no" and keep != "no")
+        is_kept = self._setting != "no" and keep != "no"
+        return Seen(prepare, is_kept=is_kept, is_looked_at=self.watch.wants_photo())
 
     def note(
         self, said: Prediction, seen: Seen[Prepared], *, version: int, asked: str, keep: Keep | None
     ) -> Prediction:
-        """The answer as it is to be sent: with an id where it is kept."""
-        if seen.data is None:
+        """Count an answer; it as it is to be sent, with an id where it is kept."""
+        self.watch.add(version, said, seen.data if seen.is_looked_at else None)
+        if not seen.is_kept or seen.data is None:
             return said
         seconds, with_photo = perf_counter() - seen.begun, keep == "photo"
         said.id = self.keeper.keep(

@@ -3,6 +3,7 @@
 import { followLinks, viewOf } from "./address.js";
 import { chooseDataset, leaveDataset } from "./dataset.js";
 import { showDatasets } from "./datasets.js";
+import { showKeeping } from "./feedback.js";
 import { redrawFigures } from "./figures.js";
 import { preparePhotos, showPhoto } from "./losses.js";
 import { byId } from "./parts.js";
@@ -116,4 +117,5 @@ showScrolling();
 followLinks(show);
 show(viewOf());
 refreshLists();
+tell("keeping", showKeeping());
 keepStream();

@@ -1,5 +1,6 @@
 // Which breed is on a photo.
 
+import { feedbackOn, keptQuery } from "./feedback.js";
 import { byId, drawnTag, make, percent, words } from "./parts.js";
 import { ask } from "./service.js";
 
@@ -24,8 +25,8 @@ async function predict(file) {
   const form = new FormData();
   form.append("file", file);
   try {
-    const { model, predictions: [found] } = await ask("/predict?top_k=5", { method: "POST", body: form });
-    guesses.replaceChildren(make("h3", {}, headline(found)), ...found.top.map(guessBar),
+    const { model, predictions: [found] } = await ask(`/predict?top_k=5${keptQuery()}`, { method: "POST", body: form });
+    guesses.replaceChildren(make("h3", {}, headline(found)), ...found.top.map(guessBar), feedbackOn(found),
       make("p", { class: "quiet" }, `Version ${model.version}, ${model.arch} `, drawnTag(model.drawn),
         model.note ? ` ${model.note}` : "",
         model.drawn ? " It learned from drawn pictures: its answers on photos mean nothing." : ""));

@@ -1,5 +1,6 @@
 // The model that answers, and putting a run into its place.
 
+import { showDrift } from "./drift.js";
 import { byId, drawnTag, runLink } from "./parts.js";
 import { ask, tell } from "./service.js";
 
@@ -11,7 +12,10 @@ export async function showServed() {
   const { items } = await ask("/models?limit=200");
   const found = items.find((one) => one.aliases.includes("production")) ?? null;
   // The line is read aloud whenever it is written.
-  if (!isKnown || found?.version !== production?.version) byId("served").replaceChildren(...lineOf(found));
+  if (!isKnown || found?.version !== production?.version) {
+    byId("served").replaceChildren(...lineOf(found));
+    tell("drift", showDrift(found?.version ?? null));
+  }
   production = found;
   isKnown = true;
   showOffer();

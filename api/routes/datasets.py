@@ -28,6 +28,7 @@ from api.schemas.datasets import (
 )
 from api.schemas.fields import DatasetName, PageOut
 from api.schemas.jobs import JobOut
+from api.schemas.kept import FromFeedback
 from api.schemas.problem import problems
 from ml.config import TrainSettings
 from ml.data.manifest import LabelRule
@@ -39,6 +40,7 @@ from store.db.base import Json
 from store.db.datasets import current_dataset, list_datasets
 from store.db.jobs import create_job
 from store.db.models import Dataset
+from store.db.taught import nothing_taught, taught_photos
 from store.errors import ArtifactMissing, InvalidRequest, NameConflict, NotFound, ServiceUnavailable, one_of
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
@@ -161,6 +163,21 @@ def add_a_builtin_dataset(asked: BuiltinRequest, services: ServicesDep, response
     rule = LabelRule().model_dump(mode="json")
     payload = {"name": asked.name, "source": {"kind": "builtin", "builtin": asked.builtin}, "rule": rule}
     return _queue_import(services, payload, response)
+
+
+@router.post("/{name}/from-feedback", status_code=202, responses=problems(404, 409, 413, 415))
+def make_a_revision_from_feedback(name: Name, asked: FromFeedback, services: ServicesDep, response: Response) -> JobOut:
+    """Queue an import that adds the kept photos whose breed people named, as the dataset's next revision.
+
+    Photos that the dataset has already are not added again. The job's log says how many were, and what was left out.
+    """
+    dataset = _dataset(services, name)
+    with services.sessions.begin() as session:
+        taught = taught_photos(session, version=asked.version, since=asked.since)
+    if not taught.photos:
+        raise nothing_taught(taught)
+    source = {"kind": "feedback", **asked.model_dump(mode="json")}
+    return _queue_import(services, {"name": name, "source": source, "rule": dataset.label_rule}, response)
 
 
 def _check_name(name: str, own: Builtin) -> None:

@@ -1,17 +1,22 @@
 """Predict: pictures in, breeds out. Pick the model, run each picture through it, judge, answer."""
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
 from api.dependencies import Services, ServicesDep
+from api.http.media_types import JSON
 from api.kept.afterwards import Keep, Seen
-from api.schemas.predictions import Predictions
+from api.schemas.predictions import AnsweredBy, Predictions
 from api.schemas.problem import problems
-from api.serving.answers import Entry, answered, failed, model_of
-from api.serving.decoding import Turn
+from api.serving.answers import Entry, answered, failed, model_of, whole, written
+from api.serving.batching import Place
+from api.serving.decoding import Pending, Step, Turn
+from api.serving.lines import LINES_TOO, Lines, wants_lines
 from api.serving.picking import picked
 from api.serving.predictor import LoadedVersion
 from api.serving.sent_pictures import REQUEST_BODY, SentPicture, sent_pictures
@@ -35,7 +40,12 @@ class Asked:
     keep: Keep | None
 
 
-@router.post("/predict", openapi_extra=REQUEST_BODY, responses=problems(400, 404, 409, 413, 415, 429))
+@router.post(
+    "/predict",
+    openapi_extra=REQUEST_BODY,
+    response_model=Predictions,
+    responses={200: LINES_TOO, **problems(400, 404, 409, 413, 415, 429)},
+)
 async def predict(
     request: Request,
     services: ServicesDep,
@@ -46,27 +56,30 @@ async def predict(
         Keep | None,
         Query(description="`photo`: keep the photo too, where the service keeps photos; `no`: keep nothing of this"),
     ] = None,
-) -> Predictions:
+) -> Response:
     """The breed in each picture, with the score of every breed.
 
     The pictures are parts `file` of a form; or the body is one picture, sent as image/jpeg and the like; or it is JSON
     with pictures in base64. One broken picture of several fails alone; a single broken one is the answer's own error.
+
+    With `Accept: application/x-ndjson` each picture is a line of its own, sent as soon as it is ready, whichever comes
+    first; its `index` is its place among those sent. Which model answered is then told in headers.
     """
-    async with sent_pictures(request) as files:
-        return await _predict(request, files, services, Asked(model, top_k, tta, keep))
-
-
-async def _predict(request: Request, files: list[SentPicture], services: Services, asked: Asked) -> Predictions:
-    _check_count(files, services.settings.max_predict_files)
-    services.afterwards.check(asked.keep)
-    served = await picked(services.predictor, asked.model, files[0])
-    with services.telemetry.answering(served.version):
-        with services.batcher.places(len(files) * (served.classifier.copies if asked.tta else 1)):
-            async with services.decoding.of(request) as turn:
-                each = (_entry(one, served, services, turn, asked) for one in files)
-                found = await asyncio.gather(*each, return_exceptions=True)
-        entries = [_alone(one, file, len(files)) for one, file in zip(found, files, strict=True)]
-    return Predictions(model=model_of(served), tta=asked.tta, predictions=entries)
+    asked = Asked(model, top_k, tta, keep)
+    async with AsyncExitStack() as held:
+        files = await held.enter_async_context(sent_pictures(request))
+        _check_count(files, services.settings.max_predict_files)
+        services.afterwards.check(asked.keep)
+        served = await picked(services.predictor, model, files[0])
+        held.enter_context(services.telemetry.answering(served.version))
+        place = held.enter_context(services.batcher.places(len(files) * (served.classifier.copies if tta else 1)))
+        turn = await held.enter_async_context(services.decoding.of(request, services.settings.predict_seconds))
+        pictures = [turn.begin(_step(file, served, services, turn, place, asked)) for file in files]
+        if wants_lines(request.headers):
+            return Lines(files, pictures, _about(served, asked), held.pop_all())
+        found = await asyncio.gather(*pictures, return_exceptions=True)
+        pictures.clear()
+        return Response(whole(_about(served, asked), _entries(found, files)), media_type=JSON)
 
 
 def _check_count(files: list[SentPicture], most: int) -> None:
@@ -74,30 +87,60 @@ def _check_count(files: list[SentPicture], most: int) -> None:
         raise PayloadTooLarge(f"the request has {len(files)} files", f"Send at most {most} at a time.")
 
 
-async def _entry(file: SentPicture, served: LoadedVersion, services: Services, turn: Turn, asked: Asked) -> Entry:
-    """One picture's part of the answer: every picture that is answered comes by here."""
+def _about(served: LoadedVersion, asked: Asked) -> AnsweredBy:
+    return AnsweredBy(model=model_of(served), tta=asked.tta)
+
+
+def _step(
+    file: SentPicture, served: LoadedVersion, services: Services, turn: Turn, place: Place, asked: Asked
+) -> Step[bytes]:
+    """One picture's way: prepared in a thread that decodes, judged in one of the forward passes."""
     classifier = served.classifier
     prepare = classifier.prepare_copies if asked.tta else lambda *picture: [classifier.prepare(*picture)]
     seen = services.afterwards.seen(prepare, asked.keep)
-    outputs = await _outputs(file, seen, served, services, turn)
+
+    def hand_on(inputs: list[Any], pending: Pending[bytes]) -> None:
+        services.batcher.submit(classifier, inputs, place, lambda found: judge(found, pending), turn.over)
+
+    def judge(found: Sequence[Output] | Exception, pending: Pending[bytes]) -> None:
+        if isinstance(found, Exception):
+            pending.fail(found)
+        else:
+            pending.give_what(lambda: written(_entry(file, found, seen, served, services, asked)))
+
+    return Step(file, services.image_limits, seen, hand_on)
+
+
+def _entry(
+    file: SentPicture,
+    outputs: Sequence[Output],
+    seen: Seen[list[Any]],
+    served: LoadedVersion,
+    services: Services,
+    asked: Asked,
+) -> Entry:
+    """One picture's part of the answer: every picture that is answered comes by here, in a thread of the passes."""
     said = answered(file.filename, outputs, served, asked.top_k)
     services.telemetry.note_top(served.version, said.probability)
     return services.afterwards.note(said, seen, version=served.version, asked=asked.model, keep=asked.keep)
 
 
-async def _outputs(
-    file: SentPicture, seen: Seen[list[Any]], served: LoadedVersion, services: Services, turn: Turn
-) -> list[Output]:
-    """What the model puts out for the picture, or for it and its copies."""
-    classifier = served.classifier
-    inputs = await turn.decoded(file, seen, services.image_limits)
-    return await asyncio.gather(*(asyncio.wrap_future(services.batcher.submit(classifier, one)) for one in inputs))
-
-
-def _alone(found: Entry | BaseException, file: SentPicture, count: int) -> Entry:
+def _entries(found: list[bytes | BaseException], files: list[SentPicture]) -> list[bytes]:
     """A broken picture of several fails alone; any other error is that of the request."""
-    if isinstance(found, ImageRejected) and count > 1:
-        return failed(file.filename, found)
-    if isinstance(found, BaseException):
-        raise found
-    return found
+    fatal = next((one for one in found if isinstance(one, BaseException) and not _fails_alone(one, files)), None)
+    if fatal is None:
+        return [_written(one, file) for one, file in zip(found, files, strict=True)]
+    try:
+        raise fatal
+    finally:
+        # An error has the frames that it went through: what they hold of it is a circle, and the model is in it.
+        found.clear()
+        del fatal
+
+
+def _fails_alone(error: BaseException, files: list[SentPicture]) -> bool:
+    return isinstance(error, ImageRejected) and len(files) > 1
+
+
+def _written(found: bytes | BaseException, file: SentPicture) -> bytes:
+    return written(failed(file.filename, found)) if isinstance(found, ImageRejected) else cast("bytes", found)

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
-from api.schemas.fields import Body, ShortText
+from api.schemas.fields import Body, SentId, ShortText
 from api.schemas.predictions import Guess
 from ml.config import refusal
 from store.db.kept_tables import Feedback, KeptPrediction
@@ -110,3 +110,13 @@ class Keeping(BaseModel):
     days: float
     most_bytes: int = Field(description="of all photos")
     most_predictions: int
+
+
+class FromFeedback(Body):
+    """Which feedback makes the dataset's next revision: all of it, or a part."""
+
+    new_labels: bool = Field(
+        default=False, description="take breeds too that the dataset does not have; else they are left out and counted"
+    )
+    version: SentId | None = Field(None, description="only what this version answered")
+    since: AwareDatetime | None = Field(None, description="only what was said then or later")

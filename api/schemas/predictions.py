@@ -59,9 +59,14 @@ class FailedPicture(BaseModel):
     error: PictureError
 
 
-class Predictions(BaseModel):
-    """An entry for each file, in the order sent."""
+class AnsweredBy(BaseModel):
+    """What is said of all the pictures of a request."""
 
     model: ServedModel
     tta: bool = Field(description="whether each picture's scores are an average over augmented copies")
+
+
+class Predictions(AnsweredBy):
+    """An entry for each file, in the order sent."""
+
     predictions: list[Prediction | FailedPicture]

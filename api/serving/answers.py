@@ -6,7 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.http.errors import hint_of
-from api.schemas.predictions import SURE_FROM, FailedPicture, Guess, PictureError, Prediction, ServedModel
+from api.schemas.predictions import (
+    SURE_FROM,
+    AnsweredBy,
+    FailedPicture,
+    Guess,
+    PictureError,
+    Prediction,
+    ServedModel,
+)
 from api.serving.predictor import LoadedVersion
 from ml.breeds import species_of
 from ml.errors import ImageRejected
@@ -56,3 +64,14 @@ def failed(filename: str, error: ImageRejected) -> FailedPicture:
     """One broken picture of several."""
     told = PictureError(code=error.code, detail=error.detail, hint=hint_of(error))
     return FailedPicture(filename=filename[:MAX_NAME], error=told)
+
+
+def whole(about: AnsweredBy, entries: Sequence[bytes]) -> bytes:
+    """The JSON of ``Predictions``, from its entries as they were written one by one."""
+    # Written here and not by pydantic: the loop, which joins them, need not look at every probability again.
+    return about.model_dump_json().encode()[:-1] + b',"predictions":[' + b",".join(entries) + b"]}"
+
+
+def written(entry: Entry) -> bytes:
+    """The JSON of a picture's part."""
+    return entry.model_dump_json().encode()

@@ -1,19 +1,18 @@
-"""Pictures of many requests share forward passes: a bounded queue and one thread that empties it.
+"""Pictures of many requests share forward passes: a bounded queue and the threads that empty it.
 
 An augmented copy of a picture counts as a picture: it takes a place and a part of a pass like any other, so that a
 request with many of them goes through in several passes, and what others sent meanwhile has its turn.
 
-Nothing waits for a batch to fill. While one pass runs, what arrives gathers; the next pass takes it together. An idle
-service answers a single picture at once.
+While one pass runs, what arrives gathers; the next pass takes it together. A pass that others could join, whose
+pictures are being decoded, waits for them for a moment; a picture that is alone does not.
 """
 
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -21,18 +20,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.http.telemetry import Telemetry
+from api.serving.pace import Pace
 from ml.config import LossName
 from ml.decode.images import Limits
 from ml.serve.outputs import Output, Outputs
-from store.errors import ServiceUnavailable, TooBusy
+from store.errors import AppError, ServiceUnavailable, TooBusy
 
 logger = logging.getLogger(__name__)
 
-RETRY_SECONDS = 1
+GATHER_SECONDS = 0.002
+"""How long a pass may wait for pictures that are on their way; a pass takes some ten times as long."""
+
+Done = Callable[[Sequence[Output] | Exception], None]
 
 
 class ClassifierLike(Protocol):
-    """What serving needs of ``ml.serve.classifier.Classifier``."""
+    """What serving needs of ``ml.serve.classifier.Classifier``.
+
+    An engine may have a ``batch`` too, the most pictures that a pass is good for.
+    """
 
     @property
     def vocab(self) -> tuple[str, ...]:
@@ -89,18 +95,53 @@ class ClassifierLike(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+class Place:
+    """Room for one request's pictures; those not yet in the queue are on their way."""
+
+    def __init__(self, count: int) -> None:
+        self.coming = count
+
+
+class _Awaited:
+    """A picture's inputs: the outputs that are there, and whom to tell when all are."""
+
+    def __init__(self, count: int, done: Done, over: Callable[[], AppError | None]) -> None:
+        self.over = over
+        self._outputs: list[Output | None] = [None] * count
+        self._missing = count
+        self._done = done
+        self._lock = threading.Lock()
+
+    def take(self, position: int, output: Output) -> None:
+        """One of them."""
+        with self._lock:
+            self._outputs[position] = output
+            self._missing -= 1
+            is_whole = self._missing == 0
+        if is_whole:
+            self._done([one for one in self._outputs if one is not None])
+
+    def fail(self, error: Exception) -> None:
+        """None will come; told once."""
+        with self._lock:
+            is_first, self._missing = self._missing > 0, 0
+        if is_first:
+            self._done(error)
+
+
+@dataclass(frozen=True, slots=True)
 class _Waiting:
     classifier: ClassifierLike
     picture: Any
-    answer: "Future[Output]" = field(default_factory=Future)
+    awaited: _Awaited
+    position: int
 
 
 class Batcher:
-    """Bounded queue of pictures and the one thread that runs the model."""
+    """Bounded queue of pictures and the threads that run the model, as many as its engine is good for."""
 
     def __init__(self, *, queue: int, batch: int, telemetry: Telemetry) -> None:
-        """Prepare, without starting the thread.
+        """Prepare, without starting a thread.
 
         Args:
             queue: most pictures accepted and not yet answered.
@@ -113,23 +154,28 @@ class Batcher:
         self._changed = threading.Condition()
         self._waiting: deque[_Waiting] = deque()
         self._accepted = 0
+        self._coming = 0
+        self._running = 0
+        self._is_gathering = False
         self._closed = False
-        self._thread = threading.Thread(target=self._run, name="forward", daemon=True)
+        self._pace = Pace()
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Start answering."""
-        self._thread.start()
+        with self._changed:
+            self._add_thread()
 
     def stop(self) -> None:
         """Answer what waits, then end."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
-        if self._thread.ident is not None:
-            self._thread.join()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
 
     @contextmanager
-    def places(self, count: int) -> Iterator[None]:
+    def places(self, count: int) -> Iterator[Place]:
         """Hold ``count`` places from before the decoding until after the answer, so that memory stays bounded.
 
         A request larger than the whole queue is let in alone rather than refused for ever.
@@ -137,30 +183,65 @@ class Batcher:
         Raises:
             TooBusy: the queue is full.
         """
+        place = Place(count)
         with self._changed:
             if self._accepted and self._accepted + count > self.queue:
-                detail = f"{self._accepted} pictures are waiting, the most is {self.queue}"
-                raise TooBusy(detail, "Send it again after Retry-After seconds.", {"Retry-After": str(RETRY_SECONDS)})
+                raise self._too_busy()
+            if not self._accepted:
+                self._pace.begin()
             self._set_accepted(self._accepted + count)
+            self._coming += count
         try:
-            yield
+            yield place
         finally:
             with self._changed:
                 self._set_accepted(self._accepted - count)
+                self._arrive(place, place.coming)
 
-    def submit(self, classifier: ClassifierLike, picture: Any) -> "Future[Output]":  # noqa: ANN401 - as above
-        """Queue one prepared picture; the future holds what the model puts out for it.
+    def submit(
+        self,
+        classifier: ClassifierLike,
+        pictures: Sequence[Any],
+        place: Place,
+        done: Done,
+        over: Callable[[], AppError | None],
+    ) -> None:
+        """Queue the inputs of one picture.
+
+        Args:
+            classifier: which model they are for.
+            pictures: the picture prepared, or it and its copies.
+            place: what holds their places.
+            done: told once, in a thread of the forward passes, the outputs in the inputs' order, or why there are none.
+            over: why nobody waits for them any more; such are dropped before their pass.
 
         Raises:
             ServiceUnavailable: the service is stopping.
         """
-        waiting = _Waiting(classifier, picture)
+        awaited = _Awaited(len(pictures), done, over)
         with self._changed:
             if self._closed:
                 raise ServiceUnavailable("the service is stopping")
-            self._waiting.append(waiting)
-            self._changed.notify()
-        return waiting.answer
+            self._waiting.extend(_Waiting(classifier, one, awaited, n) for n, one in enumerate(pictures))
+            self._arrive(place, len(pictures))
+            if len(self._threads) < min(classifier.concurrency, self._running + len(self._waiting)):
+                self._add_thread()
+            self._changed.notify_all()
+
+    def _add_thread(self) -> None:
+        thread = threading.Thread(target=self._run, name="forward", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _arrive(self, place: Place, count: int) -> None:
+        """So many of a request's pictures are on their way no longer."""
+        place.coming -= count
+        self._coming -= count
+
+    def _too_busy(self) -> TooBusy:
+        seconds = self._pace.seconds_for(self._accepted)
+        detail = f"{self._accepted} pictures are waiting, the most is {self.queue}"
+        return TooBusy(detail, "Send it again after Retry-After seconds.", {"Retry-After": str(seconds)})
 
     def _set_accepted(self, count: int) -> None:
         self._accepted = count
@@ -168,22 +249,48 @@ class Batcher:
 
     def _run(self) -> None:
         while batch := self._next_batch():
-            live = [one for one in batch if one.answer.set_running_or_notify_cancel()]
+            live = [one for one in batch if not _dropped(one.awaited)]
             if live:
                 self._answer(live)
             # Until the next batch they would keep a model in memory that was swapped out.
             del batch, live
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
 
     def _next_batch(self) -> list[_Waiting]:
         """Wait for pictures; take the oldest and those behind it that want the same model. Empty at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed)
-            taken: list[_Waiting] = []
-            while self._waiting and len(taken) < self.batch:
-                if taken and self._waiting[0].classifier is not taken[0].classifier:
-                    break
-                taken.append(self._waiting.popleft())
-            return taken
+            self._changed.wait_for(self._may_begin)
+            if not self._waiting:
+                return []
+            most = min(self.batch, pictures_in_a_pass(self._waiting[0].classifier, self.batch))
+            if most > 1:
+                self._gather(most)
+            self._running += 1
+            return self._taken(most)
+
+    def _may_begin(self) -> bool:
+        """Whether a pass can begin, or none ever will."""
+        if not self._waiting:
+            return self._closed
+        return not self._is_gathering and self._running < self._waiting[0].classifier.concurrency
+
+    def _gather(self, most: int) -> None:
+        """Wait a moment for pictures that are being decoded; one thread does so at a time."""
+        self._is_gathering = True
+        self._changed.wait_for(
+            lambda: self._coming <= 0 or len(self._waiting) >= most or self._closed, timeout=GATHER_SECONDS
+        )
+        self._is_gathering = False
+
+    def _taken(self, most: int) -> list[_Waiting]:
+        taken: list[_Waiting] = []
+        while self._waiting and len(taken) < most:
+            if taken and self._waiting[0].classifier is not taken[0].classifier:
+                break
+            taken.append(self._waiting.popleft())
+        return taken
 
     def _answer(self, batch: list[_Waiting]) -> None:
         begun = perf_counter()
@@ -192,9 +299,24 @@ class Batcher:
         except Exception as error:  # noqa: BLE001 - whatever the model raises belongs to the requests, not to this thread
             logger.warning("a forward pass of %d pictures failed: %s", len(batch), error)
             for one in batch:
-                one.answer.set_exception(error)
+                one.awaited.fail(error)
             return
         self.telemetry.predict_forward.observe(perf_counter() - begun)
         self.telemetry.predict_batches.observe(len(batch))
+        with self._changed:
+            self._pace.add(len(batch))
         for one, output in zip(batch, outputs, strict=True):
-            one.answer.set_result(output)
+            one.awaited.take(one.position, output)
+
+
+def pictures_in_a_pass(classifier: ClassifierLike, most: int) -> int:
+    """As many as the engine is good for, up to ``most``."""
+    return min(most, int(getattr(classifier, "batch", most)))
+
+
+def _dropped(awaited: _Awaited) -> bool:
+    """Whether nobody waits for it any more; then it is told why."""
+    error = awaited.over()
+    if error is not None:
+        awaited.fail(error)
+    return error is not None

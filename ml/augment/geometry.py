@@ -94,14 +94,6 @@ def zoom_matrix(zoom: Tensor, centre_x: Tensor, centre_y: Tensor) -> Tensor:
     return matrix
 
 
-def correct_aspect(matrix: Tensor, height: int, width: int) -> Tensor:
-    """Keep angles on pictures that are not square: M[0,1] *= h/w, M[1,0] *= w/h."""
-    matrix = matrix.clone()
-    matrix[:, 0, 1] *= height / width
-    matrix[:, 1, 0] *= width / height
-    return matrix
-
-
 def warp_targets(warp_x: Tensor, warp_y: Tensor) -> Tensor:
     """Where the four corners go under the perspective: [n, 4, 2] as (x, y)."""
     a, b = warp_x, warp_y

@@ -38,11 +38,3 @@ def resize_exactly(images: Tensor, size: int) -> Tensor:
     if images.shape[-1] == size:
         return images
     return sample_like_fastai(images, identity_grid(len(images), size, images.device))
-
-
-def crop_and_resize(images: Tensor, top_left: tuple[int, int], side: tuple[int, int], size: int) -> Tensor:
-    """Cut a window out and resize it: the second pass of fastai's training transforms."""
-    top, left = top_left
-    height, width = side
-    window = images[..., top : top + height, left : left + width]
-    return sample_like_fastai(window, identity_grid(len(images), size, images.device))

@@ -118,7 +118,11 @@ def write_bundle(folder: Path, manifest: Manifest, out: Path, *, on_progress: On
     Raises:
         DatasetUnusable: a file changed or vanished since it was scanned; nothing is left behind.
     """
-    source = Folder(folder, manifest)
+    pack_bundle(Folder(folder, manifest), manifest, out, on_progress=on_progress)
+
+
+def pack_bundle(source: ImageSource, manifest: Manifest, out: Path, *, on_progress: OnProgress | None = None) -> None:
+    """As :func:`write_bundle`, of items that lie anywhere."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".bundle-") as scratch:
         part = Path(scratch) / out.name

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from ml.cores import worth_starting
+from ml.data.given_split import Side
 from ml.data.hidden_files import note_of_hidden
 from ml.data.label_list import is_list, read_list
 from ml.data.label_rules import RuleRefused, rule_pattern
@@ -195,12 +196,22 @@ def _item(file: _File, label: Label, limits: Limits) -> Item:
     if size > limits.max_bytes:
         detail = f"the file has {size} bytes, at most {limits.max_bytes} are accepted"
         raise ImageRejected("too_many_bytes", detail)
-    data = file.real.read_bytes()
-    bits, facts = view(data, limits, PERCEPTUAL_HASH)
+    return item_of(file.real.read_bytes(), file.path, label.text or "", limits, side=label.side)
+
+
+def item_of(
+    data: bytes, path: str, label: str, limits: Limits, decoding: int = DECODING, *, side: Side | None = None
+) -> Item:
+    """A picture's bytes as an item.
+
+    Raises:
+        ImageRejected: they are no picture within the limits.
+    """
+    bits, facts = view(data, limits, PERCEPTUAL_HASH, decoding)
     return Item(
-        path=file.path,
-        label=label.text or "",
-        split=label.side,
+        path=path,
+        label=label,
+        split=side,
         sha256=hashlib.sha256(data).hexdigest(),
         width=facts.width,
         height=facts.height,

@@ -12,13 +12,13 @@ from ml.decode.pixels import Reader
 from ml.decode.views import WHOLE, Pixels, View
 from ml.errors import ImageRejected
 
-__all__ = ["DECODING", "FORMAT_NAMES", "Facts", "Limits", "check_cost", "examine_image", "open_rgb", "unless", "view"]
+__all__ = ["DECODING", "FORMAT_NAMES", "Facts", "Limits", "check_cost", "examine_image", "unless", "view"]
 
 FORMAT_NAMES = "JPEG, PNG, GIF, WebP, BMP, TIFF, HEIC, AVIF or JPEG 2000"
 """What is read, for people."""
 
 
-def open_rgb(data: bytes, limits: Limits, decoding: int = DECODING) -> Image.Image:
+def examine_image(data: bytes, limits: Limits, decoding: int = DECODING) -> tuple[Image.Image, Facts]:
     """Decode a picture: upright by its EXIF, RGB, transparency laid on white, of an animation the first frame.
 
     Args:
@@ -26,18 +26,12 @@ def open_rgb(data: bytes, limits: Limits, decoding: int = DECODING) -> Image.Ima
         limits: checked against the file's size and its header before anything is decoded.
         decoding: how what is transparent is read.
 
+    Returns:
+        The picture, and what its file said of itself.
+
     Raises:
         ImageRejected: ``too_many_bytes``, ``not_an_image``, ``too_many_pixels``, ``too_small``,
             ``unsupported_pixels``, ``truncated`` or ``picture_too_costly``.
-    """
-    return examine_image(data, limits, decoding)[0]
-
-
-def examine_image(data: bytes, limits: Limits, decoding: int = DECODING) -> tuple[Image.Image, Facts]:
-    """As open_rgb, with what the file said of itself.
-
-    Raises:
-        ImageRejected: as open_rgb.
     """
     if check_cost(data, limits):
         return Reader(limits, lay_on_white=decoding > 1).read(data)
@@ -49,7 +43,7 @@ def view(data: bytes, limits: Limits, wanted: View, decoding: int = DECODING) ->
     """What is wanted of a picture, uint8; of a large one less memory is taken here than for the whole.
 
     Raises:
-        ImageRejected: as open_rgb.
+        ImageRejected: as ``examine_image``.
     """
     if not check_cost(data, limits):
         return DECODERS.read(data, limits, wanted, lay_on_white=decoding > 1)

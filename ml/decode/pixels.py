@@ -78,7 +78,7 @@ class Reader:
         """Decode a picture: EXIF orientation applied, RGB, of an animation the first frame.
 
         Raises:
-            ImageRejected: as ``ml.decode.images.open_rgb``.
+            ImageRejected: as ``ml.decode.images.examine_image``.
         """
         image, turn = self.header(data)
         form, mode = image.format or "", image.mode
@@ -99,7 +99,7 @@ class Reader:
         """The picture, not decoded yet and within the limits, and what its EXIF says would make it upright.
 
         Raises:
-            ImageRejected: as ``ml.decode.images.open_rgb``.
+            ImageRejected: as ``ml.decode.images.examine_image``.
         """
         image = self._open_header(data)
         if self.on_header is not None:

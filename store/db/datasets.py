@@ -26,6 +26,11 @@ def list_datasets(session: Session, *, cursor: str | None = None, limit: int = 5
     return make_page(session.scalars(statement).all(), limit, lambda dataset: (dataset.id,))
 
 
+def lock_dataset(session: Session, name: str) -> None:
+    """Keep others from giving the name another revision until the caller's transaction ends."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"dataset:{name}"))))
+
+
 def add_dataset(
     session: Session,
     *,
@@ -42,7 +47,7 @@ def add_dataset(
     The revision is of the items alone: what was left out, and the rule that gave their labels, may be others now.
     The name is locked until the caller's transaction ends, so two imports of the same pictures make one row.
     """
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"dataset:{name}"))))
+    lock_dataset(session, name)
     current = current_dataset(session, name)
     if current is not None and current.revision == revision:
         current.label_rule, current.summary = label_rule, summary

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.config import LossName
-from ml.decode.images import Limits, open_rgb
+from ml.decode.images import Limits
 from ml.serve.outputs import Output, Outputs
 from ml.serve.way import Way
+from tests.ml.pictures import open_rgb
 
 Colour = NDArray[np.float32]
 

@@ -13,6 +13,7 @@ from PIL import Image
 from ml.data.bundle import Folder
 from ml.data.manifest import LabelRule, Manifest
 from ml.data.scan import scan_folder
+from ml.decode.images import DECODING, Limits, examine_image
 
 
 def picture(width: int = 40, height: int = 30, seed: int = 0, mode: str = "RGB") -> Image.Image:
@@ -25,6 +26,11 @@ def encoded(image: Image.Image, form: str = "JPEG", **options: object) -> bytes:
     data = io.BytesIO()
     image.save(data, form, **options)
     return data.getvalue()
+
+
+def open_rgb(data: bytes, limits: Limits, decoding: int = DECODING) -> Image.Image:
+    """The picture alone."""
+    return examine_image(data, limits, decoding)[0]
 
 
 def jpeg(width: int = 40, height: int = 30, seed: int = 0) -> bytes:

@@ -10,10 +10,11 @@ from ml.data.cache import open_cache
 from ml.data.manifest import LabelRule, Manifest
 from ml.data.scan import scan_folder
 from ml.data.split import make_split
-from ml.decode.images import Limits, open_rgb
+from ml.decode.images import Limits
 from ml.decode.presize import resize_square
 from ml.fetch.weights import find_weights, load_state
 from ml.learn.model import build_model
+from tests.ml.pictures import open_rgb
 
 pytestmark = pytest.mark.photos
 

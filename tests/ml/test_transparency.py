@@ -17,11 +17,11 @@ from ml.data.bundle import Folder
 from ml.data.cache import META, open_cache
 from ml.data.manifest import LabelRule, Manifest
 from ml.data.scan import scan_folder
-from ml.decode.images import Limits, open_rgb
+from ml.decode.images import Limits
 from ml.decode.presize import resize_square
 from ml.errors import CheckpointInvalid
 from tests.ml.hostile_pictures import png_chunk
-from tests.ml.pictures import encoded, picture
+from tests.ml.pictures import encoded, open_rgb, picture
 from tests.ml.serve.test_classifier import classifier
 
 pillow_heif.register_heif_opener()
@@ -135,10 +135,10 @@ def test_a_transparent_picture_stands_upright(form: str, orientation: int) -> No
 def test_training_and_prediction_see_the_same_white(tmp_path: Path) -> None:
     manifest, source = cut_outs(tmp_path / "pictures")
     cache = open_cache(manifest, source, presize=24, root=tmp_path / "cache", limits=Limits(), on_progress=None)
-    served = classifier(tmp_path / "model", presize=24, decoding=2)
+    served = classifier(tmp_path / "model", size=24, presize=24, decoding=2)
     for number, item in enumerate(manifest.items):
         data = (tmp_path / "pictures" / item.path).read_bytes()
-        assert np.array_equal(cache.centre(number), served.prepare(data, Limits()).pixels.numpy())
+        assert np.array_equal(cache.centre(number), served.prepare(data, Limits()))
         assert np.array_equal(cache.centre(number), np.asarray(resize_square(open_rgb(data, Limits()), 24)))
     assert np.array_equal(cache.centre(0), cache.centre(1))
 
@@ -177,12 +177,15 @@ def test_a_manifest_of_before_says_so(tmp_path: Path) -> None:
 
 
 def test_an_old_model_sees_pictures_as_it_did_in_its_training(tmp_path: Path) -> None:
-    old, new = classifier(tmp_path / "old", presize=24), classifier(tmp_path / "new", presize=24, decoding=2)
+    old, new = (
+        classifier(tmp_path / "old", size=24, presize=24),
+        classifier(tmp_path / "new", size=24, presize=24, decoding=2),
+    )
     red, blue = (encoded(hidden(colour), "PNG") for colour in ("red", "blue"))
-    assert not np.array_equal(old.prepare(red, Limits()).pixels, old.prepare(blue, Limits()).pixels)
-    assert np.array_equal(new.prepare(red, Limits()).pixels, new.prepare(blue, Limits()).pixels)
+    assert not np.array_equal(old.prepare(red, Limits()), old.prepare(blue, Limits()))
+    assert np.array_equal(new.prepare(red, Limits()), new.prepare(blue, Limits()))
     opaque = np.asarray(resize_square(Image.open(io.BytesIO(red)).convert("RGB"), 24))
-    assert np.array_equal(old.prepare(red, Limits()).pixels, opaque)
+    assert np.array_equal(old.prepare(red, Limits()), opaque)
 
 
 @pytest.mark.parametrize("decoding", [0, 3, "2", None])

@@ -1,10 +1,11 @@
 """The edge on a real socket: heads, bodies, connections and streams that want more than their part."""
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -28,11 +29,11 @@ WAIT_SECONDS = 20
 class Service:
     """An app served by uvicorn in a thread, as ``python -m api`` serves it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, loop: Literal["asyncio", "uvloop"]) -> None:
         self.app = create_app(settings, load=FakeClassifier.load)
         limits = ConnectionLimits(settings.max_connections, settings.request_seconds)
         config = uvicorn.Config(
-            self.app, port=0, http=guarded(limits), loop="asyncio", log_config=None, timeout_graceful_shutdown=1
+            self.app, port=0, http=guarded(limits), loop=loop, log_config=None, timeout_graceful_shutdown=1
         )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run)
@@ -57,8 +58,10 @@ class Service:
 
 
 @contextmanager
-def serving(settings: Settings, **changes: float) -> Iterator[Service]:
-    service = Service(settings.model_copy(update=changes))
+def serving(
+    settings: Settings, *, loop: Literal["asyncio", "uvloop"] = "uvloop", **changes: float
+) -> Iterator[Service]:
+    service = Service(settings.model_copy(update=changes), loop)
     service.thread.start()
     try:
         until(lambda: service.server.started)
@@ -156,10 +159,9 @@ def test_a_stream_too_many_is_429_and_an_ended_one_makes_room(settings: Settings
 
 def test_bodies_are_bounded_together_before_they_are_kept(settings: Settings, records: Records) -> None:
     records.served()
-    changes = {"max_held_bytes": 1024, "max_predict_bytes": 1_000_000}
     part = b"--b\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\n"
     head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
-    with serving(settings, **changes) as service:
+    with serving(settings, max_held_bytes=1024, max_predict_bytes=1_000_000) as service:
         length = 1_800_000
         with service.connect(head + b"Content-Length: %d\r\n\r\n" % length + part + bytes(1_500_000)) as first:
             until(lambda: held_bytes(service) > 1_500_000)
@@ -221,13 +223,80 @@ def test_an_answer_that_nobody_reads_is_ended(settings: Settings) -> None:
         + b"1\r\nx\r\n" * 60_000
         + b"0\r\n\r\n",
         LINE + b"a:b\r\n" * 60_000 + b"\r\n",
+        LINE + b"Content-Type: text/plain\r\nContent-Length: 1\r\n\r\nx" + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 9000,
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 9000,
         b"GET /healthz?" + b"a&" * 6000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n" + b"\r\n" * 60_000,
     ],
 )
 def test_no_bytes_on_the_wire_hold_the_loop(settings: Settings, sent: bytes) -> None:
-    with serving(settings) as service, longest_hold() as longest, service.connect() as connection:
+    # asyncio's handles can be timed, and uvloop reads no more at a time.
+    with serving(settings, loop="asyncio") as service, longest_hold() as longest, service.connect() as connection:
         with suppress(BrokenPipeError, ConnectionResetError):  # it may end before the last byte
             connection.sendall(sent)
         with suppress(ConnectionResetError):
             assert connection.recv(9) == b"HTTP/1.1 "
     assert longest.seconds < HELD_SECONDS
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize(
+    ("sent", "piece"),
+    [
+        (LINE, b"X-Long: " + b"x" * 4000 + b"\r\n"),
+        (LINE + b"X-Long: ", b"x" * 4000),
+        (b"GET /", b"x" * 4000),
+        (LINE + b"Transfer-Encoding: chunked\r\n\r\n1", b";x=" + b"x" * 4000),
+        (LINE + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n", b"X-Long: " + b"x" * 4000 + b"\r\n"),
+    ],
+    ids=["headers", "a header", "the address", "a piece's head", "behind a body"],
+)
+def test_what_never_ends_is_refused_long_before_its_time_is_over(
+    settings: Settings, sent: bytes, piece: bytes, loop: Literal["asyncio", "uvloop"]
+) -> None:
+    with serving(settings, loop=loop) as service, service.connect(sent) as connection:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            for _ in range(100):
+                connection.sendall(piece)
+        answer = b""
+        with suppress(ConnectionResetError):
+            answer = told(connection)
+        assert not answer or b"head_too_large" in answer, answer
+        until(lambda: service.open == 0)
+
+
+def test_what_is_no_http_is_told_so(settings: Settings) -> None:
+    with serving(settings) as service, service.connect(b"hello\r\n\r\n") as connection:
+        answer = told(connection)
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert b"application/problem+json" in answer
+        assert b'"code": "bad_request"' in answer
+
+
+def test_headers_behind_a_body_change_nothing(settings: Settings) -> None:
+    """They come after the head was checked."""
+    sent = LINE + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nHost: elsewhere\r\n\r\n"
+    with serving(settings) as service, service.connect(sent) as connection:
+        assert b"415" in connection.recv(65536)
+
+
+def test_requests_sent_at_once_are_answered_in_their_order(settings: Settings) -> None:
+    get = b"GET /%s HTTP/1.1\r\nHost: localhost\r\n%s\r\n"
+    with serving(settings) as service:
+        sent = get % (b"healthz", b"") + get % (b"nowhere", b"") + get % (b"healthz", b"Connection: close\r\n")
+        with service.connect(sent) as connection:
+            answer = told(connection)
+        assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"404", b"200"]
+
+
+def test_a_stream_ends_with_its_client_though_more_requests_lie_behind_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing is read while requests lie behind it, so that only a comment on the stream meets the closed connection.
+    monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.2)
+    stream = b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with serving(settings) as service:
+        with service.connect(stream) as connection:
+            assert connection.recv(12) == b"HTTP/1.1 200"
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3)
+            until(lambda: any(getattr(one, "pipeline", None) for one in service.server.server_state.connections))
+        until(lambda: service.app.state.services.streams.taken == 0)

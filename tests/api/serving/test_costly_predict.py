@@ -13,10 +13,10 @@ from PIL import Image
 from starlette.types import Message
 
 from api.app import create_app
-from api.serving.decoding import WAITING, ClientLeft, Decoding
+from api.serving.decoding import WAITING, ClientLeft, Decoding, Step
 from api.serving.sent_pictures import SentPicture
 from ml.decode.decoders import DECODERS
-from ml.decode.images import Limits, open_rgb
+from ml.decode.images import Limits
 from store.errors import TooBusy
 from store.settings import Settings
 from tests.api.fake_classifier import FakeClassifier
@@ -24,7 +24,7 @@ from tests.api.records import Records
 from tests.api.serving.test_predict import GREEN, classifier_of, register, send
 from tests.api.web import TestClient
 from tests.ml.hostile_pictures import scan_bomb, slow_jpeg, tile_bomb
-from tests.ml.pictures import encoded
+from tests.ml.pictures import encoded, open_rgb
 
 COSTLY = encoded(Image.new("RGB", (80, 60), (0, 220, 0)), "WEBP")
 
@@ -74,6 +74,11 @@ def test_who_sends_cheap_pictures_does_not_wait_for_those_who_send_costly_ones(
         sender.join()
 
 
+def step(prepare: Callable[[bytes, Limits], list[Any]]) -> Step[object]:
+    """A costly picture, decoded and nothing else."""
+    return Step(SentPicture("", io.BytesIO(COSTLY)), Limits(), prepare, lambda inputs, pending: pending.give(inputs))
+
+
 def test_a_client_that_leaves_ends_its_decoding() -> None:
     """The first picture is being decoded as the client leaves; the second is not begun."""
     ended: list[object] = []
@@ -86,17 +91,14 @@ def test_a_client_that_leaves_ends_its_decoding() -> None:
             await gone.wait()
             return {"type": "http.disconnect"}
 
-        def prepare(data: bytes, limits: Limits) -> object:
+        def prepare(data: bytes, limits: Limits) -> list[object]:
             loop.call_soon_threadsafe(begun.set)
             while True:
                 open_rgb(data, limits)
 
         decoding = Decoding()
-        async with decoding.of(Request({"type": "http"}, receive)) as turn:
-            both = [
-                asyncio.create_task(turn.decoded(SentPicture("", io.BytesIO(COSTLY)), prepare, Limits()))
-                for _ in range(2)
-            ]
+        async with decoding.of(Request({"type": "http"}, receive), seconds=60) as turn:
+            both = [turn.begin(step(prepare)) for _ in range(2)]
             await begun.wait()
             gone.set()
             ended.extend(await asyncio.gather(*both, return_exceptions=True))
@@ -137,8 +139,8 @@ def test_costly_pictures_have_a_number_of_their_own() -> None:
             raise AssertionError
 
         decoding = Decoding(costly=2)
-        async with decoding.of(Request({"type": "http"}, receive)) as turn:
-            asked = (turn.decoded(SentPicture("", io.BytesIO(COSTLY)), open_rgb, Limits()) for _ in range(3))
+        async with decoding.of(Request({"type": "http"}, receive), seconds=60) as turn:
+            asked = [turn.begin(step(lambda data, limits: [open_rgb(data, limits)])) for _ in range(3)]
             told: list[object] = list(await asyncio.gather(*asked, return_exceptions=True))
         decoding.close()
         return told

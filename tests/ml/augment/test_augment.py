@@ -12,7 +12,6 @@ from ml.augment.draws import draw_batch
 from ml.augment.geometry import (
     Draws,
     affine_matrix,
-    correct_aspect,
     crop_matrix,
     draw,
     flip_matrix,
@@ -24,7 +23,7 @@ from ml.augment.geometry import (
     zoom_matrix,
 )
 from ml.augment.lighting import draw_lighting, light, normalise
-from ml.augment.resample import crop_and_resize, identity_grid, resize_exactly, sample, sample_like_fastai
+from ml.augment.resample import identity_grid, resize_exactly, sample, sample_like_fastai
 from ml.config import Augment
 from tests.ml.facts import cases
 
@@ -33,6 +32,22 @@ AFFINE_TOLERANCE, REPLAY_TOLERANCE, LIGHT_TOLERANCE = 2e-4, 3e-4, 1e-5
 
 def column(draws: dict[str, Any], name: str, neutral: float, n: int) -> Tensor:
     return torch.tensor(draws[name]) if draws[name] is not None else torch.full((n,), neutral)
+
+
+def correct_aspect(matrix: Tensor, height: int, width: int) -> Tensor:
+    """Keep angles on pictures that are not square: M[0,1] *= h/w, M[1,0] *= w/h."""
+    matrix = matrix.clone()
+    matrix[:, 0, 1] *= height / width
+    matrix[:, 1, 0] *= width / height
+    return matrix
+
+
+def crop_and_resize(images: Tensor, top_left: tuple[int, int], side: tuple[int, int], size: int) -> Tensor:
+    """Cut a window out and resize it: the second pass of fastai's training transforms."""
+    top, left = top_left
+    height, width = side
+    window = images[..., top : top + height, left : left + width]
+    return sample_like_fastai(window, identity_grid(len(images), size, images.device))
 
 
 @pytest.mark.parametrize("case", cases("affine"), ids=lambda case: case["desc"])

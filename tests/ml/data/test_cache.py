@@ -13,11 +13,11 @@ from ml.data import cache as cache_module
 from ml.data.bundle import Folder, ImageSource
 from ml.data.cache import PresizedCache, open_cache
 from ml.data.manifest import Manifest
-from ml.decode.images import Limits, open_rgb
+from ml.decode.images import Limits
 from ml.decode.presize import resize_square
 from ml.errors import DatasetUnusable, DiskFull, Stopped
 from tests.ml.cache_builder import SlowFolder
-from tests.ml.pictures import dataset, fill, jpeg
+from tests.ml.pictures import dataset, fill, jpeg, open_rgb
 
 REPOSITORY = Path(__file__).parents[3]
 SIZE = 32

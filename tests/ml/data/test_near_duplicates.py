@@ -10,9 +10,9 @@ from ml.data import near_duplicates as duplicates_module
 from ml.data.manifest import Item, LabelRule, Manifest
 from ml.data.near_duplicates import NEAR_BITS, across_split, count_pairs, find_near_duplicates, with_other_label
 from ml.data.scan import scan_folder
-from ml.decode.images import Limits, open_rgb
+from ml.decode.images import Limits
 from ml.decode.perceptual_hash import perceptual_hash
-from tests.ml.pictures import encoded, picture
+from tests.ml.pictures import encoded, open_rgb, picture
 
 
 def distance(one: Image.Image, other: Image.Image) -> int:

@@ -15,7 +15,7 @@ from ml.data.manifest import LabelRule
 from ml.data.scan import scan_folder
 from ml.decode.decoder_line import send
 from ml.decode.decoders import DECODERS, Decoders
-from ml.decode.images import Limits, check_cost, open_rgb, unless
+from ml.decode.images import Limits, check_cost, unless
 from ml.decode.picture_limits import MIB
 from ml.decode.views import WHOLE
 from ml.errors import ImageRejected, OutOfMemory, Stopped
@@ -29,7 +29,7 @@ from tests.ml.hostile_pictures import (
     text_bomb,
     tile_bomb,
 )
-from tests.ml.pictures import encoded, fill, jpeg, picture
+from tests.ml.pictures import encoded, fill, jpeg, open_rgb, picture
 
 
 def refused(data: bytes, limits: Limits | None = None) -> str:
@@ -72,9 +72,9 @@ import resource
 from ml.decode.decoder_line import send
 from ml.decode.decoders import DECODERS
 from ml.errors import ImageRejected
-from ml.decode.images import Limits, open_rgb
+from ml.decode.images import Limits, examine_image
 try:
-    open_rgb(open({str(bomb)!r}, "rb").read(), Limits())
+    examine_image(open({str(bomb)!r}, "rb").read(), Limits())
 except ImageRejected as error:
     print(error.code)
 DECODERS.close()
@@ -116,9 +116,9 @@ def test_the_processes_end_with_the_one_that_started_them(tmp_path: Path) -> Non
     bomb = tmp_path / "bomb"
     bomb.write_bytes(slow_jpeg())
     code = f"""
-from ml.decode.images import Limits, open_rgb
+from ml.decode.images import Limits, examine_image
 while True:
-    open_rgb(open({str(bomb)!r}, 'rb').read(), Limits())
+    examine_image(open({str(bomb)!r}, 'rb').read(), Limits())
 """
     with subprocess.Popen([sys.executable, "-c", code]) as parent:
         while not (found := children_of(parent.pid)):

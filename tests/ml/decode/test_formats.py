@@ -10,10 +10,10 @@ from PIL import Image
 
 from ml.data.manifest import LabelRule
 from ml.data.scan import scan_folder
-from ml.decode.images import Limits, examine_image, open_rgb
+from ml.decode.images import Limits, examine_image
 from ml.errors import ImageRejected
 from tests.ml.hostile_pictures import with_chunk
-from tests.ml.pictures import encoded, fill, picture
+from tests.ml.pictures import encoded, fill, open_rgb, picture
 
 pillow_heif.register_heif_opener()
 

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from ml.decode.images import Limits, examine_image, open_rgb
+from ml.decode.images import Limits, examine_image
 from ml.errors import ImageRejected
-from tests.ml.pictures import encoded, grey_tiff, jpeg, picture, png_header
+from tests.ml.pictures import encoded, grey_tiff, jpeg, open_rgb, picture, png_header
 
 
 def refused(data: bytes, limits: Limits | None = None) -> str:

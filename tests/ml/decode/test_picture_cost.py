@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import ml.decode.picture_cost
-from ml.decode.images import Limits, open_rgb
+from ml.decode.images import Limits
 from ml.decode.picture_cost import CHEAP_PIXELS, CHEAP_WORK, MOST_WORK, is_cheap
 from ml.decode.picture_limits import MIB
 from ml.decode.pixels import Reader
 from ml.errors import ImageRejected
 from tests.ml.hostile_pictures import png_chunk, scan_bomb, tag_bomb, with_chunk
-from tests.ml.pictures import encoded, picture
+from tests.ml.pictures import encoded, open_rgb, picture
 
 OFTEN = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 JPEG = encoded(picture(200, 120), progressive=True, quality=80)

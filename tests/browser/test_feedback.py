@@ -1,0 +1,69 @@
+"""What people say of an answer, in a browser."""
+
+import pytest
+from playwright.sync_api import FilePayload, Page, expect
+
+from store.artifacts import ArtifactStore
+from store.keys import PHOTOS
+from store.settings import Settings
+from tests.api.conftest import until
+from tests.api.records import VOCAB, Records, jpeg
+from tests.browser.visits import Visits
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    return settings.model_copy(update={"keep_predictions": getattr(request, "param", "photos")})
+
+
+def asked(visits: Visits, records: Records, *, keep: bool = False) -> Page:
+    """The page with the answer for a red photo, by a model that was put into production there."""
+    run = records.served()
+    page = visits.page(f"/?run={run.id}")
+    page.locator("#register").click()
+    expect(page.locator("#served")).to_contain_text("In production: version 1")
+    if keep:
+        page.locator("#keep-photo").check()
+    photo = FilePayload(name="it.jpg", mimeType="image/jpeg", buffer=jpeg((220, 10, 10)))
+    page.locator("#photo").set_input_files(files=photo)
+    expect(page.locator("#answer h3")).to_contain_text("Abyssinian")
+    return page
+
+
+def test_an_answer_is_confirmed_and_corrected(visits: Visits, records: Records, artifacts: ArtifactStore) -> None:
+    page = asked(visits, records, keep=True)
+    until(lambda: len(artifacts.keys_below(PHOTOS)) == 1)
+    said = page.locator(".feedback [role=status]")
+    page.locator(".feedback button").click()
+    expect(said).to_have_text("Noted: Abyssinian.")
+    expect(page.locator("#contradicted")).to_be_hidden()
+    choices = page.locator(".feedback option").all_text_contents()
+    assert choices == ["It is …", *VOCAB, "none of these breeds"]
+    page.get_by_label("It is", exact=True).select_option("pug")
+    expect(said).to_have_text("Noted: pug.")
+    row = page.locator("#contradicted-table tbody tr")
+    expect(row.locator("td").nth(2)).to_have_text("pug")
+    expect(row.locator("td").nth(4)).to_have_text("kept")
+    page.get_by_label("It is", exact=True).select_option("none of these breeds")
+    expect(row.locator("td").nth(2)).to_have_text("none of these breeds")
+    page.reload()
+    expect(page.locator("#contradicted-table tbody tr")).to_have_count(1)
+    expect(page.locator("#drift-sentence")).to_contain_text("too few to say")
+    assert [said for said in visits.complaints if "/items/" not in said] == []
+
+
+@pytest.mark.parametrize("settings", ["no"], indirect=True)
+def test_where_nothing_is_kept_nothing_is_asked(visits: Visits, records: Records) -> None:
+    page = asked(visits, records)
+    for part in (".feedback", "#contradicted-table tbody tr"):
+        expect(page.locator(part)).to_have_count(0)
+    expect(page.locator("#keep")).to_be_hidden()
+
+
+@pytest.mark.parametrize("settings", ["answers"], indirect=True)
+def test_where_no_photos_are_kept_none_is_offered_to_be(visits: Visits, records: Records) -> None:
+    page = asked(visits, records)
+    expect(page.locator(".feedback button")).to_be_visible()
+    expect(page.locator("#keep")).to_be_hidden()
