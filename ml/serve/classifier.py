@@ -96,7 +96,7 @@ class Classifier:
             pixels = direct(data, limits, about.size, about.presize, about.decoding)
             if pixels is not None:
                 return pixels
-        return self.as_input(self._exact(self._squares(data, limits, 0.5)))
+        return _prepared(self._exact(self._squares(data, limits, 0.5)))
 
     def prepare_copies(self, data: bytes, limits: Limits) -> list[Prepared]:
         """One picture plain and, after that, ``COPIES`` times changed as in training; equal bytes get equal changes.
@@ -111,7 +111,7 @@ class Classifier:
             training_pixels(square, draws, self.about.size)
             for square, draws in zip(squares[1:, None], copies, strict=True)
         )
-        return [self.as_input(one) for one in (self._exact(squares[:1]), *changed)]
+        return [_prepared(one) for one in (self._exact(squares[:1]), *changed)]
 
     def run(self, batch: Sequence[Prepared]) -> Outputs:
         """The outputs of prepared inputs; at a time as many threads as ``concurrency`` gain by it."""
@@ -131,19 +131,11 @@ class Classifier:
     def warm_up(self) -> None:
         """Pay for the first call's allocations and kernels before anyone waits."""
         side = self.about.size
-        self.run([self.as_input(torch.zeros(1, 3, side, side))])
+        self.run([np.zeros((side, side, 3), np.float32)])
 
     def close(self) -> None:
         """Give the memory back; nobody may be in ``run`` then or later."""
         self.engine.close()
-
-    def as_input(self, pixels: Tensor) -> Prepared:
-        """What the engine takes of float32 [1, 3, size, size] in 0-255: rounded where the way is direct."""
-        picture = pixels[0].permute(1, 2, 0)
-        if self.way.input == "direct":
-            picture = picture.round().to(torch.uint8)
-        found: Prepared = picture.contiguous().numpy()
-        return found
 
     def _squares(self, data: bytes, limits: Limits, *positions: float) -> Tensor:
         """uint8 [positions, presize, presize, 3]."""
@@ -153,3 +145,9 @@ class Classifier:
     def _exact(self, square: Tensor) -> Tensor:
         """Validation's resize: uint8 [1, presize, presize, 3] → float32 [1, 3, size, size] in 0-255."""
         return validation_pixels(square, self.about.size)
+
+
+def _prepared(pixels: Tensor) -> Prepared:
+    """From float32 [1, 3, size, size]."""
+    found: Prepared = pixels[0].permute(1, 2, 0).contiguous().numpy()
+    return found

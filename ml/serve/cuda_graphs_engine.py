@@ -37,12 +37,10 @@ class CudaGraphsEngine:
 
     concurrency = 1
 
-    def __init__(
-        self, graph: ServedGraph, side: int, kind: torch.dtype, precision: Precision, device: torch.device
-    ) -> None:
+    def __init__(self, graph: ServedGraph, side: int, precision: Precision, device: torch.device) -> None:
         shape = (SIZES[0], side, side, 3)
-        self._host = torch.zeros(shape, dtype=kind).pin_memory()
-        self._pixels = torch.zeros(shape, dtype=kind, device=device)
+        self._host = torch.zeros(shape).pin_memory()
+        self._pixels = torch.zeros(shape, device=device)
         self._stream: torch.cuda.Stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call] # torch's
         self._lock = threading.Lock()
         with torch.inference_mode(), precision.autocast(device):
@@ -62,8 +60,7 @@ class CudaGraphsEngine:
     def _part(self, inputs: Sequence[Prepared]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         count = len(inputs)
         captured = self._captured[size_for(count)]
-        host: NDArray[Any] = self._host.numpy()
-        np.stack(inputs, out=host[:count])
+        np.stack(inputs, out=self._host.numpy()[:count])
         self._pixels[:count].copy_(self._host[:count], non_blocking=True)
         captured.graph.replay()
         # A copy to pageable memory waits until the stream is done, so that the host's buffer is free again.

@@ -14,7 +14,6 @@ from ml.serve.description import Description
 from ml.serve.engine import Engine
 from ml.serve.graph import ServedGraph, load_graph
 from ml.serve.openvino_engine import OpenVinoEngine
-from ml.serve.openvino_model import INPUTS, openvino_model
 from ml.serve.torch_engine import TorchEngine
 from ml.serve.way import Way
 
@@ -28,15 +27,14 @@ def load_engine(folder: Path, about: Description, way: Way, device: torch.device
     """
     network = load_network(folder, about)
     if way.engine == "openvino":
-        model = openvino_model(load_graph(network, torch.device("cpu")), about.size, way.input)
-        return OpenVinoEngine(model, way.precision, way.streams)
+        return OpenVinoEngine(load_graph(network, torch.device("cpu")), about.size, way.precision, way.streams)
     precision = Precision(way.precision, "the way's")
     graph = cast_weights(load_graph(network, device), precision)
     if way.engine == "torch":
         return TorchEngine(graph, precision, device)
     if device.type != "cuda":
         raise DeviceUnavailable("graphs are captured on a CUDA device alone", hint="Choose a way on this machine anew.")
-    return CudaGraphsEngine(graph, about.size, INPUTS[way.input], precision, device)
+    return CudaGraphsEngine(graph, about.size, precision, device)
 
 
 def cast_weights(graph: ServedGraph, precision: Precision) -> ServedGraph:

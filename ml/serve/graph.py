@@ -27,15 +27,28 @@ class ServedGraph(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """From pixels to (logits, features)."""
-        return self.of_input((pixels.permute(0, 3, 1, 2).float().div(255) - self.mean) / self.std)
+        return after_pooling(self.network.head, self.pooled(pixels))
 
     def of_input(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The same from normalised images [n,3,size,size]."""
-        *before, last = self.network.head
-        features = self.network.body(images)
-        for module in before:
-            features = module(features)
-        return last(features).float(), features.float()
+        return after_pooling(self.network.head, self._pool(images))
+
+    def pooled(self, pixels: Tensor) -> Tensor:
+        """From pixels to what the head goes on from: [n,2·channels]."""
+        return self._pool((pixels.permute(0, 3, 1, 2).float().div(255) - self.mean) / self.std)
+
+    def _pool(self, images: Tensor) -> Tensor:
+        pooled: Tensor = self.network.head[0](self.network.body(images))
+        return pooled
+
+
+def after_pooling(head: nn.Sequential, pooled: Tensor) -> tuple[Tensor, Tensor]:
+    """The head but for its first module: [n,2·channels] → float32 (logits, features)."""
+    _, *before, last = head
+    features = pooled
+    for module in before:
+        features = module(features)
+    return last(features).float(), features.float()
 
 
 def load_graph(network: BreedNet, device: torch.device) -> ServedGraph:

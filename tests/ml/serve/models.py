@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -12,7 +11,7 @@ from ml.learn.model import build_model
 VOCAB = ("Abyssinian", "Birman", "pug")
 
 
-def write_model(folder: Path, arch: str = "resnet18", **about: Any) -> Path:
+def write_model(folder: Path, arch: str = "resnet18", /, **about: object) -> Path:
     """Random weights, and a description that says ``about`` beside what it must."""
     folder.mkdir(exist_ok=True)
     torch.manual_seed(3)

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from ml.decode.images import Limits
 from ml.errors import CheckpointInvalid
@@ -50,6 +49,9 @@ def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return write_model(tmp_path / "model", precision="fp32")
+
+
+Row = NDArray[np.float32]
 
 
 def samples(folder: Path, change: Callable[[Row], Row] = lambda row: row) -> list[Sample]:

@@ -75,7 +75,7 @@ def test_a_failed_pass_fails_alone(tmp_path: Path) -> None:
     model = Classifier.load(write_model(tmp_path / "model"), "cpu", Way("openvino", "fp32", "direct", 2))
     picture = model.prepare(jpeg(), Limits())
     expected = model.run([picture]).logits
-    wrong = np.zeros((7, 7, 3), np.uint8)
+    wrong = np.zeros((7, 7, 3), np.float32)
     for batch in ([wrong], [picture, wrong, wrong, wrong]):
         with pytest.raises(RuntimeError, match="shape"):
             model.run(batch)
