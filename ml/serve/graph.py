@@ -27,17 +27,14 @@ class ServedGraph(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """From pixels to (logits, features)."""
-        return after_pooling(self.network.head, self.pooled(pixels))
+        return self.of_input((pixels.permute(0, 3, 1, 2).float().div(255) - self.mean) / self.std)
 
     def of_input(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The same from normalised images [n,3,size,size]."""
-        return after_pooling(self.network.head, self._pool(images))
+        return after_pooling(self.network.head, self.pooled(images))
 
-    def pooled(self, pixels: Tensor) -> Tensor:
-        """From pixels to what the head goes on from: [n,2·channels]."""
-        return self._pool((pixels.permute(0, 3, 1, 2).float().div(255) - self.mean) / self.std)
-
-    def _pool(self, images: Tensor) -> Tensor:
+    def pooled(self, images: Tensor) -> Tensor:
+        """From normalised images to what the head goes on from: [n,2·channels]."""
         pooled: Tensor = self.network.head[0](self.network.body(images))
         return pooled
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from ml import cores
+from ml.augment.lighting import MEAN, STD
 from ml.serve.engine import Prepared
 from ml.serve.graph import ServedGraph, after_pooling
 from ml.serve.openvino_door import CompiledModel, Core, InferRequest, Model
@@ -21,6 +22,8 @@ from ml.serve.openvino_model import body_model
 from ml.serve.outputs import Floats, Outputs
 from ml.serve.way import NumberFormat
 
+_SCALE = (1 / (255 * np.array(STD))).astype(np.float32)
+_SHIFT = (np.array(MEAN) / np.array(STD)).astype(np.float32)
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
 
 
@@ -96,5 +99,7 @@ def compile_model(model: Model, precision: NumberFormat, streams: int) -> Compil
 
 
 def _infer(request: InferRequest, picture: Prepared) -> Floats:
-    pooled: Floats = request.infer([picture[None]], share_inputs=True)[0]
+    normalised = picture * _SCALE
+    normalised -= _SHIFT
+    pooled: Floats = request.infer([normalised[None]], share_inputs=True)[0]
     return pooled

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from ml.decode.images import Limits
 from ml.errors import CheckpointInvalid
