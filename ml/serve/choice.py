@@ -22,10 +22,12 @@ from ml.serve.speed import BATCH, prepare_ms, speed
 from ml.serve.way import Way
 from ml.serve.ways import exact_way, quick_ways
 
+Rows = NDArray[np.float32]
+
 TOP1_EQUAL = 0.995
 """Least share of samples whose first breed stays the first."""
 MOST_MOVED = 0.02
-"""Most that a probability may move."""
+"""Most that a probability may lie outside of what validation's number format leaves open."""
 MOST_SAMPLES = 200
 """Enough for one other first breed to be allowed."""
 MOST_PROBLEM = 500
@@ -37,7 +39,7 @@ class Sample:
     """A validation photo of the run, as a file, and the probabilities stored for it: float32 [classes]."""
 
     data: bytes
-    probabilities: NDArray[np.float32]
+    probabilities: Rows
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,9 @@ def choose(folder: Path, samples: Sequence[Sample], limits: Limits, device: str 
     """Measure and check, within some seconds, one way after the other in memory.
 
     The exact way is always allowed. Another is where its answers to the samples are those stored: the first breed for
-    99.5 % of them, and no probability moved by more than 0.02.
+    99.5 % of them, and no probability moved by more than 0.02. What was validated in bf16 or fp16 is known no better than
+    to that format's noise, by itself up to 0.03 where a model is unsure. So there a probability may lie anywhere between
+    the stored one and fp32's, and 0.02 beyond; and the first breed may be either's.
 
     Args:
         folder: with the model's files.
@@ -112,6 +116,8 @@ def choose(folder: Path, samples: Sequence[Sample], limits: Limits, device: str 
     about, chosen = Description.read(folder / "model.json"), choose_device(device)
     exact = exact_way(about, chosen)
     trial = _Trial(folder, device, samples[:MOST_SAMPLES], limits)
+    if samples and about.precision != "fp32":
+        trial = replace(trial, unrounded=trial.answers(replace(exact, precision="fp32")))
     tried = [trial.exact(exact)]
     for way in quick_ways(exact, chosen) if samples else ():
         tried += trial.of(way, min(one.milliseconds() for one in tried if one.passed))
@@ -127,6 +133,13 @@ class _Trial:
     device: str
     samples: Sequence[Sample]
     limits: Limits
+    unrounded: Rows | None = None
+    """The exact way's answers in fp32, where validation's format was another."""
+
+    def answers(self, way: Way) -> Rows:
+        """Probabilities of the samples, [samples, classes]."""
+        with self._loaded(way) as classifier:
+            return self._answers(classifier)
 
     def exact(self, way: Way) -> Candidate:
         """The one that needs no check."""
@@ -169,16 +182,29 @@ class _Trial:
         return Candidate(classifier.way, *speed(classifier), None, None, 0, passed=False, prepare_ms=prepare)
 
     def _checked(self, candidate: Candidate, classifier: Classifier) -> Candidate:
-        """How far the classifier's probabilities lie from those stored."""
-        found, stored = self._answers(classifier), np.stack([sample.probabilities for sample in self.samples])
-        equal = float((found.argmax(1) == stored.argmax(1)).mean())
-        moved = float(np.abs(found - stored).max())
+        """How far the classifier's probabilities lie from those of the validation."""
+        stored = np.stack([sample.probabilities for sample in self.samples])
+        equal, moved = apart(self._answers(classifier), stored, stored if self.unrounded is None else self.unrounded)
         passed = equal >= TOP1_EQUAL and moved <= MOST_MOVED
         return replace(candidate, top1_equal=equal, most_moved=moved, pictures=len(stored), passed=passed)
 
-    def _answers(self, classifier: Classifier) -> NDArray[np.float32]:
+    def _answers(self, classifier: Classifier) -> Rows:
         rows = []
         for first in range(0, len(self.samples), BATCH):
             batch = [classifier.prepare(one.data, self.limits) for one in self.samples[first : first + BATCH]]
             rows += [classifier.scores([output]) for output in classifier.run(batch)]
         return np.stack(rows)
+
+
+def apart(found: Rows, stored: Rows, unrounded: Rows) -> tuple[float, float]:
+    """The share of rows whose first class is either's, and how far the farthest value lies outside of both.
+
+    Args:
+        found: [n, classes], as the other two.
+        stored: in validation's number format.
+        unrounded: the same in fp32.
+    """
+    first = found.argmax(1)
+    equal = (first == stored.argmax(1)) | (first == unrounded.argmax(1))
+    beyond = np.maximum(np.minimum(stored, unrounded) - found, found - np.maximum(stored, unrounded))
+    return float(equal.mean()), max(0.0, float(beyond.max()))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ml.decode.images import Limits
 from ml.errors import CheckpointInvalid
-from ml.serve.choice import Candidate, Choice, Sample, choose
+from ml.serve.choice import Candidate, Choice, Sample, apart, choose
 from ml.serve.classifier import Classifier
 from ml.serve.machine import machine_kind
 from ml.serve.way import Way
@@ -134,3 +134,23 @@ def test_formats_that_the_processor_only_emulates_are_not_tried(
     assert [way.precision for way in ways if way.engine == "openvino" and way.streams == ways[0].streams] == formats
     assert ways[-1] == Way("torch", "fp32", "direct")
     assert all(way.input == "direct" for way in ways)
+
+
+def test_what_lies_between_the_stored_and_the_unrounded_has_not_moved() -> None:
+    stored, unrounded = (np.array([row, [0.9, 0.1]], np.float32) for row in ([0.52, 0.48], [0.49, 0.51]))
+    between, beyond = (np.array([row, [0.9, 0.1]], np.float32) for row in ([0.5, 0.5], [0.47, 0.53]))
+    assert apart(between, stored, unrounded) == (1, 0)
+    assert apart(beyond, stored, unrounded) == (1, pytest.approx(0.02))
+    # Without noise there is nothing between.
+    assert apart(between, stored, stored) == (1, pytest.approx(0.02))
+    assert apart(beyond, stored, stored) == (0.5, pytest.approx(0.05))
+
+
+def test_a_run_validated_in_bf16_is_held_to_fp32_too(tmp_path: Path) -> None:
+    """The exact way in fp32 passes, however far bf16's noise had carried what was stored."""
+    folder = write_model(tmp_path / "noisy", precision="bf16")
+    sure = write_model(tmp_path / "sure", precision="fp32")
+    away = samples(sure, lambda row: row + np.array([0.05, 0, -0.05], np.float32))
+    openvino = [one for one in choose(folder, away, Limits(), "cpu").candidates if one.way.engine == "openvino"]
+    assert [one for one in openvino if one.way.precision == "fp32" and (one.passed or one.pictures == 0)]
+    assert all(one.most_moved is None or one.most_moved < 0.05 for one in openvino)
