@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.kept.tally import Counted
-from ml.decode.appearance import appearance
 from store.artifacts import ArtifactStore
 from store.db.models import ModelVersion, Run
 from store.db.reading import get_artifact
@@ -74,9 +73,7 @@ class ReferenceMaker:
             if self._artifacts.folder is None and self._artifacts.size_of(key) > MOST_BUNDLE:
                 return f"the dataset is over {MOST_BUNDLE} bytes, and not fetched for this"
             for item in items[:: max(1, -(-len(items) // MOST_PHOTOS))]:
-                looks = appearance(self._read(run.dataset.revision, item))
-                if looks is not None:
-                    counted.add_appearance(looks)
+                counted.add_photo(self._read(run.dataset.revision, item))
         except (ArtifactMissing, NotFound) as error:
             return error.detail
         return None

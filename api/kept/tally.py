@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime
 from math import log2
 
 from api.schemas.predictions import Prediction
-from ml.decode.appearance import Appearance
+from ml.decode.appearance import Appearance, appearance
+from ml.decode.image_kind import KINDS, kind_of
 from ml.reading.drift import SCALES, aspect_of
 
 MOST_VERSIONS = 64
@@ -21,6 +22,7 @@ class Counted:
     breeds: Counter[str] = field(default_factory=Counter)
     flags: Counter[str] = field(default_factory=Counter)
     scales: dict[str, list[int]] = field(default_factory=dict)
+    kinds: list[int] = field(default_factory=lambda: [0] * len(KINDS))
 
     def add_value(self, figure: str, value: float) -> None:
         """Count one value of a figure."""
@@ -30,8 +32,15 @@ class Counted:
             counts = self.scales[figure] = [0] * scale.steps
         counts[scale.step_of(value)] += 1
 
-    def add_appearance(self, looks: Appearance) -> None:
-        """Count how a photo looks."""
+    def add_photo(self, data: bytes) -> None:
+        """Count what kind of file a photo is, and how it looks where that costs little."""
+        self.add_looks(kind_of(data), appearance(data))
+
+    def add_looks(self, kind: int, looks: Appearance | None) -> None:
+        """The same, of a photo that was looked at."""
+        self.kinds[kind] += 1
+        if looks is None:
+            return
         self.add_value("brightness", looks.brightness)
         self.add_value("contrast", looks.contrast)
         self.add_value("sharpness", log2(looks.sharpness + 1))
@@ -43,11 +52,14 @@ class Counted:
         scales = {name: list(counts) for name, counts in self.scales.items()}
         for name, counts in more.scales.items():
             scales[name] = [one + other for one, other in zip(scales.get(name, [0] * len(counts)), counts, strict=True)]
-        return Counted(self.breeds + more.breeds, self.flags + more.flags, scales)
+        kinds = [one + other for one, other in zip(self.kinds, more.kinds, strict=True)]
+        return Counted(self.breeds + more.breeds, self.flags + more.flags, scales, kinds)
 
     def figures(self, vocab: list[str]) -> dict[str, list[int]]:
         """As the record has them: breeds by the model's vocabulary, flags as no and yes."""
         found = dict(self.scales)
+        if any(self.kinds):
+            found["kind"] = self.kinds
         if self.breeds:
             found["breeds"] = [self.breeds[breed] for breed in vocab]
         for flag in ("sure", "known"):
@@ -76,12 +88,13 @@ class Tally:
                 counted.add_value("probability", said.probability)
                 counted.flags[f"sure:{said.sure}"] += 1
 
-    def add_appearance(self, version: int, looks: Appearance) -> None:
-        """Count how a photo looks that a version was asked about."""
+    def add_photo(self, version: int, data: bytes) -> None:
+        """Count a photo that a version was asked about."""
+        kind, looks = kind_of(data), appearance(data)
         with self._lock:
             counted = self._of(version)
             if counted is not None:
-                counted.add_appearance(looks)
+                counted.add_looks(kind, looks)
 
     def take(self) -> dict[Key, Counted]:
         """All that was counted since the last time."""

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session, sessionmaker
 from api.kept.reference import ReferenceMaker
 from api.kept.tally import Counted, Key, Tally
 from api.schemas.predictions import Prediction
-from ml.decode.appearance import appearance
 from ml.reading.drift import Drift, compare
 from store.db.drift import add_counts, counts_since, reference_of, set_reference, today, versions_counted
 from store.db.kept import vocabulary_of
@@ -86,8 +85,9 @@ class Watch:
     def add(self, version: int, said: Prediction, data: bytes | None) -> None:
         """Count an answer, and have its photo looked at where there is one."""
         self._tally.add_answer(version, said)
-        if data is not None and not self._photos.full():
-            self._photos.put_nowait((version, data))
+        if data is not None:
+            with suppress(queue.Full):  # one that is not looked at is missed by nobody
+                self._photos.put_nowait((version, data))
 
     def _run(self) -> None:
         flush_at = time.monotonic() + FLUSH_SECONDS
@@ -103,8 +103,8 @@ class Watch:
             found = self._photos.get(timeout=LOOK_SECONDS)
         except queue.Empty:
             return
-        if found is not None and (looks := appearance(found[1])) is not None:
-            self._tally.add_appearance(found[0], looks)
+        if found is not None:
+            self._tally.add_photo(*found)
 
     def flush(self) -> None:
         """Put the counts on record, make what is missing to compare them with, and show how far they lie apart."""

@@ -7,9 +7,11 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
+from ml.decode.image_kind import KINDS
 from ml.reading.drift import LEAST_REFERENCE, LEAST_SEEN, SCALES, Drift, Verdict, compare
 
 _Z95 = 1.96
+_OTHERS = {"breeds": "the breeds in the answers", "kind": "the kinds of files"}
 _SAYS = {
     "alike": "no sign of drift",
     "some": "some drift",
@@ -32,7 +34,7 @@ class FigureDrift(BaseModel):
     sentence: str
     seen_mean: float | None
     reference_mean: float | None
-    steps: list[str] | None = Field(description="of the breeds, their names; else null")
+    steps: list[str] | None = Field(description="of breeds and kinds, their names; else null")
     seen_shares: list[float]
     reference_shares: list[float]
 
@@ -42,7 +44,7 @@ class FigureDrift(BaseModel):
         drift, scale = compare(seen, reference), SCALES.get(figure)
         return cls(
             figure=figure,
-            says="the breeds in the answers" if scale is None else scale.says,
+            says=_OTHERS[figure] if scale is None else scale.says,
             seen=drift.seen,
             reference=drift.reference,
             psi=drift.psi,
@@ -51,7 +53,7 @@ class FigureDrift(BaseModel):
             sentence=_sentence(drift),
             seen_mean=None if scale is None else scale.mean(seen),
             reference_mean=None if scale is None else scale.mean(reference),
-            steps=vocab if scale is None else None,
+            steps=_names(figure, vocab),
             seen_shares=_shares(seen),
             reference_shares=_shares(reference),
         )
@@ -109,7 +111,7 @@ class DriftOut(BaseModel):
         known = reference or {}
         figures = [
             FigureDrift.of(name, seen[name], known[name], vocab)
-            for name in ("breeds", *SCALES)
+            for name in (*_OTHERS, *SCALES)
             if name in seen and name in known
         ]
         if reference is None and missing is None:
@@ -129,6 +131,10 @@ class DriftOut(BaseModel):
             unknown=ShareOut.of_counts(seen.get("known", [])),
             missing=missing,
         )
+
+
+def _names(figure: str, vocab: list[str]) -> list[str] | None:
+    return {"breeds": vocab, "kind": list(KINDS)}.get(figure)
 
 
 def _overall(figures: list[FigureDrift], pictures: int) -> tuple[Verdict, str]:

@@ -13,7 +13,8 @@ _KINDS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
     (re.compile(rb".{4}ftyp", re.DOTALL), "image/heic", ".heic"),
     (re.compile(rb"\0\0\0\x0cjP|\xff\x4f\xff\x51", re.DOTALL), "image/jp2", ".jp2"),
 )
-KINDS = tuple(suffix.removeprefix(".") for _, _, suffix in _KINDS)
+KINDS = (*(suffix.removeprefix(".") for _, _, suffix in _KINDS), "other")
+"""What :func:`kind_of` counts to."""
 
 
 def media_type_of(data: bytes) -> str:
@@ -26,6 +27,12 @@ def suffix_of(data: bytes) -> str | None:
     """As a file's name has it, with the dot; None where it begins like no picture."""
     found = _kind_of(data)
     return None if found is None else _KINDS[found][2]
+
+
+def kind_of(data: bytes) -> int:
+    """The position in ``KINDS``."""
+    found = _kind_of(data)
+    return len(_KINDS) if found is None else found
 
 
 def _kind_of(data: bytes) -> int | None:

@@ -53,7 +53,7 @@ SCALES: Final = {
     "aspect": Scale("width over height, log2", -2.0, 2.0),
     "pixels": Scale("pixels, log2", 10.0, 26.0),
 }
-"""What is counted in steps; beside them ``breeds``, by the model's vocabulary."""
+"""What is counted in steps; beside them ``breeds``, by the model's vocabulary, and ``kind``, of files."""
 
 
 @dataclass(frozen=True)

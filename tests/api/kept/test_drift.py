@@ -91,7 +91,7 @@ def test_other_breeds_and_darker_photos_are_seen_once_there_are_enough(
     verdicts = {one["figure"]: one["verdict"] for one in found["figures"]}
     assert (found["verdict"], found["pictures"]) == ("clear", 2 * LEAST_SEEN)
     assert verdicts["breeds"] == verdicts["brightness"] == "clear"
-    assert verdicts["aspect"] == verdicts["pixels"] == "alike"
+    assert verdicts["aspect"] == verdicts["pixels"] == verdicts["kind"] == "alike"
     assert "brightness" in found["sentence"]
     figures = validated.get("/metrics").text
     assert f'pedigree_drift_seen{{figure="breeds",version="1"}} {2.0 * LEAST_SEEN}' in figures
@@ -99,7 +99,7 @@ def test_other_breeds_and_darker_photos_are_seen_once_there_are_enough(
     with sessions.begin() as session:
         reference = reference_of(session, 1)
         assert reference is not None
-        assert sum(reference.counts["brightness"]) == 60
+        assert sum(reference.counts["brightness"]) == sum(reference.counts["kind"]) == 60
 
 
 def test_what_other_processes_counted_adds_up_and_days_pass(
