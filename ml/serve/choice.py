@@ -99,9 +99,9 @@ def choose(folder: Path, samples: Sequence[Sample], limits: Limits, device: str 
     """Measure and check, within some seconds, one way after the other in memory.
 
     The exact way is always allowed. Another is where its answers to the samples are those stored: the first breed for
-    99.5 % of them, and no probability moved by more than 0.02. What was validated in bf16 or fp16 is known no better than
-    to that format's noise, by itself up to 0.03 where a model is unsure. So there a probability may lie anywhere between
-    the stored one and fp32's, and 0.02 beyond; and the first breed may be either's.
+    99.5 % of them, and no probability moved by more than 0.02. What was validated in bf16 or fp16 is known to that
+    format's noise alone, up to 0.03 where a model is unsure. So there a probability may lie anywhere between the stored
+    one and fp32's, and 0.02 beyond; and the first breed may be either's.
 
     Args:
         folder: with the model's files.

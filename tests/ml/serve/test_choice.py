@@ -139,11 +139,11 @@ def test_formats_that_the_processor_only_emulates_are_not_tried(
 def test_what_lies_between_the_stored_and_the_unrounded_has_not_moved() -> None:
     stored, unrounded = (np.array([row, [0.9, 0.1]], np.float32) for row in ([0.52, 0.48], [0.49, 0.51]))
     between, beyond = (np.array([row, [0.9, 0.1]], np.float32) for row in ([0.5, 0.5], [0.47, 0.53]))
-    assert apart(between, stored, unrounded) == (1, 0)
-    assert apart(beyond, stored, unrounded) == (1, pytest.approx(0.02))
+    assert apart(between, stored, unrounded) == pytest.approx((1, 0))
+    assert apart(beyond, stored, unrounded) == pytest.approx((1, 0.02), abs=1e-6)
     # Without noise there is nothing between.
-    assert apart(between, stored, stored) == (1, pytest.approx(0.02))
-    assert apart(beyond, stored, stored) == (0.5, pytest.approx(0.05))
+    assert apart(between, stored, stored) == pytest.approx((1, 0.02), abs=1e-6)
+    assert apart(beyond, stored, stored) == pytest.approx((0.5, 0.05), abs=1e-6)
 
 
 def test_a_run_validated_in_bf16_is_held_to_fp32_too(tmp_path: Path) -> None:
