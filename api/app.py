@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,13 @@ from api.http.telemetry import RequestTimer, Telemetry
 from api.kept.afterwards import Afterwards
 from api.routes import (
     aliases,
+    answers,
     datasets,
     downloads,
     drift,
     events,
+    explain,
+    exports,
     figures,
     jobs,
     lr_find,
@@ -51,8 +55,12 @@ from api.schemas.problem import Problem, problems
 from api.serving.batching import Batcher
 from api.serving.choosing import ChosenWays, ExactWays, Measure
 from api.serving.decoding import Decoding
+from api.serving.explaining import Explaining
+from api.serving.exports import Exports
 from api.serving.measuring import Measuring
+from api.serving.model_files import model_folder
 from api.serving.predictor import Loader, Predictor
+from api.serving.shadowing import Shadowing
 from ml import cache_names
 from ml.serve.classifier import Classifier
 from ml.serve.machine import machine_kind
@@ -72,6 +80,7 @@ FORM_BYTES = MIB
 ROUTERS: tuple[APIRouter, ...] = (
     predict.router,  # first, as it is asked most: each router before it looks at every path
     jobs.router,
+    answers.router,
     events.router,
     runs.router,
     downloads.router,
@@ -80,6 +89,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     datasets.router,
     models.router,
     aliases.router,
+    exports.router,
+    explain.router,
     predictions.router,
     drift.router,
     operations.router,
@@ -153,6 +164,7 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         ways=ChosenWays(sessions, lambda: machine_kind(settings.device), measure) if measure else ExactWays(),
     )
     telemetry.models.set_function(predictor.in_memory)
+    batcher = Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry)
     return Services(
         settings=settings,
         engine=engine,
@@ -163,8 +175,13 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         looks=Looks(photos, limits_of(settings)),
         painter=Painter(settings.cache),
         predictor=predictor,
-        batcher=Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry),
+        batcher=batcher,
+        shadowing=Shadowing(
+            sessions, predictor.ready, lambda: batcher.is_busy, limits_of(settings), telemetry.registry
+        ),
         decoding=Decoding(max(settings.predict_queue // 2, settings.max_predict_files)),
+        explaining=Explaining(partial(model_folder, sessions, artifacts, settings.cache)),
+        exports=Exports(settings.cache, limits_of(settings)),
         telemetry=telemetry,
         afterwards=Afterwards(
             settings,
@@ -196,6 +213,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     services.batcher.start()
     services.predictor.start()
+    services.shadowing.start()
     services.afterwards.start()
     cleaning = asyncio.create_task(_keep_clean(services.settings.cache))
     try:
@@ -214,10 +232,13 @@ async def _keep_clean(cache: Path) -> None:
 
 def _stop(services: Services) -> None:
     services.predictor.stop()
+    services.shadowing.stop()
     services.batcher.stop()
     services.decoding.close()
     services.afterwards.stop()
     services.looks.close()
+    services.exports.close()
+    services.explaining.close()
     services.celery.close()
     services.engine.dispose()
 
@@ -229,6 +250,7 @@ def _body_limit(settings: Settings) -> LimitOf:
     """
     forms = {
         ("POST", "/datasets"): BodyLimit(settings.max_upload_bytes + FORM_BYTES, UPLOAD_HINT),
+        ("POST", "/jobs/archives"): BodyLimit(settings.max_upload_bytes + FORM_BYTES, UPLOAD_HINT),
         ("POST", "/predict"): BodyLimit(
             settings.max_predict_bytes + FORM_BYTES,
             "Send fewer or smaller pictures at a time, or raise PEDIGREE_MAX_PREDICT_BYTES.",
@@ -241,6 +263,7 @@ def _body_limit(settings: Settings) -> LimitOf:
     other = BodyLimit(JSON_BYTES, "Send a smaller body.")
 
     def limit_of(method: str, path: str, kind: str) -> BodyLimit:
+        path = "/predict" if path == "/predict/explain" else path
         if kind == FORM:
             return forms.get((method, path), other)
         if kind == JSON:

@@ -18,7 +18,10 @@ from api.kept.afterwards import Afterwards
 from api.schemas.fields import Cursor, Limit
 from api.serving.batching import Batcher
 from api.serving.decoding import Decoding
+from api.serving.explaining import Explaining
+from api.serving.exports import Exports
 from api.serving.predictor import Predictor
+from api.serving.shadowing import Shadowing
 from ml.decode.images import Limits
 from store.artifacts import ArtifactStore
 from store.db.models import Job
@@ -41,7 +44,10 @@ class Services:
     painter: Painter
     predictor: Predictor
     batcher: Batcher
+    shadowing: Shadowing
     decoding: Decoding
+    exports: Exports
+    explaining: Explaining
     telemetry: Telemetry
     afterwards: Afterwards
     watchers: CapacityLimiter

@@ -11,8 +11,10 @@ from cli import completion
 from cli.aliases import PRODUCTION, canary, list_moves, names_of, point, roll_back
 from cli.client import Client, Json, json_of
 from cli.errors import CommandError
+from cli.export import export
 from cli.options import json_option, with_client
 from cli.predictions import drift
+from cli.saving import PngPath, save
 from cli.saying import plain, say
 from cli.tables import counted, show_json, show_table
 from cli.times import local_time
@@ -27,6 +29,9 @@ DRAWN = "This model learned from drawn pictures; do not trust it with photograph
 @click.group()
 def models() -> None:
     """Register runs to be served, and say which one is in production."""
+
+
+models.add_command(export)
 
 
 @models.command("list")
@@ -101,10 +106,24 @@ for _command in (point, roll_back, list_moves, canary, drift):
     type=click.Choice(["photo", "no"]),
     help="photo: keep the photos too, where the service keeps photos; no: keep nothing of this.",
 )
+@click.option(
+    "--explain", "why", type=PngPath(), metavar="OUT.png", help="Save what in the one picture speaks for the breed."
+)
 @json_option
 @with_client
-def predict(client: Client, files: tuple[Path, ...], model: str, tta: bool, keep: str | None, as_json: bool) -> None:
+def predict(
+    client: Client,
+    *,
+    files: tuple[Path, ...],
+    model: str,
+    tta: bool,
+    keep: str | None,
+    why: Path | None,
+    as_json: bool,
+) -> None:
     """Name the breed in each picture."""
+    if why is not None and len(files) != 1:
+        raise CommandError(f"There are {len(files)} pictures, and one is explained.", "Name one picture.")
     answers: list[Json] = []
     for part in in_parts(files):
         # All of them by one version, wherever its alias is pointed meanwhile.
@@ -115,9 +134,22 @@ def predict(client: Client, files: tuple[Path, ...], model: str, tta: bool, keep
         show_json({"model": answers[0]["model"], "tta": tta, "predictions": entries})
     else:
         show_predictions(answers[0]["model"], entries)
+    if why is not None:
+        _save_why(client, files[0], str(answers[0]["model"]["version"]), entries[0]["breed"], why)
     broken = sum("error" in entry for entry in entries)
     if broken:
         raise CommandError(f"{broken} of {counted(len(files), 'file', 'files')} could not be used.")
+
+
+def _save_why(client: Client, file: Path, version: str, breed: str, out: Path) -> None:
+    """Save the picture under the heat of what speaks for the breed."""
+    query = {"model": version, "breed": breed}
+    headers = {"Content-Type": "application/octet-stream"}
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
+    save(client.call("POST", "/predict/explain", content=content, params=query, headers=headers).content, out)
 
 
 def in_parts(files: tuple[Path, ...]) -> list[tuple[Path, ...]]:

@@ -30,7 +30,8 @@ class Progress:
     """Where the work stands. ``stage`` is a word for people.
 
     A training goes through fetch, presize, lr_find, train, validate and store; an interpretation through interpret; an
-    import through fetch, unpack, draw or download, and scan, pack and store; a forecast through measure.
+    import through fetch, unpack, draw or download, and scan, pack and store; a forecast through measure; a prediction
+    of many pictures through fetch, unpack, predict and store.
 
     ``in_batches`` is true from the first batch on, where the memory that is taken goes by the size of a batch: a job
     that is killed for its memory can then go on in halves of a batch.

@@ -8,11 +8,17 @@ COPIES = {
     "runs/*": r"runs/\d{1,9}/[0-9a-f]{64}\.jsonl",
 }
 """Folders, and the paths in them of files that are fetched."""
-BEGUN = {"uploads/upload-*": r"uploads/upload-[a-z0-9_]{8}"}
+BEGUN = {
+    "uploads/upload-*": r"uploads/upload-[a-z0-9_]{8}",
+    "exports/work-*": r"exports/work-[a-z0-9_]{8}",
+}
 """What is there for a while only: where to look, and its paths."""
 
 UPLOAD = "upload-"
 """How the file begins in which an upload arrives."""
+EXPORT_WORK = "work-"
+"""How the folder begins in which an export is made."""
+_EXPORT = re.compile(r"[0-9a-f]{64}-([0-9a-f]{64})\.zip")
 _WORK = re.compile(r"job-(\d{1,9})-(\d{1,9})")
 
 
@@ -29,6 +35,33 @@ def model_copy(cache: Path, sha256: str) -> Path:
 def predictions_copy(cache: Path, run_id: int, sha256: str) -> Path:
     """A run's stored predictions, by their hash."""
     return cache / "runs" / str(run_id) / f"{sha256}.jsonl"
+
+
+def exports_folder(cache: Path) -> Path:
+    """Where exports of models are kept and made."""
+    return cache / "exports"
+
+
+def export_copy(cache: Path, key: str, sha256: str) -> Path:
+    """An export's archive, by what it is of and by its own hash."""
+    return exports_folder(cache) / f"{key}-{sha256}.zip"
+
+
+def export_copies(cache: Path) -> list[Path]:
+    """The archives of all exports."""
+    return [path for path in exports_folder(cache).glob("*.zip") if _EXPORT.fullmatch(path.name)]
+
+
+def kept_export(cache: Path, key: str) -> Path | None:
+    """The archive of one, where it is there."""
+    return next(iter(exports_folder(cache).glob(f"{key}-*.zip")), None)
+
+
+def export_sha256(archive: Path) -> str:
+    """The hash that an archive's name tells."""
+    named = _EXPORT.fullmatch(archive.name)
+    assert named is not None  # noqa: S101 - only such a name is given to one
+    return named[1]
 
 
 def work_folder(scratch: Path, job_id: int, attempt: int) -> Path:

@@ -1,12 +1,12 @@
 """Kept photos, in the artifact store and on record at once."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore
-from store.db.kept_photos import begin_photo, drop_photo, note_stored, photos_beyond, unwanted_photos
+from store.db.kept_photos import begin_photos, drop_photo, note_stored, photos_beyond, unwanted_photos
 from store.keys import photo_key
 
 log = logging.getLogger(__name__)
@@ -24,24 +24,27 @@ class KeptPhotos:
         self._artifacts = artifacts
         self._most_bytes = most_bytes
 
-    def keep(self, sha256: str, data: bytes) -> bool:
-        """Store a photo whose prediction is on record, unless that was forgotten; False where it is too large.
+    def keep(self, photos: Mapping[str, bytes]) -> bool:
+        """Store photos by sha256 whose predictions are on record and not forgotten; False where one is too large.
 
         Raises:
-            ServiceUnavailable: the artifact store did not take it.
+            ServiceUnavailable: the artifact store did not take one.
         """
-        if len(data) > self._most_bytes:
-            return False
+        sizes = {sha256: len(data) for sha256, data in photos.items() if len(data) <= self._most_bytes}
         with self._sessions.begin() as session:
-            if not begin_photo(session, sha256, len(data)):
-                return True
-        self._artifacts.put_bytes(photo_key(sha256), data)
+            fresh = begin_photos(session, sizes)
+        if fresh:
+            self._store({sha256: photos[sha256] for sha256 in fresh})
+            self.make_room()
+        return len(sizes) == len(photos)
+
+    def _store(self, photos: Mapping[str, bytes]) -> None:
+        for sha256, data in photos.items():
+            self._artifacts.put_bytes(photo_key(sha256), data)
         with self._sessions.begin() as session:
-            if not note_stored(session, sha256):
+            for sha256 in note_stored(session, photos):
                 drop_photo(session, sha256, even_wanted=True)
                 self._artifacts.delete(photo_key(sha256))
-        self.make_room()
-        return True
 
     def make_room(self) -> int:
         """Delete the oldest until all take no more than they may; how many were deleted."""

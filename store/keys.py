@@ -10,6 +10,9 @@ RUNS = "runs/"
 OLD_CHECKPOINT = "checkpoint.safetensors"
 """What versions that kept one checkpoint, without a checksum, called it."""
 MODEL = "model.safetensors"
+ANSWERS = "jobs/"
+ANSWERS_CSV, ANSWERS_LINES = "predictions.csv", "predictions.jsonl"
+"""What a predict job leaves."""
 LEFT_BY_TRAINING = (MODEL, "model.json", "predictions.jsonl")
 """The files that every training leaves that has succeeded."""
 
@@ -18,6 +21,7 @@ _RUN_FILE = re.compile(
 )
 _UPLOAD = re.compile(rf"{UPLOADS}[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
 _PHOTO = re.compile(rf"{PHOTOS}[0-9a-f]{{2}}/([0-9a-f]{{64}})")
+_ANSWERS_FILE = re.compile(rf"{ANSWERS}\d{{1,9}}-\d{{1,9}}/predictions\.(?:csv|jsonl)")
 _DATASET_FILE = re.compile(r"datasets/[0-9a-f]{64}/(?:manifest\.json|images\.tar)")
 
 
@@ -53,7 +57,7 @@ def is_upload(key: str) -> bool:
 
 def is_ours(key: str) -> bool:
     """Whether the key is one that is made here; what else lies below ARTIFACTS_URL is somebody's own."""
-    return any(made.fullmatch(key) for made in (_DATASET_FILE, _PHOTO, _RUN_FILE, _UPLOAD))
+    return any(made.fullmatch(key) for made in (_ANSWERS_FILE, _DATASET_FILE, _PHOTO, _RUN_FILE, _UPLOAD))
 
 
 def photo_key(sha256: str) -> str:
@@ -75,6 +79,11 @@ def run_key(run_id: int, name: str) -> str:
 def output_key(run_id: int, job_id: int, attempt: int, name: str) -> str:
     """A file that an attempt of a run's job leaves."""
     return run_key(run_id, f"{job_id}-{attempt}/{name}")
+
+
+def answers_key(job_id: int, attempt: int, name: str) -> str:
+    """A file that an attempt of a predict job leaves."""
+    return f"{ANSWERS}{job_id}-{attempt}/{name}"
 
 
 def read_run_file(key: str) -> RunFile | None:

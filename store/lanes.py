@@ -7,7 +7,7 @@ class Lane(StrEnum):
     """Where a job waits, and what a worker takes."""
 
     TRAIN = "train"
-    """What needs the device that learns, one job at a time: train, lr_find, interpret, forecast."""
+    """What needs the device that learns, one job at a time: train, lr_find, interpret, forecast, predict."""
     LIGHT = "light"
     """What needs no device, and may run beside a training: import."""
 

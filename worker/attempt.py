@@ -13,7 +13,7 @@ from ml.data.bundle import Bundle, ImageSource
 from ml.data.cache_room import make_room, note_opened
 from ml.data.manifest import Manifest
 from ml.decode.images import Limits
-from ml.errors import Stopped
+from ml.errors import ArchiveRejected, Stopped
 from ml.reading.metrics import Reading
 from ml.reporting import Progress
 from store.artifacts import ArtifactStore
@@ -21,7 +21,7 @@ from store.db.jobs import change_state
 from store.db.models import Artifact, Dataset, Job, Run
 from store.db.reading import get_artifact
 from store.db.records import record_artifact, record_interpretation
-from store.errors import AppError, ServiceUnavailable
+from store.errors import AppError, ArtifactMissing, ServiceUnavailable
 from store.keys import MODEL, bundle_key, manifest_key, output_key
 from store.settings import Settings
 from store.states import State
@@ -94,7 +94,7 @@ class Attempt:
 
         return patiently(once, seconds=OUTAGE_SECONDS, what=f"job {self.job.id}")
 
-    def succeed(self, session: Session, **found: str) -> None:
+    def succeed(self, session: Session, **found: object) -> None:
         """Speak the verdict, in the transaction that writes what came of the job.
 
         Args:
@@ -144,6 +144,19 @@ class Attempt:
         model = self.read(lambda session: get_artifact(session, run_id, MODEL))
         path = self.work / f"run-{run_id}" / model.name
         return self.artifacts.fetch(model.key, path, expected_sha256=model.sha256, on_bytes=self.tell_bytes("fetch"))
+
+    def fetch_upload(self, key: str, name: str) -> Path:
+        """An uploaded archive, read where the store is this host's.
+
+        Raises:
+            ArchiveRejected: it is gone.
+        """
+        try:
+            local = self.artifacts.open_local(key)
+            return local or self.artifacts.fetch(key, self.work / name, on_bytes=self.tell_bytes("fetch"))
+        except ArtifactMissing as error:
+            detail = "the uploaded archive is gone: it is kept until a job has used it, and for a day at most"
+            raise ArchiveRejected(detail, hint="Upload the archive again.") from error
 
     def store_files(self, files: dict[str, Path]) -> list[tuple[str, str, str, int]]:
         """Upload outputs; returns name, key, sha256 and bytes of each, for the record.

@@ -48,6 +48,7 @@ _LEARNING: dict[str, Late[Work]] = {
     "lr_find": Late("worker.rate_finding", "find_rate_of_run"),
     "interpret": Late("worker.interpreting", "interpret_run"),
     "forecast": Late("worker.forecasting", "measure_for_forecast"),
+    "predict": Late("worker.predicting", "predict_pictures"),
 }
 _MEMORY = "Give the machine more memory, or stop what else runs on it; then resume the job."
 _ROOM = "Free space where PEDIGREE_CACHE lies, or set it to a larger disk; then resume the job."

@@ -15,7 +15,6 @@ from ml.reporting import Progress
 from ml.sample.draw import draw_sample
 from ml.unpack.archive import extract_archive
 from ml.versions import check_versions
-from store.errors import ArtifactMissing
 from worker.attempt import MIB, Attempt
 from worker.dataset_record import record_dataset, store_dataset
 from worker.feedback_import import add_feedback
@@ -55,7 +54,7 @@ def _collect(attempt: Attempt, source: dict[str, Any]) -> Path:
     if source["kind"] == "archive":
         attempt.reporter.on_progress(Progress(stage="unpack"))
         said = extract_archive(
-            _upload(attempt, source["key"], "archive"),
+            attempt.fetch_upload(source["key"], "archive"),
             folder,
             max_bytes=attempt.settings.max_unpacked_bytes,
             encoding=source.get("encoding"),
@@ -76,15 +75,6 @@ def _download(attempt: Attempt) -> Path:
     return _DOWNLOAD.get()(attempt.settings.cache / DOWNLOADS, on_progress=StageProgress(attempt, "download", MIB))
 
 
-def _upload(attempt: Attempt, key: str, name: str) -> Path:
-    try:
-        local = attempt.artifacts.open_local(key)
-        return local or attempt.artifacts.fetch(key, attempt.work / name, on_bytes=attempt.tell_bytes("fetch"))
-    except ArtifactMissing as error:
-        detail = "the uploaded archive is gone: it is kept until an import has used it, and for a day at most"
-        raise ArchiveRejected(detail, hint="Upload the archive again.") from error
-
-
 def _scan(attempt: Attempt, folder: Path, payload: dict[str, Any]) -> Manifest:
     source = payload["source"]
     return scan_folder(
@@ -93,7 +83,7 @@ def _scan(attempt: Attempt, folder: Path, payload: dict[str, Any]) -> Manifest:
         name=payload["name"],
         drawn=source.get("builtin") == "sample",
         limits=attempt.limits,
-        labels=_upload(attempt, source["labels"], "labels") if "labels" in source else None,
+        labels=attempt.fetch_upload(source["labels"], "labels") if "labels" in source else None,
         encoding=source.get("encoding"),
         on_progress=StageProgress(attempt, "scan"),
     )

@@ -24,6 +24,7 @@ from ml.look.item_steps import Passage, follow
 from ml.look.labelled_batch import Shown, choose_items, draw_batch, make_batch
 from ml.look.presizing import compare, strong_draws
 from ml.look.presizing_figure import draw_presizing
+from ml.serve.one_core import use_one_core
 from store.db.models import Dataset
 from store.errors import InvalidRequest, NotFound, TooBusy
 
@@ -166,19 +167,6 @@ class Looks:
             return self._easels.submit(look).result()
         finally:
             self._places.release()
-
-
-def use_one_core(threads_elsewhere: int) -> None:
-    """Let torch work on this thread alone: beside a training, cores that wait for each other take ten times as long.
-
-    Setting a thread's number also sets what threads begin with that have not used torch yet. Another thread sets that
-    back to ``threads_elsewhere``, while this one keeps its own.
-    """
-    torch.get_num_threads()  # a thread's first question sets its number to the common one, so it is asked before
-    torch.set_num_threads(1)
-    restorer = threading.Thread(target=torch.set_num_threads, args=(threads_elsewhere,))
-    restorer.start()
-    restorer.join()
 
 
 def _items(count: int) -> str:

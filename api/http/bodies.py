@@ -23,6 +23,9 @@ FEW_LINES = 300
 LEAST_RATE = 1024
 """Bytes a second on the average; a body may be silent for a while beside."""
 
+UPLOADS = frozenset({"/datasets", "/jobs/archives"})
+"""Where archives are sent, which go to the disk as they come."""
+
 SMALL_BYTES = 64 * 1024
 """Such a body is bounded by the number of connections, and does not wait for those who send much."""
 
@@ -126,7 +129,7 @@ class Bodies:
         headers = Headers(scope=scope)
         kind = media_type(headers)
         try:
-            if kind == FORM and scope["method"] == "POST" and route_path(scope) == "/datasets":
+            if kind == FORM and scope["method"] == "POST" and route_path(scope) in UPLOADS:
                 with self.uploads.one():
                     await self.app(scope, _Arrival(receive, kind, self.seconds, None).next, send)
             else:

@@ -39,6 +39,7 @@ LEARNING_STATUS: dict[str, int] = {
     "batch_too_large": 422,
     "disk_full": 507,
     "sweep_too_short": 422,
+    "export_refused": 422,
 }
 """The learning errors that a request, a full disk or scarce memory can cause; any other is the service's own fault."""
 

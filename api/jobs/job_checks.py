@@ -7,15 +7,16 @@ from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from api.jobs.parents import check_fits, inherited, parent_run
-from api.schemas.jobs import InterpretRequest, LrFindRequest, TrainRequest
+from api.schemas.jobs import InterpretRequest, LrFindRequest, PredictRequest, TrainRequest
 from ml.architectures import check_arch
 from ml.config import LrFind, LrSweep, ResolvedConfig, TrainSettings, complete, resolve
 from ml.errors import BatchTooLarge, SweepTooShort, batch_hint
 from ml.reading.forecast import split_sizes
 from ml.reading.suggestions import LEAST_STEPS
 from store.db.datasets import current_dataset
-from store.db.models import Dataset, Run
+from store.db.models import Dataset, ModelVersion, Run
 from store.db.reading import get_run, holds_model, state_of_run, wait_for
+from store.db.registry import resolve_model
 from store.errors import InvalidRequest, NotFound, NotReady, WrongKind, one_of
 
 NAMED_BREEDS = 5
@@ -120,6 +121,19 @@ def check_interpret(session: Session, request: InterpretRequest) -> tuple[Run, D
         hint = f"Name a dataset whose breeds are all among the {len(learned)} of run {run.id}."
         raise InvalidRequest(detail, hint, field="body.config.dataset", value=name)
     return run, dataset
+
+
+def check_predict(session: Session, request: PredictRequest) -> tuple[ModelVersion, Dataset]:
+    """The version of now, and the dataset's current revision.
+
+    Raises:
+        NoModel: nothing is in production.
+        NotFound: no such version, alias or dataset.
+    """
+    dataset = current_dataset(session, request.dataset)
+    if dataset is None:
+        raise no_dataset("body.dataset", request.dataset)
+    return resolve_model(session, request.model), dataset
 
 
 def no_dataset(field: str, name: str) -> NotFound:

@@ -41,12 +41,13 @@ class Seen(Generic[Prepared]):
     prepare: Callable[[bytes, Limits], Prepared]
     is_kept: bool
     is_looked_at: bool
+    is_compared: bool = False
     data: bytes | None = None
     begun: float = field(default_factory=perf_counter)
 
     def __call__(self, data: bytes, limits: Limits) -> Prepared:
         """Decode as ``prepare`` does."""
-        self.data = data if self.is_kept or self.is_looked_at else None
+        self.data = data if self.is_kept or self.is_looked_at or self.is_compared else None
         return self.prepare(data, limits)
 
 
@@ -91,10 +92,18 @@ class Afterwards:
             hint = "Leave keep out, or have the service run with PEDIGREE_KEEP_PREDICTIONS=photos."
             raise NotKeptHere("the service keeps no photos", hint, field="query.keep", value=keep)
 
-    def seen(self, prepare: Callable[[bytes, Limits], Prepared], keep: Keep | None) -> Seen[Prepared]:
-        """What decodes a picture of a request and notices what is wanted of it afterwards."""
+    def seen(
+        self, prepare: Callable[[bytes, Limits], Prepared], keep: Keep | None, *, is_compared: bool = False
+    ) -> Seen[Prepared]:
+        """What decodes a picture of a request and notices what is wanted of it afterwards.
+
+        Args:
+            prepare: decodes it.
+            keep: as the request asks for it.
+            is_compared: whether a shadow answers it too.
+        """
         is_kept = self._setting != "no" and keep != "no"
-        return Seen(prepare, is_kept=is_kept, is_looked_at=self.watch.wants_photo())
+        return Seen(prepare, is_kept=is_kept, is_looked_at=self.watch.wants_photo(), is_compared=is_compared)
 
     def note(
         self, said: Prediction, seen: Seen[Prepared], *, version: int, asked: str, keep: Keep | None

@@ -3,6 +3,7 @@
 import logging
 import queue
 import threading
+from collections.abc import Iterator
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -13,6 +14,8 @@ from store.kept_photos import KeptPhotos
 
 logger = logging.getLogger(__name__)
 
+BATCH = 16
+"""Photos that are put on record at once."""
 TRIES = 3
 REST_SECONDS = 1.0
 LAST_SECONDS = 5.0
@@ -46,22 +49,33 @@ class PhotoWriter:
         self._queue.put((sha256, data))
 
     def _run(self) -> None:
-        while (work := self._queue.get()) is not None:
-            sha256, data = work
-            self._keep(sha256, data)
-            self._room.give_back(size=len(data))
+        while (first := self._queue.get()) is not None:
+            photos = [first, *self._more()]
+            self._keep(dict(photos), len(photos))
+            self._room.give_back(size=sum(len(data) for _, data in photos))
 
-    def _keep(self, sha256: str, data: bytes) -> None:
+    def _more(self) -> Iterator[tuple[str, bytes]]:
+        """What waits besides, a few; the end is left for the next look."""
+        for _ in range(BATCH - 1):
+            try:
+                work = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            if work is None:
+                self._queue.put(None)
+                return
+            yield work
+
+    def _keep(self, photos: dict[str, bytes], count: int) -> None:
         for _ in range(TRIES):
             try:
-                if self._photos.keep(sha256, data):
-                    self._counters.photos.inc()
-                else:
+                if not self._photos.keep(photos):
                     self._counters.drop("photo_too_large")
             except (AppError, SQLAlchemyError) as error:
-                logger.warning("a photo was not kept yet: %s", str(error).splitlines()[0])
+                logger.warning("%d photos were not kept yet: %s", count, str(error).splitlines()[0])
                 if self._stopping.wait(REST_SECONDS):
                     break
             else:
+                self._counters.photos.inc(count)
                 return
-        self._counters.drop("photo_store")
+        self._counters.drop("photo_store", count)

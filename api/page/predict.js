@@ -2,7 +2,7 @@
 
 import { feedbackOn, keptQuery } from "./feedback.js";
 import { byId, drawnTag, make, percent, words } from "./parts.js";
-import { ask } from "./service.js";
+import { ask, askForPicture } from "./service.js";
 
 export function acceptPhotos() {
   const zone = byId("drop");
@@ -26,13 +26,37 @@ async function predict(file) {
   form.append("file", file);
   try {
     const { model, predictions: [found] } = await ask(`/predict?top_k=5${keptQuery()}`, { method: "POST", body: form });
-    guesses.replaceChildren(make("h3", {}, headline(found)), ...found.top.map(guessBar), feedbackOn(found),
+    guesses.replaceChildren(make("h3", {}, headline(found)), ...found.top.map(guessBar), feedbackOn(found), whyButton(file, model.version, found.breed, picture),
       make("p", { class: "quiet" }, `Version ${model.version}, ${model.arch} `, drawnTag(model.drawn),
         model.note ? ` ${model.note}` : "",
         model.drawn ? " It learned from drawn pictures: its answers on photos mean nothing." : ""));
   } catch (error) {
     guesses.replaceChildren(make("p", { class: "bad", role: "alert" }, error.message));
   }
+}
+
+// The part of the photo that speaks for the breed is shown in its place.
+function whyButton(file, version, breed, picture) {
+  const button = make("button", { type: "button" }, "Why?");
+  const said = make("p", { class: "quiet" });
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    said.textContent = "Looking…";
+    const form = new FormData();
+    form.append("file", file);
+    try {
+      const query = new URLSearchParams({ model: version, breed });
+      const map = await askForPicture(`/predict/explain?${query}`, { method: "POST", body: form });
+      picture.alt = `The middle of the photo ${file.name}; what speaks for ${words(breed)} is bright`;
+      picture.addEventListener("load", () => URL.revokeObjectURL(picture.src), { once: true });
+      picture.src = URL.createObjectURL(map);
+      said.textContent = `What is yellow speaks most for ${words(breed)}; what is not coloured has no part in it.`;
+    } catch (error) {
+      said.textContent = error.message;
+      button.disabled = false;
+    }
+  });
+  return make("div", {}, button, said);
 }
 
 // A breed is named as the answer only where the service is sure of it.

@@ -38,8 +38,8 @@ export async function ask(path, options) {
 }
 
 // A picture, or an error with the reason for which there is none.
-export async function askForPicture(path) {
-  return (await answerOf(path)).blob();
+export async function askForPicture(path, options) {
+  return (await answerOf(path, options)).blob();
 }
 
 // Show what goes wrong with a piece of work until the same piece goes well.

@@ -9,9 +9,19 @@ from sqlalchemy.orm import Session
 
 from api.dependencies import Services, ServicesDep, SliceDep
 from api.jobs.forecast import forecast_of_job, forecast_on_record, why_unknown
-from api.jobs.job_checks import check_interpret, check_lr_find, check_train
+from api.jobs.job_checks import check_interpret, check_lr_find, check_predict, check_train
 from api.schemas.fields import Id, PageOut
-from api.schemas.jobs import DryRun, ForecastRequest, InterpretRequest, JobOut, JobRequest, LrFindRequest, TrainRequest
+from api.schemas.jobs import (
+    DryRun,
+    ForecastRequest,
+    InterpretRequest,
+    JobOut,
+    JobRequest,
+    LrFindRequest,
+    PredictConfig,
+    PredictRequest,
+    TrainRequest,
+)
 from api.schemas.problem import problems
 from ml.config import LrFind, ResolvedConfig
 from store.db.base import Json
@@ -29,8 +39,9 @@ IdempotencyKey = Annotated[
     Header(pattern=r"^[\x21-\x7e]{1,200}$", description="the same key and body again is the same job"),
 ]
 RunRequest = TrainRequest | LrFindRequest
-Request = RunRequest | InterpretRequest | ForecastRequest
+Request = RunRequest | InterpretRequest | ForecastRequest | PredictRequest
 NO_FORECAST = "interpret jobs are not forecast: they predict each picture once, with tta five times"
+NO_FORECAST_OF_PREDICTIONS = "predict jobs are not forecast: once one runs, its progress says the time left"
 
 
 @router.post("/jobs", status_code=202, responses={200: {"model": JobOut | DryRun}, **problems(400, 404, 409, 413, 415)})
@@ -43,7 +54,7 @@ def create_a_job(
         bool, Query(description="validate, resolve and forecast by what is on record; queue nothing")
     ] = False,
 ) -> JobOut | DryRun:
-    """Queue a train, lr_find, interpret or forecast job: 202.
+    """Queue a train, lr_find, interpret, forecast or predict job: 202.
 
     A job that is on record is 200, and so is a forecast that the record tells: its job has succeeded already.
     """
@@ -113,9 +124,9 @@ def _digest(request: Request) -> str:
     return _sha256(_asked(request))
 
 
-def _asked(request: RunRequest | InterpretRequest) -> Json:
+def _asked(request: RunRequest | InterpretRequest | PredictRequest) -> Json:
     asked = request.model_dump(mode="json", by_alias=True)
-    if not isinstance(request, InterpretRequest) and request.from_run is not None:
+    if isinstance(request, RunRequest) and request.from_run is not None:
         # What is left unsaid is inherited: saying a default is another request.
         named = request.config.model_dump(mode="json", by_alias=True, exclude_unset=True)
         asked["config"] = named | {"recipe": asked["config"].get("recipe")}
@@ -132,9 +143,13 @@ def _dry_run(services: Services, request: Request) -> DryRun:
         if isinstance(request, InterpretRequest):
             check_interpret(session, request)
             return DryRun(config=request.config, forecast=None, forecast_reason=NO_FORECAST)
-        config, dataset = _checked(session, request)
-        forecast = forecast_on_record(session, config, dataset)
-    return DryRun(config=config, forecast=forecast, forecast_reason=None if forecast else why_unknown(config))
+        if isinstance(request, PredictRequest):
+            version, dataset = check_predict(session, request)
+            config = PredictConfig(version=version.id, pictures=dataset.items)
+            return DryRun(config=config, forecast=None, forecast_reason=NO_FORECAST_OF_PREDICTIONS)
+        resolved, dataset = _checked(session, request)
+        forecast = forecast_on_record(session, resolved, dataset)
+    return DryRun(config=resolved, forecast=forecast, forecast_reason=None if forecast else why_unknown(resolved))
 
 
 def _checked(
@@ -173,6 +188,10 @@ def _work(session: Session, request: Request) -> tuple[int | None, Json, State]:
         run, about = check_interpret(session, request)
         # The name's revision of now: an import in between does not change what the job is about.
         return run.id, {"config": request.config.model_dump(mode="json"), "dataset_id": about.id}, State.QUEUED
+    if isinstance(request, PredictRequest):
+        version, pictures = check_predict(session, request)
+        answering: Json = {"version": version.id, "run_id": version.run_id, "dataset_id": pictures.id}
+        return None, answering, State.QUEUED
     if isinstance(request, ForecastRequest):
         config, dataset = _checked(session, request)
         payload: Json = {"config": config.model_dump(mode="json"), "dataset_id": dataset.id}

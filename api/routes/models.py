@@ -12,10 +12,12 @@ from api.routes.aliases import point
 from api.schemas.fields import Id, PageOut
 from api.schemas.models import ModelDetail, ModelOut, RegisterRequest
 from api.schemas.problem import problems
+from api.schemas.shadows import ComparisonOut, ShadowOut
 from store.db.aliases import all_aliases
 from store.db.choices import choices_of
 from store.db.models import ModelVersion
-from store.db.registry import get_version, list_versions, register
+from store.db.registry import SHADOW_ALIAS, get_version, list_versions, register
+from store.db.shadows import comparisons_of
 
 router = APIRouter(prefix="/models", tags=["models"])
 
@@ -69,6 +71,20 @@ def get_a_model(version: Annotated[Id, Path()], services: ServicesDep) -> ModelD
     with services.sessions.begin() as session:
         found = get_version(session, version)
         return ModelDetail.of_choices(found, all_aliases(session), choices_of(session, [version]))
+
+
+@router.get("/{version}/shadow", responses=problems(404))
+def get_what_a_shadow_answered(version: Annotated[Id, Path()], services: ServicesDep) -> ShadowOut:
+    """How a version's answers as production's shadow differ from those that went out, added up over all replicas.
+
+    The version that the alias `shadow` points at answers each photo of production too, after its answer went out.
+    """
+    with services.sessions.begin() as session:
+        get_version(session, version)
+        shadow = next((one for one in all_aliases(session) if one.alias == SHADOW_ALIAS), None)
+        rows = comparisons_of(session, version)
+    against = [ComparisonOut.of(row) for row in rows]
+    return ShadowOut(version=version, is_shadow=shadow is not None and shadow.version == version, against=against)
 
 
 def _outs(session: Session, versions: Sequence[ModelVersion]) -> list[ModelOut]:

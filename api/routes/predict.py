@@ -97,7 +97,8 @@ def _step(
     """One picture's way: prepared in a thread that decodes, judged in one of the forward passes."""
     classifier = served.classifier
     prepare = classifier.prepare_copies if asked.tta else lambda *picture: [classifier.prepare(*picture)]
-    seen = services.afterwards.seen(prepare, asked.keep)
+    is_compared = not asked.tta and services.shadowing.wants(asked.model)
+    seen = services.afterwards.seen(prepare, asked.keep, is_compared=is_compared)
 
     def hand_on(inputs: list[Any], pending: Pending[bytes]) -> None:
         services.batcher.submit(classifier, inputs, place, lambda found: judge(found, pending), turn.over)
@@ -122,6 +123,8 @@ def _entry(
     """One picture's part of the answer: every picture that is answered comes by here, in a thread of the passes."""
     said = answered(file.filename, outputs, served, asked.top_k)
     services.telemetry.note_top(served.version, said.probability)
+    if seen.is_compared and seen.data is not None:
+        services.shadowing.note(seen.data, outputs, served)
     return services.afterwards.note(said, seen, version=served.version, asked=asked.model, keep=asked.keep)
 
 

@@ -76,6 +76,10 @@ AliasName = Annotated[
     Field(pattern=_ALIAS_PATTERN, description="begins with a letter", examples=["production"]),
     WrapValidator(_or_name(_ALIAS_PATTERN, _ALIAS)),
 ]
+ModelName = Annotated[
+    str,
+    Field(pattern=r"^([A-Za-z][A-Za-z0-9._-]{0,63}|[0-9]{1,18})$", examples=["production", "3"]),
+]
 ArchName = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$", examples=["resnet34"])]
 Limit = Annotated[int, Field(ge=1, le=200, description="items on a page")]
 Cursor = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:=+-]{1,200}$", description="`next_cursor` of the page before")]

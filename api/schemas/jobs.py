@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validator
 
-from api.schemas.fields import Body, DatasetName, SentId, ShortText
+from api.schemas.fields import Body, DatasetName, ModelName, SentId, ShortText
 from api.schemas.forecast import ForecastOut
 from ml.config import FineTune, LrFind, ResolvedConfig, TrainConfig, refusal
 from store.db.jobs import IN_HAND
 from store.db.models import Job
+from store.db.registry import DEFAULT_ALIAS
 from store.db.waiting import Reason, Waiting
 from store.lanes import Lane
 from store.states import State
@@ -96,7 +97,21 @@ class ForecastRequest(Body):
     )
 
 
-JobRequest = Annotated[TrainRequest | LrFindRequest | InterpretRequest | ForecastRequest, Discriminator("kind")]
+class PredictRequest(Body):
+    """Answer for every picture of a dataset; an archive is sent to `POST /jobs/archives`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"kind": "predict", "model": "production", "dataset": "oxford-iiit-pet"}]}
+    )
+
+    kind: Literal["predict"]
+    dataset: DatasetName
+    model: ModelName = Field(DEFAULT_ALIAS, description="alias or version; the version of now answers")
+
+
+JobRequest = Annotated[
+    TrainRequest | LrFindRequest | InterpretRequest | ForecastRequest | PredictRequest, Discriminator("kind")
+]
 
 
 class JobError(BaseModel):
@@ -169,6 +184,34 @@ class JobWaiting(BaseModel):
         return cls.model_validate(waiting)
 
 
+class AnswersFile(BaseModel):
+    """One of the files that a predict job left."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+class Answers(BaseModel):
+    """What a predict job is about, and once it has succeeded what came of it."""
+
+    version: int
+    pictures: int | None = Field(description="that there were; null until it has succeeded")
+    broken: int | None = Field(description="of them, that could not be used: their rows say why")
+    files: list[AnswersFile] = Field(description="fetched at `/jobs/{job_id}/answers/{name}`")
+
+    @classmethod
+    def of(cls, payload: Mapping[str, Any]) -> Self:
+        """From a job's payload."""
+        files = [
+            AnswersFile(name=name, sha256=file["sha256"], bytes=file["bytes"])
+            for name, file in sorted(payload.get("answers", {}).items())
+        ]
+        return cls(
+            version=payload["version"], pictures=payload.get("pictures"), broken=payload.get("broken"), files=files
+        )
+
+
 class JobOut(BaseModel):
     """A job as it stands."""
 
@@ -184,6 +227,7 @@ class JobOut(BaseModel):
     forecast: ForecastOut | None = Field(
         description="what a forecast job that has succeeded came to, by what is on record now; null in lists"
     )
+    answers: Answers | None = Field(description="of a predict job; null for other kinds")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -202,15 +246,23 @@ class JobOut(BaseModel):
             progress=JobProgress.of(job),
             error=JobError.model_validate(job.error) if job.error else None,
             forecast=forecast,
+            answers=Answers.of(job.payload) if job.kind == "predict" else None,
             created_at=job.created_at,
             started_at=job.started_at,
             finished_at=job.finished_at,
         )
 
 
+class PredictConfig(BaseModel):
+    """The version that would answer, and how many pictures there are."""
+
+    version: int
+    pictures: int
+
+
 class DryRun(BaseModel):
     """What a job would do, and how long it would take by what is on record; neither a job nor a run was stored."""
 
-    config: ResolvedConfig | LrFind | InterpretConfig
+    config: ResolvedConfig | LrFind | InterpretConfig | PredictConfig
     forecast: ForecastOut | None
     forecast_reason: str | None = Field(description="why there is no forecast, and what to do")

@@ -174,6 +174,11 @@ class Batcher:
         for thread in self._threads:
             thread.join()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether pictures are accepted and not yet answered."""
+        return self._accepted > 0
+
     @contextmanager
     def places(self, count: int) -> Iterator[Place]:
         """Hold ``count`` places from before the decoding until after the answer, so that memory stays bounded.

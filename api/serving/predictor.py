@@ -20,7 +20,7 @@ from ml.errors import LearningError
 from ml.serve.way import Way
 from store.artifacts import ArtifactStore
 from store.db.aliases import Canary, Target, target_of
-from store.db.registry import DEFAULT_ALIAS
+from store.db.registry import DEFAULT_ALIAS, SHADOW_ALIAS
 from store.errors import AppError, NoModel, NotFound
 
 logger = logging.getLogger(__name__)
@@ -254,8 +254,8 @@ class Predictor:
                 self._canaries.pop(name, None)
 
     def _production(self) -> set[int]:
-        """The versions that production needs, its canary's among them."""
-        return self._versions_of(DEFAULT_ALIAS)
+        """The versions that production needs: its own, its canary's and the shadow's."""
+        return self._versions_of(DEFAULT_ALIAS) | self._versions_of(SHADOW_ALIAS)
 
     def _versions_of(self, name: str) -> set[int]:
         served, canary = self._followed.get(name), self._canaries.get(name)
@@ -287,7 +287,7 @@ class Predictor:
         while not self._stopping.is_set():
             self._wake.clear()
             with self._table:
-                names = list({DEFAULT_ALIAS: None, **self._followed})
+                names = list({DEFAULT_ALIAS: None, SHADOW_ALIAS: None, **self._followed})
             for name in names:
                 self.follow(name)
             self._wake.wait(POLL_SECONDS)

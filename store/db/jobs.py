@@ -13,6 +13,7 @@ from store.db.models import Job, JobEvent
 from store.db.reading import holds_model
 from store.db.storable import storable
 from store.errors import Hint, IdempotencyConflict, NotFound, Request, StateConflict, one_of
+from store.keys import ANSWERS_LINES
 from store.states import FINAL, State, sources_of
 
 IN_HAND = frozenset({State.RUNNING, State.CANCELLING})
@@ -316,6 +317,8 @@ def _after_success(job: Job) -> Hint:
         return Hint("It is done. Look at what it brought in.", Request("GET", f"/datasets/{job.payload['name']}"))
     if job.kind == "interpret":
         return Hint("It is done. Look at what came of it.", Request("GET", f"/runs/{job.run_id}/confusion"))
+    if job.kind == "predict":
+        return Hint("It is done. Fetch its answers.", Request("GET", f"/jobs/{job.id}/answers/{ANSWERS_LINES}"))
     if job.kind == "forecast":
         return Hint("It is done. Look at the forecast.", Request("GET", f"/jobs/{job.id}"))
     return Hint("It is done. Queue a new job, or look at what it made.", Request("GET", f"/runs/{job.run_id}"))

@@ -1,7 +1,7 @@
 """Kept predictions: written in batches, looked up, judged by people, forgotten."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from store.errors import NotFound, one_of
 
 BATCH = 5000
 """Rows deleted in one transaction, so that none is open for long."""
+_ADD = insert(KeptPrediction.__table__).on_conflict_do_nothing(index_elements=["id"])  # type: ignore[arg-type]  # a Table
 MOST_FEEDBACK = 20
 """Words on one prediction that are kept, the latest."""
 
@@ -54,8 +55,8 @@ class Filters:
 
 def add_predictions(session: Session, rows: Sequence[NewPrediction]) -> None:
     """Write them; those that are there already, from a writing whose end was not seen, stay as they are."""
-    values = [asdict(row) for row in rows]
-    session.execute(insert(KeptPrediction).values(values).on_conflict_do_nothing(index_elements=["id"]))
+    # The values beside the statement: with them in it, it would be compiled again for each number of rows.
+    session.execute(_ADD, [vars(row) for row in rows])
 
 
 def get_prediction(session: Session, prediction: UUID, *, lock: bool = False) -> KeptPrediction:

@@ -1,9 +1,9 @@
 """Kept photos on record: which are wanted, which are not any more, and how much they take."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, func, select, update
+from sqlalchemy import ARRAY, ColumnElement, Text, and_, cast, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -12,31 +12,41 @@ from store.db.kept_tables import KeptPhoto, KeptPrediction
 BATCH = 500
 
 
-def begin_photo(session: Session, sha256: str, size: int) -> bool:
-    """Put a photo on record before it is stored; False where nobody wants it any more, or it is stored already."""
-    lock_photo(session, sha256)
-    if not _is_wanted(session, sha256):
-        return False
-    statement = insert(KeptPhoto).values(sha256=sha256, bytes=size, is_stored=False)
-    session.execute(statement.on_conflict_do_nothing(index_elements=["sha256"]))
-    return not session.get_one(KeptPhoto, sha256).is_stored
+def begin_photos(session: Session, sizes: Mapping[str, int]) -> set[str]:
+    """Put photos on record before they are stored; those that nobody wants any more, or that are stored, are left out.
 
+    Args:
+        session: the caller's transaction.
+        sizes: bytes, by sha256.
 
-def note_stored(session: Session, sha256: str) -> bool:
-    """Say that a photo lies in the store; False where nobody wants it any more, so that it has to go again.
-
-    Until the transaction ends nobody else puts this photo on record or takes it off.
+    Returns:
+        Those that are to be stored now.
     """
-    lock_photo(session, sha256)
-    if not _is_wanted(session, sha256):
-        return False
-    stored = update(KeptPhoto).where(KeptPhoto.sha256 == sha256).values(is_stored=True).returning(KeptPhoto.sha256)
-    return session.scalar(stored) is not None
+    lock_photos(session, sizes)
+    wanted = _wanted_among(session, sizes)
+    if not wanted:
+        return set()
+    rows = [{"sha256": one, "bytes": sizes[one], "is_stored": False} for one in sorted(wanted)]
+    session.execute(insert(KeptPhoto).values(rows).on_conflict_do_nothing(index_elements=["sha256"]))
+    fresh = select(KeptPhoto.sha256).where(KeptPhoto.sha256.in_(wanted), ~KeptPhoto.is_stored)
+    return set(session.scalars(fresh))
 
 
-def lock_photo(session: Session, sha256: str) -> None:
-    """Hold a photo's place until the transaction ends."""
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"photo:{sha256}", 0))))
+def note_stored(session: Session, hashes: Collection[str]) -> set[str]:
+    """Say that photos lie in the store; those that nobody wants any more, so that they have to go again, are returned.
+
+    Until the transaction ends nobody else puts these photos on record or takes them off.
+    """
+    lock_photos(session, hashes)
+    wanted = _wanted_among(session, hashes)
+    stored = update(KeptPhoto).where(KeptPhoto.sha256.in_(wanted)).values(is_stored=True).returning(KeptPhoto.sha256)
+    return set(hashes) - set(session.scalars(stored))
+
+
+def lock_photos(session: Session, hashes: Collection[str]) -> None:
+    """Hold photos' places until the transaction ends; in one order, so that nobody waits in a circle."""
+    one = func.unnest(cast(sorted(hashes), ARRAY(Text))).column_valued("one")
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("photo:" + one, 0)))).all()
 
 
 def is_kept(session: Session, sha256: str) -> bool:
@@ -84,9 +94,9 @@ def photos_beyond(session: Session, most_bytes: int) -> Sequence[str]:
 
 def drop_photo(session: Session, sha256: str, *, even_wanted: bool) -> bool:
     """Take a photo off the record; False where there is none, or a prediction wants it. It is locked as above."""
-    lock_photo(session, sha256)
+    lock_photos(session, [sha256])
     gone = delete(KeptPhoto).where(KeptPhoto.sha256 == sha256)
-    if not even_wanted and _is_wanted(session, sha256):
+    if not even_wanted and _wanted_among(session, [sha256]):
         gone = gone.where(_is_broken_off())
     return session.scalar(gone.returning(KeptPhoto.sha256)) is not None
 
@@ -96,6 +106,6 @@ def _is_broken_off() -> ColumnElement[bool]:
     return and_(~KeptPhoto.is_stored, KeptPhoto.created_at < func.now() - timedelta(days=1))
 
 
-def _is_wanted(session: Session, sha256: str) -> bool:
-    wanted = select(KeptPrediction.number).where(KeptPrediction.sha256 == sha256, KeptPrediction.with_photo).limit(1)
-    return session.scalar(wanted) is not None
+def _wanted_among(session: Session, hashes: Collection[str]) -> set[str]:
+    wanted = select(KeptPrediction.sha256).where(KeptPrediction.sha256.in_(hashes), KeptPrediction.with_photo)
+    return set(session.scalars(wanted.distinct()))

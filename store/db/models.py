@@ -79,12 +79,13 @@ class Job(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(Text)
-    """train, lr_find, interpret, forecast or import."""
+    """train, lr_find, interpret, forecast, predict or import."""
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), index=True)
     payload: Mapped[Json]
     """What the kind needs beside the run: interpret's config; forecast's config and dataset, and its machine once that
-    is known; import's name, source and label rule. ``accumulation`` is there once the kernel has killed an attempt for
-    want of memory: the parts that a batch is cut into since."""
+    is known; predict's version with its run, the dataset or the upload, and its answers' files once they are there;
+    import's name, source and label rule. ``accumulation`` is there once the kernel has killed an attempt for want of
+    memory: the parts that a batch is cut into since."""
     state: Mapped[str] = mapped_column(Text, default=State.QUEUED)
     attempt: Mapped[int] = mapped_column(default=0)
     """Claims so far; also the fence: a child writes only while the row still has its attempt."""

@@ -11,6 +11,8 @@ from store.db.reading import get_run, holds_model, state_of_run, wait_for
 from store.errors import Hint, NoModel, NotFound, NotReady, Request, WrongKind, one_of
 
 DEFAULT_ALIAS = "production"
+SHADOW_ALIAS = "shadow"
+"""The version that it points at answers production's photos too, to be compared."""
 _LARGEST_ID = 2**31 - 1
 
 

@@ -67,8 +67,8 @@ def seconds_silent(session: Session, job_id: int) -> float:
 def awaited_uploads(session: Session) -> set[str]:
     """Keys of uploads that a job which has not ended still needs."""
     source = Job.payload["source"]
-    keys = select(source["key"].astext, source["labels"].astext)
-    waiting = keys.where(Job.kind == "import", Job.state.in_([State.QUEUED, *IN_HAND]))
+    keys = select(source["key"].astext, source["labels"].astext, Job.payload["upload"].astext)
+    waiting = keys.where(Job.kind.in_(["import", "predict"]), Job.state.in_([State.QUEUED, *IN_HAND]))
     return {key for row in session.execute(waiting) for key in row if key is not None}
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore, StoredFile
 from store.db.kept import forget_prediction, give_feedback
-from store.db.kept_photos import begin_photo, is_kept
+from store.db.kept_photos import begin_photos, is_kept
 from store.db.kept_tables import KeptPhoto
 from store.kept_photos import KeptPhotos
 from store.keys import PHOTOS, is_ours, photo_key, photo_of_key
@@ -41,7 +41,7 @@ def test_a_photo_is_stored_once_and_goes_with_its_last_prediction(sessions: Sess
     photos = KeptPhotos(sessions, artifacts, 1000)
     ids = [wanted(sessions, RED), wanted(sessions, RED)]
     for _ in ids:
-        assert photos.keep(hash_of(RED), RED)
+        assert photos.keep({hash_of(RED): RED})
     assert stored(artifacts) == [photo_key(hash_of(RED))]
     for one, left in zip(ids, (1, 0), strict=True):
         with sessions.begin() as session:
@@ -53,7 +53,7 @@ def test_a_photo_is_stored_once_and_goes_with_its_last_prediction(sessions: Sess
 def test_what_nobody_asked_for_is_not_stored(sessions: Sessions, artifacts: ArtifactStore) -> None:
     with sessions.begin() as session:
         kept(session, sha256=hash_of(RED), with_photo=False)
-    KeptPhotos(sessions, artifacts, 1000).keep(hash_of(RED), RED)
+    KeptPhotos(sessions, artifacts, 1000).keep({hash_of(RED): RED})
     assert stored(artifacts) == []
 
 
@@ -69,7 +69,7 @@ def test_a_photo_that_is_forgotten_while_it_is_written_does_not_stay(
         return put(key, data)
 
     monkeypatch.setattr(artifacts, "put_bytes", slow_put)
-    KeptPhotos(sessions, artifacts, 1000).keep(hash_of(RED), RED)
+    KeptPhotos(sessions, artifacts, 1000).keep({hash_of(RED): RED})
     assert stored(artifacts) == []
     with sessions.begin() as session:
         assert not is_kept(session, hash_of(RED))
@@ -82,10 +82,10 @@ def test_the_oldest_go_first_but_those_that_people_spoke_of_last(sessions: Sessi
         give_feedback(session, said, "pug")
     for data in (RED, BLUE, b"yet another"):
         wanted(sessions, data)
-        assert photos.keep(hash_of(data), data)
+        assert photos.keep({hash_of(data): data})
     assert stored(artifacts) == sorted([photo_key(hash_of(RED)), photo_key(hash_of(b"yet another"))])
     wanted(sessions, b"x" * 26)
-    assert not photos.keep(hash_of(b"x" * 26), b"x" * 26)
+    assert not photos.keep({hash_of(b"x" * 26): b"x" * 26})
 
 
 def test_a_writing_that_was_broken_off_is_cleaned_up_and_can_be_made_again(
@@ -94,9 +94,9 @@ def test_a_writing_that_was_broken_off_is_cleaned_up_and_can_be_made_again(
     photos = KeptPhotos(sessions, artifacts, 1000)
     wanted(sessions, RED)
     with sessions.begin() as session:
-        assert begin_photo(session, hash_of(RED), len(RED))
+        assert begin_photos(session, {hash_of(RED): len(RED)})
     assert photos.drop_unwanted() == 0
-    assert photos.keep(hash_of(RED), RED)
+    assert photos.keep({hash_of(RED): RED})
     with sessions.begin() as session:
         session.execute(update(KeptPhoto).values(is_stored=False, created_at="2020-01-01T00:00Z"))
     assert photos.drop_unwanted() == 1

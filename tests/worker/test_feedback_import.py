@@ -47,7 +47,7 @@ def taught(sessions: Sessions, photos: KeptPhotos, data: bytes, *words: str | No
     with sessions.begin() as session:
         one = kept(session, sha256=hash_of(data), bytes=len(data), with_photo=keep)
     if keep:
-        photos.keep(hash_of(data), data)
+        photos.keep({hash_of(data): data})
     for word in words:
         with sessions.begin() as session:
             give_feedback(session, one, word)

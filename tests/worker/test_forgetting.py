@@ -34,7 +34,7 @@ def test_the_repair_process_forgets_what_is_too_old_with_its_photo(
             kept(session, answered_at=now - timedelta(days=days), sha256=hash_of(data), with_photo=True)
     photos = KeptPhotos(sessions, artifacts, 1000)
     for data in (RED, BLUE):
-        photos.keep(hash_of(data), data)
+        photos.keep({hash_of(data): data})
     Repair(settings, sessions, celery, artifacts).clean()
     assert (count(sessions, KeptPrediction), count(sessions, KeptPhoto)) == (1, 1)
     assert [listed.key for listed in artifacts.keys_below(PHOTOS)] == [photo_key(hash_of(BLUE))]
@@ -46,7 +46,7 @@ def test_and_what_is_too_much(settings: Settings, sessions: Sessions, celery: Ce
         for data in (b"the first", RED, BLUE):
             kept(session, sha256=hash_of(data), with_photo=True)
     for data in (RED, BLUE):
-        KeptPhotos(sessions, artifacts, 1000).keep(hash_of(data), data)
+        KeptPhotos(sessions, artifacts, 1000).keep({hash_of(data): data})
     Repair(few, sessions, celery, artifacts).clean()
     assert count(sessions, KeptPrediction) == 2
     assert [listed.key for listed in artifacts.keys_below(PHOTOS)] == [photo_key(hash_of(BLUE))]

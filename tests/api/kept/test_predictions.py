@@ -127,6 +127,19 @@ def test_what_is_not_there_is_not_found(served: TestClient) -> None:
     assert served.get("/predictions", params={"cursor": "bm9uZQ"}).status_code == 400
 
 
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "253402300799", "0"])
+def test_times_at_the_ends_of_the_calendar_are_times(served: TestClient, when: str) -> None:
+    assert served.get("/predictions", params={"since": when}).json()["items"] == []
+    assert served.delete("/predictions", params={"before": when}).json() == {"predictions": 0, "photos": 0}
+    asked = {"since": when} if "T" in when else {"since": int(when)}
+    assert served.post("/datasets/pets/from-feedback", json=asked).status_code == 409
+
+
+@pytest.mark.parametrize("when", ["1e300", "99999-01-01T00:00:00Z", "-1e20", "NaN"])
+def test_what_is_no_time_is_refused(served: TestClient, when: str) -> None:
+    assert served.get("/predictions", params={"since": when}).status_code == 422
+
+
 def test_all_from_before_a_time_is_forgotten(served: TestClient, artifacts: ArtifactStore) -> None:
     old = [ask(served, data, keep="photo")["id"] for data in (RED, GREEN)]
     until(lambda: stored(artifacts) == 2)

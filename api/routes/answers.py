@@ -1,0 +1,115 @@
+"""Many pictures at once: an archive to be predicted, and the files that a predict job leaves."""
+
+from pathlib import Path as Folder
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from api.datasets.kept_uploads import keep_uploads
+from api.datasets.uploads import read_form, scratch_file
+from api.dependencies import Services, ServicesDep
+from api.http.media_types import FORM
+from api.routes.downloads import BINARY
+from api.schemas.fields import Id
+from api.schemas.jobs import JobOut
+from api.schemas.problem import problems
+from store.cache_names import uploads_folder
+from store.db.jobs import create_job
+from store.db.models import Job
+from store.db.reading import get_job, wait_for
+from store.db.registry import DEFAULT_ALIAS, resolve_model
+from store.errors import ArtifactMissing, InvalidRequest, NotReady, WrongKind
+from store.states import State
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+AnswersName = Literal["predictions.csv", "predictions.jsonl"]
+MEDIA_TYPES: dict[AnswersName, str] = {
+    "predictions.csv": "text/csv; charset=utf-8",
+    "predictions.jsonl": "application/x-ndjson",
+}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The file's bytes",
+        "content": {BINARY: {"schema": {"type": "string", "format": "binary"}}},
+        "headers": {"ETag": {"description": "the sha256 of the file, hex, in quotes", "schema": {"type": "string"}}},
+    },
+    **problems(404, 409),
+}
+ARCHIVE_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "required": ["archive"],
+                    "properties": {
+                        "archive": {"type": "string", "format": "binary", "description": "zip or tar of pictures"},
+                        "model": {"type": "string", "default": DEFAULT_ALIAS, "description": "alias or version"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.post("/archives", status_code=202, openapi_extra=ARCHIVE_BODY, responses=problems(400, 404, 413, 415, 429, 507))
+async def predict_an_archive(request: Request, services: ServicesDep, response: Response) -> JobOut:
+    """Queue a job that answers for every picture of an archive, as `{"kind": "predict"}` does for a dataset's."""
+    folder = uploads_folder(services.settings.cache)
+    with scratch_file(folder) as archive, scratch_file(folder) as labels:
+        form = await read_form(request, archive, labels, max_bytes=services.settings.max_upload_bytes)
+        if not form.archive_bytes:
+            raise InvalidRequest(
+                "the form has no part `archive` with content", "Send a zip or a tar of pictures as it."
+            )
+        odd = sorted(form.fields.keys() - {"model"})
+        if odd or form.labels_bytes is not None:
+            what = odd[0] if odd else "labels"
+            raise InvalidRequest(f"the form has a part {what[:80]!r}, which is not known here", "Leave it out.")
+        model = form.fields.get("model", DEFAULT_ALIAS)
+        job = await run_in_threadpool(_queue, services, model, archive)
+    response.headers["Location"] = f"{services.settings.root_path}/jobs/{job.id}"
+    return job
+
+
+@router.get("/{job_id}/answers/{name}", response_class=StreamingResponse, responses=ANSWERS)
+def get_the_answers(job_id: Annotated[Id, Path()], name: AnswersName, services: ServicesDep) -> StreamingResponse:
+    """A predict job's answers, a row for each picture: as CSV for a spreadsheet, or as lines of JSON."""
+    with services.sessions.begin() as session:
+        file = _answers_of(get_job(session, job_id), name)
+    held = services.artifacts.size_of(file["key"])
+    if held != file["bytes"]:
+        detail = f"artifact {file['key']} has {held} bytes, the record says {file['bytes']}"
+        raise ArtifactMissing(detail, hint="Restore it from a backup, or make it again.")
+    headers = {
+        "Content-Length": str(file["bytes"]),
+        "Content-Disposition": f'attachment; filename="job-{job_id}-{name}"',
+        "ETag": f'"{file["sha256"]}"',
+        "Cache-Control": "private, no-cache",
+    }
+    pieces = services.artifacts.pieces(file["key"], file["bytes"])
+    return StreamingResponse(pieces, media_type=MEDIA_TYPES[name], headers=headers)
+
+
+def _queue(services: Services, model: str, archive: Folder) -> JobOut:
+    with services.sessions.begin() as session:
+        version = resolve_model(session, model)
+    key = keep_uploads(services.artifacts, services.settings, {"archive": archive})["archive"]
+    payload = {"version": version.id, "run_id": version.run_id, "upload": key}
+    with services.sessions.begin() as session:
+        job = create_job(session, kind="predict", payload=payload, max_attempts=services.settings.max_attempts)
+    return JobOut.of(job, services.publish(job))
+
+
+def _answers_of(job: Job, name: AnswersName) -> dict[str, Any]:
+    if job.kind != "predict":
+        raise WrongKind(f"job {job.id} is of kind {job.kind} and never has answers", "Name a job of kind predict.")
+    if job.state != State.SUCCEEDED:
+        raise NotReady(f"job {job.id} has no answers: it is {job.state}", wait_for(job))
+    found: dict[str, Any] = job.payload["answers"][name]
+    return found

@@ -1,0 +1,150 @@
+"""A predict job: with a real worker, over a dataset and over an archive; what an attempt at one minds."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session, sessionmaker
+
+from api.app import create_app
+from ml.decode.images import Limits
+from ml.errors import ArchiveRejected, DatasetUnusable, Stopped
+from ml.serve.classifier import Classifier
+from store.artifacts import ArtifactStore
+from store.db.jobs import claim, create_job, request_cancel
+from store.db.models import Run
+from store.db.reading import get_job
+from store.db.registry import register
+from store.settings import Settings
+from store.states import State
+from tests.api.fake_classifier import FakeClassifier
+from tests.api.records import Records, jpeg
+from tests.api.web import TestClient
+from tests.ml.serve.trained import VOCAB, trained
+from tests.worker.attempts import Stack
+from tests.worker.processes import running, until
+from worker.predicting import predict_pictures
+
+Sessions = sessionmaker[Session]
+
+
+def archive(**more: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        for name, data in {"b/red.jpg": jpeg(), "=1+1.jpg": jpeg((0, 200, 0)), "notes.txt": b"no picture"}.items():
+            packed.writestr(name, data)
+        for name, data in more.items():
+            packed.writestr(name.replace("_dot_", "."), data)
+    return out.getvalue()
+
+
+def registered(records: Records, folder: Path) -> Run:
+    """A run of real weights over a dataset of three photos, which is version 1."""
+    run = records.finished(records.dataset_with_photos(folder / "photos"))
+    files = trained(folder / "trained")
+    for name in ("model.safetensors", "model.json"):
+        records.artifact(run, name, (files / name).read_bytes())
+    with records.sessions.begin() as session:
+        register(session, run.id)
+    return run
+
+
+def test_a_worker_answers_for_a_dataset_and_for_an_archive(
+    settings: Settings, sessions: Sessions, artifacts: ArtifactStore, tmp_path: Path
+) -> None:
+    registered(Records(sessions, artifacts), tmp_path)
+    app = create_app(settings, load=FakeClassifier.load)
+    with running("worker", settings), TestClient(app, base_url="http://localhost") as client:
+
+        def ended(job: dict[str, Any]) -> dict[str, Any]:
+            return until(lambda: _ended(client, job), "the end of a job")
+
+        body = {"kind": "predict", "model": "1", "dataset": "photos"}
+        asked = client.post("/jobs", json=body, headers={"Idempotency-Key": "once"})
+        again = client.post("/jobs", json=body, headers={"Idempotency-Key": "once"})
+        assert (asked.status_code, again.status_code, again.json()["id"]) == (202, 200, asked.json()["id"])
+        files = {"archive": ("pets.zip", archive(broken_dot_jpg=b"no picture"))}
+        sent = client.post("/jobs/archives", files=files, data={"model": "1"})
+        assert sent.status_code == 202, sent.text
+        of_dataset, of_archive = ended(asked.json()), ended(sent.json())
+        assert [job["error"] for job in (of_dataset, of_archive)] == [None, None]
+        told = of_dataset["answers"]
+        assert (told["version"], told["pictures"], told["broken"]) == (1, 3, 0)
+        assert (of_archive["answers"]["pictures"], of_archive["answers"]["broken"]) == (3, 1)
+        rows = _lines(client, of_dataset)
+        table = list(csv.DictReader(io.StringIO(client.get(f"/jobs/{of_archive['id']}/answers/predictions.csv").text)))
+        broken = _lines(client, of_archive)
+    model = Classifier.load(tmp_path / "trained", "cpu")
+    for row in rows:
+        photo = (tmp_path / "photos" / row["path"]).read_bytes()
+        scores = model.scores(list(model.run([model.prepare(photo, Limits())])))
+        assert list(row["probabilities"].values()) == pytest.approx(scores.tolist(), abs=1e-3)
+        assert row["breed"] == VOCAB[int(scores.argmax())]
+        assert row["probability"] == max(row["probabilities"].values())
+    assert [row["path"] for row in rows] == ["Birman_1.jpg", "Birman_2.jpg", "pug_1.jpg"]
+    assert [row["path"] for row in broken] == ["=1+1.jpg", "b/red.jpg", "broken.jpg"]
+    assert broken[2]["error"]["code"] == "not_an_image"
+    assert [row["path"] for row in table] == ["'=1+1.jpg", "b/red.jpg", "broken.jpg"]
+    assert [row["error"] for row in table] == ["", "", "not_an_image"]
+    assert float(table[1]["pug"]) == broken[1]["probabilities"]["pug"]
+    assert [*artifacts.keys_below("uploads/")] == []
+
+
+def _ended(client: TestClient, job: dict[str, Any]) -> dict[str, Any] | None:
+    found: dict[str, Any] = client.get(f"/jobs/{job['id']}").json()
+    return found if found["state"] in {"succeeded", "failed"} else None
+
+
+def _lines(client: TestClient, job: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = client.get(f"/jobs/{job['id']}/answers/predictions.jsonl")
+    assert answer.headers["etag"] == f'"{sha256(answer.content).hexdigest()}"'
+    assert answer.headers["etag"].strip('"') in {file["sha256"] for file in job["answers"]["files"]}
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+@pytest.fixture
+def predict(stack: Stack, tmp_path: Path) -> Callable[[dict[str, Any]], int]:
+    """Queue and claim a job of the registered version, with what else is in its payload."""
+    run = registered(Records(stack.sessions, stack.artifacts), tmp_path)
+
+    def queued(payload: dict[str, Any]) -> int:
+        about = {"version": 1, "run_id": run.id, "dataset_id": run.dataset_id, **payload}
+        with stack.sessions.begin() as session:
+            job = create_job(session, kind="predict", payload=about, max_attempts=3)
+            assert claim(session, job.id, worker="here:1", lease_seconds=60)
+        return job.id
+
+    return queued
+
+
+def test_a_job_that_is_cancelled_leaves_no_answers(
+    stack: Stack, predict: Callable[[dict[str, Any]], int], artifacts: ArtifactStore
+) -> None:
+    job_id = predict({})
+    attempt = stack.attempt(job_id)
+    with stack.sessions.begin() as session:
+        request_cancel(session, job_id)
+    with pytest.raises(Stopped):
+        predict_pictures(attempt)
+    assert [*artifacts.keys_below("jobs/")] == []
+    with stack.sessions.begin() as session:
+        assert get_job(session, job_id).state == State.CANCELLING
+
+
+def test_an_archive_that_is_gone_or_empty_is_refused(
+    stack: Stack, predict: Callable[[dict[str, Any]], int], artifacts: ArtifactStore
+) -> None:
+    with pytest.raises(ArchiveRejected):
+        predict_pictures(stack.attempt(predict({"upload": "uploads/nothing"})))
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        packed.writestr("notes.txt", b"no picture")
+    artifacts.put_bytes("uploads/empty", out.getvalue())
+    with pytest.raises(DatasetUnusable):
+        predict_pictures(stack.attempt(predict({"upload": "uploads/empty"})))

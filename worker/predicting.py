@@ -1,0 +1,131 @@
+"""A predict job: a registered version answers for every picture of a dataset or an archive; the answers are two files.
+
+An attempt that breaks off is begun again: pictures take milliseconds, and a file that is half there is nobody's.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ml.data.suffixes import SUFFIXES
+from ml.errors import DatasetUnusable, Stopped
+from ml.reporting import Progress
+from ml.serve.classifier import Classifier
+from ml.serve.many import Answer, Picture, predict_many
+from ml.unpack.archive import extract_archive
+from ml.versions import check_versions
+from store.db.reading import get_artifact
+from store.keys import ANSWERS_CSV, ANSWERS_LINES, answers_key
+from worker.answer_files import AnswerFiles
+from worker.attempt import MIB, Attempt
+from worker.stage_progress import StageProgress
+
+BATCH = 32
+_MODEL_FILES = ("model.safetensors", "model.json")
+
+
+def predict_pictures(attempt: Attempt) -> None:
+    """Answer for the pictures that the job's payload names, and put the files on record.
+
+    Raises:
+        LearningError: with a code, whatever a user can act on.
+        Stopped: the work was put down or the job is not ours any more.
+    """
+    check_versions()
+    payload = attempt.job.payload
+    classifier = Classifier.load(_model(attempt, int(payload["run_id"])), attempt.settings.device)
+    pictures, total = _pictures(attempt, payload)
+    batch = max(1, BATCH // attempt.accumulation)
+    files = AnswerFiles(attempt.work, classifier.vocab)
+    try:
+        with files:
+            for answer in _told(attempt, predict_many(classifier, pictures, attempt.limits, batch), total):
+                files.write(answer)
+    finally:
+        classifier.close()
+    if files.broken:
+        attempt.reporter.on_log(f"{files.broken} of {files.rows} pictures could not be used; their rows say why")
+    stored = _store(attempt, files)
+    attempt.write(lambda session: attempt.succeed(session, answers=stored, pictures=files.rows, broken=files.broken))
+    if "upload" in payload:
+        attempt.drop(payload["upload"])
+
+
+def _model(attempt: Attempt, run_id: int) -> Path:
+    folder = attempt.work / "model"
+    files = attempt.read(lambda session: [get_artifact(session, run_id, name) for name in _MODEL_FILES])
+    for file in files:
+        tell = attempt.tell_bytes("fetch")
+        attempt.artifacts.fetch(file.key, folder / file.name, expected_sha256=file.sha256, on_bytes=tell)
+    return folder
+
+
+def _pictures(attempt: Attempt, payload: dict[str, Any]) -> tuple[Iterator[Picture], int]:
+    """The pictures in the order of their paths, and how many they are."""
+    if "upload" in payload:
+        folder = _unpacked(attempt, payload["upload"])
+        paths = _paths_below(folder)
+        return (Picture(path, (folder / path).read_bytes) for path in paths), len(paths)
+    manifest, source = attempt.dataset(int(payload["dataset_id"]))
+    source.prepare()
+    items = enumerate(manifest.items)
+    return (Picture(item.path, _reading(source.read, index)) for index, item in items), len(manifest.items)
+
+
+def _reading(read: Callable[[int], bytes], index: int) -> Callable[[], bytes]:
+    return lambda: read(index)
+
+
+def _unpacked(attempt: Attempt, key: str) -> Path:
+    folder = attempt.work / "pictures"
+    said = extract_archive(
+        attempt.fetch_upload(key, "archive"),
+        folder,
+        max_bytes=attempt.settings.max_unpacked_bytes,
+        on_progress=StageProgress(attempt, "unpack", MIB),
+    )
+    if said is not None:
+        attempt.reporter.on_log(said)
+    return folder
+
+
+def _paths_below(folder: Path) -> list[str]:
+    """Of what is named as a picture and not hidden, sorted.
+
+    Raises:
+        DatasetUnusable: there is none.
+    """
+    found = []
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        pictures = (name for name in names if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES)
+        found += [(Path(root) / name).relative_to(folder).as_posix() for name in pictures]
+    if not found:
+        raise DatasetUnusable("the archive has no picture in it", hint="Pack pictures, such as JPEG files.")
+    return sorted(found)
+
+
+def _told(attempt: Attempt, answers: Iterator[Answer], total: int) -> Iterator[Answer]:
+    """The answers, with the progress told and the wish to stop heard."""
+    began = time.monotonic()
+    attempt.reporter.on_progress(Progress(stage="predict", in_batches=True, steps=total))
+    for done, answer in enumerate(answers, 1):
+        yield answer
+        left = (time.monotonic() - began) / done * (total - done)
+        attempt.reporter.on_progress(
+            Progress(stage="predict", in_batches=True, step=done, steps=total, eta_seconds=left)
+        )
+        if attempt.reporter.should_stop():
+            raise Stopped
+
+
+def _store(attempt: Attempt, files: AnswerFiles) -> dict[str, dict[str, Any]]:
+    """Upload the files; from name to key, sha256 and bytes."""
+    stored = {}
+    for name, path in ((ANSWERS_CSV, files.csv), (ANSWERS_LINES, files.lines)):
+        key = answers_key(attempt.job.id, attempt.number, name)
+        done = attempt.artifacts.put_file(key, path, on_bytes=attempt.tell_bytes("store"))
+        stored[name] = {"key": done.key, "sha256": done.sha256, "bytes": done.bytes}
+    return stored
