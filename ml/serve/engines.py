@@ -33,9 +33,7 @@ def load_engine(folder: Path, about: Description, way: Way, device: torch.device
     if way.engine == "torch":
         return TorchEngine(graph, precision, device)
     if device.type != "cuda":
-        raise DeviceUnavailable(
-            "graphs are captured on a CUDA device alone", hint="Choose a way on this machine."
-        )
+        raise DeviceUnavailable("graphs are captured on a CUDA device alone", hint="Choose a way on this machine.")
     return CudaGraphsEngine(graph, about.size, precision, device)
 
 

@@ -83,11 +83,12 @@ def test_a_failed_pass_fails_alone(tmp_path: Path) -> None:
 
 
 def test_openvino_comes_in_by_its_door_alone() -> None:
-    door = "ml/serve/openvino_door.py"
+    """But for the script that an export carries: it runs elsewhere."""
+    doors = ("ml/serve/openvino_door.py", "ml/serve/export/carried/predict.py")
     others = [
         f"{path}:{node.lineno}"
         for path in sources()
-        if path.as_posix().endswith(door) is False
+        if not path.as_posix().endswith(doors)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if (isinstance(node, ast.Import) and any(name.name.startswith("openvino") for name in node.names))
         or (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("openvino"))
