@@ -16,6 +16,7 @@ from cli.options import json_option, with_client
 from cli.predictions import drift
 from cli.saving import PngPath, save
 from cli.saying import plain, say
+from cli.shadow_report import show_shadow
 from cli.tables import counted, show_json, show_table
 from cli.times import local_time
 from cli.version_report import show_version
@@ -91,7 +92,7 @@ def register(client: Client, run: int, alias: str | None, as_json: bool) -> None
         say(DRAWN)
 
 
-for _command in (point, roll_back, list_moves, canary, drift):
+for _command in (point, roll_back, list_moves, canary, show_shadow, drift):
     models.add_command(_command)
 
 
