@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
@@ -23,6 +24,7 @@ from ml.decode.images import Limits
 from ml.learn.precision import choose_device
 from ml.serve.classifier import Classifier
 from ml.serve.description import Description
+from ml.serve.engine import Prepared
 from ml.serve.machine import machine_kind
 from ml.serve.way import Way
 from ml.serve.ways import exact_way, quick_ways
@@ -71,17 +73,20 @@ def measured(model: Classifier, files: Sequence[bytes]) -> dict[str, float]:
     ):
         for batch in BATCHES:
             parts = [prepared[first : first + batch] for first in range(0, len(prepared), batch)]
-            found |= _told(f"engine_{batch}", len(files), lambda parts=parts: list(forward.map(model.run, parts)))
-        single = prepared[:8]
-        found["single_ms"] = median(_clock(lambda one=one: model.run([one])) for one in single)
+            found |= _told(f"engine_{batch}", len(files), partial(_passes, forward, model, parts))
+        found["single_ms"] = median(_clock(partial(model.run, [one])) for one in prepared[:8])
         found |= _told("prepare", len(files), lambda: [model.prepare(data, Limits()) for data in files])
 
         def whole() -> None:
             inputs = list(decoders.map(lambda data: model.prepare(data, Limits()), files))
-            list(forward.map(model.run, (inputs[first : first + 16] for first in range(0, len(inputs), 16))))
+            _passes(forward, model, [inputs[first : first + 16] for first in range(0, len(inputs), 16)])
 
         found |= _told("engine_and_decode", len(files), whole)
     return found
+
+
+def _passes(forward: ThreadPoolExecutor, model: Classifier, parts: Sequence[Sequence[Prepared]]) -> None:
+    list(forward.map(model.run, parts))
 
 
 def _clock(work: Callable[[], object]) -> float:
