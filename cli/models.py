@@ -103,6 +103,11 @@ for _command in (point, roll_back, list_moves, canary, show_shadow, drift):
 )
 @click.option("--tta", is_flag=True, help="Average each answer over four changed copies of the picture; takes longer.")
 @click.option(
+    "--coverage",
+    type=click.FloatRange(0.5, 0.999),
+    help="Also name the smallest set of breeds that holds the true one in this share of pictures, for example 0.95.",
+)
+@click.option(
     "--keep",
     type=click.Choice(["photo", "no"]),
     help="photo: keep the photos too, where the service keeps photos; no: keep nothing of this.",
@@ -118,23 +123,26 @@ def predict(
     files: tuple[Path, ...],
     model: str,
     tta: bool,
+    coverage: float | None,
     keep: str | None,
     why: Path | None,
     as_json: bool,
 ) -> None:
-    """Name the breed in each picture."""
+    """Name the breed in each picture, where it shows one that the model knows."""
     if why is not None and len(files) != 1:
         raise CommandError(f"There are {len(files)} pictures, and one is explained.", "Name one picture.")
+    wishes = {"tta": "true" if tta else None, "coverage": None if coverage is None else str(coverage), "keep": keep}
+    query = {name: wish for name, wish in wishes.items() if wish is not None}
     answers: list[Json] = []
     for part in in_parts(files):
         # All of them by one version, wherever its alias is pointed meanwhile.
         named = str(answers[0]["model"]["version"]) if answers else model
-        answers.append(ask(client, part, named, tta=tta, keep=keep))
+        answers.append(ask(client, part, {"model": named, **query}))
     entries = [entry for answer in answers for entry in answer["predictions"]]
     if as_json:
-        show_json({"model": answers[0]["model"], "tta": tta, "predictions": entries})
+        show_json({**answers[0], "predictions": entries})
     else:
-        show_predictions(answers[0]["model"], entries)
+        show_predictions(answers[0], entries)
     if why is not None:
         _save_why(client, files[0], str(answers[0]["model"]["version"]), entries[0]["breed"], why)
     broken = sum("error" in entry for entry in entries)
@@ -160,7 +168,7 @@ def in_parts(files: tuple[Path, ...]) -> list[tuple[Path, ...]]:
     return [files[start:end] for start, end in pairwise(ends)]
 
 
-def ask(client: Client, files: tuple[Path, ...], model: str, *, tta: bool = False, keep: str | None = None) -> Json:
+def ask(client: Client, files: tuple[Path, ...], query: dict[str, str]) -> Json:
     """Send pictures and return the service's answer.
 
     Raises:
@@ -175,29 +183,42 @@ def ask(client: Client, files: tuple[Path, ...], model: str, *, tta: bool = Fals
             ]
         except OSError as error:
             raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from error
-        query = {"model": model, **({"tta": "true"} if tta else {}), **({"keep": keep} if keep else {})}
         answer: Json = json_of(client.call("POST", "/predict", files=parts, params=query))
     return answer
 
 
-def show_predictions(served: Json, entries: list[Json]) -> None:
+def show_predictions(answer: Json, entries: list[Json]) -> None:
     """Print a table of what the model is sure of; below it what it is not, and which files could not be used."""
+    served = answer["model"]
     sure = [entry for entry in entries if "error" not in entry and entry["sure"]]
     if sure:
-        show_table(("file", "breed", "species", "score", "next"), [_row(entry) for entry in sure])
+        show_table(("file", "breed", "species", "probability", "next"), [_row(entry) for entry in sure])
     for entry in entries:
         if "error" in entry:
             say(f"! {plain(entry['filename'])}: {entry['error']['detail']}")
         elif not entry["sure"]:
-            say(f"{plain(entry['filename'])}: not sure: perhaps {', or '.join(map(_guess, entry['top'][:2]))}")
+            say(f"{plain(entry['filename'])}: {plain(entry['sentence'])} ({', '.join(map(_guess, entry['top'][:3]))})")
+    _show_sets(answer.get("coverage"), entries)
     for entry in entries:
         if entry.get("id"):
             say(f"{plain(entry['filename'])}: kept as {entry['id']}")
     say(f"by version {served['version']} ({served['arch']}, run {served['run']})")
+    if not served["calibrated"]:
+        say("Its probabilities are not calibrated: the run left nothing to do it with.")
     if served.get("note"):
         say(served["note"])
     if served["drawn"]:
         say(DRAWN)
+
+
+def _show_sets(coverage: Json | None, entries: list[Json]) -> None:
+    """The breeds of each picture's set."""
+    if coverage is None:
+        return
+    for entry in entries:
+        if "error" not in entry:
+            say(f"{plain(entry['filename'])}: {', '.join(map(plain, entry['set'])) or 'no breed is likely enough'}")
+    say(coverage["note"] or f"These sets hold the true breed in {coverage['asked']:.1%} of pictures of known breeds.")
 
 
 def _row(entry: Json) -> list[object]:

@@ -11,7 +11,8 @@ class ServedGraph(nn.Module):
     """``network`` in evaluation mode with all that stands before it once a picture has the model's size.
 
     Its input is uint8 or float [n,size,size,3] in 0-255. It puts out float32 logits [n,classes], and float32 features
-    [n,512]: what the head's last layer reads.
+    [n,features]: what the pooling gives, and after it the 512 that the head's last layer reads. By them it is judged
+    whether a picture shows anything known (``ml.judge.familiarity``).
     """
 
     mean: Tensor
