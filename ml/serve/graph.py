@@ -32,21 +32,8 @@ class ServedGraph(nn.Module):
 
     def of_input(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The same from normalised images [n,3,size,size]."""
-        return after_pooling(self.network.head, self.pooled(images))
-
-    def pooled(self, images: Tensor) -> Tensor:
-        """From normalised images to what the head goes on from: [n,2·channels]."""
-        pooled: Tensor = self.network.head[0](self.network.body(images))
-        return pooled
-
-
-def after_pooling(head: nn.Sequential, pooled: Tensor) -> tuple[Tensor, Tensor]:
-    """The head but for its first module: [n,2·channels] → float32 (logits, features)."""
-    _, *before, last = head
-    features = pooled
-    for module in before:
-        features = module(features)
-    return last(features).float(), features.float()
+        logits, features = self.network.outputs(images)
+        return logits.float(), features.float()
 
 
 def load_graph(network: BreedNet, device: torch.device) -> ServedGraph:

@@ -15,8 +15,9 @@ import torch
 
 from ml import cores
 from ml.augment.lighting import MEAN, STD
+from ml.learn.model import outputs_of_pooled
 from ml.serve.engine import Prepared
-from ml.serve.graph import ServedGraph, after_pooling
+from ml.serve.graph import ServedGraph
 from ml.serve.openvino_door import CompiledModel, Core, InferRequest, Model
 from ml.serve.openvino_model import body_model
 from ml.serve.outputs import Floats, Outputs
@@ -55,7 +56,7 @@ class OpenVinoEngine:
                 map(self._of_single, inputs) if alone and len(inputs) == 1 else self._pool.map(self._of_one, inputs)
             )
             pooled = torch.from_numpy(np.concatenate(list(one_by_one)))
-            return Outputs(*(tensor.numpy() for tensor in after_pooling(self._head, pooled)))
+            return Outputs(*(tensor.numpy() for tensor in outputs_of_pooled(self._head, pooled)))
 
     def close(self) -> None:
         """End the threads and drop the compiled graphs."""

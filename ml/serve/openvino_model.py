@@ -18,7 +18,7 @@ class _Body(nn.Module):
         self.served = graph
 
     def forward(self, normalised: Tensor) -> Tensor:
-        return self.served.pooled(normalised.permute(0, 3, 1, 2))
+        return self.served.network.pooled(normalised.permute(0, 3, 1, 2))
 
 
 def body_model(graph: ServedGraph, side: int, batch: int = 1) -> Model:
