@@ -4,6 +4,7 @@ Pictures are not put together: one each, as many beside each other as there are 
 needs one shape alone. A picture that comes alone gets all cores.
 """
 
+import gc
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -63,6 +64,8 @@ class OpenVinoEngine:
         self._pool.shutdown()
         self._requests = SimpleQueue()
         self._single = None
+        # The conversion left rings of objects that hold the weights: 20 MB a swap, until somebody collects them.
+        gc.collect()
 
     @contextmanager
     def _counted(self) -> Iterator[bool]:
