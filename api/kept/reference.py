@@ -10,7 +10,7 @@ from api.kept.tally import Counted
 from store.artifacts import ArtifactStore
 from store.db.models import ModelVersion, Run
 from store.db.reading import get_artifact
-from store.errors import ArtifactMissing, NotFound
+from store.errors import AppError, ArtifactMissing, NotFound, ServiceUnavailable
 from store.keys import bundle_key, predictions_name
 
 MOST_PHOTOS = 256
@@ -45,7 +45,9 @@ class ReferenceMaker:
         counted = Counted()
         try:
             items = self._count_answers(run, counted)
-        except (ArtifactMissing, ValueError, KeyError, TypeError) as error:
+        except ServiceUnavailable:
+            raise  # another time
+        except (AppError, ValueError, KeyError, TypeError) as error:
             return {}, f"the run's stored predictions cannot be read: {error}"[:300]
         missing = self._count_photos(run, items, counted)
         return counted.figures([str(breed) for breed in run.dataset.vocab]), missing

@@ -112,7 +112,7 @@ class Watch:
             return
         try:
             self._show()
-        except (SQLAlchemyError, AppError, OSError) as error:
+        except SQLAlchemyError as error:
             logger.warning("drift was not worked out: %s", str(error).splitlines()[0])
 
     def _save(self) -> bool:
@@ -153,7 +153,11 @@ class Watch:
         with self._sessions.begin() as session:
             if reference_of(session, version) is not None:
                 return
-        counts, missing = self._references.counts(version)
+        try:
+            counts, missing = self._references.counts(version)
+        except (AppError, OSError) as error:
+            logger.warning("version %d: its validation side was not counted: %s", version, error)
+            return
         with self._sessions.begin() as session:
             set_reference(session, version, counts, missing)
 

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 from PIL import Image
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, delete
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.kept.watch import Watch
 from ml.reading.drift import LEAST_SEEN
 from store.artifacts import ArtifactStore
 from store.db.drift import add_counts, reference_of, today
+from store.db.models import Artifact
 from tests.api.kept.conftest import BLUE, RED, ask
 from tests.api.records import VOCAB, Records
 from tests.api.web import TestClient
@@ -124,6 +125,26 @@ def test_without_the_files_of_the_run_it_says_what_is_missing(
     found = drift(served)
     assert (found["pictures"], found["figures"]) == (1, [])
     assert "stored predictions cannot be read" in found["missing"]
+
+
+def test_a_version_that_nothing_is_known_of_does_not_keep_the_others_from_being_shown(
+    validated: TestClient, app: FastAPI, sessions: sessionmaker[Session]
+) -> None:
+    ask(validated, RED)
+    with sessions.begin() as session:
+        add_counts(session, 99, today(session), {"breeds": [1]})
+    watch_of(app).flush()
+    assert 'pedigree_drift_seen{figure="breeds",version="1"} 1.0' in validated.get("/metrics").text
+
+
+def test_a_run_without_stored_predictions_has_no_reference(
+    served: TestClient, app: FastAPI, sessions: sessionmaker[Session]
+) -> None:
+    with sessions.begin() as session:
+        session.execute(delete(Artifact).where(Artifact.name == "predictions.jsonl"))
+    ask(served, RED)
+    watch_of(app).flush()
+    assert "stored predictions cannot be read" in drift(served)["missing"]
 
 
 def test_counts_wait_for_a_database_that_is_away(validated: TestClient, app: FastAPI) -> None:

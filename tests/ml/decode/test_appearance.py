@@ -49,6 +49,16 @@ def test_what_costs_much_or_is_broken_is_not_looked_at(data: bytes) -> None:
     assert appearance(data) is None
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_damaged_file_raises_nothing(noisy: Image.Image, form: str) -> None:
+    data, rng = encoded(noisy.resize((64, 48)), form), np.random.default_rng(7)
+    for _ in range(300):
+        damaged = bytearray(data)
+        for place in rng.integers(0, len(data), 3):
+            damaged[place] = rng.integers(0, 256)
+        appearance(bytes(damaged[: rng.integers(1, len(data) + 1)]))
+
+
 def test_a_file_is_known_by_its_first_bytes() -> None:
     for form, kind, suffix in (
         ("JPEG", "image/jpeg", ".jpg"),
