@@ -51,7 +51,8 @@ def stages(size: int, presize: int) -> dict[str, Way]:
         "direct: pixels, fast transform and colours": lambda data: simplejpeg.decode_jpeg(
             data, fastdct=True, fastupsample=True
         ),
-        "direct: pixels at a quarter of the scale": lambda data: simplejpeg.decode_jpeg(data, **_part(data, 4)),
+        "direct: pixels at half the scale": lambda data: simplejpeg.decode_jpeg(data, **_part(data, 2)),
+        "direct: pixels at a quarter": lambda data: simplejpeg.decode_jpeg(data, **_part(data, 4)),
         "direct: pixels at an eighth": lambda data: simplejpeg.decode_jpeg(data, **_part(data, 8)),
         "direct: all": lambda data: direct(data, LIMITS, size, presize),
         "another kernel: decoded, then Pillow's filter to the input": lambda data: resize_square(

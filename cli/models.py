@@ -17,6 +17,7 @@ from cli.options import json_option, with_client
 from cli.predictions import drift
 from cli.saving import PngPath, save
 from cli.saying import plain, say
+from cli.shadow_report import show_shadow
 from cli.tables import counted, show_json, show_table
 from cli.times import local_time
 from cli.version_report import show_version
@@ -92,7 +93,7 @@ def register(client: Client, run: int, alias: str | None, as_json: bool) -> None
         say(DRAWN)
 
 
-for _command in (point, roll_back, list_moves, canary, drift):
+for _command in (point, roll_back, list_moves, canary, show_shadow, drift):
     models.add_command(_command)
 
 
@@ -108,6 +109,11 @@ for _command in (point, roll_back, list_moves, canary, drift):
     "--model", default=PRODUCTION, show_default=True, shell_complete=completion.models, help="An alias or a version."
 )
 @click.option("--tta", is_flag=True, help="Average each answer over four changed copies of the picture; takes longer.")
+@click.option(
+    "--coverage",
+    type=click.FloatRange(0.5, 0.999),
+    help="Also name the smallest set of breeds that holds the true one in this share of pictures, for example 0.95.",
+)
 @click.option(
     "--keep",
     type=click.Choice(["photo", "no"]),
@@ -126,6 +132,7 @@ def predict(
     out: Path | None,
     model: str,
     tta: bool,
+    coverage: float | None,
     keep: str | None,
     why: Path | None,
     as_json: bool,
@@ -133,7 +140,7 @@ def predict(
     """Name the breed in each picture; a folder or a dataset is predicted by a job, which is watched to its end."""
     many = [path for path in files if path.is_dir()]
     if dataset is not None or many:
-        _check_many(files, dataset, tta=tta, keep=keep, why=why)
+        _check_many(files, dataset, tta=tta, coverage=coverage, keep=keep, why=why)
         predict_many(client, dataset if dataset is not None else files[0], model, out or Path(), as_json=as_json)
         return
     if not files:
@@ -142,16 +149,18 @@ def predict(
         raise CommandError("--out is for the answers of a folder or a dataset.", "Leave it out.")
     if why is not None and len(files) != 1:
         raise CommandError(f"There are {len(files)} pictures, and one is explained.", "Name one picture.")
+    wishes = {"tta": "true" if tta else None, "coverage": None if coverage is None else str(coverage), "keep": keep}
+    query = {name: wish for name, wish in wishes.items() if wish is not None}
     answers: list[Json] = []
     for part in in_parts(files):
         # All of them by one version, wherever its alias is pointed meanwhile.
         named = str(answers[0]["model"]["version"]) if answers else model
-        answers.append(ask(client, part, named, tta=tta, keep=keep))
+        answers.append(ask(client, part, {"model": named, **query}))
     entries = [entry for answer in answers for entry in answer["predictions"]]
     if as_json:
-        show_json({"model": answers[0]["model"], "tta": tta, "predictions": entries})
+        show_json({**answers[0], "predictions": entries})
     else:
-        show_predictions(answers[0]["model"], entries)
+        show_predictions(answers[0], entries)
     if why is not None:
         _save_why(client, files[0], str(answers[0]["model"]["version"]), entries[0]["breed"], why)
     broken = sum("error" in entry for entry in entries)
@@ -162,7 +171,7 @@ def predict(
 def _check_many(files: tuple[Path, ...], dataset: str | None, *, tta: bool, keep: str | None, why: Path | None) -> None:
     if len(files) + (dataset is not None) > 1:
         raise CommandError("A folder or a dataset is predicted alone.", "Name one folder, or one dataset.")
-    named = {"--tta": tta, "--keep": keep is not None, "--explain": why is not None}
+    named = {"--tta": tta, "--coverage": coverage is not None, "--keep": keep is not None, "--explain": why is not None}
     wrong = [option for option, is_there in named.items() if is_there]
     if wrong:
         raise CommandError(f"{wrong[0]} is for single pictures.", "Leave it out.")
@@ -186,7 +195,7 @@ def in_parts(files: tuple[Path, ...]) -> list[tuple[Path, ...]]:
     return [files[start:end] for start, end in pairwise(ends)]
 
 
-def ask(client: Client, files: tuple[Path, ...], model: str, *, tta: bool = False, keep: str | None = None) -> Json:
+def ask(client: Client, files: tuple[Path, ...], query: dict[str, str]) -> Json:
     """Send pictures and return the service's answer.
 
     Raises:
@@ -201,29 +210,42 @@ def ask(client: Client, files: tuple[Path, ...], model: str, *, tta: bool = Fals
             ]
         except OSError as error:
             raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from error
-        query = {"model": model, **({"tta": "true"} if tta else {}), **({"keep": keep} if keep else {})}
         answer: Json = json_of(client.call("POST", "/predict", files=parts, params=query))
     return answer
 
 
-def show_predictions(served: Json, entries: list[Json]) -> None:
+def show_predictions(answer: Json, entries: list[Json]) -> None:
     """Print a table of what the model is sure of; below it what it is not, and which files could not be used."""
+    served = answer["model"]
     sure = [entry for entry in entries if "error" not in entry and entry["sure"]]
     if sure:
-        show_table(("file", "breed", "species", "score", "next"), [_row(entry) for entry in sure])
+        show_table(("file", "breed", "species", "probability", "next"), [_row(entry) for entry in sure])
     for entry in entries:
         if "error" in entry:
             say(f"! {plain(entry['filename'])}: {entry['error']['detail']}")
         elif not entry["sure"]:
-            say(f"{plain(entry['filename'])}: not sure: perhaps {', or '.join(map(_guess, entry['top'][:2]))}")
+            say(f"{plain(entry['filename'])}: {plain(entry['sentence'])} ({', '.join(map(_guess, entry['top'][:3]))})")
+    _show_sets(answer.get("coverage"), entries)
     for entry in entries:
         if entry.get("id"):
             say(f"{plain(entry['filename'])}: kept as {entry['id']}")
     say(f"by version {served['version']} ({served['arch']}, run {served['run']})")
+    if not served["calibrated"]:
+        say("Its probabilities are not calibrated: the run left nothing to do it with.")
     if served.get("note"):
         say(served["note"])
     if served["drawn"]:
         say(DRAWN)
+
+
+def _show_sets(coverage: Json | None, entries: list[Json]) -> None:
+    """The breeds of each picture's set."""
+    if coverage is None:
+        return
+    for entry in entries:
+        if "error" not in entry:
+            say(f"{plain(entry['filename'])}: {', '.join(map(plain, entry['set'])) or 'no breed is likely enough'}")
+    say(coverage["note"] or f"These sets hold the true breed in {coverage['asked']:.1%} of pictures of known breeds.")
 
 
 def _row(entry: Json) -> list[object]:

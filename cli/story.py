@@ -16,6 +16,8 @@ def story(run: Json) -> Iterator[tuple[str, object]]:
     for curve in run.get("curves") or []:
         where = "curves" if curve["phase"] is None else f"curves of phase {curve['phase'] + 1}"
         yield where, f"{curve['word']}: {curve['sentence']}"
+    for sentence in (run.get("judgement") or {}).get("sentences", []):
+        yield "trust", sentence
     for caution in run["cautions"]:
         yield "caution", caution
 

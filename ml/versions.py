@@ -1,7 +1,4 @@
-"""The installed learning stack: what is there and whether its parts fit each other.
-
-``python -m ml.versions`` ends with 0 where they do, else with 1 and a sentence: for whoever may not import torch.
-"""
+"""The installed learning stack: what is there and whether its parts fit each other."""
 
 import platform
 import sys
@@ -58,7 +55,3 @@ def main() -> int:
         sys.stderr.write(f"{error.code}: {error.detail}. {error.hint}\n")
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -63,6 +63,13 @@ class Settings(BaseSettings):
     max_predict_bytes: int = Field(256 * MIB, alias="PEDIGREE_MAX_PREDICT_BYTES", ge=1024, description="one request")
     max_predict_files: int = Field(64, alias="PEDIGREE_MAX_PREDICT_FILES", ge=1)
     predict_queue: int = Field(256, alias="PEDIGREE_PREDICT_QUEUE", ge=1, description="pictures waiting before 429")
+    refused_share: float = Field(
+        0.05,
+        alias="PEDIGREE_REFUSED_SHARE",
+        ge=0,
+        le=0.5,
+        description="known pictures that may be taken for unknown by mistake, as a share",
+    )
     predict_seconds: float = Field(
         60.0, alias="PEDIGREE_PREDICT_SECONDS", gt=0, description="until an answer of POST /predict; then it is 503"
     )

@@ -71,8 +71,12 @@ class StopRequest:
 
 
 def main() -> int:
+    """Run the attempt that the command names."""
+    return run(int(sys.argv[1]), int(sys.argv[2]))
+
+
+def run(job_id: int, number: int) -> int:
     """Run one attempt; the exit status is 0 where a verdict stands in the database."""
-    job_id, number = int(sys.argv[1]), int(sys.argv[2])
     stop = StopRequest()
     signal.signal(signal.SIGTERM, stop.on_signal)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -147,6 +151,12 @@ def work_of(kind: str) -> Work:
     if kind == "import":
         return _IMPORTING.get()
     raise UnknownKind(f"this worker does not know jobs of the kind {kind!r}", "Start a worker of the API's version.")
+
+
+def import_learning() -> None:
+    """All that any kind of job that learns imports; ``check_versions`` comes first."""
+    for work in _LEARNING.values():
+        work.get()
 
 
 def _fail(attempt: Attempt, code: str, detail: str, hint: str | None) -> None:

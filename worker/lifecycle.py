@@ -10,12 +10,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,9 +31,12 @@ from store.dispatch import dispatch_job
 from store.lanes import Lane, lane_of
 from store.settings import Settings
 from store.states import State
+from worker.exit_status import describe_status
 from worker.leftovers import clean_cache
 from worker.oom_kills import oom_kills
 from worker.patience import OUTAGE_SECONDS, OUTAGES, patiently
+from worker.ready_process import ReadyProcess
+from worker.tether import tethered
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ class Host:
     celery: Celery
     stopping: threading.Event
     lanes: AbstractSet[Lane] = frozenset(Lane)
+    ready: ReadyProcess = field(default_factory=ReadyProcess)
 
     @property
     def name(self) -> str:
@@ -89,7 +92,7 @@ def run_job(host: Host, job_id: int) -> None:
     attempt = job.attempt
     log.info("job %d: attempt %d starts", job_id, attempt)
     killed_before = oom_kills()
-    child = start_child("worker.child", job_id, attempt, lane=lane_of(job.kind))
+    child = _child_for(host, job)
     watch = Watch(host, child, job_id, attempt)
     try:
         watch.until_ended()
@@ -128,6 +131,13 @@ def scratch_folder(settings: Settings, session: Session) -> Path:
     return settings.cache / "work" / database_id(session)
 
 
+def _child_for(host: Host, job: Job) -> subprocess.Popen[bytes]:
+    """The process that is ready, for what learns; else a new one."""
+    lane = lane_of(job.kind)
+    ready = host.ready.take(job.id, job.attempt) if lane is Lane.TRAIN else None
+    return ready or start_child("worker.child", job.id, job.attempt, lane=lane)
+
+
 def start_child(module: str, *numbers: int, lane: Lane) -> subprocess.Popen[bytes]:
     """Start ``python -m MODULE NUMBERS``, the leader of a group of its own.
 
@@ -137,12 +147,6 @@ def start_child(module: str, *numbers: int, lane: Lane) -> subprocess.Popen[byte
     environment = dict(os.environ) | ({"CUDA_VISIBLE_DEVICES": ""} if is_light else {})
     command = tethered(module, *numbers, niceness=LIGHT_NICENESS if is_light else 0)
     return subprocess.Popen(command, start_new_session=True, env=environment)  # noqa: S603 - our own module, integers
-
-
-def tethered(module: str, *numbers: int, niceness: int) -> list[str]:
-    """The command by way of the tether, which has the kernel end it with this process."""
-    child = [sys.executable, "-m", module, *map(str, numbers)]
-    return [sys.executable, "-m", "worker.tether", str(os.getpid()), str(niceness), *child]
 
 
 @dataclass
@@ -291,10 +295,3 @@ def _hand_back_starved(session: Session, job_id: int, attempt: int, *, spare: bo
 def _was_in_batches(job: Job) -> bool:
     """Whether the attempt has said that its memory goes by the size of a batch (``ml.reporting.Progress``)."""
     return bool((job.progress or {}).get("in_batches"))
-
-
-def describe_status(status: int) -> str:
-    """``signal SIGKILL`` or ``exit status 1``."""
-    if status < 0:
-        return f"signal {signal.Signals(-status).name}"
-    return f"exit status {status}"

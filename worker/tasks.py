@@ -5,6 +5,7 @@ import threading
 from celery.signals import worker_ready, worker_shutting_down
 
 from store.db.session import make_engine, make_sessions
+from store.lanes import Lane
 from store.queue import RUN_JOB
 from worker.app import app, settings
 from worker.lifecycle import Host, run_job
@@ -22,7 +23,16 @@ presence = Presence(host)
 @app.task(name=RUN_JOB)  # type: ignore[untyped-decorator]  # celery ships no types
 def run(job_id: int) -> None:
     """Run the job, where it is still queued."""
-    run_job(host, job_id)
+    try:
+        run_job(host, job_id)
+    finally:
+        get_ready()
+
+
+def get_ready() -> None:
+    """Have a process ready for the next job that learns, where this worker takes such."""
+    if Lane.TRAIN in host.lanes and not host.stopping.is_set():
+        host.ready.start()
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]  # celery ships no types

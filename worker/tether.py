@@ -14,6 +14,12 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 
 
+def tethered(module: str, *numbers: int, niceness: int) -> list[str]:
+    """``python -m MODULE NUMBERS`` by way of the tether, which has the kernel end it with this process."""
+    child = [sys.executable, "-m", module, *map(str, numbers)]
+    return [sys.executable, "-m", "worker.tether", str(os.getpid()), str(niceness), *child]
+
+
 def main(arguments: list[str]) -> None:
     """Tie this process to its parent's life and become what the arguments name."""
     parent, niceness, *program = arguments

@@ -41,7 +41,13 @@ def train_run(attempt: Attempt) -> None:
     def write(session: Session) -> None:
         attempt.record_files(session, stored)
         attempt.record_reading(session, result.reading)
-        record_final(session, run.id, valid_loss=result.reading.valid_loss, error_rate=result.reading.error_rate)
+        record_final(
+            session,
+            run.id,
+            valid_loss=result.reading.valid_loss,
+            error_rate=result.reading.error_rate,
+            judgement=None if result.worth is None else result.worth.content(),
+        )
         if result.failure is None:
             attempt.succeed(session)
         else:

@@ -47,6 +47,11 @@ class Counted:
         self.add_value("aspect", aspect_of(looks.width, looks.height))
         self.add_value("pixels", log2(looks.width * looks.height))
 
+    def note_known(self, known: bool | None) -> None:
+        """Count whether the model knew what it saw; None, where it cannot say, is not counted."""
+        if known is not None:
+            self.flags[f"known:{known}"] += 1
+
     def with_more(self, more: "Counted") -> "Counted":
         """Both together."""
         scales = {name: list(counts) for name, counts in self.scales.items()}
@@ -85,8 +90,9 @@ class Tally:
             counted = self._of(version)
             if counted is not None:
                 counted.breeds[said.breed] += 1
-                counted.add_value("probability", said.probability)
+                counted.add_value("probability", said.raw_probability)
                 counted.flags[f"sure:{said.sure}"] += 1
+                counted.note_known(getattr(said, "known", None))
 
     def add_photo(self, version: int, data: bytes) -> None:
         """Count a photo that a version was asked about."""

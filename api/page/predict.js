@@ -26,8 +26,12 @@ async function predict(file) {
   form.append("file", file);
   try {
     const { model, predictions: [found] } = await ask(`/predict?top_k=5${keptQuery()}`, { method: "POST", body: form });
-    guesses.replaceChildren(make("h3", {}, headline(found)), ...found.top.map(guessBar), feedbackOn(found), whyButton(file, model.version, found.breed, picture),
+    guesses.replaceChildren(make("h3", {}, headline(found)),
+      found.known === false ? make("p", {}, "If it were one of them, it would be:") : "", ...found.top.map(guessBar),
+      feedbackOn(found), whyButton(file, model.version, found.breed, picture),
       make("p", { class: "quiet" }, `Version ${model.version}, ${model.arch} `, drawnTag(model.drawn),
+        model.calibrated ? "" : " Its probabilities are not calibrated.",
+        found.known === null ? " It cannot say whether a photo shows any of its breeds." : "",
         model.note ? ` ${model.note}` : "",
         model.drawn ? " It learned from drawn pictures: its answers on photos mean nothing." : ""));
   } catch (error) {
@@ -59,11 +63,10 @@ function whyButton(file, version, breed, picture) {
   return make("div", {}, button, said);
 }
 
-// A breed is named as the answer only where the service is sure of it.
-function headline({ breed, species, sure, top }) {
-  if (sure) return `${words(breed)}${species ? `, a ${species}` : ""}`;
-  const perhaps = top.slice(0, 2).map((one) => `${words(one.breed)} (${percent(one.probability)})`);
-  return `Not sure: perhaps ${perhaps.join(", or ")}`;
+// A breed is named as the answer only where the service is sure of it; all else is the service's own sentence.
+function headline({ sentence, species, sure }) {
+  if (sure) return `${sentence}${species ? `, a ${species}` : ""}`;
+  return `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}`;
 }
 
 function guessBar({ breed, probability }) {

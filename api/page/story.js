@@ -10,6 +10,7 @@ export function showStory(run) {
   byId("curves").replaceChildren(...run.curves.map(({ phase, word, sentence }) =>
     item(make("strong", {}, phase === null ? "The run: " : `Phase ${phase + 1}: `), make("span", { class: "tag" }, words(word)),
       ` ${sentence}`)));
+  byId("judgement").replaceChildren(...(run.judgement?.sentences ?? []).map((sentence) => item(sentence)));
 }
 
 function lineage(run) {

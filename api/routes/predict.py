@@ -13,7 +13,7 @@ from api.http.media_types import JSON
 from api.kept.afterwards import Keep, Seen
 from api.schemas.predictions import AnsweredBy, Predictions
 from api.schemas.problem import problems
-from api.serving.answers import Entry, answered, failed, model_of, whole, written
+from api.serving.answers import Entry, Terms, answered, coverage_of, failed, model_of, whole, written
 from api.serving.batching import Place
 from api.serving.decoding import Pending, Step, Turn
 from api.serving.lines import LINES_TOO, Lines, wants_lines
@@ -21,6 +21,7 @@ from api.serving.picking import picked
 from api.serving.predictor import LoadedVersion
 from api.serving.sent_pictures import REQUEST_BODY, SentPicture, sent_pictures
 from ml.errors import ImageRejected
+from ml.judge.sets import LEAST_COVERAGE, MOST_COVERAGE
 from ml.serve.outputs import Output
 from store.db.registry import DEFAULT_ALIAS
 from store.errors import PayloadTooLarge
@@ -35,9 +36,9 @@ class Asked:
     """What the address asks for."""
 
     model: str
-    top_k: int
     tta: bool
     keep: Keep | None
+    terms: Terms
 
 
 @router.post(
@@ -52,12 +53,16 @@ async def predict(
     model: Name = DEFAULT_ALIAS,
     top_k: Annotated[int, Query(ge=1, le=1000)] = 5,
     tta: Annotated[bool, Query(description="average over four augmented copies and the plain picture")] = False,
+    coverage: Annotated[
+        float | None,
+        Query(ge=LEAST_COVERAGE, le=MOST_COVERAGE, description="a set of breeds that holds the true one so often"),
+    ] = None,
     keep: Annotated[
         Keep | None,
         Query(description="`photo`: keep the photo too, where the service keeps photos; `no`: keep nothing of this"),
     ] = None,
 ) -> Response:
-    """The breed in each picture, with the score of every breed.
+    """The breed in each picture, with the calibrated probability of every breed, and whether it is any of them.
 
     The pictures are parts `file` of a form; or the body is one picture, sent as image/jpeg and the like; or it is JSON
     with pictures in base64. One broken picture of several fails alone; a single broken one is the answer's own error.
@@ -65,21 +70,22 @@ async def predict(
     With `Accept: application/x-ndjson` each picture is a line of its own, sent as soon as it is ready, whichever comes
     first; its `index` is its place among those sent. Which model answered is then told in headers.
     """
-    asked = Asked(model, top_k, tta, keep)
+    asked = Asked(model, tta, keep, Terms(top_k, services.settings.refused_share, coverage))
     async with AsyncExitStack() as held:
         files = await held.enter_async_context(sent_pictures(request))
         _check_count(files, services.settings.max_predict_files)
         services.afterwards.check(asked.keep)
         served = await picked(services.predictor, model, files[0])
+        about = _about(served, asked)
         held.enter_context(services.telemetry.answering(served.version))
         place = held.enter_context(services.batcher.places(len(files) * (served.classifier.copies if tta else 1)))
         turn = await held.enter_async_context(services.decoding.of(request, services.settings.predict_seconds))
         pictures = [turn.begin(_step(file, served, services, turn, place, asked)) for file in files]
         if wants_lines(request.headers):
-            return Lines(files, pictures, _about(served, asked), held.pop_all())
+            return Lines(files, pictures, about, held.pop_all())
         found = await asyncio.gather(*pictures, return_exceptions=True)
         pictures.clear()
-        return Response(whole(_about(served, asked), _entries(found, files)), media_type=JSON)
+        return Response(whole(about, _entries(found, files)), media_type=JSON)
 
 
 def _check_count(files: list[SentPicture], most: int) -> None:
@@ -88,7 +94,12 @@ def _check_count(files: list[SentPicture], most: int) -> None:
 
 
 def _about(served: LoadedVersion, asked: Asked) -> AnsweredBy:
-    return AnsweredBy(model=model_of(served), tta=asked.tta)
+    return AnsweredBy(
+        model=model_of(served),
+        tta=asked.tta,
+        refused_share=asked.terms.refused_share,
+        coverage=coverage_of(served, asked.terms.coverage),
+    )
 
 
 def _step(
@@ -121,7 +132,7 @@ def _entry(
     asked: Asked,
 ) -> Entry:
     """One picture's part of the answer: every picture that is answered comes by here, in a thread of the passes."""
-    said = answered(file.filename, outputs, served, asked.top_k)
+    said = answered(file.filename, outputs, served, asked.terms)
     services.telemetry.note_top(served.version, said.probability)
     if seen.is_compared and seen.data is not None:
         services.shadowing.note(seen.data, outputs, served)

@@ -15,32 +15,54 @@ class ServedModel(Scoring):
     run: int
     arch: str
     drawn: bool
+    calibrated: bool = Field(
+        description="whether its probabilities are calibrated on its run's validation pictures; false: the run left "
+        "nothing to do it with, and they are the raw ones"
+    )
 
 
 SURE_FROM: Final = 0.5
-"""The score from which on an answer is ``sure``."""
+"""The probability from which on an answer is ``sure``."""
 
 
 class Guess(BaseModel):
-    """A breed and its score, 0 to 1."""
+    """A breed with its calibrated probability, 0 to 1."""
 
     breed: str
     probability: float
 
 
 class Prediction(BaseModel):
-    """The answer for one picture. ``probabilities`` holds every breed; the model's ``scores`` says what they sum to."""
+    """The answer for one picture. ``probabilities`` holds every breed; the model's ``scores`` says what they sum to.
+
+    Probabilities are calibrated: of many pictures with 0.8, 80 % are of that breed. The raw ones are the model's own
+    scores.
+    """
 
     filename: str
     breed: str = Field(examples=["Birman"])
     species: Literal["cat", "dog"] | None
     probability: float
+    raw_probability: float
     sure: bool = Field(
-        description=f"whether the first breed's score is {SURE_FROM} or more. That is the model's own word and not "
-        "calibrated: a photo without a pet can get a high score too"
+        description=f"whether the first breed's probability is {SURE_FROM} or more and `known` is not false"
+    )
+    known: bool | None = Field(
+        description="false: the picture probably shows none of the model's breeds. Of pictures like those of the run's "
+        "validation side the share `refused_share` is refused like this. null: the model cannot say"
+    )
+    known_score: float | None = Field(
+        description="the share of the run's validation pictures that look no more like a known breed than this one: "
+        "up to `refused_share` it is refused"
+    )
+    sentence: str = Field(description="the same in words, for people", examples=["not sure between Birman and Ragdoll"])
+    set: list[str] | None = Field(
+        description="with `coverage`: the smallest set of breeds that holds the true one in that share of pictures of "
+        "known breeds, the likeliest first. It is empty where not even the first is likely enough. Else null"
     )
     top: list[Guess]
     probabilities: dict[str, float]
+    raw_probabilities: dict[str, float]
     id: UUID | None = Field(None, description="of the kept prediction, for feedback on it; null where it is not kept")
 
 
@@ -59,11 +81,21 @@ class FailedPicture(BaseModel):
     error: PictureError
 
 
+class SetCoverage(BaseModel):
+    """How often a set holds the true breed. ``note`` says where it cannot be told and every set has all breeds."""
+
+    asked: float
+    pictures: int = Field(description="validation pictures that it is worked out from")
+    note: str | None
+
+
 class AnsweredBy(BaseModel):
     """What is said of all the pictures of a request."""
 
     model: ServedModel
     tta: bool = Field(description="whether each picture's scores are an average over augmented copies")
+    refused_share: float = Field(description="how many known pictures may be taken for unknown: PEDIGREE_REFUSED_SHARE")
+    coverage: SetCoverage | None = Field(description="of the sets; null where none were asked for")
 
 
 class Predictions(AnsweredBy):

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.schemas.judgement import JudgementOut
 from api.schemas.lineage import PhaseRate, Story
 from api.schemas.run_defaults import changed_settings
 from api.schemas.scores import Scoring
@@ -138,6 +139,9 @@ class RunOut(RunSummary, Story):
     )
     curves: list[CurveOut]
     interpretations: list[InterpretationOut] = Field(description="the run's own first")
+    judgement: JudgementOut | None = Field(
+        description="how far its answers can be trusted; null before it has ended, and of runs of earlier versions"
+    )
 
     @classmethod
     def of_record(
@@ -169,6 +173,7 @@ class RunOut(RunSummary, Story):
             searches=list(searches),
             curves=CurveOut.of(run, epochs, story.rates, before),
             interpretations=interpretations,
+            judgement=JudgementOut.of(run.judgement),
         )
 
 

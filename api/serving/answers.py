@@ -1,9 +1,7 @@
 """A picture's part of the answer of POST /predict, from what the model put out for it."""
 
 from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass
 
 from api.http.errors import hint_of
 from api.schemas.predictions import (
@@ -14,50 +12,120 @@ from api.schemas.predictions import (
     PictureError,
     Prediction,
     ServedModel,
+    SetCoverage,
 )
 from api.serving.predictor import LoadedVersion
+from api.serving.sentences import sentence
 from ml.breeds import species_of
 from ml.errors import ImageRejected
+from ml.judge.scores import Doubles
+from ml.judge.sets import breeds_in, pictures_for
+from ml.serve.judgement import Judged
 from ml.serve.outputs import Output
+from store.errors import NotReady
 
 MAX_NAME = 255
+_NAMED = 3
 
 Entry = Prediction | FailedPicture
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What an answer is to hold: so many of the likeliest breeds, and sets of a coverage (None: no sets).
+
+    ``refused_share`` of known pictures may be taken for unknown.
+    """
+
+    top_k: int
+    refused_share: float
+    coverage: float | None = None
 
 
 def model_of(served: LoadedVersion) -> ServedModel:
     """Which model answered."""
     about = served.classifier
-    return ServedModel.of_loss(about.loss, version=served.version, run=served.run, arch=about.arch, drawn=about.drawn)
+    return ServedModel.of_loss(
+        about.loss,
+        version=served.version,
+        run=served.run,
+        arch=about.arch,
+        drawn=about.drawn,
+        calibrated=about.judgement is not None and about.judgement.pictures > 0,
+    )
 
 
-def answered(filename: str, outputs: Sequence[Output], served: LoadedVersion, top_k: int) -> Prediction:
+def coverage_of(served: LoadedVersion, coverage: float | None) -> SetCoverage | None:
+    """What the sets of a model are worth.
+
+    Raises:
+        NotReady: they were asked for, and the run left nothing to work them out from.
+    """
+    if coverage is None:
+        return None
+    judgement = served.classifier.judgement
+    if judgement is None:
+        detail = f"run {served.run}, of version {served.version}, left nothing to work out sets of breeds from"
+        raise NotReady(detail, "Leave coverage out, or train the run again.")
+    note, least = None, pictures_for(coverage)
+    if judgement.pictures < least:
+        few = f"{judgement.pictures} validation pictures are too few for a coverage of {coverage:g}"
+        note = f"{few}, which takes {least}: each set has all breeds"
+    return SetCoverage(asked=coverage, pictures=judgement.pictures, note=note)
+
+
+def answered(filename: str, outputs: Sequence[Output], served: LoadedVersion, terms: Terms) -> Prediction:
     """The breed in a picture.
 
     Args:
         filename: as it was sent.
         outputs: of the picture, or of it and its copies.
         served: the model that put them out.
-        top_k: how many of the likeliest breeds ``top`` lists.
+        terms: what the answer is to hold.
     """
-    return prediction(filename, served.classifier.scores(outputs), served.classifier.vocab, top_k)
+    classifier = served.classifier
+    judged = classifier.judge(outputs)
+    found = None
+    if terms.coverage is not None and classifier.judgement is not None:
+        found = breeds_in(judged.plain, classifier.judgement.least_probability(terms.coverage))
+    return prediction(filename, judged, found, classifier.vocab, terms)
 
 
-def prediction(filename: str, row: NDArray[np.float32], vocab: tuple[str, ...], top_k: int) -> Prediction:
-    """The answer for a row of scores, [classes]."""
-    chances = [float(chance) for chance in row]
-    # Stable, so that ties go to the first breed as they do in the validation.
-    order = sorted(range(len(vocab)), key=lambda index: -chances[index])
-    top = [Guess(breed=vocab[index], probability=chances[index]) for index in order[:top_k]]
+def prediction(
+    filename: str, judged: Judged, found: list[int] | None, vocab: tuple[str, ...], terms: Terms
+) -> Prediction:
+    """The answer for a picture that was judged; ``found`` has the classes of its set."""
+    calibrated, raw = judged.probabilities.tolist(), judged.raw.tolist()
+    order = _order(judged.raw)
+    top = [Guess(breed=vocab[i], probability=calibrated[i]) for i in order[: terms.top_k]]
+    first = order[0]
+    known = None if judged.known_score is None else judged.known_score > terms.refused_share
+    sure = calibrated[first] >= SURE_FROM and known is not False
     return Prediction(
         filename=filename[:MAX_NAME],
-        breed=top[0].breed,
-        species=species_of(top[0].breed),
-        probability=top[0].probability,
-        sure=top[0].probability >= SURE_FROM,
+        breed=vocab[first],
+        species=species_of(vocab[first]),
+        probability=calibrated[first],
+        raw_probability=raw[first],
+        sure=sure,
+        known=known,
+        known_score=judged.known_score,
+        sentence=sentence(_guesses(order[:_NAMED], calibrated, vocab), len(vocab), sure=sure, known=known),
+        set=None if found is None else [vocab[i] for i in found],
         top=top,
-        probabilities=dict(zip(vocab, chances, strict=True)),
+        probabilities=dict(zip(vocab, calibrated, strict=True)),
+        raw_probabilities=dict(zip(vocab, raw, strict=True)),
     )
+
+
+def _order(scores: Doubles) -> list[int]:
+    """The classes from the likeliest to the least; ties go to the first breed as they do in the validation."""
+    order: list[int] = (-scores).argsort(kind="stable").tolist()
+    return order
+
+
+def _guesses(order: list[int], probabilities: list[float], vocab: tuple[str, ...]) -> list[tuple[str, float]]:
+    return [(vocab[i], probabilities[i]) for i in order]
 
 
 def failed(filename: str, error: ImageRejected) -> FailedPicture:

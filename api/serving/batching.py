@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from api.http.telemetry import Telemetry
 from api.serving.pace import Pace
 from ml.config import LossName
 from ml.decode.images import Limits
+from ml.judge.judgement import Judgement
+from ml.serve.judgement import Judged
 from ml.serve.outputs import Output, Outputs
 from store.errors import AppError, ServiceUnavailable, TooBusy
 
@@ -82,8 +81,13 @@ class ClassifierLike(Protocol):
         """One forward pass of prepared inputs."""
         ...
 
-    def scores(self, outputs: Sequence[Output]) -> NDArray[np.float32]:
-        """One picture's scores, float32 [classes], from its only output or those of its copies, in their order."""
+    @property
+    def judgement(self) -> Judgement | None:
+        """How far its answers can be trusted; None where its run left nothing to say that with."""
+        ...
+
+    def judge(self, outputs: Sequence[Output]) -> Judged:
+        """What is thought of one picture, from its only output or those of its copies, in their order."""
         ...
 
     def warm_up(self) -> None:

@@ -86,5 +86,6 @@ def _failed(file: SentPicture, error: BaseException) -> bytes:
 def _headers(about: AnsweredBy) -> dict[str, str]:
     model = about.model
     told = {"Version": model.version, "Run": model.run, "Arch": model.arch, "Drawn": model.drawn, "TTA": about.tta}
-    told |= {"Loss": model.loss, "Scores": model.scores}
+    told |= {"Loss": model.loss, "Scores": model.scores, "Calibrated": model.calibrated}
+    told |= {"Refused-Share": about.refused_share}
     return {f"Pedigree-{name}": str(value).lower() for name, value in told.items()}

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore
 from store.cache_names import model_copy
-from store.db.reading import get_artifact
+from store.db.reading import for_judging, get_artifact
 
 MODEL_FILES = ("model.safetensors", "model.json")
 
@@ -20,8 +20,9 @@ def model_folder(sessions: sessionmaker[Session], artifacts: ArtifactStore, cach
     """
     with sessions.begin() as session:
         files = [get_artifact(session, run, name) for name in MODEL_FILES]
+        judging = for_judging(session, run)
     # By content: the services of several databases may share a cache, and each counts its runs from 1.
     folder = model_copy(cache, files[0].sha256)
-    for file in files:
+    for file in [*files, *([judging] if judging is not None else [])]:
         artifacts.fetch(file.key, folder / file.name, expected_sha256=file.sha256)
     return folder

@@ -208,7 +208,7 @@ def compared(photo: str, served: Scores, shadow: Scores) -> Example:
 
 
 def _scores(by: LoadedVersion, outputs: Sequence[Output]) -> Scores:
-    return dict(zip(by.classifier.vocab, by.classifier.scores(outputs).tolist(), strict=True))
+    return dict(zip(by.classifier.vocab, by.classifier.judge(outputs).probabilities.tolist(), strict=True))
 
 
 def _first(scores: Scores) -> str:

@@ -14,6 +14,7 @@ from ml.errors import DatasetUnusable, Stopped
 from ml.fetch.weights import load_state
 from ml.learn.batches import ValidationBatches, cuts
 from ml.learn.evaluation import predict_logits
+from ml.learn.judging import fit_on
 from ml.learn.memory import PREDICTED, halving, keep_freed_memory
 from ml.learn.model import BreedNet, build_model
 from ml.learn.precision import choose_device, choose_precision
@@ -80,7 +81,8 @@ def interpret(
             return read_averages(config.loss, scores, manifest, items, paths.work, known)
         inputs = ValidationBatches(cache, (), items, config).load(chosen, parts)
         logits = predict_logits(network, inputs, precision=precision, device=chosen, on_batch=tell)
-        return read_logits(config.loss, logits, manifest, items, paths.work, known)
+        calibrated = fit_on(config.loss, logits, manifest, items, known).calibrated if learned is None else None
+        return read_logits(config.loss, logits, manifest, items, paths.work, known, calibrated)
 
     reading = halving(predict, config, chosen, reporter, first=accumulation, doing=PREDICTED)
     return FitResult({PREDICTIONS: paths.work / PREDICTIONS}, reading)

@@ -46,6 +46,23 @@ class BreedNet(nn.Sequential):
         children = list(self.body.children())
         return children[: self.early], children[self.early :], [self.head]
 
+    @property
+    def read(self) -> int:
+        """How many features the head's last layer reads."""
+        return int(self.head[-1].weight.shape[1])  # type: ignore[index]
+
+    def outputs(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [n,classes] as calling gives them, and features [n,pooled + read].
+
+        The features are those of two places side by side: what the pooling gives, and what the last layer reads.
+        """
+        pool, flat, *between, last = self.head
+        pooled = flat(pool(self.body(images)))
+        read = pooled
+        for module in between:
+            read = module(read)
+        return last(read), torch.cat([pooled, read], 1)
+
     def freeze_body(self, frozen: bool) -> None:
         """Fix the body's parameters, all but those of BatchNorm, or free them all.
 

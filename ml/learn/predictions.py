@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ml.config import LossName
@@ -38,6 +40,7 @@ def read_logits(
     items: Sequence[int],
     work: Path,
     learned: Learned | None = None,
+    calibrated: NDArray[np.float64] | None = None,
 ) -> Reading:
     """Read float32 logits [n, classes] of the given items; writes ``predictions.jsonl`` into ``work``.
 
@@ -50,10 +53,12 @@ def read_logits(
         items: positions in the manifest.
         work: a folder, made where missing.
         learned: what the model learned from, where that is more than the manifest's training side.
+        calibrated: scores, [n, classes], where they are known.
     """
     targets = _targets(manifest, items, learned)
     losses = item_losses(loss, logits.double(), targets)
-    return _read(scores_of(loss, logits), losses, targets, manifest, items, work, learned, tta=False)
+    scores = scores_of(loss, logits)
+    return _read(scores, losses, targets, manifest, items, work, learned, calibrated=calibrated, tta=False)
 
 
 def read_averages(
@@ -84,6 +89,7 @@ def _read(
     work: Path,
     learned: Learned | None,
     *,
+    calibrated: NDArray[np.float64] | None = None,
     tta: bool,
 ) -> Reading:
     chosen = [manifest.items[i] for i in items]
@@ -95,6 +101,7 @@ def _read(
         items=items,
         paths=[item.path for item in chosen],
         trained_on=[item.sha256 in learned.pictures for item in chosen] if learned else None,
+        calibrated=calibrated,
         tta=tta,
     )
     work.mkdir(parents=True, exist_ok=True)

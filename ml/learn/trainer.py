@@ -12,7 +12,7 @@ from ml.config import ResolvedConfig, ResolvedPhase
 from ml.errors import CheckpointInvalid, LossDiverged, NoRateFound, Stopped
 from ml.learn.batches import TrainingBatches, ValidationBatches, sampled_ahead
 from ml.learn.checkpoint import Checkpoint, CheckpointKeeper, Position, read_checkpoint, write_checkpoint
-from ml.learn.evaluation import loss_and_error, predict_logits
+from ml.learn.evaluation import loss_and_error, predict_outputs
 from ml.learn.lr_find import find_rate, record_of
 from ml.learn.memory import peak_memory_bytes
 from ml.learn.model import BreedNet
@@ -27,6 +27,9 @@ from ml.reporting import BatchRecord, EpochRecord, Progress, Reporter
 _DIVERGED_LOSS = 1e6
 """Guessing costs a few units and a certain mistake a few hundred: a loss like this is no training any more, even where
 it stays finite for want of weight decay."""
+
+MOST_FEATURES = 4000
+"""Validation pictures whose features are kept, some KiB each: more would tell nothing more."""
 
 _SYNC_EVERY = 16
 """On a GPU the losses are read back this often: each reading waits for the device."""
@@ -59,6 +62,8 @@ class Trainer:
     """Steps of the phase's finished epochs that fp16 left out."""
     logits: Tensor | None = None
     """Validation logits of the last finished epoch."""
+    features: Tensor | None = None
+    """What the model made of the first ``MOST_FEATURES`` of these pictures."""
 
     def __post_init__(self) -> None:
         """Prepare what no caller chooses."""
@@ -128,14 +133,19 @@ class Trainer:
                 self._train_phase(number, phase, first, last)
             first = last
 
-    def last_logits(self) -> Tensor:
-        """Validation logits of the weights as they stand after an epoch."""
-        if self.logits is None:
+    def last_outputs(self) -> tuple[Tensor, Tensor]:
+        """Validation logits of the weights as they stand after an epoch, and the features of the first pictures."""
+        if self.logits is None or self.features is None:
             phase = len(self.config.phases) - 1
             epoch = self.config.phases[phase].epochs - 1
             self._say_where(phase, epoch)
-            self.logits = self._validate(phase, epoch)
-        return self.logits
+            self.logits, self.features = self._validate(phase, epoch)
+        return self.logits, self.features
+
+    def tell_validating(self) -> None:
+        """That the trained model is being looked at."""
+        phase = len(self.config.phases) - 1
+        self.reporter.on_progress(self._progress("validate", phase, self.config.phases[phase].epochs - 1))
 
     def _say_where(self, phase: int, epoch: int) -> None:
         """So that it is known that there are batches if this process is killed for its memory."""
@@ -186,7 +196,7 @@ class Trainer:
         self._tell_skipped(number, epoch, end - steps.start - steps_made(optimizer))
         seconds = time.perf_counter() - started
         images = (end - began_at) * self.config.batch_size
-        self.logits = self._validate(number, epoch)
+        self.logits, self.features = self._validate(number, epoch)
         valid_loss, error_rate = loss_and_error(self.config.loss, self.logits, self.validation.targets)
         self._check_loss(valid_loss, self.step - 1, hypers_of(phase, len(steps), end - steps.start - 1).lr)
         self.reporter.on_epoch(
@@ -267,13 +277,21 @@ class Trainer:
             detail = f"the loss became {loss:.3g} at step {step} of {self.steps}, at learning rate {max(lr):.3g}"
             raise LossDiverged(detail, hint="Lower the learning rate, by a factor of ten to begin with.")
 
-    def _validate(self, phase: int, epoch: int) -> Tensor:
+    def _validate(self, phase: int, epoch: int) -> tuple[Tensor, Tensor]:
+        """Logits, and the features of the first pictures."""
+
         def tell() -> None:
             self.reporter.on_progress(self._progress("validate", phase, epoch))
 
         with self.pace.validating():
-            inputs = self.validation.load(self.device, self.accumulation)
-            return predict_logits(self.model, inputs, precision=self.precision, device=self.device, on_batch=tell)
+            return predict_outputs(
+                self.model,
+                self.validation.load(self.device, self.accumulation),
+                precision=self.precision,
+                device=self.device,
+                on_batch=tell,
+                most_features=MOST_FEATURES,
+            )
 
     def _keep(self, optimizer: AdamW) -> None:
         path = self.work / "checkpoint.safetensors"

@@ -10,7 +10,11 @@ from ml.data.bundle import ImageSource
 from ml.data.manifest import Manifest
 from ml.decode.images import DECODING
 from ml.errors import NoRateFound
+from ml.judge.fitting import Worth
+from ml.judge.judgement import JUDGEMENT
 from ml.learn.checkpoint import CheckpointKeeper, save_tensors
+from ml.learn.judging import fit_on
+from ml.learn.known import known_pictures
 from ml.learn.lr_find import check_sweep
 from ml.learn.memory import halving, last_try
 from ml.learn.model import BreedNet
@@ -28,11 +32,13 @@ MODEL_FORMAT_VERSION = 1
 class FitResult:
     """What a run leaves: files by name and what its validation predictions say.
 
-    ``failure`` is why it ended before its last phase; files and reading are then of the phases that it finished.
+    ``worth`` says how far its answers can be trusted; None where that was not looked at. ``failure`` is why it ended
+    before its last phase; all else is then of the phases that it finished.
     """
 
     files: dict[str, Path]
     reading: Reading
+    worth: Worth | None = None
     failure: NoRateFound | None = None
 
 
@@ -126,10 +132,15 @@ def _finish(trainer: Trainer, setup: Setup, work: Path, earlier: frozenset[str])
     failure = _train(trainer)
     manifest, split = setup.manifest, setup.split
     learned = Learned(manifest.vocab, earlier | {manifest.items[i].sha256 for i in split.train}) if earlier else None
-    reading = read_logits(trainer.config.loss, trainer.last_logits(), manifest, split.valid, work, learned)
+    loss, (logits, features) = trainer.config.loss, trainer.last_outputs()
+    known = known_pictures(trainer.model, setup, trainer.accumulation, trainer.tell_validating)
+    fitted = fit_on(loss, logits, manifest, split.valid, learned, features, known)
+    reading = read_logits(loss, logits, manifest, split.valid, work, learned, fitted.calibrated)
     epochs = trainer.step // trainer.training.per_epoch
     saved = save_model(trainer.model, trainer.config, setup.precision.name, manifest, reading, epochs, work)
-    return FitResult({PREDICTIONS: work / PREDICTIONS, **saved}, reading, failure)
+    fitted.judgement.write(work / JUDGEMENT)
+    files = {PREDICTIONS: work / PREDICTIONS, JUDGEMENT: work / JUDGEMENT, **saved}
+    return FitResult(files, reading, fitted.worth, failure)
 
 
 def _train(trainer: Trainer) -> NoRateFound | None:

@@ -19,7 +19,8 @@ class Reading:
     ``matrix`` counts, rows actual, columns predicted. ``items`` has one row a picture with ``item`` (index in the
     manifest), ``path``, ``actual``, ``predicted``, ``loss``, ``probability_predicted``, ``probability_actual``; on
     another dataset than the model's own, and where the model goes back to other runs, also ``trained_on``: whether it
-    was trained on this very picture, now or in one of those runs.
+    was trained on this very picture, now or in one of those runs; where it is known, also ``calibrated_predicted``, the
+    calibrated probability of ``predicted``, to which the picture itself gave nothing.
     """
 
     vocab: list[str]
@@ -88,6 +89,7 @@ def read_predictions(
     items: Sequence[int],
     paths: Sequence[str],
     trained_on: Sequence[bool] | None = None,
+    calibrated: NDArray[np.float64] | None = None,
     tta: bool = False,
 ) -> Reading:
     """Turn scores in [0, 1] [n, classes], losses [n] and targets [n] into a reading; ties go to the first class."""
@@ -106,6 +108,9 @@ def read_predictions(
     ]
     if trained_on is not None:
         rows = [{**row, "trained_on": bool(known)} for row, known in zip(rows, trained_on, strict=True)]
+    if calibrated is not None:
+        certain = calibrated[np.arange(len(predicted)), predicted]
+        rows = [{**row, "calibrated_predicted": float(one)} for row, one in zip(rows, certain, strict=True)]
     return Reading(
         vocab=list(vocab),
         matrix=confusion_matrix(targets, predicted, len(vocab)).tolist(),

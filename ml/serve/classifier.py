@@ -17,12 +17,14 @@ from ml.augment.seed import generator
 from ml.config import LossName
 from ml.decode.images import Limits, view
 from ml.decode.views import View
+from ml.judge.judgement import Judgement
 from ml.learn.losses import scores_of
 from ml.learn.precision import choose_device
 from ml.learn.tta import COPIES, combine
 from ml.serve.description import Description
 from ml.serve.engine import Engine, Prepared
 from ml.serve.engines import load_engine
+from ml.serve.judgement import Judged, judge, read_judgement
 from ml.serve.outputs import Output, Outputs
 from ml.serve.validated import exact_way
 from ml.serve.way import Way
@@ -35,10 +37,12 @@ class Classifier:
     about: Description
     way: Way
     engine: Engine
+    judgement: Judgement | None = None
+    """How far its answers can be trusted; None where the run left nothing to say that with."""
 
     @classmethod
     def load(cls, folder: Path, device: str = "auto", way: Way | None = None) -> Self:
-        """Read ``model.json`` and ``model.safetensors``.
+        """Read ``model.json`` and ``model.safetensors``, and what lies beside them for judging answers.
 
         Args:
             folder: where they are.
@@ -52,7 +56,8 @@ class Classifier:
         about = Description.read(folder / "model.json")
         chosen = choose_device(device)
         used = way or exact_way(about, chosen)
-        return cls(about, used, load_engine(folder, about, used, chosen))
+        judgement = read_judgement(folder, about.loss, about.vocab)
+        return cls(about, used, load_engine(folder, about, used, chosen), judgement)
 
     @property
     def concurrency(self) -> int:
@@ -121,6 +126,10 @@ class Classifier:
         averaged = rows if len(rows) == 1 else combine(rows[:1], rows[1:, None])
         found: NDArray[np.float32] = averaged[0].float().numpy()
         return found
+
+    def judge(self, outputs: Sequence[Output]) -> Judged:
+        """What is thought of one picture, from the outputs of its only input or of its copies, in their order."""
+        return judge(self.judgement, self.loss, outputs)
 
     def warm_up(self) -> None:
         """Pay for the first call's allocations and kernels before anyone waits."""

@@ -11,7 +11,8 @@ class ServedGraph(nn.Module):
     """``network`` in evaluation mode with all that stands before it once a picture has the model's size.
 
     Its input is uint8 or float [n,size,size,3] in 0-255. It puts out float32 logits [n,classes], and float32 features
-    [n,512]: what the head's last layer reads.
+    [n,features]: what the pooling gives, and after it the 512 that the head's last layer reads. By them it is judged
+    whether a picture shows anything known (``ml.judge.familiarity``).
     """
 
     mean: Tensor
@@ -31,11 +32,8 @@ class ServedGraph(nn.Module):
 
     def of_input(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The same from normalised images [n,3,size,size]."""
-        *before, last = self.network.head
-        features = self.network.body(images)
-        for module in before:
-            features = module(features)
-        return last(features).float(), features.float()
+        logits, features = self.network.outputs(images)
+        return logits.float(), features.float()
 
 
 def load_graph(network: BreedNet, device: torch.device) -> ServedGraph:

@@ -73,4 +73,4 @@ def _answers(classifier: Classifier, waiting: deque[tuple[str, Future[Prepared]]
         if index in refused:
             yield Answer(path, None, refused[index])
         else:
-            yield Answer(path, classifier.scores([next(outputs)]))
+            yield Answer(path, classifier.judge([next(outputs)]).probabilities.astype(np.float32))

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
-from sqlalchemy import ARRAY, ColumnElement, Text, and_, cast, delete, func, select, update
+from sqlalchemy import ARRAY, ColumnElement, Text, and_, any_, cast, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -61,7 +61,9 @@ def kept_among(session: Session, hashes: Collection[str]) -> set[str]:
 
 def on_record(session: Session, hashes: Collection[str]) -> set[str]:
     """Those of the photos that the record names, stored or about to be."""
-    return set(session.scalars(select(KeptPhoto.sha256).where(KeptPhoto.sha256.in_(hashes))))
+    # As one array: a statement may have 65,535 parameters, and a store more photos.
+    asked = KeptPhoto.sha256 == any_(cast(list(hashes), ARRAY(Text)))
+    return set(session.scalars(select(KeptPhoto.sha256).where(asked)))
 
 
 def unwanted_photos(session: Session) -> Sequence[str]:

@@ -62,6 +62,8 @@ class Run(Base):
     train_loss: Mapped[float | None] = mapped_column(Double)
     valid_loss: Mapped[float | None] = mapped_column(Double)
     error_rate: Mapped[float | None] = mapped_column(Double)
+    judgement: Mapped[Json | None]
+    """ml.judge.fitting.Worth.content(): how far its answers can be trusted."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     dataset: Mapped[Dataset] = relationship(lazy="joined", innerjoin=True)

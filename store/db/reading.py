@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, defer, lazyload
 from store.db.models import Artifact, Batch, Dataset, Epoch, Interpretation, Job, JobEvent, Run
 from store.db.paging import Page, check_limit, decode_cursor, make_page
 from store.errors import Hint, InvalidRequest, NotFound, NotReady, Request, WrongKind, one_of
-from store.keys import LEFT_BY_TRAINING, MODEL
+from store.keys import JUDGEMENT, LEFT_BY_TRAINING, MODEL, predictions_name
 from store.resuming import way_on
 from store.states import FINAL, State
 
@@ -165,6 +165,21 @@ def get_artifact(session: Session, run_id: int, name: str) -> Artifact:
     if artifact is None:
         raise _missing(session, run_id, name)
     return artifact
+
+
+def for_judging(session: Session, run_id: int) -> Artifact | None:
+    """The file that answers of a run's model are judged by; of a run of before there was one, its predictions.
+
+    None where these are averages over augmented copies, which say nothing of answers to plain pictures, or missing.
+    """
+    judgement = session.get(Artifact, (run_id, JUDGEMENT))
+    if judgement is not None:
+        return judgement
+    run = session.get(Run, run_id)
+    found = None if run is None else session.get(Interpretation, (run_id, run.dataset_id))
+    if found is None or found.tta:
+        return None
+    return session.get(Artifact, (run_id, predictions_name(found.dataset_id, found.dataset_id)))
 
 
 def listed_artifact(session: Session, run_id: int, name: str) -> Artifact:

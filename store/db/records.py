@@ -85,9 +85,12 @@ def record_epoch(
     session.execute(update(Run).where(Run.id == run_id).values(figures))
 
 
-def record_final(session: Session, run_id: int, *, valid_loss: float, error_rate: float) -> None:
+def record_final(
+    session: Session, run_id: int, *, valid_loss: float, error_rate: float, judgement: Json | None = None
+) -> None:
     """Keep what the finished run's validation says; the training loss stays the last epoch's."""
-    session.execute(update(Run).where(Run.id == run_id).values(valid_loss=valid_loss, error_rate=error_rate))
+    values = {"valid_loss": valid_loss, "error_rate": error_rate, "judgement": storable(judgement)}
+    session.execute(update(Run).where(Run.id == run_id).values(values))
 
 
 def forget_after_step(session: Session, run_id: int, step: int, *, steps: int) -> None:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from ml.config import LossName
 from ml.decode.images import Limits
+from ml.judge.judgement import Judgement
+from ml.serve.judgement import Judged, judge, read_judgement
 from ml.serve.outputs import Output, Outputs
 from ml.serve.way import Way
 from tests.ml.pictures import open_rgb
@@ -29,11 +31,13 @@ class FakeClassifier:
         drawn: bool,
         marker: bytes = b"",
         loss: LossName = "cross_entropy",
+        judgement: Judgement | None = None,
     ) -> None:
         self.vocab = tuple(vocab)
         self.arch = arch
         self.drawn = drawn
         self.loss = loss
+        self.judgement = judgement
         self.marker = marker
         self.copies = 5
         self.concurrency = 1
@@ -49,8 +53,14 @@ class FakeClassifier:
     def load(cls, folder: Path, way: Way | None = None) -> "FakeClassifier":
         about = json.loads((folder / "model.json").read_text())
         weights = (folder / "model.safetensors").read_bytes()
+        loss: LossName = about.get("loss", "cross_entropy")
         loaded = cls(
-            about["vocab"], about["arch"], drawn=about["drawn"], marker=weights, loss=about.get("loss", "cross_entropy")
+            about["vocab"],
+            about["arch"],
+            drawn=about["drawn"],
+            marker=weights,
+            loss=loss,
+            judgement=read_judgement(folder, loss, about["vocab"]),
         )
         loaded.way = way
         return loaded
@@ -73,16 +83,8 @@ class FakeClassifier:
         colours = np.stack(batch)
         return Outputs((colours * 8).astype(np.float32), colours)
 
-    def scores(self, outputs: Sequence[Output]) -> Colour:
-        plain, *others = (self._scores(one.logits) for one in outputs)
-        found = 0.25 * plain + 0.75 * np.mean(others, axis=0) if others else plain
-        return found.astype(np.float32)
-
-    def _scores(self, logits: Colour) -> Colour:
-        odds = np.exp(logits)
-        below = 1 + odds if self.loss == "binary_cross_entropy" else odds.sum()
-        found: Colour = odds / below
-        return found
+    def judge(self, outputs: Sequence[Output]) -> Judged:
+        return judge(self.judgement, self.loss, outputs)
 
     def warm_up(self) -> None:
         self.warm = True

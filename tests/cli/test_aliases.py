@@ -112,3 +112,28 @@ def test_a_version_is_shown_with_what_was_measured(
     assert "  the exact way, since nothing could be measured: the photos are gone" in lines
     answers = {"GET /models/3": [Answer({**VERSION, "choices": []})]}
     assert "not chosen on any machine" in ask(capsys, monkeypatch, answers, "models", "show", "3")[1]
+
+
+def test_what_a_shadow_answered_is_said_in_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    against = {
+        "version": 2,
+        "compared": 40,
+        "agreement": {"share": 0.9, "low": 0.769, "high": 0.96},
+        "mean_difference": 0.02,
+        "max_difference": 0.31,
+        "failed": 0,
+        "dropped": 3,
+        "pairs": [{"served": "pug", "shadow": "Birman", "photos": 4, "mean_difference": 0.25}],
+    }
+    answers = {
+        "GET /models/3/shadow": [Answer({"version": 3, "is_shadow": True, "against": [against]})],
+        "GET /models/4/shadow": [Answer({"version": 4, "is_shadow": False, "against": []})],
+    }
+    _, out, _, _ = ask(capsys, monkeypatch, answers, "models", "shadow", "3")
+    first, second, _, row = out.splitlines()
+    assert first.startswith("beside version 2: 40 photos compared, 90.0% have the same first breed (between 76.9% and")
+    assert second == "0 failed, 3 were left out because the service was busy"
+    assert row.split() == ["pug", "Birman", "4", "0.25"]
+    assert "pedigree models alias shadow 4" in ask(capsys, monkeypatch, answers, "models", "shadow", "4")[1]

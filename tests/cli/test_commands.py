@@ -191,7 +191,7 @@ def test_broken_pictures_are_shown_and_make_the_command_fail(
         file.write_bytes(b"...")
     top = [{"breed": "Birman", "probability": 0.9}, {"breed": "Ragdoll", "probability": 0.06}]
     answer = {
-        "model": {"version": 1, "run": 2, "arch": "resnet18", "drawn": True},
+        "model": {"version": 1, "run": 2, "arch": "resnet18", "drawn": True, "calibrated": True},
         "predictions": [
             {"filename": "a.jpg", "breed": "Birman", "species": "cat", "probability": 0.9, "sure": True, "top": top},
             {"filename": "b.jpg", "error": {"code": "not_an_image", "detail": "not a picture"}},

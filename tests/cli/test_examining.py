@@ -119,8 +119,23 @@ def test_an_interpretation_is_asked_for_in_the_contracts_words(capsys: Capture, 
 def test_the_note_on_scores_that_stand_alone_is_printed(capsys: Capture, monkeypatch: Patch, tmp_path: Path) -> None:
     picture = tmp_path / "a.jpg"
     picture.write_bytes(b"...")
-    entry = {"filename": "a.jpg", "breed": "pug", "species": "dog", "probability": 0.1, "sure": False, "top": TOP}
-    model = {"version": 1, "run": 2, "arch": "resnet18", "drawn": False, "note": "Each breed is scored on its own."}
+    entry = {
+        "filename": "a.jpg",
+        "breed": "pug",
+        "species": "dog",
+        "probability": 0.1,
+        "sure": False,
+        "sentence": "not sure",
+        "top": TOP,
+    }
+    model = {
+        "version": 1,
+        "run": 2,
+        "arch": "resnet18",
+        "drawn": False,
+        "calibrated": True,
+        "note": "Each breed is scored on its own.",
+    }
     answers = {
         "POST /predict?model=production&tta=true": [Answer({"model": model, "tta": True, "predictions": [entry]})]
     }

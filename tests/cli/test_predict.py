@@ -9,19 +9,28 @@ from cli.models import in_parts
 from tests.cli.service import Answer
 from tests.cli.test_commands import ask
 
-MODEL = {"version": 4, "run": 2, "arch": "resnet18", "drawn": False}
+MODEL = {"version": 4, "run": 2, "arch": "resnet18", "drawn": False, "calibrated": True}
 LONG = "the file ends in the middle of its picture data after 1234567 of 2345678 bytes, so that nothing can be seen"
 
 
 def sure(name: str) -> dict[str, Any]:
     top = [{"breed": "Birman", "probability": 0.9}, {"breed": "Ragdoll", "probability": 0.06}]
-    return {"filename": name, "breed": "Birman", "species": "cat", "probability": 0.9, "sure": True, "top": top}
+    return {
+        "filename": name,
+        "breed": "Birman",
+        "species": "cat",
+        "probability": 0.9,
+        "sure": True,
+        "known": True,
+        "top": top,
+    }
 
 
 def unsure(name: str) -> dict[str, Any]:
     top = [{"breed": breed, "probability": chance} for breed, chance in (("shiba_inu", 0.209), ("pug", 0.1), ("a", 0))]
     breed = {"breed": "shiba_inu", "species": "dog", "probability": 0.209}
-    return {"filename": name, **breed, "sure": False, "top": top}
+    words = {"sure": False, "known": True, "sentence": "not sure between shiba inu, pug and a"}
+    return {"filename": name, **breed, **words, "top": top}
 
 
 def broken(name: str) -> dict[str, Any]:
@@ -44,7 +53,7 @@ def test_an_unsure_answer_is_no_headline(predicted: Any) -> None:  # noqa: ANN40
     code, out, _ = predicted(unsure("fountain.jpg"))
     assert code == 0
     assert out.splitlines() == [
-        "fountain.jpg: not sure: perhaps shiba_inu 20.9%, or pug 10.0%",
+        "fountain.jpg: not sure between shiba inu, pug and a (shiba_inu 20.9%, pug 10.0%, a 0.0%)",
         "by version 4 (resnet18, run 2)",
     ]
 
@@ -53,11 +62,11 @@ def test_one_bad_file_does_not_widen_the_table(predicted: Any) -> None:  # noqa:
     code, out, err = predicted(sure("a.jpg"), broken("b.jpg"), unsure("c.jpg"), sure("d.jpg"))
     assert (code, err) == (1, "pedigree: 1 of 4 files could not be used.\n")
     assert out.splitlines()[:5] == [
-        "file   breed   species  score  next",
-        "a.jpg  Birman  cat      90.0%  Ragdoll 6.0%",
-        "d.jpg  Birman  cat      90.0%  Ragdoll 6.0%",
+        "file   breed   species  probability  next",
+        "a.jpg  Birman  cat      90.0%        Ragdoll 6.0%",
+        "d.jpg  Birman  cat      90.0%        Ragdoll 6.0%",
         f"! b.jpg: {LONG}",
-        "c.jpg: not sure: perhaps shiba_inu 20.9%, or pug 10.0%",
+        "c.jpg: not sure between shiba inu, pug and a (shiba_inu 20.9%, pug 10.0%, a 0.0%)",
     ]
 
 
@@ -81,3 +90,31 @@ def test_all_parts_are_answered_by_one_version(
     code, _, _, service = ask(capsys, monkeypatch, answers, "predict", *map(str, files))
     assert code == 0
     assert [asked for asked, _, _ in service.asked] == list(answers)
+
+
+def test_sets_are_asked_for_by_their_coverage_and_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.jpg"
+    file.write_bytes(b"...")
+    entries = [{**sure("a.jpg"), "set": ["Birman", "Ragdoll"]}, {**unsure("b.jpg"), "set": []}]
+    coverage = {"asked": 0.95, "pictures": 400, "note": None}
+    answer = Answer({"model": MODEL, "coverage": coverage, "predictions": entries})
+    answers = {"POST /predict?model=production&coverage=0.95": [answer]}
+    code, out, _, _ = ask(capsys, monkeypatch, answers, "predict", "--coverage", "0.95", str(file))
+    assert code == 0
+    assert out.splitlines()[3:6] == [
+        "a.jpg: Birman, Ragdoll",
+        "b.jpg: no breed is likely enough",
+        "These sets hold the true breed in 95.0% of pictures of known breeds.",
+    ]
+
+
+def test_a_model_that_is_not_calibrated_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.jpg"
+    file.write_bytes(b"...")
+    answer = Answer({"model": {**MODEL, "calibrated": False}, "predictions": [sure("a.jpg")]})
+    _, out, _, _ = ask(capsys, monkeypatch, {"POST /predict?model=production": [answer]}, "predict", str(file))
+    assert "Its probabilities are not calibrated: the run left nothing to do it with." in out

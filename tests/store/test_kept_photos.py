@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore, StoredFile
 from store.db.kept import forget_prediction, give_feedback
-from store.db.kept_photos import begin_photos, is_kept
+from store.db.kept_photos import begin_photos, is_kept, on_record
 from store.db.kept_tables import KeptPhoto
 from store.kept_photos import KeptPhotos
 from store.keys import PHOTOS, is_ours, photo_key, photo_of_key
@@ -101,3 +101,12 @@ def test_a_writing_that_was_broken_off_is_cleaned_up_and_can_be_made_again(
         session.execute(update(KeptPhoto).values(is_stored=False, created_at="2020-01-01T00:00Z"))
     assert photos.drop_unwanted() == 1
     assert (stored(artifacts), photos.drop_unwanted()) == ([], 0)
+
+
+def test_a_store_may_hold_more_photos_than_a_statement_has_parameters(
+    sessions: Sessions, artifacts: ArtifactStore
+) -> None:
+    wanted(sessions, RED)
+    KeptPhotos(sessions, artifacts, 1000).keep({hash_of(RED): RED})
+    with sessions.begin() as session:
+        assert on_record(session, [hash_of(RED), *(f"{number:064x}" for number in range(70_000))]) == {hash_of(RED)}

@@ -17,6 +17,7 @@ from store.db.reading import get_job
 from store.settings import Settings
 from store.states import State
 from tests.conftest import REPOSITORY, environment_of
+from worker.standby import NAME
 
 Found = TypeVar("Found")
 PATIENCE_SECONDS = 150.0
@@ -97,12 +98,13 @@ def running(module: str, settings: Settings, **environment: str) -> Iterator[Pro
 
 
 def _is_job(pid: int) -> bool:
-    """Whether this child of a worker is a job's process and not, say, a search for a library at its start."""
+    """Whether this child of a worker is a job's process and not, say, one that waits for a job."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        has_job = Path(f"/proc/{pid}/comm").read_text().strip() == NAME
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return b"worker.child" in words and b"worker.tether" not in words
+    return has_job or (b"worker.child" in words and b"worker.tether" not in words)
 
 
 def is_gone(pid: int) -> bool:

@@ -13,6 +13,7 @@ from ml.serve.description import Description
 from ml.serve.engines import load_network
 from ml.serve.export.carried.predict import resize_matrix
 from ml.serve.graph import ServedGraph
+from ml.serve.judgement import read_judgement
 from ml.serve.onnx import onnx_of
 from ml.serve.validated import exact_way
 from ml.serve.way import NumberFormat
@@ -83,6 +84,8 @@ class Portable:
         return exact_way(self.about, torch.device("cpu")).precision
 
 
-def temperature_of(_folder: Path) -> float:
-    """What the logits are divided by, from the model's files."""
-    return 1.0
+def temperature_of(folder: Path) -> float:
+    """What the logits are divided by, from the model's files; 1 where the run left nothing to calibrate with."""
+    about = Description.read(folder / "model.json")
+    judgement = read_judgement(folder, about.loss, about.vocab)
+    return 1.0 if judgement is None else judgement.calibration.temperature

@@ -90,9 +90,15 @@ class Bench:
             breed="pug",
             species="dog",
             probability=1.0,
+            raw_probability=1.0,
             sure=True,
+            known=None,
+            known_score=None,
+            sentence="pug",
+            set=None,
             top=[Guess(breed="pug", probability=1.0)],
             probabilities={"pug": 1.0},
+            raw_probabilities={"pug": 1.0},
         )
         return self.keeper.keep(said, data, version=1, asked="production", seconds=0.1, with_photo=with_photo)
 

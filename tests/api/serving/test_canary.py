@@ -1,4 +1,7 @@
 import gc
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi import FastAPI
@@ -133,6 +136,41 @@ def test_a_photo_that_is_no_base64_is_refused_with_a_canary_too(client: TestClie
     assert (refused.status_code, refused.json()["code"]) == (415, "not_an_image")
     outcome = f'pedigree_predict_requests_total{{outcome="refused",version="{pair[0]}"}} 1.0'
     assert outcome in client.get("/metrics").text
+
+
+def test_no_request_fails_while_the_model_changes_on_two_replicas(settings: Settings, records: Records) -> None:
+    mine, theirs = (create_app(settings, load=FakeClassifier.load) for _ in range(2))
+    ended = threading.Event()
+    statuses: Counter[int] = Counter()
+    answered_by: set[int] = set()
+
+    def ask(client: TestClient, photo: bytes) -> None:
+        while not ended.is_set():
+            answer = send(client, photo)
+            statuses[answer.status_code] += 1
+            if answer.status_code == 200:
+                answered_by.add(answer.json()["model"]["version"])
+
+    with (
+        TestClient(mine, base_url="http://localhost") as here,
+        TestClient(theirs, base_url="http://localhost") as there,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        versions = [register(here, records, b"%d" % number) for number in range(5)]
+        until(lambda: send(there, GREEN).status_code == 200)
+        asking = [pool.submit(ask, client, photo) for client in (here, there) for photo in (GREEN, b"no picture")]
+        try:
+            for version in versions * 3:
+                put(here, version, versions[0] if version != versions[0] else versions[1], 0.5)
+                seen = statuses[200]
+                until(lambda seen=seen: statuses[200] > seen)  # type: ignore[misc]  # the count as it was
+                assert here.post(f"{ALIAS}/rollback").status_code == 200
+        finally:
+            ended.set()
+        for one in asking:
+            one.result()
+    assert set(statuses) == {200, 415}
+    assert answered_by == set(versions)
 
 
 def test_what_was_swapped_out_goes_from_memory_with_its_last_request(

@@ -8,8 +8,9 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.serving.answers import prediction
+from api.serving.answers import Terms, prediction
 from ml.decode.images import Limits
+from ml.serve.judgement import Judged
 from ml.serve.way import Way
 from store.db.aliases import set_alias
 from store.settings import Settings
@@ -49,6 +50,7 @@ def test_a_picture_gets_its_breed_with_every_probability(client: TestClient, rec
         "run": 1,
         "arch": "resnet18",
         "drawn": False,
+        "calibrated": False,
         "loss": "cross_entropy",
         "scores": "sum_to_one",
         "note": None,
@@ -63,18 +65,16 @@ def test_a_picture_gets_its_breed_with_every_probability(client: TestClient, rec
     assert prediction["probability"] == prediction["top"][0]["probability"] == prediction["probabilities"]["Birman"]
 
 
-def test_an_answer_is_sure_from_a_score_of_a_half_on(client: TestClient, records: Records, app: FastAPI) -> None:
+def test_an_answer_is_sure_from_a_probability_of_a_half_on(client: TestClient, records: Records) -> None:
     register(client, records)
     # Of black all three breeds are equally likely.
     found = send(client, GREEN, jpeg((0, 0, 0))).json()["predictions"]
     assert [one["sure"] for one in found] == [True, False]
     assert found[1]["probability"] == pytest.approx(1 / 3, abs=0.01)
-    for score, sure in ((0.5, True), (np.nextafter(np.float32(0.5), np.float32(0)), False)):
-        row = np.array([score, 0.3, 0.1], np.float32)
-        assert prediction("a.jpg", row, ("a", "b", "c"), 1).sure is sure
-    told = app.openapi()["components"]["schemas"]["Prediction"]["properties"]["sure"]
-    assert told["type"] == "boolean"
-    assert "not calibrated" in told["description"]
+    for score, sure in ((0.5, True), (np.nextafter(0.5, 0), False)):
+        row = np.array([score, 0.3, 0.1])
+        judged = Judged(row, row, row, None)
+        assert prediction("a.jpg", judged, None, ("a", "b", "c"), Terms(1, 0.05)).sure is sure
 
 
 def test_a_model_that_learned_from_drawings_says_so(client: TestClient, records: Records) -> None:
@@ -107,7 +107,7 @@ def test_an_average_is_taken_over_the_copies_of_each_picture(
     assert found["tta"] is True
     assert [entry.get("breed") for entry in found["predictions"]] == ["Birman", None, "pug"]
     copies = classifier.prepare_copies(GREEN, Limits())
-    expected = classifier.scores(list(classifier.run(copies)))
+    expected = classifier.judge(list(classifier.run(copies))).raw
     assert list(found["predictions"][0]["probabilities"].values()) == pytest.approx(expected.tolist(), rel=1e-5)
     plain = send(client, GREEN).json()["predictions"][0]["probability"]
     assert found["predictions"][0]["probability"] < plain

@@ -1,6 +1,7 @@
 """The shadow answers production's photos too, and is compared."""
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from sqlalchemy.exc import OperationalError
 from api.app import create_app
 from api.serving import shadowing
 from api.serving.shadowing import compared
+from ml.serve.judgement import Judged
+from ml.serve.outputs import Output
 from store.settings import Settings
 from tests.api.conftest import until
 from tests.api.fake_classifier import FakeClassifier
@@ -23,8 +26,10 @@ RED, BLUE = jpeg((220, 0, 0)), jpeg((0, 0, 220))
 class Contrary(FakeClassifier):
     """Of the weights "contrary" it takes green for blue."""
 
-    def _scores(self, logits: Any) -> Any:  # noqa: ANN401 - an array
-        return super()._scores(logits[[0, 2, 1]] if self.marker == b"contrary" else logits)
+    def judge(self, outputs: Sequence[Output]) -> Judged:
+        if self.marker == b"contrary":
+            outputs = [Output(one.logits[[0, 2, 1]], one.features) for one in outputs]
+        return super().judge(outputs)
 
 
 @pytest.fixture

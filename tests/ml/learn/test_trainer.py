@@ -139,7 +139,7 @@ def test_a_resumed_run_says_where_it_is_before_its_first_batch(
     resumed.restore()
     assert resumed.step == stop_before
     resumed.train()
-    resumed.last_logits()
+    resumed.last_outputs()
     assert told[0] == said
     assert told[-1] == ("validate", 1, 1)
 

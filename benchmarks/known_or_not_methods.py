@@ -1,0 +1,190 @@
+"""The methods that ``known_or_not`` compares."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.config import LossName
+from ml.judge.calibration import fit_calibration
+from ml.judge.calibration_error import calibration_error
+from ml.judge.familiarity import KnownPictures, fit_familiarity, of_length_1
+from ml.judge.folds import folds
+from ml.judge.scores import scores_from
+from ml.judge.sets import least_probability
+
+Doubles = NDArray[np.float64]
+Floats = NDArray[np.float32]
+Targets = NDArray[np.int64]
+Measure = Callable[[Floats, Floats], Doubles]
+"""From logits and features to how familiar each picture is."""
+Method = Callable[[KnownPictures, Floats], Measure]
+"""From known pictures and the last layer's weights."""
+SPLITS = 50
+COVERAGES = (0.9, 0.95, 0.99)
+
+
+def energy(z: Floats) -> Doubles:
+    """Liu et al. 2020."""
+    top = z.max(1, keepdims=True).astype(np.float64)
+    found: Doubles = top[:, 0] + np.log(np.exp(z - top).sum(1))
+    return found
+
+
+def from_logits(measure: Callable[[Floats], Doubles]) -> Method:
+    """A method that fits nothing."""
+    return lambda _, __: lambda z, ___: measure(z)
+
+
+def cosine(known: KnownPictures, weights: Floats) -> Measure:
+    """The angle between what the last layer reads and the nearest breed's weights."""
+    unit = weights / np.linalg.norm(weights, axis=1, keepdims=True)
+    first = known.first
+
+    def measure(_: Floats, features: Floats) -> Doubles:
+        read = features[:, first:]
+        return (read @ unit.T).max(1) / np.maximum(np.linalg.norm(read, axis=1), 1e-12)
+
+    return measure
+
+
+def place(known: KnownPictures, which: str, features: Floats) -> Floats:
+    """The features of one place, or of both, each of length 1."""
+    x = of_length_1(features, known.first)
+    return {"pooled": x[:, : known.first], "read": x[:, known.first :], "both": x}[which]
+
+
+def neighbours(which: str, k: int) -> Method:
+    """The k-th nearest known picture (Sun et al. 2022)."""
+
+    def method(known: KnownPictures, _: Floats) -> Measure:
+        bank = place(known, which, known.features)
+        return lambda _, f: np.sort(place(known, which, f) @ bank.T, axis=1)[:, -k].astype(np.float64)
+
+    return method
+
+
+def mahalanobis(which: str, evenness: float, *, length_1: bool = True) -> Method:
+    """The nearest breed's mean, the scatter within the breeds drawn towards an even one."""
+
+    def chosen(known: KnownPictures, features: Floats) -> Floats:
+        if length_1:
+            return place(known, which, features)
+        return features[:, : known.first] if which == "pooled" else features[:, known.first :]
+
+    def method(known: KnownPictures, _: Floats) -> Measure:
+        x = chosen(known, known.features).astype(np.float64)
+        means = np.stack([x[known.targets == one].mean(0) for one in np.unique(known.targets)])
+        off = x - means[np.searchsorted(np.unique(known.targets), known.targets)]
+        scatter = off.T @ off / len(off)
+        even = np.trace(scatter) / len(scatter) * np.eye(len(scatter))
+        white = np.linalg.cholesky(np.linalg.inv((1 - evenness) * scatter + evenness * even))
+        centres = means @ white
+
+        def measure(_: Floats, features: Floats) -> Doubles:
+            a = chosen(known, features) @ white
+            found: Doubles = (2 * a @ centres.T - (centres**2).sum(1)).max(1) - (a**2).sum(1)
+            return found
+
+        return measure
+
+    return method
+
+
+def familiarity(known: KnownPictures, _: Floats) -> Measure:
+    """The one that serves."""
+    fitted = fit_familiarity(known, int(known.targets.max()) + 1)
+    assert fitted is not None, "no picture has features"  # noqa: S101 - of a real run
+    return lambda _, features: fitted.measure(features)
+
+
+METHODS: dict[str, Method] = {
+    "maximum probability": from_logits(lambda z: scores_from("cross_entropy", z).max(1)),
+    "maximum logit": from_logits(lambda z: z.max(1).astype(np.float64)),
+    "energy": from_logits(energy),
+    "cosine to the last layer's weights": cosine,
+    "5th neighbour, read": neighbours("read", 5),
+    "5th neighbour, pooled": neighbours("pooled", 5),
+    "Mahalanobis, read": mahalanobis("read", 0.1, length_1=False),
+    "Mahalanobis++, read": mahalanobis("read", 0.1),
+    "Mahalanobis++, pooled": mahalanobis("pooled", 0.1),
+    "Mahalanobis++, both, more even": mahalanobis("both", 0.6),
+    "… and with the scatter of blur and noise (serves)": familiarity,
+}
+
+
+def calibrations(loss: LossName, logits: Floats, targets: Targets) -> Iterator[str]:
+    """ECE and negative log-likelihood of each way to calibrate, on folds that it was not fitted on."""
+    yield "\n| calibration | ECE (95 %) | by chance up to | NLL |\n|---|---|--:|--:|"
+    ways: dict[str, Callable[[Floats, Targets, Floats], Doubles]] = {
+        "none": lambda _, __, z: scores_from(loss, z),
+        "temperature (serves)": lambda z, y, new: fit_calibration(loss, z, y).apply(loss, new),
+        "vector": vector_scaled,
+        "temperature, then isotonic": isotonic,
+    }
+    rows = np.arange(len(targets))
+    for name, way in ways.items():
+        scores = np.empty(logits.shape)
+        for others, own in folds(len(targets)):
+            scores[own] = way(logits[others], targets[others], logits[own])
+        error = calibration_error(scores.max(1).clip(0, 1), scores.argmax(1) == targets)
+        assert error is not None, "there are no validation photos"  # noqa: S101 - of a real run
+        nll = -np.log(scores[rows, targets].clip(1e-12)).mean()
+        yield f"| {name} | {error.ece:.4f} ({error.low:.4f} to {error.high:.4f}) | {error.by_chance:.4f} | {nll:.4f} |"
+
+
+def vector_scaled(z: Floats, targets: Targets, new: Floats) -> Doubles:
+    """A scale and a shift for each breed (Guo et al. 2017), by gradient descent."""
+    scale, shift = np.ones(z.shape[1]), np.zeros(z.shape[1])
+    wanted = np.eye(z.shape[1])[targets]
+    for _ in range(500):
+        off = (scores_from("cross_entropy", z * scale + shift) - wanted) / len(z)
+        scale, shift = scale - 0.5 * (off * z).sum(0), shift - 0.5 * off.sum(0)
+    return scores_from("cross_entropy", new * scale + shift)
+
+
+def isotonic(z: Floats, targets: Targets, new: Floats) -> Doubles:
+    """The first guess's confidence by pool-adjacent-violators, the other breeds in proportion."""
+    fitted = fit_calibration("cross_entropy", z, targets)
+    mine, scores = fitted.apply("cross_entropy", z), fitted.apply("cross_entropy", new)
+    order = np.argsort(mine.max(1))
+    blocks: list[list[float]] = []
+    for hit in (mine.argmax(1) == targets)[order]:
+        blocks.append([float(hit), 1])
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            (low, n), (high, m) = blocks[-2:]
+            blocks[-2:] = [[(low * n + high * m) / (n + m), n + m]]
+    levels = np.repeat([level for level, _ in blocks], [int(n) for _, n in blocks])
+    first = np.interp(scores.max(1), mine.max(1)[order], levels)
+    others = np.where(np.arange(scores.shape[1]) == scores.argmax(1)[:, None], 0, scores)
+    found = others * ((1 - first) / np.maximum(others.sum(1), 1e-12))[:, None]
+    found[np.arange(len(found)), scores.argmax(1)] = first
+    return found
+
+
+def coverages(loss: LossName, logits: Floats, targets: Targets) -> Iterator[str]:
+    """Coverage and mean size of sets over repeated splits in halves: LAC, APS (without chance) and RAPS."""
+    yield "\n| sets | asked | coverage | mean size | empty |\n|---|--:|--:|--:|--:|"
+    p = fit_calibration(loss, logits, targets).apply(loss, logits)
+    costs = {"LAC (serves)": 1 - p, "APS": adaptive(p, 0), "RAPS": adaptive(p, 0.05)}
+    chance = np.random.default_rng(0)
+    halves = [np.array_split(chance.permutation(len(targets)), 2) for _ in range(SPLITS)]
+    for name, cost in costs.items():
+        for asked in COVERAGES:
+            found = np.array([_half(cost, targets, *split, asked) for split in halves]).mean(0)
+            yield f"| {name} | {asked:.0%} | {found[0]:.2%} | {found[1]:.2f} | {found[2]:.1%} |"
+
+
+def adaptive(p: Doubles, penalty: float) -> Doubles:
+    """What is likelier than a breed, and itself (Romano et al. 2020); a penalty for each after the fifth (RAPS)."""
+    order = np.argsort(-p, axis=1)
+    ranks = np.argsort(order, axis=1)
+    together = np.take_along_axis(np.take_along_axis(p, order, 1).cumsum(1), ranks, 1)
+    return together + penalty * np.maximum(0, ranks - 4)
+
+
+def _half(cost: Doubles, targets: Targets, fit: Targets, held: Targets, asked: float) -> tuple[float, float, float]:
+    least = least_probability(np.sort(-cost[fit, targets[fit]]), asked)
+    sets = -cost[held] >= least
+    size = sets.sum(1)
+    return float(sets[np.arange(len(held)), targets[held]].mean()), float(size.mean()), float((size == 0).mean())

@@ -1,0 +1,135 @@
+"""Fit a judgement on a validation side, and measure on the same side, by cross-fitting, what it is worth."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.config import LossName
+from ml.judge.calibration import fit_calibration
+from ml.judge.calibration_error import CalibrationError, calibration_error
+from ml.judge.familiarity import Familiarity, KnownPictures, fit_familiarity
+from ml.judge.folds import Rows, folds
+from ml.judge.judgement import Judgement
+from ml.judge.scores import Doubles, scores_from
+from ml.judge.sets import Coverage, least_probability
+
+COVERAGES = (0.9, 0.95, 0.99)
+REFUSED = 0.05
+"""The share of known pictures that may be refused by mistake, where nobody asks for another."""
+MOST_LOGITS = 2_000_000
+"""What is fitted on, in pictures times classes: enough, and done in seconds."""
+_MOST_LOGIT = 1e6
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a judgement is worth, measured on pictures that the measured part was not fitted on.
+
+    ``refused`` is the share of the validation side that is taken for unknown where ``REFUSED`` is asked for.
+    """
+
+    pictures: int
+    temperature: float
+    raw: CalibrationError | None
+    calibrated: CalibrationError | None
+    refused: float | None
+    coverages: list[Coverage]
+
+    def content(self) -> dict[str, Any]:
+        """As JSON, for the record."""
+        return {**asdict(self), "refused_asked": REFUSED}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A judgement, its worth, and the cross-fitted calibrated scores [n, classes] of all pictures."""
+
+    judgement: Judgement
+    worth: Worth
+    calibrated: Doubles
+
+
+def fit_judgement(
+    loss: LossName,
+    logits: Floats,
+    targets: NDArray[np.int64],
+    usable: NDArray[np.bool_] | None = None,
+    features: Floats | None = None,
+    known: KnownPictures | None = None,
+) -> Fitted:
+    """Fit on a validation side.
+
+    Without features or known pictures nothing is said of whether a picture is known.
+
+    Args:
+        loss: what the model was trained with.
+        logits: of the pictures, [n, classes].
+        targets: class ids, [n].
+        usable: which pictures the model has never learned from; None: all.
+        features: what the network makes of the first pictures, [≤ n, features].
+        known: pictures that it did learn from.
+    """
+    rows = _chosen(logits, usable)
+    z, truth = logits[rows], targets[rows]
+    calibration = fit_calibration(loss, z, truth)
+    calibrated = calibration.apply(loss, logits)
+    first = rows[rows < len(features)] if features is not None else rows
+    familiarity, familiar = _familiar(known, None if features is None else features[first], logits.shape[1])
+    for others, own in folds(len(rows)):
+        calibrated[rows[own]] = fit_calibration(loss, z[others], truth[others]).apply(loss, z[own])
+    of_truth = calibrated[rows, truth]
+    judgement = Judgement(loss, calibration, np.sort(of_truth), familiarity, np.sort(familiar))
+    worth = Worth(
+        pictures=len(rows),
+        temperature=calibration.temperature,
+        raw=_error(scores_from(loss, z), truth),
+        calibrated=_error(calibrated[rows], truth),
+        refused=_refused(familiar),
+        coverages=[_coverage(calibrated[rows], truth, asked) for asked in COVERAGES] if len(rows) else [],
+    )
+    return Fitted(judgement, worth, calibrated)
+
+
+def _chosen(logits: Floats, usable: NDArray[np.bool_] | None) -> Rows:
+    """The rows to fit on: usable, numbers, and no more than are needed, drawn in an order that is always the same."""
+    fit = np.abs(logits).max(1) < _MOST_LOGIT  # false for NaN too
+    rows = np.flatnonzero(fit if usable is None else fit & usable)
+    wanted = max(1000, MOST_LOGITS // logits.shape[1])
+    return np.sort(np.random.default_rng(0).permutation(rows)[:wanted])
+
+
+def _familiar(known: KnownPictures | None, features: Floats | None, breeds: int) -> tuple[Familiarity | None, Doubles]:
+    """How familiarity is measured, and what it measures of the validation side."""
+    familiarity = None if known is None or features is None else fit_familiarity(known, breeds)
+    if familiarity is None or features is None:
+        return None, np.empty(0)
+    measured = familiarity.measure(features)
+    return familiarity, measured[np.isfinite(measured)]
+
+
+def _error(scores: Doubles, truth: NDArray[np.int64]) -> CalibrationError | None:
+    return calibration_error(scores.max(1, initial=0), scores.argmax(1) == truth) if len(scores) else None
+
+
+def _refused(familiar: Doubles) -> float | None:
+    """The share of each fold that the others' quantile refuses."""
+    refused = [familiar[own] < _threshold(familiar[others]) for others, own in folds(len(familiar))]
+    return float(np.concatenate(refused).mean()) if refused else None
+
+
+def _threshold(familiar: Doubles) -> float:
+    return least_probability(np.sort(familiar), 1 - REFUSED)
+
+
+def _coverage(probabilities: Doubles, truth: NDArray[np.int64], asked: float) -> Coverage:
+    of_truth = probabilities[np.arange(len(truth)), truth]
+    held, sizes = np.empty(len(truth)), np.empty(len(truth))
+    for others, own in folds(len(truth)):
+        least = least_probability(np.sort(of_truth[others]), asked)
+        held[own] = of_truth[own] >= least
+        sizes[own] = (probabilities[own] >= least).sum(1)
+    return Coverage(asked, float(held.mean()), float(sizes.mean()))

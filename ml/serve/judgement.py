@@ -1,0 +1,69 @@
+"""What is thought of one picture: raw and calibrated scores, and whether it looks like anything known. numpy only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ml.config import LossName
+from ml.judge.judgement import JUDGEMENT, Judgement
+from ml.judge.scores import Doubles, scores_from
+from ml.judge.stored import fit_on_predictions
+from ml.serve.outputs import Output
+
+PREDICTIONS = "predictions.jsonl"
+PLAIN = 0.25
+"""The plain picture's share of an average over copies."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Of one picture.
+
+    ``raw`` are the model's own scores, ``probabilities`` the calibrated ones, both float64 [classes]; they are the
+    same where the model left nothing to calibrate with. ``known_score`` is the share of the run's validation pictures
+    that are no more familiar than this one, None where the run did not leave that. ``plain`` has the calibrated scores
+    of the picture itself: equal to ``probabilities`` but where these are an average over copies.
+    """
+
+    raw: Doubles
+    probabilities: Doubles
+    plain: Doubles
+    known_score: float | None
+
+
+def read_judgement(folder: Path, loss: LossName, vocab: Sequence[str]) -> Judgement | None:
+    """What lies beside the model; else fitted on its stored predictions; else None.
+
+    Raises:
+        CheckpointInvalid: the file is broken.
+    """
+    if (folder / JUDGEMENT).exists():
+        return Judgement.read(folder / JUDGEMENT)
+    if (folder / PREDICTIONS).exists():
+        return fit_on_predictions(folder / PREDICTIONS, loss, vocab)
+    return None
+
+
+def judge(judgement: Judgement | None, loss: LossName, outputs: Sequence[Output]) -> Judged:
+    """Judge a picture by what the model put out for it, or for it and then its copies.
+
+    Scores are averaged over the copies. Whether it is known, only the picture itself says.
+    """
+    logits = np.stack([one.logits for one in outputs])
+    raw = scores_from(loss, logits)
+    if judgement is None:
+        return Judged(_averaged(raw), _averaged(raw), raw[0], None)
+    calibrated = judgement.probabilities(logits)
+    known = judgement.known_scores(outputs[0].features[None])
+    return Judged(_averaged(raw), _averaged(calibrated), calibrated[0], None if known is None else float(known[0]))
+
+
+def _averaged(rows: Doubles) -> Doubles:
+    """As ``ml.learn.tta.combine``."""
+    if len(rows) == 1:
+        alone: Doubles = rows[0]
+        return alone
+    found: Doubles = PLAIN * rows[0] + (1 - PLAIN) * rows[1:].mean(0)
+    return found
