@@ -168,7 +168,15 @@ def predict(
         raise CommandError(f"{broken} of {counted(len(files), 'file', 'files')} could not be used.")
 
 
-def _check_many(files: tuple[Path, ...], dataset: str | None, *, tta: bool, keep: str | None, why: Path | None) -> None:
+def _check_many(
+    files: tuple[Path, ...],
+    dataset: str | None,
+    *,
+    tta: bool,
+    coverage: float | None,
+    keep: str | None,
+    why: Path | None,
+) -> None:
     if len(files) + (dataset is not None) > 1:
         raise CommandError("A folder or a dataset is predicted alone.", "Name one folder, or one dataset.")
     named = {"--tta": tta, "--coverage": coverage is not None, "--keep": keep is not None, "--explain": why is not None}
