@@ -139,7 +139,7 @@ def load(url: str, requests: Sequence[bytes], clients: int, seconds: float) -> T
     address = (parts.hostname or "", parts.port or 80)
     tally = Tally()
     every = [
-        Client(address, itertools.cycle(requests[number % len(requests) :] + requests[: number % len(requests)]))
+        Client(address, itertools.cycle([*requests[number % len(requests) :], *requests[: number % len(requests)]]))
         for number in range(clients)
     ]
     try:

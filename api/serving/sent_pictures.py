@@ -1,5 +1,6 @@
 """The pictures of a POST /predict: parts of a form, a body that is one, or base64 in JSON. No address is fetched."""
 
+import asyncio
 import io
 import json
 import re
@@ -8,12 +9,12 @@ from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
-from typing import Annotated, Any, BinaryIO, cast
+from typing import Annotated, Any, BinaryIO, Protocol, cast
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BeforeValidator, Field, ValidationError
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 
@@ -22,14 +23,15 @@ from api.http.media_types import FORM, JSON, is_picture, media_type
 from api.http.transfer_encoding import Base64, Plain, decoder_for
 from api.http.unreadable import BodyUnreadable, PictureMissing, unread_json_text
 from api.schemas.fields import Body
+from api.serving.plain_forms import boundary_of, plain_parts
 from ml.errors import ImageRejected
 from store.errors import InvalidRequest, UnsupportedMedia
 from store.settings import MIB
 
 PIECE = MIB
 PART = "file"
-IN_MEMORY = MIB
-"""Of a body or part; what is larger waits on the disk for its turn."""
+IN_MEMORY = 8 * MIB
+"""Of a body whose length was said, and counted by ``api.http.bodies``; a larger one waits on the disk for its turn."""
 
 AS_FORM = "Send each picture as a part `file` of a form, as `curl -F file=@picture.jpg` does."
 _ADDRESS = re.compile(r"\s*(https?|ftp|file|s3|gs)://", re.IGNORECASE)
@@ -79,12 +81,36 @@ class PicturesBody(Body):
     ]
 
 
+class Readable(Protocol):
+    """What a picture's bytes are read from."""
+
+    def seek(self, offset: int, /) -> int: ...
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Slice:
+    """A part of a body that lies in memory; only what is read of it is copied, by whoever reads."""
+
+    def __init__(self, body: bytes, start: int, end: int) -> None:
+        self._body, self._start, self._end = body, start, end
+        self._at = start
+
+    def seek(self, offset: int, /) -> int:
+        self._at = self._start + offset
+        return offset
+
+    def read(self, size: int, /) -> bytes:
+        begun, self._at = self._at, min(self._at + size, self._end)
+        return self._body[begun : self._at]
+
+
 @dataclass
 class SentPicture:
     """A picture's bytes, not decoded yet, and the name that it came under."""
 
     filename: str
-    content: BinaryIO
+    content: Readable
     decoder: Plain = field(default_factory=Plain)
 
     def read(self, most: int) -> bytes:
@@ -117,7 +143,12 @@ async def sent_pictures(request: Request) -> AsyncIterator[list[SentPicture]]:
     """
     kind = media_type(request.headers)
     if kind == FORM:
-        form = await _form(request)
+        pieces = await _small_body(request)
+        plain = None if pieces is None else _of_plain_form(b"".join(pieces), request.headers["content-type"])
+        if plain is not None:
+            yield plain
+            return
+        form = await _form(request.headers, request.stream() if pieces is None else _again(pieces))
         try:
             yield _of_form(form)
         finally:
@@ -125,6 +156,10 @@ async def sent_pictures(request: Request) -> AsyncIterator[list[SentPicture]]:
     elif kind == JSON:
         yield await run_in_threadpool(_of_json, await request.body())
     elif is_picture(kind):
+        pieces = await _small_body(request)
+        if pieces is not None:
+            yield [SentPicture("", io.BytesIO(b"".join(pieces)))]
+            return
         with SpooledTemporaryFile(max_size=IN_MEMORY) as content:
             yield [await _of_body(request, cast("BinaryIO", content))]
     elif kind:
@@ -148,8 +183,35 @@ class _Form(MultiPartParser):
             file.close()
 
 
-async def _form(request: Request) -> FormData:
-    reader = _Form(request.headers, cast("Any", request.stream()))
+async def _small_body(request: Request) -> list[bytes] | None:
+    """The body in the pieces in which it came, whole; None where it may be large and is left unread."""
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal() or int(length[:20]) > IN_MEMORY:
+        return None
+    return [piece async for piece in request.stream()]
+
+
+async def _again(pieces: list[bytes]) -> AsyncIterator[bytes]:
+    """The pieces, cut small before they came here; everyone else has a turn between them."""
+    for piece in pieces:
+        yield piece
+        await asyncio.sleep(0)
+
+
+def _of_plain_form(body: bytes, content_type: str) -> list[SentPicture] | None:
+    """The pictures of a form as common clients write it; any other, or one with more in it, is looked at closer."""
+    boundary = boundary_of(content_type)
+    parts = None if boundary is None else plain_parts(body, boundary)
+    if parts is None or any(one.name != PART or one.filename is None for one in parts):
+        return None
+    return [
+        SentPicture(one.filename or "", Slice(body, one.start, one.end), decoder_for(one.encoding, PART))
+        for one in parts
+    ]
+
+
+async def _form(headers: Headers, stream: AsyncIterator[bytes]) -> FormData:
+    reader = _Form(headers, cast("Any", stream))
     try:
         form = await reader.parse()
     except MultiPartException as error:

@@ -1,0 +1,54 @@
+"""A model in production on a service that a benchmark started, and what this machine runs it by."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+FINAL = ("succeeded", "failed", "cancelled")
+TRAIN = {"arch": "resnet18", "pretrained": False, "recipe": "one_cycle", "epochs": 1, "freeze": False}
+CHOICE_SECONDS = 600.0
+MODEL_FILES = ("model.safetensors", "model.json")
+
+
+def put_in_production(client: httpx.Client) -> int:
+    """Train for an epoch on the drawn sample, register, wait until the way to run it is chosen; the version."""
+    ended(client, client.post("/datasets/builtin", json={"builtin": "sample", "name": "sample"}))
+    run = ended(client, client.post("/jobs", json={"kind": "train", "dataset": "sample", "config": TRAIN}))["run"]
+    asked = {"run": run, "alias": "production"}
+    version = int(client.post("/models", json=asked, timeout=CHOICE_SECONDS).raise_for_status().json()["version"])
+    deadline = time.monotonic() + CHOICE_SECONDS
+    while not model(client, version)["choices"] and time.monotonic() < deadline:
+        time.sleep(1)
+    return version
+
+
+def ended(client: httpx.Client, queued: httpx.Response) -> dict[str, Any]:
+    """The job, when it has succeeded."""
+    job: dict[str, Any] = queued.raise_for_status().json()
+    while job["state"] not in FINAL:
+        time.sleep(0.5)
+        job = client.get(f"/jobs/{job['id']}").raise_for_status().json()
+    if job["state"] != "succeeded":
+        sys.exit(f"job {job['id']} ended {job['state']}: {job['error']}")
+    return job
+
+
+def model(client: httpx.Client, version: int) -> dict[str, Any]:
+    """A version, with what was measured to choose its way."""
+    found: dict[str, Any] = client.get(f"/models/{version}").raise_for_status().json()
+    return found
+
+
+def fetch(client: httpx.Client, version: int, folder: Path) -> dict[str, Any] | None:
+    """Put the version's files into the folder; the way that it is run by, None where that is the exact one."""
+    about = model(client, version)
+    for name in MODEL_FILES:
+        answer = client.get(f"/runs/{about['run']}/artifacts/{name}").raise_for_status()
+        (folder / name).write_bytes(answer.content)
+    way: dict[str, Any] | None = about["machines"][0]["way"] if about["machines"] else None
+    (folder / "way.json").write_text(json.dumps(way))
+    return way
