@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.service import Answer
 from tests.cli.test_commands import ask
+from tests.cli.test_predict import MODEL, sure
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
@@ -92,11 +93,8 @@ def test_why_is_asked_of_the_version_that_answered_and_saved(
 ) -> None:
     photo, out = tmp_path / "a.jpg", tmp_path / "why.png"
     photo.write_bytes(b"a photo")
-    top = [{"breed": "Birman", "probability": 0.9}]
-    entry = {"filename": "a.jpg", "breed": "Birman", "species": "cat", "probability": 0.9, "sure": True, "top": top}
-    about = {"version": 4, "run": 2, "arch": "resnet18", "drawn": False}
     answers = {
-        "POST /predict?model=production": [Answer({"model": about, "predictions": [entry]})],
+        "POST /predict?model=production": [Answer({"model": MODEL, "predictions": [sure("a.jpg")]})],
         "POST /predict/explain?model=4&breed=Birman": [Answer("a heat map", kind="image/png")],
     }
     code, _, err, stub = ask(capsys, monkeypatch, answers, "predict", str(photo), "--explain", str(out))
