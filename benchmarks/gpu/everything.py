@@ -1,8 +1,9 @@
 """All that a GPU is wanted for, the most telling first: ``bash benchmarks/gpu/all.sh BUNDLE OUT``.
 
 Parts: ``errors`` (a whole ``fine_tune`` beside the peer's for many seeds, several at once), ``tests`` (those that need
-a GPU), ``epoch`` (5,912 photos, resnet34 at 224: seconds of an epoch, its share of the bare step, memory), and
-``precisions``. A part that fails costs only itself. OUT holds one JSON object, written anew after each part.
+a GPU), ``serving`` (engines of a served resnet18, alone and with decoding), ``epoch`` (5,912 photos, resnet34 at 224:
+seconds of an epoch, its share of the bare step, memory), and ``precisions``. A part that fails costs only itself. OUT
+holds one JSON object, written anew after each part.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from typing import Any
 from benchmarks import train_vs_fastai as beside
 from benchmarks.gpu.bundle import unpack
 from ml.config import FineTune
+from ml.learn.checkpoint import save_tensors
+from ml.learn.model import build_model
 from ml.learn.precision import choose_device
 from ml.learn.setup import describe_device
 from ml.throughput import measure_throughput
@@ -92,10 +95,26 @@ def errors(asked: argparse.Namespace, photos: Path, folder: Path) -> dict[str, A
 
 def tests(_asked: argparse.Namespace, _photos: Path, _folder: Path) -> dict[str, Any]:
     """The tests that need a GPU, without the servers that the others need."""
-    files = ["tests/ml/test_devices.py", "tests/ml/learn/test_training.py"]
+    files = ["tests/ml/test_devices.py", "tests/ml/learn/test_training.py", "tests/ml/serve/test_cuda_graphs.py"]
     command = [sys.executable, "-m", "pytest", "--noconftest", "-q", "-m", "gpu", "-o", "filterwarnings=", *files]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     return {"exit": done.returncode, "said": done.stdout[-3000:]}
+
+
+def serving(asked: argparse.Namespace, photos: Path, folder: Path) -> list[Any]:
+    """What ``benchmarks.engines`` prints of a resnet18 with random weights, which compute as trained ones do."""
+    model = folder / "served"
+    model.mkdir()
+    save_tensors(build_model("resnet18", 37, None).state_dict(), model / "model.safetensors", {"format_version": "1"})
+    vocab = [f"breed {number}" for number in range(37)]
+    about = {"format_version": 1, "arch": "resnet18", "vocab": vocab, "size": 224, "presize": 460, "drawn": False}
+    (model / "model.json").write_text(json.dumps(about), encoding="utf-8")
+    command = [sys.executable, "-m", "benchmarks.engines", str(model), str(photos), "--device", asked.device]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr[-2000:])
+    print(done.stdout, flush=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def epoch(asked: argparse.Namespace, photos: Path, folder: Path) -> dict[str, Any]:
@@ -135,7 +154,13 @@ def precisions(asked: argparse.Namespace, _photos: Path, _folder: Path) -> list[
     return found
 
 
-PARTS: dict[str, Part] = {"errors": errors, "tests": tests, "epoch": epoch, "precisions": precisions}
+PARTS: dict[str, Part] = {
+    "errors": errors,
+    "tests": tests,
+    "serving": serving,
+    "epoch": epoch,
+    "precisions": precisions,
+}
 
 if __name__ == "__main__":
     main()

@@ -12,7 +12,7 @@ import simplejpeg
 from PIL import Image
 
 from ml.decode.images import Limits, check_cost
-from ml.decode.input_map import drawn, input_map
+from ml.decode.input_map import Floats, drawn, input_map
 from ml.decode.picture_limits import DECODING
 from ml.decode.pixels import Reader
 from ml.decode.presize import crop_box
@@ -33,7 +33,7 @@ class _Turn:
     columns: bool = False
     swap: bool = False
 
-    def of(self, pixels: Pixels) -> Pixels:
+    def of(self, pixels: Floats) -> Floats:
         """The upright picture."""
         turned = pixels[:: -1 if self.rows else 1, :: -1 if self.columns else 1]
         return np.ascontiguousarray(turned.swapaxes(0, 1) if self.swap else turned)
@@ -77,8 +77,8 @@ class _Square:
         return next((factor for factor in FACTORS if self.side >= factor * MARGIN * presize), 1)
 
 
-def direct(data: bytes, limits: Limits, size: int, presize: int, decoding: int = DECODING) -> Pixels | None:
-    """The photo as a model sees it in validation: uint8 [size, size, 3], rounded once. None: it is not for this way.
+def direct(data: bytes, limits: Limits, size: int, presize: int, decoding: int = DECODING) -> Floats | None:
+    """The photo as a model sees it in validation: float32 [size, size, 3] in 0-255. None: it is not for this way.
 
     Args:
         data: the file's bytes.
@@ -112,7 +112,7 @@ def _decoded(data: bytes, width: int, height: int, factor: int) -> Pixels | None
     return pixels if pixels.shape == shape else None
 
 
-def _mapped(pixels: Pixels, square: _Square, factor: int, size: int, presize: int) -> Pixels:
+def _mapped(pixels: Pixels, square: _Square, factor: int, size: int, presize: int) -> Floats:
     top, before_rows = divmod(square.top, factor)
     left, before_columns = divmod(square.left, factor)
     rows = input_map(square.side, presize, size, factor, before_rows)

@@ -3,9 +3,12 @@
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from ml.decode.views import Pixels
 from ml.line_map import LineMap, Matrix, resample, validation_steps
+
+Floats = npt.NDArray[np.float32]
 
 _KEPT = 256
 """Maps of different sides, of some 30 kB each."""
@@ -25,13 +28,10 @@ def input_map(side: int, presize: int, size: int, factor: int = 1, before: int =
     return LineMap.of(*validation_steps(presize, size), _presized(side, presize, factor, before))
 
 
-def drawn(pixels: Pixels, rows: LineMap, columns: LineMap) -> Pixels:
-    """uint8 [rows.length, columns.length, 3] → uint8 [size, size, 3], rounded once."""
-    planes = resample(pixels, rows, columns)
-    planes += 0.5
-    channels = planes.astype(np.uint8)
-    out = np.empty((rows.size, columns.size, 3), np.uint8)
-    for number, channel in enumerate(channels):
+def drawn(pixels: Pixels, rows: LineMap, columns: LineMap) -> Floats:
+    """uint8 [rows.length, columns.length, 3] → float32 [size, size, 3] in 0-255."""
+    out = np.empty((rows.size, columns.size, 3), np.float32)
+    for number, channel in enumerate(resample(pixels, rows, columns)):
         # Three times as fast as a transposed copy.
         out[..., number] = channel
     return out

@@ -56,12 +56,13 @@ class BreedNet(nn.Sequential):
 
         The features are those of two places side by side: what the pooling gives, and what the last layer reads.
         """
-        pool, flat, *between, last = self.head
-        pooled = flat(pool(self.body(images)))
-        read = pooled
-        for module in between:
-            read = module(read)
-        return last(read), torch.cat([pooled, read], 1)
+        return outputs_of_pooled(self.head, self.pooled(images))
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """What the head's first two modules make of the body's maps: [n,pooled]."""
+        pool, flat, *_ = self.head
+        pooled: Tensor = flat(pool(self.body(images)))
+        return pooled
 
     def freeze_body(self, frozen: bool) -> None:
         """Fix the body's parameters, all but those of BatchNorm, or free them all.
@@ -76,6 +77,15 @@ class BreedNet(nn.Sequential):
     def parameter_groups(self) -> list[ParameterGroup]:
         """The three groups; normalisation layers and biases are not decayed."""
         return [_parameter_group(modules) for modules in self.groups]
+
+
+def outputs_of_pooled(head: nn.Sequential, pooled: Tensor) -> tuple[Tensor, Tensor]:
+    """The rest of ``BreedNet.outputs``: from [n,pooled] to logits and features."""
+    _, _, *between, last = head
+    read = pooled
+    for module in between:
+        read = module(read)
+    return last(read), torch.cat([pooled, read], 1)
 
 
 def build_model(arch: str, classes: int, state: dict[str, Tensor] | None) -> BreedNet:

@@ -22,9 +22,14 @@ class Precision:
     name: str
     reason: str
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Torch's name of it."""
+        return _DTYPES[self.name]
+
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
         """The context for forward passes."""
-        return torch.autocast(device.type, dtype=_DTYPES[self.name], enabled=self.name != "fp32")
+        return torch.autocast(device.type, dtype=self.dtype, enabled=self.name != "fp32")
 
 
 def choose_device(asked: str) -> torch.device:

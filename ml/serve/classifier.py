@@ -15,6 +15,7 @@ from ml.augment.augment import training_pixels, validation_pixels
 from ml.augment.draws import draw_copies
 from ml.augment.seed import generator
 from ml.config import LossName
+from ml.decode.direct import direct
 from ml.decode.images import Limits, view
 from ml.decode.views import View
 from ml.judge.judgement import Judgement
@@ -26,8 +27,8 @@ from ml.serve.engine import Engine, Prepared
 from ml.serve.engines import load_engine
 from ml.serve.judgement import Judged, judge, read_judgement
 from ml.serve.outputs import Output, Outputs
-from ml.serve.validated import exact_way
 from ml.serve.way import Way
+from ml.serve.ways import exact_way
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,17 @@ class Classifier:
         return COPIES + 1
 
     def prepare(self, data: bytes, limits: Limits) -> Prepared:
-        """Decode one picture and bring it to the model's size.
+        """Decode one picture and bring it to the model's size; what the direct way refuses goes the exact one.
 
         Raises:
             ImageRejected: the bytes are not a picture within the limits.
         """
-        return self._of_way(self._exact(self._squares(data, limits, 0.5)))
+        about = self.about
+        if self.way.input == "direct":
+            pixels = direct(data, limits, about.size, about.presize, about.decoding)
+            if pixels is not None:
+                return pixels
+        return _prepared(self._exact(self._squares(data, limits, 0.5)))
 
     def prepare_copies(self, data: bytes, limits: Limits) -> list[Prepared]:
         """One picture plain and, after that, ``COPIES`` times changed as in training; equal bytes get equal changes.
@@ -110,7 +116,7 @@ class Classifier:
             training_pixels(square, draws, self.about.size)
             for square, draws in zip(squares[1:, None], copies, strict=True)
         )
-        return [self._of_way(one) for one in (self._exact(squares[:1]), *changed)]
+        return [_prepared(one) for one in (self._exact(squares[:1]), *changed)]
 
     def run(self, batch: Sequence[Prepared]) -> Outputs:
         """The outputs of prepared inputs; at a time as many threads as ``concurrency`` gain by it."""
@@ -134,7 +140,7 @@ class Classifier:
     def warm_up(self) -> None:
         """Pay for the first call's allocations and kernels before anyone waits."""
         side = self.about.size
-        self.run([self._of_way(torch.zeros(1, 3, side, side))])
+        self.run([np.zeros((side, side, 3), np.float32)])
 
     def close(self) -> None:
         """Give the memory back; nobody may be in ``run`` then or later."""
@@ -149,10 +155,8 @@ class Classifier:
         """Validation's resize: uint8 [1, presize, presize, 3] → float32 [1, 3, size, size] in 0-255."""
         return validation_pixels(square, self.about.size)
 
-    def _of_way(self, pixels: Tensor) -> Prepared:
-        """What the engine takes: an exact way's are floats, a direct way's are rounded."""
-        picture = pixels[0].permute(1, 2, 0)
-        if self.way.input == "direct":
-            picture = picture.round().to(torch.uint8)
-        found: Prepared = picture.contiguous().numpy()
-        return found
+
+def _prepared(pixels: Tensor) -> Prepared:
+    """From float32 [1, 3, size, size]."""
+    found: Prepared = pixels[0].permute(1, 2, 0).contiguous().numpy()
+    return found

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from ml.serve.outputs import Outputs
 
-Prepared = NDArray[np.uint8] | NDArray[np.float32]
-"""One input of a model: [size, size, 3] in 0-255."""
+Prepared = NDArray[np.float32]
+"""One input of a model: [size, size, 3] in 0-255, not rounded: that alone moves an unsure probability by 0.03."""
 
 
 class Engine(Protocol):
-    """A network in memory. It takes inputs of the type that it was made for, which are all of one size."""
+    """A network in memory."""
 
     @property
     def concurrency(self) -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 EngineName = Literal["torch", "openvino", "cuda_graphs"]
-NumberFormat = Literal["fp32", "bf16", "fp16", "int8"]
+NumberFormat = Literal["fp32", "bf16", "fp16"]
 InputName = Literal["direct", "exact"]
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import openvino
 import torch
 
 from ml.serve.export.forms import Form
 from ml.serve.export.portable import Portable
+from ml.serve.openvino_door import openvino
 
 Write = Callable[[Portable, Path], None]
 

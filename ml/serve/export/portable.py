@@ -15,8 +15,8 @@ from ml.serve.export.carried.predict import resize_matrix
 from ml.serve.graph import ServedGraph
 from ml.serve.judgement import read_judgement
 from ml.serve.onnx import onnx_of
-from ml.serve.validated import exact_way
 from ml.serve.way import NumberFormat
+from ml.serve.ways import exact_way
 
 
 class PortableNetwork(nn.Module):

@@ -1,38 +1,36 @@
 """The served model: what it was trained with decides what it answers, and copies are a matter of the bytes alone."""
 
-import json
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 import ml.learn.precision
 from ml.decode.images import Limits
 from ml.errors import CheckpointInvalid, ImageRejected
-from ml.learn.checkpoint import save_tensors
 from ml.learn.losses import scores_of
-from ml.learn.model import build_model
+from ml.learn.precision import choose_precision
 from ml.learn.tta import combine
 from ml.serve.classifier import Classifier
+from ml.serve.description import Description
+from ml.serve.engines import cast_weights, load_network
+from ml.serve.graph import load_graph
 from ml.serve.outputs import Output
-from ml.serve.way import NumberFormat, Way
+from ml.serve.way import InputName, NumberFormat, Way
 from tests.ml.pictures import jpeg
+from tests.ml.serve.models import write_model
 
-VOCAB = ["Abyssinian", "Birman", "pug"]
 LIMITS = Limits()
+KINDS: tuple[InputName, ...] = ("exact", "direct")
 
 
 def classifier(folder: Path, **about: object) -> Classifier:
     """A random resnet18 whose description says ``about``."""
-    folder.mkdir(exist_ok=True)
-    torch.manual_seed(3)
-    model = build_model("resnet18", len(VOCAB), None)
-    save_tensors(model.state_dict(), folder / "model.safetensors", {"format_version": "1", "arch": "resnet18"})
-    described = {"format_version": 1, "arch": "resnet18", "vocab": VOCAB, "size": 32, "presize": 48, "drawn": False}
-    (folder / "model.json").write_text(json.dumps({**described, **about}))
-    return Classifier.load(folder, "cpu")
+    return Classifier.load(write_model(folder, **about), "cpu")
 
 
 def plain_scores(model: Classifier, picture: bytes) -> NDArray[np.float32]:
@@ -141,3 +139,29 @@ def test_a_broken_picture_has_no_copies(tmp_path: Path) -> None:
 def test_a_description_that_cannot_be_followed_is_refused(tmp_path: Path, about: dict[str, object]) -> None:
     with pytest.raises(CheckpointInvalid):
         classifier(tmp_path / "model", **about)
+
+
+def test_what_the_direct_way_refuses_goes_the_exact_way(tmp_path: Path) -> None:
+    """A PNG is not for it."""
+    folder = write_model(tmp_path / "model", precision="fp32")
+    exact, direct = (Classifier.load(folder, "cpu", Way("torch", "fp32", kind)) for kind in KINDS)
+    with Image.open(io.BytesIO(jpeg(seed=3))) as picture:
+        out = io.BytesIO()
+        picture.save(out, "PNG")
+    plain = exact.prepare(out.getvalue(), LIMITS)
+    assert np.array_equal(direct.prepare(out.getvalue(), LIMITS), plain)
+    photo, drawn = (model.prepare(jpeg(seed=3), LIMITS) for model in (exact, direct))
+    assert not np.array_equal(drawn, photo)
+    assert np.abs(drawn - photo).max() < 1.5
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_weights_that_are_brought_to_a_format_beforehand_answer_bit_for_bit(tmp_path: Path, precision: str) -> None:
+    folder = write_model(tmp_path / "model")
+    about, how = Description.read(folder / "model.json"), choose_precision(precision, torch.device("cpu"))
+    pixels = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
+    plain, before = (load_graph(load_network(folder, about), torch.device("cpu")) for _ in range(2))
+    cast_weights(before, how)
+    with torch.inference_mode(), how.autocast(torch.device("cpu")):
+        for expected, found in zip(plain(pixels), before(pixels), strict=True):
+            assert torch.equal(expected, found)
