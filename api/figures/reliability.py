@@ -1,12 +1,14 @@
 """The reliability figure: how often the model is right where it says that it is sure."""
 
+from typing import Any
+
 import numpy as np
 
 from api.figures.chart import Axis, Bars, Chart, Line, Marker, Panel
 from api.figures.heading import AVERAGED, SIDES, origin, run_title
-from api.figures.palette import BLUE, GREY, QUIET
+from api.figures.palette import BLUE, GREY, ORANGE, QUIET
 from api.runs.interpretations import StoredInterpretation
-from ml.reading.metrics import Bin, reliability
+from ml.reading.metrics import Bin, Reliability, reliability
 from store.db.models import Run
 
 BINS = 10
@@ -17,14 +19,13 @@ def reliability_chart(run: Run, stored: StoredInterpretation) -> Chart:
     """Accuracy by confidence with 95 % Wilson intervals beside the diagonal, and the number of pictures in each bin."""
     found = stored.interpretation
     side = SIDES[stored.side]
-    read = reliability(
-        np.array([item["probability_predicted"] for item in found.items], dtype=np.float64),
-        np.array([item["predicted"] == item["actual"] for item in found.items], dtype=np.bool_),
-        BINS,
-    )
+    read = _read(found.items, "probability_predicted")
+    # Interpretations of before there were any, and averages over copies, have no calibrated ones.
+    is_calibrated = all(item.get("calibrated_predicted") is not None for item in found.items)
+    calibrated = _read(found.items, "calibrated_predicted") if is_calibrated else None
     averaged = [AVERAGED] if found.tta else []
     return Chart(
-        title=run_title(f"Reliability, calibration error {read.ece:.3f}", run),
+        title=run_title(f"Reliability, calibration error {read.ece:.3f}{_after(calibrated)}", run),
         facts=origin(run, stored.dataset, f"{BINS} bins, {read.n} {side}", *averaged),
         drawn=stored.dataset.drawn,
         x=Axis(title="confidence (score of the first guess)", low=0, high=1, values="share"),
@@ -33,7 +34,8 @@ def reliability_chart(run: Run, stored: StoredInterpretation) -> Chart:
                 y=Axis(title="accuracy", low=0, high=1.02, values="share"),
                 marks=[
                     Line(name="perfectly calibrated", x=[0, 1], y=[0, 1], colour=GREY, dash="dash", width=1.5),
-                    _points(read.bins),
+                    _points(read.bins, "accuracy with its 95 % interval", BLUE),
+                    *([_points(calibrated.bins, "the same, calibrated", ORANGE)] if calibrated else []),
                 ],
                 share=3,
             ),
@@ -56,6 +58,18 @@ def reliability_chart(run: Run, stored: StoredInterpretation) -> Chart:
     )
 
 
+def _read(items: list[dict[str, Any]], confidence: str) -> Reliability:
+    return reliability(
+        np.array([item[confidence] for item in items], dtype=np.float64),
+        np.array([item["predicted"] == item["actual"] for item in items], dtype=np.bool_),
+        BINS,
+    )
+
+
+def _after(calibrated: Reliability | None) -> str:
+    return "" if calibrated is None else f", {calibrated.ece:.3f} after calibration"
+
+
 def _told(bins: list[Bin]) -> list[str]:
     parts = [
         f"{one.accuracy:.0%} of {one.n} at {one.low:.0%} to {one.high:.0%}" for one in bins if one.accuracy is not None
@@ -63,7 +77,7 @@ def _told(bins: list[Bin]) -> list[str]:
     return [f"Right at which confidence: {', '.join(parts)}."] if parts else []
 
 
-def _points(bins: list[Bin]) -> Marker:
+def _points(bins: list[Bin], name: str, colour: str) -> Marker:
     x, y, low, high = [], [], [], []
     for one in bins:
         if one.confidence is not None and one.accuracy is not None:
@@ -71,4 +85,4 @@ def _points(bins: list[Bin]) -> Marker:
             y.append(one.accuracy)
             low.append(one.accuracy if one.accuracy_low is None else one.accuracy_low)
             high.append(one.accuracy if one.accuracy_high is None else one.accuracy_high)
-    return Marker(name="accuracy with its 95 % interval", x=x, y=y, low=low, high=high, colour=BLUE)
+    return Marker(name=name, x=x, y=y, low=low, high=high, colour=colour)

@@ -7,7 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from ml.judge.calibration import AS_IT_IS
-from ml.judge.familiarity import Familiarity, KnownPictures, fit_familiarity, of_length_1
+from ml.judge.familiarity import (
+    EVENNESS,
+    SHIFT_WEIGHT,
+    Familiarity,
+    KnownPictures,
+    fit_familiarity,
+    of_length_1,
+)
 from ml.judge.judgement import Judgement
 
 FIRST, REST, BREEDS = 20, 12, 4
@@ -72,9 +79,9 @@ def test_the_distance_is_mahalanobis_own_where_all_directions_are_told_apart() -
     means = np.stack([x[pictures.targets == breed].mean(0) for breed in range(BREEDS)])
     off = x - means[pictures.targets]
     brought = of_length_1(pictures.shifted[0], FIRST) - x[:100]
-    scatter = off.T @ off / len(off) + 5 * brought.T @ brought / len(brought)
+    scatter = off.T @ off / len(off) + SHIFT_WEIGHT * brought.T @ brought / len(brought)
     even = np.trace(scatter) / len(scatter) * np.eye(len(scatter))
-    inverse = np.linalg.inv(0.4 * scatter + 0.6 * even)
+    inverse = np.linalg.inv((1 - EVENNESS) * scatter + EVENNESS * even)
     new = of_length_1(features(9, np.arange(9) % BREEDS, 7), FIRST)
     steps = new[:, None] - means
     expected = -np.einsum("ncd,de,nce->nc", steps, inverse, steps).min(1)
