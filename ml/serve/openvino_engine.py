@@ -32,8 +32,7 @@ _HINTS = {"fp32": "f32", "bf16": "bf16"}
 class OpenVinoEngine:
     """``streams`` pictures at a time share the cores.
 
-    The head is torch's in fp32, whatever the body's precision: in bf16 it would move probabilities about as much as the
-    whole body does, and it is a thousandth of the work.
+    The head is torch's in fp32, whatever the body's precision: it is a thousandth of the work.
     """
 
     def __init__(self, graph: ServedGraph, side: int, precision: NumberFormat, streams: int) -> None:
