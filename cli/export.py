@@ -1,21 +1,18 @@
 """``pedigree models export``: a registered version as one archive, for use without the service."""
 
-from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 from time import sleep
-from uuid import uuid4
 
 import click
 
 from cli import completion
 from cli.client import Client, json_of, path_part
-from cli.download import CHUNK
 from cli.errors import CommandError
+from cli.fetching import fetch_checked
 from cli.options import with_client
 from cli.patience import patiently
 from cli.saying import say
-from cli.transfer import Transfer
 
 FORMATS = ("onnx", "openvino", "torchscript", "safetensors")
 ASK_SECONDS = 1.0
@@ -48,7 +45,7 @@ def export(client: Client, version: str, form: str, out: Path | None) -> None:
     _wait_until_made(client, path, form)
     into = out if out is not None else Path(f"model-{version}-{form}.zip")
     try:
-        digest, size = _save(client, f"{path}?format={form}", into.resolve())
+        digest, size = fetch_checked(client, f"{path}?format={form}", into.resolve())
     except OSError as error:
         raise CommandError(f"{into} cannot be written: {error.strerror}.") from None
     say(f"{into}: {size} bytes, sha256 {digest[:12]}… as the service says")
@@ -64,29 +61,3 @@ def _wait_until_made(client: Client, path: str, form: str) -> None:
                 answer.read()
                 stage = str(json_of(answer)["stage"])
             sleep(ASK_SECONDS)
-
-
-def _save(client: Client, url: str, into: Path) -> tuple[str, int]:
-    """Fetch to a hidden name, compare with the hash that was said, and only then take the place of what is there.
-
-    Raises:
-        CommandError: it is not what the service said.
-        OSError: it cannot be written.
-    """
-    scratch = into.with_name(f".{into.name}.{uuid4().hex}")
-    digest, done = sha256(), 0
-    try:
-        with Transfer("receiving") as show, scratch.open("xb") as file, client.stream(url, {}) as answer:
-            said = answer.headers.get("ETag", "").strip('"')
-            for part in answer.iter_bytes(CHUNK):
-                digest.update(part)
-                file.write(part)
-                done += len(part)
-                show(done, int(answer.headers.get("Content-Length", 0)))
-        if digest.hexdigest() != said:
-            what = f"What came has sha256 {digest.hexdigest()}, the service says {said or 'nothing'}."
-            raise CommandError(what, "Try again; where that does not help, the service's copy is damaged.")
-        scratch.replace(into)
-    finally:
-        scratch.unlink(missing_ok=True)
-    return digest.hexdigest(), done

@@ -12,6 +12,7 @@ from cli.aliases import PRODUCTION, canary, list_moves, names_of, point, roll_ba
 from cli.client import Client, Json, json_of
 from cli.errors import CommandError
 from cli.export import export
+from cli.many import predict_many
 from cli.options import json_option, with_client
 from cli.predictions import drift
 from cli.saving import PngPath, save
@@ -97,7 +98,13 @@ for _command in (point, roll_back, list_moves, canary, show_shadow, drift):
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@click.option("--dataset", shell_complete=completion.datasets, help="Answer for every picture of this dataset instead.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Of a dataset or folder: where the answers are saved, as CSV and lines of JSON  [default: here].",
+)
 @click.option(
     "--model", default=PRODUCTION, show_default=True, shell_complete=completion.models, help="An alias or a version."
 )
@@ -121,6 +128,8 @@ def predict(
     client: Client,
     *,
     files: tuple[Path, ...],
+    dataset: str | None,
+    out: Path | None,
     model: str,
     tta: bool,
     coverage: float | None,
@@ -128,7 +137,16 @@ def predict(
     why: Path | None,
     as_json: bool,
 ) -> None:
-    """Name the breed in each picture, where it shows one that the model knows."""
+    """Name the breed in each picture; a folder or a dataset is predicted by a job, which is watched to its end."""
+    many = [path for path in files if path.is_dir()]
+    if dataset is not None or many:
+        _check_many(files, dataset, tta=tta, coverage=coverage, keep=keep, why=why)
+        predict_many(client, dataset if dataset is not None else files[0], model, out or Path(), as_json=as_json)
+        return
+    if not files:
+        raise CommandError("There is nothing to look at.", "Name pictures, a folder, or a dataset with --dataset.")
+    if out is not None:
+        raise CommandError("--out is for the answers of a folder or a dataset.", "Leave it out.")
     if why is not None and len(files) != 1:
         raise CommandError(f"There are {len(files)} pictures, and one is explained.", "Name one picture.")
     wishes = {"tta": "true" if tta else None, "coverage": None if coverage is None else str(coverage), "keep": keep}
@@ -148,6 +166,23 @@ def predict(
     broken = sum("error" in entry for entry in entries)
     if broken:
         raise CommandError(f"{broken} of {counted(len(files), 'file', 'files')} could not be used.")
+
+
+def _check_many(
+    files: tuple[Path, ...],
+    dataset: str | None,
+    *,
+    tta: bool,
+    coverage: float | None,
+    keep: str | None,
+    why: Path | None,
+) -> None:
+    if len(files) + (dataset is not None) > 1:
+        raise CommandError("A folder or a dataset is predicted alone.", "Name one folder, or one dataset.")
+    named = {"--tta": tta, "--coverage": coverage is not None, "--keep": keep is not None, "--explain": why is not None}
+    wrong = [option for option, is_there in named.items() if is_there]
+    if wrong:
+        raise CommandError(f"{wrong[0]} is for single pictures.", "Leave it out.")
 
 
 def _save_why(client: Client, file: Path, version: str, breed: str, out: Path) -> None:

@@ -104,9 +104,15 @@ def file_bytes(path: Path, size: int) -> Iterator[bytes]:
 
 
 def send_archive(
-    client: Client, source: Path, fields: Mapping[str, str], on_progress: OnProgress, *, labels: Path | None = None
+    client: Client,
+    source: Path,
+    fields: Mapping[str, str],
+    on_progress: OnProgress,
+    *,
+    labels: Path | None = None,
+    to: str = "/datasets",
 ) -> Json:
-    """Post a folder (as a tar) or an archive file with the form's other fields; returns the import job.
+    """Post a folder (as a tar) or an archive file with the form's other fields; returns the job that it is for.
 
     Raises:
         CommandError: the source cannot be read or the service refuses.
@@ -127,7 +133,7 @@ def send_archive(
     }
     body = _body(head, content, tail, on_progress, size)
     timeout = httpx.Timeout(600.0, connect=5.0)  # the service takes in the whole archive before it answers
-    answer: Json = json_of(client.call("POST", "/datasets", content=body, headers=headers, timeout=timeout))
+    answer: Json = json_of(client.call("POST", to, content=body, headers=headers, timeout=timeout))
     return answer
 
 

@@ -56,6 +56,7 @@ class AnswerFiles:
             "breed": self._vocab[best],
             "species": species_of(self._vocab[best]),
             "probability": scores[best],
+            "known_score": answer.known_score,
             "probabilities": dict(zip(self._vocab, scores, strict=True)),
         }
 

@@ -24,7 +24,7 @@ from ml.errors import LearningError
 from ml.serve.export.forms import Form
 from store.cache_names import export_sha256
 from store.db.models import ModelVersion
-from store.db.reading import get_artifact
+from store.db.reading import for_judging, get_artifact
 from store.db.registry import resolve_model
 from store.errors import AppError
 
@@ -86,12 +86,13 @@ def _wanted(services: Services, name: str, form: Form) -> Wanted:
     with services.sessions.begin() as session:
         version = resolve_model(session, name)
         files = [get_artifact(session, version.run_id, file) for file in MODEL_FILES]
+        judging = for_judging(session, version.run_id)
 
     def model() -> Folder:
         settings = services.settings
         return model_folder(services.sessions, services.artifacts, settings.cache, version.run_id)
 
-    hashes = tuple(file.sha256 for file in files)
+    hashes = tuple(file.sha256 for file in [*files, *([judging] if judging is not None else [])])
     return Wanted(version.id, version.run_id, form, hashes, model, lambda: _photos(services, version))
 
 

@@ -27,11 +27,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model says of a picture: scores float32 [classes], or why it could not be used."""
+    """What the model says of a picture: calibrated scores float32 [classes], or why it could not be used.
+
+    ``known_score`` is as in ``ml.serve.judgement.Judged``.
+    """
 
     path: str
     scores: NDArray[np.float32] | None
     error: ImageRejected | None = None
+    known_score: float | None = None
 
 
 def predict_many(classifier: Classifier, pictures: Iterable[Picture], limits: Limits, batch: int) -> Iterator[Answer]:
@@ -73,4 +77,5 @@ def _answers(classifier: Classifier, waiting: deque[tuple[str, Future[Prepared]]
         if index in refused:
             yield Answer(path, None, refused[index])
         else:
-            yield Answer(path, classifier.judge([next(outputs)]).probabilities.astype(np.float32))
+            judged = classifier.judge([next(outputs)])
+            yield Answer(path, judged.probabilities.astype(np.float32), known_score=judged.known_score)

@@ -59,8 +59,8 @@ def train(**config: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
             "'magic'",
             "Give 'fine_tune', 'one_cycle' or 'phases'.",
         ),
-        ({"kind": "magic"}, "kind", "'magic'", "Give 'train', 'lr_find', 'interpret' or 'forecast'."),
-        ({"dataset": "pets"}, "kind", None, "Give 'train', 'lr_find', 'interpret' or 'forecast'."),
+        ({"kind": "magic"}, "kind", "'magic'", "Give 'train', 'lr_find', 'interpret', 'forecast' or 'predict'."),
+        ({"dataset": "pets"}, "kind", None, "Give 'train', 'lr_find', 'interpret', 'forecast' or 'predict'."),
         ({"kind": "train"}, "dataset", None, "Name one, or a run to start from with from_run."),
         ({"kind": "interpret", "run": 1, "nonsense": 2}, "nonsense", "2", "The fields here are kind, run, config."),
         (

@@ -1,0 +1,103 @@
+"""``pedigree predict`` for a dataset or a folder: a job, watched to its end, and its answers saved here."""
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.service import Answer
+from tests.cli.test_commands import ask
+from tests.cli.test_predict import MODEL, sure
+
+Capture = pytest.CaptureFixture[str]
+Patch = pytest.MonkeyPatch
+
+FILES = {"predictions.csv": "path,breed\n", "predictions.jsonl": "{}\n"}
+
+
+def tag(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+def job(state: str = "succeeded", **answers: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    files = [{"name": name, "sha256": tag(text), "bytes": len(text)} for name, text in FILES.items()]
+    told = {"version": 4, "pictures": 3, "broken": 1, "files": files, **answers}
+    about = {"id": 5, "kind": "predict", "run": None, "state": state, "attempt": 1, "progress": None, "error": None}
+    return {**about, "waiting": None, "forecast": None, "answers": told}
+
+
+def service(asked: str) -> dict[str, list[Answer]]:
+    kind = "application/octet-stream"
+    return {
+        asked: [Answer(job("queued"), 202)],
+        "GET /jobs/5": [Answer(job())],
+        "GET /jobs/5/events": [
+            Answer('event: state\nid: 1\ndata: {"state": "succeeded", "attempt": 1}\n\n', kind="text/event-stream")
+        ],
+        **{
+            f"GET /jobs/5/answers/{name}": [Answer(text, kind=kind, headers={"ETag": f'"{tag(text)}"'})]
+            for name, text in FILES.items()
+        },
+    }
+
+
+def test_a_dataset_is_answered_for_by_a_job_whose_files_are_saved(
+    capsys: Capture, monkeypatch: Patch, tmp_path: Path
+) -> None:
+    words = ("predict", "--dataset", "pets", "--model", "4", "--out", str(tmp_path / "here"))
+    code, out, err, stub = ask(capsys, monkeypatch, service("POST /jobs"), *words)
+    assert code == 0, err
+    assert {path.name: path.read_text() for path in (tmp_path / "here").iterdir()} == {
+        f"job-5-{name}": text for name, text in FILES.items()
+    }
+    assert "3 pictures by version 4; 1 could not be used, see their rows" in out
+    assert b'"model":"4"' in stub.asked[0][2].replace(b" ", b"")
+
+
+def test_a_folder_is_sent_and_answered_for(capsys: Capture, monkeypatch: Patch, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(b"a photo")
+    words = ("predict", str(folder), "--out", str(tmp_path / "here"))
+    code, _, err, stub = ask(capsys, monkeypatch, service("POST /jobs/archives"), *words)
+    assert code == 0, err
+    assert b"a photo" in stub.asked[0][2]
+    assert b"production" in stub.asked[0][2]
+    assert len([*(tmp_path / "here").iterdir()]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((), "There is nothing to look at."),
+        (("--dataset", "pets", "--tta"), "--tta is for single pictures."),
+        (("--dataset", "pets", "FOLDER"), "A folder or a dataset is predicted alone."),
+        (("FOLDER", "--explain", "why.png"), "--explain is for single pictures."),
+        (("FILE", "--out", "here"), "--out is for the answers of a folder or a dataset."),
+        (("FILE", "FILE", "--explain", "why.png"), "There are 2 pictures, and one is explained."),
+    ],
+)
+def test_what_does_not_go_together_is_said(
+    words: tuple[str, ...], sentence: str, capsys: Capture, monkeypatch: Patch, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"a photo")
+    paths = {"FOLDER": str(tmp_path), "FILE": str(tmp_path / "a.jpg")}
+    code, _, err, stub = ask(capsys, monkeypatch, {}, "predict", *(paths.get(word, word) for word in words))
+    assert (code, sentence in err) == (1, True)
+    assert stub.asked == []
+
+
+def test_why_is_asked_of_the_version_that_answered_and_saved(
+    capsys: Capture, monkeypatch: Patch, tmp_path: Path
+) -> None:
+    photo, out = tmp_path / "a.jpg", tmp_path / "why.png"
+    photo.write_bytes(b"a photo")
+    answers = {
+        "POST /predict?model=production": [Answer({"model": MODEL, "predictions": [sure("a.jpg")]})],
+        "POST /predict/explain?model=4&breed=Birman": [Answer("a heat map", kind="image/png")],
+    }
+    code, _, err, stub = ask(capsys, monkeypatch, answers, "predict", str(photo), "--explain", str(out))
+    assert code == 0, err
+    assert out.read_text() == "a heat map"
+    assert stub.asked[-1][2] == b"a photo"
