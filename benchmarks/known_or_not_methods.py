@@ -43,7 +43,8 @@ def cosine(known: KnownPictures, weights: Floats) -> Measure:
 
     def measure(_: Floats, features: Floats) -> Doubles:
         read = features[:, first:]
-        return (read @ unit.T).max(1) / np.maximum(np.linalg.norm(read, axis=1), 1e-12)
+        found: Doubles = (read @ unit.T).max(1) / np.maximum(np.linalg.norm(read, axis=1), 1e-12)
+        return found
 
     return measure
 
@@ -157,7 +158,7 @@ def isotonic(z: Floats, targets: Targets, new: Floats) -> Doubles:
     levels = np.repeat([level for level, _ in blocks], [int(n) for _, n in blocks])
     first = np.interp(scores.max(1), mine.max(1)[order], levels)
     others = np.where(np.arange(scores.shape[1]) == scores.argmax(1)[:, None], 0, scores)
-    found = others * ((1 - first) / np.maximum(others.sum(1), 1e-12))[:, None]
+    found: Doubles = others * ((1 - first) / np.maximum(others.sum(1), 1e-12))[:, None]
     found[np.arange(len(found)), scores.argmax(1)] = first
     return found
 
@@ -171,7 +172,7 @@ def coverages(loss: LossName, logits: Floats, targets: Targets) -> Iterator[str]
     halves = [np.array_split(chance.permutation(len(targets)), 2) for _ in range(SPLITS)]
     for name, cost in costs.items():
         for asked in COVERAGES:
-            found = np.array([_half(cost, targets, *split, asked) for split in halves]).mean(0)
+            found = np.array([_half(cost, targets, fit, held, asked) for fit, held in halves]).mean(0)
             yield f"| {name} | {asked:.0%} | {found[0]:.2%} | {found[1]:.2f} | {found[2]:.1%} |"
 
 
