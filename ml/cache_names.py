@@ -11,6 +11,9 @@ DOWNLOADS = "downloads"
 UNPACKING = ".unpack-"
 """How the folder begins in which an archive is unpacked, until it has its own name."""
 
+GRAPH_BEGUN = "graph-begun-"
+"""How the folder begins in which a model's graph for an engine is made."""
+
 _REVISION = r"[0-9a-f]{64}"
 _PRESIZED = re.compile(rf"{_REVISION}-\d+-v\d+")
 _PART = ".part"
@@ -18,7 +21,10 @@ _BUNDLE = re.compile(rf"datasets/{_REVISION}/images\.tar")
 
 COPIES = {"datasets/*": _BUNDLE.pattern}
 """Folders, and the paths in them of files that are fetched."""
-BEGUN = {f"{DOWNLOADS}/{UNPACKING}*": rf"{DOWNLOADS}/{re.escape(UNPACKING)}[a-z0-9_]{{8}}"}
+BEGUN = {
+    f"{DOWNLOADS}/{UNPACKING}*": rf"{DOWNLOADS}/{re.escape(UNPACKING)}[a-z0-9_]{{8}}",
+    f"models/*/{GRAPH_BEGUN}*": rf"models/{_REVISION}/{GRAPH_BEGUN}[a-z0-9_]{{8}}",
+}
 """What is there for a while only: where to look, and its paths."""
 
 
@@ -61,3 +67,8 @@ def whole_of(folder: Path) -> Path:
 def lock_of(folder: Path) -> Path:
     """The lock's file of a presized cache; who builds or removes it holds the lock."""
     return folder.with_name(f"{folder.name.removesuffix(_PART)}.lock")
+
+
+def graph_folder(model: Path, key: str) -> Path:
+    """A model's graph for an engine, beside the model's own files."""
+    return model / f"graph-{key}"

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 COPIES = {
-    "models/*": r"models/[0-9a-f]{64}/model\.(safetensors|json)",
+    "models/*": r"models/[0-9a-f]{64}/(model\.(safetensors|json)|judgement\.safetensors)",
     "runs/*": r"runs/\d{1,9}/[0-9a-f]{64}\.jsonl",
 }
 """Folders, and the paths in them of files that are fetched."""

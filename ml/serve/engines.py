@@ -14,6 +14,8 @@ from ml.serve.description import Description
 from ml.serve.engine import Engine
 from ml.serve.graph import ServedGraph, load_graph
 from ml.serve.openvino_engine import OpenVinoEngine
+from ml.serve.openvino_model import body_model
+from ml.serve.stored_body import stored_body
 from ml.serve.torch_engine import TorchEngine
 from ml.serve.way import Way
 
@@ -27,7 +29,8 @@ def load_engine(folder: Path, about: Description, way: Way, device: torch.device
     """
     network = load_network(folder, about)
     if way.engine == "openvino":
-        return OpenVinoEngine(load_graph(network, torch.device("cpu")), about.size, way.precision, way.streams)
+        body = stored_body(folder, about.size, lambda: body_model(load_graph(network, torch.device("cpu")), about.size))
+        return OpenVinoEngine(body, network.head.eval().requires_grad_(False), way.precision, way.streams)
     precision = Precision(way.precision, "the way's")
     graph = cast_weights(load_graph(network, device), precision)
     if way.engine == "torch":

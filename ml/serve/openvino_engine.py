@@ -4,7 +4,6 @@ Pictures are not put together: one each, as many beside each other as there are 
 needs one shape alone. A picture that comes alone gets all cores.
 """
 
-import gc
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +12,13 @@ from queue import SimpleQueue
 
 import numpy as np
 import torch
+from torch import nn
 
 from ml import cores
 from ml.augment.lighting import MEAN, STD
 from ml.learn.model import outputs_of_pooled
 from ml.serve.engine import Prepared
-from ml.serve.graph import ServedGraph
 from ml.serve.openvino_door import CompiledModel, Core, InferRequest, Model
-from ml.serve.openvino_model import body_model
 from ml.serve.outputs import Floats, Outputs
 from ml.serve.way import NumberFormat
 
@@ -35,16 +33,15 @@ class OpenVinoEngine:
     The head is torch's in fp32, whatever the body's precision: it is a thousandth of the work.
     """
 
-    def __init__(self, graph: ServedGraph, side: int, precision: NumberFormat, streams: int) -> None:
+    def __init__(self, model: Model, head: nn.Sequential, precision: NumberFormat, streams: int) -> None:
         self.concurrency = streams
-        model = body_model(graph, side)
         compiled = compile_model(model, precision, streams)
         self._requests: SimpleQueue[InferRequest] = SimpleQueue()
         for _ in range(streams):
             self._requests.put(compiled.create_infer_request())
         single = compiled if streams == 1 else compile_model(model, precision, 1)
         self._single: InferRequest | None = single.create_infer_request()
-        self._head = graph.network.head
+        self._head = head
         self._pool = ThreadPoolExecutor(streams, thread_name_prefix="openvino")
         self._running = 0
         self._lock = threading.Lock()
@@ -63,8 +60,6 @@ class OpenVinoEngine:
         self._pool.shutdown()
         self._requests = SimpleQueue()
         self._single = None
-        # The conversion left rings of objects that hold the weights: 20 MB a swap, until somebody collects them.
-        gc.collect()
 
     @contextmanager
     def _counted(self) -> Iterator[bool]:
