@@ -23,6 +23,8 @@ def put_in_production(client: httpx.Client) -> int:
     deadline = time.monotonic() + CHOICE_SECONDS
     while not model(client, version)["choices"] and time.monotonic() < deadline:
         time.sleep(1)
+    if not model(client, version)["choices"]:
+        sys.exit(f"no way to run version {version} was chosen within {CHOICE_SECONDS:g} s")
     return version
 
 

@@ -23,7 +23,6 @@ from cli.times import local_time
 from cli.version_report import show_version
 
 NO_VERSIONS = "There are no versions yet; `pedigree models register RUN --alias production` makes one of a run."
-"""The answer for a run that was registered before; for a new version it is 201."""
 FILES_AT_ONCE = 32
 DRAWN = "This model learned from drawn pictures; do not trust it with photographs."
 

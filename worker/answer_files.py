@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -38,7 +39,7 @@ class AnswerFiles:
         """One picture's row in both."""
         self.rows += 1
         row = self._row(answer)
-        self._lines.write(json.dumps(row) + "\n")
+        self._lines.write(json.dumps(row, allow_nan=False) + "\n")
         found = row.get("probabilities", {})
         cells = [row.get("breed", ""), row.get("probability", ""), row.get("error", {}).get("code", "")]
         self._table.writerow([_cell(answer.path), *map(_cell, cells), *(found.get(breed, "") for breed in self._vocab)])
@@ -49,7 +50,8 @@ class AnswerFiles:
             error = answer.error
             return {"path": answer.path, "error": {"code": error.code, "detail": error.detail, "hint": error.hint}}
         assert answer.scores is not None  # noqa: S101 - it is the one or the other
-        scores = [round(float(score), _DIGITS) for score in answer.scores]
+        # JSON has no word for what is no number.
+        scores = [round(float(score), _DIGITS) if math.isfinite(score) else None for score in answer.scores]
         best = int(answer.scores.argmax())
         return {
             "path": answer.path,

@@ -68,7 +68,8 @@ def _pictures(attempt: Attempt, payload: dict[str, Any]) -> tuple[Iterator[Pictu
     if "upload" in payload:
         folder = _unpacked(attempt, payload["upload"])
         paths = _paths_below(folder)
-        return (Picture(path, (folder / path).read_bytes) for path in paths), len(paths)
+        most = attempt.limits.max_bytes + 1
+        return (Picture(path, _reading_file(folder / path, most)) for path in paths), len(paths)
     manifest, source = attempt.dataset(int(payload["dataset_id"]))
     source.prepare()
     items = enumerate(manifest.items)
@@ -77,6 +78,16 @@ def _pictures(attempt: Attempt, payload: dict[str, Any]) -> tuple[Iterator[Pictu
 
 def _reading(read: Callable[[int], bytes], index: int) -> Callable[[], bytes]:
     return lambda: read(index)
+
+
+def _reading_file(path: Path, most: int) -> Callable[[], bytes]:
+    """At most so many bytes, one more than the decoder takes: a file of gigabytes is refused and never held."""
+
+    def read() -> bytes:
+        with path.open("rb") as file:
+            return file.read(most)
+
+    return read
 
 
 def _unpacked(attempt: Attempt, key: str) -> Path:

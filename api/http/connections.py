@@ -46,6 +46,15 @@ LONG_HEAD = Problem(
     code="head_too_large",
     hint="Send fewer or shorter headers, and a shorter address.",
 )
+UPGRADE = Problem(
+    title="Bad request",
+    status=400,
+    detail="a request with a body asks for another protocol, and none but HTTP/1.1 is spoken here",
+    code="upgrade_unsupported",
+    hint="Leave the header Upgrade out, or send it with a GET first.",
+)
+MOST_PIPELINED = 1024
+"""Requests that one connection may send ahead of their answers; no honest client sends many."""
 NOT_HTTP = Problem(
     title="Bad request",
     status=400,
@@ -133,6 +142,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
         if self._head_bytes > HEAD_BYTES or self._is_mostly_wrapping():
             self._refuse(LONG_HEAD)
+        elif len(self.pipeline) > MOST_PIPELINED:
+            self.transport.close()
         elif self.is_waiting:
             self._await_head()
         else:
@@ -158,6 +169,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self._said_bytes = 0
         elif said[0].isdigit():
             self._said_bytes = int(said[0])
+        if self.parser.should_upgrade() and self._said_bytes != 0:
+            # The parser takes what follows for the other protocol, and so would read the body as the next request.
+            self._refuse(UPGRADE)
+            return
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

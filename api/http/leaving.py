@@ -1,14 +1,16 @@
 """Clients that leave in the middle of an answer."""
 
 from anyio import BrokenResourceError
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class QuietLeave:
     """ASGI middleware, the innermost: a stream that breaks because its reader has left is no defect.
 
-    FastAPI closes an event stream's reading end first; a sender that waits for it at that moment raises. Further out
-    it would be logged as a failure of the service. Whatever else is raised, and by whoever still has a reader, passes.
+    So is a body that ends in the middle because its sender has left. FastAPI closes an event stream's reading end
+    first; a sender that waits for it at that moment raises. Further out it would be logged as a failure of the
+    service. Whatever else is raised, and by whoever still has a reader, passes.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -26,6 +28,6 @@ class QuietLeave:
 
         try:
             await self.app(scope, receive_and_see, send)
-        except* BrokenResourceError:
+        except* (BrokenResourceError, ClientDisconnect):
             if not has_left:
                 raise

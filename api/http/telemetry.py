@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, generate_latest
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ml.errors import ImageRejected
@@ -17,6 +18,9 @@ LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
 SERVER_FAULT = 500
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+
+CLIENT_LEFT = "client_left"
+"""The code of the error that ends the work for a client that has left."""
 
 
 class Telemetry:
@@ -110,7 +114,7 @@ class Telemetry:
 
 def _outcome_of(error: BaseException) -> str:
     """Whether a request failed by the service's fault, was refused for its own, or its client left."""
-    if isinstance(error, CancelledError):
+    if isinstance(error, CancelledError | ClientDisconnect) or getattr(error, "code", None) == CLIENT_LEFT:
         return "left"
     is_refusal = isinstance(error, ImageRejected) or (isinstance(error, AppError) and error.status < SERVER_FAULT)
     return "refused" if is_refusal else "failed"

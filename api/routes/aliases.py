@@ -19,6 +19,7 @@ from store.db.aliases import (
     promote_canary,
     roll_back,
     set_alias,
+    target_of,
     way_back,
 )
 from store.db.models import ModelVersion
@@ -88,9 +89,16 @@ def roll_an_alias_back(alias: Alias, services: ServicesDep) -> AliasOut:
 
 @router.post("/canary/promote", responses=problems(404, 409))
 def promote_the_canary(alias: Alias, services: ServicesDep) -> AliasOut:
-    """Point an alias at its canary; rolling back leads to the version that it pointed at."""
+    """Point an alias at its canary once that is loaded; rolling back leads to the version that it pointed at.
+
+    409 `state_conflict` where somebody else changed the canary meanwhile.
+    """
     with services.sessions.begin() as session:
-        promote_canary(session, alias)
+        target = target_of(session, alias)
+    if target.canary is not None and target.canary_run is not None:
+        services.predictor.prepare(target.canary.version, target.canary_run)
+    with services.sessions.begin() as session:
+        promote_canary(session, alias, target.canary)
     return _followed(services, alias)
 
 

@@ -72,7 +72,7 @@ async def export_a_model(
         try:
             archive = await asyncio.shield(asyncio.wrap_future(making.archive))
         except (AppError, LearningError):
-            services.exports.forget(wanted)
+            services.exports.forget(wanted, making)
             raise
     with suppress(OSError):
         # Asked for now, and made when it was: the age is what the answer tells.

@@ -109,7 +109,7 @@ def _step(
     """One picture's way: prepared in a thread that decodes, judged in one of the forward passes."""
     classifier = served.classifier
     prepare = classifier.prepare_copies if asked.tta else lambda *picture: [classifier.prepare(*picture)]
-    is_compared = not asked.tta and services.shadowing.wants(asked.model)
+    is_compared = not asked.tta and asked.keep != "no" and services.shadowing.wants(asked.model)
     seen = services.afterwards.seen(prepare, asked.keep, is_compared=is_compared)
 
     def hand_on(inputs: list[Any], pending: Pending[bytes]) -> None:

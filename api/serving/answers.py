@@ -99,7 +99,7 @@ def prediction(
     order = _order(judged.raw)
     top = [Guess(breed=vocab[i], probability=calibrated[i]) for i in order[: terms.top_k]]
     first = order[0]
-    known = None if judged.known_score is None else judged.known_score > terms.refused_share
+    known = known_or_not(judged, terms.refused_share)
     sure = calibrated[first] >= SURE_FROM and known is not False
     return Prediction(
         filename=filename[:MAX_NAME],
@@ -116,6 +116,13 @@ def prediction(
         probabilities=dict(zip(vocab, calibrated, strict=True)),
         raw_probabilities=dict(zip(vocab, raw, strict=True)),
     )
+
+
+def known_or_not(judged: Judged, refused_share: float) -> bool | None:
+    """Whether the picture shows a breed of the model; None where too few validation pictures are there to say so."""
+    if judged.known_score is None or judged.least_known_score > refused_share:
+        return None
+    return judged.known_score > refused_share
 
 
 def _order(scores: Doubles) -> list[int]:

@@ -34,10 +34,12 @@ Done = Callable[[Sequence[Output] | Exception], None]
 
 
 class ClassifierLike(Protocol):
-    """What serving needs of ``ml.serve.classifier.Classifier``.
+    """What serving needs of ``ml.serve.classifier.Classifier``."""
 
-    An engine may have a ``batch`` too, the most pictures that a pass is good for.
-    """
+    @property
+    def batch(self) -> int | None:
+        """The most pictures that a pass is good for; None: as many as there are."""
+        ...
 
     @property
     def vocab(self) -> tuple[str, ...]:
@@ -273,11 +275,14 @@ class Batcher:
             self._changed.wait_for(self._may_begin)
             if not self._waiting:
                 return []
-            most = min(self.batch, pictures_in_a_pass(self._waiting[0].classifier, self.batch))
+            most = pictures_in_a_pass(self._waiting[0].classifier, self.batch)
             if most > 1:
                 self._gather(most)
             self._running += 1
-            return self._taken(most)
+            taken = self._taken(most)
+            # Who woke while this one gathered has gone back to sleep.
+            self._changed.notify_all()
+            return taken
 
     def _may_begin(self) -> bool:
         """Whether a pass can begin, or none ever will."""
@@ -320,7 +325,7 @@ class Batcher:
 
 def pictures_in_a_pass(classifier: ClassifierLike, most: int) -> int:
     """As many as the engine is good for, up to ``most``."""
-    return min(most, int(getattr(classifier, "batch", most)))
+    return most if classifier.batch is None else min(most, classifier.batch)
 
 
 def _dropped(awaited: _Awaited) -> bool:

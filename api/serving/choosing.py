@@ -150,8 +150,13 @@ class ChosenWays:
                 self._choose(version, run)
             except (AppError, LearningError, SQLAlchemyError, OSError) as error:
                 logger.warning("no way could be chosen for version %d: %s", version, error)
-            with self._table:
-                self._pending.pop(version).set_result(None)
+            except Exception:
+                # The others that wait must not wait for ever, and the exact way serves this one.
+                logger.exception("no way could be chosen for version %d", version)
+            finally:
+                with self._table:
+                    if (pending := self._pending.pop(version, None)) is not None:
+                        pending.set_result(None)
 
     def _choose(self, version: int, run: int) -> None:
         recorded = self._recorded(version)

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from fastapi import Request
 
 from api.http.bodies import Places
+from api.http.telemetry import CLIENT_LEFT
 from api.serving.sent_pictures import SentPicture
 from ml.decode.images import Limits, check_cost, unless
 from ml.errors import Stopped
@@ -28,7 +29,7 @@ class ClientLeft(AppError):
     """Nobody is there any more to be answered."""
 
     status = 400
-    code = "client_left"
+    code = CLIENT_LEFT
     title = "Client left"
 
 

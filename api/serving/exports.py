@@ -106,10 +106,11 @@ class Exports:
                 del self._table[wanted.key]
             return making
 
-    def forget(self, wanted: Wanted) -> None:
+    def forget(self, wanted: Wanted, making: Making) -> None:
         """Whoever waited has been told that it failed: the next one asks anew."""
         with self._lock:
-            self._table.pop(wanted.key, None)
+            if self._table.get(wanted.key) is making:
+                del self._table[wanted.key]
 
     def _make(self, wanted: Wanted, making: Making) -> None:
         try:

@@ -220,7 +220,9 @@ class Predictor:
     def _swap(self, name: str, served: LoadedVersion, canary: Canary | None) -> None:
         self._followed[name] = served
         while len(self._followed) > MAX_FOLLOWED:
-            self._canaries.pop(self._followed.popitem(last=False)[0], None)
+            oldest = next(one for one in self._followed if one not in {DEFAULT_ALIAS, SHADOW_ALIAS})
+            del self._followed[oldest]
+            self._canaries.pop(oldest, None)
         # It may have been dropped since it was loaded.
         self._loaded.setdefault(served.version, served)
         loaded = self._loaded.get(canary.version) if canary is not None else None

@@ -146,6 +146,8 @@ async def sent_pictures(request: Request) -> AsyncIterator[list[SentPicture]]:
         pieces = await _small_body(request)
         plain = None if pieces is None else _of_plain_form(b"".join(pieces), request.headers["content-type"])
         if plain is not None:
+            # What was joined is held as long as the request lives: once is enough.
+            del pieces
             yield plain
             return
         form = await _form(request.headers, request.stream() if pieces is None else _again(pieces))
@@ -158,7 +160,9 @@ async def sent_pictures(request: Request) -> AsyncIterator[list[SentPicture]]:
     elif is_picture(kind):
         pieces = await _small_body(request)
         if pieces is not None:
-            yield [SentPicture("", io.BytesIO(b"".join(pieces)))]
+            content_of_body = io.BytesIO(b"".join(pieces))
+            del pieces
+            yield [SentPicture("", content_of_body)]
             return
         with SpooledTemporaryFile(max_size=IN_MEMORY) as content:
             yield [await _of_body(request, cast("BinaryIO", content))]

@@ -75,7 +75,8 @@ def _stored(sessions: sessionmaker[Session], run: int) -> _Stored:
 def _samples(rows: list[dict[str, Any]], revision: str, read_photo: ReadPhoto) -> Iterator[Sample]:
     taken = 0
     for row in rows:
-        if None in row["probabilities"]:
+        scores = list(row["probabilities"].values())
+        if None in scores:
             continue
         try:
             data = read_photo(revision, row["item"])
@@ -84,4 +85,4 @@ def _samples(rows: list[dict[str, Any]], revision: str, read_photo: ReadPhoto) -
         taken += len(data)
         if taken > MOST_BYTES:
             return
-        yield Sample(data, np.asarray(row["probabilities"], np.float32))
+        yield Sample(data, np.asarray(scores, np.float32))

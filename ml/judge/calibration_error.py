@@ -33,7 +33,10 @@ class CalibrationError:
 def calibration_error(confidence: Doubles, hit: Hits) -> CalibrationError | None:
     """Of the first guesses' scores in [0, 1], float64 [n], and whether they were right, bool [n]; None without any."""
     is_number = np.isfinite(confidence)
-    confidence, hit = confidence[is_number][:_MOST], hit[is_number][:_MOST]
+    confidence, hit = confidence[is_number], hit[is_number]
+    # From all of them alike: they may stand in the order of their breeds.
+    step = -(-len(confidence) // _MOST) or 1
+    confidence, hit = confidence[::step], hit[::step]
     n = len(confidence)
     if not n:
         return None

@@ -207,4 +207,6 @@ def apart(found: Rows, stored: Rows, unrounded: Rows) -> tuple[float, float]:
     first = found.argmax(1)
     equal = (first == stored.argmax(1)) | (first == unrounded.argmax(1))
     beyond = np.maximum(np.minimum(stored, unrounded) - found, found - np.maximum(stored, unrounded))
-    return float(equal.mean()), max(0.0, float(beyond.max()))
+    moved = float(beyond.max())
+    # What is no number is as far away as can be.
+    return float(equal.mean()), math.inf if math.isnan(moved) else max(0.0, moved)

@@ -66,6 +66,11 @@ class Classifier:
         return self.engine.concurrency
 
     @property
+    def batch(self) -> int | None:
+        """The most pictures that one ``run`` is good for; None: as many as there are."""
+        return self.engine.batch
+
+    @property
     def vocab(self) -> tuple[str, ...]:
         """The breeds, in the order of logits and scores."""
         return self.about.vocab

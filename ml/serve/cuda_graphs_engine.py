@@ -36,6 +36,7 @@ class CudaGraphsEngine:
     """One batch at a time; a batch larger than the largest size goes in parts."""
 
     concurrency = 1
+    batch = None
 
     def __init__(self, graph: ServedGraph, side: int, precision: Precision, device: torch.device) -> None:
         shape = (SIZES[0], side, side, 3)

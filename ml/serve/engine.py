@@ -20,6 +20,11 @@ class Engine(Protocol):
         """How many threads may be in ``run`` at a time to advantage; more may, and wait."""
         ...
 
+    @property
+    def batch(self) -> int | None:
+        """The most pictures that one ``run`` is good for; None: as many as there are."""
+        ...
+
     def run(self, inputs: Sequence[Prepared]) -> Outputs:
         """From pictures to outputs, in their order; callable from any thread."""
         ...

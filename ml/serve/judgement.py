@@ -31,6 +31,8 @@ class Judged:
     probabilities: Doubles
     plain: Doubles
     known_score: float | None
+    least_known_score: float = 0.0
+    """The least that the score can be, with so many validation pictures; a share below it refuses nothing."""
 
 
 def read_judgement(folder: Path, loss: LossName, vocab: Sequence[str]) -> Judgement | None:
@@ -57,7 +59,8 @@ def judge(judgement: Judgement | None, loss: LossName, outputs: Sequence[Output]
         return Judged(_averaged(raw), _averaged(raw), raw[0], None)
     calibrated = judgement.probabilities(logits)
     known = judgement.known_scores(outputs[0].features[None])
-    return Judged(_averaged(raw), _averaged(calibrated), calibrated[0], None if known is None else float(known[0]))
+    score = None if known is None else float(known[0])
+    return Judged(_averaged(raw), _averaged(calibrated), calibrated[0], score, 1 / (1 + len(judgement.familiar)))
 
 
 def _averaged(rows: Doubles) -> Doubles:

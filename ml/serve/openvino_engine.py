@@ -33,6 +33,9 @@ class OpenVinoEngine:
     The head is torch's in fp32, whatever the body's precision: it is a thousandth of the work.
     """
 
+    batch = 1
+    """Each picture is answered when its own pass ends, and not with the last of many."""
+
     def __init__(self, model: Model, head: nn.Sequential, precision: NumberFormat, streams: int) -> None:
         self.concurrency = streams
         compiled = compile_model(model, precision, streams)

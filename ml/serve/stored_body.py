@@ -28,11 +28,15 @@ def stored_body(model: Path, side: int, make: Callable[[], Model]) -> Model:
         make: makes it; asked where there is none, or none that is whole.
     """
     folder = graph_folder(model, _key(model, side))
-    if not _is_whole(folder):
-        made = make()
-        if not _store(made, folder):
-            return made
-    return Core().read_model(folder / _FILES[0])
+    if _is_whole(folder):
+        try:
+            return Core().read_model(folder / _FILES[0])
+        except RuntimeError:
+            # Somebody puts another in its place, which is as good.
+            return make()
+    made = make()
+    _store(made, folder)
+    return made
 
 
 def _key(model: Path, side: int) -> str:
@@ -47,21 +51,21 @@ def _is_whole(folder: Path) -> bool:
         return False
 
 
-def _store(made: Model, folder: Path) -> bool:
-    """Whether it lies there now. Without room for it, it is made again the next time, which costs time alone."""
+def _store(made: Model, folder: Path) -> None:
+    """Without room for it, it is made again the next time, which costs time alone."""
     try:
         begun = Path(tempfile.mkdtemp(prefix=GRAPH_BEGUN, dir=folder.parent))
     except OSError:
-        return False
+        return
     try:
         openvino.save_model(made, begun / _FILES[0], compress_to_fp16=False)
         (begun / _SUM).write_text(_sum(begun), encoding="ascii")
-        # What lies there is not whole, or somebody else has just stored the same.
-        shutil.rmtree(folder, ignore_errors=True)
+        if not _is_whole(folder):
+            shutil.rmtree(folder, ignore_errors=True)
         begun.replace(folder)
     except (OSError, RuntimeError):
+        # Full, or somebody else has just stored the same.
         shutil.rmtree(begun, ignore_errors=True)
-    return _is_whole(folder)
 
 
 def _sum(folder: Path) -> str:

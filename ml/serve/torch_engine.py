@@ -15,6 +15,7 @@ class TorchEngine:
     """One pass at a time, over all cores or on a GPU."""
 
     concurrency = 1
+    batch = None
 
     def __init__(self, graph: ServedGraph, precision: Precision, device: torch.device) -> None:
         self._graph: ServedGraph | None = graph

@@ -174,16 +174,23 @@ def roll_back(session: Session, alias: str, back: Return) -> ModelAlias:
     return get_alias(session, alias)
 
 
-def promote_canary(session: Session, alias: str) -> ModelAlias:
+def promote_canary(session: Session, alias: str, seen: Canary | None) -> ModelAlias:
     """Point an alias at its canary, which then is none any more.
+
+    Args:
+        session: of the transaction.
+        alias: which.
+        seen: the canary that is meant; its share may have changed since.
 
     Raises:
         NotFound: there is no such alias.
-        StateConflict: it has no canary.
+        StateConflict: it has no canary, or another one since.
     """
     canary = canary_of(_locked(session, alias))
     if canary is None:
         raise _no_canary(alias)
+    if seen is None or seen.version != canary.version:
+        raise _moved(alias)
     return set_alias(session, alias, canary.version, how="promoted")
 
 

@@ -77,7 +77,7 @@ def photos_beyond(session: Session, most_bytes: int) -> Sequence[str]:
 
     At most ``BATCH``.
     """
-    total = session.scalar(select(func.coalesce(func.sum(KeptPhoto.bytes), 0))) or 0
+    total = session.scalar(select(func.coalesce(func.sum(KeptPhoto.bytes), 0)).where(KeptPhoto.is_stored)) or 0
     if total <= most_bytes:
         return []
     said = select(KeptPrediction.number).where(

@@ -41,6 +41,7 @@ class FakeClassifier:
         self.marker = marker
         self.copies = 5
         self.concurrency = 1
+        self.batch: int | None = None
         self.closed = False
         self.batches: list[int] = []
         self.may_go = threading.Event()

@@ -112,14 +112,18 @@ def test_a_canary_ends_with_the_next_move_and_is_promoted_or_cancelled(sessions:
             set_alias(session, "production", one, canary=Canary(99, 0.5))
         assert canary_of(set_alias(session, "production", one, canary=Canary(two, 0.25))) == Canary(two, 0.25)
         assert canary_of(set_alias(session, "production", three)) is None
-        for act in (promote_canary, cancel_canary):
-            with pytest.raises(StateConflict, match="no canary"):
-                act(session, "production")
+        with pytest.raises(StateConflict, match="no canary"):
+            promote_canary(session, "production", Canary(two, 0.25))
+        with pytest.raises(StateConflict, match="no canary"):
+            cancel_canary(session, "production")
         set_alias(session, "production", three, canary=Canary(two, 0.25))
         assert back(session) == one
         assert canary_of(get_alias(session, "production")) is None
         set_alias(session, "production", one, canary=Canary(two, 1.0))
-        promoted = promote_canary(session, "production")
+        for other in (None, Canary(three, 1.0)):
+            with pytest.raises(StateConflict, match="moved"):
+                promote_canary(session, "production", other)
+        promoted = promote_canary(session, "production", Canary(two, 0.5))
         assert (promoted.version, canary_of(promoted)) == (two, None)
         assert moves(session)[-1] == ("promoted", two)
         assert back(session) == one

@@ -91,7 +91,7 @@ def test_as_many_passes_run_at_once_as_the_engine_is_good_for() -> None:
 
 def test_an_engine_that_is_good_for_small_passes_gets_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
     classifier = Gated()
-    monkeypatch.setattr(classifier, "batch", 1, raising=False)
+    monkeypatch.setattr(classifier, "batch", 1)
     with batching() as batcher:
         sender = Sender(batcher, classifier)
         sender.send(0, 1, 2)

@@ -31,7 +31,8 @@ def run(records: Records, tmp_path: Path) -> Run:
     classifier = Classifier.load(tmp_path / "model", "cpu")
     photos = [path.read_bytes() for path in sorted((tmp_path / "photos").iterdir())]
     outputs = classifier.run([classifier.prepare(photo, Limits()) for photo in photos])
-    rows = [{"item": n, "probabilities": classifier.scores([one]).tolist()} for n, one in enumerate(outputs)]
+    scores = [dict(zip(classifier.vocab, classifier.scores([one]).tolist(), strict=True)) for one in outputs]
+    rows = [{"item": n, "probabilities": found} for n, found in enumerate(scores)]
     records.artifact(run, "predictions.jsonl", "\n".join(map(json.dumps, rows)).encode())
     return run
 
