@@ -24,7 +24,10 @@ COMMANDS = {
     ),
     "jobs": Place("cli.jobs", "Look at jobs, watch, cancel and resume them; queue trainings and searches for a rate."),
     "models": Place("cli.models", "Register runs to be served, and say which one is in production."),
-    "predict": Place("cli.models", "Name the breed in each picture."),
+    "predict": Place(
+        "cli.models",
+        "Name the breed in each picture; a folder or a dataset goes as a job.",
+    ),
     "predictions": Place("cli.predictions", "Look at kept predictions, say what is right, and forget them."),
     "runs": Place("cli.runs", "Look at runs: how they went and what they confuse."),
     "train": Place("cli.jobs", "Train a classifier on a dataset, fresh or from where another run stands."),

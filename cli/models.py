@@ -136,7 +136,7 @@ def predict(
     why: Path | None,
     as_json: bool,
 ) -> None:
-    """Name the breed in each picture; a folder or a dataset is predicted by a job, which is watched to its end."""
+    """Name the breed in each picture; a folder or a dataset goes as a job."""
     many = [path for path in files if path.is_dir()]
     if dataset is not None or many:
         _check_many(files, dataset, tta=tta, coverage=coverage, keep=keep, why=why)

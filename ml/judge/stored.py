@@ -27,7 +27,8 @@ def fit_on_predictions(path: Path, loss: LossName, vocab: Sequence[str]) -> Judg
     try:
         rows = [(number[actual], scores) for actual, scores in _rows(path, vocab)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        logger.warning("the run's stored predictions cannot be used, its answers stay uncalibrated: %r", error)
+        # Not the error itself: whoever keeps the record would keep all that its frames hold, a model among it.
+        logger.warning("the run's stored predictions cannot be used, its answers stay uncalibrated: %s", repr(error))
         return None
     scores = np.array([one for _, one in rows], dtype=np.float64).reshape(len(rows), len(vocab))
     logits = np.log(scores.clip(_LEAST))

@@ -20,7 +20,7 @@ PNG = Answer("\x89PNG\r\n", kind="image/png")
 def test_a_file_whose_name_is_no_utf8_is_predicted(capsys: Capture, monkeypatch: Patch, tmp_path: Path) -> None:
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff_1.jpg"))
     odd.write_bytes(b"...")
-    model = {"version": 1, "run": 2, "arch": "resnet18", "drawn": False}
+    model = {"version": 1, "run": 2, "arch": "resnet18", "drawn": False, "calibrated": True}
     answers = {"POST /predict?model=production": [Answer({"model": model, "predictions": []})]}
     code, _, err, service = ask(capsys, monkeypatch, answers, "predict", str(odd))
     assert (code, err) == (0, "")

@@ -139,7 +139,7 @@ def test_a_table_of_epochs_fits(width: int) -> None:
 @pytest.mark.parametrize(
     ("words", "known"),
     [
-        (("jobs", "list", "--kind", "foo"), "'train', 'lr_find', 'interpret', 'forecast', 'import'"),
+        (("jobs", "list", "--kind", "foo"), "'train', 'lr_find', 'interpret', 'forecast', 'predict'"),
         (("jobs", "list", "--state", "foo"), "'queued', 'running', 'cancelling', 'succeeded', 'failed', 'cancelled'"),
         (("runs", "list", "--state", "foo"), "'queued', 'running', 'cancelling', 'succeeded', 'failed', 'cancelled'"),
         (("runs", "list", "--arch", "resnet19"), "resnet18"),

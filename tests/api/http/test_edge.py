@@ -300,3 +300,42 @@ def test_a_stream_ends_with_its_client_though_more_requests_lie_behind_it(
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3)
             until(lambda: any(getattr(one, "pipeline", None) for one in service.server.server_state.connections))
         until(lambda: service.app.state.services.streams.taken == 0)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_body_is_never_read_as_the_next_request(settings: Settings, *, together: bool) -> None:
+    """What asks for another protocol has its body taken for that protocol's by the parser."""
+    body = b"DELETE /models/aliases/production HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    upgrade = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+    head = LINE + upgrade + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with serving(settings) as service, service.connect(head + body if together else head) as connection:
+        if not together:
+            connection.sendall(body)
+        answer = told(connection)
+        assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"400"]
+        assert b'"code": "upgrade_unsupported"' in answer
+
+
+def test_what_asks_for_another_protocol_without_a_body_is_answered_in_this_one(settings: Settings) -> None:
+    """As the first request of ``curl --http2`` is."""
+    sent = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n"
+    with serving(settings) as service, service.connect(sent) as connection:
+        assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+def test_requests_far_ahead_of_their_answers_end_the_connection(settings: Settings) -> None:
+    with serving(settings) as service, service.connect() as connection:
+        with suppress(OSError):
+            for _ in range(400):
+                connection.sendall(b"GET / HTTP/1.1\r\n\r\n" * 900)
+        until(lambda: service.open == 0)
+
+
+def test_a_client_that_leaves_in_the_middle_of_a_body_is_no_failure(settings: Settings, records: Records) -> None:
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nContent-Length: 500000\r\n\r\n"
+    with serving(settings) as service:
+        httpx.post(f"{service.url}/models", json={"run": records.finished(records.dataset()).id})
+        with service.connect(head + b"x" * 1000):
+            until(lambda: service.open == 1)
+        until(lambda: service.open == 0)
+        assert 'status="500"' not in httpx.get(f"{service.url}/metrics").text

@@ -12,7 +12,7 @@ from tests.api.web import TestClient
         ("topk=3", "Did you mean top_k?"),
         ("top-k=3", "Did you mean top_k?"),
         ("TTA=true", "Did you mean tta?"),
-        ("threshold=0.5", "Those here are keep, model, top_k, tta."),
+        ("threshold=0.5", "Those here are coverage, keep, model, top_k, tta."),
     ],
 )
 def test_a_prediction_is_not_made_otherwise_than_asked(client: TestClient, query: str, hint: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from api.app import create_app
 from api.http.gate import CONTENT_POLICY
-from store.settings import Settings
+from store.settings import MIB, Settings
 from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records, jpeg
 from tests.api.web import TestClient
@@ -283,8 +283,9 @@ def test_a_disk_that_fills_up_elsewhere_is_507(client: TestClient, monkeypatch: 
     assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
     assert answer.headers["content-security-policy"] == CONTENT_POLICY
     assert 'route="/models",status="507"} 1.0' in client.get("/metrics").text
+    # A small form stays in memory, a large one goes to a file.
     monkeypatch.setattr("starlette.datastructures.UploadFile.write", full)
-    answer = client.post("/predict", files={"file": jpeg()})
+    answer = client.post("/predict", files={"file": bytes(9 * MIB)})
     assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
 
 

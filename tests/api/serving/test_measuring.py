@@ -67,8 +67,10 @@ def samples_of(records: Records, run: Run, rows: list[dict[str, object]]) -> lis
 
 def test_a_sample_is_the_same_each_time_and_bounded(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     run = records.finished()
-    rows: list[dict[str, object]] = [{"item": item, "probabilities": [0.5, 0.3, 0.2]} for item in range(1000)]
-    rows[7]["probabilities"] = [None, 0.3, 0.2]
+    rows: list[dict[str, object]] = [
+        {"item": item, "probabilities": {"a": 0.5, "b": 0.3, "c": 0.2}} for item in range(1000)
+    ]
+    rows[7]["probabilities"] = {"a": None, "b": 0.3, "c": 0.2}
     found = samples_of(records, run, rows)
     assert len(set(found)) == len(found) in {299, 300}
     assert found == samples_of(records, run, rows)
@@ -89,7 +91,7 @@ def test_where_there_is_nothing_to_check_by_it_says_why(records: Records, monkey
         samples_of(records, run, [])
     monkeypatch.setattr(validation_photos, "MOST_STORED_BYTES", 1)
     with pytest.raises(NothingToCheckBy, match="too large"):
-        samples_of(records, run, [{"item": 0, "probabilities": [1, 0, 0]}])
+        samples_of(records, run, [{"item": 0, "probabilities": {"a": 1, "b": 0, "c": 0}}])
     with records.sessions.begin() as session:
         session.execute(update(Interpretation).values(tta=True))
     with pytest.raises(NothingToCheckBy, match="averages"):

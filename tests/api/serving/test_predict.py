@@ -296,6 +296,17 @@ def test_the_models_used_last_and_productions_stay_loaded(client: TestClient, re
     assert send(client, GREEN, query=f"?model={versions[0]}").json()["model"]["version"] == versions[0]
 
 
+def test_production_is_followed_however_many_names_are_asked_for(
+    client: TestClient, records: Records, app: FastAPI
+) -> None:
+    production = register(client, records)
+    for zeros in range(1, 17):
+        for version in (production, register(client, records, alias="other")) if zeros == 1 else (1, 2):
+            assert send(client, GREEN, query=f"?model={'0' * zeros}{version}").status_code == 200
+    assert send(client, GREEN, query="?model=001").status_code == 200
+    assert app.state.services.predictor.ready("production").version == production
+
+
 def test_a_model_whose_files_are_gone_is_an_error_and_the_old_one_serves_on(
     client: TestClient, records: Records, app: FastAPI
 ) -> None:

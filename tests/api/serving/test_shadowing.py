@@ -140,6 +140,15 @@ def test_what_was_found_survives_a_restart_and_replicas_add_up(
         assert compared_photos(client, 2) == 2
 
 
+def test_a_request_of_which_nothing_is_to_be_kept_is_not_compared(client: TestClient, records: Records) -> None:
+    register(client, records, b"usual")
+    new = register(client, records, b"contrary", alias="shadow")
+    wait_for_models(client)
+    assert send(client, GREEN, query="?keep=no").status_code == 200
+    assert send(client, GREEN).status_code == 200
+    until(lambda: compared_photos(client, new) == 1)
+
+
 def wait_for_figure(client: TestClient, figure: str) -> None:
     until(lambda: figure in client.get("/metrics").text)
 

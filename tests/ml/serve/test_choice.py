@@ -154,3 +154,11 @@ def test_a_run_validated_in_bf16_is_held_to_fp32_too(tmp_path: Path) -> None:
     openvino = [one for one in choose(folder, away, Limits(), "cpu").candidates if one.way.engine == "openvino"]
     assert [one for one in openvino if one.way.precision == "fp32" and (one.passed or one.pictures == 0)]
     assert all(one.most_moved is None or one.most_moved < 0.05 for one in openvino)
+
+
+def test_what_is_no_number_is_as_far_away_as_can_be() -> None:
+    row = np.array([[0.2, 0.8], [0.3, 0.7]], np.float32)
+    broken = row.copy()
+    broken[1] = np.nan
+    for found, stored in ((broken, row), (row, broken)):
+        assert apart(found, stored, stored)[1] == np.inf

@@ -1,0 +1,25 @@
+"""Whether a picture shows a breed is said only where enough validation pictures are there to say so."""
+
+import numpy as np
+import pytest
+
+from api.serving.answers import known_or_not
+from ml.serve.judgement import Judged
+
+
+@pytest.mark.parametrize(
+    ("score", "pictures", "share", "known"),
+    [
+        (0.5, 99, 0.05, True),
+        (0.05, 99, 0.05, False),
+        (0.01, 99, 0.05, False),
+        (1 / 13, 12, 0.05, None),
+        (0.9, 12, 0.05, None),
+        (1 / 20, 19, 0.05, False),
+        (None, 99, 0.05, None),
+    ],
+)
+def test_known_or_not(score: float | None, pictures: int, share: float, *, known: bool | None) -> None:
+    scores = np.array([0.4, 0.6])
+    judged = Judged(scores, scores, scores, score, 1 / (1 + pictures))
+    assert known_or_not(judged, share) is known
