@@ -117,6 +117,8 @@ def test_without_the_files_of_the_run_it_says_what_is_missing(
     served: TestClient, app: FastAPI, artifacts: ArtifactStore
 ) -> None:
     assert artifacts.folder is not None
+    for stored in artifacts.folder.rglob("predictions.jsonl"):
+        stored.write_text("no JSON")
     ask(served, RED)
     before = drift(served)
     assert (before["pictures"], before["figures"], before["verdict"]) == (0, [], "too_few")
