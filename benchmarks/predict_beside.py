@@ -28,9 +28,9 @@ import httpx
 import numpy as np
 from PIL import Image
 
+from benchmarks.served_model import ended
 from benchmarks.stack import stack
 
-FINAL = ("succeeded", "failed", "cancelled")
 TRAIN = {"arch": "resnet18", "pretrained": False, "recipe": "one_cycle", "epochs": 1, "freeze": False}
 WARM_SECONDS = 1.0
 HERE, OTHER = "this", "other"
@@ -83,8 +83,8 @@ def _serving(stacks: ExitStack, python: str, checkout: Path) -> str:
     """A started service with a run in production; its address."""
     folder = Path(stacks.enter_context(tempfile.TemporaryDirectory()))
     client = stacks.enter_context(stack(folder, python, checkout))
-    _ended(client, _add_sample(client))
-    run = _ended(client, client.post("/jobs", json={"kind": "train", "dataset": "sample", "config": TRAIN}))["run"]
+    ended(client, _add_sample(client))
+    run = ended(client, client.post("/jobs", json={"kind": "train", "dataset": "sample", "config": TRAIN}))["run"]
     version = client.post("/models", json={"run": run}).raise_for_status().json()["version"]
     client.put("/models/aliases/production", json={"version": version}).raise_for_status()
     return str(client.base_url)
@@ -95,16 +95,6 @@ def _add_sample(client: httpx.Client) -> httpx.Response:
     answer = client.post("/datasets/builtin", json=asked)
     # The other checkout may be one with a single route for every dataset.
     return client.post("/datasets", json=asked) if answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED else answer
-
-
-def _ended(client: httpx.Client, queued: httpx.Response) -> dict[str, Any]:
-    job: dict[str, Any] = queued.raise_for_status().json()
-    while job["state"] not in FINAL:
-        time.sleep(0.5)
-        job = client.get(f"/jobs/{job['id']}").raise_for_status().json()
-    if job["state"] != "succeeded":
-        sys.exit(f"job {job['id']} ended {job['state']}: {job['error']}")
-    return job
 
 
 def _load(url: str, photos: Sequence[bytes], clients: int, seconds: float) -> dict[str, float]:

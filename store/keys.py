@@ -12,6 +12,8 @@ OLD_CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.safetensors"
 JUDGEMENT = "judgement.safetensors"
 """For judging its answers; runs of before there were any have none."""
+TO_SERVE = (MODEL, "model.json")
+"""The files that a model cannot be served without."""
 ANSWERS = "jobs/"
 ANSWERS_CSV, ANSWERS_LINES = "predictions.csv", "predictions.jsonl"
 """What a predict job leaves."""

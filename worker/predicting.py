@@ -16,14 +16,13 @@ from ml.serve.classifier import Classifier
 from ml.serve.many import Answer, Picture, predict_many
 from ml.unpack.archive import extract_archive
 from ml.versions import check_versions
-from store.db.reading import for_judging, get_artifact
+from store.db.reading import files_to_serve
 from store.keys import ANSWERS_CSV, ANSWERS_LINES, answers_key
 from worker.answer_files import AnswerFiles
 from worker.attempt import MIB, Attempt
 from worker.stage_progress import StageProgress
 
 BATCH = 32
-_MODEL_FILES = ("model.safetensors", "model.json")
 
 
 def predict_pictures(attempt: Attempt) -> None:
@@ -55,9 +54,7 @@ def predict_pictures(attempt: Attempt) -> None:
 
 def _model(attempt: Attempt, run_id: int) -> Path:
     folder = attempt.work / "model"
-    files = attempt.read(lambda session: [get_artifact(session, run_id, name) for name in _MODEL_FILES])
-    judging = attempt.read(lambda session: for_judging(session, run_id))
-    for file in [*files, *([judging] if judging is not None else [])]:
+    for file in attempt.read(lambda session: files_to_serve(session, run_id)):
         tell = attempt.tell_bytes("fetch")
         attempt.artifacts.fetch(file.key, folder / file.name, expected_sha256=file.sha256, on_bytes=tell)
     return folder

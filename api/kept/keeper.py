@@ -181,7 +181,7 @@ def _row_of(answer: _Answer) -> NewPrediction:
         probability=said.probability,
         top=[{"breed": one.breed, "probability": one.probability} for one in said.top[:MOST_TOP]],
         sure=said.sure,
-        known=getattr(said, "known", None),
+        known=said.known,
         milliseconds=1000 * answer.seconds,
         with_photo=answer.with_photo,
     )

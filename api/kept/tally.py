@@ -92,7 +92,7 @@ class Tally:
                 counted.breeds[said.breed] += 1
                 counted.add_value("probability", said.raw_probability)
                 counted.flags[f"sure:{said.sure}"] += 1
-                counted.note_known(getattr(said, "known", None))
+                counted.note_known(said.known)
 
     def add_photo(self, version: int, data: bytes) -> None:
         """Count a photo that a version was asked about."""

@@ -17,14 +17,14 @@ from api.schemas.exports import ExportProgress
 from api.schemas.fields import ModelName
 from api.schemas.problem import problems
 from api.serving.exports import Wanted
-from api.serving.model_files import MODEL_FILES, model_folder
+from api.serving.model_files import model_folder
 from ml.config import ResolvedConfig
 from ml.data.split import choose_split
 from ml.errors import LearningError
 from ml.serve.export.forms import Form
 from store.cache_names import export_sha256
 from store.db.models import ModelVersion
-from store.db.reading import for_judging, get_artifact
+from store.db.reading import files_to_serve
 from store.db.registry import resolve_model
 from store.errors import AppError
 
@@ -85,14 +85,13 @@ async def export_a_model(
 def _wanted(services: Services, name: str, form: Form) -> Wanted:
     with services.sessions.begin() as session:
         version = resolve_model(session, name)
-        files = [get_artifact(session, version.run_id, file) for file in MODEL_FILES]
-        judging = for_judging(session, version.run_id)
+        files = files_to_serve(session, version.run_id)
 
     def model() -> Folder:
         settings = services.settings
         return model_folder(services.sessions, services.artifacts, settings.cache, version.run_id)
 
-    hashes = tuple(file.sha256 for file in [*files, *([judging] if judging is not None else [])])
+    hashes = tuple(file.sha256 for file in files)
     return Wanted(version.id, version.run_id, form, hashes, model, lambda: _photos(services, version))
 
 

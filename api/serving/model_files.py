@@ -6,10 +6,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore
 from store.cache_names import model_copy
-from store.db.reading import for_judging, get_artifact
+from store.db.reading import files_to_serve
 from store.keys import JUDGEMENT
-
-MODEL_FILES = ("model.safetensors", "model.json")
 
 
 def model_folder(sessions: sessionmaker[Session], artifacts: ArtifactStore, cache: Path, run: int) -> Path:
@@ -20,13 +18,11 @@ def model_folder(sessions: sessionmaker[Session], artifacts: ArtifactStore, cach
         ArtifactMissing: they are gone.
     """
     with sessions.begin() as session:
-        files = [get_artifact(session, run, name) for name in MODEL_FILES]
-        judging = for_judging(session, run)
+        files = files_to_serve(session, run)
     # By content: the services of several databases may share a cache, and each counts its runs from 1.
     folder = model_copy(cache, files[0].sha256)
-    kept = judging.name if judging is not None else None
-    for stale in {JUDGEMENT, "predictions.jsonl"} - {kept}:
+    for stale in {JUDGEMENT, "predictions.jsonl"} - {file.name for file in files}:
         (folder / stale).unlink(missing_ok=True)
-    for file in [*files, *([judging] if judging is not None else [])]:
+    for file in files:
         artifacts.fetch(file.key, folder / file.name, expected_sha256=file.sha256)
     return folder

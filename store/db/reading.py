@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, defer, lazyload
 from store.db.models import Artifact, Batch, Dataset, Epoch, Interpretation, Job, JobEvent, Run
 from store.db.paging import Page, check_limit, decode_cursor, make_page
 from store.errors import Hint, InvalidRequest, NotFound, NotReady, Request, WrongKind, one_of
-from store.keys import JUDGEMENT, LEFT_BY_TRAINING, MODEL, predictions_name
+from store.keys import JUDGEMENT, LEFT_BY_TRAINING, MODEL, TO_SERVE, predictions_name
 from store.resuming import way_on
 from store.states import FINAL, State
 
@@ -165,6 +165,16 @@ def get_artifact(session: Session, run_id: int, name: str) -> Artifact:
     if artifact is None:
         raise _missing(session, run_id, name)
     return artifact
+
+
+def files_to_serve(session: Session, run_id: int) -> list[Artifact]:
+    """The files of a run's model, its weights first, and what its answers are judged by where there is that.
+
+    Raises:
+        NotReady: the run has no model files on record.
+    """
+    judging = for_judging(session, run_id)
+    return [*(get_artifact(session, run_id, name) for name in TO_SERVE), *([judging] if judging is not None else [])]
 
 
 def for_judging(session: Session, run_id: int) -> Artifact | None:
