@@ -1,10 +1,11 @@
-"""The page at ``/``: package files, and Plotly's script as its package brings it; nothing from elsewhere."""
+"""The page below ``/ui``: package files, and Plotly's script as its package brings it; nothing from elsewhere."""
 
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import FileResponse, RedirectResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
 from store.errors import NotFound
@@ -13,13 +14,16 @@ router = APIRouter(include_in_schema=False)
 
 FOLDER = Path(__file__).parent.parent / "page"
 PLOTLY = Path(str(files("plotly") / "package_data" / "plotly.min.js"))
-SCRIPT = "text/javascript"
-SCRIPTS = {path.stem: path for path in FOLDER.glob("*.js")}
-FILES = StaticFiles(directory=FOLDER)
+KINDS = {".js": "text/javascript", ".css": "text/css"}
+ASSETS = {path.relative_to(FOLDER).as_posix(): path for path in FOLDER.glob("*/*") if path.suffix in KINDS}
+STATIC = StaticFiles(directory=FOLDER)
 FRESH = {"Cache-Control": "no-cache"}
 """The files belong together: a browser asks whether they have changed."""
 DAY = {"Cache-Control": "private, max-age=86400"}
 """4.8 MB that change only with the package."""
+STYLE_LINK = '<link rel="stylesheet" href="{{up}}assets/%s"%s>'
+PLOTLYS_STYLE = ' id="plotly.js-style-global" class="no-inline-styles"'
+"""Plotly writes no rules into a page that has an element of this name and class."""
 
 
 class InFewPieces(FileResponse):
@@ -28,33 +32,54 @@ class InFewPieces(FileResponse):
     chunk_size = 1024 * 1024
 
 
-@router.get("/", response_class=FileResponse)
-def get_the_page(request: Request) -> Response:
-    """The page itself."""
-    return _unless_it_is_there(request, FOLDER / "index.html", "text/html")
+def document(folder: Path) -> str:
+    """The page's one document: its frame with every folder's style and every view.
+
+    ``{{up}}`` stands for the way from the address of a view up to the page's own.
+    """
+    styles = sorted(folder.glob("*/*.css"), key=lambda path: (path.parent.name != "frame", path))
+    links = [
+        STYLE_LINK % (path.relative_to(folder).as_posix(), "" if number else PLOTLYS_STYLE)
+        for number, path in enumerate(styles)
+    ]
+    views = [
+        f'<div class="view" id="view-{path.stem}" tabindex="-1" hidden>\n{path.read_text(encoding="utf-8")}</div>'
+        for path in sorted(folder.glob("*/*.html"))
+        if path.parent.name != "frame"
+    ]
+    frame = (folder / "frame" / "document.html").read_text(encoding="utf-8")
+    return frame.replace("{{styles}}", "\n".join(links)).replace("{{views}}", "\n".join(views))
 
 
-@router.get("/page.css", response_class=FileResponse)
-def get_the_style(request: Request) -> Response:
-    """How the page looks."""
-    return _unless_it_is_there(request, FOLDER / "page.css", "text/css")
+DOCUMENT = document(FOLDER)
 
 
-@router.get("/plotly.min.js", response_class=FileResponse)
+@router.get("/", response_class=RedirectResponse)
+def lead_to_the_page() -> RedirectResponse:
+    """From the service's own address."""
+    return RedirectResponse("ui/")
+
+
+@router.get("/ui/assets/plotly.min.js", response_class=FileResponse)
 def get_plotly() -> InFewPieces:
     """The script that draws figures in a browser."""
-    return InFewPieces(PLOTLY, media_type=SCRIPT, headers=DAY)
+    return InFewPieces(PLOTLY, media_type=KINDS[".js"], headers=DAY)
 
 
-@router.get("/{name}.js", response_class=FileResponse)
-def get_a_script(name: str, request: Request) -> Response:
-    """What the page does, a file for each part of it."""
-    if name not in SCRIPTS:
-        raise NotFound(f"there is no script {name!r}", "The page at / names the scripts that it needs.")
-    return _unless_it_is_there(request, SCRIPTS[name], SCRIPT)
+@router.get("/ui/assets/{name:path}", response_class=FileResponse)
+def get_an_asset(name: str, request: Request) -> Response:
+    """A script or a style of the page."""
+    if name not in ASSETS:
+        raise NotFound(f"there is no file {name!r}", "The page at /ui/ names the files that it needs.")
+    path = ASSETS[name]
+    whole = FileResponse(path, media_type=KINDS[path.suffix], headers=FRESH, stat_result=path.stat())
+    return NotModifiedResponse(whole.headers) if STATIC.is_not_modified(whole.headers, request.headers) else whole
 
 
-def _unless_it_is_there(request: Request, path: Path, media_type: str) -> Response:
-    """The file, or 304 where the browser has it as it is now."""
-    whole = FileResponse(path, media_type=media_type, headers=FRESH, stat_result=path.stat())
-    return NotModifiedResponse(whole.headers) if FILES.is_not_modified(whole.headers, request.headers) else whole
+@router.get("/ui/{place:path}", response_class=Response)
+def get_the_page(place: str, request: Request) -> Response:
+    """The page at the address of one of its views: its scripts read the address."""
+    content = DOCUMENT.replace("{{up}}", "../" * place.count("/") or "./").encode()
+    headers = FRESH | {"ETag": f'"{sha256(content).hexdigest()[:32]}"'}
+    whole = Response(content, media_type="text/html; charset=utf-8", headers=headers)
+    return NotModifiedResponse(whole.headers) if STATIC.is_not_modified(whole.headers, request.headers) else whole

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urljoin
 
 import pytest
 from pydantic import ValidationError
@@ -25,19 +26,21 @@ def below(settings: Settings) -> Iterator[TestClient]:
 
 
 @PASSED_ON
-def test_every_file_of_the_page_is_found_from_the_page(below: TestClient, passed: str) -> None:
-    seen, ahead = set(), [""]
+@pytest.mark.parametrize("view", ["/ui/", "/ui/runs/3", "/ui/data/pets/review"])
+def test_every_file_of_the_page_is_found_from_each_view(below: TestClient, passed: str, view: str) -> None:
+    seen: set[str] = set()
+    ahead = [passed + view]
     while ahead:
-        name = ahead.pop()
-        seen.add(name)
-        answer = below.get(f"{passed}/{name}")
-        assert answer.status_code == 200, name
-        found = re.findall(r'(?:src|href)="([^"]+)"', answer.text) if name == "" else []
-        found += re.findall(r'^import .* from "([^"]+)";', answer.text, re.MULTILINE) if name.endswith(".js") else []
-        assert not [one for one in found if one.startswith("/")], name
-        names = {one.removeprefix("./") for one in found if not one.startswith("data:")}
-        ahead += names - seen - set(ahead)
-    assert {"page.css", "figures.js", "page.js", "stream.js", "losses.js"} <= seen
+        path = ahead.pop()
+        seen.add(path)
+        answer = below.get(path)
+        assert answer.status_code == 200, path
+        found = re.findall(r'(?:src|href)="([^"]+\.(?:js|css))"', answer.text) if path == passed + view else []
+        found += re.findall(r'^import .* from "([^"]+)";', answer.text, re.MULTILINE) if path.endswith(".js") else []
+        assert not [one for one in found if one.startswith("/")], path
+        ahead += {urljoin(path, one) for one in found} - seen - set(ahead)
+    assets = {f"{passed}/ui/assets/{name}" for name in ("frame/page.css", "frame/page.js", "frame/stream.js", "run/losses.js")}
+    assert assets <= seen
 
 
 @PASSED_ON

@@ -1,3 +1,4 @@
+import posixpath
 import re
 from pathlib import Path
 from typing import get_args
@@ -29,6 +30,7 @@ from api.schemas.runs import (
     RunSummary,
     TopLoss,
 )
+from api.routes.page import DOCUMENT
 from cli.waiting import where_it_waits
 from ml.data.manifest import ExclusionCode
 from store.db.waiting import Reason
@@ -36,19 +38,20 @@ from store.keys import MODEL
 from tests.api.web import TestClient
 
 FOLDER = Path(str(api.__file__)).parent / "page"
-PAGE = (FOLDER / "index.html").read_text()
-STYLE = (FOLDER / "page.css").read_text()
-MODULES = {path.name: path.read_text() for path in sorted(FOLDER.glob("*.js"))}
+PAGE = DOCUMENT
+STYLE = (FOLDER / "frame" / "page.css").read_text()
+MODULES = {path.relative_to(FOLDER).as_posix(): path.read_text() for path in sorted(FOLDER.glob("*/*.js"))}
 SCRIPTS = "\n".join(MODULES.values())
 MOST_LINES = 200
+ENTRY = "frame/page.js"
 
 
 @pytest.mark.parametrize(
     ("path", "kind", "word"),
     [
-        ("/", "text/html", "<title>Pedigree</title>"),
-        ("/page.css", "text/css", "prefers-color-scheme"),
-        *((f"/{name}", "text/javascript", "import" if name == "page.js" else "export") for name in MODULES),
+        *((f"/ui/{place}", "text/html", "<title>Pedigree</title>") for place in ("", "runs", "runs/3", "data/pets/review")),
+        ("/ui/assets/frame/page.css", "text/css", "prefers-color-scheme"),
+        *((f"/ui/assets/{name}", "text/javascript", "import" if name == ENTRY else "export") for name in MODULES),
     ],
 )
 def test_the_page_and_its_files_are_served(client: TestClient, path: str, kind: str, word: str) -> None:
@@ -63,19 +66,43 @@ def test_the_page_and_its_files_are_served(client: TestClient, path: str, kind: 
     assert client.get(path, headers={"If-None-Match": '"of-another-version"'}).text == answer.text
 
 
-@pytest.mark.parametrize("path", ["/nothing.js", "/index.html", "/..%2Fpage.js", "/..%2f..%2f__init__.js"])
+@pytest.mark.parametrize("path", ["frame/nothing.js", "frame/document.html", "frame/..%2F..%2F__init__.py", "..%2f..%2f..%2f__init__.py"])
 def test_nothing_else_is_served_beside_the_page(client: TestClient, path: str) -> None:
-    answer = client.get(path)
+    answer = client.get(f"/ui/assets/{path}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
+def test_the_services_own_address_leads_to_the_page(client: TestClient) -> None:
+    answer = client.get("/", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (307, "ui/")
+
+
+@pytest.mark.parametrize(("place", "up"), [("", "./"), ("runs", "./"), ("runs/3", "../"), ("data/pets/review", "../../")])
+def test_the_page_finds_its_files_from_the_address_of_each_view(client: TestClient, place: str, up: str) -> None:
+    text = client.get(f"/ui/{place}").text
+    assert set(re.findall(r'(?:src|href)="([./]+)assets/', text)) == {up}
+    assert "{{" not in text
+
+
+def imports(name: str) -> list[tuple[str, str]]:
+    """What a module takes: names, and the module they are from."""
+    found = re.findall(r'^import \{([^}]+)\} from "([\w./]+)";$', MODULES[name], re.MULTILINE)
+    return [(names, posixpath.normpath(posixpath.join(posixpath.dirname(name), source))) for names, source in found]
+
+
 def test_every_module_is_there_and_exports_what_is_taken_from_it() -> None:
-    for text in MODULES.values():
-        for names, source in re.findall(r'^import \{([^}]+)\} from "\./([\w.]+)";$', text, re.MULTILINE):
-            exported = re.findall(r"^export (?:async )?(?:function|const|class) (\w+)", MODULES[source], re.MULTILINE)
-            assert {name.strip() for name in names.split(",")} <= set(exported), source
-    imported = set(re.findall(r'from "\./([\w.]+)"', SCRIPTS))
-    assert imported | {"page.js"} == set(MODULES)
+    taken = [one for name in MODULES for one in imports(name)]
+    for names, source in taken:
+        exported = re.findall(r"^export (?:async )?(?:function|const|class) (\w+)", MODULES[source], re.MULTILINE)
+        assert {name.strip() for name in names.split(",")} <= set(exported), source
+    assert {source for _, source in taken} | {ENTRY} == set(MODULES)
+
+
+def test_every_view_that_an_address_names_is_in_the_page() -> None:
+    (places,) = re.findall(r"^export const PLACES = \{\n(.*?)^\};", MODULES["frame/address.js"], re.MULTILINE | re.DOTALL)
+    (views,) = re.findall(r"^const VIEWS = \{ (.*?) \};$", MODULES[ENTRY], re.MULTILINE)
+    named = set(re.findall(r': "(\w+)",$', places, re.MULTILINE))
+    assert named == set(views.split(", ")) == set(re.findall(r'id="view-(\w+)"', PAGE))
 
 
 def test_modules_are_short_enough_to_be_read() -> None:
@@ -83,11 +110,10 @@ def test_modules_are_short_enough_to_be_read() -> None:
 
 
 def test_the_page_uses_nothing_from_elsewhere_and_nothing_that_its_policy_forbids() -> None:
-    assert set(re.findall(r'(?:src|href)="([^"]+)"', PAGE)) == {"./", "page.css", "figures.js", "page.js", "data:,"}
-    assert set(re.findall(r'(?:src: at\(|^import .* from )"([^"]+)"', SCRIPTS, re.MULTILINE)) == {
-        *(f"./{name}" for name in MODULES if name != "page.js"),
-        "/plotly.min.js",
-    }
+    named = set(re.findall(r'(?:src|href)="([^"]+)"', PAGE))
+    assert {name for name in named if not name.startswith(("{{up}}", "#"))} == {"data:,"}
+    assert set(re.findall(r'src: at\("([^"]+)"', SCRIPTS)) == {"/ui/assets/plotly.min.js"}
+    assert set(re.findall(r"^import .*$", SCRIPTS, re.MULTILINE)) == set(re.findall(r'^import .* from "\.\.?/.*";$', SCRIPTS, re.MULTILINE))
     assert not re.search(r"<script(?![^>]*src)|<style|\son\w+=|\sstyle=", PAGE)
     assert not re.search(r"https?://", SCRIPTS)
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", SCRIPTS)
@@ -95,10 +121,10 @@ def test_the_page_uses_nothing_from_elsewhere_and_nothing_that_its_policy_forbid
 
 
 def test_plotly_comes_from_its_own_package_and_is_not_in_ours(client: TestClient) -> None:
-    answer = client.get("/plotly.min.js")
+    answer = client.get("/ui/assets/plotly.min.js")
     assert answer.headers["content-type"].startswith("text/javascript")
     assert answer.content == (Path(plotly.__file__).parent / "package_data" / "plotly.min.js").read_bytes()
-    assert max(path.stat().st_size for path in FOLDER.iterdir()) < 50_000
+    assert max(path.stat().st_size for path in FOLDER.glob("*/*")) < 50_000
 
 
 def test_plotly_writes_no_style_into_the_page() -> None:
@@ -135,49 +161,49 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
 @pytest.mark.parametrize(
     ("module", "model", "fields"),
     [
-        ("reading.js", Confusion, "tta side trained_on error_rate note drawn most_confused per_class"),
-        ("losses.js", TopLoss, "item path actual predicted loss probability_actual probability_predicted"),
-        ("losses.js", TopLoss, "image trained_on"),
-        ("reading.js", InterpretationOut, "side dataset"),
-        ("jobs.js", JobOut, "state progress error waiting"),
-        ("waiting.js", JobWaiting, "reason lane ahead behind"),
-        ("waiting.js", HeldJob, "job kind run state eta_seconds"),
-        ("parts.js", JobProgress, "stage step steps phase epoch epochs eta_seconds stage_eta_seconds"),
-        ("rates.js", LrFindOut, "phase rate agreement agreement_reason sweeps freeze advice"),
-        ("rates.js", LrFindOut, "suggestions spread_decades reasons"),
-        ("story.js", RunOut, "lineage children cautions rates curves"),
-        ("story.js", Ancestor, "id name kind recipe error_rate"),
-        ("story.js", PhaseRate, "phase rate agreement lr_max"),
-        ("story.js", CurveOut, "phase word sentence"),
-        ("run.js", RunOut, "id name kind state arch dataset device precision precision_reason seed job artifacts"),
-        ("run.js", RunOut, "created_at started_at finished_at seconds"),
-        ("settings.js", RunOut, "config changed"),
-        ("figures.js", RunOut, "searches"),
-        ("rates.js", RunOut, "searches"),
-        ("run.js", RunDataset, "name items breeds drawn"),
-        ("run.js", ArtifactOut, "name"),
-        ("run.js", JobOut, "error"),
-        ("run.js", Metrics, "epochs"),
-        ("run.js", EpochOut, "phase epoch train_loss valid_loss error_rate seconds"),
-        ("run.js", Metrics, "batches"),
-        ("run.js", Batches, "step"),
-        ("runs.js", RunSummary, "id name kind state arch dataset error_rate created_at job"),
-        ("runs.js", RunDataset, "name drawn"),
-        ("runs.js", JobOut, "id progress waiting"),
-        ("runs.js", PageOut, "items next_cursor"),
-        ("dataset.js", DatasetOut, "name drawn items vocab label_rule summary near_duplicates near_duplicates_missing"),
+        ("run/reading.js", Confusion, "tta side trained_on error_rate note drawn most_confused per_class"),
+        ("run/losses.js", TopLoss, "item path actual predicted loss probability_actual probability_predicted"),
+        ("run/losses.js", TopLoss, "image trained_on"),
+        ("run/reading.js", InterpretationOut, "side dataset"),
+        ("frame/job_line.js", JobOut, "state progress error waiting"),
+        ("frame/waiting.js", JobWaiting, "reason lane ahead behind"),
+        ("frame/waiting.js", HeldJob, "job kind run state eta_seconds"),
+        ("frame/parts.js", JobProgress, "stage step steps phase epoch epochs eta_seconds stage_eta_seconds"),
+        ("run/rates.js", LrFindOut, "phase rate agreement agreement_reason sweeps freeze advice"),
+        ("run/rates.js", LrFindOut, "suggestions spread_decades reasons"),
+        ("run/story.js", RunOut, "lineage children cautions rates curves"),
+        ("run/story.js", Ancestor, "id name kind recipe error_rate"),
+        ("run/story.js", PhaseRate, "phase rate agreement lr_max"),
+        ("run/story.js", CurveOut, "phase word sentence"),
+        ("run/run.js", RunOut, "id name kind state arch dataset device precision precision_reason seed job artifacts"),
+        ("run/run.js", RunOut, "created_at started_at finished_at seconds"),
+        ("run/settings.js", RunOut, "config changed"),
+        ("frame/figures.js", RunOut, "searches"),
+        ("run/rates.js", RunOut, "searches"),
+        ("run/run.js", RunDataset, "name items breeds drawn"),
+        ("run/run.js", ArtifactOut, "name"),
+        ("run/run.js", JobOut, "error"),
+        ("run/run.js", Metrics, "epochs"),
+        ("run/run.js", EpochOut, "phase epoch train_loss valid_loss error_rate seconds"),
+        ("run/run.js", Metrics, "batches"),
+        ("run/run.js", Batches, "step"),
+        ("runs/runs.js", RunSummary, "id name kind state arch dataset error_rate created_at job"),
+        ("runs/runs.js", RunDataset, "name drawn"),
+        ("runs/runs.js", JobOut, "id progress waiting"),
+        ("runs/runs.js", PageOut, "items next_cursor"),
+        ("data/dataset.js", DatasetOut, "name drawn items vocab label_rule summary near_duplicates near_duplicates_missing"),
         (
-            "dataset.js",
+            "data/dataset.js",
             NearDuplicatesOut,
             "valid_pct split_seed near_missing complete across_split labels_differ anywhere",
         ),
-        ("dataset.js", CrossingPairs, "count byte near valid_items examples"),
-        ("dataset.js", CrossingPairOut, "kind distance first first_label second second_label"),
-        ("served.js", ModelOut, "version run arch dataset drawn aliases"),
-        ("predict.js", Predictions, "model predictions"),
-        ("predict.js", ServedModel, "version arch drawn note"),
-        ("predict.js", Prediction, "breed species sure top"),
-        ("predict.js", Guess, "breed probability"),
+        ("data/dataset.js", CrossingPairs, "count byte near valid_items examples"),
+        ("data/dataset.js", CrossingPairOut, "kind distance first first_label second second_label"),
+        ("models/served.js", ModelOut, "version run arch dataset drawn aliases"),
+        ("home/predict.js", Predictions, "model predictions"),
+        ("home/predict.js", ServedModel, "version arch drawn note"),
+        ("home/predict.js", Prediction, "breed species sure top"),
+        ("home/predict.js", Guess, "breed probability"),
     ],
 )
 def test_what_the_page_reads_are_fields_that_the_service_has(module: str, model: type[BaseModel], fields: str) -> None:
@@ -187,12 +213,12 @@ def test_what_the_page_reads_are_fields_that_the_service_has(module: str, model:
 
 
 def test_the_page_has_words_for_every_reason_to_leave_a_file_out() -> None:
-    (told,) = re.findall(r"^const LEFT_OUT = \{\n(.*?)^\};", MODULES["dataset.js"], re.MULTILINE | re.DOTALL)
+    (told,) = re.findall(r"^const LEFT_OUT = \{\n(.*?)^\};", MODULES["data/dataset.js"], re.MULTILINE | re.DOTALL)
     assert set(re.findall(r"^  (\w+): ", told, re.MULTILINE)) == set(get_args(ExclusionCode))
 
 
 def test_the_page_has_words_for_every_reason_to_wait() -> None:
-    (told,) = re.findall(r"^const NOT_BUSY = \{\n(.*?)^\};", MODULES["waiting.js"], re.MULTILINE | re.DOTALL)
+    (told,) = re.findall(r"^const NOT_BUSY = \{\n(.*?)^\};", MODULES["frame/waiting.js"], re.MULTILINE | re.DOTALL)
     sentences = dict(re.findall(r'^  (\w+): .*=> ["`](.+)["`],$', told, re.MULTILINE))
     assert {*sentences, "busy"} == set(Reason)
     # The command has the same.
@@ -203,16 +229,16 @@ def test_the_page_has_words_for_every_reason_to_wait() -> None:
 
 def test_only_what_can_be_a_datasets_name_is_asked_for() -> None:
     pattern = TypeAdapter(DatasetName).json_schema()["pattern"]
-    assert f"const DATASET_NAME = /{pattern}/;" in MODULES["address.js"]
+    assert f"const DATASET_NAME = /{pattern}/;" in MODULES["frame/address.js"]
 
 
 def test_only_one_module_opens_a_stream() -> None:
-    assert {name for name, text in MODULES.items() if "EventSource(" in text} == {"stream.js"}
+    assert {name for name, text in MODULES.items() if "EventSource(" in text} == {"frame/stream.js"}
     assert SCRIPTS.count("new EventSource(") == 1
 
 
 def test_charts_have_a_colour_of_the_page_for_each_that_the_server_draws_with() -> None:
-    roles = dict(re.findall(r'"(#[0-9A-F]{6})": "(--chart-\w+)"', MODULES["theme.js"]))
+    roles = dict(re.findall(r'"(#[0-9A-F]{6})": "(--chart-\w+)"', MODULES["frame/theme.js"]))
     drawn = {value for name, value in vars(palette).items() if name.isupper() and isinstance(value, str)}
     assert set(roles) == drawn
     light, dark = STYLE.split("@media (prefers-color-scheme: dark)")[:2]
@@ -226,33 +252,33 @@ def test_charts_have_a_colour_of_the_page_for_each_that_the_server_draws_with() 
 
 
 def test_whatever_holds_a_model_can_be_put_into_production() -> None:
-    assert f'const MODEL = "{MODEL}";' in MODULES["run.js"]
-    assert "offer(holdsModel(run) ? run : null);" in MODULES["run.js"]
-    assert "if (!run || !holdsModel(run)) return;" in MODULES["run.js"]
+    assert f'const MODEL = "{MODEL}";' in MODULES["run/run.js"]
+    assert "offer(holdsModel(run) ? run : null);" in MODULES["run/run.js"]
+    assert "if (!run || !holdsModel(run)) return;" in MODULES["run/run.js"]
     # The answer may come when another run is shown.
-    (register,) = re.findall(r"^async function register.*?\n(.*?)^\}", MODULES["served.js"], re.MULTILINE | re.DOTALL)
+    (register,) = re.findall(r"^async function register.*?\n(.*?)^\}", MODULES["models/served.js"], re.MULTILINE | re.DOTALL)
     assert register.count("say(") == register.count("if (isOfferedNow(id)) say(") == 2
     assert 'else tell("register", Promise.reject(new Error(message)));' in register
 
 
 def test_a_job_that_waits_shows_no_position_of_an_earlier_attempt() -> None:
-    (shown,) = re.findall(r"^function progressOf\(run\) \{\n(.*?)^\}", MODULES["runs.js"], re.MULTILINE | re.DOTALL)
+    (shown,) = re.findall(r"^function progressOf\(run\) \{\n(.*?)^\}", MODULES["runs/runs.js"], re.MULTILINE | re.DOTALL)
     assert 'if (run.state === "queued") return waitsFor(waiting.get(run.job));' in shown
-    assert "for (const job of queued.items) progress.delete(job.id);" in MODULES["runs.js"]
-    assert 'kind !== "progress" || run.state === "queued") return;' in MODULES["runs.js"]
+    assert "for (const job of queued.items) progress.delete(job.id);" in MODULES["runs/runs.js"]
+    assert 'kind !== "progress" || run.state === "queued") return;' in MODULES["runs/runs.js"]
 
 
 def test_errors_have_a_line_of_their_own_that_nothing_else_writes() -> None:
     assert re.search(r'<p id="trouble" role="alert"></p>', PAGE)
-    assert {name for name, text in MODULES.items() if '"trouble"' in text} == {"service.js"}
-    assert {name for name, text in MODULES.items() if 'byId("served")' in text} == {"served.js"}
+    assert {name for name, text in MODULES.items() if '"trouble"' in text} == {"frame/service.js"}
+    assert {name for name, text in MODULES.items() if 'byId("served")' in text} == {"models/served.js"}
 
 
 def test_a_runs_late_answer_is_dropped_before_anything_of_it_is_shown() -> None:
-    after = re.findall(r"await ask\(`/runs/\$\{id\}`\);\n(.*)\n", MODULES["run.js"])
+    after = re.findall(r"await ask\(`/runs/\$\{id\}`\);\n(.*)\n", MODULES["run/run.js"])
     assert [line.strip() for line in after] == ["if (id !== chosen) return;"]
     # What the button does and what the title says change in one function that waits for nothing.
-    (facts,) = re.findall(r"^function showFacts\(run\) \{\n(.*?)^\}", MODULES["run.js"], re.MULTILINE | re.DOTALL)
+    (facts,) = re.findall(r"^function showFacts\(run\) \{\n(.*?)^\}", MODULES["run/run.js"], re.MULTILINE | re.DOTALL)
     assert "await" not in facts
     assert 'byId("run-title")' in facts
     assert "offer(" in facts

@@ -20,8 +20,10 @@ def test_views_figures_pictures_and_events_are_found_there(visits: Visits, recor
     run = records.finished(records.dataset(), epochs=1)
     waiting, _ = records.run(run.dataset)
     page = visits.page(f"{ROOT}/")
-    page.locator(f'#runs a[href="{ROOT}/?run={run.id}"]').click()
-    expect(page).to_have_url(f"{visits.address}{ROOT}/?run={run.id}")
+    expect(page).to_have_url(f"{visits.address}{ROOT}/ui/")
+    page.locator("nav").get_by_text("Runs").click()
+    page.locator(f'#runs a[href="{ROOT}/ui/runs/{run.id}"]').click()
+    expect(page).to_have_url(f"{visits.address}{ROOT}/ui/runs/{run.id}")
     expect(page.locator("[data-figure=confusion] .main-svg").first).to_be_visible()
     assert (
         page.locator("[data-figure=confusion] a").get_attribute("href") == f"{ROOT}/runs/{run.id}/figures/confusion.png"
@@ -29,10 +31,11 @@ def test_views_figures_pictures_and_events_are_found_there(visits: Visits, recor
     source = page.locator("#worst img").first.get_attribute("src")
     assert source is not None
     assert source.startswith(f"{ROOT}/runs/{run.id}/items/")
+    page.go_back()
     with page.expect_request(lambda asked: asked.url.startswith(f"{visits.address}{ROOT}/events")):
-        page.locator(f'#runs a[href="{ROOT}/?run={waiting.id}"]').click()
+        page.locator(f'#runs a[href="{ROOT}/ui/runs/{waiting.id}"]').click()
         page.reload()
     page.locator("h1 a").click()
-    expect(page).to_have_url(f"{visits.address}{ROOT}/")
+    expect(page).to_have_url(f"{visits.address}{ROOT}/ui/")
     page.go_back()
     expect(page.locator("#run-title")).to_contain_text(str(waiting.id))

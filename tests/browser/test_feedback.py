@@ -21,9 +21,10 @@ def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
 def asked(visits: Visits, records: Records, *, keep: bool = False) -> Page:
     """The page with the answer for a red photo, by a model that was put into production there."""
     run = records.served()
-    page = visits.page(f"/?run={run.id}")
+    page = visits.page(f"/ui/runs/{run.id}")
     page.locator("#register").click()
     expect(page.locator("#served")).to_contain_text("In production: version 1")
+    page.locator("nav").get_by_text("Predict").click()
     if keep:
         page.locator("#keep-photo").check()
     photo = FilePayload(name="it.jpg", mimeType="image/jpeg", buffer=jpeg((220, 10, 10)))
@@ -50,6 +51,7 @@ def test_an_answer_is_confirmed_and_corrected(visits: Visits, records: Records, 
     expect(row.locator("td").nth(2)).to_have_text("none of these breeds")
     page.reload()
     expect(page.locator("#contradicted-table tbody tr")).to_have_count(1)
+    page.locator("nav").get_by_text("Models").click()
     expect(page.locator("#drift-sentence")).to_contain_text("too few to say")
     assert [said for said in visits.complaints if "/items/" not in said] == []
 

@@ -63,7 +63,7 @@ HIDES = """
 
 def show(visits: Visits, path: str, width: int, scheme: Scheme = "light") -> Page:
     page = visits.page(path, width, scheme=scheme)
-    expect(page.locator("#runs tbody tr").first).to_be_visible()
+    expect(page.locator("#served")).not_to_have_text("…")
     return page
 
 
@@ -87,7 +87,7 @@ def test_nothing_is_cut_at_any_width_and_what_scrolls_shows_it(
     visits: Visits, records: Records, tmp_path: Path, width: int
 ) -> None:
     world = busy(records, tmp_path)
-    page = show(visits, f"/?run={world.good.id}", width)
+    page = show(visits, f"/ui/runs/{world.good.id}", width)
     whole(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(CUT) == []
@@ -116,10 +116,10 @@ def test_texts_of_charts_have_room_of_their_own(
     with records.sessions.begin() as session:
         for run in (world.good, world.search):
             session.get_one(Run, run.id).name = name
-    page = show(visits, f"/?run={world.good.id}", width)
+    page = show(visits, f"/ui/runs/{world.good.id}", width)
     whole(page)
     assert page.evaluate(CLASHES) == []
-    page.goto(f"{visits.address}/?run={world.search.id}")
+    page.goto(f"{visits.address}/ui/runs/{world.search.id}")
     expect(page.locator("[data-figure=lr-find] .main-svg").first).to_be_visible()
     assert page.evaluate(CLASHES) == []
     assert visits.complaints == []
@@ -130,7 +130,7 @@ def test_charts_take_the_colours_of_the_page_and_follow_them(
     visits: Visits, records: Records, tmp_path: Path, scheme: Scheme, other: Scheme
 ) -> None:
     world = busy(records, tmp_path)
-    page = show(visits, f"/?run={world.good.id}", 1280, scheme)
+    page = show(visits, f"/ui/runs/{world.good.id}", 1280, scheme)
     whole(page)
     wears(page, scheme)
     page.emulate_media(color_scheme=other)
@@ -149,7 +149,7 @@ def test_axe_finds_nothing_in_any_view_and_none_complains_in_the_console(
         assert violations(page) == [], path
     page.set_viewport_size({"width": 1024, "height": 900})
     page.emulate_media(color_scheme="light")
-    page.goto(f"{visits.address}/?run={world.good.id}")
+    page.goto(f"{visits.address}/ui/runs/{world.good.id}")
     whole(page)
     assert violations(page) == []
     assert (visits.complaints, visits.elsewhere) == ([], [])
@@ -157,11 +157,17 @@ def test_axe_finds_nothing_in_any_view_and_none_complains_in_the_console(
 
 def views(world: World) -> list[tuple[str, str]]:
     return [
-        (f"/?run={world.good.id}", "[data-figure=reliability] .main-svg"),
-        (f"/?run={world.good.id}&photo=2", "#photo-view[open]"),
-        (f"/?run={world.failed.id}", "#run-message.bad"),
-        (f"/?run={world.search.id}", "#rates table"),
-        ("/?dataset=pets", "#presizing img"),
+        (f"/ui/runs/{world.good.id}", "[data-figure=reliability] .main-svg"),
+        (f"/ui/runs/{world.good.id}?photo=2", "#photo-view[open]"),
+        (f"/ui/runs/{world.failed.id}", "#run-message.bad"),
+        (f"/ui/runs/{world.search.id}", "#rates table"),
+        ("/ui/data/pets", "#presizing img"),
+        ("/ui/", "#drop"),
+        ("/ui/runs", "#runs tbody tr"),
+        ("/ui/data", "#datasets tbody tr"),
+        ("/ui/models", "#models-title"),
+        ("/ui/jobs", "#jobs-title"),
+        ("/ui/train", "#train-title"),
     ]
 
 

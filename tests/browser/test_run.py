@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 def test_a_run_tells_how_it_was_asked_to_train_and_when(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
-    page = visits.page(f"/?run={world.good.id}")
+    page = visits.page(f"/ui/runs/{world.good.id}")
     rows = page.locator("#settings > .scroll").nth(1).locator("tr")
     expect(rows).to_have_count(8)
     told = [" ".join(row.split()) for row in rows.all_inner_texts()]
@@ -43,6 +43,7 @@ def test_a_run_tells_how_it_was_asked_to_train_and_when(visits: Visits, records:
     expect(page.locator("#run-times")).to_have_text(
         re.compile(r"^Created \d+ \w+ \d{4}, \d\d:\d\d GMT\+[12]; started .+; ended .+; took \d+ s$")
     )
+    page.locator("nav").get_by_text("Runs").click()
     expect(page.locator("#runs tbody time").first).to_have_text(re.compile(r"\d\d:\d\d|\d{4}"))
 
 
@@ -58,20 +59,20 @@ def test_a_failed_run_asks_for_nothing_that_it_does_not_have(visits: Visits, rec
         (world.good, "[data-figure=reliability] .main-svg >> nth=0"),
         (world.running, "[data-figure=schedule] .main-svg >> nth=0"),
     ):
-        page.goto(f"{visits.address}/?run={run.id}")
+        page.goto(f"{visits.address}/ui/runs/{run.id}")
         expect(page.locator("#run-title")).to_contain_text(f"Run {run.id}")
         expect(page.locator(last)).to_be_visible()
     assert max(asked) < 400
-    page.goto(f"{visits.address}/?run={world.failed.id}")
+    page.goto(f"{visits.address}/ui/runs/{world.failed.id}")
     expect(page.locator("#run-message")).to_have_text("NaN at step 3. Lower the learning rate.")
-    page.goto(f"{visits.address}/?run={world.search.id}")
+    page.goto(f"{visits.address}/ui/runs/{world.search.id}")
     expect(page.locator("#rates")).to_contain_text("minimum/10 (a tenth of the rate at the lowest loss)")
     assert visits.complaints == []
 
 
 def test_production_is_offered_to_a_run_that_is_not_there_yet(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
-    page = visits.page(f"/?run={world.good.id}")
+    page = visits.page(f"/ui/runs/{world.good.id}")
     button, told = page.locator("#register"), page.locator("#register-facts")
     expect(button).to_have_text(f"Put run {world.good.id} into production")
     expect(told).to_contain_text("from then on names the breeds of photos")
@@ -79,12 +80,12 @@ def test_production_is_offered_to_a_run_that_is_not_there_yet(visits: Visits, re
     expect(page.locator("#run-message")).to_have_text(f"Run {world.good.id} is in production as version 1.")
     expect(button).to_be_hidden()
     expect(told).to_contain_text("This run is in production, as version 1")
-    page.goto(f"{visits.address}/?run={world.other.id}")
+    page.goto(f"{visits.address}/ui/runs/{world.other.id}")
     expect(told).to_contain_text(f"in place of version 1 (run {world.good.id}), which stays registered")
-    page.goto(f"{visits.address}/?run={world.good.id}")
+    page.goto(f"{visits.address}/ui/runs/{world.good.id}")
     expect(told).to_contain_text("This run is in production")
     expect(button).to_be_hidden()
-    page.goto(f"{visits.address}/?run={world.failed.id}")
+    page.goto(f"{visits.address}/ui/runs/{world.failed.id}")
     expect(page.locator("#run-title")).to_contain_text(f"Run {world.failed.id}")
     expect(button).to_be_hidden()
     expect(told).to_be_hidden()
@@ -102,19 +103,21 @@ def test_a_breed_is_the_answer_only_where_the_service_is_sure(
     visits: Visits, records: Records, colour: tuple[int, int, int], headline: str
 ) -> None:
     run = records.served()
-    page = visits.page(f"/?run={run.id}")
+    page = visits.page(f"/ui/runs/{run.id}")
     page.locator("#register").click()
     expect(page.locator("#served")).to_contain_text("In production: version 1")
+    page.locator("nav").get_by_text("Predict").click()
     page.locator("#photo").set_input_files(files=FilePayload(name="it.jpg", mimeType="image/jpeg", buffer=jpeg(colour)))
     expect(page.locator("#answer h3")).to_have_text(re.compile(headline))
 
 
 def test_an_empty_service_says_how_to_begin_by_command(visits: Visits, records: Records) -> None:
-    page = visits.page("/")
+    page = visits.page("/ui/runs")
     expect(page.locator("#no-runs")).to_contain_text("pedigree train --dataset NAME")
+    expect(page.locator("#runs")).to_be_hidden()
+    page.locator("nav").get_by_text("Data").click()
     expect(page.locator("#no-datasets")).to_contain_text("pedigree datasets add NAME FOLDER")
-    for table in ("#runs", "#datasets"):
-        expect(page.locator(table)).to_be_hidden()
+    expect(page.locator("#datasets")).to_be_hidden()
     assert records is not None
 
 
@@ -127,7 +130,7 @@ def tell_workers(records: Records) -> None:
 def test_what_waits_says_behind_what(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
     tell_workers(records)
-    page = visits.page("/")
+    page = visits.page("/ui/runs")
     last, first = page.locator("#runs .progress").nth(0), page.locator("#runs .progress").nth(1)
     held = f"behind job {world.job.id} (train, run {world.running.id})"
     expect(first).to_have_text(held)
@@ -137,18 +140,19 @@ def test_what_waits_says_behind_what(visits: Visits, records: Records, tmp_path:
     tell_workers(records)
     expect(first).to_have_text(f"{held}, about 13 min 32 s left")
     expect(last).to_have_text(f"{held}, about 13 min 32 s left; 1 more ahead")
-    expect(page.locator("#imports")).to_have_text(re.compile(r"^Import \d+ queued, no worker of the light lane runs$"))
     with records.sessions.begin() as session:
         request_cancel(session, world.job.id)
     expect(first).to_have_text(f"{held}, which is being cancelled")
     expect(last).to_have_text(f"{held}, which is being cancelled; 1 more ahead")
     first.locator("a").click()
     expect(page.locator("#run-title")).to_contain_text(f"Run {world.running.id}")
+    page.goto(f"{visits.address}/ui/data")
+    expect(page.locator("#imports")).to_have_text(re.compile(r"^Import \d+ queued, no worker of the light lane runs$"))
 
 
 def test_cells_of_the_confusion_are_read_in_words(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
-    page = visits.page(f"/?run={world.good.id}")
+    page = visits.page(f"/ui/runs/{world.good.id}")
     matrix = page.get_by_role("application")
     matrix.focus()
     page.keyboard.press("ArrowRight")

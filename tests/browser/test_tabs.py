@@ -26,7 +26,8 @@ const ask = window.fetch;
 window.fetch = (path, options) =>
   path.startsWith("/jobs?state=") ? Promise.resolve(Response.json({ items: [] })) : ask(path, options);
 """
-LISTS = ("/runs", "/datasets", "/models")
+SERVED = "/models"
+RUNS = "/ui/runs"
 MOST_LOOKS = 2
 """One at the return and one for a state that changes; both may be one."""
 
@@ -41,7 +42,7 @@ def tabs_of(context: BrowserContext, address: str, count: int) -> list[Page]:
     hears_only_events(context)
     tabs = [context.new_page() for _ in range(count)]
     for tab in tabs:
-        tab.goto(address)
+        tab.goto(address + RUNS)
         expect(tab.locator("#runs tbody tr")).not_to_have_count(0)
     return tabs
 
@@ -58,7 +59,7 @@ def see(page: Page, *, hidden: bool) -> None:
 
 
 def shows_step(page: Page, step: int) -> None:
-    expect(page.locator("#runs .progress")).to_contain_text([f"train {step}/30"])
+    expect(page.locator("#runs .progress, #run-progress")).to_contain_text([f"train {step}/30"])
 
 
 def test_more_tabs_than_connections_share_a_stream_and_all_stay_live_even_reloaded(
@@ -68,12 +69,12 @@ def test_more_tabs_than_connections_share_a_stream_and_all_stay_live_even_reload
     context = hears_only_events(visits.context())
     tabs = [context.new_page() for _ in range(TABS)]
     for tab in tabs:
-        tab.goto(visits.address, wait_until="commit")
+        tab.goto(visits.address + RUNS, wait_until="commit")
     for tab in tabs:
         tab.reload(wait_until="commit")
     # Of all that came first, none keeps a connection that this one needs.
     tabs.append(context.new_page())
-    tabs[-1].goto(f"{visits.address}/?run={world.running.id}")
+    tabs[-1].goto(f"{visits.address}/ui/runs/{world.running.id}")
     expect(tabs[-1].locator("#epochs tbody tr")).to_have_count(1)
     until(lambda: streams.open == 1, PATIENCE)
     epoch_ends(records, world, 1)
@@ -111,7 +112,7 @@ def test_a_page_that_is_left_keeps_no_stream_and_lives_on_when_it_is_shown_again
     (page,) = tabs_of(visits.context(), visits.address, 1)
     until(lambda: streams.open == 1, PATIENCE)
     page.goto(f"{visits.address}/openapi.json")
-    page.goto(visits.address)
+    page.goto(visits.address + RUNS)
     until(lambda: streams.open == 1, PATIENCE)
     page.evaluate("window.isKept = true")
     page.goto(f"{visits.address}/openapi.json")
@@ -128,8 +129,11 @@ def test_there_is_no_stream_where_nothing_is_at_work(
     visits: Visits, records: Records, streams: Streams, tmp_path: Path
 ) -> None:
     run = records.finished(records.dataset_with_photos(tmp_path / "photos"))
-    (page,) = tabs_of(visits.context(), f"{visits.address}/?run={run.id}", 1)
+    (page,) = tabs_of(visits.context(), visits.address, 1)
+    page.locator("#runs a").first.click()
+    expect(page.locator("#run-title")).to_have_text(re.compile(f"^Run {run.id}"))
     expect(page.locator("#worst li")).to_have_count(3)
+    page.go_back()
     assert streams.most == 0
     # Something begins, and ends.
     _, job = records.run(records.dataset("other"))
@@ -218,25 +222,26 @@ def test_a_view_is_asked_for_once_when_it_is_loaded_and_once_when_it_is_shown_ag
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(urlsplit(request.url).path))
-    page.goto(f"{visits.address}/?run={world.running.id}")
+    page.goto(f"{visits.address}/ui/runs/{world.running.id}")
     drawn = page.locator("[data-figure=schedule] .main-svg").first
     expect(drawn).to_be_visible()
     until(lambda: streams.open == 1, PATIENCE)
     # What this makes the page ask for comes after all that the load did.
-    records.move(other, State.RUNNING)
-    expect(page.locator("#runs tbody tr").first).to_contain_text("running")
+    with page.expect_response(f"**{SERVED}?*"):
+        records.move(other, State.RUNNING)
     run = f"/runs/{world.running.id}"
     of_run = [run, f"{run}/metrics", f"{run}/figures/loss", f"{run}/figures/schedule"]
-    assert {path: asked.count(path) for path in [*of_run, *LISTS]} == dict.fromkeys(of_run, 1) | dict.fromkeys(LISTS, 2)
+    assert {path: asked.count(path) for path in [*of_run, SERVED]} == dict.fromkeys(of_run, 1) | {SERVED: 2}
     page.goto(f"{visits.address}/openapi.json")
     until(lambda: streams.open == 0, PATIENCE)
     asked.clear()
     page.go_back(wait_until="commit")
     until(lambda: streams.open == 1, PATIENCE)
-    records.move(other, State.SUCCEEDED)
-    expect(page.locator("#runs tbody tr").first).to_contain_text("succeeded")
+    until(lambda: page.evaluate("true") and asked.count(of_run[-1]) > 0, PATIENCE)
+    with page.expect_response(f"**{SERVED}?*"):
+        records.move(other, State.SUCCEEDED)
     assert [asked.count(path) for path in of_run] == [1, 1, 1, 1]
-    assert max(asked.count(path) for path in LISTS) <= MOST_LOOKS
+    assert asked.count(SERVED) <= MOST_LOOKS
 
 
 def test_what_is_said_while_a_view_is_drawn_is_drawn_after_it_and_not_beside_it(
@@ -246,7 +251,7 @@ def test_what_is_said_while_a_view_is_drawn_is_drawn_after_it_and_not_beside_it(
     context = hears_only_events(visits.context())
     context.add_init_script("window.setInterval = () => 0")
     page = context.new_page()
-    page.goto(f"{visits.address}/?run={world.running.id}")
+    page.goto(f"{visits.address}/ui/runs/{world.running.id}")
     rows = page.locator("#epochs tbody tr")
     expect(rows).to_have_count(1)
     progress(records, world.job, 1)
@@ -267,7 +272,7 @@ def test_what_is_said_while_a_view_is_drawn_is_drawn_after_it_and_not_beside_it(
     epoch_ends(records, world, 2)
     progress(records, world.job, 2)
     shows_step(page, 2)
-    with page.expect_response("**/datasets?*"):
+    with page.expect_response(f"**{SERVED}?*"):
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     assert f"/runs/{world.running.id}" not in looks
     look.fulfill(response=old)

@@ -22,38 +22,46 @@ def test_back_and_forward_move_between_views_and_the_title_names_them(
     world = busy(records, tmp_path)
     page = visits.page("/")
     expect(page).to_have_title("Pedigree")
-    page.locator(f'#runs a[href="/?run={world.good.id}"]').click()
+    page.locator("nav").get_by_text("Runs").click()
+    expect(page).to_have_title("Runs · Pedigree")
+    page.locator(f'#runs a[href="/ui/runs/{world.good.id}"]').click()
     expect(page).to_have_title(f"Run {world.good.id} · Pedigree")
     expect(page.locator("#run-title")).to_contain_text(f"Run {world.good.id}")
-    page.locator(f'#runs a[href="/?run={world.other.id}"]').click()
+    page.go_back()
+    page.locator(f'#runs a[href="/ui/runs/{world.other.id}"]').click()
     expect(page.locator("#run-title")).to_contain_text(f"Run {world.other.id}")
-    page.locator('#datasets a[href="/?dataset=pets"]').click()
+    page.locator("nav").get_by_text("Data").click()
+    page.locator('#datasets a[href="/ui/data/pets"]').click()
     expect(page).to_have_title("Dataset pets · Pedigree")
     expect(page.locator("#dataset-title")).to_have_text("Dataset pets ")
     expect(page.locator("#run")).to_be_hidden()
     page.go_back()
-    expect(page).to_have_title(f"Run {world.other.id} · Pedigree")
+    expect(page).to_have_title("Data · Pedigree")
     expect(page.locator("#dataset")).to_be_hidden()
     page.go_back()
-    expect(page.locator("#run-title")).to_contain_text(f"Run {world.good.id}")
+    expect(page.locator("#run-title")).to_contain_text(f"Run {world.other.id}")
+    expect(page).to_have_title(f"Run {world.other.id} · Pedigree")
     page.go_back()
-    expect(page).to_have_title("Pedigree")
+    expect(page).to_have_title("Runs · Pedigree")
     expect(page.locator("#run")).to_be_hidden()
-    assert page.url == visits.address + "/"
+    assert page.url == visits.address + "/ui/runs"
+    page.go_back()
+    expect(page.locator("#drop")).to_be_visible()
     page.go_forward()
-    expect(page.locator("#run-title")).to_contain_text(f"Run {world.good.id}")
-    expect(page).to_have_title(f"Run {world.good.id} · Pedigree")
+    page.go_forward()
+    expect(page.locator("#run-title")).to_contain_text(f"Run {world.other.id}")
+    expect(page).to_have_title(f"Run {world.other.id} · Pedigree")
 
 
 def test_what_is_opened_in_a_run_stays_open_after_a_reload(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
-    page = visits.page(f"/?run={world.good.id}")
+    page = visits.page(f"/ui/runs/{world.good.id}")
     expect(page.locator("#worst li")).to_have_count(9)
     page.locator("#read-on").select_option("more-pets")
     expect(page.locator("#confusion-facts")).to_contain_text("photos of dataset more-pets")
     page.get_by_role("button", name="More top losses").click()
     expect(page.locator("#worst li")).to_have_count(12)
-    assert page.url.endswith(f"/?run={world.good.id}&on=more-pets&losses=27")
+    assert page.url.endswith(f"/ui/runs/{world.good.id}?on=more-pets&losses=27")
     page.reload()
     expect(page.locator("#worst li")).to_have_count(12)
     expect(page.locator("#read-on")).to_have_value("more-pets")
@@ -69,7 +77,7 @@ def test_a_top_loss_opens_larger_with_its_name_and_closes_without_a_trace(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
     world = busy(records, tmp_path)
-    page = visits.page(f"/?run={world.good.id}")
+    page = visits.page(f"/ui/runs/{world.good.id}")
     card = page.locator("#worst li").nth(1)
     expect(card).to_contain_text("american_cocker_spaniel_1.jpg")
     card.locator("a").click()
@@ -88,24 +96,25 @@ def test_a_top_loss_opens_larger_with_its_name_and_closes_without_a_trace(
     expect(dialog).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
-    assert page.url.endswith(f"/?run={world.good.id}")
-    page.goto(f"{visits.address}/?run={world.good.id}&photo=1")
+    assert page.url.endswith(f"/ui/runs/{world.good.id}")
+    page.goto(f"{visits.address}/ui/runs/{world.good.id}?photo=1")
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_be_hidden()
-    page.goto(f"{visits.address}/?run={world.good.id}&photo=777")
+    page.goto(f"{visits.address}/ui/runs/{world.good.id}?photo=777")
     expect(page.locator("#trouble")).to_contain_text("not among the top losses")
 
 
 def test_an_address_that_names_nothing_says_so(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
-    page = visits.page("/?run=x")
-    for query, said in (
-        ("run=x", "Give a run’s number."),
-        ("dataset=%00", "Choose one of the list."),
-        (f"run={world.good.id}&losses=-1", "Give a number of top losses."),
-        (f"run={world.good.id}&on=elsewhere", f"Run {world.good.id} was not interpreted on dataset elsewhere."),
+    page = visits.page("/ui/runs/x")
+    for path, said in (
+        ("runs/x", "Give a run’s number."),
+        ("data/%00", "Choose one of the list."),
+        ("nowhere", "There is no view at this address."),
+        (f"runs/{world.good.id}?losses=-1", "Give a number of top losses."),
+        (f"runs/{world.good.id}?on=elsewhere", f"Run {world.good.id} was not interpreted on dataset elsewhere."),
     ):
-        page.goto(f"{visits.address}/?{query}")
+        page.goto(f"{visits.address}/ui/{path}")
         expect(page.locator("#trouble")).to_contain_text(said)
-    page.locator(f'#runs a[href="/?run={world.good.id}"]').click()
+    page.locator("nav").get_by_text("Runs").click()
     expect(page.locator("#trouble")).to_be_empty()

@@ -17,9 +17,10 @@ def test_the_photo_is_seen_under_its_heat(visits: Visits, records: Records, tmp_
     files = trained(tmp_path / "trained", vocab=tuple(VOCAB))
     for name in ("model.safetensors", "model.json"):
         records.artifact(run, name, (files / name).read_bytes())
-    page = visits.page(f"/?run={run.id}")
+    page = visits.page(f"/ui/runs/{run.id}")
     page.locator("#register").click()
     expect(page.locator("#served")).to_contain_text("In production: version 1")
+    page.locator("nav").get_by_text("Predict").click()
     photo = FilePayload(name="it.jpg", mimeType="image/jpeg", buffer=jpeg((220, 10, 10)))
     page.locator("#photo").set_input_files(files=photo)
     page.get_by_role("button", name="Why?").click()

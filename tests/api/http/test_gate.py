@@ -120,14 +120,14 @@ def test_a_body_that_is_said_to_be_as_it_is_is_read(client: TestClient, records:
 
 
 def test_every_answer_carries_the_policy(client: TestClient) -> None:
-    for path in ("/", "/healthz", "/nowhere", "/jobs/x"):
+    for path in ("/ui/", "/healthz", "/nowhere", "/jobs/x"):
         headers = client.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["/", "/page.css", "/page.js"])
+@pytest.mark.parametrize("path", ["/ui/", "/ui/assets/frame/page.css", "/ui/assets/frame/page.js"])
 def test_the_page_can_be_asked_for_its_head(client: TestClient, path: str) -> None:
     answer, whole = client.head(path), client.get(path)
     assert (answer.status_code, answer.content) == (200, b"")

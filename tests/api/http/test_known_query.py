@@ -43,5 +43,5 @@ def test_a_long_name_is_shown_in_short(client: TestClient) -> None:
 
 
 def test_the_page_reads_its_own_address(client: TestClient) -> None:
-    assert client.get("/?run=1&losses=9&utm_source=x").status_code == 200
-    assert client.get("/page.js?v=2").status_code == 200
+    assert client.get("/ui/runs/1?losses=9&utm_source=x").status_code == 200
+    assert client.get("/ui/assets/frame/page.js?v=2").status_code == 200

@@ -1,0 +1,6 @@
+// Compare.
+
+export const compare = {
+  title: () => "Compare",
+  open() {},
+};

@@ -1,0 +1,145 @@
+// Figures of a run: drawn by Plotly from what the server says, or, where its script does not come, the server's pictures.
+
+import { at, placeOf } from "./address.js";
+import { make } from "./parts.js";
+import { ask } from "./service.js";
+import { themed } from "./theme.js";
+
+const LEAST_WIDTH = 320;
+const MOST_WIDTH = 1200;
+const CONFIG = { displayModeBar: false, responsive: true, displaylogo: false };
+
+let script = null;
+
+// True once Plotly can draw; its 5 MB are asked for with the first run. A browser takes a second or more to compile them,
+// until at the third load of a profile it has kept what it compiled.
+function plotly() {
+  script ??= new Promise((done) => {
+    const tag = make("script", { src: at("/ui/assets/plotly.min.js") });
+    tag.addEventListener("load", () => done(Boolean(window.Plotly)), { once: true });
+    tag.addEventListener("error", () => done(false), { once: true });
+    document.head.append(tag);
+  });
+  return script;
+}
+
+// Ask for the script while it is not known yet what there is to draw.
+export const prepareFigures = () => { plotly(); };
+
+// Where the address names a run, even before the page's other modules are there: the document names this one by itself.
+if (placeOf().view === "run") prepareFigures();
+
+const figure = (run, name, query = "") => ({ name, path: `/runs/${run.id}/figures/${name}`, query });
+
+// The figures that there are of a run.
+export function runFigures(run, hasSteps) {
+  const searches = run.searches.map((phase) => figure(run, "lr-find", run.kind === "train" ? `?phase=${phase}` : ""));
+  return [...(hasSteps ? [figure(run, "loss"), figure(run, "schedule")] : []), ...searches];
+}
+
+// Those of an interpretation.
+export function readFigures(run, query) {
+  return [figure(run, "confusion", query), figure(run, "reliability", query)];
+}
+
+const boards = [];
+
+// A place on the page that holds several figures.
+export class Board {
+  constructor(host) {
+    this.host = host;
+    this.figures = [];
+    boards.push(this);
+  }
+
+  // Those that stay are kept as they are: drawing anew over them flickers less.
+  place(figures) {
+    const address = ({ path, query }) => path + query;
+    const kept = new Map(this.figures.map((one) => [address(one), one]));
+    const next = figures.map((one) => kept.get(address(one))
+      ?? { ...one, place: make("figure", { hidden: true, "data-figure": one.name }), found: null });
+    for (const one of this.figures) if (!next.includes(one)) forget(one.place);
+    const isSame = next.length === this.figures.length && next.every((one, number) => one === this.figures[number]);
+    this.figures = next;
+    if (!isSame) this.host.replaceChildren(...next.map(({ place }) => place));
+  }
+
+  async show() {
+    const room = this.host.clientWidth;
+    await Promise.all(this.figures.map((one) => draw(Object.assign(one, { room }))));
+  }
+}
+
+// In the colours of now, without asking for anything.
+export function redrawFigures() {
+  for (const one of boards.flatMap(({ figures }) => figures)) {
+    if (one.found && one.place.querySelector(".js-plotly-plot")) paint(one);
+  }
+}
+
+// The query of a figure whose texts break to the room that there is; a confusion matrix keeps a size of its own.
+function sized({ name, query, room }) {
+  if (name === "confusion") return query;
+  const width = Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, room));
+  return `${query}${query ? "&" : "?"}width=${width}`;
+}
+
+async function draw(one) {
+  const { place, path, query } = one;
+  const [found, hasPlotly] = await Promise.all([ask(`${path}${sized(one)}`, { headers: { Accept: "application/json" } }), plotly()]);
+  if (!place.isConnected) return;
+  // A hidden place has no width to draw in.
+  place.hidden = false;
+  const picture = at(`${path}.png${query}`);
+  const chart = place.querySelector(".chart") ?? frame(one, picture);
+  chart.setAttribute("aria-label", found.layout.meta.alt);
+  if (found.data[0]?.type !== "heatmap") delete found.layout.width;
+  one.found = found;
+  if (hasPlotly) await paint(one);
+  else showPicture(chart, picture);
+}
+
+function paint({ place, found }) {
+  const { data, layout } = themed(found);
+  return window.Plotly.react(place.querySelector(".chart"), data, layout, CONFIG);
+}
+
+// Show what is said of a cell of a confusion figure, and bring the cell into sight.
+export function readCell({ place }, [row, column]) {
+  const chart = place.querySelector(".chart.js-plotly-plot");
+  if (!chart) return;
+  // Where Plotly has put the cells: it gives the names the room that they need.
+  const { xaxis, yaxis } = chart._fullLayout;
+  const left = xaxis._offset + xaxis.c2p(column);
+  const top = yaxis._offset + yaxis.c2p(row);
+  const box = chart.parentElement;
+  box.scrollLeft = left - box.clientWidth / 2;
+  const y = chart.getBoundingClientRect().top + top;
+  if (y < 90 || y > window.innerHeight - 40) window.scrollBy(0, y - window.innerHeight / 2);
+  window.Plotly.Fx.hover(chart, { xval: column, yval: row }, "xy");
+}
+
+function forget(place) {
+  const chart = place.querySelector(".chart.js-plotly-plot");
+  if (chart) window.Plotly.purge(chart);
+  place.remove();
+}
+
+const SIDEWAYS = "It goes on sideways: scroll, or use the arrow keys.";
+
+function frame({ place, name }, picture) {
+  const chart = make("div", { class: "chart", role: "img" });
+  // Who scrolls, and who reads it cell by cell, takes the part around it.
+  const around = make("div", { class: "scroll", "aria-label": `Figure: ${name}`, "data-keys": name === "confusion" });
+  around.append(chart);
+  place.replaceChildren(around, make("figcaption", {}, make("span", { class: "sideways quiet" }, SIDEWAYS), " ",
+    make("a", { href: picture }, "as PNG")));
+  return chart;
+}
+
+function showPicture(chart, address) {
+  const picture = chart.querySelector("img") ?? make("img");
+  picture.alt = chart.getAttribute("aria-label");
+  picture.src = `${address}${address.includes("?") ? "&" : "?"}at=${Date.now()}`;
+  if (!picture.isConnected) chart.replaceChildren(picture);
+}

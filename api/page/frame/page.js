@@ -1,0 +1,116 @@
+// The page: one view at a time, by its address; everything it shows comes from the HTTP API.
+
+import { compare } from "../compare/compare.js";
+import { data } from "../data/data.js";
+import { dataset } from "../data/dataset.js";
+import { home } from "../home/home.js";
+import { jobs } from "../jobs/jobs.js";
+import { model } from "../models/model.js";
+import { models } from "../models/models.js";
+import { showServed } from "../models/served.js";
+import { review } from "../review/review.js";
+import { run } from "../run/run.js";
+import { runs } from "../runs/runs.js";
+import { train } from "../train/train.js";
+import { followLinks, placeOf } from "./address.js";
+import { redrawFigures } from "./figures.js";
+import { byId } from "./parts.js";
+import { showScrolling } from "./scrolls.js";
+import { forget, tell } from "./service.js";
+import { hear, keepStream } from "./stream.js";
+import { scheme } from "./theme.js";
+
+// A view is an object of
+//   title(parts)         what the window is called;
+//   open(parts, query)   shows it; again where its parts change;
+//   turn(query)          the query has changed, the parts have not; without it, `open` is called;
+//   refresh(isMissed)    something may have changed; `isMissed`: while nobody looked or listened;
+//   hear(told)           an event of the stream;
+//   close()              another view comes.
+// All but the first two may be missing. Those that wait return their promise: what goes wrong is told in one line.
+const VIEWS = { home, runs, run, compare, train, data, dataset, review, models, model, jobs };
+const AREAS = { run: "runs", compare: "runs", dataset: "data", review: "data", model: "models" };
+const REFRESH_MS = 5000;
+const SOON_MS = 200;
+const LOST = {
+  path: "There is no view at this address. Choose one above.",
+  run: "No run is named so. Give a run’s number.",
+  version: "No version is named so. Give a version’s number.",
+  dataset: "No dataset is named so. Choose one of the list.",
+};
+
+let shown = { view: null, parts: {}, query: new URLSearchParams() };
+let soon = 0;
+let isMissed = false;
+
+const current = () => VIEWS[shown.view] ?? {};
+
+function show() {
+  const before = shown;
+  const next = placeOf();
+  const isSame = next.view === before.view && JSON.stringify(next.parts) === JSON.stringify(before.parts);
+  shown = next.lost ? { ...next, view: null } : next;
+  document.title = [current().title?.(next.parts), "Pedigree"].filter(Boolean).join(" · ");
+  tell("address", next.lost ? Promise.reject(new Error(LOST[next.lost])) : null);
+  if (isSame && shown.view !== null) {
+    tell("view", current().turn ? current().turn(next.query) : current().open(next.parts, next.query));
+    return;
+  }
+  VIEWS[before.view]?.close?.();
+  forget("view");
+  showOnly(shown.view);
+  if (shown.view !== null) tell("view", current().open(next.parts, next.query));
+}
+
+// A screen reader and the keyboard begin at the view that has come, but not when the page is opened.
+function showOnly(view) {
+  for (const part of document.querySelectorAll(".view")) part.hidden = part.id !== `view-${view}`;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.dataset.area === (AREAS[view] ?? view)) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (history.state?.ours) {
+    byId(`view-${view}`)?.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }
+}
+
+function refreshAll() {
+  if (document.hidden) return;
+  const missed = isMissed;
+  isMissed = false;
+  tell("served", showServed());
+  tell("view", current().refresh?.(missed));
+}
+
+// Once for all that happens at about the same time.
+function refreshSoon() {
+  soon ||= setTimeout(() => {
+    soon = 0;
+    refreshAll();
+  }, SOON_MS);
+}
+
+// What may have changed while nobody looked or listened.
+function catchUp() {
+  isMissed = true;
+  refreshSoon();
+}
+
+hear((told) => {
+  if (told.kind === "start") {
+    catchUp();
+    return;
+  }
+  current().hear?.(told);
+  if (told.kind === "state") refreshSoon();
+});
+
+document.addEventListener("visibilitychange", catchUp);
+scheme.addEventListener("change", redrawFigures);
+setInterval(refreshAll, REFRESH_MS);
+showScrolling();
+followLinks(show);
+tell("served", showServed());
+show();
+keepStream();

@@ -1,0 +1,62 @@
+// Asking the service, and the line that says when something went wrong.
+
+import { at } from "./address.js";
+
+const troubles = new Map();
+
+// The API's sentences begin with a small letter, as they follow a name there; a field's name keeps its own.
+export function sentence(text) {
+  const capital = text.replace(/^[a-z](?=[a-z]*[\s,:.]|$)/, (letter) => letter.toUpperCase());
+  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+}
+
+export const reasonOf = ({ field, value, detail, hint }) => [said(field, value, detail), hint].filter(Boolean).map(sentence).join(" ");
+
+// What is wrong is said of the field, where there is one: by its own name, without the parts of the request it is in.
+function said(field, value, detail) {
+  if (!field) return detail;
+  const name = field.split(".").at(-1);
+  return `${value === undefined ? name : `${name} is ${value}`}: ${detail}`;
+}
+
+async function answerOf(path, options) {
+  let answer;
+  try {
+    answer = await fetch(at(path), options);
+  } catch {
+    throw new Error("The service does not answer.");
+  }
+  if (answer.ok) return answer;
+  const isProblem = answer.headers.get("Content-Type")?.includes("json");
+  const problem = isProblem ? await answer.json() : { detail: `The service answers ${answer.status} to ${path}` };
+  throw Object.assign(new Error(reasonOf(problem)), { code: problem.code });
+}
+
+export async function ask(path, options) {
+  const answer = await answerOf(path, options);
+  return answer.status === 204 ? null : answer.json();
+}
+
+// A picture, or an error with the reason for which there is none.
+export async function askForPicture(path, options) {
+  return (await answerOf(path, options)).blob();
+}
+
+// Show what goes wrong with a piece of work until the same piece goes well.
+export async function tell(about, work) {
+  try {
+    await work;
+    troubles.delete(about);
+  } catch (error) {
+    troubles.set(about, error.message);
+  }
+  const place = document.getElementById("trouble");
+  const text = [...new Set(troubles.values())].join(" ");
+  // An alert is read aloud whenever it is written.
+  if (place.textContent !== text) place.textContent = text;
+}
+
+// Another view has come: what went wrong with the one before is no longer of interest.
+export function forget(about) {
+  troubles.delete(about);
+}

@@ -1,0 +1,6 @@
+// Jobs.
+
+export const jobs = {
+  title: () => "Jobs",
+  open() {},
+};

@@ -1,0 +1,6 @@
+// Model.
+
+export const model = {
+  title: () => "Model",
+  open() {},
+};

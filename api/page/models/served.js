@@ -1,0 +1,76 @@
+// The model that answers, and putting a run into its place.
+
+import { byId, drawnTag, runLink } from "../frame/parts.js";
+import { ask, tell } from "../frame/service.js";
+
+let production = null;
+let isKnown = false;
+let offered = null;
+
+export async function showServed() {
+  const { items } = await ask("/models?limit=200");
+  const found = items.find((one) => one.aliases.includes("production")) ?? null;
+  // The line is read aloud whenever it is written.
+  if (!isKnown || found?.version !== production?.version) byId("served").replaceChildren(...lineOf(found));
+  production = found;
+  isKnown = true;
+  showOffer();
+}
+
+function lineOf(model) {
+  if (!model) return ["No model in production yet."];
+  return [`In production: version ${model.version}, `, runLink(model.run), `, ${model.arch} trained on ${model.dataset} `, drawnTag(model.drawn)];
+}
+
+// The version in production, or null.
+export async function productionVersion() {
+  if (!isKnown) await showServed();
+  return production?.version ?? null;
+}
+
+// Offer to put the run into production; null: there is nothing to offer.
+export function offer(run) {
+  offered = run;
+  showOffer();
+}
+
+function showOffer() {
+  const isServed = offered !== null && production?.run === offered.id;
+  const isOffered = offered !== null && isKnown && !isServed;
+  byId("register").hidden = !isOffered;
+  byId("register-facts").hidden = !isOffered && !isServed;
+  if (isServed) byId("register-facts").textContent = `This run is in production, as version ${production.version}: it names the breeds of photos.`;
+  if (!isOffered) return;
+  byId("register").textContent = `Put run ${offered.id} into production`;
+  byId("register").onclick = () => register(offered.id);
+  const instead = production ? `, in place of version ${production.version} (run ${production.run}), which stays registered` : "";
+  byId("register-facts").textContent = `It becomes a version of its own and from then on names the breeds of photos${instead}.`;
+}
+
+const isOfferedNow = (id) => offered?.id === id;
+
+export function say(message, bad = false) {
+  byId("run-message").textContent = message;
+  byId("run-message").className = bad ? "bad" : "";
+}
+
+async function register(id) {
+  byId("register").disabled = true;
+  try {
+    const model = await ask("/models", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ run: id, alias: "production" }),
+    });
+    tell("register");
+    if (isOfferedNow(id)) say(`Run ${id} is in production as version ${model.version}.`);
+  } catch (error) {
+    const message = `Run ${id} is not in production. ${error.message}`;
+    if (isOfferedNow(id)) say(message, true);
+    // Where another run is shown by now it would look done.
+    else tell("register", Promise.reject(new Error(message)));
+  } finally {
+    byId("register").disabled = false;
+  }
+  tell("served", showServed());
+}

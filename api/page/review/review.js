@@ -1,0 +1,6 @@
+// Review.
+
+export const review = {
+  title: () => "Review",
+  open() {},
+};

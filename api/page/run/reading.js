@@ -1,0 +1,102 @@
+// What can be read out of a run's stored predictions, and the jobs that renew them.
+
+import { go, here, queryName, queryNumber } from "../frame/address.js";
+import { Board, readFigures } from "../frame/figures.js";
+import { closePhotos, FEWEST, showLosses } from "./losses.js";
+import { jobLine } from "../frame/job_line.js";
+import { byId, cell, fill, FINAL, make, percent, words } from "../frame/parts.js";
+import { ask } from "../frame/service.js";
+import { want } from "../frame/stream.js";
+import { walkable } from "./walk.js";
+
+const JOBS = 5;
+
+const board = new Board(byId("read-figures"));
+let newest = null;
+
+export function hideReading() {
+  newest = null;
+  board.place([]);
+  closePhotos();
+  want("interprets", false);
+  byId("reading").hidden = true;
+  byId("read-on").replaceChildren();
+  byId("interprets").replaceChildren();
+}
+
+// Show an interpretation: of the run's own validation pictures, or of the dataset that is chosen beside it.
+export async function showReading(run, still) {
+  offer(run);
+  await Promise.all([showInterpretation(run, still), FINAL.has(run.state) ? showInterprets(run, still) : null]);
+}
+
+// True where an interpretation has come since the last look.
+export async function showInterprets(run, still) {
+  const { items } = await ask(`/jobs?run=${run.id}&kind=interpret&limit=${JOBS}`);
+  if (!still()) return false;
+  const told = items.filter((job, place) => !FINAL.has(job.state) || (place === 0 && job.state !== "succeeded"));
+  want("interprets", told.some((job) => !FINAL.has(job.state)));
+  byId("interprets").replaceChildren(...told.map((job) => jobLine(`Interpretation ${job.id}${askedOf(job.config)}`, job)));
+  const latest = items.find(({ state }) => state === "succeeded")?.id ?? 0;
+  const isNewer = newest !== null && latest > newest;
+  newest = latest;
+  return isNewer;
+}
+
+function askedOf({ tta, dataset }) {
+  return `${dataset ? ` on dataset ${dataset}` : ""}${tta ? ", averaged over augmented copies," : ""}`;
+}
+
+function offer(run) {
+  const select = byId("read-on");
+  const others = run.interpretations.filter(({ side }) => side === "all").map(({ dataset }) => dataset);
+  select.replaceChildren(make("option", { value: "" }, "the run’s own validation pictures"),
+    ...others.map((name) => make("option", { value: name }, `all pictures of ${name}`)));
+  select.value = queryName("on") ?? "";
+  byId("read-choice").hidden = others.length === 0;
+  select.onchange = () => go(here({ on: select.value || null, losses: null, photo: null }));
+}
+
+// The interpretation that the address names, if the run has it.
+async function showInterpretation(run, still) {
+  const on = queryName("on");
+  const losses = queryNumber("losses");
+  const isThere = run.interpretations.some(({ dataset, side }) => (on ? side === "all" && dataset === on : side === "validation"));
+  byId("reading").hidden = !isThere && run.interpretations.length === 0;
+  if (!isThere && on) throw new Error(`Run ${run.id} was not interpreted on dataset ${on}. Choose another beside “Read on”.`);
+  if (!isThere) return;
+  const k = Math.max(FEWEST, losses ?? 0);
+  const about = on ? `dataset=${encodeURIComponent(on)}` : "";
+  const isWanted = () => still() && queryName("on") === on && queryNumber("losses") === losses;
+  const [found, worst] = await Promise.all([
+    ask(`/runs/${run.id}/confusion?min_val=1&${about}`),
+    ask(`/runs/${run.id}/top-losses?k=${k}&${about}`),
+  ]);
+  if (!isWanted()) return;
+  byId("confusion-facts").replaceChildren(...factsOf(found, run).map((fact) => make("span", {}, `${fact} `)));
+  showTables(found);
+  showLosses(worst, k);
+  board.place(readFigures(run, about && `?${about}`));
+  await board.show();
+  if (isWanted()) walkable(board);
+}
+
+function factsOf(found, run) {
+  const pictures = found.drawn ? "drawn pictures" : "photos";
+  const which = found.side === "validation" ? `${found.n} validation ${pictures}` : `All ${found.n} ${pictures}`;
+  const facts = [`${which} of dataset ${found.dataset.name}: error rate ${percent(found.error_rate)}.`];
+  if (found.tta) facts.push("Each picture’s scores are averaged over 4 augmented copies and the plain picture.");
+  if (found.trained_on) facts.push(`${found.trained_on} of these very pictures were trained on.`);
+  if (found.error_rate !== run.error_rate && run.error_rate !== null) {
+    facts.push(`The error rate at the end of the training, ${percent(run.error_rate)}, is of its own validation pictures, not averaged.`);
+  }
+  return found.note ? [...facts, found.note] : facts;
+}
+
+function showTables(found) {
+  fill("confused", found.most_confused.slice(0, 50).map((row) =>
+    make("tr", {}, cell(words(row.actual)), cell(words(row.predicted)), cell(row.count, true))));
+  fill("scores", found.per_class.map((row) => make("tr", {},
+    cell(words(row.breed)), cell(row.support, true), cell(percent(row.precision), true), cell(percent(row.recall), true),
+    cell(percent(row.f1), true))));
+}

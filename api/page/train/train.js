@@ -1,0 +1,6 @@
+// Train.
+
+export const train = {
+  title: () => "Train",
+  open() {},
+};
