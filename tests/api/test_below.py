@@ -39,7 +39,9 @@ def test_every_file_of_the_page_is_found_from_each_view(below: TestClient, passe
         found += re.findall(r'^import .* from "([^"]+)";', answer.text, re.MULTILINE) if path.endswith(".js") else []
         assert not [one for one in found if one.startswith("/")], path
         ahead += {urljoin(path, one) for one in found} - seen - set(ahead)
-    assets = {f"{passed}/ui/assets/{name}" for name in ("frame/page.css", "frame/page.js", "frame/stream.js", "run/losses.js")}
+    assets = {
+        f"{passed}/ui/assets/{name}" for name in ("frame/page.css", "frame/page.js", "frame/stream.js", "run/losses.js")
+    }
     assert assets <= seen
 
 

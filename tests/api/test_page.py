@@ -10,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 
 import api
 from api.figures import palette
+from api.routes.page import DOCUMENT
 from api.schemas.datasets import CrossingPairOut, CrossingPairs, DatasetOut, NearDuplicatesOut
 from api.schemas.fields import DatasetName, PageOut
 from api.schemas.jobs import HeldJob, JobOut, JobProgress, JobWaiting
@@ -30,11 +31,9 @@ from api.schemas.runs import (
     RunSummary,
     TopLoss,
 )
-from api.routes.page import DOCUMENT
 from cli.waiting import where_it_waits
 from ml.data.manifest import ExclusionCode
 from store.db.waiting import Reason
-from store.keys import MODEL
 from tests.api.web import TestClient
 
 FOLDER = Path(str(api.__file__)).parent / "page"
@@ -44,12 +43,16 @@ MODULES = {path.relative_to(FOLDER).as_posix(): path.read_text() for path in sor
 SCRIPTS = "\n".join(MODULES.values())
 MOST_LINES = 200
 ENTRY = "frame/page.js"
+PLACES = ("", "runs", "runs/3", "data/pets/review")
 
 
 @pytest.mark.parametrize(
     ("path", "kind", "word"),
     [
-        *((f"/ui/{place}", "text/html", "<title>Pedigree</title>") for place in ("", "runs", "runs/3", "data/pets/review")),
+        *(
+            (f"/ui/{place}", "text/html", "<title>Pedigree</title>")
+            for place in ("", "runs", "runs/3", "data/pets/review")
+        ),
         ("/ui/assets/frame/page.css", "text/css", "prefers-color-scheme"),
         *((f"/ui/assets/{name}", "text/javascript", "import" if name == ENTRY else "export") for name in MODULES),
     ],
@@ -66,7 +69,10 @@ def test_the_page_and_its_files_are_served(client: TestClient, path: str, kind: 
     assert client.get(path, headers={"If-None-Match": '"of-another-version"'}).text == answer.text
 
 
-@pytest.mark.parametrize("path", ["frame/nothing.js", "frame/document.html", "frame/..%2F..%2F__init__.py", "..%2f..%2f..%2f__init__.py"])
+@pytest.mark.parametrize(
+    "path",
+    ["frame/nothing.js", "frame/document.html", "frame/..%2F..%2F__init__.py", "..%2f..%2f..%2f__init__.py"],
+)
 def test_nothing_else_is_served_beside_the_page(client: TestClient, path: str) -> None:
     answer = client.get(f"/ui/assets/{path}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
@@ -77,7 +83,9 @@ def test_the_services_own_address_leads_to_the_page(client: TestClient) -> None:
     assert (answer.status_code, answer.headers["location"]) == (307, "ui/")
 
 
-@pytest.mark.parametrize(("place", "up"), [("", "./"), ("runs", "./"), ("runs/3", "../"), ("data/pets/review", "../../")])
+@pytest.mark.parametrize(
+    ("place", "up"), [("", "./"), ("runs", "./"), ("runs/3", "../"), ("data/pets/review", "../../")]
+)
 def test_the_page_finds_its_files_from_the_address_of_each_view(client: TestClient, place: str, up: str) -> None:
     text = client.get(f"/ui/{place}").text
     assert set(re.findall(r'(?:src|href)="([./]+)assets/', text)) == {up}
@@ -99,7 +107,9 @@ def test_every_module_is_there_and_exports_what_is_taken_from_it() -> None:
 
 
 def test_every_view_that_an_address_names_is_in_the_page() -> None:
-    (places,) = re.findall(r"^export const PLACES = \{\n(.*?)^\};", MODULES["frame/address.js"], re.MULTILINE | re.DOTALL)
+    (places,) = re.findall(
+        r"^export const PLACES = \{\n(.*?)^\};", MODULES["frame/address.js"], re.MULTILINE | re.DOTALL
+    )
     (views,) = re.findall(r"^const VIEWS = \{ (.*?) \};$", MODULES[ENTRY], re.MULTILINE)
     named = set(re.findall(r': "(\w+)",$', places, re.MULTILINE))
     assert named == set(views.split(", ")) == set(re.findall(r'id="view-(\w+)"', PAGE))
@@ -113,7 +123,9 @@ def test_the_page_uses_nothing_from_elsewhere_and_nothing_that_its_policy_forbid
     named = set(re.findall(r'(?:src|href)="([^"]+)"', PAGE))
     assert {name for name in named if not name.startswith(("{{up}}", "#"))} == {"data:,"}
     assert set(re.findall(r'src: at\("([^"]+)"', SCRIPTS)) == {"/ui/assets/plotly.min.js"}
-    assert set(re.findall(r"^import .*$", SCRIPTS, re.MULTILINE)) == set(re.findall(r'^import .* from "\.\.?/.*";$', SCRIPTS, re.MULTILINE))
+    assert set(re.findall(r"^import .*$", SCRIPTS, re.MULTILINE)) == set(
+        re.findall(r'^import .* from "\.\.?/.*";$', SCRIPTS, re.MULTILINE)
+    )
     assert not re.search(r"<script(?![^>]*src)|<style|\son\w+=|\sstyle=", PAGE)
     assert not re.search(r"https?://", SCRIPTS)
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", SCRIPTS)
@@ -175,23 +187,31 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         ("run/story.js", Ancestor, "id name kind recipe error_rate"),
         ("run/story.js", PhaseRate, "phase rate agreement lr_max"),
         ("run/story.js", CurveOut, "phase word sentence"),
-        ("run/run.js", RunOut, "id name kind state arch dataset device precision precision_reason seed job artifacts"),
-        ("run/run.js", RunOut, "created_at started_at finished_at seconds"),
+        (
+            "run/shown.js",
+            RunOut,
+            "id name kind state arch dataset device precision precision_reason seed job artifacts",
+        ),
+        ("run/shown.js", RunOut, "created_at started_at finished_at seconds"),
         ("run/settings.js", RunOut, "config changed"),
         ("frame/figures.js", RunOut, "searches"),
         ("run/rates.js", RunOut, "searches"),
-        ("run/run.js", RunDataset, "name items breeds drawn"),
-        ("run/run.js", ArtifactOut, "name"),
-        ("run/run.js", JobOut, "error"),
-        ("run/run.js", Metrics, "epochs"),
-        ("run/run.js", EpochOut, "phase epoch train_loss valid_loss error_rate seconds"),
-        ("run/run.js", Metrics, "batches"),
-        ("run/run.js", Batches, "step"),
+        ("run/shown.js", RunDataset, "name items breeds drawn"),
+        ("run/shown.js", ArtifactOut, "name"),
+        ("run/shown.js", JobOut, "error"),
+        ("run/shown.js", Metrics, "epochs"),
+        ("run/shown.js", EpochOut, "phase epoch train_loss valid_loss error_rate seconds"),
+        ("run/shown.js", Metrics, "batches"),
+        ("run/shown.js", Batches, "step"),
         ("runs/runs.js", RunSummary, "id name kind state arch dataset error_rate created_at job"),
         ("runs/runs.js", RunDataset, "name drawn"),
         ("runs/runs.js", JobOut, "id progress waiting"),
         ("runs/runs.js", PageOut, "items next_cursor"),
-        ("data/dataset.js", DatasetOut, "name drawn items vocab label_rule summary near_duplicates near_duplicates_missing"),
+        (
+            "data/dataset.js",
+            DatasetOut,
+            "name drawn items vocab label_rule summary near_duplicates near_duplicates_missing",
+        ),
         (
             "data/dataset.js",
             NearDuplicatesOut,
@@ -251,41 +271,7 @@ def test_charts_have_a_colour_of_the_page_for_each_that_the_server_draws_with() 
     assert len(shades[1].split(", ")) == len(palette.BLUES)
 
 
-def test_whatever_holds_a_model_can_be_put_into_production() -> None:
-    assert f'const MODEL = "{MODEL}";' in MODULES["run/run.js"]
-    assert "offer(holdsModel(run) ? run : null);" in MODULES["run/run.js"]
-    assert "if (!run || !holdsModel(run)) return;" in MODULES["run/run.js"]
-    # The answer may come when another run is shown.
-    (register,) = re.findall(r"^async function register.*?\n(.*?)^\}", MODULES["models/served.js"], re.MULTILINE | re.DOTALL)
-    assert register.count("say(") == register.count("if (isOfferedNow(id)) say(") == 2
-    assert 'else tell("register", Promise.reject(new Error(message)));' in register
-
-
-def test_a_job_that_waits_shows_no_position_of_an_earlier_attempt() -> None:
-    (shown,) = re.findall(r"^function progressOf\(run\) \{\n(.*?)^\}", MODULES["runs/runs.js"], re.MULTILINE | re.DOTALL)
-    assert 'if (run.state === "queued") return waitsFor(waiting.get(run.job));' in shown
-    assert "for (const job of queued.items) progress.delete(job.id);" in MODULES["runs/runs.js"]
-    assert 'kind !== "progress" || run.state === "queued") return;' in MODULES["runs/runs.js"]
-
-
 def test_errors_have_a_line_of_their_own_that_nothing_else_writes() -> None:
     assert re.search(r'<p id="trouble" role="alert"></p>', PAGE)
     assert {name for name, text in MODULES.items() if '"trouble"' in text} == {"frame/service.js"}
     assert {name for name, text in MODULES.items() if 'byId("served")' in text} == {"models/served.js"}
-
-
-def test_a_runs_late_answer_is_dropped_before_anything_of_it_is_shown() -> None:
-    after = re.findall(r"await ask\(`/runs/\$\{id\}`\);\n(.*)\n", MODULES["run/run.js"])
-    assert [line.strip() for line in after] == ["if (id !== chosen) return;"]
-    # What the button does and what the title says change in one function that waits for nothing.
-    (facts,) = re.findall(r"^function showFacts\(run\) \{\n(.*?)^\}", MODULES["run/run.js"], re.MULTILINE | re.DOTALL)
-    assert "await" not in facts
-    assert 'byId("run-title")' in facts
-    assert "offer(" in facts
-    assert SCRIPTS.count('byId("run-title")') == SCRIPTS.count('byId("register").onclick') == 1
-
-
-def test_on_a_narrow_window_the_runs_are_cards() -> None:
-    (narrow,) = re.findall(r"@media \(max-width: 40rem\) \{\n(.*?)^\}", STYLE, re.MULTILINE | re.DOTALL)
-    assert re.search(r"#runs tbody tr \{ display: flex; flex-wrap: wrap", narrow)
-    assert "#runs .progress { flex-basis: 100%" in narrow

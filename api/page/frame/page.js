@@ -106,6 +106,9 @@ hear((told) => {
   if (told.kind === "state") refreshSoon();
 });
 
+// The document's links are relative; the address that they are relative to changes with the views.
+for (const link of document.querySelectorAll("header a")) link.setAttribute("href", link.pathname);
+
 document.addEventListener("visibilitychange", catchUp);
 scheme.addEventListener("change", redrawFigures);
 setInterval(refreshAll, REFRESH_MS);

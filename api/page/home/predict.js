@@ -70,7 +70,7 @@ function headline({ sentence, species, sure }) {
 }
 
 function guessBar({ breed, probability }) {
-  return make("div", { class: "guess" }, make("span", {}, words(breed)),
+  return make("div", { class: "bar" }, make("span", {}, words(breed)),
     make("meter", { min: 0, max: 1, value: probability, "aria-label": `${words(breed)}: ${percent(probability)}` }),
     make("span", { class: "number" }, percent(probability)));
 }
