@@ -1,5 +1,6 @@
 """Datasets: what is there, how it looks, and bringing one in."""
 
+from contextlib import ExitStack
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -9,7 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 from api.datasets.kept_uploads import keep_uploads
 from api.datasets.label_rules import encoding_of, label_rule
 from api.datasets.looks import MAX_BATCH, Side
-from api.datasets.uploads import read_form, scratch_file
+from api.datasets.resumable import Writer, check_whole
+from api.datasets.uploads import Form, read_form, scratch_file
 from api.dependencies import Services, ServicesDep, SliceDep
 from api.http.field_errors import BodyRefused
 from api.http.media_types import FORM
@@ -149,11 +151,15 @@ def get_the_steps_of_an_item(
     )
 
 
-@router.post("", status_code=202, openapi_extra=FORM_BODY, responses=problems(400, 409, 413, 415, 507))
+@router.post("", status_code=202, openapi_extra=FORM_BODY, responses=problems(400, 404, 409, 413, 415, 423, 507))
 async def upload_a_dataset(request: Request, services: ServicesDep, response: Response) -> JobOut:
-    """Queue the import of an uploaded archive."""
-    payload = await _archive_payload(request, services)
-    return await run_in_threadpool(_queue_import, services, payload, response)
+    """Queue the import of an archive that comes in the form, or has come before as `upload`."""
+    with ExitStack() as held:
+        payload, upload = await _archive_payload(request, services, held)
+        queued = await run_in_threadpool(_queue_import, services, payload, response)
+        if upload is not None:
+            await run_in_threadpool(upload.become, queued.id)
+    return queued
 
 
 @router.post("/builtin", status_code=202, responses=problems(400, 409, 413, 415))
@@ -191,8 +197,8 @@ def _check_name(name: str, own: Builtin) -> None:
         raise NameConflict(f"the name {name!r} is kept for {what}", "Give the dataset another name.")
 
 
-async def _archive_payload(request: Request, services: Services) -> Json:
-    """Take the upload in and keep the archive where any worker can fetch it."""
+async def _archive_payload(request: Request, services: Services, held: ExitStack) -> tuple[Json, Writer | None]:
+    """Take the archive in and keep it where any worker can fetch it; what was uploaded before is held meanwhile."""
     folder = uploads_folder(services.settings.cache)
     with scratch_file(folder) as archive, scratch_file(folder) as labels:
         form = await read_form(request, archive, labels, max_bytes=services.settings.max_upload_bytes)
@@ -200,25 +206,35 @@ async def _archive_payload(request: Request, services: Services) -> Json:
             fields = _form.validate_python(form.fields)
         except ValidationError as error:
             raise BodyRefused(error, ArchiveForm) from None
-        if form.archive_bytes is None:
-            hint = "Send a zip or tar as the part `archive`."
-            raise InvalidRequest("the form has no archive", hint, field="body.archive")
-        if form.archive_bytes == 0:
-            hint = "Send a zip or tar with images in it."
-            raise InvalidRequest("the archive is empty: 0 bytes", hint, field="body.archive")
-        if form.labels_bytes == 0:
-            hint = "Send filename,label lines, or no `labels`."
-            raise InvalidRequest("the list of labels is empty: 0 bytes", hint, field="body.labels")
+        _check_parts(form, fields.upload)
         # A service without the Internet gets the published photos as an archive; the sample is drawn.
         _check_name(fields.name, "oxford-iiit-pet")
         beside = form.labels_bytes is not None
         # Compiling the worst rule takes a tenth of a second.
         rule = await run_in_threadpool(label_rule, fields, beside=beside)
         encoding = encoding_of(fields)
-        files = {"key": archive} | ({"labels": labels} if beside else {})
+        upload = None
+        if fields.upload is not None:
+            upload = await run_in_threadpool(held.enter_context, services.uploads.writer(fields.upload))
+            check_whole(upload.upload)
+        files = {"key": archive if upload is None else upload.path} | ({"labels": labels} if beside else {})
         keys = await run_in_threadpool(keep_uploads, services.artifacts, services.settings, files)
     source: Json = {"kind": "archive", **keys} | ({} if encoding is None else {"encoding": encoding})
-    return {"name": fields.name, "source": source, "rule": rule.model_dump(mode="json")}
+    return {"name": fields.name, "source": source, "rule": rule.model_dump(mode="json")}, upload
+
+
+def _check_parts(form: Form, upload: str | None) -> None:
+    if upload is None and form.archive_bytes is None:
+        hint = "Send a zip or tar as the part `archive`, or the id of an `upload`."
+        raise InvalidRequest("the form has no archive", hint, field="body.archive")
+    if upload is not None and form.archive_bytes is not None:
+        raise InvalidRequest("both archive and upload are given", "Give one of them.", field="body.upload")
+    if form.archive_bytes == 0:
+        hint = "Send a zip or tar with images in it."
+        raise InvalidRequest("the archive is empty: 0 bytes", hint, field="body.archive")
+    if form.labels_bytes == 0:
+        hint = "Send filename,label lines, or no `labels`."
+        raise InvalidRequest("the list of labels is empty: 0 bytes", hint, field="body.labels")
 
 
 def _dataset(services: Services, name: str) -> Dataset:

@@ -43,10 +43,9 @@ class BuiltinRequest(Body):
     builtin: Builtin
 
 
-class ArchiveForm(Body):
-    """The fields beside an uploaded archive: its name, where the label comes from, and how names are written."""
+class RuleFields(Body):
+    """How a path says its label."""
 
-    name: DatasetName
     label_from: Annotated[
         Annotated[str, Field(min_length=1, max_length=MOST_LABEL_FROM)] | SkipJsonSchema[None],
         Field(description=LABEL_FROM_HELP, json_schema_extra=_or("name")),
@@ -63,6 +62,11 @@ class ArchiveForm(Body):
     merge_labels: Annotated[
         bool, Field(description="make labels one that differ only in case, spaces, hyphens or underscores")
     ] = False
+
+
+class EncodedRuleFields(RuleFields):
+    """The same for an archive, whose names may be in an encoding that they do not tell."""
+
     encoding: Annotated[
         Annotated[str, Field(min_length=1, max_length=40)] | SkipJsonSchema[None],
         Field(
@@ -72,10 +76,20 @@ class ArchiveForm(Body):
     ] = None
 
 
+class ArchiveForm(EncodedRuleFields):
+    """The fields beside an archive: the dataset's name, where the label comes from, and how names are written."""
+
+    name: DatasetName
+    upload: Annotated[
+        Annotated[str, Field(min_length=1, max_length=64)] | SkipJsonSchema[None],
+        Field(description="in place of `archive`: the id of an upload that has come whole (POST /uploads)"),
+    ] = None
+
+
 class ArchiveUpload(ArchiveForm):
     """The whole form. Its files are written to disk as they arrive, so that no value of this type is ever made."""
 
-    archive: Annotated[bytes, Field(description="zip or tar of images")]
+    archive: Annotated[bytes, Field(description="zip or tar of images; or else give `upload`")] = b""
     labels: Annotated[
         bytes, Field(description="a list of labels: filename,label[,split] a line, separated by , ; or tabs")
     ] = b""
