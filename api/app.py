@@ -37,6 +37,7 @@ from api.kept.afterwards import Afterwards
 from api.routes import (
     aliases,
     answers,
+    dataset_items,
     datasets,
     downloads,
     drift,
@@ -92,6 +93,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     figures.router,
     lr_find.router,
     datasets.router,
+    dataset_items.router,
     uploads.router,
     models.router,
     aliases.router,

@@ -18,7 +18,7 @@ from uuid import uuid4
 from api.datasets.uploads import UPLOAD_HINT
 from api.http.room import LEAST_FREE_BYTES
 from store.cache_names import RESUMABLE, is_resumable, resumable_folder, resumable_folders
-from store.errors import AppError, InvalidRequest, NoRoom, NotFound, PayloadTooLarge, StateConflict
+from store.errors import AppError, Hint, InvalidRequest, NoRoom, NotFound, PayloadTooLarge, Request, StateConflict
 from store.room import says_disk_full
 from store.scratch import LIFE_SECONDS, until_whole
 
@@ -335,7 +335,9 @@ def _is_over(folder: Path) -> bool:
 
 
 def _gone(upload_id: str) -> NotFound:
-    return NotFound(f"there is no upload {upload_id[:40]!r}, or no longer", "Begin it anew by POST /uploads.")
+    return NotFound(
+        f"there is no upload {upload_id[:40]!r}, or no longer", Hint("Begin it again.", Request("POST", "/uploads"))
+    )
 
 
 def _full() -> NoRoom:

@@ -92,9 +92,10 @@ def name_in(headers: Mapping[str, str]) -> str:
         InvalidRequest: the header is not pairs of a key and base64, or the name is too long.
     """
     metadata = headers.get("Upload-Metadata", "")
-    pairs = dict((*pair.split(maxsplit=1), "")[:2] for pair in metadata.split(",") if pair.strip())
+    pairs = (pair.strip().partition(" ") for pair in metadata.split(","))
+    written = next((value.strip() for key, _, value in pairs if key == "filename"), "")
     try:
-        name = b64decode(pairs.get("filename", ""), validate=True).decode()
+        name = b64decode(written, validate=True).decode()
     except (NotBase64, UnicodeDecodeError):
         hint = "Write it as filename BASE64, where the name is UTF-8."
         raise InvalidRequest("the filename in it is not base64 of UTF-8", hint, field="Upload-Metadata") from None

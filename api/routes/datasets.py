@@ -39,7 +39,8 @@ from ml.look.contact_sheet import Scheme
 from ml.look.labelled_batch import Shown
 from store.cache_names import uploads_folder
 from store.db.base import Json
-from store.db.datasets import current_dataset, list_datasets
+from store.db.dataset_deletion import delete_dataset
+from store.db.datasets import current_dataset, list_datasets, runs_of_datasets
 from store.db.jobs import create_job
 from store.db.models import Dataset
 from store.db.taught import nothing_taught, taught_photos
@@ -70,7 +71,9 @@ def list_the_datasets(services: ServicesDep, part: SliceDep) -> PageOut[DatasetS
     """The current revision of each dataset."""
     with services.sessions.begin() as session:
         page = list_datasets(session, cursor=part.cursor, limit=part.limit)
-    return PageOut(items=[DatasetSummary.of(one) for one in page.items], next_cursor=page.next_cursor)
+        runs = runs_of_datasets(session, [one.name for one in page.items])
+    items = [DatasetSummary.of(one, runs.get(one.name, 0)) for one in page.items]
+    return PageOut(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/{name}", responses=problems(404, 429))
@@ -83,13 +86,25 @@ def get_a_dataset(
     `split_seed`, under different labels, and anywhere.
     """
     dataset = _dataset(services, name)
+    with services.sessions.begin() as session:
+        runs = runs_of_datasets(session, [name]).get(name, 0)
     try:
         found = services.looks.near_duplicates(dataset)
     except (ArtifactMissing, ServiceUnavailable) as error:
-        return DatasetOut.with_near_duplicates(dataset, None, error.detail)
+        return DatasetOut.with_near_duplicates(dataset, runs, None, error.detail)
     valid = choose_split(found.manifest, TrainSettings(valid_pct=valid_pct, split_seed=split_seed)).valid
     pairs = NearDuplicatesOut.of(found.pairs, found.manifest, valid, valid_pct=valid_pct, split_seed=split_seed)
-    return DatasetOut.with_near_duplicates(dataset, pairs)
+    return DatasetOut.with_near_duplicates(dataset, runs, pairs)
+
+
+@router.delete("/{name}", status_code=204, response_class=Response, responses=problems(404, 409))
+def delete_a_dataset(name: Name, services: ServicesDep) -> Response:
+    """Delete a dataset with all its revisions and files. While runs hang on it, it stays: the answer says which."""
+    with services.sessions.begin() as session:
+        keys = delete_dataset(session, name)
+    for key in keys:
+        services.artifacts.delete(key)
+    return Response(status_code=204)
 
 
 @router.get("/{name}/batch.png", response_class=Response, responses={**PNG, **problems(400, 404, 429)})
