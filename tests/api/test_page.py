@@ -123,6 +123,12 @@ def test_every_view_that_an_address_names_is_in_the_page() -> None:
     assert named == set(views.split(", ")) == set(re.findall(r'id="view-(\w+)"', PAGE))
 
 
+def test_the_views_share_no_name_of_an_element() -> None:
+    # They are one document: a script that asks for a name gets the first.
+    names = re.findall(r'\sid="([\w-]+)"', PAGE)
+    assert sorted(names) == sorted(set(names))
+
+
 def test_modules_are_short_enough_to_be_read() -> None:
     assert {name for name, text in MODULES.items() if len(text.splitlines()) > MOST_LINES} == set()
 

@@ -59,7 +59,7 @@ def test_an_answer_is_confirmed_and_corrected(visits: Visits, records: Records, 
     page.reload()
     expect(page.locator("#contradicted-table tbody tr")).to_have_count(1)
     page.locator("nav").get_by_text("Models").click()
-    expect(page.locator("#drift .sentence")).to_contain_text("too few to say")
+    expect(page.locator("#drift .sentence")).to_contain_text("counted within a minute")
     assert [said for said in visits.complaints if "/items/" not in said] == []
 
 

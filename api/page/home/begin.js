@@ -35,7 +35,7 @@ function showBehind(served) {
   byId("behind").hidden = served === null;
   if (!served) return;
   byId("behind-facts").replaceChildren(versionLink(served.version, `Version ${served.version}`), `: ${served.arch}, trained on `,
-    datasetLink(served.dataset), " ", drawnTag(served.drawn), `${errorsOf(served)}.`);
+    datasetLink(served.dataset), ...served.drawn ? [" ", drawnTag(true)] : [], `${errorsOf(served)}.`);
   byId("behind-steps").replaceChildren(
     runLink(served.run, "See the run that made it", { class: "button secondary" }),
     make("a", { href: addressOf("train", { from: served.run }), class: "button secondary" }, "Train a better one"));

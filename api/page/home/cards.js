@@ -16,7 +16,7 @@ let busy = 0;
 
 // New photos stand first; of more than fit in a page the earliest go.
 export function addPhotos(files) {
-  byId("left-out").textContent = files.length > MOST
+  byId("photos-told").textContent = files.length > MOST
     ? `These are ${files.length} photos; the first ${MOST} of them are answered. For a whole folder there is the command pedigree predict.` : "";
   const added = files.slice(0, MOST).map(cardOf);
   const kept = [...added, ...cards];
@@ -106,6 +106,8 @@ function finish(card, state, told, parts) {
 function tellState() {
   byId("answered").hidden = cards.length === 0;
   byId("answer").classList.toggle("single", cards.length === 1);
+  // Of a single photo its card says it all.
+  byId("answered").classList.toggle("unseen", cards.length === 1);
   if (!cards.length) return;
   const count = (state) => cards.filter((one) => one.state === state).length;
   const failed = count("failed") ? `, ${count("failed")} not readable or refused` : "";

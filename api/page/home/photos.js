@@ -39,7 +39,7 @@ function drag(event, isOver) {
 }
 
 function refuseFolder() {
-  byId("left-out").replaceChildren("A folder cannot be answered here. Drop the photos in it, or ",
+  byId("photos-told").replaceChildren("A folder cannot be answered here. Drop the photos in it, or ",
     make("a", { href: addressOf("data") }, "make it a dataset"), ".");
 }
 

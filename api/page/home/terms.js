@@ -20,7 +20,7 @@ export function readTerms() {
   const [model, coverage] = [query.get("model"), query.get("coverage")];
   if (model !== null && !NAME.test(model)) throw new Error("No version is named so. Choose one beside “Answered by”.");
   if (coverage !== null && ![...byId("coverage").options].some(({ value }) => value && value === coverage)) {
-    throw new Error("There are no sets of breeds for that share. Choose one beside “Breeds it may be”.");
+    throw new Error("There are no sets of breeds for that share. Choose one beside “Set of breeds”.");
   }
   const before = asked;
   asked = JSON.stringify({ model, coverage });

@@ -35,7 +35,7 @@ export function aliasCard(one, comparison, after) {
   if (comparison) card.append(make("p", {}, comparisonSentence(comparison)));
   const buttons = make("div", { class: "toolbar" });
   if (one.before !== null) buttons.append(button(`Roll back to version ${one.before}`, "secondary", () => rollBack(one, after)));
-  buttons.append(button("Remove", "danger", () => remove(one, after), `Remove the alias ${one.alias}`));
+  buttons.append(button("Remove", "plain", () => remove(one, after), `Remove the alias ${one.alias}`));
   card.append(buttons, history(one.alias));
   return card;
 }
@@ -54,7 +54,7 @@ function canaryParts(one, after) {
 
 export function comparisonSentence({ version, compared, agreement, mean_difference: mean, max_difference: most, failed, dropped }) {
   if (!agreement) return `Nothing was compared with version ${version} yet.`;
-  const lost = failed || dropped ? ` ${failed} failed, ${dropped} were left out because the service was busy.` : "";
+  const lost = `${failed ? ` It could not answer ${counted(failed, "photo")}.` : ""}${dropped ? ` ${counted(dropped, "photo")} left out, because the service was busy.` : ""}`;
   return `The same first breed as version ${version} on ${percent(agreement.share)} of ${counted(compared, "photo")} `
     + `(between ${percent(agreement.low)} and ${percent(agreement.high)}). Probabilities differ by ${mean.toFixed(3)} in the mean, ${most.toFixed(3)} at most.${lost}`;
 }

@@ -8,6 +8,10 @@ const COLUMNS = [["Figure"], ["Pictures", true], ["Drift (PSI)", true], ["By cha
 
 export async function showDrift(place, version) {
   const found = await ask(`/models/${version}/drift`);
+  if (!found.pictures) {
+    place.replaceChildren(make("p", { class: "sentence" }, `No answer was counted in the last ${found.days} days. New ones are counted within a minute.`));
+    return;
+  }
   // Opened by somebody it stays open while it is read anew.
   const isOpen = place.querySelector("details")?.open ?? false;
   const table = make("table", {},

@@ -34,7 +34,7 @@ function showFacts(found) {
   const errors = found.error_rate === null ? "" : `, wrong on ${percent(found.error_rate)} of its validation photos`;
   const calibration = found.calibration_error === null ? "" : `; its probabilities are off by ${found.calibration_error.toFixed(3)} in the mean`;
   byId("model-title").replaceChildren(`Version ${found.version} `, ...aliasTags(found));
-  byId("model-facts").replaceChildren(`${found.arch}, trained on `, datasetLink(found.dataset), " ", drawnTag(found.drawn), " in ",
+  byId("model-facts").replaceChildren(`${found.arch}, trained on `, datasetLink(found.dataset), ...found.drawn ? [" ", drawnTag(true)] : [], " in ",
     runLink(found.run), `${errors}${calibration}. Registered ${localTime(found.created_at)}.`);
 }
 

@@ -34,7 +34,7 @@ export function showVersionTable({ items, isAll }) {
 export const aliasTags = ({ aliases, canary_of: canaryOf }) => [
   ...aliases.map((name) => make("span", { class: `tag${name === "production" ? " drawn" : ""}` }, name)),
   ...canaryOf.map((name) => make("span", { class: "tag" }, `canary of ${name}`)),
-];
+].flatMap((tag) => [tag, " "]);
 
 function row(one) {
   return make("tr", { "data-version": one.version },
