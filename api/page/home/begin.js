@@ -60,7 +60,7 @@ const putFirst = (run) => [`Run ${run.id} has learned to name breeds${errorsOf(r
 const awaited = (run) => [`Run ${run.id} is ${run.state}. Once it has succeeded it can name the breeds on photos.`,
   runLink(run.id, "Watch it learn", { class: "button" })];
 
-const begin = () => ["No model has been trained yet. The first one takes a dataset of photos and a few minutes.",
+const begin = () => ["No model has been trained yet. It takes a dataset of photos.",
   make("a", { href: addressOf("train"), class: "button" }, "Train the first model"),
   make("a", { href: addressOf("data"), class: "button secondary" }, "See the datasets")];
 
