@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Discriminator, Field, JsonValue, Tag, TypeAdapter, model_validator
 
-from ml.config_rules import AutoRate, Divisor, LrMax, Probability, Rate, Strict, refusal
+from ml.config_rules import AutoRate, Divisor, LrMax, Probability, Rate, Strict
+from ml.config_rules import refusal as refusal  # noqa: PLC0414  # what checks a request takes it from here too
 
 LossName = Literal["cross_entropy", "binary_cross_entropy"]
 PIXELS: dict[str, JsonValue] = {"unit": "pixels"}
