@@ -133,7 +133,7 @@ def list_aliases(session: Session, *, cursor: str | None = None, limit: int = 50
             raise InvalidRequest(f"cursor {cursor[:80]!r} is not one of this list", hint)
         statement = statement.where(ModelAlias.alias > cursor)
     found = session.scalars(statement.limit(check_limit(limit) + 1)).all()
-    return Page(found[:limit], found[limit - 1].alias if len(found) > limit else None)
+    return Page(list(found[:limit]), found[limit - 1].alias if len(found) > limit else None)
 
 
 def canary_of(alias: ModelAlias) -> Canary | None:

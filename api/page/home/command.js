@@ -3,11 +3,11 @@
 import { at } from "../frame/address.js";
 import { make } from "../frame/parts.js";
 
-// A word of a POSIX shell.
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+// A word of a POSIX shell: \x27 is its quote, which ends, stands escaped, and begins again.
+const quoted = (text) => `\x27${text.replaceAll("\x27", "\x27\\\x27\x27")}\x27`;
 
-// curl ends a file's name at a comma or a semicolon, unless it is in quotes.
-const fileOf = (name) => (/[,;"\\]/.test(name) ? `"${name.replace(/["\\]/g, "\\$&")}"` : name);
+// curl ends a file's name at a comma or a semicolon, unless it is in double quotes: \x22.
+const fileOf = (name) => (/[,;\x22\\]/.test(name) ? `\x22${name.replace(/[\x22\\]/g, "\\$&")}\x22` : name);
 
 const commandOf = (name, query) =>
   `curl -F ${quoted(`file=@${fileOf(name)}`)} ${quoted(`${location.origin}${at("/predict")}?${query}`)}`;
