@@ -37,6 +37,7 @@ from api.kept.afterwards import Afterwards
 from api.routes import (
     aliases,
     answers,
+    choices,
     dataset_items,
     datasets,
     downloads,
@@ -86,6 +87,7 @@ FORM_BYTES = MIB
 ROUTERS: tuple[APIRouter, ...] = (
     predict.router,  # first, as it is asked most: each router before it looks at every path
     jobs.router,
+    choices.router,
     answers.router,
     events.router,
     runs.router,
@@ -95,8 +97,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     datasets.router,
     dataset_items.router,
     uploads.router,
+    aliases.router,  # before the models: an alias's path is none of a version
     models.router,
-    aliases.router,
     exports.router,
     explain.router,
     predictions.router,
