@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from api.dependencies import ServicesDep
-from api.runs.copies import delete_copies, exports_of
 from api.schemas.dependents import DependentsOut
 from api.schemas.fields import Id
 from api.schemas.problem import problems
+from api.serving.copies import delete_copies, exports_of
 from store.db.deletion import delete_run
 from store.db.dependents import dependents_of
 from store.db.reading import get_run

@@ -3,7 +3,20 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Double, ForeignKey, Index, Integer, Text, func, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.db.base import Base, Json
@@ -40,16 +53,25 @@ class Run(Base):
     """One training or search for a learning rate: its config, where it ran and what came of it."""
 
     __tablename__ = "runs"
-    __table_args__ = (Index("ix_runs_error_rate_id", "error_rate", "id"),)
+    __table_args__ = (
+        Index("ix_runs_error_rate_id", "error_rate", "id"),
+        Index("ix_runs_arch_id", "arch", "id"),
+        Index("ix_runs_tags", "tags", postgresql_using="gin"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(Text)
     name: Mapped[str | None] = mapped_column(Text)
+    note: Mapped[str | None] = mapped_column(Text)
+    tags: Mapped[list[str]] = mapped_column(postgresql.ARRAY(Text), default=list, server_default=text("'{}'"))
+    """What people sort runs by: small letters, in the order of the alphabet."""
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"), index=True)
     parent_id: Mapped[int | None] = mapped_column(index=True)
     """The run whose weights it started from: on record, or one of ``deleted_runs``."""
     config: Mapped[Json]
     """ml.config.ResolvedConfig as JSON; of an lr_find run, ml.config.LrFind."""
+    arch: Mapped[str | None] = mapped_column(Text, Computed("config ->> 'arch'::text", persisted=True))
+    """The config's, for lists."""
     device: Mapped[str | None] = mapped_column(Text)
     precision: Mapped[str | None] = mapped_column(Text)
     precision_reason: Mapped[str | None] = mapped_column(Text)

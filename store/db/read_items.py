@@ -8,7 +8,9 @@ from sqlalchemy.orm import Session
 
 from store.db.base import Json
 from store.db.models import Interpretation
-from store.db.paging import Page, check_limit, decode_cursor, make_page
+from store.db.paging import Page, SortValue, check_limit, decode_sorted_cursor, make_page
+
+ORDER = "loss"
 
 
 def items_of(
@@ -39,14 +41,13 @@ def items_of(
     if correct is not None:
         chosen.append((one["actual"].astext == one["predicted"].astext) == cast(correct, Boolean))
     if cursor is not None:
-        chosen.append(_after(loss, item, decode_cursor(cursor, nullable_first=True, length=2)))
+        chosen.append(_after(loss, item, *decode_sorted_cursor(cursor, ORDER, float)))
     statement = select(one).select_from(Interpretation).join(rows, true()).where(*chosen)
     statement = statement.order_by(loss.desc().nulls_first(), item).limit(check_limit(limit) + 1)
-    return make_page(session.scalars(statement).all(), limit, lambda found: (found["loss"], found["item"]))
+    return make_page(session.scalars(statement).all(), limit, lambda found: (ORDER, found["loss"], found["item"]))
 
 
-def _after(loss: ColumnElement[Any], item: ColumnElement[Any], key: list[Any]) -> ColumnElement[bool]:
-    least, last = key
+def _after(loss: ColumnElement[Any], item: ColumnElement[Any], least: SortValue, last: int) -> ColumnElement[bool]:
     if least is None:
         return or_(and_(loss.is_(None), item > last), loss.is_not(None))
     return or_(loss < least, and_(loss == least, item > last))
