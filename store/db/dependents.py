@@ -108,10 +108,15 @@ def dependents_of(session: Session, run_id: int) -> Dependents:
     count, size = session.execute(files).one()
     return Dependents(
         run=run_id,
-        busy=[BusyJob(*row) for row in session.execute(jobs.order_by(Job.id).limit(MOST_NAMED))],
+        busy=[
+            BusyJob(job, kind, State(state), run)
+            for job, kind, state, run in session.execute(jobs.order_by(Job.id).limit(MOST_NAMED))
+        ],
         aliases=[] if version is None else _aliases_of(session, version),
         version=version,
-        children=[Child(*row) for row in session.execute(children.order_by(Run.id).limit(MOST_NAMED))],
+        children=[
+            Child(run, State(state)) for run, state in session.execute(children.order_by(Run.id).limit(MOST_NAMED))
+        ],
         child_count=session.scalar(select(func.count()).where(Run.parent_id == run_id)) or 0,
         predict_jobs=list(session.scalars(select(Job.id).where(answered).order_by(Job.id).limit(MOST_NAMED))),
         predict_job_count=session.scalar(select(func.count()).where(answered)) or 0,
@@ -137,8 +142,8 @@ def check_deletable(found: Dependents, *, cascade: bool) -> None:
         hint = Hint("Point the alias at another version first, or remove it.", Request("GET", "/models"))
         raise RunServing(detail, hint, found)
     if found.needs_cascade and not cascade:
-        hint = "Look at `dependents`, then ask again with cascade=true."
-        raise RunNeeded(f"on run {found.run} hangs more than its own record", hint, found)
+        instead = "Look at `dependents`, then ask again with cascade=true."
+        raise RunNeeded(f"more than its own record hangs on run {found.run}", instead, found)
 
 
 def _busy(found: Dependents) -> RunBusy:
