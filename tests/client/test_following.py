@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from pedigree import AsyncClient, Client, JobFailed, PedigreeError
-from pedigree.events import Event, EventReader, Following
+from pedigree.events import LAST_TRIES, Event, EventReader, Following
 from pedigree.live import MOST_POINTS, Live
 from pedigree.run import follow
 from store.db.models import Job
@@ -98,13 +98,13 @@ def stub(answers: Iterator[httpx.Response], asked: list[str]) -> httpx.MockTrans
 
 def test_without_a_stream_the_job_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pedigree.run.sleep", lambda _: None)
-    states = ("queued", "running", "succeeded", "succeeded")
+    states = ("queued", "running", *["succeeded"] * (LAST_TRIES + 1))
     progress = {"stage": "train", "step": 3, "steps": 9}
     answers = iter([httpx.Response(200, json=JOB | {"state": state, "progress": progress}) for state in states])
     asked: list[str] = []
     with Client("http://service", transport=stub(answers, asked)) as client:
         assert client.wait(5, progress=False).state == "succeeded"
-    assert asked == ["/jobs/5/events", "/jobs/5"] * 3 + ["/jobs/5"]
+    assert asked == ["/jobs/5/events", "/jobs/5"] * (2 + LAST_TRIES) + ["/jobs/5"]
 
 
 def test_a_job_that_is_not_there_is_not_waited_for(client: Client) -> None:

@@ -122,13 +122,13 @@ async def follow(client: "AsyncClient", job: int) -> AsyncGenerator[Event]:
     """
     following = Following()
     while True:
-        pause = POLL_SECONDS
+        pause, is_whole = POLL_SECONDS, True
         try:
             async with aclosing(client.events(job, following)) as events:
                 async for event in events:
                     yield event
         except PedigreeError as error:
-            pause = following.pause_after(error)
+            pause, is_whole = following.pause_after(error), False
         try:
             now = await client.send(calls.job(job))
         except PedigreeError as error:
@@ -137,6 +137,6 @@ async def follow(client: "AsyncClient", job: int) -> AsyncGenerator[Event]:
             following.answered()
             for event in state_of(now):
                 yield event
-            if now.state in FINAL:
+            if now.state in FINAL and following.has_all(is_whole=is_whole):
                 return
         await asyncio.sleep(pause)

@@ -13,6 +13,9 @@ PASSING = frozenset({408, 429, 502, 503, 504})
 
 GIVE_UP_SECONDS = 120.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 5.0
+LAST_TRIES = 3
+"""For the stream of a job that has ended: what it told while the connection was broken is there to be heard."""
+
 SILENCE_SECONDS = 40.0
 """An event stream that is alive has a comment each 15 seconds."""
 
@@ -52,6 +55,7 @@ class Following:
     last: str = ""
     away_since: float | None = None
     pause: float = FIRST_PAUSE_SECONDS
+    last_tries: int = LAST_TRIES
 
     @property
     def headers(self) -> dict[str, str]:
@@ -65,6 +69,11 @@ class Following:
     def answered(self) -> None:
         """Note that the service is there."""
         self.away_since, self.pause = None, FIRST_PAUSE_SECONDS
+
+    def has_all(self, *, is_whole: bool) -> bool:
+        """Whether no more is to be heard of a job that has ended; ``is_whole`` where its stream came to its end."""
+        self.last_tries -= 1
+        return is_whole or self.last_tries == 0
 
     def pause_after(self, error: PedigreeError) -> float:
         """How long to wait before the next try.

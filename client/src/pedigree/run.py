@@ -153,11 +153,11 @@ def follow(client: "Client", job: int) -> Iterator[Event]:
     """
     following = Following()
     while True:
-        pause = POLL_SECONDS
+        pause, is_whole = POLL_SECONDS, True
         try:
             yield from client.events(job, following)
         except PedigreeError as error:
-            pause = following.pause_after(error)
+            pause, is_whole = following.pause_after(error), False
         try:
             now = client.send(calls.job(job))
         except PedigreeError as error:
@@ -165,7 +165,7 @@ def follow(client: "Client", job: int) -> Iterator[Event]:
         else:
             following.answered()
             yield from state_of(now)
-            if now.state in FINAL:
+            if now.state in FINAL and following.has_all(is_whole=is_whole):
                 return
         sleep(pause)
 
