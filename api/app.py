@@ -34,6 +34,7 @@ from api.kept.afterwards import Afterwards
 from api.routes import (
     aliases,
     answers,
+    choices,
     datasets,
     downloads,
     drift,
@@ -80,6 +81,7 @@ FORM_BYTES = MIB
 ROUTERS: tuple[APIRouter, ...] = (
     predict.router,  # first, as it is asked most: each router before it looks at every path
     jobs.router,
+    choices.router,
     answers.router,
     events.router,
     runs.router,
