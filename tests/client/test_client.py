@@ -149,7 +149,7 @@ def test_an_error_says_which_input_and_what_to_change(client: Client, records: R
     assert (error.status, error.value) == (422, "0")
     assert error.field is not None
     assert error.field.endswith("batch_size")
-    assert error.hint in str(error)
+    assert str(error.hint) in str(error)
     assert [fault["field"] for fault in error.errors] == [error.field]
 
 

@@ -17,9 +17,11 @@ AT_ONCE = 32
 class OpenedPicture(Protocol):
     """A ``PIL.Image.Image``; Pillow itself is not needed."""
 
-    mode: str
+    @property
+    def mode(self) -> str:
+        """Its colours."""
 
-    def save(self, fp: Any, format: str) -> None:  # noqa: A002, ANN401  # Pillow's own words
+    def save(self, fp: Any, format: str | None) -> None:  # noqa: A002, ANN401  # Pillow's own words
         """Write it."""
 
     def convert(self, mode: str) -> "OpenedPicture":

@@ -705,7 +705,10 @@ class RunSummary(Answer):
     arch: str
     dataset: RunDataset
     parent: int | None
+    tags: list[str]
+    note: str | None
     error_rate: float | None
+    error_rate_margin: float | None
     valid_loss: float | None
     train_loss: float | None
     recipe: str | None
@@ -713,6 +716,7 @@ class RunSummary(Answer):
     started_at: datetime | None
     finished_at: datetime | None
     seconds: float | None
+    spark: list[float]
 
 
 class PageOutRunSummary(Answer):
@@ -815,7 +819,10 @@ class RunOut(Answer):
     arch: str
     dataset: RunDataset
     parent: int | None
+    tags: list[str]
+    note: str | None
     error_rate: float | None
+    error_rate_margin: float | None
     valid_loss: float | None
     train_loss: float | None
     recipe: str | None
@@ -823,6 +830,7 @@ class RunOut(Answer):
     started_at: datetime | None
     finished_at: datetime | None
     seconds: float | None
+    spark: list[float]
     config: dict[str, Any]
     changed: dict[str, Any]
     device: str | None
