@@ -101,7 +101,7 @@ class WayOut(Answer):
 
     engine: Literal["torch", "openvino", "cuda_graphs"]
     precision: Literal["fp32", "bf16", "fp16"]
-    input: Literal["direct", "exact"]
+    input: Literal["direct", "two_steps", "exact"]
     streams: int
 
 
@@ -651,6 +651,7 @@ class ModelDetail(Answer):
     dataset: str
     drawn: bool
     error_rate: float | None
+    calibration_error: float | None
     aliases: list[str]
     canary_of: list[str]
     machines: list[MachineOut]
@@ -667,6 +668,7 @@ class ModelOut(Answer):
     dataset: str
     drawn: bool
     error_rate: float | None
+    calibration_error: float | None
     aliases: list[str]
     canary_of: list[str]
     machines: list[MachineOut]
