@@ -37,6 +37,7 @@ class Ancestor(Answer):
     kind: str
     recipe: str | None
     error_rate: float | None
+    deleted: bool = False
 
 
 class AnswersFile(Answer):
@@ -87,6 +88,18 @@ class Batches(Answer):
     momentum: list[float]
 
 
+State = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
+
+
+class BusyJobOut(Answer):
+    """A job that has not ended and works on the run, or needs its weights."""
+
+    id: int
+    kind: str
+    state: State
+    run: int | None = None
+
+
 class CalibrationErrorOut(Answer):
     """The mean distance of confidence and accuracy over bins of equally many pictures, with its 95 % interval."""
 
@@ -116,6 +129,13 @@ class CandidateOut(Answer):
     pictures: int
     passed: bool
     problem: str | None
+
+
+class ChildOut(Answer):
+    """A run that started from this one's weights. It stays, with its own model."""
+
+    id: int
+    state: State
 
 
 class ChoiceOut(Answer):
@@ -287,6 +307,23 @@ class DatasetSummary(Answer):
     created_at: datetime
 
 
+class DependentsOut(Answer):
+    """What hangs on a run. Lists name the first 50; the counts are of all."""
+
+    run: int
+    deletable: Literal["yes", "with_cascade", "no"]
+    busy: list[BusyJobOut]
+    aliases: list[str]
+    version: int | None = None
+    children: list[ChildOut]
+    child_count: int
+    predict_jobs: list[int]
+    predict_job_count: int
+    interpretations: list[str]
+    files: int
+    bytes: int
+
+
 class ForecastOut(Answer):
     """Durations in seconds. `low` and `high` are what the fastest and the slowest measurement say."""
 
@@ -440,9 +477,6 @@ class Guess(Answer):
 
     breed: str
     probability: float
-
-
-State = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
 
 
 class HeldJob(Answer):
@@ -802,6 +836,7 @@ class Problem(Answer):
     value: str | None = None
     errors: list[FieldProblem] | None = None
     more_errors: bool | None = None
+    dependents: DependentsOut | None = None
     parts: dict[str, str] | None = None
     lanes: dict[str, LaneOut] | None = None
 
