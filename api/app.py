@@ -34,6 +34,7 @@ from api.kept.afterwards import Afterwards
 from api.routes import (
     aliases,
     answers,
+    compare,
     datasets,
     downloads,
     drift,
@@ -82,7 +83,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
     answers.router,
     events.router,
+    compare.router,  # before the runs, whose numbers stand in the same place
     runs.router,
+    runs.whole,
     downloads.router,
     figures.router,
     lr_find.router,
