@@ -34,6 +34,7 @@ from api.kept.afterwards import Afterwards
 from api.routes import (
     aliases,
     answers,
+    choices,
     compare,
     datasets,
     downloads,
@@ -81,6 +82,7 @@ FORM_BYTES = MIB
 ROUTERS: tuple[APIRouter, ...] = (
     predict.router,  # first, as it is asked most: each router before it looks at every path
     jobs.router,
+    choices.router,
     answers.router,
     events.router,
     compare.router,  # before the runs, whose numbers stand in the same place

@@ -129,6 +129,12 @@ class Worker(Base):
     lanes: Mapped[list[str]] = mapped_column(ARRAY(Text))
     lease_until: Mapped[datetime]
     """It renews this, whether it has a job in hand or not."""
+    device: Mapped[str | None] = mapped_column(Text)
+    """Its GPU's name, or its processor's; null of a worker that has not said it."""
+    device_kind: Mapped[str | None] = mapped_column(Text)
+    """gpu or cpu."""
+    memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """Of the GPU, or of the host."""
 
 
 class JobEvent(Base):
