@@ -39,12 +39,12 @@ class AnsweredItem:
 def answers_of(session: Session, run_ids: Collection[int]) -> dict[int, Answers]:
     """Of those of the runs that have answers for their own validation photos."""
     rows = _rows(Interpretation)
-    by_item = [
+    items, right = (
         func.array_agg(aggregate_order_by(value, rows.c.item))
         for value in (rows.c.item, rows.c.actual == rows.c.predicted)
-    ]
+    )
     statement = (
-        select(Interpretation.run_id, *by_item, func.bool_or(Interpretation.tta))
+        select(Interpretation.run_id, items, right, func.bool_or(Interpretation.tta))
         .join(Run, and_(Run.id == Interpretation.run_id, Run.dataset_id == Interpretation.dataset_id))
         .join(rows, true())
         .where(Interpretation.run_id.in_(run_ids))

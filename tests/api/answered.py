@@ -27,7 +27,7 @@ def answered(
     error = 1 - sum(right) / len(right)
     with records.sessions.begin() as session:
         for number, rate in enumerate(rates or [error]):
-            figures = {"train_loss": 2 * rate, "valid_loss": rate, "error_rate": rate, "seconds": 2.0}
+            figures: dict[str, Any] = {"train_loss": 2 * rate, "valid_loss": rate, "error_rate": rate, "seconds": 2.0}
             record_epoch(session, run.id, phase=0, epoch=number, images_per_second=9.0, **figures)
         record_interpretation(
             session,
