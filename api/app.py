@@ -92,8 +92,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     figures.router,
     lr_find.router,
     datasets.router,
+    aliases.router,  # before the models: an alias's path is none of a version
     models.router,
-    aliases.router,
     exports.router,
     explain.router,
     predictions.router,

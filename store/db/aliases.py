@@ -120,6 +120,22 @@ def all_aliases(session: Session) -> Sequence[ModelAlias]:
     return session.scalars(select(ModelAlias).order_by(ModelAlias.alias)).all()
 
 
+def list_aliases(session: Session, *, cursor: str | None = None, limit: int = 50) -> Page[ModelAlias]:
+    """Aliases by name; the cursor is the name of a page's last.
+
+    Raises:
+        InvalidRequest: the limit or the cursor cannot be used.
+    """
+    statement = select(ModelAlias).order_by(ModelAlias.alias)
+    if cursor is not None:
+        if not _ALIAS.fullmatch(cursor):
+            hint = "Take next_cursor of the page before."
+            raise InvalidRequest(f"cursor {cursor[:80]!r} is not one of this list", hint)
+        statement = statement.where(ModelAlias.alias > cursor)
+    found = session.scalars(statement.limit(check_limit(limit) + 1)).all()
+    return Page(list(found[:limit]), found[limit - 1].alias if len(found) > limit else None)
+
+
 def canary_of(alias: ModelAlias) -> Canary | None:
     """The alias's canary."""
     if alias.canary_version is None or alias.canary_share is None:
