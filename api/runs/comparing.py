@@ -14,10 +14,17 @@ from store.db.models import Epoch, Job, Run
 from store.db.reading import epochs_of_runs, get_runs, jobs_of_runs
 from store.db.run_list import sparks_of
 from store.errors import NotComparable, NotReady
-from store.states import FINAL
+from store.states import FINAL, State
 
 _SIDE = ("dataset.name", "dataset.revision", "split", "valid_pct", "split_seed")
 """The settings that choose the validation photos."""
+_SAID = {
+    State.QUEUED: "it waits for a worker",
+    State.RUNNING: "it is running",
+    State.SUCCEEDED: "none are on record",
+    State.FAILED: "it failed",
+    State.CANCELLED: "it was cancelled",
+}
 
 
 def compare_runs(session: Session, run_ids: Sequence[int]) -> ComparisonOut:
@@ -100,7 +107,7 @@ def _why_none(run: Run, job: Job) -> str:
     if run.kind != "train":
         return f"run {run.id} is a search for a rate and answers for no photo"
     yet = "" if job.state in FINAL else " yet"
-    return f"run {run.id} has no answers for its validation photos{yet}: it is {job.state}"
+    return f"run {run.id} has no answers for its validation photos{yet}: {_SAID[State(job.state)]}"
 
 
 def _note(one: int, first: Answers, other: int, second: Answers) -> str | None:

@@ -57,7 +57,7 @@ class Outcomes:
         of = f"of {_photos(split)} that only one of them got right"
         if self.verdict == "chance":
             got = f"{first} got {self.only_first} and {second} got {self.only_second}"
-            return f"Chance alone does as much: {of}, {got} ({_p(self.p_value)})."
+            return f"Neither is better beyond chance: {of}, {got}; chance alone does as much ({_p(self.p_value)})."
         names = (first, second) if self.verdict == "first" else (second, first)
         most = max(self.only_first, self.only_second)
         return f"{_begun(names[0])} is better than {names[1]} beyond chance: {of}, it got {most} ({_p(self.p_value)})."

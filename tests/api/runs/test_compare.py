@@ -110,7 +110,7 @@ def test_a_run_without_answers_is_compared_by_its_settings_alone(client: TestCli
     found = compared(client, one.id, waiting.id, search.id)
     notes = [pair["note"] for pair in found["pairs"]]
     assert [pair["obstacle"] for pair in found["pairs"]] == ["no_answers"] * 3
-    assert notes[0] == f"run {waiting.id} has no answers for its validation photos yet: it is queued"
+    assert notes[0] == f"run {waiting.id} has no answers for its validation photos yet: it waits for a worker"
     assert notes[1] == f"run {search.id} is a search for a rate and answers for no photo"
     assert found["curves"][1]["epoch"] == []
     answer = client.get(f"/runs/compare/items?runs={waiting.id},{one.id}&which=only_first")

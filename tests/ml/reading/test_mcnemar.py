@@ -52,7 +52,8 @@ def test_it_is_said_in_words_with_its_numbers() -> None:
     )
     assert outcomes(90, 10).sentence("run 1", "run 3").endswith("it got 90 (p < 0.0001).")
     assert outcomes(1, 0).sentence("run 1", "run 3") == (
-        "Chance alone does as much: of 1 photo that only one of them got right, run 1 got 1 and run 3 got 0 (p = 1)."
+        "Neither is better beyond chance: of 1 photo that only one of them got right, run 1 got 1 and run 3 got 0; "
+        "chance alone does as much (p = 1)."
     )
     assert outcomes(0, 0).sentence("run 1", "run 3") == (
         "Nothing tells run 1 and run 3 apart: they are right and wrong about the same photos."
