@@ -50,6 +50,8 @@ from api.routes import (
     page,
     predict,
     predictions,
+    run_deletion,
+    run_items,
     runs,
 )
 from api.schemas.datasets import ArchiveUpload
@@ -88,6 +90,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     compare.router,  # before the runs, whose numbers stand in the same place
     runs.router,
     runs.whole,
+    run_items.router,
+    run_deletion.router,
     downloads.router,
     figures.router,
     lr_find.router,

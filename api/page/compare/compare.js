@@ -51,7 +51,7 @@ function runRow(run) {
   const name = `${run.id}${run.name ? ` · ${run.name}` : ""}`;
   const margin = run.error_rate_margin === null ? "" : make("span", { class: "quiet" }, ` ± ${(100 * run.error_rate_margin).toFixed(1)}`);
   const others = found.runs.filter((one) => one !== run).map((one) => one.id);
-  const leave = others.length < 2 ? "" : make("a", { href: `${here({ runs: null, pair: null })}?runs=${others}`, "aria-label": `Leave run ${run.id} out` }, "leave out");
+  const leave = others.length < 2 ? "" : make("a", { href: here({ runs: others.join(","), pair: null, photo: null }), "aria-label": `Leave run ${run.id} out` }, "leave out");
   return make("tr", { "data-run": run.id },
     make("td", { class: "name" }, runLink(run.id, name)), make("td", {}, make("span", { class: `state ${run.state}` }, run.state)),
     make("td", {}, words(run.recipe ?? run.kind)), make("td", {}, run.arch),
