@@ -36,6 +36,7 @@ from api.routes import (
     aliases,
     answers,
     choices,
+    compare,
     contract,
     datasets,
     downloads,
@@ -88,7 +89,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     choices.router,
     answers.router,
     events.router,
+    compare.router,  # before the runs, whose numbers stand in the same place
     runs.router,
+    runs.whole,
     run_items.router,
     run_deletion.router,
     downloads.router,
