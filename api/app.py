@@ -33,11 +33,14 @@ from api.http.origins import normal_origin
 from api.http.places import Below
 from api.http.telemetry import RequestTimer, Telemetry
 from api.http.tus import Tus
+from api.http.whole_answers import WholeAnswers
 from api.kept.afterwards import Afterwards
 from api.routes import (
     aliases,
     answers,
     choices,
+    compare,
+    contract,
     dataset_items,
     datasets,
     downloads,
@@ -53,6 +56,8 @@ from api.routes import (
     page,
     predict,
     predictions,
+    run_deletion,
+    run_items,
     runs,
     uploads,
 )
@@ -90,7 +95,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     choices.router,
     answers.router,
     events.router,
+    compare.router,  # before the runs, whose numbers stand in the same place
     runs.router,
+    runs.whole,
+    run_items.router,
+    run_deletion.router,
     downloads.router,
     figures.router,
     lr_find.router,
@@ -104,6 +113,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     predictions.router,
     drift.router,
     operations.router,
+    contract.router,
     page.router,
 )
 
@@ -140,6 +150,7 @@ def create_app(settings: Settings, load: Loader | None = None, measure: Measure 
         app.include_router(router)
     # The last one added is the outermost.
     app.add_middleware(QuietLeave)
+    app.add_middleware(WholeAnswers)
     app.add_middleware(HeadAsGet)
     app.add_middleware(
         Bodies,

@@ -1,7 +1,7 @@
 // A label rule tried on names: what each choice asks for, and what it makes of them.
 
 import { counted, make, words } from "../frame/parts.js";
-import { ask } from "../frame/service.js";
+import { ask, sentence } from "../frame/service.js";
 
 // As many as a request may have.
 const MOST_NAMES = 1000;
@@ -45,8 +45,8 @@ export function outcome(found) {
     : `${labelled === images ? "All" : `${labelled} of`} ${counted(images, "photo")} get a label: ${counted(labels, "breed")}${share}.`;
   const summary = make("p", { class: labelled === 0 || labels < 2 ? "verdict bad" : "verdict" }, line);
   const hints = [...notes, ...(labels === 1 ? ["One breed alone cannot be learned: choose another rule."] : []),
-    ...(others ? [`${counted(others, "other file")}, which are left out`] : [])];
-  return [summary, hints.length ? make("ul", { class: "quiet" }, ...hints.map((hint) => make("li", {}, hint))) : "",
+    ...(others ? [`${counted(others, "other file")} ${others === 1 ? "is" : "are"} left out.`] : [])];
+  return [summary, hints.length ? make("ul", { class: "quiet" }, ...hints.map((hint) => make("li", {}, sentence(hint)))) : "",
     labelled || found.unlabelled ? make("div", { class: "columns" }, breeds(found), names(found)) : ""];
 }
 
