@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import Select, delete, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from store.db.datasets import lock_dataset
-from store.db.models import Dataset, Interpretation, Job, Run
+from store.db.models import Dataset, DeletedRun, Interpretation, Job, Run
 from store.errors import Hint, NotFound, Request, StateConflict, one_of
 from store.keys import bundle_key, manifest_key, revision_of_key
 from store.states import FINAL
@@ -36,6 +36,7 @@ def delete_dataset(session: Session, name: str) -> list[str]:
     if not revisions:
         raise NotFound(f"there is no dataset {name!r}", one_of("datasets"))
     _check_runs(session, name, revisions)
+    _check_deleted_runs(session, name, revisions)
     _check_jobs(session, name, revisions)
     session.execute(delete(Dataset).where(Dataset.id.in_(revisions)))
     if session.scalar(select(Job.id).where(Job.kind == "import", Job.state.not_in(FINAL)).limit(1)) is not None:
@@ -59,12 +60,29 @@ def unneeded_dataset_files(session: Session, keys: Collection[str]) -> list[str]
 
 def _check_runs(session: Session, name: str, ids: Collection[int]) -> None:
     read = select(Interpretation.run_id).where(Interpretation.dataset_id.in_(ids))
-    runs = session.scalars(select(Run.id).where(or_(Run.dataset_id.in_(ids), Run.id.in_(read))).order_by(Run.id)).all()
+    hanging = or_(Run.dataset_id.in_(ids), Run.id.in_(read), Run.id.in_(_below_deleted(ids)))
+    runs = session.scalars(select(Run.id).where(hanging).order_by(Run.id)).all()
     if not runs:
         return
     shown = ", ".join(map(str, runs[:_SHOWN])) + (", …" if len(runs) > _SHOWN else "")
     detail = f"{len(runs)} {'run hangs' if len(runs) == 1 else 'runs hang'} on dataset {name!r}: {shown}"
     raise DatasetInUse(detail, Hint("Delete the runs first.", Request("GET", f"/runs?dataset={name}")))
+
+
+def _below_deleted(ids: Collection[int]) -> Select[int]:
+    """Runs that started from deleted ones on these datasets: what those were trained on must be known."""
+    known = union_all(select(Run.id, Run.parent_id), select(DeletedRun.id, DeletedRun.parent_id)).subquery()
+    below = select(DeletedRun.id).where(DeletedRun.dataset_id.in_(ids)).cte("below", recursive=True)
+    below = below.union(select(known.c.id).join(below, known.c.parent_id == below.c.id))
+    return select(below.c.id)
+
+
+def _check_deleted_runs(session: Session, name: str, ids: Collection[int]) -> None:
+    left = select(DeletedRun.id).where(DeletedRun.dataset_id.in_(ids), DeletedRun.files_gone_at.is_(None))
+    run = session.scalar(left.order_by(DeletedRun.id).limit(1))
+    if run is not None:
+        detail = f"files of run {run} on dataset {name!r}, which was deleted, are not gone yet"
+        raise DatasetInUse(detail, "Send it again in a moment.")
 
 
 def _check_jobs(session: Session, name: str, ids: Collection[int]) -> None:

@@ -45,6 +45,18 @@ def test_a_dataset_stays_while_runs_hang_on_it(client: TestClient, records: Reco
     assert client.get("/datasets/pets").json()["runs"] == 1
 
 
+def test_a_dataset_stays_while_a_run_started_from_a_deleted_one_on_it(client: TestClient, records: Records) -> None:
+    parent = records.finished(records.dataset("pets"))
+    child = records.finished(records.dataset("others"))
+    with records.sessions.begin() as session:
+        session.merge(child).parent_id = parent.id
+    assert client.delete(f"/runs/{parent.id}", params={"cascade": True}).status_code == 204
+    answer = client.delete("/datasets/pets")
+    assert (answer.status_code, answer.json()["detail"]) == (409, f"1 run hangs on dataset 'pets': {child.id}")
+    assert client.delete(f"/runs/{child.id}").status_code == 204
+    assert client.delete("/datasets/pets").status_code == 204
+
+
 def test_a_dataset_stays_while_an_import_of_it_is_under_way(
     client: TestClient, records: Records, sessions: sessionmaker[Session]
 ) -> None:
