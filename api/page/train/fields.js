@@ -77,7 +77,8 @@ export function setInput(host, name, value, usual) {
   const isChanged = JSON.stringify(value) !== JSON.stringify(usual);
   part.classList.toggle("changed", isChanged);
   const { range: bounds } = part.dataset;
-  const at = `usually ${{ true: "on", false: "off" }[usual] ?? (shown(usual) || "empty")}`;
+  const words = usual === true ? "on" : usual === false ? "off" : shown(usual) || "empty";
+  const at = `usually ${words}`;
   part.querySelector(".range").textContent = capital(bounds ? `${bounds}; ${at}.` : `${at}.`);
 }
 

@@ -21,7 +21,7 @@ export function showDatasets(items, wanted) {
   const missing = wanted && !named.includes(wanted) ? [make("option", { value: wanted }, wanted)] : [];
   select.replaceChildren(...(wanted ? [] : [make("option", { value: "" }, "Choose a dataset")]), ...items.map(option), ...missing);
   select.value = wanted ?? "";
-  byId("no-datasets").hidden = items.length > 0;
+  byId("train-no-datasets").hidden = items.length > 0;
   byId("bring-photos").href = addressOf("data");
 }
 
