@@ -57,8 +57,8 @@ def _table(rows: Sequence[Mapping[str, Any]], following: str | None) -> Response
     flat = [dict(_flat(row)) for row in rows]
     names = list(dict.fromkeys(name for row in flat for name in row))
     headers = {"Vary": "Accept"} | ({"Link": f'<{following}>; rel="next"'} if following else {})
-    lines = [names, *([row.get(name) for name in names] for row in flat)]
-    return Response(csv_rows(lines), media_type=CSV, headers=headers)
+    lines: list[list[object]] = [[row.get(name) for name in names] for row in flat]
+    return Response(csv_rows([names, *lines]), media_type=CSV, headers=headers)
 
 
 def _flat(row: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
