@@ -23,7 +23,7 @@ IMAGE_CACHE = "private, max-age=86400, immutable"
 
 
 @router.get("/{name}/items", responses=problems(400, 404))
-def list_the_items(
+def list_the_photos_of_a_dataset(
     name: Name,
     services: ServicesDep,
     part: SliceDep,
@@ -50,7 +50,7 @@ def list_the_items(
 
 
 @router.get("/{name}/items/{item}/image", response_class=Response, responses=problems(404))
-def get_the_image_of_an_item(
+def get_a_photo_of_a_dataset(
     name: Name,
     item: Annotated[int, Path(ge=-(2**63), lt=2**63, description="position in the dataset, from 0")],
     services: ServicesDep,

@@ -45,7 +45,7 @@ function reset(name) {
   byId("rule").value = "name";
   byId("rule-regex").value = "";
   byId("rule-merge").checked = false;
-  byId("outcome").replaceChildren();
+  byId("rule-outcome").replaceChildren();
 }
 
 // Try the rule; where the usual one finds nothing, the folders are tried too.
@@ -53,7 +53,7 @@ async function attempt(isFirst = false) {
   const number = asked += 1;
   byId("rule-extra-level").hidden = chosen().extra !== "level";
   byId("rule-extra-regex").hidden = chosen().extra !== "regex";
-  byId("outcome").setAttribute("aria-busy", "true");
+  byId("rule-outcome").setAttribute("aria-busy", "true");
   let parts;
   try {
     const result = await tried(subject, fields());
@@ -70,8 +70,8 @@ async function attempt(isFirst = false) {
     found = null;
     parts = [make("p", { class: "bad" }, error.message)];
   }
-  byId("outcome").removeAttribute("aria-busy");
-  byId("outcome").replaceChildren(...parts);
+  byId("rule-outcome").removeAttribute("aria-busy");
+  byId("rule-outcome").replaceChildren(...parts);
   settle();
 }
 
