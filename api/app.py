@@ -49,6 +49,8 @@ from api.routes import (
     page,
     predict,
     predictions,
+    run_deletion,
+    run_items,
     runs,
 )
 from api.schemas.datasets import ArchiveUpload
@@ -85,6 +87,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     answers.router,
     events.router,
     runs.router,
+    run_items.router,
+    run_deletion.router,
     downloads.router,
     figures.router,
     lr_find.router,
