@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from api.datasets.looks import Looks
 from api.datasets.photos import PhotoShelf
+from api.datasets.review_rankings import ReviewRankings
 from api.datasets.uploads import UPLOAD_HINT
 from api.dependencies import Services, limits_of
 from api.figures.png import Painter
@@ -48,10 +49,12 @@ from api.routes import (
     page,
     predict,
     predictions,
+    review,
     runs,
 )
 from api.schemas.datasets import ArchiveUpload
 from api.schemas.problem import Problem, problems
+from api.schemas.review import Corrections
 from api.serving.batching import Batcher
 from api.serving.choosing import ChosenWays, ExactWays, Measure
 from api.serving.decoding import Decoding
@@ -87,6 +90,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     figures.router,
     lr_find.router,
     datasets.router,
+    review.router,
     models.router,
     aliases.router,
     exports.router,
@@ -173,6 +177,7 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         celery=make_celery(settings),
         photos=photos,
         looks=Looks(photos, limits_of(settings)),
+        rankings=ReviewRankings(photos, artifacts, settings.cache),
         painter=Painter(settings.cache),
         predictor=predictor,
         batcher=batcher,
@@ -284,7 +289,7 @@ def _describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schemas = generate()["components"]["schemas"]
-            for model in (Problem, ArchiveUpload):
+            for model in (Problem, ArchiveUpload, Corrections):
                 found = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas.update(found.pop("$defs", {}))
                 schemas[model.__name__] = found

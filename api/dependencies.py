@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from api.datasets.looks import Looks
 from api.datasets.photos import PhotoShelf
+from api.datasets.review_rankings import ReviewRankings
 from api.figures.png import Painter
 from api.http.bodies import Places
 from api.http.telemetry import Telemetry
@@ -41,6 +42,7 @@ class Services:
     celery: Celery
     photos: PhotoShelf
     looks: Looks
+    rankings: ReviewRankings
     painter: Painter
     predictor: Predictor
     batcher: Batcher

@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse
 from api.dependencies import ServicesDep, SliceDep
 from api.runs.interpretations import ABOUT, StoredInterpretation, all_stored
 from api.runs.lineage import end_of_parent, story_of
+from api.runs.stored_predictions import predictions_file
 from api.schemas.fields import ArchName, DatasetName, Id, PageOut
 from api.schemas.problem import problems
 from api.schemas.runs import (
@@ -25,7 +26,6 @@ from api.schemas.runs import (
     TopLoss,
 )
 from ml.reading.metrics import most_confused, per_class, top_losses
-from store.cache_names import predictions_copy
 from store.db.rates import rate_finds_of
 from store.db.reading import (
     artifacts_of,
@@ -178,11 +178,7 @@ def get_the_predictions(run_id: RunId, services: ServicesDep, dataset: Interpret
     with services.sessions.begin() as session:
         stored = StoredInterpretation.of(session, run_id, dataset)
         artifact = get_artifact(session, run_id, predictions_name(stored.dataset.id, stored.own_dataset_id))
-    path = services.artifacts.open_local(artifact.key)
-    if path is None:
-        # Interpreting again replaces the artifact: the copy here goes by content.
-        copy = predictions_copy(services.settings.cache, run_id, artifact.sha256)
-        path = services.artifacts.fetch(artifact.key, copy, expected_sha256=artifact.sha256)
+    path = predictions_file(services.artifacts, services.settings.cache, artifact)
     return FileResponse(path, media_type="application/x-ndjson", headers=stored.headers())
 
 

@@ -85,7 +85,8 @@ def class_thresholds(scores: Doubles, labels: Ints) -> Doubles:
     classes = scores.shape[1]
     counts = np.bincount(labels, minlength=classes)
     sums = np.bincount(labels, weights=scores[np.arange(len(labels)), labels], minlength=classes)
-    return np.divide(sums, counts, out=np.full(classes, np.inf), where=counts > 0)
+    means: Doubles = np.divide(sums, counts, out=np.full(classes, np.inf), where=counts > 0)
+    return means
 
 
 def confident_class(scores: Doubles, thresholds: Doubles) -> Ints:

@@ -32,12 +32,16 @@ class Reviewed:
     """What need not be asked again.
 
     Attributes:
-        right: (path, sha256, label) of the pictures whose label somebody said is right.
+        right: (sha256, label) of the pictures whose label somebody said is right.
         dropped: sha256 of the pictures that somebody did not want.
     """
 
-    right: frozenset[tuple[str, str, str]]
+    right: frozenset[tuple[str, str]]
     dropped: frozenset[str]
+
+    def holds(self, sha256: str, label: str) -> bool:
+        """Whether somebody has said that the picture is of this label."""
+        return (sha256, label) in self.right
 
 
 def add_reviews(
@@ -66,7 +70,7 @@ def reviewed(session: Session, dataset: str, among: Iterable[str]) -> Reviewed:
         .order_by(LabelReview.id)
     )
     last = {(path, sha256): (action, label) for path, sha256, action, label in rows}
-    right = frozenset((*picture, label) for picture, (_, label) in last.items() if label is not None)
+    right = frozenset((sha256, label) for (_, sha256), (_, label) in last.items() if label is not None)
     dropped = frozenset(sha256 for (_, sha256), (action, _) in last.items() if action == "drop")
     return Reviewed(right, dropped)
 
