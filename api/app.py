@@ -35,6 +35,7 @@ from api.kept.afterwards import Afterwards
 from api.routes import (
     aliases,
     answers,
+    choices,
     datasets,
     downloads,
     drift,
@@ -83,6 +84,7 @@ FORM_BYTES = MIB
 ROUTERS: tuple[APIRouter, ...] = (
     predict.router,  # first, as it is asked most: each router before it looks at every path
     jobs.router,
+    choices.router,
     answers.router,
     events.router,
     runs.router,

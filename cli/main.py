@@ -16,6 +16,8 @@ INTERRUPTED = 130
 MOST_SHOWN = 20
 
 COMMANDS = {
+    "archs": Place("cli.choices", "List the architectures that can be trained, with what each costs."),
+    "config": Place("cli.choices", "Say what can be set of a job: meaning, default and range of each field."),
     "datasets": Place("cli.datasets", "Bring photos in and look at them."),
     "demo": Place("cli.demo", "Train, examine and serve a classifier, and show each step."),
     "doctor": Place(

@@ -5,86 +5,25 @@ Imports no torch, so that the API and the command can use it. Names and defaults
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    TypeAdapter,
-    ValidationError,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    field_validator,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Discriminator, Field, JsonValue, Tag, TypeAdapter, model_validator
+
+from ml.config_rules import AutoRate, Divisor, LrMax, Probability, Rate, Strict
+from ml.config_rules import refusal as refusal  # noqa: PLC0414  # what checks a request takes it from here too
 
 LossName = Literal["cross_entropy", "binary_cross_entropy"]
+PIXELS: dict[str, JsonValue] = {"unit": "pixels"}
+DEGREES: dict[str, JsonValue] = {"unit": "degrees"}
+TIMES: dict[str, JsonValue] = {"unit": "times"}
+SHARE: dict[str, JsonValue] = {"unit": "share"}
+PHOTOS: dict[str, JsonValue] = {"unit": "photos"}
+LR_MAX = "highest learning rate; a pair spreads it from the first layers to the head, auto: a search finds it"
+RECIPE = "the order in which head and body are trained"
 GROUPS = 3
 """Every architecture is cut into three parameter groups: early body, late body, head."""
 
-SMALLEST, LARGEST = 1e-30, 1e30
-"""Of rates and of what divides them: their products and quotients, and the steps in float32, stay finite."""
-
-Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 GroupRates = tuple[float, float, float]
-
-
-def refusal(detail: str, hint: str, **about: str | float) -> PydanticCustomError:
-    """What a validator raises: pydantic hands ``detail``, ``hint`` and the rest on, in the context of its error.
-
-    Args:
-        detail: what went wrong, as said of the field: "it is larger than presize 224".
-        hint: the one thing to change, a sentence.
-        about: where the rule is an object's, ``field``, the name of the one at fault, and ``value``, what it has.
-    """
-    return PydanticCustomError("refused", "{detail}", {"detail": detail, "hint": hint, **about})
-
-
-def _or_say(demand: str) -> WrapValidator:
-    """One sentence for a value that is not taken: for a union in place of one for each member."""
-
-    def check(value: Any, take: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - whatever the caller sent
-        try:
-            return take(value)
-        except ValidationError:
-            raise refusal(f"it is not {demand}", f"Give {demand}.") from None
-
-    return WrapValidator(check)
-
-
-Rate = Annotated[float, Field(ge=SMALLEST, le=LARGEST, allow_inf_nan=False), _or_say("a rate from 1e-30 to 1e30")]
-Divisor = Annotated[float, Field(ge=1, le=LARGEST, allow_inf_nan=False), _or_say("a number from 1 to 1e30")]
-AutoRate = Annotated[Rate | Literal["auto"], _or_say('a rate from 1e-30 to 1e30 or "auto"')]
-LrMax = Annotated[
-    Rate | tuple[Rate, Rate] | Literal["auto"],
-    _or_say('a rate from 1e-30 to 1e30, a pair of them (the early layers\' first) or "auto"'),
-]
-"""One rate for every group, a pair spread from the first group to the last, or ``"auto"``: a sweep finds it."""
-
-
-class Strict(BaseModel):
-    """Immutable; an unknown field is an error, not a silent default, and true is no number."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _true_is_no_number(cls, value: Any, about: ValidationInfo) -> Any:  # noqa: ANN401 - whatever the caller sent
-        """Pydantic would take it for 1, in a list too."""
-        values = value if isinstance(value, list | tuple) else [value]
-        has_truth = any(isinstance(one, bool) for one in values)
-        if has_truth and not _takes_truth(cls.model_fields[str(about.field_name)].annotation):
-            raise refusal("it is true or false, which is no value here", "Give a value of its own.")
-        return value
-
-
-def _takes_truth(kind: object) -> bool:
-    return kind in {bool, Any} or any(_takes_truth(part) for part in get_args(kind) if not isinstance(part, str | bool))
 
 
 def _all_or_none_named(config: BaseModel, first: str, second: str) -> bool:
@@ -95,24 +34,42 @@ def _all_or_none_named(config: BaseModel, first: str, second: str) -> bool:
 class Augment(Strict):
     """Random changes of each training picture. Degrees for rotation; the rest are fractions."""
 
-    flip: bool = True
-    max_rotate: float = Field(10.0, ge=0, le=180, description="degrees, drawn from ±max_rotate")
-    max_zoom: float = Field(1.1, ge=1, le=4)
-    max_lighting: float = Field(0.2, ge=0, lt=1)
-    max_warp: float = Field(0.2, ge=0, lt=0.5)
-    p_affine: Probability = 0.75
-    p_lighting: Probability = 0.75
+    flip: bool = Field(True, description="mirror every other photo at random, left to right")
+    max_rotate: float = Field(
+        10.0, ge=0, le=180, description="turn a photo by up to so much, to either side", json_schema_extra=DEGREES
+    )
+    max_zoom: float = Field(
+        1.1, ge=1, le=4, description="enlarge a photo by up to this factor", json_schema_extra=TIMES
+    )
+    max_lighting: float = Field(
+        0.2, ge=0, lt=1, description="change brightness and contrast by up to this share", json_schema_extra=SHARE
+    )
+    max_warp: float = Field(
+        0.2,
+        ge=0,
+        lt=0.5,
+        description="tilt a photo as if seen from the side, by up to this share",
+        json_schema_extra=SHARE,
+    )
+    p_affine: Probability = Field(
+        0.75, description="chance that a photo is turned; the same for zoom and for tilt", json_schema_extra=SHARE
+    )
+    p_lighting: Probability = Field(
+        0.75, description="chance that a photo changes its brightness; the same for contrast", json_schema_extra=SHARE
+    )
 
 
 class Phase(Strict):
     """One one-cycle schedule with the body frozen or not."""
 
-    freeze: bool
-    epochs: int = Field(ge=1, le=1000)
-    lr_max: LrMax = 3e-3
-    pct_start: float = Field(0.25, gt=0, lt=1)
-    div: Divisor = 25.0
-    div_final: Divisor = 1e5
+    freeze: bool = Field(description="train the head alone and leave the pretrained body as it is")
+    epochs: int = Field(ge=1, le=1000, description="times that the phase goes through all training photos")
+    lr_max: LrMax = Field(3e-3, description=LR_MAX)
+    pct_start: float = Field(
+        0.25, gt=0, lt=1, description="part of the phase in which the rate rises", json_schema_extra=SHARE
+    )
+    div: Divisor = Field(25.0, description="the phase begins at the highest rate divided by this")
+    div_final: Divisor = Field(1e5, description="the phase ends at the highest rate divided by this")
 
     @model_validator(mode="after")
     def _pair_is_ordered(self) -> Self:
@@ -145,8 +102,8 @@ class ResolvedPhase(Strict):
 class LrSweep(Strict):
     """How a learning rate is searched: mock trainings whose rate rises from step to step (workflow-spec 8)."""
 
-    start_lr: Rate = 1e-7
-    end_lr: Rate = 10.0
+    start_lr: Rate = Field(1e-7, description="the rate that a sweep begins with")
+    end_lr: Rate = Field(10.0, description="the rate that a sweep ends with")
     steps: int = Field(100, ge=2, le=1000, description="steps of one sweep; below 50 the suggestions see few points")
     sweeps: int = Field(3, ge=1, le=10, description="sweeps, each over other batches; their spread is the doubt")
     stop_early: bool = Field(True, description="end a sweep when its smoothed loss is 4 times its best")
@@ -162,25 +119,61 @@ class LrSweep(Strict):
 class TrainSettings(Strict):
     """What every recipe shares. Sizes are in pixels."""
 
-    arch: str = Field("resnet34", min_length=1, max_length=64, pattern=r"^[a-z0-9_]+$")
-    pretrained: bool = True
-    presize: int = Field(460, ge=32, le=1024)
-    size: int = Field(224, ge=32, le=1024)
-    min_scale: float = Field(0.75, gt=0, le=1)
-    augment: Augment = Augment()
-    batch_size: int = Field(64, ge=2, le=4096)
-    valid_pct: float = Field(0.2, gt=0, lt=1)
-    split_seed: int = Field(42, ge=0, lt=2**63)
+    arch: str = Field(
+        "resnet34",
+        min_length=1,
+        max_length=64,
+        pattern=r"^[a-z0-9_]+$",
+        description="the network, by torchvision's name",
+    )
+    pretrained: bool = Field(
+        True, description="begin with published weights; without them the body learns from nothing"
+    )
+    presize: int = Field(
+        460,
+        ge=32,
+        le=1024,
+        description="side to which each photo is cut once, before it is changed",
+        json_schema_extra=PIXELS,
+    )
+    size: int = Field(
+        224, ge=32, le=1024, description="side of the photos that the network sees", json_schema_extra=PIXELS
+    )
+    min_scale: float = Field(
+        0.75,
+        gt=0,
+        le=1,
+        description="least part of a photo that a training sees of it at once",
+        json_schema_extra=SHARE,
+    )
+    augment: Augment = Field(Augment(), description="random changes of each training photo")
+    batch_size: int = Field(
+        64,
+        ge=2,
+        le=4096,
+        description="photos that are learned from at once; fewer need less memory",
+        json_schema_extra=PHOTOS,
+    )
+    valid_pct: float = Field(
+        0.2, gt=0, lt=1, description="part of the photos that is kept for measuring", json_schema_extra=SHARE
+    )
+    split_seed: int = Field(42, ge=0, lt=2**63, description="decides which photos are kept for measuring")
     split: Literal["given", "random"] = Field(
         "given",
         description="given: the dataset's own split where it has one, else by valid_pct and split_seed; random: always "
         "by these. What a dataset gives for test is never trained or validated on.",
     )
-    seed: int = Field(42, ge=0, lt=2**63)
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    loss: LossName = "cross_entropy"
-    weight_decay: float = Field(0.01, ge=0, le=10, allow_inf_nan=False)
-    lr_sweep: LrSweep = LrSweep()
+    seed: int = Field(42, ge=0, lt=2**63, description="decides all other chance: order, changes, first weights")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="number format; half the bits are quicker on a GPU, and auto takes them where that is safe"
+    )
+    loss: LossName = Field(
+        "cross_entropy", description="cross_entropy: one breed each; binary_cross_entropy: may say that it is none"
+    )
+    weight_decay: float = Field(
+        0.01, ge=0, le=10, allow_inf_nan=False, description="how strongly large weights are pulled towards 0"
+    )
+    lr_sweep: LrSweep = Field(LrSweep(), description="how a rate is searched, by lr_find and for auto")
 
     @model_validator(mode="after")
     def _size_fits_presize(self) -> Self:
@@ -193,11 +186,11 @@ class TrainSettings(Strict):
 class FineTune(TrainSettings):
     """Head first, then everything at half the rate, spread over the groups."""
 
-    recipe: Literal["fine_tune"] = "fine_tune"
-    epochs: int = Field(2, ge=1, le=1000)
-    freeze_epochs: int = Field(1, ge=0, le=1000)
-    base_lr: AutoRate = 2e-3
-    lr_mult: Divisor = 100.0
+    recipe: Literal["fine_tune"] = Field("fine_tune", description=RECIPE)
+    epochs: int = Field(2, ge=1, le=1000, description="times through all training photos once the body is free")
+    freeze_epochs: int = Field(1, ge=0, le=1000, description="times through them before, with the head alone")
+    base_lr: AutoRate = Field(2e-3, description="highest learning rate of the head; auto: a search finds it")
+    lr_mult: Divisor = Field(100.0, description="the first layers learn so many times more slowly than the head")
 
     def phases(self) -> tuple[ResolvedPhase, ...]:
         """The two schedules of fine_tune (workflow-spec 7.3): base_lr is halved for the second.
@@ -231,10 +224,10 @@ class FineTune(TrainSettings):
 class OneCycle(TrainSettings):
     """A single one-cycle schedule, frozen or not."""
 
-    recipe: Literal["one_cycle"]
-    epochs: int = Field(3, ge=1, le=1000)
-    lr_max: LrMax = 3e-3
-    freeze: bool = True
+    recipe: Literal["one_cycle"] = Field(description=RECIPE)
+    epochs: int = Field(3, ge=1, le=1000, description="times through all training photos")
+    lr_max: LrMax = Field(3e-3, description=LR_MAX)
+    freeze: bool = Field(True, description="train the head alone and leave the pretrained body as it is")
 
     @model_validator(mode="after")
     def _pair_is_ordered(self) -> Self:
@@ -249,8 +242,10 @@ class OneCycle(TrainSettings):
 class Phases(TrainSettings):
     """Any sequence of phases."""
 
-    recipe: Literal["phases"]
-    phases_: tuple[Phase, ...] = Field(alias="phases", min_length=1, max_length=32)
+    recipe: Literal["phases"] = Field(description=RECIPE)
+    phases_: tuple[Phase, ...] = Field(
+        alias="phases", min_length=1, max_length=32, description="what is done one after the other"
+    )
 
     def phases(self) -> tuple[ResolvedPhase, ...]:
         """Each phase with its rates spread over the groups."""
@@ -260,7 +255,7 @@ class Phases(TrainSettings):
 class LrFind(TrainSettings):
     """A search for a learning rate, on a fresh model or on a run's, with the body frozen or not; trains nothing."""
 
-    freeze: bool = True
+    freeze: bool = Field(True, description="search for the head alone, with the pretrained body left as it is")
 
 
 class ResolvedConfig(TrainSettings):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ml.config import refusal
+from ml.config_rules import refusal
 from ml.errors import LearningError
 from store.errors import AppError
 

@@ -5,7 +5,8 @@ import threading
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from store.db.lanes import forget_worker, keep_worker
+from store.db.lanes import WorkerDevice, forget_worker, keep_worker
+from worker.device import device_of
 from worker.lifecycle import Host
 
 log = logging.getLogger(__name__)
@@ -17,6 +18,7 @@ class Presence:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._over = threading.Event()
+        self._device: WorkerDevice | None = None
         self._thread = threading.Thread(target=self._keep, name="presence", daemon=True)
 
     def start(self) -> None:
@@ -33,6 +35,9 @@ class Presence:
             self._thread.join()
 
     def _keep(self) -> None:
+        # At once, as asking for the device may take seconds.
+        self._say()
+        self._device = device_of(self._host.lanes, self._host.settings.device)
         while not self._over.is_set():
             self._say()
             self._over.wait(self._host.settings.lease_seconds / 3)
@@ -42,7 +47,7 @@ class Presence:
         host = self._host
         try:
             with host.sessions.begin() as session:
-                keep_worker(session, host.name, host.lanes, host.settings.lease_seconds)
+                keep_worker(session, host.name, host.lanes, host.settings.lease_seconds, self._device)
         except SQLAlchemyError as error:  # away, or not migrated yet: the next time may be better
             log.warning("that this worker lives could not be said: %s", str(error).splitlines()[0])
 

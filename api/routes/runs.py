@@ -2,17 +2,19 @@
 
 import math
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import FileResponse
 
-from api.dependencies import ServicesDep, SliceDep
-from api.runs.interpretations import ABOUT, StoredInterpretation, all_stored
-from api.runs.lineage import end_of_parent, story_of
+from api.dependencies import ServicesDep
+from api.runs.interpretations import ABOUT, StoredInterpretation
+from api.runs.listing import page_of_runs, whole_run
 from api.runs.stored_predictions import predictions_file
-from api.schemas.fields import ArchName, DatasetName, Id, PageOut
+from api.schemas.describing import RunChange
+from api.schemas.fields import DatasetName, Id, PageOut
 from api.schemas.problem import problems
+from api.schemas.run_query import RunListQuery
 from api.schemas.runs import (
     Batches,
     ClassScoreOut,
@@ -26,20 +28,15 @@ from api.schemas.runs import (
     TopLoss,
 )
 from ml.reading.metrics import most_confused, per_class, top_losses
-from store.db.rates import rate_finds_of
+from store.db.describing import describe_run
 from store.db.reading import (
-    artifacts_of,
     batches_of,
     epochs_of,
     get_artifact,
     get_run,
     interpreted_dataset,
-    jobs_of_runs,
-    list_runs,
-    state_of_run,
 )
 from store.keys import predictions_name
-from store.states import State
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
@@ -52,47 +49,24 @@ IMAGE_CACHE = "private, max-age=86400, immutable"
 
 
 @router.get("", responses=problems(400))
-def list_the_runs(
-    services: ServicesDep,
-    part: SliceDep,
-    kind: Annotated[str | None, Query(pattern="^[a-z_]{1,32}$")] = None,
-    state: State | None = None,
-    dataset: DatasetName | None = None,
-    arch: ArchName | None = None,
-    sort: Annotated[Literal["error_rate"] | None, Query(description="best first, instead of newest first")] = None,
-) -> PageOut[RunSummary]:
-    """Runs, newest first, or by error rate."""
+def list_the_runs(services: ServicesDep, query: Annotated[RunListQuery, Query()]) -> PageOut[RunSummary]:
+    """Runs, newest first unless sorted otherwise."""
     with services.sessions.begin() as session:
-        page = list_runs(
-            session,
-            kind=kind,
-            state=state,
-            dataset=dataset,
-            arch=arch,
-            sort=sort,
-            cursor=part.cursor,
-            limit=part.limit,
-        )
-        jobs = jobs_of_runs(session, [run.id for run in page.items])
-    return PageOut(items=[RunSummary.of(run, jobs[run.id]) for run in page.items], next_cursor=page.next_cursor)
+        return page_of_runs(session, query.asked(), query.cursor, query.limit)
 
 
 @router.get("/{run_id}", responses=problems(404))
 def get_a_run(run_id: RunId, services: ServicesDep) -> RunOut:
     """A run with its config as resolved, the dataset's revision, where it ran and what it left."""
     with services.sessions.begin() as session:
-        run, job = get_run(session, run_id), state_of_run(session, run_id)
-        finds = rate_finds_of(session, run_id)
-        return RunOut.of_record(
-            run,
-            job,
-            artifacts=artifacts_of(session, run_id),
-            searches=[found.phase for found in finds],
-            story=story_of(session, run, finds),
-            epochs=epochs_of(session, run_id),
-            before=end_of_parent(session, run),
-            interpretations=all_stored(session, run),
-        )
+        return whole_run(session, get_run(session, run_id))
+
+
+@router.patch("/{run_id}", responses=problems(404))
+def change_a_run(run_id: RunId, change: RunChange, services: ServicesDep) -> RunOut:
+    """Give a run a name, tags or a note; what is left out stays as it is."""
+    with services.sessions.begin() as session:
+        return whole_run(session, describe_run(session, run_id, change.parts()))
 
 
 @router.get("/{run_id}/metrics", responses=problems(404))

@@ -15,7 +15,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from ml.config import refusal
+from ml.config_rules import refusal
 
 MAX_ID = 2**31 - 1
 """Postgres' INTEGER."""

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validato
 
 from api.schemas.fields import Body, DatasetName, ModelName, SentId, ShortText
 from api.schemas.forecast import ForecastOut
-from ml.config import FineTune, LrFind, ResolvedConfig, TrainConfig, refusal
+from ml.config import FineTune, LrFind, ResolvedConfig, TrainConfig
+from ml.config_rules import refusal
 from store.db.jobs import IN_HAND
 from store.db.models import Job
 from store.db.registry import DEFAULT_ALIAS
@@ -105,7 +106,7 @@ class PredictRequest(Body):
     )
 
     kind: Literal["predict"]
-    dataset: DatasetName
+    dataset: DatasetName = Field(description="answer for every picture of this dataset")
     model: ModelName = Field(DEFAULT_ALIAS, description="alias or version; the version of now answers")
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from api.schemas.fields import Body, SentId, ShortText
 from api.schemas.predictions import Guess
-from ml.config import refusal
+from ml.config_rules import refusal
 from store.db.kept_tables import Feedback, KeptPrediction
 
 

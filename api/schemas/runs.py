@@ -11,6 +11,7 @@ from api.schemas.lineage import PhaseRate, Story
 from api.schemas.run_defaults import changed_settings
 from api.schemas.scores import Scoring
 from ml.config import ResolvedConfig
+from ml.reading.chance import Chance
 from ml.reading.curves import PlannedRun, Word, read_curves
 from store.db.models import Artifact, Dataset, Epoch, Job, Run
 from store.states import State
@@ -48,7 +49,14 @@ class RunSummary(BaseModel):
     arch: str
     dataset: RunDataset
     parent: int | None
+    tags: list[str] = Field(description="what people sort runs by", examples=[["baseline", "good"]])
+    note: str | None
     error_rate: float | None
+    error_rate_margin: float | None = Field(
+        description="in 95 of 100 cases the true error rate lies no further away: two standard errors, from how many "
+        "photos the run was validated on",
+        examples=[0.026],
+    )
     valid_loss: float | None
     train_loss: float | None
     recipe: str | None = Field(description="null for a run that trains nothing")
@@ -56,11 +64,14 @@ class RunSummary(BaseModel):
     started_at: datetime | None = Field(description="of the first attempt; null while it waits for a worker")
     finished_at: datetime | None
     seconds: float | None = Field(description="from started_at to finished_at; null before it has ended")
+    spark: list[float] = Field(
+        description="the error rate after each epoch so far; of more than 24 epochs the last of 24 equal parts"
+    )
 
     @classmethod
-    def of(cls, run: Run, job: Job) -> Self:
+    def of(cls, run: Run, job: Job, spark: Sequence[float]) -> Self:
         """From the record."""
-        return cls(**_summary(run, job))
+        return cls(**_summary(run, job, spark))
 
 
 class ArtifactOut(BaseModel):
@@ -155,10 +166,11 @@ class RunOut(RunSummary, Story):
         epochs: Sequence[Epoch],
         before: Epoch | None,
         interpretations: list[InterpretationOut],
+        spark: Sequence[float],
     ) -> Self:
         """From the record; ``before`` as in the curves."""
         return cls(
-            **_summary(run, job),
+            **_summary(run, job, spark),
             **dict(story),
             config=run.config,
             changed=changed_settings(run.config),
@@ -177,7 +189,7 @@ class RunOut(RunSummary, Story):
         )
 
 
-def _summary(run: Run, job: Job) -> dict[str, Any]:
+def _summary(run: Run, job: Job, spark: Sequence[float]) -> dict[str, Any]:
     return {
         "id": run.id,
         "kind": run.kind,
@@ -187,7 +199,10 @@ def _summary(run: Run, job: Job) -> dict[str, Any]:
         "arch": run.config["arch"],
         "dataset": RunDataset.of(run.dataset),
         "parent": run.parent_id,
+        "tags": run.tags,
+        "note": run.note,
         "error_rate": run.error_rate,
+        "error_rate_margin": _margin(run),
         "valid_loss": run.valid_loss,
         "train_loss": run.train_loss,
         "recipe": run.config.get("recipe"),
@@ -195,7 +210,13 @@ def _summary(run: Run, job: Job) -> dict[str, Any]:
         "started_at": job.started_at,
         "finished_at": job.finished_at,
         "seconds": _seconds(job.started_at, job.finished_at),
+        "spark": list(spark),
     }
+
+
+def _margin(run: Run) -> float | None:
+    items = (run.plan or {}).get("valid_items")
+    return Chance(items).of_error(run.error_rate) if items and run.error_rate is not None else None
 
 
 def _seconds(started: datetime | None, finished: datetime | None) -> float | None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from ml.config import Strict
+from ml.config_rules import Strict
 from ml.data.given_split import Side, side_named
 from ml.errors import DatasetUnusable
 from ml.unpack.entry_names import ENCODING_HINT

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, field_validator
 
-from ml.config import Strict
+from ml.config_rules import Strict
 from ml.data.given_split import SIDES, Side
 from ml.data.label_csv import MAX_NAME_CHARS, ListReport
 from ml.data.label_rules import MAX_CHARS, rule_pattern

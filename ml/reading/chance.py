@@ -22,6 +22,10 @@ class Chance:
 
     n: int
 
+    def of_error(self, error: float) -> float:
+        """Two standard errors of an error rate, at most 1: in 95 of 100 cases the true one lies no further away."""
+        return min(1.0, 2 * math.sqrt(self._variance(error)))
+
     def of_errors(self, one: float, other: float) -> float:
         """Two standard errors of the difference of two error rates, at most 1."""
         return min(1.0, 2 * math.sqrt(self._variance(one) + self._variance(other)))
@@ -32,7 +36,7 @@ class Chance:
 
     def clearly_below(self, error: float, known: float) -> bool:
         """Whether an error rate is below one that is known exactly by more than two standard errors."""
-        return known - error > 2 * math.sqrt(self._variance(error))
+        return known - error > self.of_error(error)
 
     def loss_clearly_above(self, loss: float, best: float) -> bool:
         """Whether a validation loss is above another by more than it scatters; NaN is above everything."""

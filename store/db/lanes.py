@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, lazyload
 
 from store.db.jobs import IN_HAND
 from store.db.models import Job, Worker
@@ -20,10 +22,27 @@ def is_of(lane: Lane, kind: InstrumentedAttribute[str]) -> ColumnElement[bool]:
     return is_light if lane is Lane.LIGHT else ~is_light
 
 
-def keep_worker(session: Session, name: str, lanes: Collection[Lane], lease_seconds: float) -> None:
+@dataclass(frozen=True)
+class WorkerDevice:
+    """What a worker computes on. ``memory_bytes`` is the GPU's, or the host's."""
+
+    kind: Literal["gpu", "cpu"]
+    name: str
+    memory_bytes: int | None
+
+
+def keep_worker(
+    session: Session,
+    name: str,
+    lanes: Collection[Lane],
+    lease_seconds: float,
+    device: WorkerDevice | None = None,
+) -> None:
     """Say that a worker lives, until the lease runs out."""
     until = func.now() + timedelta(seconds=lease_seconds)
-    values = {"lanes": sorted(lanes), "lease_until": until}
+    values: dict[str, Any] = {"lanes": sorted(lanes), "lease_until": until}
+    if device is not None:
+        values |= {"device": device.name, "device_kind": device.kind, "memory_bytes": device.memory_bytes}
     statement = insert(Worker).values(name=name, **values)
     session.execute(statement.on_conflict_do_update(index_elements=[Worker.name], set_=values))
 
@@ -41,6 +60,12 @@ def forget_lost_workers(session: Session) -> None:
 def living_workers(session: Session) -> Sequence[Worker]:
     """The workers whose lease has not run out."""
     return session.scalars(select(Worker).where(Worker.lease_until > func.now()).order_by(Worker.name)).all()
+
+
+def jobs_in_hand(session: Session) -> Sequence[Job]:
+    """The jobs that workers have in hand, under a lease that has not run out; the first that began comes first."""
+    statement = select(Job).where(Job.state.in_(IN_HAND), Job.lease_until > func.now()).options(lazyload(Job.run))
+    return session.scalars(statement.order_by(Job.started_at, Job.id)).all()
 
 
 def job_beside(session: Session, job: Job) -> Job | None:

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Double, ForeignKey, Index, Text, func, text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Computed, Double, ForeignKey, Index, Text, func, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.db.base import Base, Json
@@ -43,15 +44,24 @@ class Run(Base):
     """One training or search for a learning rate: its config, where it ran and what came of it."""
 
     __tablename__ = "runs"
-    __table_args__ = (Index("ix_runs_error_rate_id", "error_rate", "id"),)
+    __table_args__ = (
+        Index("ix_runs_error_rate_id", "error_rate", "id"),
+        Index("ix_runs_arch_id", "arch", "id"),
+        Index("ix_runs_tags", "tags", postgresql_using="gin"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(Text)
     name: Mapped[str | None] = mapped_column(Text)
+    note: Mapped[str | None] = mapped_column(Text)
+    tags: Mapped[list[str]] = mapped_column(postgresql.ARRAY(Text), default=list, server_default=text("'{}'"))
+    """What people sort runs by: small letters, in the order of the alphabet."""
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"), index=True)
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), index=True)
     config: Mapped[Json]
     """ml.config.ResolvedConfig as JSON; of an lr_find run, ml.config.LrFind."""
+    arch: Mapped[str | None] = mapped_column(Text, Computed("config ->> 'arch'::text", persisted=True))
+    """The config's, for lists."""
     device: Mapped[str | None] = mapped_column(Text)
     precision: Mapped[str | None] = mapped_column(Text)
     precision_reason: Mapped[str | None] = mapped_column(Text)
@@ -122,6 +132,12 @@ class Worker(Base):
     lanes: Mapped[list[str]] = mapped_column(ARRAY(Text))
     lease_until: Mapped[datetime]
     """It renews this, whether it has a job in hand or not."""
+    device: Mapped[str | None] = mapped_column(Text)
+    """Its GPU's name, or its processor's; null of a worker that has not said it."""
+    device_kind: Mapped[str | None] = mapped_column(Text)
+    """gpu or cpu."""
+    memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """Of the GPU, or of the host."""
 
 
 class JobEvent(Base):

@@ -1,9 +1,11 @@
 """How fast past runs trained, and steps that were timed: what a forecast is made from."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, exists, select
-from sqlalchemy.orm import Session
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session, lazyload
 
 from store.db.models import Epoch, Run, Throughput
 
@@ -44,6 +46,27 @@ class PastEpoch:
     images_per_second: float
     peak_memory_bytes: int | None
     halved: bool
+
+
+@dataclass(frozen=True)
+class NewestPace:
+    """How fast a whole network was trained last. ``run`` is None where steps were timed."""
+
+    images_per_second: float
+    size: int
+    batch_size: int
+    device: str
+    precision: str
+    peak_memory_bytes: int | None
+    run: int | None
+    at: datetime
+
+
+def newest_paces(session: Session) -> dict[str, NewestPace]:
+    """Of each architecture that was trained unfrozen: its newest epoch, or steps that were timed later."""
+    timed = _timed_paces(session)
+    run = _run_paces(session)
+    return {arch: max(filter(None, (timed.get(arch), run.get(arch))), key=_when) for arch in timed.keys() | run.keys()}
 
 
 def newest_machine(session: Session, precision: str) -> Machine | None:
@@ -175,3 +198,53 @@ def _is_halved(run: Run, epoch: Epoch) -> bool:
     end: int = (before + 1) * (plan["train_items"] // run.config["batch_size"])
     first: int = plan.get("halved_from_step") or 0
     return end > first
+
+
+def _when(pace: NewestPace) -> datetime:
+    return pace.at
+
+
+def _timed_paces(session: Session) -> dict[str, NewestPace]:
+    newest = select(Throughput).where(~Throughput.freeze).ext(distinct_on(Throughput.arch))
+    found = session.scalars(newest.order_by(Throughput.arch, Throughput.id.desc())).all()
+    return {
+        one.arch: NewestPace(
+            images_per_second=one.images_per_second,
+            size=one.size,
+            batch_size=one.batch_size,
+            device=one.device,
+            precision=one.precision,
+            peak_memory_bytes=one.peak_memory_bytes,
+            run=None,
+            at=one.created_at,
+        )
+        for one in found
+    }
+
+
+def _run_paces(session: Session) -> dict[str, NewestPace]:
+    # Named once: Postgres holds two expressions with parameters of their own for different ones.
+    archs = select(Run.id, Run.config["arch"].astext.label("arch")).where(Run.device.is_not(None)).subquery()
+    is_unfrozen = Run.config["phases"][Epoch.phase]["freeze"].as_boolean().is_(False)
+    newest = (
+        select(archs.c.arch, Run, Epoch)
+        .join_from(archs, Run, Run.id == archs.c.id)
+        .join(Epoch, Epoch.run_id == Run.id)
+        .where(is_unfrozen)
+        .ext(distinct_on(archs.c.arch))
+        .order_by(archs.c.arch, Run.id.desc(), Epoch.phase.desc(), Epoch.epoch.desc())
+    )
+    rows = session.execute(newest.options(lazyload(Run.dataset))).all()
+    return {
+        name: NewestPace(
+            images_per_second=epoch.images_per_second,
+            size=run.config["size"],
+            batch_size=run.config["batch_size"],
+            device=run.device,
+            precision=run.precision,
+            peak_memory_bytes=epoch.peak_memory_bytes,
+            run=run.id,
+            at=run.created_at,
+        )
+        for name, run, epoch in rows
+    }

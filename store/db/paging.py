@@ -12,7 +12,8 @@ from store.errors import InvalidRequest
 MAX_LIMIT = 200
 
 Row = TypeVar("Row")
-Key = tuple[float | int | None, ...]
+Key = tuple[float | int | str | None, ...]
+SortValue = float | int | str | None
 
 
 @dataclass(frozen=True)
@@ -45,23 +46,50 @@ def encode_cursor(key: Key) -> str:
     return urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, *, nullable_first: bool = False, length: int = 1) -> list[Any]:
-    """The sort key: ``length`` numbers, the last an id, the first perhaps null.
+def decode_cursor(cursor: str) -> list[int]:
+    """The sort key of a list by id: the id alone.
 
     Raises:
         InvalidRequest: the word was not made by ``encode_cursor`` for such a list.
     """
-    try:
-        key = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error):
-        key = None
-    if not isinstance(key, list) or len(key) != length or not _is_key(key, nullable_first):
-        hint = "Take next_cursor of the page before, with the same filters and sort."
-        raise InvalidRequest(f"cursor {cursor[:80]!r} is not one of this list", hint=hint)
+    key = _key_of(cursor)
+    if len(key) != 1 or not _is_id(key[0]):
+        raise _foreign(cursor)
     return key
 
 
-def _is_key(key: list[Any], nullable_first: bool) -> bool:
-    *first, row_id = key
-    numbers = [part for part in first if not (part is None and nullable_first)]
-    return type(row_id) is int and abs(row_id) < 2**53 and all(type(part) in {int, float} for part in numbers)
+def decode_sorted_cursor(cursor: str, order: str, kind: type[float | str]) -> tuple[SortValue, int]:
+    """Of a list in an order that has a name: the last row's value, which may be null, and its id.
+
+    Raises:
+        InvalidRequest: the word was not made by ``encode_cursor`` for (order, value, id) with a value of that kind.
+    """
+    key = _key_of(cursor)
+    if len(key) != 3 or key[0] != order or not _is_value(key[1], kind) or not _is_id(key[2]):  # noqa: PLR2004 - as said
+        raise _foreign(cursor)
+    return key[1], key[2]
+
+
+def _key_of(cursor: str) -> list[Any]:
+    try:
+        key = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error):
+        return []
+    return key if isinstance(key, list) else []
+
+
+def _foreign(cursor: str) -> InvalidRequest:
+    hint = "Take next_cursor of the page before, with the same filters and sort."
+    return InvalidRequest(f"cursor {cursor[:80]!r} is not one of this list", hint=hint)
+
+
+def _is_id(part: object) -> bool:
+    return type(part) is int and abs(part) < 2**53
+
+
+def _is_value(part: object, kind: type[float | str]) -> bool:
+    if part is None:
+        return True
+    if kind is str:
+        return isinstance(part, str) and part.isascii() and part.isprintable()
+    return type(part) in {int, float}

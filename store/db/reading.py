@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, defer, lazyload
 
 from store.db.models import Artifact, Batch, Dataset, Epoch, Interpretation, Job, JobEvent, Run
 from store.db.paging import Page, check_limit, decode_cursor, make_page
-from store.errors import Hint, InvalidRequest, NotFound, NotReady, Request, WrongKind, one_of
+from store.errors import Hint, NotFound, NotReady, Request, WrongKind, one_of
 from store.keys import JUDGEMENT, LEFT_BY_TRAINING, MODEL, TO_SERVE, predictions_name
 from store.resuming import way_on
 from store.states import FINAL, State
@@ -89,33 +89,6 @@ def get_run(session: Session, run_id: int) -> Run:
     return run
 
 
-def list_runs(
-    session: Session,
-    *,
-    kind: str | None = None,
-    state: State | None = None,
-    dataset: str | None = None,
-    arch: str | None = None,
-    sort: str | None = None,
-    cursor: str | None = None,
-    limit: int = 50,
-) -> Page[Run]:
-    """Runs, newest first, or with ``sort="error_rate"`` the best first and those without a figure last.
-
-    Raises:
-        InvalidRequest: the limit, the cursor or the sort cannot be used.
-    """
-    if sort not in {None, "error_rate"}:
-        raise InvalidRequest(f"sort is {sort!r}", hint="Leave it out for newest first, or give error_rate.")
-    statement = select(Run).limit(check_limit(limit) + 1).where(*_run_filters(kind, dataset, arch))
-    if state is not None:
-        statement = statement.join(Job, _is_own_job()).where(Job.state == state)
-    by_error = sort == "error_rate"
-    statement = _best_first(statement, cursor) if by_error else _newest_first(statement, cursor)
-    rows = session.scalars(statement).all()
-    return make_page(rows, limit, lambda run: (run.error_rate, run.id) if by_error else (run.id,))
-
-
 def state_of_run(session: Session, run_id: int) -> Job:
     """The job that carries the run's state.
 
@@ -130,7 +103,7 @@ def state_of_run(session: Session, run_id: int) -> Job:
 
 def jobs_of_runs(session: Session, run_ids: Collection[int]) -> dict[int, Job]:
     """The job that carries the state, for each of the runs."""
-    statement = select(Job).join(Run, _is_own_job()).where(Run.id.in_(run_ids))
+    statement = select(Job).join(Run, is_own_job()).where(Run.id.in_(run_ids))
     return {job.run_id: job for job in session.scalars(statement) if job.run_id is not None}
 
 
@@ -323,34 +296,6 @@ def holds_model(session: Session, job: Job) -> bool:
     return job.state == State.SUCCEEDED
 
 
-def _is_own_job() -> ColumnElement[bool]:
+def is_own_job() -> ColumnElement[bool]:
+    """What joins a run with the job that carries its state."""
     return and_(Job.run_id == Run.id, Job.kind == Run.kind)
-
-
-def _run_filters(kind: str | None, dataset: str | None, arch: str | None) -> list[ColumnElement[bool]]:
-    filters: list[ColumnElement[bool]] = []
-    if kind is not None:
-        filters.append(Run.kind == kind)
-    if dataset is not None:
-        filters.append(Run.dataset_id.in_(select(Dataset.id).where(Dataset.name == dataset)))
-    if arch is not None:
-        filters.append(Run.config["arch"].astext == arch)
-    return filters
-
-
-def _newest_first(statement: Select[Run], cursor: str | None) -> Select[Run]:
-    if cursor is not None:
-        statement = statement.where(Run.id < decode_cursor(cursor)[0])
-    return statement.order_by(Run.id.desc())
-
-
-def _best_first(statement: Select[Run], cursor: str | None) -> Select[Run]:
-    """By (error rate, id); nulls sort after every number, which the comparison of rows does not know."""
-    if cursor is not None:
-        rate, run_id = decode_cursor(cursor, nullable_first=True, length=2)
-        if rate is None:
-            statement = statement.where(Run.error_rate.is_(None), Run.id > run_id)
-        else:
-            equal = and_(Run.error_rate == rate, Run.id > run_id)
-            statement = statement.where((Run.error_rate > rate) | equal | Run.error_rate.is_(None))
-    return statement.order_by(Run.error_rate.asc().nulls_last(), Run.id)

