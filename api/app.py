@@ -51,6 +51,8 @@ from api.routes import (
     predict,
     predictions,
     review,
+    run_deletion,
+    run_items,
     runs,
 )
 from api.schemas.datasets import ArchiveUpload
@@ -88,13 +90,15 @@ ROUTERS: tuple[APIRouter, ...] = (
     answers.router,
     events.router,
     runs.router,
+    run_items.router,
+    run_deletion.router,
     downloads.router,
     figures.router,
     lr_find.router,
     datasets.router,
     review.router,
+    aliases.router,  # before the models: an alias's path is none of a version
     models.router,
-    aliases.router,
     exports.router,
     explain.router,
     predictions.router,

@@ -104,8 +104,8 @@ def _looking(path: list[str]) -> list[str] | None:
 
 def _changing(path: list[str], body: Json | None) -> list[str] | None:
     match path, body:
-        case ["jobs", job, "resume"], _:
-            return ["jobs", "resume", job]
+        case ["jobs", job, "resume" | "cancel" as act], _:
+            return ["jobs", act, job]
         case ["jobs"], {"kind": "interpret", "run": run, "config": {"dataset": dataset}}:
             return ["runs", "interpret", str(run), "--dataset", dataset]
         case ["models"], {"alias": alias}:

@@ -8,6 +8,7 @@ from cli.download import download
 from cli.epochs import EPOCH_COLUMNS, epoch_cells
 from cli.lr_find import read
 from cli.options import STATE, json_lines_option, json_option, known_architecture, with_client
+from cli.run_deletion import delete_run
 from cli.run_report import dataset_of, show_run
 from cli.saying import say
 from cli.tables import show_json, show_table
@@ -33,6 +34,7 @@ def runs() -> None:
 
 runs.add_command(read)
 runs.add_command(download)
+runs.add_command(delete_run)
 
 
 @runs.command("list")

@@ -1,7 +1,7 @@
 """``python -m worker.repair``: repairs what was lost — leases that ran out, messages that were never sent.
 
-What nothing in the artifact store needs any more is deleted. Any number of these may run; a row that one has in hand
-is passed over by the others.
+What nothing in the artifact store needs any more is deleted, and so is what deleted runs left there. Any number of
+these may run; a row that one has in hand is passed over by the others.
 """
 
 import logging
@@ -21,6 +21,7 @@ from store.artifacts import ArtifactStore
 from store.db.lanes import forget_lost_workers
 from store.db.repair import hand_back_expired, long_published_jobs, overtaken_jobs, unpublished_jobs
 from store.db.session import make_engine, make_sessions
+from store.deleted_files import delete_remaining_files
 from store.dispatch import dispatch_job
 from store.errors import ServiceUnavailable, SettingsInvalid
 from store.lanes import Lane
@@ -53,6 +54,7 @@ class Repair:
         try:
             self.repair_leases()
             self.publish_waiting()
+            delete_remaining_files(self.artifacts, self.sessions)
             if time.monotonic() >= self.clean_from:
                 self.clean_from = time.monotonic() + CLEAN_EVERY_SECONDS
                 self.clean()

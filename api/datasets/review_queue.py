@@ -13,7 +13,7 @@ from store.db.kept import Filters, list_predictions
 from store.db.kept_photos import kept_among
 from store.db.kept_tables import KeptPrediction
 from store.db.label_reviews import Reviewed, reviewed
-from store.db.paging import Page, decode_cursor, encode_cursor
+from store.db.paging import Page, decode_sorted_cursor, encode_cursor
 from store.db.reviewable import Predicted
 
 RANKED: frozenset[Source] = frozenset({"doubtful", "top_losses"})
@@ -32,13 +32,13 @@ class RankedPage:
     waiting: int
 
 
-def run_of_cursor(cursor: str | None) -> int | None:
+def run_of_cursor(cursor: str | None, source: Source) -> int | None:
     """The run whose ranking a page was of; the next one is of the same, whatever was trained meanwhile.
 
     Raises:
         InvalidRequest: the cursor is not one of this list.
     """
-    return None if cursor is None else int(decode_cursor(cursor, length=2)[1])
+    return None if cursor is None else decode_sorted_cursor(cursor, source, float)[1]
 
 
 def ranked_page(
@@ -58,12 +58,18 @@ def ranked_page(
     rows = ranking.doubtful if source == "doubtful" else ranking.losses
     items = ranking.scores.items
     decided = reviewed(session, dataset, {items[row].sha256 for row in rows})
-    after = -1 if cursor is None else int(decode_cursor(cursor, length=2)[0])
+    after = _rank_of(cursor, source)
     open_places = [place for place, row in enumerate(rows) if not decided.holds(items[row].sha256, items[row].label)]
     found = [place for place in open_places if place > after][: limit + 1]
     made = [_ranked_item(ranking, rows[place], predicted, dataset, source) for place in found[:limit]]
-    more = encode_cursor((found[limit - 1], predicted.run.id)) if len(found) > limit else None
+    more = encode_cursor((source, found[limit - 1], predicted.run.id)) if len(found) > limit else None
     return RankedPage(Page(made, more), len(open_places))
+
+
+def _rank_of(cursor: str | None, source: Source) -> float:
+    """Where the page before ended; before the first one where there was none."""
+    rank = None if cursor is None else decode_sorted_cursor(cursor, source, float)[0]
+    return rank if isinstance(rank, int | float) else -1
 
 
 def sent_page(

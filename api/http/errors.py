@@ -16,9 +16,11 @@ from api.http.field_errors import BodyRefused, cut, faults_of, shown
 from api.http.methods import methods_of
 from api.http.room import database_disk_full, some_disk_full
 from api.http.unreadable import unread_body, unread_json
+from api.schemas.dependents import DependentsOut
 from api.schemas.problem import PROBLEM_TYPE, FieldProblem, HelpfulRequest, Problem
 from ml.decode.images import FORMAT_NAMES
 from ml.errors import LearningError
+from store.db.dependents import Undeletable
 from store.errors import AppError
 from store.room import says_disk_full
 
@@ -124,6 +126,7 @@ def _app_problem(error: AppError) -> Problem:
         request=None if request is None else HelpfulRequest.model_validate(request),
         field=error.field,
         value=None if error.value is None else shown(error.value),
+        dependents=DependentsOut.of(error.dependents) if isinstance(error, Undeletable) else None,
     )
 
 

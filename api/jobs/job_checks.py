@@ -15,8 +15,8 @@ from ml.reading.forecast import split_sizes
 from ml.reading.suggestions import LEAST_STEPS
 from store.db.datasets import current_dataset
 from store.db.models import Dataset, ModelVersion, Run
-from store.db.reading import get_run, holds_model, state_of_run, wait_for
-from store.db.registry import resolve_model
+from store.db.reading import get_run, held_run, holds_model, state_of_run, wait_for
+from store.db.registry import held_version, resolve_model
 from store.errors import InvalidRequest, NotFound, NotReady, WrongKind, one_of
 
 NAMED_BREEDS = 5
@@ -133,7 +133,7 @@ def check_predict(session: Session, request: PredictRequest) -> tuple[ModelVersi
     dataset = current_dataset(session, request.dataset)
     if dataset is None:
         raise no_dataset("body.dataset", request.dataset)
-    return resolve_model(session, request.model), dataset
+    return held_version(session, resolve_model(session, request.model).id), dataset
 
 
 def no_dataset(field: str, name: str) -> NotFound:
@@ -149,6 +149,7 @@ def trained_run(session: Session, run_id: int) -> Run:
         NotReady: it holds none, or none yet.
         WrongKind: it is of another kind.
     """
+    held_run(session, run_id)
     run = get_run(session, run_id)
     if run.kind != "train":
         raise WrongKind(f"run {run_id} is of kind {run.kind} and holds no model", "Name a run of kind train.")

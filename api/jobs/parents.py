@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 
 from api.http.field_errors import BodyRefused, faults_of
 from ml.config import TrainSettings, inherit
-from store.db.lineage import ancestors_of
+from store.db.lineage import Ancestor, ancestors_of
 from store.db.models import Dataset, Job, Run
-from store.db.reading import holds_model, state_of_run, wait_for
+from store.db.reading import held_run, holds_model, state_of_run, wait_for
 from store.errors import AppError, InvalidRequest, NotFound, NotReady, WrongKind, one_of
 from store.states import State
 
@@ -59,7 +59,7 @@ def parent_run(session: Session, run_id: int) -> Run:
         NotReady: it is not done yet.
         ParentWithoutModel: it failed or was cancelled, and left none.
     """
-    run = session.get(Run, run_id)
+    run = held_run(session, run_id)
     if run is None:
         raise NotFound("there is no such run to start from", one_of("runs"), field=FROM_RUN, value=run_id)
     if run.kind != "train":
@@ -115,7 +115,7 @@ def check_fits(session: Session, parent: Run, config: TrainSettings, dataset: Da
             _check_split(run, config)
 
 
-def _check_split(run: Run, config: TrainSettings) -> None:
+def _check_split(run: Ancestor, config: TrainSettings) -> None:
     for name, ours in (("split", config.split), ("split_seed", config.split_seed), ("valid_pct", config.valid_pct)):
         # Runs of before there were given splits have none recorded, and trained on datasets without one.
         theirs = run.config.get(name, "given")

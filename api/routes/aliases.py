@@ -15,6 +15,7 @@ from store.db.aliases import (
     cancel_canary,
     drop_alias,
     get_alias,
+    list_aliases,
     list_moves,
     promote_canary,
     roll_back,
@@ -25,19 +26,28 @@ from store.db.aliases import (
 from store.db.models import ModelVersion
 from store.db.registry import get_version
 
-router = APIRouter(prefix="/models/aliases/{alias}", tags=["models"])
+router = APIRouter(prefix="/models/aliases", tags=["models"])
 
 Alias = Annotated[AliasName, Path()]
 
 
-@router.get("", responses=problems(404))
+@router.get("", responses=problems(400))
+def list_the_aliases(services: ServicesDep, part: SliceDep) -> PageOut[AliasOut]:
+    """All aliases by name, with what each points at."""
+    with services.sessions.begin() as session:
+        page = list_aliases(session, cursor=part.cursor, limit=part.limit)
+        items = [AliasOut.of(one, before(session, one.alias)) for one in page.items]
+    return PageOut(items=items, next_cursor=page.next_cursor)
+
+
+@router.get("/{alias}", responses=problems(404))
 def get_an_alias(alias: Alias, services: ServicesDep) -> AliasOut:
     """What an alias points at, and where rolling back leads."""
     with services.sessions.begin() as session:
         return _alias_out(session, alias)
 
 
-@router.put("", responses=problems(400, 404, 409, 413, 415))
+@router.put("/{alias}", responses=problems(400, 404, 409, 413, 415))
 def point_an_alias(alias: Alias, request: AliasRequest, services: ServicesDep) -> AliasOut:
     """Point an alias at a version, once its model is loaded; requests under way finish on the one they began with.
 
@@ -55,7 +65,7 @@ def point_an_alias(alias: Alias, request: AliasRequest, services: ServicesDep) -
         return _alias_out(session, alias)
 
 
-@router.delete("", status_code=204, responses=problems(404))
+@router.delete("/{alias}", status_code=204, responses=problems(404))
 def remove_an_alias(alias: Alias, services: ServicesDep) -> None:
     """Forget an alias; the version stays."""
     with services.sessions.begin() as session:
@@ -63,7 +73,7 @@ def remove_an_alias(alias: Alias, services: ServicesDep) -> None:
     services.predictor.forget(alias)
 
 
-@router.get("/moves", responses=problems(400, 404))
+@router.get("/{alias}/moves", responses=problems(400, 404))
 def list_the_moves(alias: Alias, services: ServicesDep, part: SliceDep) -> PageOut[MoveOut]:
     """What an alias pointed at, newest first."""
     with services.sessions.begin() as session:
@@ -71,7 +81,7 @@ def list_the_moves(alias: Alias, services: ServicesDep, part: SliceDep) -> PageO
     return PageOut(items=[MoveOut.of(move) for move in page.items], next_cursor=page.next_cursor)
 
 
-@router.post("/rollback", responses=problems(404, 409))
+@router.post("/{alias}/rollback", responses=problems(404, 409))
 def roll_an_alias_back(alias: Alias, services: ServicesDep) -> AliasOut:
     """Point an alias at the version that it pointed at before, once that is loaded; its canary ends.
 
@@ -87,7 +97,7 @@ def roll_an_alias_back(alias: Alias, services: ServicesDep) -> AliasOut:
     return _followed(services, alias)
 
 
-@router.post("/canary/promote", responses=problems(404, 409))
+@router.post("/{alias}/canary/promote", responses=problems(404, 409))
 def promote_the_canary(alias: Alias, services: ServicesDep) -> AliasOut:
     """Point an alias at its canary once that is loaded; rolling back leads to the version that it pointed at.
 
@@ -102,7 +112,7 @@ def promote_the_canary(alias: Alias, services: ServicesDep) -> AliasOut:
     return _followed(services, alias)
 
 
-@router.delete("/canary", status_code=204, responses=problems(404, 409))
+@router.delete("/{alias}/canary", status_code=204, responses=problems(404, 409))
 def cancel_the_canary(alias: Alias, services: ServicesDep) -> None:
     """End the canary: the alias's own version answers all requests."""
     with services.sessions.begin() as session:

@@ -127,7 +127,7 @@ def _places(services: Services, dataset: Dataset) -> dict[str, int]:
 def _ranked(
     services: Services, dataset: Dataset, source: Literal["doubtful", "top_losses"], run: int | None, part: Slice
 ) -> ReviewPage:
-    asked = run_of_cursor(part.cursor)
+    asked = run_of_cursor(part.cursor, source)
     with services.sessions.begin() as session:
         found = predicted(session, dataset.name, asked if run is None else run)
     ranking = services.rankings.of(found, dataset)

@@ -36,7 +36,7 @@ class StoredInterpretation:
     loss: LossName
 
     @classmethod
-    def of(cls, session: Session, run_id: int, dataset: str | None) -> Self:
+    def of(cls, session: Session, run_id: int, dataset: str | None, *, with_items: bool = True) -> Self:
         """Read it: on the run's own validation pictures, or on a named dataset.
 
         Raises:
@@ -44,7 +44,7 @@ class StoredInterpretation:
             WrongKind: a run of this kind is never interpreted.
             NotReady: the run has not been interpreted on it.
         """
-        found = interpretation_of(session, run_id, dataset)
+        found = interpretation_of(session, run_id, dataset, with_items=with_items)
         run = get_run(session, run_id)
         return cls(found, session.get_one(Dataset, found.dataset_id), run.dataset_id, loss_of(run.config))
 

@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 from api.schemas.lineage import Ancestor, PhaseRate, Story
 from api.schemas.scores import loss_of
 from ml.config import ResolvedPhase
+from store.db.lineage import Ancestor as AncestorRow
 from store.db.lineage import ancestors_of, children_of, cut_short
-from store.db.models import Epoch, RateFind, Run
+from store.db.models import DeletedRun, Epoch, RateFind, Run
 from store.db.reading import epochs_of
 
 REVISION_CHARS = 12
@@ -25,6 +26,7 @@ def story_of(session: Session, run: Run, finds: Sequence[RateFind]) -> Story:
                 kind=one.kind,
                 recipe=one.config.get("recipe"),
                 error_rate=one.error_rate,
+                deleted=isinstance(one, DeletedRun),
             )
             for one in ancestors
         ],
@@ -46,7 +48,7 @@ def end_of_parent(session: Session, run: Run) -> Epoch | None:
     return next(reversed(epochs_of(session, parent.id)), None)
 
 
-def _split_alike(one: Run, other: Run) -> bool:
+def _split_alike(one: AncestorRow, other: Run) -> bool:
     # Runs of before there were given splits have none recorded, and trained on datasets without one.
     return all(
         one.config.get(name, "given") == other.config.get(name, "given")
@@ -54,7 +56,7 @@ def _split_alike(one: Run, other: Run) -> bool:
     )
 
 
-def _cautions(run: Run, ancestors: Sequence[Run], finished: Mapping[int, int]) -> Iterator[str]:
+def _cautions(run: Run, ancestors: Sequence[AncestorRow], finished: Mapping[int, int]) -> Iterator[str]:
     """``finished``: of the runs that ended before their last phase, how many they had finished."""
     if run.kind == "train":
         yield from _leaks(run, ancestors)
@@ -69,7 +71,7 @@ def _cautions(run: Run, ancestors: Sequence[Run], finished: Mapping[int, int]) -
     yield from _halves(run)
 
 
-def _leaks(run: Run, ancestors: Sequence[Run]) -> Iterator[str]:
+def _leaks(run: Run, ancestors: Sequence[AncestorRow]) -> Iterator[str]:
     for one in ancestors:
         if one.dataset.revision != run.dataset.revision:
             revision = one.dataset.revision[:REVISION_CHARS]

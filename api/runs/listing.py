@@ -21,7 +21,9 @@ def page_of_runs(session: Session, asked: RunQuery, cursor: str | None, limit: i
     page = list_runs(session, asked, cursor=cursor, limit=limit)
     ids = [run.id for run in page.items]
     jobs, sparks = jobs_of_runs(session, ids), sparks_of(session, ids)
-    items = [RunSummary.of(run, jobs[run.id], sparks.get(run.id, ())) for run in page.items]
+    # One may have been deleted between the two queries.
+    there = [run for run in page.items if run.id in jobs]
+    items = [RunSummary.of(run, jobs[run.id], sparks.get(run.id, ())) for run in there]
     return PageOut(items=items, next_cursor=page.next_cursor)
 
 

@@ -11,6 +11,7 @@ class Ancestor(BaseModel):
     kind: str
     recipe: str | None
     error_rate: float | None
+    deleted: bool = Field(False, description="whether it was deleted since: it has no record of its own any more")
 
 
 class PhaseRate(BaseModel):

@@ -7,8 +7,10 @@ from typing import Annotated, Self, cast
 from pydantic import BaseModel, Field
 
 from api.schemas.fields import AliasName, Body, SentId
+from api.schemas.judgement import JudgementOut
 from api.schemas.ways import ChoiceOut, MachineOut
 from store.db.aliases import How, Return, canary_of
+from store.db.base import Json
 from store.db.models import AliasMove, ModelAlias, ModelVersion, ServingChoice
 
 Share = Annotated[float, Field(ge=0, le=1, strict=True, description="of the requests, 0 to 1", examples=[0.05])]
@@ -44,6 +46,9 @@ class ModelOut(BaseModel):
     dataset: str
     drawn: bool
     error_rate: float | None
+    calibration_error: float | None = Field(
+        description="of its run's validation pictures, after calibration; null where it was not measured"
+    )
     aliases: list[str]
     canary_of: list[str] = Field(description="aliases of which it answers a share of the requests")
     machines: list[MachineOut] = Field(description="how it is run on each kind of machine where that was chosen")
@@ -60,11 +65,17 @@ class ModelOut(BaseModel):
             dataset=run.dataset.name,
             drawn=run.dataset.drawn,
             error_rate=run.error_rate,
+            calibration_error=_calibration_error(run.judgement),
             aliases=[one.alias for one in aliases if one.version == version.id],
             canary_of=[one.alias for one in aliases if one.canary_version == version.id],
             machines=[MachineOut.of(one) for one in choices],
             created_at=version.created_at,
         )
+
+
+def _calibration_error(judgement: Json | None) -> float | None:
+    found = JudgementOut.of(judgement)
+    return found.calibrated.ece if found is not None and found.calibrated is not None else None
 
 
 class ModelDetail(ModelOut):

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.schemas.dependents import DependentsOut
 from api.schemas.lanes import LaneOut
 from store.lanes import Lane
 
@@ -49,6 +50,7 @@ class Problem(BaseModel):
     value: str | None = Field(None, description=_VALUE, examples=["'pets'"])
     errors: list[FieldProblem] | None = Field(None, description="every wrong field; the first is the problem's own")
     more_errors: bool | None = Field(None, description="more fields are wrong than `errors` lists")
+    dependents: DependentsOut | None = Field(None, description="DELETE /runs/{id}: what hangs on the run")
     parts: dict[str, str] | None = Field(None, description="GET /readyz: each part, and what is wrong with it")
     lanes: dict[Lane, LaneOut] | None = Field(None, description="GET /readyz: each lane's workers and queued jobs")
 

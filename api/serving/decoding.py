@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import torch
 from fastapi import Request
 
 from api.http.bodies import Places
@@ -14,6 +15,7 @@ from api.http.telemetry import CLIENT_LEFT
 from api.serving.sent_pictures import SentPicture
 from ml.decode.images import Limits, check_cost, unless
 from ml.errors import Stopped
+from ml.serve.one_core import use_one_core
 from store.errors import AppError, TooBusy
 
 DECODERS = 4
@@ -108,7 +110,9 @@ class Decoding:
 
     def __init__(self, costly: int = 64) -> None:
         """Let up to ``costly`` pictures that cost much wait: they hold places of the queue for long."""
-        self.quick = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
+        self.quick = ThreadPoolExecutor(
+            DECODERS, thread_name_prefix="decode", initializer=use_one_core, initargs=(torch.get_num_threads(),)
+        )
         self.waiting = ThreadPoolExecutor(WAITING, thread_name_prefix="decode-costly")
         self.places = Places(costly, "pictures that cost much to decode")
 

@@ -47,8 +47,13 @@ class Wanted:
     @property
     def key(self) -> str:
         """The same for the same bytes; several databases may share a cache, and each counts from 1."""
-        told = [str(EXPORT_VERSION), self.form, str(self.version), str(self.run), *self.sha256]
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+        return export_key(self.version, self.run, self.form, self.sha256)
+
+
+def export_key(version: int, run: int, form: Form, sha256: Sequence[str]) -> str:
+    """As :attr:`Wanted.key`."""
+    told = [str(EXPORT_VERSION), form, str(version), str(run), *sha256]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
 @dataclass

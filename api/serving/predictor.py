@@ -157,6 +157,12 @@ class Predictor:
             self._followed.pop(name, None)
             self._canaries.pop(name, None)
 
+    def drop(self, version: int) -> None:
+        """Forget a version that was deleted; requests that were given its model keep it."""
+        self.forget(str(version))
+        with self._loading, self._table:
+            self._loaded.pop(version, None)
+
     def ready(self, name: str) -> LoadedVersion | None:
         """The model in memory for ``name``, or None where it must be loaded first; never blocks."""
         with self._table:

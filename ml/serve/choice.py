@@ -19,7 +19,7 @@ from ml.serve.classifier import Classifier
 from ml.serve.description import Description
 from ml.serve.machine import machine_kind
 from ml.serve.speed import BATCH, prepare_ms, speed
-from ml.serve.way import Way
+from ml.serve.way import InputName, Way
 from ml.serve.ways import exact_way, quick_ways
 
 Rows = NDArray[np.float32]
@@ -27,7 +27,11 @@ Rows = NDArray[np.float32]
 TOP1_EQUAL = 0.995
 """Least share of samples whose first breed stays the first."""
 MOST_MOVED = 0.02
-"""Most that a probability may lie outside of what validation's number format leaves open."""
+"""Most that a probability may move by another way of computing it, where the run's own format allows no more."""
+MOST_NOISE = 0.04
+"""Most that is allowed to a run whose own format moves more."""
+NEARER: tuple[InputName, ...] = ("two_steps", "exact")
+"""What is tried where the direct input moves answers, the quickest first."""
 MOST_SAMPLES = 200
 """Enough for one other first breed to be allowed."""
 MOST_PROBLEM = 500
@@ -100,8 +104,9 @@ def choose(folder: Path, samples: Sequence[Sample], limits: Limits, device: str 
 
     The exact way is always allowed. Another is where its answers to the samples are those stored: the first breed for
     99.5 % of them, and no probability moved by more than 0.02. What was validated in bf16 or fp16 is known to that
-    format's noise alone, up to 0.03 where a model is unsure. So there a probability may lie anywhere between the stored
-    one and fp32's, and 0.02 beyond; and the first breed may be either's.
+    format's noise alone, up to 0.03 where a model is unsure. So there all is held to what fp32 says, from which a
+    probability may lie as far as the farthest of those stored, if that is more (0.04 at most); and the first breed may
+    be either's.
 
     Args:
         folder: with the model's files.
@@ -115,10 +120,10 @@ def choose(folder: Path, samples: Sequence[Sample], limits: Limits, device: str 
     """
     about, chosen = Description.read(folder / "model.json"), choose_device(device)
     exact = exact_way(about, chosen)
-    trial = _Trial(folder, device, samples[:MOST_SAMPLES], limits)
+    trial = _Trial(folder, device, samples[:MOST_SAMPLES], limits, exact)
     if samples and about.precision != "fp32":
         trial = replace(trial, unrounded=trial.answers(replace(exact, precision="fp32")))
-    tried = [trial.exact(exact)]
+    tried = [trial.exact()]
     for way in quick_ways(exact, chosen) if samples else ():
         tried += trial.of(way, min(one.milliseconds() for one in tried if one.passed))
     ranked = sorted(tried, key=Candidate.milliseconds)
@@ -133,6 +138,8 @@ class _Trial:
     device: str
     samples: Sequence[Sample]
     limits: Limits
+    known: Way
+    """The one that needs no check."""
     unrounded: Rows | None = None
     """The exact way's answers in fp32, where validation's format was another."""
 
@@ -141,22 +148,24 @@ class _Trial:
         with self._loaded(way) as classifier:
             return self._answers(classifier)
 
-    def exact(self, way: Way) -> Candidate:
-        """The one that needs no check."""
-        with self._loaded(way) as classifier:
+    def exact(self) -> Candidate:
+        """The way that needs no check."""
+        with self._loaded(self.known) as classifier:
             return replace(self._timed(classifier), passed=True)
 
     def of(self, way: Way, to_beat: float) -> list[Candidate]:
-        """The way; where its answers are others, also its engine with the exact input.
+        """The way; where its answers are others, also its engine with inputs that are nearer to validation's.
 
         Args:
             way: with the direct input.
             to_beat: milliseconds a picture of the best that has passed; what is slower is not checked.
         """
-        first = self._judged(way, to_beat)
-        if first.passed or first.pictures == 0:
-            return [first]
-        return [first, self._judged(replace(way, input="exact"), to_beat)]
+        tried = [self._judged(way, to_beat)]
+        for nearer in (replace(way, input=one) for one in NEARER):
+            if tried[-1].passed or tried[-1].pictures == 0 or nearer == self.known:
+                break
+            tried.append(self._judged(nearer, to_beat))
+        return tried
 
     def _judged(self, way: Way, to_beat: float) -> Candidate:
         try:
@@ -179,13 +188,22 @@ class _Trial:
     def _timed(self, classifier: Classifier) -> Candidate:
         files = [sample.data for sample in self.samples[:BATCH]]
         prepare = prepare_ms(classifier, files, self.limits) if files else None
-        return Candidate(classifier.way, *speed(classifier), None, None, 0, passed=False, prepare_ms=prepare)
+        return Candidate(
+            classifier.way,
+            *speed(classifier, choose_device(self.device)),
+            None,
+            None,
+            0,
+            passed=False,
+            prepare_ms=prepare,
+        )
 
     def _checked(self, candidate: Candidate, classifier: Classifier) -> Candidate:
         """How far the classifier's probabilities lie from those of the validation."""
         stored = np.stack([sample.probabilities for sample in self.samples])
-        equal, moved = apart(self._answers(classifier), stored, stored if self.unrounded is None else self.unrounded)
-        passed = equal >= TOP1_EQUAL and moved <= MOST_MOVED
+        unrounded = stored if self.unrounded is None else self.unrounded
+        equal, moved = apart(self._answers(classifier), stored, unrounded)
+        passed = equal >= TOP1_EQUAL and moved <= allowed(stored, unrounded)
         return replace(candidate, top1_equal=equal, most_moved=moved, pictures=len(stored), passed=passed)
 
     def _answers(self, classifier: Classifier) -> Rows:
@@ -196,8 +214,13 @@ class _Trial:
         return np.stack(rows)
 
 
+def allowed(stored: Rows, unrounded: Rows) -> float:
+    """How far from fp32's the farthest probability may lie, both [n, classes]."""
+    return min(MOST_NOISE, max(MOST_MOVED, _farthest(stored, unrounded)))
+
+
 def apart(found: Rows, stored: Rows, unrounded: Rows) -> tuple[float, float]:
-    """The share of rows whose first class is either's, and how far the farthest value lies outside of both.
+    """The share of rows whose first class is either's, and how far the farthest value lies from fp32's.
 
     Args:
         found: [n, classes], as the other two.
@@ -206,7 +229,10 @@ def apart(found: Rows, stored: Rows, unrounded: Rows) -> tuple[float, float]:
     """
     first = found.argmax(1)
     equal = (first == stored.argmax(1)) | (first == unrounded.argmax(1))
-    beyond = np.maximum(np.minimum(stored, unrounded) - found, found - np.maximum(stored, unrounded))
-    moved = float(beyond.max())
+    return float(equal.mean()), _farthest(found, unrounded)
+
+
+def _farthest(one: Rows, other: Rows) -> float:
+    moved = float(np.abs(one - other).max())
     # What is no number is as far away as can be.
-    return float(equal.mean()), math.inf if math.isnan(moved) else max(0.0, moved)
+    return math.inf if math.isnan(moved) else moved

@@ -1,7 +1,7 @@
 """Serving: a trained model answers for single pictures, exactly as it did in validation or by a quicker way."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -27,8 +27,14 @@ from ml.serve.engine import Engine, Prepared
 from ml.serve.engines import load_engine
 from ml.serve.judgement import Judged, judge, read_judgement
 from ml.serve.outputs import Output, Outputs
-from ml.serve.way import Way
+from ml.serve.two_steps import two_steps
+from ml.serve.way import InputName, Way
 from ml.serve.ways import exact_way
+
+_QUICK: Mapping[InputName, Callable[[bytes, Limits, int, int, int], Prepared | None]] = {
+    "direct": direct,
+    "two_steps": two_steps,
+}
 
 
 @dataclass(frozen=True)
@@ -96,17 +102,14 @@ class Classifier:
         return COPIES + 1
 
     def prepare(self, data: bytes, limits: Limits) -> Prepared:
-        """Decode one picture and bring it to the model's size; what the direct way refuses goes the exact one.
+        """Decode one picture and bring it to the model's size; what a quicker input is not for goes the exact way.
 
         Raises:
             ImageRejected: the bytes are not a picture within the limits.
         """
-        about = self.about
-        if self.way.input == "direct":
-            pixels = direct(data, limits, about.size, about.presize, about.decoding)
-            if pixels is not None:
-                return pixels
-        return _prepared(self._exact(self._squares(data, limits, 0.5)))
+        about, quick = self.about, _QUICK.get(self.way.input)
+        pixels = quick and quick(data, limits, about.size, about.presize, about.decoding)
+        return _prepared(self._exact(self._squares(data, limits, 0.5))) if pixels is None else pixels
 
     def prepare_copies(self, data: bytes, limits: Limits) -> list[Prepared]:
         """One picture plain and, after that, ``COPIES`` times changed as in training; equal bytes get equal changes.

@@ -5,15 +5,15 @@ from typing import Literal
 
 EngineName = Literal["torch", "openvino", "cuda_graphs"]
 NumberFormat = Literal["fp32", "bf16", "fp16"]
-InputName = Literal["direct", "exact"]
+InputName = Literal["direct", "two_steps", "exact"]
 
 
 @dataclass(frozen=True)
 class Way:
     """How pictures become outputs.
 
-    ``input`` is exact, which is validation's own, or direct: drawn from the file in one pass. ``streams`` is how many
-    passes run beside each other.
+    ``input`` is exact, which is validation's own; two_steps, the same steps by quicker programs; or direct, drawn from
+    the file in one pass. ``streams`` is how many passes run beside each other.
     """
 
     engine: EngineName

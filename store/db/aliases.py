@@ -14,9 +14,9 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from store.db.models import AliasMove, ModelAlias
+from store.db.models import AliasMove, ModelAlias, ModelVersion
 from store.db.paging import Page, check_limit, decode_cursor, make_page
-from store.db.registry import get_version, resolve_model
+from store.db.registry import get_version, held_version, resolve_model
 from store.errors import Hint, InvalidRequest, NotFound, NothingBefore, Request, StateConflict, one_of
 
 How = Literal["pointed", "promoted", "rolled_back", "removed"]
@@ -62,7 +62,7 @@ def set_alias(
     if not _ALIAS.fullmatch(alias):
         hint = "Begin with a letter, and go on with up to 63 letters, digits, dots, dashes or underscores."
         raise InvalidRequest(f"{alias[:80]!r} cannot be an alias", hint=hint)
-    get_version(session, version)
+    held_version(session, version)
     if canary is not None:
         _check_canary(session, canary, version)
     # Holds the row until the transaction ends, so that moves follow each other.
@@ -120,6 +120,22 @@ def all_aliases(session: Session) -> Sequence[ModelAlias]:
     return session.scalars(select(ModelAlias).order_by(ModelAlias.alias)).all()
 
 
+def list_aliases(session: Session, *, cursor: str | None = None, limit: int = 50) -> Page[ModelAlias]:
+    """Aliases by name; the cursor is the name of a page's last.
+
+    Raises:
+        InvalidRequest: the limit or the cursor cannot be used.
+    """
+    statement = select(ModelAlias).order_by(ModelAlias.alias)
+    if cursor is not None:
+        if not _ALIAS.fullmatch(cursor):
+            hint = "Take next_cursor of the page before."
+            raise InvalidRequest(f"cursor {cursor[:80]!r} is not one of this list", hint)
+        statement = statement.where(ModelAlias.alias > cursor)
+    found = session.scalars(statement.limit(check_limit(limit) + 1)).all()
+    return Page(list(found[:limit]), found[limit - 1].alias if len(found) > limit else None)
+
+
 def canary_of(alias: ModelAlias) -> Canary | None:
     """The alias's canary."""
     if alias.canary_version is None or alias.canary_share is None:
@@ -135,10 +151,10 @@ def before(session: Session, alias: str) -> Return | None:
     """
     get_alias(session, alias)
     standing = _newest_move(session, alias)
-    if standing is None or standing.before_id is None:
+    target = None if standing is None else _move_before(session, standing)
+    if standing is None or target is None or target.version is None:
         return None
-    version = session.get_one(AliasMove, standing.before_id).version
-    return None if version is None else Return(version, standing.id)
+    return Return(target.version, standing.id)
 
 
 def way_back(session: Session, alias: str) -> Return:
@@ -160,14 +176,17 @@ def roll_back(session: Session, alias: str, back: Return) -> ModelAlias:
     """Point an alias at what came before, as :func:`way_back` found it.
 
     Raises:
-        NotFound: there is no such alias.
+        NotFound: there is no such alias, or the version was deleted since.
         StateConflict: the alias was moved since.
     """
     _locked(session, alias)
     standing = _newest_move(session, alias)
-    if standing is None or standing.id != back.standing or standing.before_id is None:
+    if standing is None or standing.id != back.standing:
         raise _moved(alias)
-    target = session.get_one(AliasMove, standing.before_id)
+    held_version(session, back.version)
+    target = _move_before(session, standing)
+    if target is None or target.version != back.version:
+        raise _moved(alias)
     _put(session, alias, back.version, None)
     session.add(AliasMove(alias=alias, how="rolled_back", version=back.version, before_id=target.before_id))
     session.flush()
@@ -224,7 +243,7 @@ def list_moves(session: Session, alias: str, *, cursor: str | None = None, limit
 
 
 def _check_canary(session: Session, canary: Canary, version: int) -> None:
-    get_version(session, canary.version)
+    held_version(session, canary.version)
     if canary.version == version:
         detail, hint = "it is the version that the alias points at", "Name another version, or leave the canary out."
         raise InvalidRequest(detail, hint, field="body.canary.version", value=version)
@@ -252,6 +271,17 @@ def _locked(session: Session, alias: str) -> ModelAlias:
 def _newest_move(session: Session, alias: str) -> AliasMove | None:
     statement = select(AliasMove).where(AliasMove.alias == alias).order_by(AliasMove.id.desc()).limit(1)
     return session.scalars(statement).first()
+
+
+def _move_before(session: Session, standing: AliasMove) -> AliasMove | None:
+    """The move that rolling back returns to: further back than the last where that one's version was deleted since."""
+    target = standing
+    while target.before_id is not None:
+        target = session.get_one(AliasMove, target.before_id)
+        is_another = target.version is not None and target.version != standing.version
+        if is_another and session.get(ModelVersion, target.version) is not None:
+            return target
+    return None
 
 
 def _unknown(alias: str) -> NotFound:

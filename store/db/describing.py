@@ -6,7 +6,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from store.db.models import Run
-from store.db.reading import get_run
+from store.db.reading import get_run, held_run
 
 Part = Literal["name", "tags", "note"]
 
@@ -17,6 +17,7 @@ def describe_run(session: Session, run_id: int, parts: Mapping[Part, str | list[
     Raises:
         NotFound: there is none of this id.
     """
+    held_run(session, run_id)
     run = get_run(session, run_id)
     for part, value in parts.items():
         setattr(run, part, value)

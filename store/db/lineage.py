@@ -2,20 +2,26 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import Session
 
-from store.db.models import Artifact, Epoch, Job, Run
+from store.db.models import Artifact, DeletedRun, Epoch, Job, Run
 from store.keys import MODEL
 from store.states import State
 
+Ancestor = Run | DeletedRun
+"""What led to a run may have been deleted since; what its children are judged by stays."""
 
-def ancestors_of(session: Session, run: Run) -> list[Run]:
-    """The runs whose weights led to this one's, oldest first."""
-    above = select(Run.id, Run.parent_id).where(Run.id == run.parent_id).cte("above", recursive=True)
-    above = above.union_all(select(Run.id, Run.parent_id).join(above, Run.id == above.c.parent_id))
+
+def ancestors_of(session: Session, run: Ancestor) -> list[Ancestor]:
+    """The runs whose weights led to this one's, oldest first; those too that were deleted."""
+    known = union_all(select(Run.id, Run.parent_id), select(DeletedRun.id, DeletedRun.parent_id)).subquery()
+    above = select(known).where(known.c.id == run.parent_id).cte("above", recursive=True)
+    above = above.union_all(select(known).join(above, known.c.id == above.c.parent_id))
+    there = session.scalars(select(Run).join(above, Run.id == above.c.id))
+    gone = session.scalars(select(DeletedRun).join(above, DeletedRun.id == above.c.id))
     # A parent is there before its child, so that ids are in the order of descent.
-    return list(session.scalars(select(Run).join(above, Run.id == above.c.id).order_by(Run.id)))
+    return sorted([*there, *gone], key=lambda one: one.id)
 
 
 def children_of(session: Session, run_id: int) -> Sequence[int]:
@@ -32,4 +38,6 @@ def cut_short(session: Session, run_ids: Collection[int]) -> dict[int, int]:
         .where(Epoch.run_id.in_(run_ids))
         .group_by(Epoch.run_id)
     )
-    return dict(session.execute(statement).all())
+    deleted = select(DeletedRun.id, DeletedRun.finished_phases)
+    deleted = deleted.where(DeletedRun.id.in_(run_ids), DeletedRun.finished_phases.is_not(None))
+    return dict(session.execute(statement.union_all(deleted)).all())

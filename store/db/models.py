@@ -3,7 +3,19 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Computed, Double, ForeignKey, Index, Text, func, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    Text,
+    func,
+    text,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -57,7 +69,8 @@ class Run(Base):
     tags: Mapped[list[str]] = mapped_column(postgresql.ARRAY(Text), default=list, server_default=text("'{}'"))
     """What people sort runs by: small letters, in the order of the alphabet."""
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"), index=True)
-    parent_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), index=True)
+    parent_id: Mapped[int | None] = mapped_column(index=True)
+    """The run whose weights it started from: on record, or one of ``deleted_runs``."""
     config: Mapped[Json]
     """ml.config.ResolvedConfig as JSON; of an lr_find run, ml.config.LrFind."""
     arch: Mapped[str | None] = mapped_column(Text, Computed("config ->> 'arch'::text", persisted=True))
@@ -80,6 +93,38 @@ class Run(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     dataset: Mapped[Dataset] = relationship(lazy="joined", innerjoin=True)
+
+
+class DeletedRun(Base):
+    """What stays of a run that was deleted: what its children are judged by, its version's number, its files' keys.
+
+    Numbers of runs and versions are never given again. Where the files lie is known until they are gone.
+    """
+
+    __tablename__ = "deleted_runs"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(Text)
+    name: Mapped[str | None] = mapped_column(Text)
+    dataset_id: Mapped[int]
+    """No foreign key: it keeps no dataset from being deleted."""
+    parent_id: Mapped[int | None]
+    config: Mapped[Json]
+    error_rate: Mapped[float | None] = mapped_column(Double)
+    finished_phases: Mapped[int | None]
+    """Of a run that failed and kept a model."""
+    version: Mapped[int | None]
+    """The number that it was registered under."""
+    jobs: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    """Its own jobs and interpretations: whose outputs in the artifact store are nobody's now."""
+    files: Mapped[list[Any]]
+    """{"key", "sha256"} of the files that the record named; empty once they are gone."""
+    files_gone_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    dataset: Mapped[Dataset] = relationship(
+        primaryjoin="foreign(DeletedRun.dataset_id) == Dataset.id", lazy="joined", innerjoin=True, viewonly=True
+    )
 
 
 class Job(Base):
@@ -304,8 +349,8 @@ class AliasMove(Base):
     alias: Mapped[str] = mapped_column(Text)
     how: Mapped[str] = mapped_column(Text)
     """pointed, promoted, rolled_back or removed."""
-    version: Mapped[int | None] = mapped_column(ForeignKey("model_versions.id"))
-    """None where the alias was removed."""
+    version: Mapped[int | None]
+    """None where the alias was removed; the version may have been deleted since."""
     before_id: Mapped[int | None] = mapped_column(ForeignKey("alias_moves.id"))
     """The move that rolling back returns to; a roll back takes that of the move it returned to."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -89,6 +89,12 @@ def get_run(session: Session, run_id: int) -> Run:
     return run
 
 
+def held_run(session: Session, run_id: int) -> Run | None:
+    """A run that nobody deletes until the caller's transaction ends: for what is about to need it."""
+    statement = select(Run).where(Run.id == run_id).with_for_update(of=Run, read=True, key_share=True)
+    return session.scalars(statement).one_or_none()
+
+
 def state_of_run(session: Session, run_id: int) -> Job:
     """The job that carries the run's state.
 
@@ -183,15 +189,22 @@ def listed_artifact(session: Session, run_id: int, name: str) -> Artifact:
     return artifact
 
 
-def interpretation_of(session: Session, run_id: int, dataset: str | None = None) -> Interpretation:
+def interpretation_of(
+    session: Session, run_id: int, dataset: str | None = None, *, with_items: bool = True
+) -> Interpretation:
     """The stored reading of the run's predictions: on its own validation pictures, or the newest on a named dataset.
+
+    Its items are megabytes of a large dataset: who reads a part of them leaves them out.
 
     Raises:
         NotFound: there is no such run or dataset.
         WrongKind: a run of this kind is never interpreted.
         NotReady: the run has it later; the detail names the job to wait for, or the hint the one to queue.
     """
-    interpretation = session.scalars(_interpreted(select(Interpretation), run_id, dataset)).one_or_none()
+    statement = _interpreted(select(Interpretation), run_id, dataset)
+    if not with_items:
+        statement = statement.options(defer(Interpretation.items, raiseload=True))
+    interpretation = session.scalars(statement).one_or_none()
     if interpretation is None:
         raise _not_interpreted(session, run_id, dataset)
     return interpretation

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from store.db.models import ModelAlias, ModelVersion
+from store.db.models import DeletedRun, ModelAlias, ModelVersion
 from store.db.paging import Page, check_limit, decode_cursor, make_page
-from store.db.reading import get_run, holds_model, state_of_run, wait_for
+from store.db.reading import get_run, held_run, holds_model, state_of_run, wait_for
 from store.errors import Hint, NoModel, NotFound, NotReady, Request, WrongKind, one_of
 
 DEFAULT_ALIAS = "production"
@@ -25,7 +25,7 @@ class Registration:
 
 
 def register(session: Session, run_id: int) -> Registration:
-    """Make a run a version, with the number after the highest; the same run again is the version that it has.
+    """Make a run a version, with the number after the highest there ever was; a run that is one keeps its number.
 
     A run that failed and kept the model of its finished phases may be one: its reading is of these very weights.
     Registering is one caller's at a time, until its transaction ends.
@@ -35,6 +35,7 @@ def register(session: Session, run_id: int) -> Registration:
         WrongKind: the run trained nothing.
         NotReady: the run holds no model.
     """
+    held_run(session, run_id)
     run, job = get_run(session, run_id), state_of_run(session, run_id)
     if run.kind != "train":
         raise WrongKind(f"run {run_id} is of kind {run.kind} and holds no model", hint="Register a run of kind train.")
@@ -46,8 +47,9 @@ def register(session: Session, run_id: int) -> Registration:
     known = session.scalars(select(ModelVersion).where(ModelVersion.run_id == run_id)).one_or_none()
     if known is not None:
         return Registration(known, is_new=False)
-    highest = session.scalar(select(func.max(ModelVersion.id))) or 0
-    version = ModelVersion(id=highest + 1, run_id=run_id)
+    # The number of a version that was deleted is never another's: predictions and clients name it.
+    numbers = (session.scalar(select(func.max(one))) or 0 for one in (ModelVersion.id, DeletedRun.version))
+    version = ModelVersion(id=max(numbers) + 1, run_id=run_id)
     session.add(version)
     session.flush()
     session.refresh(version)  # with its run, which is read after the transaction
@@ -96,3 +98,15 @@ def get_version(session: Session, version: int) -> ModelVersion:
     if found is None:
         raise NotFound(f"there is no model version {version}", hint=one_of("models"))
     return found
+
+
+def held_version(session: Session, version: int) -> ModelVersion:
+    """A version that nobody deletes until the caller's transaction ends: for what is about to need it.
+
+    Raises:
+        NotFound: there is none of this number.
+    """
+    locked = select(ModelVersion.id).where(ModelVersion.id == version).with_for_update(read=True, key_share=True)
+    if version > _LARGEST_ID or session.scalar(locked) is None:
+        raise NotFound(f"there is no model version {version}", hint=one_of("models"))
+    return get_version(session, version)

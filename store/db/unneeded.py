@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from store.db.deletion import are_of, deleted_runs
 from store.db.jobs import IN_HAND
 from store.db.models import Artifact, Job, Run
 from store.keys import MODEL, RunFile
@@ -16,9 +17,9 @@ def unneeded_files(session: Session, files: Collection[RunFile], *, checkpoint_l
     """Keys of those among a run's files in the artifact store that nothing can come to need any more.
 
     Those are outputs of an attempt that is over and did not get them into the record; checkpoints of runs that
-    succeeded or kept a model all the same, and those that the record does not name. Any other failed or cancelled run
-    may be resumed: its checkpoints go with their age, and stay in the record, so that a resume misses them. What no job
-    here knows of is another database's.
+    succeeded or kept a model all the same, and those that the record does not name; and all of a deleted run. Any
+    other failed or cancelled run may be resumed: its checkpoints go with their age, and stay in the record, so that a
+    resume misses them. What no job here knows of is another database's.
 
     Args:
         session: the caller's transaction.
@@ -37,6 +38,8 @@ def unneeded_files(session: Session, files: Collection[RunFile], *, checkpoint_l
     ended = func.now() - checkpoint_life
     done |= {job.run_id for job in session.scalars(of_runs.where(own, Job.state.in_(FINAL), Job.finished_at < ended))}
     kept = _kept_checkpoints(session, runs)
+    deleted = deleted_runs(session, runs)
+    left = {key for gone in deleted.values() for key in are_of(gone, files)}
 
     def is_over(file: RunFile) -> bool:
         if file.job_id is None:
@@ -46,7 +49,7 @@ def unneeded_files(session: Session, files: Collection[RunFile], *, checkpoint_l
             return False
         return file.attempt < job.attempt or job.state not in IN_HAND
 
-    return [file.key for file in files if file.key not in recorded and is_over(file)]
+    return [file.key for file in files if file.key not in recorded and (file.key in left or is_over(file))]
 
 
 def _kept_checkpoints(session: Session, run_ids: Collection[int]) -> dict[int, set[str]]:

@@ -46,6 +46,21 @@ def test_rolling_back_is_one_call_and_the_answers_follow(client: TestClient, ver
     assert [move["version"] for move in rest] == [two, one]
 
 
+def test_all_aliases_are_listed_by_name_with_what_they_point_at(client: TestClient, versions: list[int]) -> None:
+    one, two, three = versions
+    client.put("/models/aliases/shadow", json={"version": two})
+    client.put("/models/aliases/best", json={"version": two, "canary": {"version": one, "share": 0.1}})
+    first = client.get("/models/aliases?limit=2").json()
+    assert first["items"] == [
+        {"alias": "best", "version": two, "canary": {"version": one, "share": 0.1}, "before": None},
+        {"alias": "production", "version": three, "canary": None, "before": two},
+    ]
+    rest = client.get(f"/models/aliases?limit=2&cursor={first['next_cursor']}").json()
+    assert ([one["alias"] for one in rest["items"]], rest["next_cursor"]) == (["shadow"], None)
+    refused = client.get("/models/aliases?cursor=9x")
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_request")
+
+
 def test_a_way_back_to_a_model_that_is_gone_leaves_the_alias_where_it_was(
     client: TestClient, records: Records, app: FastAPI
 ) -> None:

@@ -12,12 +12,15 @@ import api
 from api.figures import palette
 from api.routes.page import DOCUMENT
 from api.schemas.datasets import CrossingPairOut, CrossingPairs, DatasetOut, NearDuplicatesOut
-from api.schemas.fields import DatasetName, PageOut
+from api.schemas.drift import DriftOut, FigureDrift
+from api.schemas.exports import ExportProgress
+from api.schemas.fields import AliasName, DatasetName, PageOut
 from api.schemas.jobs import HeldJob, JobOut, JobProgress, JobWaiting
+from api.schemas.kept import FeedbackOut
 from api.schemas.lineage import Ancestor, PhaseRate
 from api.schemas.lr_find import LrFindOut
-from api.schemas.models import ModelOut
-from api.schemas.predictions import Guess, Prediction, Predictions, ServedModel
+from api.schemas.models import AliasOut, CanaryOut, ModelDetail, ModelOut, MoveOut
+from api.schemas.predictions import Guess, Prediction, Predictions, ServedModel, SetCoverage
 from api.schemas.runs import (
     ArtifactOut,
     Batches,
@@ -31,8 +34,13 @@ from api.schemas.runs import (
     RunSummary,
     TopLoss,
 )
+from api.schemas.shadows import AgreementOut, ComparisonOut, PairOut, ShadowOut
+from api.schemas.ways import CandidateOut, ChoiceOut, WayOut
+from cli.export import STAGES
 from cli.waiting import where_it_waits
 from ml.data.manifest import ExclusionCode
+from ml.serve.export.forms import Form
+from store.db.aliases import How
 from store.db.waiting import Reason
 from tests.api.web import TestClient
 
@@ -113,6 +121,12 @@ def test_every_view_that_an_address_names_is_in_the_page() -> None:
     (views,) = re.findall(r"^const VIEWS = \{ (.*?) \};$", MODULES[ENTRY], re.MULTILINE)
     named = set(re.findall(r': "(\w+)",$', places, re.MULTILINE))
     assert named == set(views.split(", ")) == set(re.findall(r'id="view-(\w+)"', PAGE))
+
+
+def test_the_views_share_no_name_of_an_element() -> None:
+    # They are one document: a script that asks for a name gets the first.
+    names = re.findall(r'\sid="([\w-]+)"', PAGE)
+    assert sorted(names) == sorted(set(names))
 
 
 def test_modules_are_short_enough_to_be_read() -> None:
@@ -220,10 +234,40 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         ("data/dataset.js", CrossingPairs, "count byte near valid_items examples"),
         ("data/dataset.js", CrossingPairOut, "kind distance first first_label second second_label"),
         ("models/served.js", ModelOut, "version run arch dataset drawn aliases"),
-        ("home/predict.js", Predictions, "model predictions"),
-        ("home/predict.js", ServedModel, "version arch drawn note"),
-        ("home/predict.js", Prediction, "breed species sure top"),
-        ("home/predict.js", Guess, "breed probability"),
+        (
+            "models/versions.js",
+            ModelOut,
+            "version run arch dataset drawn error_rate calibration_error aliases canary_of",
+        ),
+        ("models/aliases.js", AliasOut, "alias version canary before"),
+        ("models/aliases.js", CanaryOut, "version share"),
+        ("models/aliases.js", MoveOut, "how version at"),
+        (
+            "models/aliases.js",
+            ComparisonOut,
+            "version compared agreement mean_difference max_difference failed dropped",
+        ),
+        ("models/aliases.js", AgreementOut, "share low high"),
+        ("models/shadow.js", ShadowOut, "is_shadow against"),
+        ("models/shadow.js", PairOut, "served shadow photos mean_difference"),
+        ("models/model.js", ModelDetail, "choices error_rate calibration_error created_at"),
+        ("models/ways.js", ChoiceOut, "machine way reason candidates chosen_at"),
+        ("models/ways.js", WayOut, "engine precision input streams"),
+        (
+            "models/ways.js",
+            CandidateOut,
+            "way pictures_per_second latency_ms top1_equal most_moved pictures passed problem",
+        ),
+        ("models/exports.js", ExportProgress, "stage seconds"),
+        ("models/drift.js", DriftOut, "days pictures sentence figures missing"),
+        ("models/drift.js", FigureDrift, "says seen psi by_chance verdict"),
+        ("home/cards.js", Predictions, "model coverage predictions"),
+        ("home/answer.js", ServedModel, "version run arch drawn calibrated note"),
+        ("home/answer.js", Prediction, "breed species sure known sentence set top probabilities"),
+        ("home/answer.js", Guess, "breed probability"),
+        ("home/answer.js", SetCoverage, "asked note"),
+        ("home/feedback.js", Prediction, "id breed probabilities"),
+        ("home/feedback.js", FeedbackOut, "breed of_vocabulary"),
     ],
 )
 def test_what_the_page_reads_are_fields_that_the_service_has(module: str, model: type[BaseModel], fields: str) -> None:
@@ -245,6 +289,22 @@ def test_the_page_has_words_for_every_reason_to_wait() -> None:
     waiting = {"lane": "light", "behind": None, "ahead": 0}
     said = {reason: where_it_waits({"waiting": {"reason": reason, **waiting}}) for reason in sentences}
     assert {reason: text.replace("${lane}", "light") for reason, text in sentences.items()} == said
+
+
+def test_the_page_has_words_for_every_move_format_and_stage() -> None:
+    for module, name, meant in (
+        ("models/aliases.js", "HOW", get_args(How)),
+        ("models/exports.js", "FORMATS", get_args(Form)),
+        ("models/exports.js", "STAGES", STAGES),
+    ):
+        (told,) = re.findall(rf"^const {name} = \{{(.*?)\}};", MODULES[module], re.MULTILINE | re.DOTALL)
+        assert set(re.findall(r"(?:^|[{,] ?)\s*(\w+): [\"\[]", told, re.MULTILINE)) == set(meant), name
+
+
+def test_an_alias_is_what_the_service_takes_for_one() -> None:
+    pattern = TypeAdapter(AliasName).json_schema()["pattern"]
+    (said,) = re.findall(r'^const ALIAS = "(.+)";', MODULES["models/steps.js"], re.MULTILINE)
+    assert "^" + said.replace(r"\\-", "-") + "$" == pattern
 
 
 def test_only_what_can_be_a_datasets_name_is_asked_for() -> None:

@@ -162,7 +162,7 @@ def views(world: World) -> list[tuple[str, str]]:
         (f"/ui/runs/{world.failed.id}", "#run-message.bad"),
         (f"/ui/runs/{world.search.id}", "#rates table"),
         ("/ui/data/pets", "#presizing img"),
-        ("/ui/", "#drop"),
+        ("/ui/", "#no-model"),
         ("/ui/runs", "#runs tbody tr"),
         ("/ui/data", "#datasets tbody tr"),
         ("/ui/models", "#models-title"),

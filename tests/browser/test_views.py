@@ -46,7 +46,7 @@ def test_back_and_forward_move_between_views_and_the_title_names_them(
     expect(page.locator("#run")).to_be_hidden()
     assert page.url == visits.address + "/ui/runs"
     page.go_back()
-    expect(page.locator("#drop")).to_be_visible()
+    expect(page.locator("#predict-title")).to_be_visible()
     page.go_forward()
     page.go_forward()
     expect(page.locator("#run-title")).to_contain_text(f"Run {world.other.id}")

@@ -107,7 +107,7 @@ hear((told) => {
 });
 
 // The document's links are relative; the address that they are relative to changes with the views.
-for (const link of document.querySelectorAll("header a")) link.setAttribute("href", link.pathname);
+for (const link of document.querySelectorAll("header a, .view a[href]")) link.setAttribute("href", link.pathname + link.search);
 
 document.addEventListener("visibilitychange", catchUp);
 scheme.addEventListener("change", redrawFigures);

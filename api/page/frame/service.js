@@ -42,6 +42,14 @@ export async function askForPicture(path, options) {
   return (await answerOf(path, options)).blob();
 }
 
+// How far something is that is made when it is asked for; null once it is there. Its bytes are for the browser to save.
+export async function askWhetherMade(path) {
+  const answer = await answerOf(path, { headers: { Prefer: "respond-async" } });
+  if (answer.status === 202) return answer.json();
+  await answer.body.cancel();
+  return null;
+}
+
 // Show what goes wrong with a piece of work until the same piece goes well.
 export async function tell(about, work) {
   try {

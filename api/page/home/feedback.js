@@ -6,6 +6,7 @@ import { shortTime } from "../frame/times.js";
 
 const NONE = "none of these breeds";
 let keeping = { predictions: "no" };
+let lists = 0;
 
 // Offered only where it does something.
 export async function showKeeping() {
@@ -14,7 +15,7 @@ export async function showKeeping() {
   await showContradicted();
 }
 
-export const keptQuery = () => (keeping.predictions === "photos" && byId("keep-photo").checked ? "&keep=photo" : "");
+export const keptQuery = () => (keeping.predictions === "photos" && byId("keep-photo").checked ? "photo" : null);
 
 async function showContradicted() {
   const isKept = keeping.predictions !== "no";
@@ -25,27 +26,47 @@ async function showContradicted() {
     cell(words(one.feedback.breed ?? NONE)), cell(one.version, true), cell(one.photo ? "kept" : "not kept"))));
 }
 
-// “Right”, or what it is instead; nothing where the answer was not kept.
+// Whether it is right, and what it is instead; nothing where the answer was not kept.
 export function feedbackOn({ id, breed, probabilities }) {
   if (!id) return "";
   const told = make("p", { class: "quiet", role: "status" });
-  const choice = make("select", { "aria-label": "It is" }, make("option", { value: "" }, "It is …"),
-    ...Object.keys(probabilities).map((name) => make("option", { value: name }, words(name))),
-    make("option", { value: NONE }, NONE));
-  const say = (name) => send(id, name === NONE ? null : name, told);
-  choice.addEventListener("change", () => choice.value && say(choice.value));
+  const say = (name) => send(id, name, told);
+  const form = correction(Object.keys(probabilities), say);
+  const wrong = make("button", { type: "button", class: "secondary", "aria-expanded": "false" }, "No, it is …");
+  wrong.addEventListener("click", () => {
+    form.hidden = !form.hidden;
+    wrong.setAttribute("aria-expanded", String(!form.hidden));
+    if (!form.hidden) form.querySelector("input").focus();
+  });
+  const right = make("button", { type: "button", class: "secondary", on: { click: () => say(breed) } }, "Yes");
   return make("div", { class: "feedback" },
-    make("div", { class: "row" }, make("button", { type: "button", on: { click: () => say(breed) } }, "Right"), choice), told);
+    make("div", { class: "toolbar" }, make("span", {}, "Is that right?"), right, wrong), form, told);
+}
+
+// A breed of the model, found by a few of its letters; another one is taken too, since people teach by it.
+function correction(vocab, say) {
+  const list = make("datalist", { id: `breeds-${++lists}` }, ...vocab.map((name) => make("option", { value: words(name) })));
+  const input = make("input", { type: "text", list: list.id, "aria-label": "It is", placeholder: "Type or choose a breed", required: true, maxlength: 200, autocomplete: "off" });
+  const form = make("form", { class: "toolbar", hidden: true }, input, list, make("button", { type: "submit" }, "Tell"),
+    make("button", { type: "button", class: "secondary", on: { click: () => say(null) } }, "None of these breeds"));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const typed = input.value.trim();
+    const same = vocab.find((name) => words(name).toLowerCase() === words(typed).toLowerCase());
+    if (typed) say(same ?? typed);
+  });
+  return form;
 }
 
 async function send(id, breed, told) {
   try {
-    await ask(`/predictions/${id}/feedback`, {
+    const { feedback } = await ask(`/predictions/${id}/feedback`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ breed }),
     });
-    told.textContent = `Noted: ${words(breed ?? NONE)}.`;
+    const isNew = feedback.of_vocabulary === false;
+    told.textContent = `Noted: ${words(breed ?? NONE)}.${isNew ? " This model does not know that breed." : ""}`;
     told.className = "quiet";
     await showContradicted();
   } catch (error) {

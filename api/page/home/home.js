@@ -1,15 +1,41 @@
 // The start: which breed is on a photo.
 
+import { byId } from "../frame/parts.js";
+import { tell } from "../frame/service.js";
+import { hearOfVersions } from "../models/served.js";
+import { leaveBegin, showBegin } from "./begin.js";
+import { addPhotos, askAgain, clearPhotos } from "./cards.js";
 import { showKeeping } from "./feedback.js";
-import { acceptPhotos } from "./predict.js";
+import { acceptPhotos } from "./photos.js";
+import { prepareTerms, readTerms, showVersions } from "./terms.js";
 
 let isReady = false;
+
+function prepare() {
+  isReady = true;
+  acceptPhotos(addPhotos);
+  prepareTerms();
+  byId("clear").addEventListener("click", () => {
+    clearPhotos();
+    byId("photo").focus();
+  });
+  hearOfVersions(() => tell("versions", Promise.all([showVersions(), showBegin()])));
+}
+
+// The photos of before stay; on other terms they are answered anew.
+async function turn() {
+  const isOther = readTerms();
+  await showVersions();
+  if (isOther) askAgain();
+}
 
 export const home = {
   title: () => "",
   async open() {
-    if (!isReady) acceptPhotos();
-    isReady = true;
-    await showKeeping();
+    if (!isReady) prepare();
+    await Promise.all([turn(), showBegin(), showKeeping()]);
   },
+  turn,
+  refresh: showBegin,
+  close: leaveBegin,
 };

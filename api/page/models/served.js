@@ -1,25 +1,46 @@
 // The model that answers, and putting a run into its place.
 
-import { byId, drawnTag, runLink } from "../frame/parts.js";
+import { addressOf } from "../frame/address.js";
+import { byId, drawnTag, make, runLink } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
 
 let production = null;
 let isKnown = false;
 let offered = null;
+let versions = [];
+const hearers = [];
+
+// Call `act` with the registered versions whenever something about them has changed.
+export function hearOfVersions(act) {
+  hearers.push(act);
+}
+
+// The newest of the registered versions.
+export async function registered() {
+  if (!isKnown) await showServed();
+  return versions;
+}
 
 export async function showServed() {
   const { items } = await ask("/models?limit=200");
+  const isNew = !isKnown || JSON.stringify(items) !== JSON.stringify(versions);
   const found = items.find((one) => one.aliases.includes("production")) ?? null;
   // The line is read aloud whenever it is written.
   if (!isKnown || found?.version !== production?.version) byId("served").replaceChildren(...lineOf(found));
   production = found;
+  versions = items;
   isKnown = true;
   showOffer();
+  if (isNew) for (const act of hearers) act(versions);
+}
+
+export function versionLink(version, text = `version ${version}`) {
+  return make("a", { href: addressOf(`models/${version}`) }, text);
 }
 
 function lineOf(model) {
   if (!model) return ["No model in production yet."];
-  return [`In production: version ${model.version}, `, runLink(model.run), `, ${model.arch} trained on ${model.dataset} `, drawnTag(model.drawn)];
+  return ["In production: ", versionLink(model.version), ", ", runLink(model.run), `, ${model.arch} trained on ${model.dataset} `, drawnTag(model.drawn)];
 }
 
 // The version in production, or null.

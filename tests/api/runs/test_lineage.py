@@ -85,9 +85,10 @@ def test_a_chain_of_runs_is_told_from_its_beginning(client: TestClient, records:
     second = made(client, from_run=head.id, config={"recipe": "one_cycle"}, name="unfrozen")
     finish(records, second)
     third = made(client, from_run=second["id"])
+    there = {"deleted": False}
     assert third["lineage"] == [
-        {"id": head.id, "name": "a run", "kind": "train", "recipe": "fine_tune", "error_rate": 0.25},
-        {"id": second["id"], "name": "unfrozen", "kind": "train", "recipe": "one_cycle", "error_rate": 0.125},
+        {"id": head.id, "name": "a run", "kind": "train", "recipe": "fine_tune", "error_rate": 0.25, **there},
+        {"id": second["id"], "name": "unfrozen", "kind": "train", "recipe": "one_cycle", "error_rate": 0.125, **there},
     ]
     assert (third["parent"], third["cautions"], third["children"]) == (second["id"], [], [])
     assert client.get(f"/runs/{head.id}").json()["children"] == [second["id"]]

@@ -1,0 +1,22 @@
+// A question before something changes: what changes is said, and a button does it.
+
+import { make } from "./parts.js";
+
+// Resolves to whether the person wants it. Leaving the dialog by any way but its button is a no.
+export function confirmed({ title, says, act, isDangerous = false }) {
+  const heading = make("h2", { id: "confirm-title" }, title);
+  const dialog = make("dialog", { class: "confirm", "aria-labelledby": "confirm-title" }, heading,
+    ...says.map((line) => make("p", {}, line)));
+  const end = (said) => () => dialog.close(said);
+  dialog.append(make("div", { class: "toolbar end" },
+    make("button", { type: "button", class: "secondary", on: { click: end("no") } }, "Leave it"),
+    make("button", { type: "button", class: isDangerous ? "danger" : null, on: { click: end("yes") } }, act)));
+  document.getElementById("main").append(dialog);
+  return new Promise((done) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      done(dialog.returnValue === "yes");
+    });
+    dialog.showModal();
+  });
+}

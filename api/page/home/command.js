@@ -1,0 +1,33 @@
+// The same request as a command, to copy.
+
+import { at } from "../frame/address.js";
+import { make } from "../frame/parts.js";
+
+// A word of a POSIX shell: \x27 is its quote, which ends, stands escaped, and begins again.
+const quoted = (text) => `\x27${text.replaceAll("\x27", "\x27\\\x27\x27")}\x27`;
+
+// curl ends a file's name at a comma or a semicolon, unless it is in double quotes: \x22.
+const fileOf = (name) => (/[,;\x22\\]/.test(name) ? `\x22${name.replace(/[\x22\\]/g, "\\$&")}\x22` : name);
+
+const commandOf = (name, query) =>
+  `curl -F ${quoted(`file=@${fileOf(name)}`)} ${quoted(`${location.origin}${at("/predict")}?${query}`)}`;
+
+export function asCommand(name, query) {
+  const code = make("code", { tabindex: 0 }, commandOf(name, query));
+  const button = make("button", { type: "button", class: "secondary" }, "Copy");
+  button.addEventListener("click", async () => {
+    button.textContent = (await copied(code)) ? "Copied" : "Selected: copy it by keyboard";
+  });
+  return make("details", { class: "command" }, make("summary", {}, "As a command"), make("pre", {}, code), button);
+}
+
+// Over plain http to another machine a page has no clipboard: then the text is selected.
+async function copied(code) {
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+    return true;
+  } catch {
+    getSelection().selectAllChildren(code);
+    return false;
+  }
+}

@@ -1,0 +1,65 @@
+"""``pedigree runs delete``."""
+
+import sys
+
+import click
+
+from cli import completion
+from cli.client import Client, Json
+from cli.errors import CommandError
+from cli.options import json_option, with_client
+from cli.saying import say
+from cli.tables import counted, show_json
+
+_MIB = 1 << 20
+
+
+@click.command("delete")
+@click.argument("run", type=click.IntRange(1), shell_complete=completion.runs)
+@click.option("--cascade", is_flag=True, help="Delete its version and its interpretations of other datasets too.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@with_client
+def delete_run(client: Client, run: int, cascade: bool, yes: bool, as_json: bool) -> None:
+    """Delete a run with its record and its files, for good.
+
+    What hangs on it is told first. Runs that started from it stay, and so do answers of predict jobs.
+    """
+    found = client.get(f"/runs/{run}/dependents")
+    if not as_json:
+        say(f"run {run}: {counted(found['files'], 'file', 'files')}, {found['bytes'] / _MIB:.1f} MiB")
+        for line in what_hangs(found):
+            say(f"  {line}")
+    if found["deletable"] == "with_cascade" and not cascade:
+        raise CommandError(f"More than its own record hangs on run {run}.", "Give --cascade to delete it all the same.")
+    # What is at work or in use the service refuses, and says what to do.
+    if found["deletable"] != "no" and not yes:
+        _confirm(run)
+    client.call("DELETE", f"/runs/{run}", params={"cascade": "true"} if cascade else {})
+    if as_json:
+        show_json({"run": run, "deleted": found})
+    else:
+        say(f"run {run} is deleted")
+
+
+def what_hangs(found: Json) -> list[str]:
+    """A line for each kind of thing that hangs on the run."""
+    lines = [f"{job['kind']} job {job['id']} is {job['state']}" for job in found["busy"]]
+    if found["version"] is not None:
+        names = f", which answers for {', '.join(found['aliases'])}" if found["aliases"] else ""
+        lines.append(f"version {found['version']}{names}: goes with it")
+    if found["interpretations"]:
+        lines.append(f"interpretations of {', '.join(found['interpretations'])}: go with it")
+    if found["child_count"]:
+        first = ", ".join(str(child["id"]) for child in found["children"])
+        lines.append(f"{counted(found['child_count'], 'run', 'runs')} started from it: {first} (they stay)")
+    if found["predict_job_count"]:
+        lines.append(f"{counted(found['predict_job_count'], 'predict job', 'predict jobs')} (the answers stay)")
+    return lines
+
+
+def _confirm(run: int) -> None:
+    if not sys.stdin.isatty():
+        raise CommandError("Nobody is there to be asked.", "Give --yes to delete without a question.")
+    if not click.confirm(f"Delete run {run}? Its files are gone for good."):
+        raise CommandError(f"Run {run} stays.")

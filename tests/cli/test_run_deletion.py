@@ -1,0 +1,65 @@
+"""``pedigree runs delete`` tells first, asks, and deletes, against the real API."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy.orm import Session, sessionmaker
+
+from store.artifacts import ArtifactStore
+from store.settings import Settings
+from store.states import State
+from tests.api.records import Records
+from tests.cli.live_api import live_api
+from tests.cli.test_commands import pedigree
+
+Capture = pytest.CaptureFixture[str]
+Patch = pytest.MonkeyPatch
+
+
+@pytest.fixture
+def records(
+    settings: Settings, sessions: sessionmaker[Session], artifacts: ArtifactStore, monkeypatch: Patch
+) -> Iterator[Records]:
+    with live_api(settings) as api:
+        monkeypatch.setenv("PEDIGREE_URL", api.url)
+        yield Records(sessions, artifacts)
+
+
+def test_what_hangs_on_a_run_is_told_before_it_goes(records: Records, capsys: Capture, monkeypatch: Patch) -> None:
+    run = records.served()
+
+    def delete(*words: str) -> tuple[int, str, str]:
+        return pedigree(capsys, monkeypatch, "runs", "delete", str(run.id), *words)
+
+    code, out, err = delete()
+    assert (code, "3 files" in out, "--yes" in err) == (1, True, True)
+    pedigree(capsys, monkeypatch, "models", "register", str(run.id), "--alias", "production")
+    code, out, err = delete("--yes", "--cascade")
+    assert (code, "version 1, which answers for production" in out) == (1, True)
+    assert "Point the alias at another version first" in err
+    pedigree(capsys, monkeypatch, "models", "register", str(records.served(content=b"x").id), "--alias", "production")
+    code, out, err = delete("--yes")
+    assert (code, "version 1: goes with it" in out, "--cascade" in err) == (1, True, True)
+    code, out, err = delete("--yes", "--cascade")
+    assert (code, out.splitlines()[-1], err) == (0, f"run {run.id} is deleted", "")
+    code, out, err = delete("--yes")
+    assert (code, f"There is no run {run.id}" in err or f"there is no run {run.id}" in err) == (1, True)
+
+
+def test_a_run_at_work_names_the_job_and_the_command_to_cancel_it(
+    records: Records, capsys: Capture, monkeypatch: Patch
+) -> None:
+    run, job = records.run(records.dataset())
+    records.move(job, State.RUNNING)
+    code, out, err = pedigree(capsys, monkeypatch, "runs", "delete", str(run.id), "--yes")
+    assert (code, f"train job {job.id} is running" in out) == (1, True)
+    assert f"`pedigree jobs cancel {job.id}`" in err
+
+
+def test_for_scripts_it_is_json(records: Records, capsys: Capture, monkeypatch: Patch) -> None:
+    run = records.served()
+    code, out, err = pedigree(capsys, monkeypatch, "runs", "delete", str(run.id), "--yes", "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert (told["run"], told["deleted"]["files"]) == (run.id, 3)
