@@ -54,22 +54,27 @@ def read_scores(path: Path, predicted: Manifest, current: Manifest, vocab: Seque
     """
     number = {breed: index for index, breed in enumerate(vocab)}
     places = {(item.path, item.sha256): place for place, item in enumerate(current.items)}
-    items: list[ScoredItem] = []
-    rows: list[NDArray[np.float64]] = []
+    known: list[tuple[int, dict[str, Any]]] = []
+    table: list[list[float | None]] = []
     try:
         for row in _rows(path):
             before = predicted.items[_position(row["item"])]
             place = places.get((before.path, before.sha256))
-            scores = np.array([math.nan if (one := row["probabilities"][breed]) is None else one for breed in vocab])
-            if place is None or current.items[place].label not in number or not np.isfinite(scores).all():
-                continue
-            items.append(_item(row, place, current, scores[number[current.items[place].label]]))
-            rows.append(scores)
+            scores = [row["probabilities"][breed] for breed in vocab]
+            if place is not None and current.items[place].label in number:
+                known.append((place, row))
+                table.append(scores)
+        # What is null there is no number.
+        scored = np.array(table, dtype=np.float64).reshape(len(table), len(vocab))
+        whole = np.flatnonzero(np.isfinite(scored).all(1))
+        labels = np.array([number[current.items[known[at][0]].label] for at in whole], dtype=np.int64)
+        scored = scored[whole]
+        own = scored[np.arange(len(whole)), labels]
+        items = [_item(*known[at], current, float(score)) for at, score in zip(whole, own, strict=True)]
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         detail = f"the stored predictions on dataset {current.name!r} cannot be read: {error!r}"
         raise ArtifactMissing(detail, "Interpret the run again.") from error
-    labels = np.array([number[item.label] for item in items], dtype=np.int64)
-    return LabelScores(tuple(vocab), items, np.array(rows).reshape(len(items), len(vocab)), labels)
+    return LabelScores(tuple(vocab), items, scored, labels)
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -84,7 +89,7 @@ def _position(sent: object) -> int:
     return sent
 
 
-def _item(row: dict[str, Any], place: int, current: Manifest, own: float) -> ScoredItem:
+def _item(place: int, row: dict[str, Any], current: Manifest, own: float) -> ScoredItem:
     item = current.items[place]
     is_same = row.get("actual") == item.label and row.get("loss") is not None
     loss = float(row["loss"]) if is_same else -math.log(max(own, _LEAST)) if own else math.inf
