@@ -108,11 +108,9 @@ def apply_review(
         return
     watch(client, job["id"], as_json=as_json)
     if not as_json:
-        now = next((one for one in client.items("/datasets", limit=MOST) if one["name"] == name), None)
-        told = (
-            "" if now is None else f": revision {now['revision'][:12]}, {now['items']} items of {now['breeds']} breeds"
-        )
-        say(f"{counted(len(rows), 'decision', 'decisions')} applied to {name}{told}")
+        now = client.get(f"/datasets/{path_part(name)}/review", source="feedback", limit=1)
+        decisions = counted(len(rows), "decision", "decisions")
+        say(f"{decisions} applied; {name} is at revision {now['revision'][:12]}")
 
 
 @review.command("next")

@@ -65,7 +65,7 @@ def test_five_labels_are_reviewed_by_keyboard_and_saved(visits: Visits, records:
     page.keyboard.press("/")
     page.keyboard.type("birm")
     page.keyboard.press("Enter")
-    expect(page.locator("#breed-search")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#review-stage .search input")).to_have_attribute("aria-invalid", "true")
     page.keyboard.type("an")
     page.keyboard.press("Enter")
     expect(page.locator("#tray-counts")).to_have_text("3 relabelled, 1 dropped, 1 kept")

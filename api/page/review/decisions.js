@@ -50,9 +50,18 @@ export function undo(item = made.at(-1)?.item) {
   return item;
 }
 
-export function forgetDecisions() {
-  made = [];
+// They went with a job: once it has made the revision they are done; where it fails they are still here.
+export function markSent(job) {
+  made = made.map((one) => ({ ...one, sent: job }));
   keep();
+}
+
+export function forgetSent(job) {
+  const rest = made.filter(({ sent }) => sent !== job);
+  const isAny = rest.length < made.length;
+  made = rest;
+  if (isAny) keep();
+  return isAny;
 }
 
 export function counts() {

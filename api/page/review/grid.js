@@ -13,9 +13,8 @@ const chosen = () => shown.filter(({ item }) => ticked.has(item));
 
 export function prepareGrid() {
   const button = (text, kind, act) => make("button", { type: "button", class: kind, on: { click: act } }, text);
-  const breed = make("input", { id: "grid-breed", type: "text", list: "review-breeds", placeholder: "Breed", "aria-label": "Breed for all that are ticked", autocomplete: "off" });
+  const breed = make("input", { class: "breed", type: "text", list: "review-breeds", placeholder: "Breed", "aria-label": "Breed for all that are ticked", autocomplete: "off" });
   byId("grid-actions").append(
-    make("span", { id: "grid-count", role: "status" }),
     button("Tick all", "secondary", () => tickAll(true)), button("Untick", "secondary", () => tickAll(false)),
     button("Accept suggestions", "", () => each((one) => one.suggested && ["relabel", one.suggested.breed])),
     button("Labels are right", "secondary", () => each((one) => one.label !== null && ["keep", null])),

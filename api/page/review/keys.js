@@ -1,8 +1,7 @@
 // The keyboard: a letter for each decision, while a photo is shown and nothing is being typed.
 
-import { byId } from "../frame/parts.js";
-
 const TYPED_IN = "input, textarea, select, dialog, [contenteditable]";
+const SCROLLS = ".tall, .scroll";
 const PRESSED = "button, a, summary";
 
 export function listenToKeys(acts, isOn) {
@@ -11,7 +10,7 @@ export function listenToKeys(acts, isOn) {
     r: () => acts.choose("relabel", acts.current()?.suggested?.breed),
     d: () => acts.choose("drop"),
     u: () => acts.takeBack(),
-    "/": () => byId("breed-search")?.focus(),
+    "/": () => document.querySelector("#review-stage .search input")?.focus(),
     arrowright: () => acts.step(1),
     arrowdown: () => acts.step(1),
     arrowleft: () => acts.step(-1),
@@ -19,6 +18,7 @@ export function listenToKeys(acts, isOn) {
   };
   document.addEventListener("keydown", (event) => {
     if (!isOn() || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.key.startsWith("Arrow") && event.target.closest(SCROLLS)) return;
     if (event.target.closest(TYPED_IN) || document.querySelector("dialog[open]")) return;
     const act = event.key === "Enter" ? enter(event, does.r) : guess(event.key, acts) ?? does[event.key.toLowerCase()];
     if (!act) return;

@@ -57,7 +57,6 @@ async function choose(action, label = null) {
   if (at >= queue().items.length - AHEAD) await more();
   const next = nextOpen(at);
   goTo(next < 0 ? at : next);
-  draw();
 }
 
 function chooseMany(items, action, label) {
@@ -68,7 +67,6 @@ function chooseMany(items, action, label) {
 function takeBack(item) {
   const gone = undo(item);
   if (gone !== null) amend({ at: gone });
-  draw();
 }
 
 const acts = { choose, chooseMany, step, takeBack, goTo, more: async () => { await more(); draw(); }, current: () => queue().items[position()] };
@@ -126,7 +124,8 @@ export const review = {
   async open({ dataset }) {
     name = dataset;
     prepare();
-    await Promise.all([show(), checkSaved()]);
+    await show();
+    await checkSaved();
   },
   turn: () => (source() === shownSource ? draw() : show()),
   refresh: () => checkSaved(),

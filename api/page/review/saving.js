@@ -3,9 +3,9 @@
 import { addressOf, amend, queryNumber } from "../frame/address.js";
 import { jobLine } from "../frame/job_line.js";
 import { byId, FINAL, make } from "../frame/parts.js";
-import { ask } from "../frame/service.js";
+import { ask, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
-import { decisions, forgetDecisions } from "./decisions.js";
+import { decisions, forgetSent, markSent } from "./decisions.js";
 import { queue } from "./queue.js";
 import { trainAgain } from "./train_again.js";
 import { countsLine } from "./tray.js";
@@ -14,7 +14,9 @@ const NAME = "pedigree-reviewer";
 const STALE = "stale_revision";
 
 let view = null;
-let ended = null;
+// The job whose end is waited for, and what was shown of the last one.
+let pending = null;
+let told = null;
 
 export function prepareSaving(of) {
   view = of;
@@ -44,7 +46,8 @@ async function save() {
       body: JSON.stringify({ base_revision: revision, changes, reviewer, new_labels: named }),
     });
     byId("save-dialog").close();
-    ended = null;
+    markSent(job.id);
+    pending = job.id;
     amend({ saved: job.id, base: run });
     await checkSaved();
   } catch (error) {
@@ -60,12 +63,14 @@ export async function checkSaved() {
   byId("review-saved").hidden = id === null;
   if (id === null || view.name() === null) return;
   const job = await ask(`/jobs/${id}`);
+  if (!FINAL.has(job.state)) pending = id;
   want("review", !FINAL.has(job.state));
   byId("tray-save").hidden = !FINAL.has(job.state);
-  if (job.state === "succeeded" && ended !== id) {
-    const isNew = ended === null && decisions().length > 0;
-    ended = id;
-    if (isNew) forgetDecisions();
+  if (job.state === "succeeded" && forgetSent(id) && pending !== id) view.redraw();
+  if (FINAL.has(job.state) && pending === id) {
+    pending = null;
+    // A position means another photo in another revision.
+    amend({ at: null });
     await view.again();
   }
   await showSaved(job);
@@ -74,7 +79,8 @@ export async function checkSaved() {
 async function showSaved(job) {
   const place = byId("review-saved");
   if (job.state !== "succeeded") {
-    place.replaceChildren(make("h3", {}, "Making the revision"), make("ul", {}, jobLine(`Job ${job.id}`, job)));
+    told = null;
+    place.replaceChildren(make("h3", {}, FINAL.has(job.state) ? "The revision was not made" : "Making the revision"), make("ul", {}, jobLine(`Job ${job.id}`, job)));
     return;
   }
   const name = view.name();
@@ -83,6 +89,10 @@ async function showSaved(job) {
   const base = queryNumber("base");
   const before = runs.items.find(({ id }) => id === base) ?? runs.items.find(({ dataset: { revision } }) => revision !== now?.revision);
   const after = runs.items.find(({ id, dataset: { revision } }) => revision === now?.revision && id > (before?.id ?? 0));
+  // What has the keyboard stays as long as it says the same.
+  const says = [now?.revision, before?.id, after?.id].join();
+  if (told === says) return;
+  told = says;
   const train = make("a", { class: after ? "button secondary" : "button", href: await trainAgain(name, before?.id ?? null) }, "Train on it");
   const compare = before && after
     ? make("a", { class: "button", href: addressOf("compare", { runs: `${before.id},${after.id}` }) }, `Compare run ${before.id} with run ${after.id}`)
@@ -92,10 +102,12 @@ async function showSaved(job) {
     make("p", { class: "toolbar" }, train, compare));
 }
 
-export const hearOfSaved = ({ kind, job }) => (kind === "progress" && job === queryNumber("saved") ? checkSaved() : null);
+export function hearOfSaved({ kind, job }) {
+  if (kind === "progress" && job === queryNumber("saved")) tell("view", checkSaved());
+}
 
 export function leaveSaved() {
   want("review", false);
-  ended = null;
+  pending = told = null;
   byId("save-dialog").close();
 }

@@ -64,7 +64,7 @@ function guessRow({ breed, probability }, place, one, acts) {
 }
 
 function search(acts) {
-  const input = make("input", { id: "breed-search", type: "text", list: "review-breeds", placeholder: "Another breed", "aria-label": "Another breed", autocomplete: "off" });
+  const input = make("input", { type: "text", list: "review-breeds", placeholder: "Another breed", "aria-label": "Another breed", autocomplete: "off" });
   const take = () => {
     const wanted = input.value.trim();
     const found = [...byId("review-breeds").children].find(({ value }) => value === wanted || words(value).toLowerCase() === words(wanted).toLowerCase());

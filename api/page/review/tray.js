@@ -18,7 +18,7 @@ export function showTray(queue, acts) {
   byId("tray-undo").disabled = byId("tray-save").disabled = all.length === 0;
   byId("tray-list").replaceChildren(...all.slice(-SHOWN).reverse().map((one) => row(one, queue, acts)));
   byId("tray-list").setAttribute("start", String(all.length));
-  byId("tray-hint").textContent = all.length ? "Kept in this browser until you save." : "";
+  byId("tray-hint").textContent = all.some(({ sent }) => sent === undefined) ? "Kept in this browser until you save." : "";
 }
 
 function row(one, { items }, acts) {
