@@ -60,6 +60,7 @@ def test_five_labels_are_reviewed_by_keyboard_and_saved(visits: Visits, records:
     page.locator("nav").get_by_text("Models").click()
     expect(page.locator("#models-title")).to_be_visible()
     page.go_back()
+    expect(page.locator("#review-stage img")).to_be_visible()
     expect(page.locator("#tray-list li")).to_have_count(3)
     decide(page, "Enter", "Birman → Abyssinian")
     page.keyboard.press("/")

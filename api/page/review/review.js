@@ -114,7 +114,7 @@ function prepare() {
   ready = true;
   prepareGrid();
   prepareSaving({ name: () => name, again: show, redraw: draw });
-  listenToKeys(acts, () => name !== null && !isGrid() && queue().items.length > 0);
+  listenToKeys(acts, () => name !== null && !isGrid() && !byId("review-desk").hidden);
   byId("review-views").addEventListener("click", ({ target }) => target.dataset.view && go(here({ view: target.dataset.view === "grid" ? "grid" : null })));
   byId("tray-undo").addEventListener("click", () => takeBack());
 }
