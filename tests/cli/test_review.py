@@ -33,7 +33,7 @@ def records(sessions: sessionmaker[Session], artifacts: ArtifactStore, tmp_path:
 
 @pytest.fixture
 def live(settings: Settings, records: Records, monkeypatch: Patch) -> Iterator[LiveApi]:
-    assert records
+    assert isinstance(records, Records)
     with live_api(settings) as api:
         monkeypatch.setenv("PEDIGREE_URL", api.url)
         yield api
