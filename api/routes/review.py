@@ -12,6 +12,7 @@ from api.datasets.review_queue import RANKED, ranked_page, run_of_cursor, sent_p
 from api.dependencies import Services, ServicesDep, Slice, SliceDep
 from api.http.field_errors import BodyRefused
 from api.http.media_types import JSON, is_json, media_type
+from api.http.tables import TableRoute
 from api.http.unreadable import unsaid_json
 from api.routes.answers import answers_of
 from api.schemas.fields import DatasetName, Id
@@ -28,7 +29,7 @@ from store.errors import Hint, NotFound, StaleRevision, StateConflict, one_of
 from store.errors import Request as Instead
 from store.states import FINAL, State
 
-router = APIRouter(tags=["review"])
+router = APIRouter(tags=["review"], route_class=TableRoute)
 
 Name = Annotated[DatasetName, Path()]
 BODY = {
