@@ -223,8 +223,10 @@ class CrossingPairOut(Answer):
     distance: int
     first: str
     first_label: str
+    first_item: int
     second: str
     second_label: str
+    second_item: int
 
 
 class CrossingPairs(Answer):
@@ -265,8 +267,10 @@ class DatasetsPairOut(Answer):
     distance: int
     first: str
     first_label: str
+    first_item: int
     second: str
     second_label: str
+    second_item: int
 
 
 class PairsListed(Answer):
@@ -299,6 +303,9 @@ class DatasetOut(Answer):
     drawn: bool
     items: int
     breeds: int
+    fewest: int | None
+    most: int | None
+    runs: int
     created_at: datetime
     vocab: list[str]
     label_rule: dict[str, Any]
@@ -316,6 +323,9 @@ class DatasetSummary(Answer):
     drawn: bool
     items: int
     breeds: int
+    fewest: int | None
+    most: int | None
+    runs: int
     created_at: datetime
 
 
@@ -596,6 +606,7 @@ class JobOut(Answer):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    dataset: str | None
 
 
 class JudgementOut(Answer):
