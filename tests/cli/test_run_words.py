@@ -64,11 +64,11 @@ def test_a_run_is_tagged_noted_and_renamed_and_found_by_it(typed: Any) -> None: 
     [
         (("tag", "1", "--remove", "old"), "Run 1 has no tag 'old'. Its tags are: none."),
         (("tag", "1", "a,b"), "Type a-b, for example."),
-        (("tag", "9", "a"), "There is no run 9."),
+        (("tag", "9", "a"), "there is no run 9."),
         (("rename", "1"), "Give a name, or --remove."),
         (("note", "1", "x", "--remove"), "Leave --remove or the text out."),
         (("compare", "1"), "Give 2 to 6 numbers with commas between them"),
-        (("compare", "1", "9"), "There is no run 9."),
+        (("compare", "1", "9"), "there is no run 9."),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(
