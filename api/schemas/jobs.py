@@ -14,7 +14,7 @@ from store.db.jobs import IN_HAND
 from store.db.models import Job
 from store.db.registry import DEFAULT_ALIAS
 from store.db.waiting import Reason, Waiting
-from store.lanes import Lane
+from store.lanes import Lane, lane_of
 from store.states import State
 
 
@@ -218,6 +218,7 @@ class JobOut(BaseModel):
 
     id: int
     kind: str
+    lane: Lane = Field(description="whose workers take it")
     run: int | None
     config: InterpretConfig | None = Field(description="what an interpret job is asked to do; null for other kinds")
     state: State
@@ -232,6 +233,7 @@ class JobOut(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    dataset: str | None = Field(description="the dataset that an import makes; null for other kinds")
 
     @classmethod
     def of(cls, job: Job, waiting: Mapping[int, Waiting], forecast: ForecastOut | None = None) -> Self:
@@ -239,6 +241,7 @@ class JobOut(BaseModel):
         return cls(
             id=job.id,
             kind=job.kind,
+            lane=lane_of(job.kind),
             run=job.run_id,
             config=InterpretConfig.model_validate(job.payload.get("config", {})) if job.kind == "interpret" else None,
             state=State(job.state),
@@ -251,6 +254,7 @@ class JobOut(BaseModel):
             created_at=job.created_at,
             started_at=job.started_at,
             finished_at=job.finished_at,
+            dataset=job.payload.get("name") if job.kind == "import" else None,
         )
 
 

@@ -11,16 +11,21 @@ from pydantic import BaseModel, TypeAdapter
 import api
 from api.figures import palette
 from api.routes.page import DOCUMENT
-from api.schemas.datasets import CrossingPairOut, CrossingPairs, DatasetOut, NearDuplicatesOut
+from api.schemas.architectures import ArchitectureOut, PaceOut, WeightsOut
+from api.schemas.config import ConfigFieldOut, ConfigOut, PresetOut
+from api.schemas.dataset_items import DatasetItem
+from api.schemas.datasets import CrossingPairOut, CrossingPairs, DatasetOut, DatasetSummary, NearDuplicatesOut
 from api.schemas.drift import DriftOut, FigureDrift
 from api.schemas.exports import ExportProgress
 from api.schemas.fields import AliasName, DatasetName, PageOut
-from api.schemas.jobs import HeldJob, JobOut, JobProgress, JobWaiting
+from api.schemas.forecast import ForecastOut
+from api.schemas.jobs import DryRun, HeldJob, JobOut, JobProgress, JobWaiting
 from api.schemas.kept import FeedbackOut
 from api.schemas.lineage import Ancestor, PhaseRate
 from api.schemas.lr_find import LrFindOut
 from api.schemas.models import AliasOut, CanaryOut, ModelDetail, ModelOut, MoveOut
 from api.schemas.predictions import Guess, Prediction, Predictions, ServedModel, SetCoverage
+from api.schemas.problem import FieldProblem
 from api.schemas.runs import (
     ArtifactOut,
     Batches,
@@ -35,7 +40,9 @@ from api.schemas.runs import (
     TopLoss,
 )
 from api.schemas.shadows import AgreementOut, ComparisonOut, PairOut, ShadowOut
+from api.schemas.uploads import RuleTrialOut, UploadOut
 from api.schemas.ways import CandidateOut, ChoiceOut, WayOut
+from api.schemas.workers import WorkerOut, WorkersJob
 from cli.export import STAGES
 from cli.waiting import where_it_waits
 from ml.data.manifest import ExclusionCode
@@ -210,6 +217,22 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         ("run/shown.js", RunOut, "created_at started_at finished_at seconds"),
         ("run/settings.js", RunOut, "config changed"),
         ("frame/figures.js", RunOut, "searches"),
+        ("train/plan.js", RunOut, "config artifacts kind state"),
+        ("train/plan.js", ConfigOut, "presets fields"),
+        ("train/plan.js", ConfigFieldOut, "name kinds recipe default"),
+        ("train/fields.js", ConfigFieldOut, "meaning type choices words pair unit least most above below"),
+        ("train/form.js", PresetOut, "name title meaning begins_from_run"),
+        ("train/archs.js", ArchitectureOut, "name parameters relative_cost measured memory_bytes weights family"),
+        ("train/archs.js", PaceOut, "images_per_second device peak_memory_bytes"),
+        ("train/archs.js", WeightsOut, "in_reach hint"),
+        ("train/forecast.js", DryRun, "config forecast"),
+        ("train/forecast.js", ForecastOut, "total_seconds total_seconds_low total_seconds_high peak_memory_bytes"),
+        ("train/forecast.js", FieldProblem, "field detail hint"),
+        ("train/rate.js", LrFindOut, "suggestions agreement_reason"),
+        ("jobs/jobs.js", JobOut, "id state lane waiting finished_at"),
+        ("jobs/items.js", JobOut, "id kind run state progress error waiting started_at finished_at"),
+        ("jobs/workers.js", WorkerOut, "name lanes device device_kind memory_bytes job"),
+        ("jobs/workers.js", WorkersJob, "job kind run state since progress"),
         ("run/rates.js", RunOut, "searches"),
         ("run/shown.js", RunDataset, "name items breeds drawn"),
         ("run/shown.js", ArtifactOut, "name"),
@@ -223,18 +246,25 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         ("runs/rows.js", RunDataset, "name drawn"),
         ("runs/rows.js", JobOut, "id progress waiting"),
         ("runs/runs.js", PageOut, "items next_cursor"),
+        ("data/dataset.js", DatasetOut, "name drawn items vocab label_rule summary runs"),
+        ("data/duplicates.js", DatasetOut, "name revision near_duplicates near_duplicates_missing"),
         (
-            "data/dataset.js",
-            DatasetOut,
-            "name drawn items vocab label_rule summary near_duplicates near_duplicates_missing",
-        ),
-        (
-            "data/dataset.js",
+            "data/duplicates.js",
             NearDuplicatesOut,
             "valid_pct split_seed near_missing complete across_split labels_differ anywhere",
         ),
-        ("data/dataset.js", CrossingPairs, "count byte near valid_items examples"),
-        ("data/dataset.js", CrossingPairOut, "kind distance first first_label second second_label"),
+        ("data/duplicates.js", CrossingPairs, "count byte near valid_items examples"),
+        (
+            "data/duplicates.js",
+            CrossingPairOut,
+            "kind distance first first_label first_item second second_label second_item",
+        ),
+        ("data/data.js", DatasetSummary, "name drawn items breeds fewest most runs created_at"),
+        ("data/breeds.js", DatasetItem, "path image width height"),
+        ("data/importing.js", JobOut, "id state dataset progress error waiting"),
+        ("data/transfer.js", UploadOut, "id length offset"),
+        ("data/adding.js", UploadOut, "id name length offset job"),
+        ("data/trial.js", RuleTrialOut, "images labelled labels complete notes others counts examples without_label"),
         ("models/served.js", ModelOut, "version run arch dataset drawn aliases"),
         (
             "models/versions.js",
