@@ -1,7 +1,6 @@
 """What people write on runs by command, how they find them by it, and runs beside each other."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,8 +80,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     assert said in err
 
 
-def test_runs_are_compared_in_words(typed: Any, tmp_path: Path) -> None:  # noqa: ANN401 - as above
-    assert tmp_path
+def test_runs_are_compared_in_words(typed: Any) -> None:  # noqa: ANN401 - as above
     code, out, _ = typed("compare", "1", "2")
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert code == 0
