@@ -226,9 +226,7 @@ class JobOut(BaseModel):
     attempt: int
     progress: JobProgress | None
     error: JobError | None
-    resumable: bool = Field(
-        description="whether it ended for a reason outside of it, so that resuming helps; else it would end the same way"
-    )
+    resumable: bool = Field(description="whether resuming it helps, because what ended it lies outside of it")
     forecast: ForecastOut | None = Field(
         description="what a forecast job that has succeeded came to, by what is on record now; null in lists"
     )

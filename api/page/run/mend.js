@@ -62,7 +62,7 @@ export function showError(run, error, resume) {
   const [text, changes, rate] = MENDS[error.code]?.(run) ?? ["Start again with other settings", {}];
   const act = resume ? button("Resume it", resume) : button(text, () => go(againAddress(run, changes, rate)));
   byId("run-error").replaceChildren(
-    make("h3", { id: "run-error-title" }, "It failed"), make("p", {}, make("strong", {}, sentence(error.detail))),
+    make("h3", {}, "It failed"), make("p", {}, make("strong", {}, sentence(error.detail))),
     error.hint ? make("p", {}, sentence(error.hint)) : "",
     make("div", { class: "toolbar" }, act, make("span", { class: "tag", title: "The error’s code" }, words(error.code))));
 }
