@@ -30,12 +30,12 @@ install: .venv/.installed ## make .venv with the pedigree command in it
 
 # The mark is made last: an install that broke off goes on, one without a working pip or of another place begins anew,
 # and a changed lock file is followed.
-.venv/.installed: requirements-dev.lock pyproject.toml $(elsewhere)
+.venv/.installed: requirements-dev.lock pyproject.toml client/pyproject.toml $(elsewhere)
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Pedigree needs Python 3.11, 3.12 or 3.13; name one with PYTHON=python3.12")'
 	@$(if $(elsewhere),[ ! -e $@ ] || echo "This environment was made in another place: it is made anew." >&2)
 	@$(if $(elsewhere),false,$(BIN)/python -m pip --version >/dev/null 2>&1) || $(PYTHON) -m venv --clear .venv
 	$(PIP) --require-hashes --requirement requirements-dev.lock
-	$(PIP) --no-deps --no-build-isolation --editable .
+	$(PIP) --no-deps --no-build-isolation --editable . --editable client
 	@touch $@
 
 demo: install ## train, examine and serve on this machine (PETS=FOLDER for real photos)

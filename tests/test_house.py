@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).parent.parent
-ROOMS = ("api", "benchmarks", "cli", "examples", "migrations", "ml", "store", "tests", "worker")
+ROOMS = ("api", "benchmarks", "cli", "client", "examples", "migrations", "ml", "store", "tests", "worker")
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "core"}
 MOST_LINES = 400
+WRITTEN = {HOUSE / "client/src/pedigree/schemas.py"}
+"""By a script, from what a test holds them against."""
 MOST_FUNCTION_LINES = 60
 IMPORTS_LATE = {"ml.late", "cli.lazy"}
 """The one door for what brings torch in, which is checked below; and the command that is run."""
@@ -66,7 +68,7 @@ def test_files_and_functions_are_short_enough_to_be_read() -> None:
     long_files = [
         f"{path.relative_to(HOUSE)}: {count} lines"
         for path in sources()
-        if (count := len(path.read_text(encoding="utf-8").splitlines())) > MOST_LINES
+        if path not in WRITTEN and (count := len(path.read_text(encoding="utf-8").splitlines())) > MOST_LINES
     ]
     long_functions = [
         f"{path}:{node.lineno} {node.name}: {count} lines"

@@ -40,8 +40,9 @@ def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A checkout whose Python makes environments that note how often they were made, and installs nothing."""
     folder = tmp_path / str(request.param)
     folder.mkdir()
-    for name in ("Makefile", "pyproject.toml", "requirements-dev.lock"):
-        shutil.copy(HOUSE / name, folder)
+    (folder / "client").mkdir()
+    for name in ("Makefile", "pyproject.toml", "requirements-dev.lock", "client/pyproject.toml"):
+        shutil.copy(HOUSE / name, folder / name)
     # called as `-c CHECK`, as `-m venv --clear .venv` and as `-m pip …`
     (folder / "python").write_text(
         "#!/bin/sh\n"

@@ -1,0 +1,97 @@
+"""What goes wrong, as the service says it: a code that stays, sentences for people, and the input at fault."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+
+class PedigreeError(Exception):
+    """A request that did not succeed.
+
+    Attributes:
+        code: a word that stays the same, for programs: ``not_found``, ``batch_too_large``, ``unreachable``.
+        detail: what went wrong.
+        hint: the one thing to change; None where the service knows none.
+        field: path of the input at fault, such as ``body.config.batch_size``.
+        value: what was sent there, as text.
+        status: HTTP's number; 0 where there was no answer.
+        errors: every wrong field, each with ``field``, ``detail``, ``hint`` and ``value``.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str,
+        hint: str | None = None,
+        field: str | None = None,
+        value: str | None = None,
+        status: int = 0,
+        errors: list[dict[str, Any]] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.code, self.detail, self.hint = code, detail, hint
+        self.field, self.value, self.status = field, value, status
+        self.errors = errors or []
+        self.retry_after = retry_after
+        super().__init__(self._sentence())
+
+    def _sentence(self) -> str:
+        named = "" if self.field is None else f"{self.field}{'' if self.value is None else f' is {self.value}'}: "
+        said = f"{named}{self.detail}"
+        ended = said if said.endswith((".", "!", "?")) else f"{said}."
+        return ended if self.hint is None else f"{ended} {self.hint}"
+
+
+class Unreachable(PedigreeError):
+    """Nothing answers, or the connection broke."""
+
+
+class JobFailed(PedigreeError):
+    """The job that was waited for failed or was cancelled; ``state`` says which."""
+
+    def __init__(self, job: int, state: str, error: Mapping[str, Any] | None) -> None:
+        self.job, self.state = job, state
+        said = dict(error or {})
+        why = f": {said['detail']}" if said else ""
+        super().__init__(f"job {job} {state}{why}", code=str(said.get("code") or state), hint=said.get("hint"))
+
+
+def problem_of(response: httpx.Response) -> PedigreeError:
+    """The error that an answer is; its body has been read."""
+    said = _problem(response)
+    pause = response.headers.get("Retry-After", "")
+    return PedigreeError(
+        str(said.get("detail") or f"{response.request.url} answered {response.status_code} {response.reason_phrase}"),
+        code=str(said.get("code") or "not_pedigree"),
+        hint=_text(said.get("hint")) if said else "Check the address: it is not Pedigree that answers.",
+        field=_text(said.get("field")),
+        value=_text(said.get("value")),
+        status=response.status_code,
+        errors=said.get("errors") or [],
+        retry_after=float(pause) if pause.isdecimal() else None,
+    )
+
+
+def unreachable(url: str, error: httpx.TransportError) -> Unreachable:
+    """The error of a request that has no answer."""
+    if isinstance(error, httpx.ConnectError):
+        hint = "Start the service with `pedigree up`, or give its address."
+        return Unreachable(f"nothing answers at {url}", code="unreachable", hint=hint)
+    if isinstance(error, httpx.TimeoutException):
+        return Unreachable(f"{url} does not answer in time", code="timeout", hint="Give a longer timeout.")
+    said = str(error) or type(error).__name__
+    return Unreachable(f"the connection to {url} broke ({said})", code="broken_connection")
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    try:
+        found = response.json()
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) and "code" in found else {}
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
