@@ -16,6 +16,7 @@ from api.schemas.config import ConfigFieldOut, ConfigOut, PresetOut
 from api.schemas.datasets import CrossingPairOut, CrossingPairs, DatasetOut, NearDuplicatesOut
 from api.schemas.drift import DriftOut, FigureDrift
 from api.schemas.exports import ExportProgress
+from api.schemas.dependents import DependentsOut
 from api.schemas.fields import AliasName, DatasetName, PageOut
 from api.schemas.forecast import ForecastOut
 from api.schemas.jobs import DryRun, HeldJob, JobOut, JobProgress, JobWaiting
