@@ -14,9 +14,9 @@ from api.routes.page import DOCUMENT
 from api.schemas.architectures import ArchitectureOut, PaceOut, WeightsOut
 from api.schemas.config import ConfigFieldOut, ConfigOut, PresetOut
 from api.schemas.datasets import CrossingPairOut, CrossingPairs, DatasetOut, NearDuplicatesOut
+from api.schemas.dependents import DependentsOut
 from api.schemas.drift import DriftOut, FigureDrift
 from api.schemas.exports import ExportProgress
-from api.schemas.dependents import DependentsOut
 from api.schemas.fields import AliasName, DatasetName, PageOut
 from api.schemas.forecast import ForecastOut
 from api.schemas.jobs import DryRun, HeldJob, JobOut, JobProgress, JobWaiting

@@ -54,7 +54,7 @@ def test_a_failed_run_asks_for_nothing_that_it_does_not_have(visits: Visits, rec
     page.on("response", lambda answer: asked.append(answer.status))
     for run, last in (
         (world.failed, "#run-error"),
-        (world.queued, "#no-curves"),
+        (world.queued, "#run-no-curves"),
         (world.search, "#rates table"),
         (world.good, "[data-figure=schedule] .main-svg >> nth=0"),
         (world.running, "[data-figure=schedule] .main-svg >> nth=0"),

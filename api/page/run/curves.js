@@ -13,7 +13,7 @@ export function hideCurves() {
   board.place([]);
   byId("rates").replaceChildren();
   byId("table-of-epochs").hidden = true;
-  byId("no-curves").hidden = true;
+  byId("run-no-curves").hidden = true;
 }
 
 // Of what is not there nothing is asked for: the browser would log each such answer as an error.
@@ -22,8 +22,8 @@ export async function showCurves(run, still) {
   if (!still()) return;
   showEpochs(epochs);
   const figures = runFigures(run, batches.step.length > 0);
-  byId("no-curves").hidden = figures.length > 0 || epochs.length > 0;
-  byId("no-curves").textContent = FINAL.has(run.state) ? "It ended before its first step." : "They begin with its first step.";
+  byId("run-no-curves").hidden = figures.length > 0 || epochs.length > 0;
+  byId("run-no-curves").textContent = FINAL.has(run.state) ? "It ended before its first step." : "They begin with its first step.";
   board.place(figures);
   await Promise.all([board.show(), showRates(run, still)]);
 }
