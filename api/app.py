@@ -32,6 +32,7 @@ from api.http.media_types import FORM, JSON, OFFSET, is_picture
 from api.http.methods import HeadAsGet
 from api.http.origins import normal_origin
 from api.http.places import Below
+from api.http.ranges import Ranges
 from api.http.telemetry import RequestTimer, Telemetry
 from api.http.tus import Tus
 from api.http.whole_answers import WholeAnswers
@@ -155,6 +156,7 @@ def create_app(settings: Settings, load: Loader | None = None, measure: Measure 
     # The last one added is the outermost.
     app.add_middleware(QuietLeave)
     app.add_middleware(WholeAnswers)
+    app.add_middleware(Ranges)
     app.add_middleware(HeadAsGet)
     app.add_middleware(
         Bodies,
