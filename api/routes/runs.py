@@ -8,9 +8,10 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import FileResponse, StreamingResponse
 
 from api.dependencies import ServicesDep
+from api.http.tables import AS_CSV, CSV, TableRoute, wants_table
 from api.runs.interpretations import ABOUT, StoredInterpretation
 from api.runs.listing import page_of_runs, whole_run
-from api.runs.table import AS_CSV, CSV, table_page, wants_table, whole_table
+from api.runs.table import table_page, whole_table
 from api.schemas.describing import RunChange
 from api.schemas.fields import DatasetName, Id, PageOut
 from api.schemas.problem import problems
@@ -39,7 +40,7 @@ from store.db.reading import (
 )
 from store.keys import predictions_name
 
-router = APIRouter(prefix="/runs", tags=["runs"])
+router = APIRouter(prefix="/runs", tags=["runs"], route_class=TableRoute)
 whole = APIRouter(tags=["runs"])
 """What is beside the list, and not below it."""
 

@@ -1,12 +1,12 @@
 """The list of runs as CSV."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Response
 from sqlalchemy.orm import Session, sessionmaker
 
+from api.http.tables import CSV
 from api.runs.listing import page_of_runs
 from api.schemas.fields import PageOut
 from api.schemas.run_query import RunListQuery
@@ -15,9 +15,6 @@ from store.db.paging import MAX_LIMIT
 from store.db.run_list import RunQuery
 from store.spreadsheets import csv_rows
 
-CSV = "text/csv; charset=utf-8"
-AS_CSV: dict[str, Any] = {"content": {"text/csv": {"schema": {"type": "string"}}}}
-"""OpenAPI's description of the answer."""
 MOST_PAGES = 500
 """Of a whole table, so that no client keeps the service busy without an end."""
 _COLUMNS = (
@@ -26,12 +23,6 @@ _COLUMNS = (
     *("seconds", "created_at", "started_at", "finished_at"),
     *("tags", "note"),
 )
-
-
-def wants_table(accept: str) -> bool:
-    """Whether a table is asked for by name and JSON is not."""
-    kinds = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
-    return "text/csv" in kinds and "application/json" not in kinds
 
 
 def table_page(page: PageOut[RunSummary], query: RunListQuery) -> Response:
