@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from api.datasets.looks import Looks
 from api.datasets.photos import PhotoShelf
+from api.datasets.resumable import Uploads
+from api.datasets.trials import Trials
 from api.figures.png import Painter
 from api.http.bodies import Places
 from api.http.telemetry import Telemetry
@@ -41,6 +43,8 @@ class Services:
     celery: Celery
     photos: PhotoShelf
     looks: Looks
+    uploads: Uploads
+    trials: Trials
     painter: Painter
     predictor: Predictor
     batcher: Batcher
