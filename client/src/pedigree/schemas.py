@@ -223,8 +223,10 @@ class CrossingPairOut(Answer):
     distance: int
     first: str
     first_label: str
+    first_item: int
     second: str
     second_label: str
+    second_item: int
 
 
 class CrossingPairs(Answer):
@@ -254,8 +256,10 @@ class DatasetsPairOut(Answer):
     distance: int
     first: str
     first_label: str
+    first_item: int
     second: str
     second_label: str
+    second_item: int
 
 
 class PairsListed(Answer):
@@ -288,6 +292,9 @@ class DatasetOut(Answer):
     drawn: bool
     items: int
     breeds: int
+    fewest: int | None
+    most: int | None
+    runs: int
     created_at: datetime
     vocab: list[str]
     label_rule: dict[str, Any]
@@ -304,6 +311,9 @@ class DatasetSummary(Answer):
     drawn: bool
     items: int
     breeds: int
+    fewest: int | None
+    most: int | None
+    runs: int
     created_at: datetime
 
 
@@ -584,6 +594,7 @@ class JobOut(Answer):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    dataset: str | None
 
 
 class JudgementOut(Answer):
