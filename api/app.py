@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from api.datasets.looks import Looks
 from api.datasets.photos import PhotoShelf
 from api.datasets.resumable import Uploads
+from api.datasets.review_rankings import ReviewRankings
 from api.datasets.trials import Trials
 from api.datasets.uploads import UPLOAD_HINT
 from api.dependencies import Services, limits_of
@@ -56,6 +57,7 @@ from api.routes import (
     page,
     predict,
     predictions,
+    review,
     run_deletion,
     run_items,
     runs,
@@ -63,6 +65,7 @@ from api.routes import (
 )
 from api.schemas.datasets import ArchiveUpload
 from api.schemas.problem import Problem, problems
+from api.schemas.review import Corrections
 from api.serving.batching import Batcher
 from api.serving.choosing import ChosenWays, ExactWays, Measure
 from api.serving.decoding import Decoding
@@ -104,6 +107,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     figures.router,
     lr_find.router,
     datasets.router,
+    review.router,
     dataset_items.router,
     uploads.router,
     aliases.router,  # before the models: an alias's path is none of a version
@@ -195,6 +199,7 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         celery=make_celery(settings),
         photos=photos,
         looks=Looks(photos, limits_of(settings)),
+        rankings=ReviewRankings(photos, artifacts, settings.cache),
         uploads=Uploads(
             uploads_folder(settings.cache),
             most_bytes=settings.max_upload_bytes,
@@ -315,7 +320,7 @@ def _describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schemas = generate()["components"]["schemas"]
-            for model in (Problem, ArchiveUpload):
+            for model in (Problem, ArchiveUpload, Corrections):
                 found = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas.update(found.pop("$defs", {}))
                 schemas[model.__name__] = found

@@ -1,6 +1,7 @@
 """Bodies as they arrive: how slowly they may come, how much of them is held at once, how large a piece is looked at."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.errors import RefusedInside, app_error_response
-from api.http.json_parts import PartsCount
+from api.http.json_parts import MAX_PARTS, MAX_REVIEW_PARTS, PartsCount
 from api.http.media_types import FORM, OFFSET, is_json, media_type
 from api.http.places import route_path
 from store.errors import AppError, TooBusy
@@ -27,6 +28,9 @@ UPLOADS = frozenset({"/datasets", "/jobs/archives"})
 """Where archives are sent as forms, which go to the disk as they come."""
 RESUMABLE = "/uploads/"
 """How the paths begin where the bytes of archives are sent without a form, which go there too."""
+
+REVIEWS = re.compile(r"/datasets/[^/]+/revisions")
+"""Where corrected labels are sent, thousands at once."""
 
 SMALL_BYTES = 64 * 1024
 """Such a body is bounded by the number of connections, and does not wait for those who send much."""
@@ -141,7 +145,8 @@ class Bodies:
             await app_error_response(error)(scope, receive, send)
 
     async def _serve_held(self, scope: Scope, receive: Receive, send: Send, kind: str) -> None:
-        arrival = _Arrival(receive, kind, self.seconds, self.held)
+        most = MAX_REVIEW_PARTS if REVIEWS.fullmatch(route_path(scope)) else MAX_PARTS
+        arrival = _Arrival(receive, kind, self.seconds, self.held, most)
         try:
             await self.app(scope, arrival.next, send)
         finally:
@@ -157,9 +162,11 @@ def _goes_to_disk(method: str, path: str, kind: str) -> bool:
 class _Arrival:
     """One body; ``bytes`` of it have come."""
 
-    def __init__(self, receive: Receive, kind: str, seconds: float, held: ByteBudget | None) -> None:
+    def __init__(
+        self, receive: Receive, kind: str, seconds: float, held: ByteBudget | None, most_parts: int = MAX_PARTS
+    ) -> None:
         self.bytes = 0
-        self._parts = PartsCount() if is_json(kind) else None
+        self._parts = PartsCount(most_parts) if is_json(kind) else None
         self._is_form = kind == FORM
         self._is_plain = kind == OFFSET
         self._held = held

@@ -218,6 +218,17 @@ class NearDuplicatesOut(BaseModel):
         )
 
 
+class MadeFrom(BaseModel):
+    """The revision that a review made this one of, and how many labels it changed."""
+
+    revision: str
+    job: int
+    relabelled: int
+    dropped: int
+    kept: int = Field(description="labels that were said to be right")
+    added: int = Field(description="photos that were sent to be predicted and became items")
+
+
 class DatasetOut(DatasetSummary):
     """A dataset with what its import found; ``near_duplicates`` is null where its manifest cannot be read."""
 
@@ -232,6 +243,7 @@ class DatasetOut(DatasetSummary):
             "spaces; `label_list`: what of a list of labels was not used; `notes`: sentences about the labels"
         ),
     ]
+    made_from: MadeFrom | None = Field(description="null where no review made it")
     near_duplicates: NearDuplicatesOut | None
     near_duplicates_missing: str | None = Field(description="why `near_duplicates` is null")
 
@@ -249,6 +261,7 @@ class DatasetOut(DatasetSummary):
             vocab=dataset.vocab,
             label_rule=dataset.label_rule,
             summary=dataset.summary,
+            made_from=None if dataset.made_from is None else MadeFrom.model_validate(dataset.made_from),
             near_duplicates=near_duplicates,
             near_duplicates_missing=near_duplicates_missing,
         )

@@ -56,6 +56,7 @@ def add_dataset(
     vocab: list[str],
     items: int,
     summary: Json,
+    made_from: Json | None = None,
 ) -> Dataset:
     """Make this revision the name's current one; where it already is, its row says what this import found.
 
@@ -69,7 +70,14 @@ def add_dataset(
         session.flush()
         return current
     dataset = Dataset(
-        name=name, revision=revision, drawn=drawn, label_rule=label_rule, vocab=vocab, items=items, summary=summary
+        name=name,
+        revision=revision,
+        drawn=drawn,
+        label_rule=label_rule,
+        vocab=vocab,
+        items=items,
+        summary=summary,
+        made_from=made_from,
     )
     session.add(dataset)
     session.flush()

@@ -249,6 +249,17 @@ class CurveOut(Answer):
     sentence: str
 
 
+class MadeFrom(Answer):
+    """The revision that a review made this one of, and how many labels it changed."""
+
+    revision: str
+    job: int
+    relabelled: int
+    dropped: int
+    kept: int
+    added: int
+
+
 class DatasetsPairOut(Answer):
     """Equal files, or near-duplicates, whose perceptual hashes differ in `distance` of 128 bits."""
 
@@ -299,6 +310,7 @@ class DatasetOut(Answer):
     vocab: list[str]
     label_rule: dict[str, Any]
     summary: dict[str, Any]
+    made_from: MadeFrom | None
     near_duplicates: NearDuplicatesOut | None
     near_duplicates_missing: str | None
 
