@@ -20,7 +20,7 @@ SMALL = {
     "CHAPTER_SIZE": "32",
     "CHAPTER_BATCH_SIZE": "16",
     "CHAPTER_SWEEPS": "1",
-    "CHAPTER_SWEEP_STEPS": "20",
+    "CHAPTER_SWEEP_STEPS": "30",
 }
 REPRESENTATIONS = ("_repr_html_", "_repr_png_")
 

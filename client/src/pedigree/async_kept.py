@@ -102,11 +102,13 @@ class AsyncDatasets:
 
     async def batch(self, name: str, **choices: Value) -> Png:
         """A labelled batch as PNG: ``split``, ``augment``, ``n``, ``seed``."""
-        return Png(await self._client.send(calls.batch(name, **choices)))
+        content = await self._client.send(calls.batch(name, **choices))
+        return Png(content)
 
     async def presizing(self, name: str, *, item: int | None = None, seed: int | None = None) -> Png:
         """What presizing saves, as PNG."""
-        return Png(await self._client.send(calls.presizing(name, item=item, seed=seed)))
+        content = await self._client.send(calls.presizing(name, item=item, seed=seed))
+        return Png(content)
 
 
 class AsyncModels:
