@@ -30,11 +30,14 @@ from api.http.methods import HeadAsGet
 from api.http.origins import normal_origin
 from api.http.places import Below
 from api.http.telemetry import RequestTimer, Telemetry
+from api.http.whole_answers import WholeAnswers
 from api.kept.afterwards import Afterwards
 from api.routes import (
     aliases,
     answers,
     choices,
+    compare,
+    contract,
     datasets,
     downloads,
     drift,
@@ -86,7 +89,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     choices.router,
     answers.router,
     events.router,
+    compare.router,  # before the runs, whose numbers stand in the same place
     runs.router,
+    runs.whole,
     run_items.router,
     run_deletion.router,
     downloads.router,
@@ -100,6 +105,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     predictions.router,
     drift.router,
     operations.router,
+    contract.router,
     page.router,
 )
 
@@ -136,6 +142,7 @@ def create_app(settings: Settings, load: Loader | None = None, measure: Measure 
         app.include_router(router)
     # The last one added is the outermost.
     app.add_middleware(QuietLeave)
+    app.add_middleware(WholeAnswers)
     app.add_middleware(HeadAsGet)
     app.add_middleware(
         Bodies,

@@ -29,6 +29,7 @@ from ml.decode.images import Limits, view
 from ml.data.manifest import LabelRule
 from ml.data.scan import scan_folder
 from ml.decode.views import View
+import torch  # as serving has it: memory is given out otherwise, which a decoder feels
 
 folder, clients = Path(sys.argv[1]), json.loads(sys.argv[2])
 square = View("squares", 460, (0.5,))

@@ -69,11 +69,4 @@ PRESETS: tuple[Preset, ...] = (
         "train",
         {"recipe": "fine_tune", "arch": "resnet50", "precision": "fp16", "freeze_epochs": 3, "epochs": 6},
     ),
-    Preset(
-        "auto_rate",
-        "Fine-tune at a rate it finds",
-        "Searches for the rate itself, then fine-tunes at it.",
-        "train",
-        {"recipe": "fine_tune", "freeze_epochs": 1, "epochs": 2, "base_lr": "auto"},
-    ),
 )

@@ -99,6 +99,14 @@ class WrongKind(AppError):
     title = "Wrong kind"
 
 
+class NotComparable(AppError):
+    """Two runs were not validated on the same photos, so that their answers cannot be held against each other."""
+
+    status = 409
+    code = "not_comparable"
+    title = "Not comparable"
+
+
 class StateConflict(AppError):
     """What it is about is in a state that does not allow the change."""
 

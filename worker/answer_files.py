@@ -10,9 +10,8 @@ from typing import Any, Self
 from ml.breeds import species_of
 from ml.serve.many import Answer
 from store.keys import ANSWERS_CSV, ANSWERS_LINES
+from store.spreadsheets import cell
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for a formula at the beginning of a cell."""
 _DIGITS = 6
 
 
@@ -29,7 +28,7 @@ class AnswerFiles:
         table = self._open.enter_context(self.csv.open("w", encoding="utf-8", errors="backslashreplace", newline=""))
         self._lines = self._open.enter_context(self.lines.open("w", encoding="utf-8"))
         self._table = csv.writer(table)
-        self._table.writerow(["path", "breed", "probability", "error", *map(_cell, self._vocab)])
+        self._table.writerow(["path", "breed", "probability", "error", *map(cell, self._vocab)])
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -42,7 +41,7 @@ class AnswerFiles:
         self._lines.write(json.dumps(row, allow_nan=False) + "\n")
         found = row.get("probabilities", {})
         cells = [row.get("breed", ""), row.get("probability", ""), row.get("error", {}).get("code", "")]
-        self._table.writerow([_cell(answer.path), *map(_cell, cells), *(found.get(breed, "") for breed in self._vocab)])
+        self._table.writerow([cell(answer.path), *map(cell, cells), *(found.get(breed, "") for breed in self._vocab)])
 
     def _row(self, answer: Answer) -> dict[str, Any]:
         if answer.error is not None:
@@ -61,8 +60,3 @@ class AnswerFiles:
             "known_score": answer.known_score,
             "probabilities": dict(zip(self._vocab, scores, strict=True)),
         }
-
-
-def _cell(value: object) -> object:
-    """A text that a spreadsheet does not run: a file may be called =cmd()."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path
 from sqlalchemy.orm import Session
 
 from api.dependencies import Services, ServicesDep, SliceDep
+from api.http.tables import TableRoute
 from api.schemas.fields import AliasName, PageOut
 from api.schemas.models import AliasOut, AliasRequest, MoveOut
 from api.schemas.problem import problems
@@ -26,7 +27,7 @@ from store.db.aliases import (
 from store.db.models import ModelVersion
 from store.db.registry import get_version
 
-router = APIRouter(prefix="/models/aliases", tags=["models"])
+router = APIRouter(prefix="/models/aliases", tags=["models"], route_class=TableRoute)
 
 Alias = Annotated[AliasName, Path()]
 

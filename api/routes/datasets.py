@@ -13,6 +13,7 @@ from api.datasets.uploads import read_form, scratch_file
 from api.dependencies import Services, ServicesDep, SliceDep
 from api.http.field_errors import BodyRefused
 from api.http.media_types import FORM
+from api.http.tables import TableRoute
 from api.schemas.datasets import (
     BUILTINS,
     ArchiveForm,
@@ -43,7 +44,7 @@ from store.db.models import Dataset
 from store.db.taught import nothing_taught, taught_photos
 from store.errors import ArtifactMissing, InvalidRequest, NameConflict, NotFound, ServiceUnavailable, one_of
 
-router = APIRouter(prefix="/datasets", tags=["datasets"])
+router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=TableRoute)
 
 Name = Annotated[DatasetName, Path()]
 ValidPct = Annotated[float, Query(gt=0, lt=1, description="share of the validation side")]

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from api.dependencies import ServicesDep
+from api.http.tables import TableRoute
 from api.schemas.drift import DriftOut
 from api.schemas.fields import Id
 from api.schemas.problem import problems
@@ -13,7 +14,7 @@ from store.db.drift import counts_since, reference_of, today
 from store.db.kept import vocabulary_of
 from store.db.registry import resolve_model
 
-router = APIRouter(prefix="/models", tags=["models"])
+router = APIRouter(prefix="/models", tags=["models"], route_class=TableRoute)
 
 
 @router.get("/{version}/drift", responses=problems(404))

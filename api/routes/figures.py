@@ -8,15 +8,21 @@ from pydantic import BaseModel, Field
 
 from api.dependencies import ServicesDep
 from api.figures.catalogue import FIGURES, Asked, chart_of
+from api.figures.curves import curves_chart
 from api.figures.paper import LEAST_WIDTH
 from api.figures.plotly_json import as_plotly
+from api.schemas.comparison import SeveralRuns, ids_of
 from api.schemas.fields import DatasetName, Id
 from api.schemas.problem import problems
+from store.db.reading import epochs_of_runs, get_runs
+from store.errors import NotFound
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
 PNG = "image/png"
 SUFFIX = ".png"
+CURVES = "curves"
+"""The figure of several runs."""
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A Plotly figure (`data` and `layout`), or the picture",
@@ -49,6 +55,35 @@ class FigureQuery(BaseModel):
     dataset: DatasetName | None = Field(
         None, description="confusion, reliability: a dataset that the run was interpreted on"
     )
+
+
+class CurvesQuery(BaseModel):
+    """The runs whose curves lie over each other, and the figure's size in pixels."""
+
+    runs: SeveralRuns
+    width: int | None = Field(None, ge=LEAST_WIDTH, le=2000, description="its own where left out")
+    height: int | None = Field(None, ge=200, le=2000, description="its own where left out")
+    scale: float = Field(1.0, ge=0.5, le=2, description="dots of the picture for each pixel")
+
+
+# Before the figures of one run, whose number stands in the same place.
+@router.get("/compare/figures/{name}", response_class=Response, responses=ANSWERS)
+def get_a_figure_of_some(
+    name: Annotated[str, Path(max_length=64, description=f"{CURVES}; with `.png` the picture")],
+    query: Annotated[CurvesQuery, Query()],
+    services: ServicesDep,
+    accept: Annotated[str, Header(description="with `image/png` the picture")] = "",
+) -> Response:
+    """The curves of several runs over each other: error rate and validation loss after each epoch."""
+    if name.removesuffix(SUFFIX) != CURVES:
+        raise NotFound(f"there is no figure {name!r} of several runs", hint=f"The figure is {CURVES}.")
+    ids = ids_of(query.runs)
+    with services.sessions.begin() as session:
+        chart = curves_chart(get_runs(session, ids), epochs_of_runs(session, ids))
+    if name.endswith(SUFFIX) or _wants_picture(accept):
+        picture = services.painter.as_png(chart, width=query.width, height=query.height, scale=query.scale)
+        return Response(picture, media_type=PNG, headers=HEADERS)
+    return JSONResponse(as_plotly(chart, width=query.width, height=query.height), headers=HEADERS)
 
 
 @router.get("/{run_id}/figures/{name}", response_class=Response, responses=ANSWERS)

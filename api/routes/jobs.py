@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from sqlalchemy.orm import Session
 
 from api.dependencies import Services, ServicesDep, SliceDep
+from api.http.tables import TableRoute
 from api.jobs.forecast import forecast_of_job, forecast_on_record, why_unknown
 from api.jobs.job_checks import check_interpret, check_lr_find, check_predict, check_train
 from api.schemas.fields import Id, PageOut
@@ -32,7 +33,7 @@ from store.db.waiting import Waiting, waiting_of
 from store.errors import AppError
 from store.states import State
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["jobs"], route_class=TableRoute)
 
 IdempotencyKey = Annotated[
     str | None,

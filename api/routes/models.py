@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Response
 from sqlalchemy.orm import Session
 
 from api.dependencies import ServicesDep, SliceDep
+from api.http.tables import TableRoute
 from api.routes.aliases import point
 from api.schemas.fields import Id, PageOut
 from api.schemas.models import ModelDetail, ModelOut, RegisterRequest
@@ -19,7 +20,7 @@ from store.db.models import ModelVersion
 from store.db.registry import SHADOW_ALIAS, get_version, list_versions, register
 from store.db.shadows import comparisons_of
 
-router = APIRouter(prefix="/models", tags=["models"])
+router = APIRouter(prefix="/models", tags=["models"], route_class=TableRoute)
 
 CHOICE_SECONDS = 30.0
 """So long a registration waits for the measurement, which under load gives way to predictions."""

@@ -1,6 +1,5 @@
 """The page below ``/ui``: package files, and Plotly's script as its package brings it; nothing from elsewhere."""
 
-from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
+from api.http.large_file import large_file
 from store.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
@@ -19,17 +19,9 @@ ASSETS = {path.relative_to(FOLDER).as_posix(): path for path in FOLDER.glob("*/*
 STATIC = StaticFiles(directory=FOLDER)
 FRESH = {"Cache-Control": "no-cache"}
 """The files belong together: a browser asks whether they have changed."""
-DAY = {"Cache-Control": "private, max-age=86400"}
-"""4.8 MB that change only with the package."""
 STYLE_LINK = '<link rel="stylesheet" href="{{up}}assets/%s"%s>'
 PLOTLYS_STYLE = ' id="plotly.js-style-global" class="no-inline-styles"'
 """Plotly writes no rules into a page that has an element of this name and class."""
-
-
-class InFewPieces(FileResponse):
-    """A large file: each piece is a turn of a thread, and a busy machine has few to spare."""
-
-    chunk_size = 1024 * 1024
 
 
 def document(folder: Path) -> str:
@@ -60,10 +52,10 @@ def lead_to_the_page() -> RedirectResponse:
     return RedirectResponse("ui/")
 
 
-@router.get("/ui/assets/plotly.min.js", response_class=FileResponse)
-def get_plotly() -> InFewPieces:
-    """The script that draws figures in a browser."""
-    return InFewPieces(PLOTLY, media_type=KINDS[".js"], headers=DAY)
+@router.get("/ui/assets/plotly.min.js", response_class=Response)
+def get_plotly(request: Request) -> Response:
+    """The script that draws figures in a browser: 4.8 MB."""
+    return large_file(request, PLOTLY, KINDS[".js"])
 
 
 @router.get("/ui/assets/{name:path}", response_class=FileResponse)
@@ -77,9 +69,7 @@ def get_an_asset(name: str, request: Request) -> Response:
 
 
 @router.get("/ui/{place:path}", response_class=Response)
-def get_the_page(place: str, request: Request) -> Response:
+def get_the_page(place: str) -> Response:
     """The page at the address of one of its views: its scripts read the address."""
-    content = DOCUMENT.replace("{{up}}", "../" * place.count("/") or "./").encode()
-    headers = FRESH | {"ETag": f'"{sha256(content).hexdigest()[:32]}"'}
-    whole = Response(content, media_type="text/html; charset=utf-8", headers=headers)
-    return NotModifiedResponse(whole.headers) if STATIC.is_not_modified(whole.headers, request.headers) else whole
+    content = DOCUMENT.replace("{{up}}", "../" * place.count("/") or "./")
+    return Response(content, media_type="text/html; charset=utf-8", headers=FRESH)

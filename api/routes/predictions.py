@@ -9,6 +9,7 @@ from pydantic import AwareDatetime
 from sqlalchemy.orm import Session
 
 from api.dependencies import Services, ServicesDep, SliceDep
+from api.http.tables import TableRoute
 from api.schemas.fields import Id, PageOut
 from api.schemas.kept import FeedbackRequest, Forgotten, Keeping, KeptPredictionOut, KeptPredictionWhole
 from api.schemas.problem import problems
@@ -28,7 +29,7 @@ from store.db.kept_tables import KeptPrediction
 from store.errors import ArtifactMissing, NotFound, ServiceUnavailable
 from store.keys import photo_key
 
-router = APIRouter(prefix="/predictions", tags=["predictions"])
+router = APIRouter(prefix="/predictions", tags=["predictions"], route_class=TableRoute)
 
 WRITING_SECONDS = 2.0
 """An answer may be read before it is written."""

@@ -4,16 +4,18 @@ import math
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi.responses import FileResponse, StreamingResponse
 
 from api.dependencies import ServicesDep
+from api.http.tables import AS_CSV, CSV, TableRoute, wants_table
 from api.runs.interpretations import ABOUT, StoredInterpretation
 from api.runs.listing import page_of_runs, whole_run
+from api.runs.table import table_page, whole_table
 from api.schemas.describing import RunChange
 from api.schemas.fields import DatasetName, Id, PageOut
 from api.schemas.problem import problems
-from api.schemas.run_query import RunListQuery
+from api.schemas.run_query import RunFilters, RunListQuery
 from api.schemas.runs import (
     Batches,
     ClassScoreOut,
@@ -38,7 +40,9 @@ from store.db.reading import (
 )
 from store.keys import predictions_name
 
-router = APIRouter(prefix="/runs", tags=["runs"])
+router = APIRouter(prefix="/runs", tags=["runs"], route_class=TableRoute)
+whole = APIRouter(tags=["runs"])
+"""What is beside the list, and not below it."""
 
 RunId = Annotated[Id, Path()]
 Interpreted = Annotated[
@@ -48,11 +52,23 @@ Interpreted = Annotated[
 IMAGE_CACHE = "private, max-age=86400, immutable"
 
 
-@router.get("", responses=problems(400))
-def list_the_runs(services: ServicesDep, query: Annotated[RunListQuery, Query()]) -> PageOut[RunSummary]:
-    """Runs, newest first unless sorted otherwise."""
+@router.get("", response_model=PageOut[RunSummary], responses={200: AS_CSV, **problems(400)})
+def list_the_runs(
+    services: ServicesDep,
+    query: Annotated[RunListQuery, Query()],
+    accept: Annotated[str, Header(description="with `text/csv` the same runs as a table")] = "",
+) -> PageOut[RunSummary] | Response:
+    """Runs, newest first unless sorted otherwise. As a table the header `Link` has the address of the next page."""
     with services.sessions.begin() as session:
-        return page_of_runs(session, query.asked(), query.cursor, query.limit)
+        page = page_of_runs(session, query.asked(), query.cursor, query.limit)
+    return table_page(page, query) if wants_table(accept) else page
+
+
+@whole.get("/runs.csv", response_class=StreamingResponse, responses={200: AS_CSV, **problems()})
+def get_the_table_of_runs(services: ServicesDep, query: Annotated[RunFilters, Query()]) -> StreamingResponse:
+    """All runs that the filters leave, as a table for a spreadsheet."""
+    headers = {"Content-Disposition": 'attachment; filename="runs.csv"', "Cache-Control": "no-cache"}
+    return StreamingResponse(whole_table(services.sessions, query.asked()), media_type=CSV, headers=headers)
 
 
 @router.get("/{run_id}", responses=problems(404))

@@ -14,7 +14,7 @@ from store.db.jobs import IN_HAND
 from store.db.models import Job
 from store.db.registry import DEFAULT_ALIAS
 from store.db.waiting import Reason, Waiting
-from store.lanes import Lane
+from store.lanes import Lane, lane_of
 from store.states import State
 
 
@@ -218,6 +218,7 @@ class JobOut(BaseModel):
 
     id: int
     kind: str
+    lane: Lane = Field(description="whose workers take it")
     run: int | None
     config: InterpretConfig | None = Field(description="what an interpret job is asked to do; null for other kinds")
     state: State
@@ -239,6 +240,7 @@ class JobOut(BaseModel):
         return cls(
             id=job.id,
             kind=job.kind,
+            lane=lane_of(job.kind),
             run=job.run_id,
             config=InterpretConfig.model_validate(job.payload.get("config", {})) if job.kind == "interpret" else None,
             state=State(job.state),

@@ -89,6 +89,19 @@ def get_run(session: Session, run_id: int) -> Run:
     return run
 
 
+def get_runs(session: Session, run_ids: Sequence[int]) -> list[Run]:
+    """The runs, in the order of their ids as given.
+
+    Raises:
+        NotFound: there is none of one of these ids.
+    """
+    found = {run.id: run for run in session.scalars(select(Run).where(Run.id.in_(run_ids)))}
+    missing = next((run_id for run_id in run_ids if run_id not in found), None)
+    if missing is not None:
+        raise NotFound(f"there is no run {missing}", one_of("runs"))
+    return [found[run_id] for run_id in run_ids]
+
+
 def held_run(session: Session, run_id: int) -> Run | None:
     """A run that nobody deletes until the caller's transaction ends: for what is about to need it."""
     statement = select(Run).where(Run.id == run_id).with_for_update(of=Run, read=True, key_share=True)
@@ -116,6 +129,15 @@ def jobs_of_runs(session: Session, run_ids: Collection[int]) -> dict[int, Job]:
 def epochs_of(session: Session, run_id: int) -> Sequence[Epoch]:
     """The table of epochs, in order."""
     return session.scalars(select(Epoch).where(Epoch.run_id == run_id).order_by(Epoch.phase, Epoch.epoch)).all()
+
+
+def epochs_of_runs(session: Session, run_ids: Collection[int]) -> dict[int, list[Epoch]]:
+    """The table of epochs of each of the runs, in order."""
+    rows = select(Epoch).where(Epoch.run_id.in_(run_ids)).order_by(Epoch.run_id, Epoch.phase, Epoch.epoch)
+    found: dict[int, list[Epoch]] = {run_id: [] for run_id in run_ids}
+    for epoch in session.scalars(rows):
+        found[epoch.run_id].append(epoch)
+    return found
 
 
 def batches_of(session: Session, run_id: int, every: int = 1) -> Sequence[Batch]:

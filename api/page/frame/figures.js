@@ -42,6 +42,9 @@ export function readFigures(run, query) {
   return [figure(run, "confusion", query), figure(run, "reliability", query)];
 }
 
+// Several runs over each other, which the service has below one name in a run's place.
+export const curveFigures = (ids) => [figure({ id: "compare" }, "curves", `?runs=${ids}`)];
+
 const boards = [];
 
 // A place on the page that holds several figures.

@@ -29,7 +29,7 @@ async function answerOf(path, options) {
   if (answer.ok) return answer;
   const isProblem = answer.headers.get("Content-Type")?.includes("json");
   const problem = isProblem ? await answer.json() : { detail: `The service answers ${answer.status} to ${path}` };
-  throw Object.assign(new Error(reasonOf(problem)), { code: problem.code });
+  throw Object.assign(new Error(reasonOf(problem)), { code: problem.code, problem });
 }
 
 export async function ask(path, options) {

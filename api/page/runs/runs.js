@@ -1,34 +1,51 @@
-// The list of runs, and how far each has come.
+// The list of runs: which, in what order, which of them are picked, and how far each has come.
 
-import { byId, datasetLink, drawnTag, fill, FINAL, make, percent, progressLine, runLink, words } from "../frame/parts.js";
+import { addressOf, placeOf } from "../frame/address.js";
+import { byId, fill, FINAL } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
-import { localTime, shortTime } from "../frame/times.js";
-import { waitsFor } from "../frame/waiting.js";
+import { askedBy, isFiltered, prepareFilters, showFilters, stopSearch } from "./filters.js";
+import { preparePicks, showPicks } from "./picks.js";
+import { hearProgress, progressTold, readProgress, runRow } from "./rows.js";
 
 const PAGE = 50;
 const MOST_AT_ONCE = 200;
 
+let isReady = false;
 let wanted = PAGE;
-let asked = 0;
+let question = 0;
 let listed = [];
-const progress = new Map();
-const waiting = new Map();
+let asked = null;
+let drawn = "";
 
 async function refreshRuns() {
-  const question = ++asked;
-  const { found, isAll } = await readRuns();
+  const number = ++question;
+  const { found, isAll } = await readRuns(asked);
   const unfinished = found.filter((run) => !FINAL.has(run.state));
   if (unfinished.length) await readProgress();
-  if (question !== asked) return;
+  if (number !== question) return;
   listed = found;
   want("runs", unfinished.length > 0);
-  const focused = document.activeElement?.closest("#runs") && document.activeElement.dataset.key;
-  byId("no-runs").hidden = found.length > 0;
-  byId("runs").hidden = found.length === 0;
+  byId("runs-loading").hidden = true;
   byId("more-runs").hidden = isAll;
-  fill("runs", found.map(runRow));
-  if (focused) document.querySelector(`#runs [data-key="${CSS.escape(focused)}"]`)?.focus();
+  byId("runs").hidden = found.length === 0;
+  const isNarrow = isFiltered(placeOf().query);
+  byId("no-runs").hidden = found.length > 0 || isNarrow;
+  byId("no-match").hidden = found.length > 0 || !isNarrow;
+  drawRows();
+}
+
+// What is as it was is left alone: a row that is built again loses what somebody has selected in it.
+function drawRows() {
+  // The links of a row keep the rest of the address.
+  const told = JSON.stringify([listed, progressTold(), location.search]);
+  if (told !== drawn) {
+    drawn = told;
+    const focused = document.activeElement?.closest("#runs tbody") && document.activeElement.dataset.key;
+    fill("runs", listed.map(runRow));
+    if (focused) document.querySelector(`#runs [data-key="${CSS.escape(focused)}"]`)?.focus();
+  }
+  showPicks();
 }
 
 function showMoreRuns() {
@@ -36,65 +53,53 @@ function showMoreRuns() {
   return refreshRuns();
 }
 
-async function readRuns() {
+async function readRuns(filters) {
   const found = [];
   let cursor = "";
   do {
-    const page = await ask(`/runs?limit=${Math.min(MOST_AT_ONCE, wanted - found.length)}${cursor}`);
+    const page = await ask(`/runs?limit=${Math.min(MOST_AT_ONCE, wanted - found.length)}${filters && `&${filters}`}${cursor}`);
     found.push(...page.items);
     cursor = page.next_cursor && `&cursor=${encodeURIComponent(page.next_cursor)}`;
   } while (cursor && found.length < wanted);
   return { found, isAll: !cursor };
 }
 
-async function readProgress() {
-  const [running, queued] = await Promise.all(
-    ["running", "queued"].map((state) => ask(`/jobs?state=${state}&limit=${MOST_AT_ONCE}`)));
-  for (const job of running.items) setProgress(job);
-  // What waits stands nowhere: an earlier attempt's position is not the next one's.
-  for (const job of queued.items) progress.delete(job.id);
-  waiting.clear();
-  for (const job of queued.items) waiting.set(job.id, job.waiting);
-}
-
-function setProgress(job) {
-  if (job.progress) progress.set(job.id, job.progress);
-  else progress.delete(job.id);
-}
-
-function runRow(run) {
-  const part = (label, ...content) => make("td", { "data-label": label }, ...content);
-  const name = `${run.id}${run.name ? ` · ${run.name}` : ""}`;
-  return make("tr", { "data-run": run.id },
-    make("td", { class: "name" }, runLink(run.id, name, { "data-key": `run-${run.id}` })),
-    part("Kind", words(run.kind)), part("State", run.state), part("Architecture", run.arch),
-    part("Dataset", datasetLink(run.dataset.name), " ", drawnTag(run.dataset.drawn)),
-    make("td", { class: "number", "data-label": "Error rate" }, percent(run.error_rate)),
-    make("td", { "data-label": "Created" }, make("time", { datetime: run.created_at, title: localTime(run.created_at) }, shortTime(run.created_at))),
-    make("td", { id: `progress-${run.job}`, class: "progress" }, ...progressOf(run)));
-}
-
-function progressOf(run) {
-  if (run.state === "failed") return [runLink(run.id, "why", { class: "bad", "data-key": `why-${run.id}` })];
-  if (run.state === "queued") return waitsFor(waiting.get(run.job));
-  if (FINAL.has(run.state) || !progress.has(run.job)) return [""];
-  return progressLine(progress.get(run.job));
-}
-
 function hearOfRuns({ kind, job, data }) {
   const run = listed.find((one) => one.job === job);
   if (!run || kind !== "progress" || run.state === "queued") return;
-  progress.set(job, data);
-  byId(`progress-${job}`)?.replaceChildren(...progressOf(run));
+  hearProgress(run, data);
+}
+
+function prepare() {
+  isReady = true;
+  prepareFilters();
+  preparePicks();
+  byId("runs-train").href = addressOf("train");
+  byId("more-runs").addEventListener("click", () => tell("view", showMoreRuns()));
 }
 
 export const runs = {
   title: () => "Runs",
-  open() {
-    byId("more-runs").onclick = () => tell("view", showMoreRuns());
-    return refreshRuns();
+  async open(_, query) {
+    if (!isReady) prepare();
+    await this.turn(query);
+  },
+  async turn(query) {
+    showFilters(query);
+    if (asked === askedBy(query)) {
+      drawRows();
+      return;
+    }
+    asked = askedBy(query);
+    wanted = PAGE;
+    await refreshRuns();
   },
   refresh: refreshRuns,
   hear: hearOfRuns,
-  close: () => want("runs", false),
+  close() {
+    asked = null;
+    question++;
+    stopSearch();
+    want("runs", false);
+  },
 };

@@ -1,6 +1,174 @@
-// Train.
+// Train: photos, recipe, network and every setting; what it will take; a rate from a curve; and the start.
+
+import { addressOf, go } from "../frame/address.js";
+import { byId, FINAL } from "../frame/parts.js";
+import { ask, reasonOf, tell } from "../frame/service.js";
+import { want } from "../frame/stream.js";
+import { showArchs } from "./archs.js";
+import { choice, keep, keepSetting, RATES } from "./choice.js";
+import { dryRun, measure, sayFaults, showSum, start } from "./forecast.js";
+import { clearFaults, form, showDatasets, showFields, showFrom, showPresets, wrongFields } from "./form.js";
+import { about, plan, request, searchRequest } from "./plan.js";
+import { hearOfSearch, hideSearch, isSearching, showSearch } from "./rate.js";
+
+const SOON_MS = 400;
+const MOST = 200;
+const SEE = "Correct the fields that are marked.";
+
+let there = { datasets: [], archs: [], workers: [] };
+let planned = null;
+let looks = 0;
+let soon = 0;
+let lastAsked = null;
+let measuring = null;
+
+const dataset = () => byId("train-dataset").value;
+const trouble = (text) => { byId("train-trouble").textContent = text; };
+const changedSoon = { usual: (name) => planned.usual[name], look: lookSoon };
+
+async function read() {
+  const [datasets, archs, workers] = await Promise.all([ask(`/datasets?limit=${MOST}`), ask("/architectures"), ask("/workers")]);
+  there = { datasets: datasets.items, archs: archs.items, workers: workers.items };
+}
+
+async function show() {
+  const [config, next] = await Promise.all([about(), plan()]);
+  planned = next;
+  const { chosen, run, goesOn, values, preset } = planned;
+  const only = there.datasets.length === 1 ? there.datasets[0].name : null;
+  showDatasets(there.datasets, chosen.dataset ?? run?.dataset.name ?? only);
+  showPresets(config.presets, preset.name, goesOn);
+  showFrom(planned);
+  showArchs(there.archs, values.arch, goesOn, (name) => keepSetting("arch", name, planned.usual.arch));
+  showFields(planned, config.groups, changedSoon);
+  if (byId("train-name") !== document.activeElement) byId("train-name").value = chosen.name;
+  const isSearch = preset.kind === "lr_find";
+  byId("rate-offer").hidden = isSearch;
+  byId("train-start").textContent = isSearch ? "Start the search" : "Start training";
+  lookSoon();
+  if (chosen.search === null) hideSearch();
+  else await showSearch(chosen.search, takeRate);
+}
+
+// A rate from the curve goes to the recipe's own field, or to the phase that is searched for.
+function takeRate(value) {
+  const name = RATES.find((one) => one in planned.values);
+  if (name) keepSetting(name, value, planned.usual[name]);
+  else if (planned.values.phases) {
+    const phases = planned.values.phases.map((one, number) => (number === 0 ? { ...one, lr_max: value } : one));
+    keepSetting("phases", phases, planned.usual.phases);
+  }
+  form().querySelector(`[data-field="${name ?? "phases"}"]`)?.scrollIntoView({ block: "nearest" });
+}
+
+function lookSoon() {
+  clearTimeout(soon);
+  soon = setTimeout(() => tell("forecast", look()), SOON_MS);
+}
+
+// The same is not asked twice: what is wrong stays wrong, and the browser would note it down each time.
+async function look(isAgain = false) {
+  if (!planned || byId("view-train").hidden) return;
+  const isWrong = wrongFields().length > 0;
+  byId("train-start").disabled = isWrong || !dataset();
+  if (isWrong || !dataset()) {
+    lastAsked = null;
+    clearFaults();
+    byId("measure").hidden = true;
+    byId("train-sum").replaceChildren(isWrong ? SEE : "Choose photos to train on.");
+    return;
+  }
+  const body = request(planned, dataset());
+  const text = JSON.stringify(body);
+  if (text === lastAsked && !isAgain) return;
+  lastAsked = text;
+  const question = ++looks;
+  try {
+    const answer = await dryRun(body);
+    if (question !== looks) return;
+    clearFaults();
+    trouble("");
+    showSum(answer, planned.values, there.archs.find(({ name }) => name === planned.values.arch), there.workers);
+  } catch (error) {
+    if (question !== looks) return;
+    clearFaults();
+    trouble(sayFaults(form(), error));
+    byId("train-start").disabled = true;
+    byId("measure").hidden = true;
+    byId("train-sum").replaceChildren(SEE);
+  }
+}
+
+async function begin(event) {
+  event.preventDefault();
+  const button = byId("train-start");
+  if (button.disabled) return;
+  button.disabled = true;
+  try {
+    const job = await start(request(planned, dataset()));
+    go(addressOf(`runs/${job.run}`));
+  } catch (error) {
+    trouble(sayFaults(form(), error));
+  } finally {
+    button.disabled = false;
+  }
+}
+
+async function findRate() {
+  byId("find-rate").disabled = true;
+  try {
+    const job = await start(searchRequest(planned, (await about()).fields, dataset()));
+    keep({ search: job.run });
+  } catch (error) {
+    trouble(sayFaults(form(), error));
+  } finally {
+    byId("find-rate").disabled = false;
+  }
+}
+
+async function measureNow() {
+  byId("measure").disabled = true;
+  try {
+    const job = await measure(request(planned, dataset()));
+    await hearOfMeasure(job);
+  } catch (error) {
+    trouble(sayFaults(form(), error));
+    byId("measure").disabled = false;
+  }
+}
+
+async function hearOfMeasure(job) {
+  measuring = FINAL.has(job.state) ? null : job.id;
+  want("measure", measuring !== null);
+  byId("measure").textContent = measuring ? "Measuring…" : "Measure a few steps";
+  byId("measure").disabled = measuring !== null;
+  if (measuring) return;
+  if (job.error) trouble(reasonOf(job.error));
+  await look(true);
+}
 
 export const train = {
   title: () => "Train",
-  open() {},
+  async open() {
+    form().onsubmit = begin;
+    byId("find-rate").onclick = findRate;
+    byId("auto-rate").onclick = () => takeRate("auto");
+    byId("measure").onclick = measureNow;
+    byId("archs-all").onchange = () => showArchs(there.archs, planned.values.arch, planned.goesOn, (name) => keepSetting("arch", name, planned.usual.arch));
+    byId("train-dataset").onchange = ({ target }) => keep({ dataset: target.value });
+    byId("train-name").oninput = ({ target }) => keep({ name: target.value });
+    await read();
+    await show();
+  },
+  turn: show,
+  async refresh() {
+    if (measuring) await hearOfMeasure(await ask(`/jobs/${measuring}`));
+    if (isSearching()) await showSearch(choice().search, takeRate);
+  },
+  hear: hearOfSearch,
+  close() {
+    hideSearch();
+    want("measure", false);
+    measuring = lastAsked = null;
+  },
 };

@@ -571,6 +571,7 @@ class JobOut(Answer):
 
     id: int
     kind: str
+    lane: Lane
     run: int | None
     config: InterpretConfig | None
     state: State

@@ -1,0 +1,88 @@
+"""Tables as CSV for who asks for ``text/csv``: any route that answers with rows of JSON."""
+
+import json
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from api.http.media_types import JSON
+from store.spreadsheets import csv_rows
+
+CSV = "text/csv; charset=utf-8"
+AS_CSV: dict[str, Any] = {"content": {"text/csv": {"schema": {"type": "string"}}}}
+"""OpenAPI's description of the answer."""
+ROWS = ("items", "epochs", "per_class", "figures")
+"""Where an answer has its rows, unless it is a list of them."""
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def wants_table(accept: str) -> bool:
+    """Whether a table is asked for by name and JSON is not."""
+    kinds = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
+    return "text/csv" in kinds and "application/json" not in kinds
+
+
+class TableRoute(APIRoute):
+    """A route whose rows are also a table; the next page's address is in the header Link, as JSON has its cursor."""
+
+    def get_route_handler(self) -> Handler:
+        """The route's own, and what it says as CSV where that is asked for."""
+        serve = super().get_route_handler()
+
+        async def serve_table(request: Request) -> Response:
+            answer = await serve(request)
+            if (
+                request.method != "GET"
+                or answer.media_type != JSON
+                or not wants_table(request.headers.get("accept", ""))
+            ):
+                return answer
+            content = json.loads(bytes(answer.body))
+            rows = _rows(content)
+            return answer if rows is None else _table(rows, _next_page(request, content))
+
+        return serve_table
+
+
+def _rows(content: Any) -> Sequence[Mapping[str, Any]] | None:  # noqa: ANN401 - as it comes from JSON
+    if isinstance(content, dict):
+        content = next((content[name] for name in ROWS if name in content), None)
+    return content if isinstance(content, list) else None
+
+
+def _table(rows: Sequence[Mapping[str, Any]], following: str | None) -> Response:
+    flat = [dict(_flat(row)) for row in rows]
+    names = list(dict.fromkeys(name for row in flat for name in row))
+    headers = {"Vary": "Accept"} | ({"Link": f'<{following}>; rel="next"'} if following else {})
+    lines: list[list[object]] = [[row.get(name) for name in names] for row in flat]
+    return Response(csv_rows([names, *lines]), media_type=CSV, headers=headers)
+
+
+def _flat(row: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
+    """Nested objects by dotted names; a list of plain values as words, any other as JSON."""
+    found: list[tuple[str, Any]] = []
+    for name, value in row.items():
+        if isinstance(value, dict):
+            found += _flat(value, f"{above}{name}.")
+        elif isinstance(value, list):
+            found.append((above + name, _listed(value)))
+        else:
+            found.append((above + name, value))
+    return found
+
+
+def _listed(values: list[Any]) -> str:
+    if any(isinstance(value, dict | list) for value in values):
+        return json.dumps(values, ensure_ascii=False)
+    return " ".join(map(str, values))
+
+
+def _next_page(request: Request, content: Any) -> str | None:  # noqa: ANN401 - as it comes from JSON
+    cursor = content.get("next_cursor") if isinstance(content, dict) else None
+    if cursor is None:
+        return None
+    asked = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    return f"{request.url.path}?{urlencode([*asked, ('cursor', cursor)])}"

@@ -1,0 +1,20 @@
+"""Tables that people open in a spreadsheet."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for a formula at the beginning of a cell."""
+
+
+def cell(value: object) -> object:
+    """A text that a spreadsheet does not run: a file may be called =cmd()."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def csv_rows(rows: Sequence[Sequence[object]]) -> str:
+    """Rows as CSV; None is an empty cell."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([[cell(value) for value in row] for row in rows])
+    return text.getvalue()

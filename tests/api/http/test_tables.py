@@ -1,0 +1,68 @@
+"""Whatever has rows is also a table for a spreadsheet."""
+
+import csv
+import io
+
+import pytest
+
+from tests.api.records import Records
+from tests.api.web import TestClient
+
+TABLE = {"Accept": "text/csv"}
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_list_is_a_table_with_dotted_names_and_its_next_page(client: TestClient, records: Records) -> None:
+    pets = records.dataset()
+    for _ in range(3):
+        records.run(pets)
+    answer = client.get("/jobs?limit=2&kind=train", headers=TABLE)
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["vary"] == "Accept"
+    listed = client.get("/jobs?limit=2&kind=train").json()
+    table = rows(answer.text)
+    assert [(row["id"], row["state"]) for row in table] == [(str(job["id"]), job["state"]) for job in listed["items"]]
+    assert table[0]["waiting.reason"] == listed["items"][0]["waiting"]["reason"]
+    address, _, relation = answer.headers["link"].partition("; ")
+    assert relation == 'rel="next"'
+    rest = client.get(address.strip("<>"), headers=TABLE)
+    assert len(rows(rest.text)) == 1
+    assert "link" not in rest.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "columns"),
+    [
+        ("/datasets", {"name", "items", "breeds"}),
+        ("/models", {"version", "run", "aliases"}),
+        ("/runs", {"id", "error_rate", "tags"}),
+        ("/runs/{}/metrics", {"phase", "epoch", "valid_loss"}),
+        ("/runs/{}/top-losses", {"item", "actual", "predicted", "loss"}),
+        ("/runs/{}/confusion", {"breed", "precision", "recall"}),
+    ],
+)
+def test_every_list_and_table_has_the_columns_of_its_fields(
+    client: TestClient, records: Records, path: str, columns: set[str]
+) -> None:
+    run = records.finished(records.dataset(), epochs=1)
+    client.post("/models", json={"run": records.served().id})
+    answer = client.get(path.format(run.id), headers=TABLE)
+    assert answer.status_code == 200
+    table = rows(answer.text)
+    assert table
+    assert columns <= set(table[0])
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/json, text/csv", "text/csvs", ""])
+def test_json_is_what_everyone_else_gets(client: TestClient, accept: str) -> None:
+    assert client.get("/jobs", headers={"Accept": accept}).json() == {"items": [], "next_cursor": None}
+
+
+def test_what_has_no_rows_and_what_went_wrong_stay_json(client: TestClient, records: Records) -> None:
+    records.dataset()
+    assert client.get("/datasets/pets", headers=TABLE).json()["name"] == "pets"
+    wrong = client.get("/jobs?limit=0", headers=TABLE)
+    assert (wrong.status_code, wrong.headers["content-type"]) == (422, "application/problem+json")
