@@ -162,6 +162,21 @@ def test_a_set_is_shown_at_the_coverage_that_is_chosen_and_stays_chosen(
     expect(page.locator("#trouble")).to_contain_text("Choose one beside “Set of breeds”.")
 
 
+def test_where_the_terms_cannot_be_kept_a_button_leads_to_those_that_can(visits: Visits, records: Records) -> None:
+    serve(visits, records.served())
+    page = visits.page("/ui/?coverage=0.9")
+    choose(page, photo(RED))
+    expect(page.locator("#answer .bad").last).to_contain_text("left nothing to work out sets of breeds from")
+    page.get_by_role("button", name="Ask without a set").click()
+    expect(page.locator(HEADLINES)).to_have_text("Abyssinian, a cat")
+    page.goto(f"{visits.address}/ui/?model=77")
+    choose(page, photo(RED))
+    expect(page.locator("#answer")).to_contain_text("There is no model version 77.")
+    page.get_by_role("button", name="Ask another model").click()
+    expect(page.locator(HEADLINES)).to_have_text("Abyssinian, a cat")
+    assert page.url.endswith("/ui/")
+
+
 def test_another_version_answers_what_is_shown_and_is_in_the_address(visits: Visits, records: Records) -> None:
     dataset = records.dataset()
     first, second = records.served(dataset), records.served(dataset, content=b"other")

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from store.db.models import ModelVersion
 from tests.api.records import VOCAB, Records
 from tests.browser.registered import several
 from tests.browser.test_looks import CUT, Scheme, violations
@@ -104,7 +105,7 @@ def test_from_its_view_a_version_is_put_where_it_shall_answer(visits: Visits, re
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_label("Another alias").fill("trial")
     page.get_by_role("button", name="Point at it").click()
-    agree(page, "Point trial at version 1", "POST /predict?model=trial answers with this version then.")
+    agree(page, "Point trial at version 1", "What stands there answers who asks for model trial.")
     expect(card(page, "trial")).to_be_visible()
     card(page, "trial").get_by_role("button", name="Remove the alias trial").click()
     agree(page, "Remove trial", "Version 1 stays registered.")
@@ -138,6 +139,27 @@ def test_a_versions_view_has_its_check_and_what_its_shadow_answered(
     expect(page.locator("#ways")).to_contain_text("was not chosen on any machine yet")
     page.goto(f"{visits.address}/ui/models/99")
     expect(page.locator("#trouble")).to_contain_text("There is no model version 99")
+    expect(page.locator("#model-parts")).to_be_hidden()
+    page.locator("nav").get_by_text("Models").click()
+    expect(page.locator("#trouble")).to_be_empty()
+
+
+def test_production_is_found_however_many_versions_came_after_it(
+    visits: Visits, records: Records, tmp_path: Path
+) -> None:
+    first = several(records, tmp_path).runs[0]
+    later = [records.run(first.dataset)[0] for _ in range(256)]
+    with records.sessions.begin() as session:
+        session.add_all(ModelVersion(id=5 + number, run_id=run.id) for number, run in enumerate(later))
+    page = visits.page("/ui/models")
+    expect(page.locator("#served")).to_contain_text("In production: version 3")
+    rows = page.locator("#versions tbody tr")
+    expect(rows).to_have_count(50)
+    page.get_by_role("button", name="More versions").click()
+    expect(rows).to_have_count(100)
+    page.locator("nav").get_by_text("Predict").click()
+    expect(page.locator("#behind-facts")).to_contain_text("Version 3")
+    expect(page.locator("#no-model")).to_be_hidden()
 
 
 def test_a_version_is_saved_for_use_elsewhere(visits: Visits, records: Records, tmp_path: Path) -> None:

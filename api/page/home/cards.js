@@ -4,7 +4,7 @@ import { byId, counted, make } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { answerParts, headline } from "./answer.js";
 import { framed } from "./photos.js";
-import { termsQuery } from "./terms.js";
+import { easierTerms, termsQuery } from "./terms.js";
 
 const MOST = 32;
 // The service puts those that wait together into one batch; a browser opens six connections to it.
@@ -90,7 +90,7 @@ async function answer(card) {
   } catch (error) {
     if (asking.signal.aborted) return;
     finish(card, "failed", error.message, [make("p", { class: "bad" }, error.message),
-      make("button", { type: "button", class: "secondary", on: { click: () => enqueue([card]) } }, "Try again")]);
+      make("div", { class: "toolbar" }, make("button", { type: "button", class: "secondary", on: { click: () => enqueue([card]) } }, "Try again"), ...easierTerms(error))]);
   }
 }
 
@@ -108,6 +108,7 @@ function tellState() {
   byId("answer").classList.toggle("single", cards.length === 1);
   // Of a single photo its card says it all.
   byId("answered").classList.toggle("unseen", cards.length === 1);
+  byId("clear").hidden = cards.length === 1;
   if (!cards.length) return;
   const count = (state) => cards.filter((one) => one.state === state).length;
   const failed = count("failed") ? `, ${count("failed")} not readable or refused` : "";

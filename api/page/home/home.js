@@ -1,7 +1,7 @@
 // The start: which breed is on a photo.
 
 import { byId } from "../frame/parts.js";
-import { tell } from "../frame/service.js";
+import { forget, tell } from "../frame/service.js";
 import { hearOfVersions } from "../models/served.js";
 import { leaveBegin, showBegin } from "./begin.js";
 import { addPhotos, askAgain, clearPhotos } from "./cards.js";
@@ -10,6 +10,7 @@ import { acceptPhotos } from "./photos.js";
 import { prepareTerms, readTerms, showVersions } from "./terms.js";
 
 let isReady = false;
+let isHere = false;
 
 function prepare() {
   isReady = true;
@@ -19,7 +20,7 @@ function prepare() {
     clearPhotos();
     byId("photo").focus();
   });
-  hearOfVersions(() => tell("versions", Promise.all([showVersions(), showBegin()])));
+  hearOfVersions(() => { if (isHere) tell("versions", Promise.all([showVersions(), showBegin()])); });
 }
 
 // The photos of before stay; on other terms they are answered anew.
@@ -33,9 +34,15 @@ export const home = {
   title: () => "",
   async open() {
     if (!isReady) prepare();
+    isHere = true;
     await Promise.all([turn(), showBegin(), showKeeping()]);
   },
   turn,
   refresh: showBegin,
-  close: leaveBegin,
+  close() {
+    isHere = false;
+    leaveBegin();
+    forget("versions");
+    forget("production");
+  },
 };

@@ -39,6 +39,14 @@ export function termsQuery() {
   return new URLSearchParams(Object.entries(values).filter(([, value]) => value)).toString();
 }
 
+// Where a model cannot answer on these terms: the terms on which it can.
+export function easierTerms({ code }) {
+  const { model, coverage } = terms();
+  const button = (text, changes) => [make("button", { type: "button", class: "secondary", on: { click: () => amend(changes) } }, text)];
+  if (code === "not_ready" && coverage) return button("Ask without a set", { coverage: null });
+  return code === "not_found" && model ? button("Ask another model", { model: null }) : [];
+}
+
 export function prepareTerms() {
   byId("model").addEventListener("change", ({ target }) => amend({ model: target.value || null }));
   byId("coverage").addEventListener("change", ({ target }) => amend({ coverage: target.value || null }));

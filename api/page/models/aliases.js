@@ -1,19 +1,14 @@
 // Aliases as cards: which version stands where, what is tried beside it, and the way back.
 
 import { counted, make, percent } from "../frame/parts.js";
-import { ask, tell } from "../frame/service.js";
+import { ask, forget, tell } from "../frame/service.js";
 import { localTime, shortTime } from "../frame/times.js";
 import { endCanary, promote, remove, rollBack, whole } from "./changes.js";
+import { placeOfAlias, whatItDoes } from "./names.js";
 import { versionLink } from "./served.js";
 
 const MOVES = 20;
 const HOW = { pointed: "pointed at", promoted: "canary promoted:", rolled_back: "rolled back to", removed: "removed" };
-const ORDER = ["production", "shadow"];
-const WHAT = {
-  production: "answers every photo that is sent without naming a model",
-  shadow: "answers production’s photos too, afterwards and seen by nobody, to be compared",
-};
-const place = ({ alias }) => (ORDER.includes(alias) ? ORDER.indexOf(alias) : ORDER.length);
 
 export async function readAliases() {
   const found = [];
@@ -23,14 +18,20 @@ export async function readAliases() {
     found.push(...page.items);
     cursor = page.next_cursor && `&cursor=${encodeURIComponent(page.next_cursor)}`;
   } while (cursor);
-  return found.sort((one, other) => place(one) - place(other));
+  return found.sort((one, other) => placeOfAlias(one.alias) - placeOfAlias(other.alias));
+}
+
+// What went wrong with a change is of no interest in another view.
+export function leaveModels() {
+  forget("change");
+  forget("moves");
 }
 
 // `comparison` is what a shadow answered beside production; `after` reads the view anew once something has changed.
 export function aliasCard(one, comparison, after) {
   const card = make("li", { class: "card alias", "data-alias": one.alias },
     make("h3", {}, one.alias), make("p", { class: "stands" }, versionLink(one.version, `Version ${one.version}`)),
-    make("p", { class: "quiet" }, WHAT[one.alias] ?? `answers who asks for model ${one.alias}`));
+    make("p", { class: "quiet" }, whatItDoes(one.alias)));
   if (one.canary) card.append(...canaryParts(one, after));
   if (comparison) card.append(make("p", {}, comparisonSentence(comparison)));
   const buttons = make("div", { class: "toolbar" });

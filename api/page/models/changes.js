@@ -2,6 +2,7 @@
 
 import { confirmed } from "../frame/confirm.js";
 import { ask, tell } from "../frame/service.js";
+import { whatItDoes } from "./names.js";
 import { showServed } from "./served.js";
 
 const send = (method, path, body) => ask(path, body === undefined ? { method } : {
@@ -18,6 +19,8 @@ async function change(question, act, after) {
   await tell("change", act());
   await tell("served", showServed());
   await tell("view", after());
+  // The button that was pressed may be gone with what it did.
+  if (document.activeElement === document.body) document.querySelector(".view:not([hidden])").focus({ preventScroll: true });
 }
 
 export const rollBack = ({ alias, version, before, canary }, after) => change({
@@ -44,7 +47,7 @@ export const endCanary = ({ alias, version, canary }, after) => change({
 export const point = (alias, version, now, after) => change({
   title: `Point ${alias} at version ${version}?`,
   says: [now ? `It takes the place of version ${now.version}${now.canary ? `; the canary, version ${now.canary.version}, ends` : ""}. Rolling back leads there again.`
-    : `The alias is new. POST /predict?model=${alias} answers with this version then.`],
+    : `The alias is new. What stands there ${whatItDoes(alias)}.`],
   act: `Point ${alias} at version ${version}`,
 }, () => send("PUT", pathOf(alias), { version }), after);
 

@@ -4,7 +4,7 @@ import { addressOf } from "../frame/address.js";
 import { byId, datasetLink, drawnTag, make, percent, runLink } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { localTime } from "../frame/times.js";
-import { aliasCard, readAliases } from "./aliases.js";
+import { aliasCard, leaveModels, readAliases } from "./aliases.js";
 import { showDrift } from "./drift.js";
 import { showExports } from "./exports.js";
 import { showShadow } from "./shadow.js";
@@ -22,12 +22,22 @@ async function show() {
   const now = JSON.stringify([found, aliases]);
   if (now !== shown) {
     shown = now;
+    byId("model-parts").hidden = false;
     showFacts(found);
     byId("model-steps").replaceChildren(...stepsOf(asked, aliases, show));
     showStands(asked, aliases);
     showWays(found.choices);
   }
   await Promise.all([showShadow(asked), showDrift(byId("model-drift"), asked)]);
+}
+
+async function shownOrMissing() {
+  try {
+    await show();
+  } catch (error) {
+    if (!shown) byId("model-facts").textContent = "Nothing is known of it.";
+    throw error;
+  }
 }
 
 function showFacts(found) {
@@ -50,13 +60,15 @@ export const model = {
   open({ version: number }) {
     if (version !== number) {
       byId("model-title").textContent = `Version ${number}`;
-      for (const part of ["model-facts", "model-steps", "stands", "ways", "shadow", "model-drift"]) byId(part).replaceChildren();
-      byId("shadow-part").hidden = true;
+      byId("model-facts").textContent = "Reading the version…";
+      byId("model-steps").replaceChildren();
+      byId("model-parts").hidden = true;
       shown = "";
+      showExports(number);
     }
     version = number;
-    showExports(number);
-    return show();
+    return shownOrMissing();
   },
   refresh: show,
+  close: leaveModels,
 };

@@ -2,7 +2,7 @@
 
 import { byId } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
-import { aliasCard, readAliases } from "./aliases.js";
+import { aliasCard, leaveModels, readAliases } from "./aliases.js";
 import { showDrift } from "./drift.js";
 import { readVersions, showMoreVersions, showVersionTable } from "./versions.js";
 
@@ -16,6 +16,7 @@ async function show() {
   // An open history and what has the focus stay while nothing has changed.
   const now = JSON.stringify([aliases, found, comparison]);
   if (now !== shown) {
+    byId("models-wait").hidden = true;
     byId("no-versions").hidden = found.items.length > 0;
     byId("aliases").replaceChildren(...aliases.map((one) => aliasCard(one, one === shadow ? comparison : null, show)));
     showVersionTable(found);
@@ -40,4 +41,5 @@ export const models = {
     return show();
   },
   refresh: show,
+  close: leaveModels,
 };

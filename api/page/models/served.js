@@ -22,9 +22,11 @@ export async function registered() {
 }
 
 export async function showServed() {
-  const { items } = await ask("/models?limit=200");
+  const { items, next_cursor: more } = await ask("/models?limit=200");
+  const isServed = ({ aliases }) => aliases.includes("production");
+  if (more && !items.some(isServed)) items.push(...await earlierProduction());
   const isNew = !isKnown || JSON.stringify(items) !== JSON.stringify(versions);
-  const found = items.find((one) => one.aliases.includes("production")) ?? null;
+  const found = items.find(isServed) ?? null;
   // The line is read aloud whenever it is written.
   if (!isKnown || found?.version !== production?.version) byId("served").replaceChildren(...lineOf(found));
   production = found;
@@ -32,6 +34,13 @@ export async function showServed() {
   isKnown = true;
   showOffer();
   if (isNew) for (const act of hearers) act(versions);
+}
+
+// The version in production where so many came after it that it is not among the newest.
+async function earlierProduction() {
+  const { items } = await ask("/models/aliases?limit=200");
+  const production = items.find(({ alias }) => alias === "production");
+  return production ? [await ask(`/models/${production.version}`)] : [];
 }
 
 export function versionLink(version, text = `version ${version}`) {
