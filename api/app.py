@@ -16,20 +16,24 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from api.datasets.looks import Looks
 from api.datasets.photos import PhotoShelf
+from api.datasets.resumable import Uploads
+from api.datasets.review_rankings import ReviewRankings
+from api.datasets.trials import Trials
 from api.datasets.uploads import UPLOAD_HINT
 from api.dependencies import Services, limits_of
 from api.figures.png import Painter
-from api.http.bodies import Bodies, Places
+from api.http.bodies import RESUMABLE, Bodies, Places
 from api.http.cors import Cors
 from api.http.errors import install_error_handlers
 from api.http.gate import BodyLimit, Gate, LimitOf
 from api.http.known_query import only_known_query
 from api.http.leaving import QuietLeave
-from api.http.media_types import FORM, JSON, is_picture
+from api.http.media_types import FORM, JSON, OFFSET, is_picture
 from api.http.methods import HeadAsGet
 from api.http.origins import normal_origin
 from api.http.places import Below
 from api.http.telemetry import RequestTimer, Telemetry
+from api.http.tus import Tus
 from api.http.whole_answers import WholeAnswers
 from api.kept.afterwards import Afterwards
 from api.routes import (
@@ -38,6 +42,7 @@ from api.routes import (
     choices,
     compare,
     contract,
+    dataset_items,
     datasets,
     downloads,
     drift,
@@ -52,12 +57,15 @@ from api.routes import (
     page,
     predict,
     predictions,
+    review,
     run_deletion,
     run_items,
     runs,
+    uploads,
 )
 from api.schemas.datasets import ArchiveUpload
 from api.schemas.problem import Problem, problems
+from api.schemas.review import Corrections
 from api.serving.batching import Batcher
 from api.serving.choosing import ChosenWays, ExactWays, Measure
 from api.serving.decoding import Decoding
@@ -71,6 +79,7 @@ from ml import cache_names
 from ml.serve.classifier import Classifier
 from ml.serve.machine import machine_kind
 from store.artifacts import ArtifactStore
+from store.cache_names import uploads_folder
 from store.db.session import make_engine, make_sessions
 from store.queue import make_celery
 from store.scratch import remove_scratch
@@ -98,6 +107,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     figures.router,
     lr_find.router,
     datasets.router,
+    review.router,
+    dataset_items.router,
+    uploads.router,
     aliases.router,  # before the models: an alias's path is none of a version
     models.router,
     exports.router,
@@ -152,6 +164,7 @@ def create_app(settings: Settings, load: Loader | None = None, measure: Measure 
     )
     friends = frozenset(filter(None, map(normal_origin, split_list(settings.cors_origins))))
     app.add_middleware(Gate, hosts=split_list(settings.allowed_hosts), limit_of=_body_limit(settings), friends=friends)
+    app.add_middleware(Tus)
     if friends:
         app.add_middleware(Cors, origins=friends)
     app.add_middleware(Below)
@@ -186,6 +199,13 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         celery=make_celery(settings),
         photos=photos,
         looks=Looks(photos, limits_of(settings)),
+        rankings=ReviewRankings(photos, artifacts, settings.cache),
+        uploads=Uploads(
+            uploads_folder(settings.cache),
+            most_bytes=settings.max_upload_bytes,
+            most_stored=settings.max_stored_upload_bytes,
+        ),
+        trials=Trials(settings.max_unpacked_bytes),
         painter=Painter(settings.cache),
         predictor=predictor,
         batcher=batcher,
@@ -261,6 +281,7 @@ def _body_limit(settings: Settings) -> LimitOf:
 
     Only such a form is read piece by piece: all else is held in memory whole, wherever it is sent.
     """
+    archives = BodyLimit(settings.max_upload_bytes, UPLOAD_HINT)
     forms = {
         ("POST", "/datasets"): BodyLimit(settings.max_upload_bytes + FORM_BYTES, UPLOAD_HINT),
         ("POST", "/jobs/archives"): BodyLimit(settings.max_upload_bytes + FORM_BYTES, UPLOAD_HINT),
@@ -277,6 +298,8 @@ def _body_limit(settings: Settings) -> LimitOf:
 
     def limit_of(method: str, path: str, kind: str) -> BodyLimit:
         path = "/predict" if path == "/predict/explain" else path
+        if kind == OFFSET and method == "PATCH" and path.startswith(RESUMABLE):
+            return archives
         if kind == FORM:
             return forms.get((method, path), other)
         if kind == JSON:
@@ -297,7 +320,7 @@ def _describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schemas = generate()["components"]["schemas"]
-            for model in (Problem, ArchiveUpload):
+            for model in (Problem, ArchiveUpload, Corrections):
                 found = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas.update(found.pop("$defs", {}))
                 schemas[model.__name__] = found

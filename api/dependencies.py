@@ -11,6 +11,9 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from api.datasets.looks import Looks
 from api.datasets.photos import PhotoShelf
+from api.datasets.resumable import Uploads
+from api.datasets.review_rankings import ReviewRankings
+from api.datasets.trials import Trials
 from api.figures.png import Painter
 from api.http.bodies import Places
 from api.http.telemetry import Telemetry
@@ -41,6 +44,9 @@ class Services:
     celery: Celery
     photos: PhotoShelf
     looks: Looks
+    rankings: ReviewRankings
+    uploads: Uploads
+    trials: Trials
     painter: Painter
     predictor: Predictor
     batcher: Batcher

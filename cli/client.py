@@ -1,7 +1,7 @@
 """The service as the commands see it: HTTP in plain calls, every failure one sentence."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -63,7 +63,7 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.http.close()
 
-    def get(self, path: str, **params: str | float | None) -> Any:  # noqa: ANN401  # JSON
+    def get(self, path: str, **params: str | float | Sequence[str] | None) -> Any:  # noqa: ANN401  # JSON
         """The JSON at a path; parameters that are None are left out."""
         given = {name: value for name, value in params.items() if value is not None}
         return json_of(self.call("GET", path, params=given))
@@ -72,7 +72,7 @@ class Client:
         """Post JSON, or nothing, and return the JSON that comes back."""
         return json_of(self.call("POST", path, json=body, params=params))
 
-    def items(self, path: str, *, limit: int, **params: str | None) -> list[Json]:
+    def items(self, path: str, *, limit: int, **params: str | Sequence[str] | None) -> list[Json]:
         """Up to ``limit`` entries of a list, over as many pages as it takes."""
         found: list[Json] = []
         cursor: str | None = None

@@ -35,6 +35,8 @@ def _what(run: Json) -> Pairs:
     return [
         ("run", run["id"]),
         ("name", run["name"]),
+        ("tags", ", ".join(run["tags"]) or None),
+        ("note", run["note"]),
         ("kind", f"{run['kind']}, {run['recipe']}" if run["recipe"] else run["kind"]),
         ("state", run["state"]),
         ("job", run["job"]),

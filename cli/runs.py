@@ -7,17 +7,17 @@ from cli.client import Client, Json, json_of
 from cli.download import download
 from cli.epochs import EPOCH_COLUMNS, epoch_cells
 from cli.lr_find import read
-from cli.options import STATE, json_lines_option, json_option, known_architecture, with_client
+from cli.options import json_lines_option, json_option, with_client
+from cli.run_compare import compare_runs
 from cli.run_deletion import delete_run
-from cli.run_report import dataset_of, show_run
+from cli.run_list import list_runs
+from cli.run_report import show_run
+from cli.run_words import note_run, rename_run, tag_run
 from cli.saying import say
 from cli.tables import show_json, show_table
-from cli.times import local_time
 from cli.watch import watch
 
 MOST_SHOWN = 15
-NO_RUNS = "There are no runs yet; `pedigree train --dataset NAME` makes one."
-NONE_LIKE_THAT = "No run is like that; `pedigree runs list` without options lists all."
 DRAWN = "The pictures are drawn, not photographed."
 
 dataset_option = click.option(
@@ -35,40 +35,11 @@ def runs() -> None:
 runs.add_command(read)
 runs.add_command(download)
 runs.add_command(delete_run)
-
-
-@runs.command("list")
-@click.option("--dataset", shell_complete=completion.datasets)
-@click.option("--arch", callback=known_architecture, shell_complete=completion.architectures)
-@click.option("--state", type=STATE)
-@click.option("--best", is_flag=True, help="Lowest error rate first, instead of newest first.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
-@json_option
-@with_client
-def list_runs(
-    client: Client, dataset: str | None, arch: str | None, state: str | None, best: bool, limit: int, as_json: bool
-) -> None:
-    """List runs: how each was trained, when, and its error rate."""
-    sort = "error_rate" if best else None
-    found = client.items("/runs", limit=limit, dataset=dataset, arch=arch, state=state, sort=sort)
-    if as_json:
-        show_json(found)
-        return
-    rows = [
-        [
-            run["id"],
-            run["name"] or "",
-            run["recipe"] or run["kind"],
-            run["arch"],
-            dataset_of(run),
-            run["state"],
-            run["error_rate"],
-            local_time(run["created_at"]),
-        ]
-        for run in found
-    ]
-    empty = NONE_LIKE_THAT if dataset or arch or state else NO_RUNS
-    show_table(("run", "name", "recipe", "arch", "dataset", "state", "error rate", "created"), rows, empty=empty)
+runs.add_command(list_runs)
+runs.add_command(compare_runs)
+runs.add_command(tag_run)
+runs.add_command(note_run)
+runs.add_command(rename_run)
 
 
 @runs.command()

@@ -10,14 +10,18 @@ COPIES = {
 """Folders, and the paths in them of files that are fetched."""
 BEGUN = {
     "uploads/upload-*": r"uploads/upload-[a-z0-9_]{8}",
+    "uploads/tus-*": r"uploads/tus-[0-9a-f]{32}",
     "exports/work-*": r"exports/work-[a-z0-9_]{8}",
 }
 """What is there for a while only: where to look, and its paths."""
 
 UPLOAD = "upload-"
 """How the file begins in which an upload arrives."""
+RESUMABLE = "tus-"
+"""How the folder begins of an upload that is taken up again after a break."""
 EXPORT_WORK = "work-"
 """How the folder begins in which an export is made."""
+_RESUMABLE = re.compile(rf"{RESUMABLE}[0-9a-f]{{32}}")
 _EXPORT = re.compile(r"[0-9a-f]{64}-([0-9a-f]{64})\.zip")
 _WORK = re.compile(r"job-(\d{1,9})-(\d{1,9})")
 
@@ -25,6 +29,21 @@ _WORK = re.compile(r"job-(\d{1,9})-(\d{1,9})")
 def uploads_folder(cache: Path) -> Path:
     """Where uploads arrive."""
     return cache / "uploads"
+
+
+def resumable_folder(uploads: Path, upload_id: str) -> Path:
+    """An upload's folder, by its id; whether that is one, :func:`is_resumable` says."""
+    return uploads / f"{RESUMABLE}{upload_id}"
+
+
+def is_resumable(folder: Path) -> bool:
+    """Whether a folder is named as that of an upload is."""
+    return _RESUMABLE.fullmatch(folder.name) is not None
+
+
+def resumable_folders(uploads: Path) -> list[Path]:
+    """The folders of the uploads that are there."""
+    return [folder for folder in uploads.glob(f"{RESUMABLE}*") if is_resumable(folder)]
 
 
 def model_copy(cache: Path, sha256: str) -> Path:

@@ -115,6 +115,14 @@ class StateConflict(AppError):
     title = "State conflict"
 
 
+class StaleRevision(AppError):
+    """What was decided about a dataset is about a revision that is not the current one any more."""
+
+    status = 409
+    code = "stale_revision"
+    title = "Stale revision"
+
+
 class NothingBefore(AppError):
     """The alias cannot be rolled back: nothing came before."""
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 UPLOADS = "uploads/"
 PHOTOS = "photos/"
 RUNS = "runs/"
+DATASETS = "datasets/"
 OLD_CHECKPOINT = "checkpoint.safetensors"
 """What versions that kept one checkpoint, without a checksum, called it."""
 MODEL = "model.safetensors"
@@ -26,7 +27,7 @@ _RUN_FILE = re.compile(
 _UPLOAD = re.compile(rf"{UPLOADS}[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
 _PHOTO = re.compile(rf"{PHOTOS}[0-9a-f]{{2}}/([0-9a-f]{{64}})")
 _ANSWERS_FILE = re.compile(rf"{ANSWERS}\d{{1,9}}-\d{{1,9}}/predictions\.(?:csv|jsonl)")
-_DATASET_FILE = re.compile(r"datasets/[0-9a-f]{64}/(?:manifest\.json|images\.tar)")
+_DATASET_FILE = re.compile(rf"{DATASETS}([0-9a-f]{{64}})/(?:manifest\.json|images\.tar)")
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,18 @@ class RunFile:
 
 def manifest_key(revision: str) -> str:
     """A dataset revision's list of items."""
-    return f"datasets/{revision}/manifest.json"
+    return f"{DATASETS}{revision}/manifest.json"
 
 
 def bundle_key(revision: str) -> str:
     """A dataset revision's pictures, one uncompressed tar."""
-    return f"datasets/{revision}/images.tar"
+    return f"{DATASETS}{revision}/images.tar"
+
+
+def revision_of_key(key: str) -> str | None:
+    """The revision whose file lies there; None where the key is of no such file."""
+    named = _DATASET_FILE.fullmatch(key)
+    return None if named is None else named[1]
 
 
 def new_upload_key() -> str:

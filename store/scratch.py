@@ -13,7 +13,7 @@ from store import cache_names
 
 log = logging.getLogger(__name__)
 
-_LIFE_SECONDS = 24 * 3600.0
+LIFE_SECONDS = 24 * 3600.0
 """A day without a change, and nobody writes there any more."""
 _UNTIL_WHOLE = re.compile(r"\.(.+)\.[0-9a-f]{32}")
 
@@ -33,7 +33,7 @@ def remove_scratch(cache: Path, *, copies: dict[str, str], begun: dict[str, str]
         copies: folders in it (glob), and the paths that fetched files have there (regex), beside the service's own.
         begun: what is there for a while only (glob), and the paths that it has (regex), beside the service's own.
     """
-    before = time.time() - _LIFE_SECONDS
+    before = time.time() - LIFE_SECONDS
     for left in [
         *_found(cache, {f"{folder}/.*": path for folder, path in (cache_names.COPIES | copies).items()}, whole=False),
         *_found(cache, cache_names.BEGUN | begun, whole=True),

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from ml.data.manifest import Manifest
 from ml.reporting import Progress
+from store.db.base import Json
 from store.db.datasets import add_dataset
 from store.keys import bundle_key, manifest_key
 from worker.attempt import Attempt
@@ -22,7 +23,7 @@ def store_dataset(attempt: Attempt, manifest: Manifest, bundle: Path) -> None:
     attempt.artifacts.put_bytes(manifest_key(manifest.revision), manifest.model_dump_json().encode())
 
 
-def record_dataset(session: Session, attempt: Attempt, manifest: Manifest) -> None:
+def record_dataset(session: Session, attempt: Attempt, manifest: Manifest, made_from: Json | None = None) -> None:
     """Make it its name's current revision, and speak the verdict."""
     add_dataset(
         session,
@@ -33,5 +34,6 @@ def record_dataset(session: Session, attempt: Attempt, manifest: Manifest) -> No
         vocab=list(manifest.vocab),
         items=len(manifest.items),
         summary=manifest.summary(),
+        made_from=made_from,
     )
     attempt.succeed(session)

@@ -15,9 +15,11 @@ from ml.reporting import Progress
 from ml.sample.draw import draw_sample
 from ml.unpack.archive import extract_archive
 from ml.versions import check_versions
+from store.db.label_reviews import SOURCE
 from worker.attempt import MIB, Attempt
 from worker.dataset_record import record_dataset, store_dataset
 from worker.feedback_import import add_feedback
+from worker.review_import import apply_review
 from worker.stage_progress import StageProgress
 
 _DOWNLOAD: Late[Callable[..., Path]] = Late("ml.fetch.oxford", "download_pets")
@@ -34,6 +36,9 @@ def import_dataset(attempt: Attempt) -> None:
     source = payload["source"]
     if source["kind"] == "feedback":
         add_feedback(attempt)
+        return
+    if source["kind"] == SOURCE:
+        apply_review(attempt)
         return
     with _used_up(attempt, source):
         folder = _collect(attempt, source)

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore
+from store.db.dataset_deletion import unneeded_dataset_files
 from store.db.old_events import BATCH, delete_old_events
 from store.db.repair import awaited_uploads
 from store.db.unneeded import unneeded_files
-from store.keys import PHOTOS, RUNS, UPLOADS, is_upload, read_run_file
+from store.keys import DATASETS, PHOTOS, RUNS, UPLOADS, is_upload, read_run_file
 from worker.forgetting import unknown_photos
 
 log = logging.getLogger(__name__)
@@ -32,9 +33,11 @@ def delete_unneeded(artifacts: ArtifactStore, sessions: sessionmaker[Session], *
     uploads, runs = filter(is_upload, _old_keys(artifacts, UPLOADS)), _old_keys(artifacts, RUNS)
     files = [file for file in map(read_run_file, runs) if file is not None]
     photos = _old_keys(artifacts, PHOTOS)
+    datasets = _old_keys(artifacts, DATASETS)
     with sessions.begin() as session:
         awaited = awaited_uploads(session)
         unneeded = unneeded_files(session, files, checkpoint_life=checkpoint_life) + unknown_photos(session, photos)
+        unneeded += unneeded_dataset_files(session, datasets)
     for key in [*(key for key in uploads if key not in awaited), *unneeded]:
         artifacts.delete(key)
         log.info("%s: nothing needs it any more; it was deleted", key)

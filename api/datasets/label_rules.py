@@ -1,6 +1,6 @@
 """Which label rules and encodings a caller may ask for."""
 
-from api.schemas.datasets import ArchiveForm
+from api.schemas.datasets import EncodedRuleFields, RuleFields
 from ml.data.label_choice import choose_rule
 from ml.data.label_rules import RuleRefused
 from ml.data.manifest import LabelRule
@@ -8,8 +8,8 @@ from ml.unpack.entry_names import ENCODING_HINT, known_encoding
 from store.errors import InvalidRequest
 
 
-def label_rule(fields: ArchiveForm, *, beside: bool) -> LabelRule:
-    """The rule that a form asks for; ``beside`` says that a list of labels came with it.
+def label_rule(fields: RuleFields, *, beside: bool) -> LabelRule:
+    """The rule that is asked for; ``beside`` says that a list of labels came with it.
 
     Raises:
         InvalidRequest: its fields exclude each other, or the regex is not accepted.
@@ -26,8 +26,8 @@ def label_rule(fields: ArchiveForm, *, beside: bool) -> LabelRule:
         raise InvalidRequest(str(error), error.hint, field=f"body.{error.field}") from None
 
 
-def encoding_of(fields: ArchiveForm) -> str | None:
-    """The encoding that a form names, by Python's name of it.
+def encoding_of(fields: EncodedRuleFields) -> str | None:
+    """The encoding that is named, by Python's name of it.
 
     Raises:
         InvalidRequest: it is none that names are written in.

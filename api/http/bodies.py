@@ -1,6 +1,7 @@
 """Bodies as they arrive: how slowly they may come, how much of them is held at once, how large a piece is looked at."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -9,8 +10,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.errors import RefusedInside, app_error_response
-from api.http.json_parts import PartsCount
-from api.http.media_types import FORM, is_json, media_type
+from api.http.json_parts import MAX_PARTS, MAX_REVIEW_PARTS, PartsCount
+from api.http.media_types import FORM, OFFSET, is_json, media_type
 from api.http.places import route_path
 from store.errors import AppError, TooBusy
 
@@ -24,7 +25,12 @@ LEAST_RATE = 1024
 """Bytes a second on the average; a body may be silent for a while beside."""
 
 UPLOADS = frozenset({"/datasets", "/jobs/archives"})
-"""Where archives are sent, which go to the disk as they come."""
+"""Where archives are sent as forms, which go to the disk as they come."""
+RESUMABLE = "/uploads/"
+"""How the paths begin where the bytes of archives are sent without a form, which go there too."""
+
+REVIEWS = re.compile(r"/datasets/[^/]+/revisions")
+"""Where corrected labels are sent, thousands at once."""
 
 SMALL_BYTES = 64 * 1024
 """Such a body is bounded by the number of connections, and does not wait for those who send much."""
@@ -129,7 +135,7 @@ class Bodies:
         headers = Headers(scope=scope)
         kind = media_type(headers)
         try:
-            if kind == FORM and scope["method"] == "POST" and route_path(scope) in UPLOADS:
+            if _goes_to_disk(scope["method"], route_path(scope), kind):
                 with self.uploads.one():
                     await self.app(scope, _Arrival(receive, kind, self.seconds, None).next, send)
             else:
@@ -139,20 +145,30 @@ class Bodies:
             await app_error_response(error)(scope, receive, send)
 
     async def _serve_held(self, scope: Scope, receive: Receive, send: Send, kind: str) -> None:
-        arrival = _Arrival(receive, kind, self.seconds, self.held)
+        most = MAX_REVIEW_PARTS if REVIEWS.fullmatch(route_path(scope)) else MAX_PARTS
+        arrival = _Arrival(receive, kind, self.seconds, self.held, most)
         try:
             await self.app(scope, arrival.next, send)
         finally:
             self.held.free(arrival.bytes)
 
 
+def _goes_to_disk(method: str, path: str, kind: str) -> bool:
+    if kind == OFFSET:
+        return method == "PATCH" and path.startswith(RESUMABLE)
+    return kind == FORM and method == "POST" and path in UPLOADS
+
+
 class _Arrival:
     """One body; ``bytes`` of it have come."""
 
-    def __init__(self, receive: Receive, kind: str, seconds: float, held: ByteBudget | None) -> None:
+    def __init__(
+        self, receive: Receive, kind: str, seconds: float, held: ByteBudget | None, most_parts: int = MAX_PARTS
+    ) -> None:
         self.bytes = 0
-        self._parts = PartsCount() if is_json(kind) else None
+        self._parts = PartsCount(most_parts) if is_json(kind) else None
         self._is_form = kind == FORM
+        self._is_plain = kind == OFFSET
         self._held = held
         self._messages = self._in_pieces(receive, seconds)
 
@@ -183,6 +199,9 @@ class _Arrival:
 
     def _cut(self, body: bytes) -> list[bytes]:
         """The bytes in pieces that are cheap enough, at least one."""
+        # Nobody parses it.
+        if self._is_plain:
+            return [body]
         if self._is_form and body.count(b"\n") <= FEW_LINES and len(body) <= MAX_PIECE_BYTES:
             return [body]
         return [body[start : start + PIECE_BYTES] for start in range(0, len(body), PIECE_BYTES)] or [b""]

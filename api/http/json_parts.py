@@ -7,6 +7,8 @@ from store.errors import AppError
 
 MAX_PARTS = 2000
 """Of a body: each comma and each opening bracket. The longest honest body, a training of 100 phases, has 500."""
+MAX_REVIEW_PARTS = 50_000
+"""Of 10,000 corrected labels, five each. Such a body is read in a thread, and only to its first error."""
 MAX_DEPTH = 64
 
 
@@ -21,7 +23,8 @@ class JsonTooDeep(AppError):
 class PartsCount:
     """Counts what separates and opens the values of a JSON text; what stands inside of strings counts too."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MAX_PARTS) -> None:
+        self._most = most
         self._commas = 0
         self._opened = 0
 
@@ -33,9 +36,9 @@ class PartsCount:
         """
         self._commas += piece.count(b",")
         self._opened += piece.count(b"{") + piece.count(b"[")
-        if self._commas + self._opened <= MAX_PARTS:
+        if self._commas + self._opened <= self._most:
             return
         # n brackets between k commas lie at least n / (k + 1) deep.
         if self._opened > MAX_DEPTH * (self._commas + 1):
             raise JsonTooDeep("the body is nested too deeply", "Send an object of a few levels.")
-        raise JsonTooDeep(f"the body has more than {MAX_PARTS} values", "Send a smaller body.")
+        raise JsonTooDeep(f"the body has more than {self._most} values", "Send a smaller body.")

@@ -4,6 +4,8 @@ from starlette.datastructures import Headers
 
 JSON = "application/json"
 FORM = "multipart/form-data"
+OFFSET = "application/offset+octet-stream"
+"""Bytes that go on where an upload stands (TUS)."""
 
 
 def media_type(headers: Headers) -> str:

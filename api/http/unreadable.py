@@ -30,11 +30,16 @@ class PictureMissing(AppError):
     title = "Invalid request"
 
 
+def unsaid_json() -> UnsupportedMedia:
+    """The error for a body that should be JSON and does not say so."""
+    return UnsupportedMedia("the body does not say that it is JSON", _AS_JSON)
+
+
 def unread_json(error: RequestValidationError) -> AppError | None:
     """Why a body never came to be looked at as JSON; None where it did."""
     if isinstance(error.body, bytes):
         # Only what does not say that it is JSON is handed on as it came.
-        return UnsupportedMedia("the body does not say that it is JSON", _AS_JSON)
+        return unsaid_json()
     for one in error.errors():
         if one["type"] == "json_invalid":
             reason = str(one.get("ctx", {}).get("error", one["msg"]))

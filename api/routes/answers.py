@@ -81,7 +81,7 @@ async def predict_an_archive(request: Request, services: ServicesDep, response: 
 def get_the_answers(job_id: Annotated[Id, Path()], name: AnswersName, services: ServicesDep) -> StreamingResponse:
     """A predict job's answers, a row for each picture: as CSV for a spreadsheet, or as lines of JSON."""
     with services.sessions.begin() as session:
-        file = _answers_of(get_job(session, job_id), name)
+        file = answers_of(get_job(session, job_id), name)
     held = services.artifacts.size_of(file["key"])
     if held != file["bytes"]:
         detail = f"artifact {file['key']} has {held} bytes, the record says {file['bytes']}"
@@ -106,7 +106,13 @@ def _queue(services: Services, model: str, archive: Folder) -> JobOut:
     return JobOut.of(job, services.publish(job))
 
 
-def _answers_of(job: Job, name: AnswersName) -> dict[str, Any]:
+def answers_of(job: Job, name: AnswersName) -> dict[str, Any]:
+    """One of the files that a predict job left: its key, sha256 and bytes.
+
+    Raises:
+        WrongKind: jobs of this kind leave none.
+        NotReady: it has none yet.
+    """
     if job.kind != "predict":
         raise WrongKind(f"job {job.id} is of kind {job.kind} and never has answers", "Name a job of kind predict.")
     if job.state != State.SUCCEEDED:

@@ -1,5 +1,6 @@
 """Datasets: what is there, how it looks, and bringing one in."""
 
+from contextlib import ExitStack
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -9,7 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 from api.datasets.kept_uploads import keep_uploads
 from api.datasets.label_rules import encoding_of, label_rule
 from api.datasets.looks import MAX_BATCH, Side
-from api.datasets.uploads import read_form, scratch_file
+from api.datasets.resumable import Writer, check_whole
+from api.datasets.uploads import Form, read_form, scratch_file
 from api.dependencies import Services, ServicesDep, SliceDep
 from api.http.field_errors import BodyRefused
 from api.http.media_types import FORM
@@ -38,7 +40,8 @@ from ml.look.contact_sheet import Scheme
 from ml.look.labelled_batch import Shown
 from store.cache_names import uploads_folder
 from store.db.base import Json
-from store.db.datasets import current_dataset, list_datasets
+from store.db.dataset_deletion import delete_dataset
+from store.db.datasets import current_dataset, list_datasets, runs_of_datasets
 from store.db.jobs import create_job
 from store.db.models import Dataset
 from store.db.taught import nothing_taught, taught_photos
@@ -69,7 +72,9 @@ def list_the_datasets(services: ServicesDep, part: SliceDep) -> PageOut[DatasetS
     """The current revision of each dataset."""
     with services.sessions.begin() as session:
         page = list_datasets(session, cursor=part.cursor, limit=part.limit)
-    return PageOut(items=[DatasetSummary.of(one) for one in page.items], next_cursor=page.next_cursor)
+        runs = runs_of_datasets(session, [one.name for one in page.items])
+    items = [DatasetSummary.of(one, runs.get(one.name, 0)) for one in page.items]
+    return PageOut(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/{name}", responses=problems(404, 429))
@@ -82,13 +87,25 @@ def get_a_dataset(
     `split_seed`, under different labels, and anywhere.
     """
     dataset = _dataset(services, name)
+    with services.sessions.begin() as session:
+        runs = runs_of_datasets(session, [name]).get(name, 0)
     try:
         found = services.looks.near_duplicates(dataset)
     except (ArtifactMissing, ServiceUnavailable) as error:
-        return DatasetOut.with_near_duplicates(dataset, None, error.detail)
+        return DatasetOut.with_near_duplicates(dataset, runs, None, error.detail)
     valid = choose_split(found.manifest, TrainSettings(valid_pct=valid_pct, split_seed=split_seed)).valid
     pairs = NearDuplicatesOut.of(found.pairs, found.manifest, valid, valid_pct=valid_pct, split_seed=split_seed)
-    return DatasetOut.with_near_duplicates(dataset, pairs)
+    return DatasetOut.with_near_duplicates(dataset, runs, pairs)
+
+
+@router.delete("/{name}", status_code=204, response_class=Response, responses=problems(404, 409))
+def delete_a_dataset(name: Name, services: ServicesDep) -> Response:
+    """Delete a dataset with all its revisions and files. While runs hang on it, it stays: the answer says which."""
+    with services.sessions.begin() as session:
+        keys = delete_dataset(session, name)
+    for key in keys:
+        services.artifacts.delete(key)
+    return Response(status_code=204)
 
 
 @router.get("/{name}/batch.png", response_class=Response, responses={**PNG, **problems(400, 404, 429)})
@@ -150,11 +167,15 @@ def get_the_steps_of_an_item(
     )
 
 
-@router.post("", status_code=202, openapi_extra=FORM_BODY, responses=problems(400, 409, 413, 415, 507))
+@router.post("", status_code=202, openapi_extra=FORM_BODY, responses=problems(400, 404, 409, 413, 415, 423, 507))
 async def upload_a_dataset(request: Request, services: ServicesDep, response: Response) -> JobOut:
-    """Queue the import of an uploaded archive."""
-    payload = await _archive_payload(request, services)
-    return await run_in_threadpool(_queue_import, services, payload, response)
+    """Queue the import of an archive that comes in the form, or has come before as `upload`."""
+    with ExitStack() as held:
+        payload, upload = await _archive_payload(request, services, held)
+        queued = await run_in_threadpool(_queue_import, services, payload, response)
+        if upload is not None:
+            await run_in_threadpool(upload.become, queued.id)
+    return queued
 
 
 @router.post("/builtin", status_code=202, responses=problems(400, 409, 413, 415))
@@ -192,8 +213,8 @@ def _check_name(name: str, own: Builtin) -> None:
         raise NameConflict(f"the name {name!r} is kept for {what}", "Give the dataset another name.")
 
 
-async def _archive_payload(request: Request, services: Services) -> Json:
-    """Take the upload in and keep the archive where any worker can fetch it."""
+async def _archive_payload(request: Request, services: Services, held: ExitStack) -> tuple[Json, Writer | None]:
+    """Take the archive in and keep it where any worker can fetch it; what was uploaded before is held meanwhile."""
     folder = uploads_folder(services.settings.cache)
     with scratch_file(folder) as archive, scratch_file(folder) as labels:
         form = await read_form(request, archive, labels, max_bytes=services.settings.max_upload_bytes)
@@ -201,25 +222,35 @@ async def _archive_payload(request: Request, services: Services) -> Json:
             fields = _form.validate_python(form.fields)
         except ValidationError as error:
             raise BodyRefused(error, ArchiveForm) from None
-        if form.archive_bytes is None:
-            hint = "Send a zip or tar as the part `archive`."
-            raise InvalidRequest("the form has no archive", hint, field="body.archive")
-        if form.archive_bytes == 0:
-            hint = "Send a zip or tar with images in it."
-            raise InvalidRequest("the archive is empty: 0 bytes", hint, field="body.archive")
-        if form.labels_bytes == 0:
-            hint = "Send filename,label lines, or no `labels`."
-            raise InvalidRequest("the list of labels is empty: 0 bytes", hint, field="body.labels")
+        _check_parts(form, fields.upload)
         # A service without the Internet gets the published photos as an archive; the sample is drawn.
         _check_name(fields.name, "oxford-iiit-pet")
         beside = form.labels_bytes is not None
         # Compiling the worst rule takes a tenth of a second.
         rule = await run_in_threadpool(label_rule, fields, beside=beside)
         encoding = encoding_of(fields)
-        files = {"key": archive} | ({"labels": labels} if beside else {})
+        upload = None
+        if fields.upload is not None:
+            upload = await run_in_threadpool(held.enter_context, services.uploads.writer(fields.upload))
+            check_whole(upload.upload)
+        files = {"key": archive if upload is None else upload.path} | ({"labels": labels} if beside else {})
         keys = await run_in_threadpool(keep_uploads, services.artifacts, services.settings, files)
     source: Json = {"kind": "archive", **keys} | ({} if encoding is None else {"encoding": encoding})
-    return {"name": fields.name, "source": source, "rule": rule.model_dump(mode="json")}
+    return {"name": fields.name, "source": source, "rule": rule.model_dump(mode="json")}, upload
+
+
+def _check_parts(form: Form, upload: str | None) -> None:
+    if upload is None and form.archive_bytes is None:
+        hint = "Send a zip or tar as the part `archive`, or the id of an `upload`."
+        raise InvalidRequest("the form has no archive", hint, field="body.archive")
+    if upload is not None and form.archive_bytes is not None:
+        raise InvalidRequest("both archive and upload are given", "Give one of them.", field="body.upload")
+    if form.archive_bytes == 0:
+        hint = "Send a zip or tar with images in it."
+        raise InvalidRequest("the archive is empty: 0 bytes", hint, field="body.archive")
+    if form.labels_bytes == 0:
+        hint = "Send filename,label lines, or no `labels`."
+        raise InvalidRequest("the list of labels is empty: 0 bytes", hint, field="body.labels")
 
 
 def _dataset(services: Services, name: str) -> Dataset:

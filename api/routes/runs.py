@@ -11,6 +11,7 @@ from api.dependencies import ServicesDep
 from api.http.tables import AS_CSV, CSV, TableRoute, wants_table
 from api.runs.interpretations import ABOUT, StoredInterpretation
 from api.runs.listing import page_of_runs, whole_run
+from api.runs.stored_predictions import predictions_file
 from api.runs.table import table_page, whole_table
 from api.schemas.describing import RunChange
 from api.schemas.fields import DatasetName, Id, PageOut
@@ -29,7 +30,6 @@ from api.schemas.runs import (
     TopLoss,
 )
 from ml.reading.metrics import most_confused, per_class, top_losses
-from store.cache_names import predictions_copy
 from store.db.describing import describe_run
 from store.db.reading import (
     batches_of,
@@ -168,11 +168,7 @@ def get_the_predictions(run_id: RunId, services: ServicesDep, dataset: Interpret
     with services.sessions.begin() as session:
         stored = StoredInterpretation.of(session, run_id, dataset)
         artifact = get_artifact(session, run_id, predictions_name(stored.dataset.id, stored.own_dataset_id))
-    path = services.artifacts.open_local(artifact.key)
-    if path is None:
-        # Interpreting again replaces the artifact: the copy here goes by content.
-        copy = predictions_copy(services.settings.cache, run_id, artifact.sha256)
-        path = services.artifacts.fetch(artifact.key, copy, expected_sha256=artifact.sha256)
+    path = predictions_file(services.artifacts, services.settings.cache, artifact)
     return FileResponse(path, media_type="application/x-ndjson", headers=stored.headers())
 
 

@@ -43,10 +43,9 @@ class BuiltinRequest(Body):
     builtin: Builtin
 
 
-class ArchiveForm(Body):
-    """The fields beside an uploaded archive: its name, where the label comes from, and how names are written."""
+class RuleFields(Body):
+    """How a path says its label."""
 
-    name: DatasetName
     label_from: Annotated[
         Annotated[str, Field(min_length=1, max_length=MOST_LABEL_FROM)] | SkipJsonSchema[None],
         Field(description=LABEL_FROM_HELP, json_schema_extra=_or("name")),
@@ -63,6 +62,11 @@ class ArchiveForm(Body):
     merge_labels: Annotated[
         bool, Field(description="make labels one that differ only in case, spaces, hyphens or underscores")
     ] = False
+
+
+class EncodedRuleFields(RuleFields):
+    """The same for an archive, whose names may be in an encoding that they do not tell."""
+
     encoding: Annotated[
         Annotated[str, Field(min_length=1, max_length=40)] | SkipJsonSchema[None],
         Field(
@@ -72,10 +76,20 @@ class ArchiveForm(Body):
     ] = None
 
 
+class ArchiveForm(EncodedRuleFields):
+    """The fields beside an archive: the dataset's name, where the label comes from, and how names are written."""
+
+    name: DatasetName
+    upload: Annotated[
+        Annotated[str, Field(min_length=1, max_length=64)] | SkipJsonSchema[None],
+        Field(description="in place of `archive`: the id of an upload that has come whole (POST /uploads)"),
+    ] = None
+
+
 class ArchiveUpload(ArchiveForm):
     """The whole form. Its files are written to disk as they arrive, so that no value of this type is ever made."""
 
-    archive: Annotated[bytes, Field(description="zip or tar of images")]
+    archive: Annotated[bytes, Field(description="zip or tar of images; or else give `upload`")] = b""
     labels: Annotated[
         bytes, Field(description="a list of labels: filename,label[,split] a line, separated by , ; or tabs")
     ] = b""
@@ -89,17 +103,24 @@ class DatasetSummary(BaseModel):
     drawn: bool
     items: int
     breeds: int
+    fewest: int | None = Field(description="items of the breed that has the fewest")
+    most: int | None = Field(description="items of the breed that has the most")
+    runs: int = Field(description="made with any of its revisions")
     created_at: datetime
 
     @classmethod
-    def of(cls, dataset: Dataset) -> Self:
+    def of(cls, dataset: Dataset, runs: int) -> Self:
         """From the record."""
+        counts = _counts(dataset)
         return cls(
             name=dataset.name,
             revision=dataset.revision,
             drawn=dataset.drawn,
             items=dataset.items,
             breeds=len(dataset.vocab),
+            fewest=min(counts, default=None),
+            most=max(counts, default=None),
+            runs=runs,
             created_at=dataset.created_at,
         )
 
@@ -111,22 +132,25 @@ class PairOut(BaseModel):
     distance: int
     first: str = Field(description="path")
     first_label: str
+    first_item: int = Field(description="position in the dataset, from 0")
     second: str = Field(description="path")
     second_label: str
+    second_item: int = Field(description="position in the dataset, from 0")
 
     @classmethod
     def of(cls, pair: DuplicatePair, manifest: Manifest, *, turned: bool = False) -> Self:
         """With the paths and labels of the positions; ``turned`` has the second one first."""
-        first, second = manifest.items[pair.first], manifest.items[pair.second]
-        if turned:
-            first, second = second, first
+        places = (pair.second, pair.first) if turned else (pair.first, pair.second)
+        first, second = (manifest.items[place] for place in places)
         return cls(
             kind=pair.kind,
             distance=pair.distance,
             first=first.path,
             first_label=first.label,
+            first_item=places[0],
             second=second.path,
             second_label=second.label,
+            second_item=places[1],
         )
 
 
@@ -194,6 +218,17 @@ class NearDuplicatesOut(BaseModel):
         )
 
 
+class MadeFrom(BaseModel):
+    """The revision that a review made this one of, and how many labels it changed."""
+
+    revision: str
+    job: int
+    relabelled: int
+    dropped: int
+    kept: int = Field(description="labels that were said to be right")
+    added: int = Field(description="photos that were sent to be predicted and became items")
+
+
 class DatasetOut(DatasetSummary):
     """A dataset with what its import found; ``near_duplicates`` is null where its manifest cannot be read."""
 
@@ -208,24 +243,25 @@ class DatasetOut(DatasetSummary):
             "spaces; `label_list`: what of a list of labels was not used; `notes`: sentences about the labels"
         ),
     ]
+    made_from: MadeFrom | None = Field(description="null where no review made it")
     near_duplicates: NearDuplicatesOut | None
     near_duplicates_missing: str | None = Field(description="why `near_duplicates` is null")
 
     @classmethod
     def with_near_duplicates(
-        cls, dataset: Dataset, near_duplicates: NearDuplicatesOut | None, near_duplicates_missing: str | None = None
+        cls,
+        dataset: Dataset,
+        runs: int,
+        near_duplicates: NearDuplicatesOut | None,
+        near_duplicates_missing: str | None = None,
     ) -> Self:
         """From the record, and what the manifest says."""
         return cls(
-            name=dataset.name,
-            revision=dataset.revision,
-            drawn=dataset.drawn,
-            items=dataset.items,
-            breeds=len(dataset.vocab),
-            created_at=dataset.created_at,
+            **DatasetSummary.of(dataset, runs).model_dump(),
             vocab=dataset.vocab,
             label_rule=dataset.label_rule,
             summary=dataset.summary,
+            made_from=None if dataset.made_from is None else MadeFrom.model_validate(dataset.made_from),
             near_duplicates=near_duplicates,
             near_duplicates_missing=near_duplicates_missing,
         )
@@ -267,6 +303,10 @@ class ItemSteps(BaseModel):
     path: str = Field(description="the item's path in the dataset")
     steps: list[StepOut]
     collated: CollatedOut
+
+
+def _counts(dataset: Dataset) -> list[int]:
+    return list(dataset.summary.get("per_breed", {}).values())
 
 
 def _listed(found: PairCount, manifest: Manifest) -> PairsListed:

@@ -233,6 +233,7 @@ class JobOut(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    dataset: str | None = Field(description="the dataset that an import makes; null for other kinds")
 
     @classmethod
     def of(cls, job: Job, waiting: Mapping[int, Waiting], forecast: ForecastOut | None = None) -> Self:
@@ -253,6 +254,7 @@ class JobOut(BaseModel):
             created_at=job.created_at,
             started_at=job.started_at,
             finished_at=job.finished_at,
+            dataset=job.payload.get("name") if job.kind == "import" else None,
         )
 
 

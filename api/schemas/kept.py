@@ -14,7 +14,7 @@ from ml.config_rules import refusal
 from store.db.kept_tables import Feedback, KeptPrediction
 
 
-def _plain(text: str) -> str:
+def plain_label(text: str) -> str:
     """A label as folders and lists have them: one line, nothing around it, composed."""
     if any(unicodedata.category(char) in {"Cc", "Zl", "Zp"} for char in text):
         raise refusal("it has a line break or another control character", "Leave that character out.")
@@ -27,7 +27,7 @@ def _plain(text: str) -> str:
 class FeedbackRequest(Body):
     """What is on the picture. A breed that is not of the model is taken too, and marked; null: none of its breeds."""
 
-    breed: Annotated[ShortText, AfterValidator(_plain)] | None = Field(examples=["Birman"])
+    breed: Annotated[ShortText, AfterValidator(plain_label)] | None = Field(examples=["Birman"])
 
 
 class FeedbackOut(BaseModel):

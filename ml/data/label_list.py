@@ -33,7 +33,7 @@ def read_list(
     Raises:
         DatasetUnusable: there is none or more than one, or it cannot be used.
     """
-    path = None if beside is not None else rule.csv or _chosen(paths)
+    path = None if beside is not None else rule.csv or choose_list(paths)
     if path is not None and path not in paths:
         raise DatasetUnusable(f"there is no list of labels {path!r}", hint="Name it as it lies among the images.")
     file = folder / path if path is not None else beside
@@ -47,7 +47,12 @@ def _read(file: Path | None) -> bytes:
         return stream.read(MAX_BYTES + 1)
 
 
-def _chosen(paths: Sequence[str]) -> str:
+def choose_list(paths: Sequence[str]) -> str:
+    """The list of labels among a data set's files: labels.csv, else the only table.
+
+    Raises:
+        DatasetUnusable: there is none, or several could be meant.
+    """
     lists = [path for path in paths if is_list(path)]
     usual = [path for path in lists if PurePosixPath(path).name.lower() == _USUAL]
     among = usual or lists

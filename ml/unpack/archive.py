@@ -99,6 +99,34 @@ def extract_archive(
 
 
 @contextmanager
+def open_entries(
+    archive: Path, *, max_bytes: int, max_files: int, encoding: str | None, tell: OnProgress
+) -> Iterator[Iterator[Entry]]:
+    """The entries of an archive, one after the other; nothing is written.
+
+    Args:
+        archive: as for extract_archive.
+        max_bytes: as there.
+        max_files: as there.
+        encoding: as there.
+        tell: called with bytes of the archive read and bytes in all; what it raises ends the reading.
+
+    Raises:
+        ArchiveRejected: as extract_archive.
+    """
+    with _told(), archive.open("rb") as file:
+        packed = archive.stat().st_size
+        budget = Budget(max_bytes, max_files, packed=packed, tell=lambda: tell(file.tell(), packed))
+        yield _counted(_entries(file, budget, ZipNames(encoding), encoding), budget)
+
+
+def _counted(entries: Iterator[Entry], budget: Budget) -> Iterator[Entry]:
+    for entry in entries:
+        budget.entry()
+        yield entry
+
+
+@contextmanager
 def _told() -> Iterator[None]:
     try:
         yield

@@ -1,16 +1,31 @@
 """Named datasets and their revisions."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from store.db.base import Json
-from store.db.models import Dataset
+from store.db.models import Dataset, Run
 from store.db.paging import Page, check_limit, decode_cursor, make_page
 
 
 def current_dataset(session: Session, name: str) -> Dataset | None:
     """The newest revision of a name, or None."""
     return session.scalars(select(Dataset).where(Dataset.name == name).order_by(Dataset.id.desc()).limit(1)).first()
+
+
+def dataset_of_revision(session: Session, name: str, revision: str) -> Dataset | None:
+    """A revision of a name, or None."""
+    found = select(Dataset).where(Dataset.name == name, Dataset.revision == revision)
+    return session.scalars(found.order_by(Dataset.id.desc()).limit(1)).first()
+
+
+def runs_of_datasets(session: Session, names: Iterable[str]) -> dict[str, int]:
+    """How many runs were made with any revision of each name; those without are left out."""
+    counted = select(Dataset.name, func.count()).join(Run, Run.dataset_id == Dataset.id).group_by(Dataset.name)
+    rows = session.execute(counted.where(Dataset.name.in_(list(names))))
+    return {row[0]: row[1] for row in rows}
 
 
 def list_datasets(session: Session, *, cursor: str | None = None, limit: int = 50) -> Page[Dataset]:
@@ -41,6 +56,7 @@ def add_dataset(
     vocab: list[str],
     items: int,
     summary: Json,
+    made_from: Json | None = None,
 ) -> Dataset:
     """Make this revision the name's current one; where it already is, its row says what this import found.
 
@@ -54,7 +70,14 @@ def add_dataset(
         session.flush()
         return current
     dataset = Dataset(
-        name=name, revision=revision, drawn=drawn, label_rule=label_rule, vocab=vocab, items=items, summary=summary
+        name=name,
+        revision=revision,
+        drawn=drawn,
+        label_rule=label_rule,
+        vocab=vocab,
+        items=items,
+        summary=summary,
+        made_from=made_from,
     )
     session.add(dataset)
     session.flush()

@@ -1,16 +1,16 @@
 """Kept predictions: written in batches, looked up, judged by people, forgotten."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from store.db.kept_tables import Feedback, KeptPrediction
-from store.db.models import ModelVersion
+from store.db.models import Dataset, ModelVersion, Run
 from store.db.paging import Page, check_limit, decode_cursor, make_page
 from store.errors import NotFound, one_of
 
@@ -51,6 +51,10 @@ class Filters:
     contradicted: bool | None = None
     version: int | None = None
     since: datetime | None = None
+    trained_on: str | None = None
+    """Answered by a version that was trained on the dataset of this name."""
+    with_photo: bool | None = None
+    """The request asked that the photo be kept."""
 
 
 def add_predictions(session: Session, rows: Sequence[NewPrediction]) -> None:
@@ -85,6 +89,12 @@ def list_predictions(
         statement = statement.where(KeptPrediction.number < decode_cursor(cursor)[0])
     rows = session.scalars(statement.limit(check_limit(limit) + 1)).all()
     return make_page(rows, limit, lambda row: (row.number,))
+
+
+def predictions_named(session: Session, ids: Collection[UUID]) -> Sequence[KeptPrediction]:
+    """The kept predictions among these ids."""
+    among = any_(literal(list(ids), ARRAY(Uuid)))  # one value, however many they are
+    return session.scalars(select(KeptPrediction).where(KeptPrediction.id == among)).all()
 
 
 def vocabulary_of(session: Session, version: int) -> list[str]:
@@ -160,10 +170,14 @@ def _conditions(asked: Filters) -> list[ColumnElement[bool]]:
         (asked.unknown, KeptPrediction.known.is_(False)),
         (asked.told, KeptPrediction.feedback_at.is_not(None)),
         (asked.contradicted, _contradicted()),
+        (asked.with_photo, KeptPrediction.with_photo),
     ]
     found = [holds if wanted else holds.is_not(True) for wanted, holds in flags if wanted is not None]
     if asked.version is not None:
         found.append(KeptPrediction.version == asked.version)
+    if asked.trained_on is not None:
+        versions = select(ModelVersion.id).join(Run, Run.id == ModelVersion.run_id).join(Run.dataset)
+        found.append(KeptPrediction.version.in_(versions.where(Dataset.name == asked.trained_on)))
     if asked.since is not None:
         found.append(KeptPrediction.answered_at >= asked.since)
     return found

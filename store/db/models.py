@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.db.base import Base, Json
 from store.db.kept_tables import KeptPrediction  # noqa: F401 - its module's tables are part of the schema
+from store.db.label_review_table import LabelReview  # noqa: F401 - as above
 from store.states import State
 
 _STATES = ", ".join(f"'{state}'" for state in State)
@@ -46,6 +47,8 @@ class Dataset(Base):
     items: Mapped[int]
     summary: Mapped[Json]
     """ml.data.manifest.Manifest.summary(): counts per breed, sizes, formats, exclusions."""
+    made_from: Mapped[Json | None]
+    """{"revision", "job", "relabelled", "dropped", "kept", "added"} of a revision that a review made of another."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

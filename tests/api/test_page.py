@@ -13,7 +13,8 @@ from api.figures import palette
 from api.routes.page import DOCUMENT
 from api.schemas.architectures import ArchitectureOut, PaceOut, WeightsOut
 from api.schemas.config import ConfigFieldOut, ConfigOut, PresetOut
-from api.schemas.datasets import CrossingPairOut, CrossingPairs, DatasetOut, NearDuplicatesOut
+from api.schemas.dataset_items import DatasetItem
+from api.schemas.datasets import CrossingPairOut, CrossingPairs, DatasetOut, DatasetSummary, NearDuplicatesOut
 from api.schemas.drift import DriftOut, FigureDrift
 from api.schemas.exports import ExportProgress
 from api.schemas.fields import AliasName, DatasetName, PageOut
@@ -39,6 +40,7 @@ from api.schemas.runs import (
     TopLoss,
 )
 from api.schemas.shadows import AgreementOut, ComparisonOut, PairOut, ShadowOut
+from api.schemas.uploads import RuleTrialOut, UploadOut
 from api.schemas.ways import CandidateOut, ChoiceOut, WayOut
 from api.schemas.workers import WorkerOut, WorkersJob
 from cli.export import STAGES
@@ -244,18 +246,25 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         ("runs/rows.js", RunDataset, "name drawn"),
         ("runs/rows.js", JobOut, "id progress waiting"),
         ("runs/runs.js", PageOut, "items next_cursor"),
+        ("data/dataset.js", DatasetOut, "name drawn items vocab label_rule summary runs"),
+        ("data/duplicates.js", DatasetOut, "name revision near_duplicates near_duplicates_missing"),
         (
-            "data/dataset.js",
-            DatasetOut,
-            "name drawn items vocab label_rule summary near_duplicates near_duplicates_missing",
-        ),
-        (
-            "data/dataset.js",
+            "data/duplicates.js",
             NearDuplicatesOut,
             "valid_pct split_seed near_missing complete across_split labels_differ anywhere",
         ),
-        ("data/dataset.js", CrossingPairs, "count byte near valid_items examples"),
-        ("data/dataset.js", CrossingPairOut, "kind distance first first_label second second_label"),
+        ("data/duplicates.js", CrossingPairs, "count byte near valid_items examples"),
+        (
+            "data/duplicates.js",
+            CrossingPairOut,
+            "kind distance first first_label first_item second second_label second_item",
+        ),
+        ("data/data.js", DatasetSummary, "name drawn items breeds fewest most runs created_at"),
+        ("data/breeds.js", DatasetItem, "path image width height"),
+        ("data/importing.js", JobOut, "id state dataset progress error waiting"),
+        ("data/transfer.js", UploadOut, "id length offset"),
+        ("data/adding.js", UploadOut, "id name length offset job"),
+        ("data/trial.js", RuleTrialOut, "images labelled labels complete notes others counts examples without_label"),
         ("models/served.js", ModelOut, "version run arch dataset drawn aliases"),
         (
             "models/versions.js",

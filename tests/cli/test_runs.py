@@ -22,6 +22,10 @@ RUN: dict[str, Any] = {
     "arch": "resnet18",
     "dataset": {"name": "pets", "revision": "0" * 64, "drawn": False, "breeds": 37, "items": 3389},
     "parent": None,
+    "tags": ["baseline", "good"],
+    "note": "as in the book",
+    "spark": [0.2, 0.125],
+    "error_rate_margin": 0.0254,
     "train_loss": 0.5,
     "valid_loss": 0.4,
     "error_rate": 0.125,
@@ -117,8 +121,9 @@ def test_runs_are_listed_with_recipe_and_date(words: Any) -> None:  # noqa: ANN4
     _, out, _, _ = words(answers, "runs", "list")
     header, first, second = [line.split() for line in out.splitlines()]
     assert header[:4] == ["run", "name", "recipe", "arch"]
-    assert first[2:] == ["fine_tune", "resnet18", "pets", "succeeded", "0.125", "2026-11-27", "01:12", "CET"]
-    assert second[2:] == ["lr_find", "resnet18", "pets", "succeeded", "–", "2026-11-27", "01:12", "CET"]
+    made = ["2026-11-27", "01:12", "CET", "baseline,", "good"]
+    assert first[2:] == ["fine_tune", "resnet18", "pets", "succeeded", "0.125", "±", "0.025", *made]
+    assert second[2:] == ["lr_find", "resnet18", "pets", "succeeded", "–", *made]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ from tests.store.test_kept import kept
 from tests.store.test_kept_photos import hash_of
 from tests.worker.attempts import Stack
 from tests.worker.processes import job_in, running
-from worker.feedback_import import DatasetChanged, add_feedback
+from worker.feedback_import import add_feedback
+from worker.revisions import DatasetChanged
 
 Sessions = sessionmaker[Session]
 EVERYTHING: Json = {"kind": "feedback", "new_labels": False, "version": None, "since": None}

@@ -15,12 +15,12 @@ from store.db.models import Job, JobEvent
 from store.db.reading import events_after, get_job
 from store.db.repair import seconds_silent
 from store.dispatch import dispatch_job
-from store.keys import checkpoint_key, new_upload_key, output_key
+from store.keys import bundle_key, checkpoint_key, manifest_key, new_upload_key, output_key
 from store.lanes import Lane
 from store.queue import QUEUES, make_celery, queue_length
 from store.settings import Settings
 from store.states import State
-from tests.store.rows import ERROR, claimed, make_job, make_run
+from tests.store.rows import ERROR, claimed, make_dataset, make_job, make_run
 from tests.worker.pictures import archive, queue_import
 from worker.repair import Repair
 
@@ -187,6 +187,24 @@ def test_an_old_upload_goes_unless_a_job_waits_for_it(
     repair.round()
     assert [artifacts.exists(key) for key in (awaited, left, fresh)] == [True, False, True]
     assert all(map(artifacts.exists, somebodys))
+
+
+def test_old_files_of_a_dataset_go_that_no_record_names(
+    repair: Repair, settings: Settings, sessions: Sessions, artifacts: ArtifactStore
+) -> None:
+    known, gone, fresh = ("a" * 64, "b" * 64, "c" * 64)
+    with sessions.begin() as session:
+        make_dataset(session, revision=known)
+    keys = [key(one) for one in (known, gone, fresh) for key in (manifest_key, bundle_key)]
+    somebodys = "datasets/mine/images.tar"
+    for key in (*keys, somebodys):
+        artifacts.put_bytes(key, b"x")
+    folder = Path(urlsplit(settings.artifacts_url).path)
+    two_days_ago = time.time() - 2 * 24 * 3600
+    for key in (*keys[:4], somebodys):
+        os.utime(folder / key, (two_days_ago, two_days_ago))
+    repair.round()
+    assert [artifacts.exists(key) for key in (*keys, somebodys)] == [True, True, False, False, True, True, True]
 
 
 def test_what_killed_processes_left_in_the_store_goes_after_a_day(

@@ -1,27 +1,56 @@
-// The datasets, and the imports that have not succeeded.
+// The datasets, adding photos, and the imports that have not succeeded.
 
 import { jobLine } from "../frame/job_line.js";
 import { byId, cell, datasetLink, drawnTag, fill, FINAL, make } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { want } from "../frame/stream.js";
+import { localTime, shortTime } from "../frame/times.js";
+import { prepareAdding, showUpload } from "./adding.js";
+import { leaveImport, refreshImport } from "./importing.js";
+
+// More photos of one breed than so many times another's: what is rare is learned badly.
+const UNEVEN = 3;
 
 async function showDatasets() {
-  const [{ items }, imports] = await Promise.all([ask("/datasets?limit=200"), ask("/jobs?kind=import&limit=5")]);
+  const [{ items }, imports] = await Promise.all([ask("/datasets?limit=200"), ask("/jobs?kind=import&limit=5"), refreshImport()]);
   const focused = document.activeElement?.closest("#datasets") && document.activeElement.dataset.dataset;
   byId("no-datasets").hidden = items.length > 0;
   byId("datasets").hidden = items.length === 0;
-  fill("datasets", items.map((one) => make("tr", {},
-    cell(datasetLink(one.name)), cell(one.items, true), cell(one.breeds, true), cell(one.drawn ? drawnTag(true) : "photos"),
-    cell(make("code", { title: one.revision }, one.revision.slice(0, 12))))));
+  fill("datasets", items.map(row));
   if (focused) document.querySelector(`#datasets [data-dataset="${CSS.escape(focused)}"]`)?.focus();
   want("imports", imports.items.some(({ state }) => !FINAL.has(state)));
   byId("imports").replaceChildren(...imports.items.filter(({ state }) => state !== "succeeded")
     .map((job) => jobLine(`Import ${job.id}`, job)));
 }
 
+function row(one) {
+  return make("tr", {}, make("td", {}, datasetLink(one.name), " ", drawnTag(one.drawn)), cell(one.items, true), cell(one.breeds, true),
+    make("td", {}, balance(one)), cell(one.runs, true),
+    cell(make("time", { datetime: one.created_at, title: localTime(one.created_at) }, shortTime(one.created_at))));
+}
+
+function balance({ fewest, most }) {
+  if (fewest === null) return "–";
+  if (fewest === most) return `${most} each`;
+  const tag = most > UNEVEN * fewest ? make("span", { class: "tag", title: `The largest breed has ${(most / fewest).toFixed(1)} times the photos of the smallest` }, "uneven") : "";
+  return make("span", {}, `${fewest} to ${most} `, tag);
+}
+
+let isPrepared = false;
+
+async function open() {
+  if (!isPrepared) prepareAdding(showDatasets);
+  isPrepared = true;
+  await Promise.all([showUpload(), showDatasets()]);
+}
+
 export const data = {
   title: () => "Data",
-  open: showDatasets,
+  open,
+  turn: showUpload,
   refresh: showDatasets,
-  close: () => want("imports", false),
+  close() {
+    leaveImport();
+    want("imports", false);
+  },
 };

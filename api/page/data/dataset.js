@@ -1,8 +1,12 @@
 // One dataset: what is in it, what was left out, its near-duplicates, and two figures of what a training sees.
 
-import { byId, cell, counted, drawnTag, fill, make, words } from "../frame/parts.js";
-import { ask, askForPicture, sentence } from "../frame/service.js";
+import { addressOf, go } from "../frame/address.js";
+import { confirmed } from "../frame/confirm.js";
+import { byId, counted, drawnTag, make, words } from "../frame/parts.js";
+import { ask, askForPicture } from "../frame/service.js";
 import { scheme } from "../frame/theme.js";
+import { showBreeds, showPhotos } from "./breeds.js";
+import { showDuplicates } from "./duplicates.js";
 
 const LEFT_OUT = {
   no_label: "no label matches",
@@ -26,7 +30,9 @@ let pictured = null;
 // In the colours of now.
 scheme.addEventListener("change", () => { if (pictured) showPictures(pictured); });
 
-async function chooseDataset(name) {
+const PARTS = ["dataset", "dataset-files", "dataset-seen"];
+
+async function chooseDataset(name, breed) {
   chosen = name;
   seed = 0;
   let found;
@@ -35,39 +41,61 @@ async function chooseDataset(name) {
   } catch (error) {
     // Another dataset was chosen meanwhile: nobody waits for this one.
     if (name !== chosen) return;
-    byId("dataset").hidden = true;
+    hideAll();
     throw error;
   }
   if (name !== chosen) return;
+  for (const id of PARTS) byId(id).hidden = false;
   showFacts(found);
+  showActions(found);
+  showBreeds(found, breed);
   showLeftOut(found.summary);
   showDuplicates(found);
   byId("other-pictures").onclick = () => { seed += 1; showPictures(found); };
   showPictures(found);
+  await showPhotos(name, breed);
+}
+
+function hideAll() {
+  for (const id of [...PARTS, "photos"]) byId(id).hidden = true;
 }
 
 function leaveDataset() {
   chosen = pictured = null;
-  byId("dataset").hidden = true;
+  hideAll();
+}
+
+function showActions({ name, runs }) {
+  byId("train-on").href = addressOf("train", { dataset: name });
+  byId("review-labels").href = addressOf(`data/${name}/review`);
+  byId("delete-trouble").textContent = "";
+  byId("delete-dataset").onclick = () => deleteDataset(name, runs);
+}
+
+async function deleteDataset(name, runs) {
+  const hanging = runs ? [`${counted(runs, "run")} ${runs === 1 ? "hangs" : "hang"} on it, and must be deleted first.`] : [];
+  const says = ["All its revisions and photos are deleted for good.", ...hanging];
+  if (!await confirmed({ title: `Delete dataset ${name}?`, says, act: "Delete", isDangerous: true })) return;
+  try {
+    await ask(`/datasets/${encodeURIComponent(name)}`, { method: "DELETE" });
+    go(addressOf("data"));
+  } catch (error) {
+    byId("delete-trouble").textContent = error.message;
+  }
 }
 
 function showFacts({ name, drawn, items, vocab, label_rule: rule, summary }) {
-  byId("dataset").hidden = false;
   byId("dataset-title").replaceChildren(`Dataset ${name} `, drawnTag(drawn));
   const { width, height } = summary.sizes ?? {};
   const label = labelSource(rule);
   byId("dataset-facts").textContent = [
-    `${counted(items, "item")} of ${counted(vocab.length, "breed")}`,
+    `${counted(items, "photo")} of ${counted(vocab.length, "breed")}`,
     width ? `${spread(width)} wide, ${spread(height)} high` : null,
     Object.entries(summary.formats ?? {}).map(([format, count]) => `${count} ${format}`).join(", "),
     label,
     summary.split ? `the split is given: ${Object.entries(summary.split).map(([side, count]) => `${count} ${side}`).join(", ")}` : null,
     ...(summary.notes ?? []),
   ].filter(Boolean).join("; ");
-  const counts = Object.entries(summary.per_breed ?? {}).sort(([one], [other]) => one.localeCompare(other));
-  const most = Math.max(1, ...counts.map(([, count]) => count));
-  fill("breeds", counts.map(([breed, count]) => make("tr", {}, cell(words(breed)), cell(count, true),
-    cell(make("meter", { min: 0, max: most, value: count, "aria-hidden": "true" })))));
 }
 
 function labelSource({ kind, level, over, regex }) {
@@ -92,36 +120,6 @@ function group(title, lines, count) {
   const more = count - Math.min(lines.length, EXAMPLES);
   return make("li", {}, title, make("ul", {}, ...lines.slice(0, EXAMPLES).map((line) => make("li", {}, line)),
     more > 0 ? make("li", { class: "quiet" }, `and ${more} more`) : ""));
-}
-
-function showDuplicates({ near_duplicates: pairs, near_duplicates_missing: missing }) {
-  const lines = [];
-  if (pairs) {
-    const { across_split: across, labels_differ: contrary, anywhere } = pairs;
-    const hit = across.count ? `; ${counted(across.valid_items, "validation item")} whose near-duplicate is trained on` : "";
-    lines.push(
-      pairGroup(`Across the split (validation ${pairs.valid_pct * 100} %, seed ${pairs.split_seed})`, across, hit,
-        (one) => `${one.first} is trained on, ${one.second} validates`),
-      pairGroup("Under different labels", contrary, "",
-        (one) => `${one.first} (${words(one.first_label)}) and ${one.second} (${words(one.second_label)})`),
-      pairGroup("Anywhere", anywhere, "", (one) => `${one.first} and ${one.second}`));
-    if (!pairs.complete) lines.push(make("li", {}, "There are too many to count: there are at least so many."));
-  }
-  for (const reason of [missing, pairs?.near_missing].filter(Boolean)) lines.push(make("li", {}, sentence(reason)));
-  byId("near-duplicates").replaceChildren(...lines);
-}
-
-function pairGroup(where, { count, byte, near, examples }, more, told) {
-  if (count === 0 && near !== null) return make("li", {}, `${where}: none`);
-  const kinds = near === null ? `${counted(byte, "same file")}; those that only look alike are not known` : `${counted(byte, "same file")}, ${near} that look alike`;
-  const lines = examples.map((one) => `${told(one)}: ${likeness(one)}`);
-  return group(`${where}: ${counted(count, "pair")} (${kinds})${more}`, lines, count);
-}
-
-// How alike two pictures are that show the same shot.
-function likeness({ kind, distance }) {
-  if (kind === "byte") return "the same file";
-  return distance === 0 ? "they look the same" : "they look nearly the same";
 }
 
 function showPictures({ name, items }) {
@@ -153,7 +151,7 @@ async function place(id, path, alt) {
 
 export const dataset = {
   title: ({ dataset: name }) => `Dataset ${name}`,
-  open: ({ dataset: name }) => chooseDataset(name),
-  turn() {},
+  open: ({ dataset: name }, query) => chooseDataset(name, query.get("breed")),
+  turn: (query) => showPhotos(chosen, query.get("breed")),
   close: leaveDataset,
 };

@@ -223,8 +223,10 @@ class CrossingPairOut(Answer):
     distance: int
     first: str
     first_label: str
+    first_item: int
     second: str
     second_label: str
+    second_item: int
 
 
 class CrossingPairs(Answer):
@@ -247,6 +249,17 @@ class CurveOut(Answer):
     sentence: str
 
 
+class MadeFrom(Answer):
+    """The revision that a review made this one of, and how many labels it changed."""
+
+    revision: str
+    job: int
+    relabelled: int
+    dropped: int
+    kept: int
+    added: int
+
+
 class DatasetsPairOut(Answer):
     """Equal files, or near-duplicates, whose perceptual hashes differ in `distance` of 128 bits."""
 
@@ -254,8 +267,10 @@ class DatasetsPairOut(Answer):
     distance: int
     first: str
     first_label: str
+    first_item: int
     second: str
     second_label: str
+    second_item: int
 
 
 class PairsListed(Answer):
@@ -288,10 +303,14 @@ class DatasetOut(Answer):
     drawn: bool
     items: int
     breeds: int
+    fewest: int | None
+    most: int | None
+    runs: int
     created_at: datetime
     vocab: list[str]
     label_rule: dict[str, Any]
     summary: dict[str, Any]
+    made_from: MadeFrom | None
     near_duplicates: NearDuplicatesOut | None
     near_duplicates_missing: str | None
 
@@ -304,6 +323,9 @@ class DatasetSummary(Answer):
     drawn: bool
     items: int
     breeds: int
+    fewest: int | None
+    most: int | None
+    runs: int
     created_at: datetime
 
 
@@ -584,6 +606,7 @@ class JobOut(Answer):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    dataset: str | None
 
 
 class JudgementOut(Answer):

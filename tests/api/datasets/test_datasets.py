@@ -104,7 +104,7 @@ def test_the_contract_has_a_body_for_each_way_in(client: TestClient) -> None:
     form, builtin = (
         schemas[next(iter(body["content"].values()))["schema"]["$ref"].rpartition("/")[2]] for body in bodies
     )
-    assert set(form["required"]) == {"archive", "name"}
+    assert set(form["required"]) == {"name"}
     assert form["properties"].keys() >= {"archive", "labels", "name"} | ArchiveForm.model_fields.keys()
     assert form["properties"]["archive"]["format"] == form["properties"]["labels"]["format"] == "binary"
     assert form["properties"]["regex"]["default"] == DEFAULT_REGEX

@@ -1,0 +1,109 @@
+"""Label rules tried before an import: on names that are sent, or on those in an upload."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from api.datasets.label_rules import encoding_of, label_rule
+from api.schemas.uploads import RuleOnNames, RuleOnUpload
+from ml.data.rule_trial import RuleTrial, try_rule
+from ml.errors import ArchiveRejected, DatasetUnusable
+from ml.unpack.listing import Listing, list_archive
+from store.errors import AppError, InvalidRequest, TooBusy
+
+AT_ONCE = 2
+READ_SECONDS = 5.0
+RULE_SECONDS = 3.0
+_KEPT = 2
+"""Archives whose names are held: whoever tries a rule changes it a few times."""
+
+
+class TrialRefused(InvalidRequest):
+    """The names cannot be read, or the rule cannot be used on them."""
+
+    code = "trial_refused"
+    title = "The rule cannot be tried"
+
+
+class _Refused(Protocol):
+    detail: str
+    hint: str | None
+
+
+class Trials:
+    """Tries rules, two at a time at most: each may cost seconds of a core."""
+
+    def __init__(self, max_bytes: int) -> None:
+        """``max_bytes`` is what an archive may unpack to."""
+        self._max_bytes = max_bytes
+        self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._lock = threading.Lock()
+        self._listings: OrderedDict[tuple[str, str | None], Listing] = OrderedDict()
+
+    def on_names(self, asked: RuleOnNames) -> RuleTrial:
+        """Try a rule on names.
+
+        Raises:
+            InvalidRequest: the rule is not accepted, or cannot be used.
+            TooBusy: others are at it.
+        """
+        rule = label_rule(asked, beside=False)
+        with self._place(), _told():
+            return try_rule(asked.names, rule, seconds=RULE_SECONDS)
+
+    def on_upload(self, upload_id: str, archive: Path, asked: RuleOnUpload) -> RuleTrial:
+        """Try a rule on the names in an archive that has come whole.
+
+        Raises:
+            InvalidRequest: the rule or the encoding is not accepted, or it is no archive that can be read.
+            TooBusy: others are at it.
+        """
+        rule, encoding = label_rule(asked, beside=False), encoding_of(asked)
+        with self._place(), _told():
+            found = self._listed(upload_id, archive, encoding)
+            return try_rule(
+                found.names,
+                rule,
+                tables=found.tables,
+                encoding=encoding,
+                complete=found.complete,
+                seconds=RULE_SECONDS,
+            )
+
+    def _listed(self, upload_id: str, archive: Path, encoding: str | None) -> Listing:
+        key = (upload_id, encoding)
+        with self._lock:
+            known = self._listings.get(key)
+        if known is not None:
+            return known
+        found = list_archive(archive, seconds=READ_SECONDS, encoding=encoding, max_bytes=self._max_bytes)
+        with self._lock:
+            self._listings[key] = found
+            while len(self._listings) > _KEPT:
+                self._listings.popitem(last=False)
+        return found
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if not self._places.acquire(blocking=False):
+            detail = f"{AT_ONCE} label rules are being tried already"
+            raise TooBusy(detail, "Try again in a second.", headers={"Retry-After": "1"})
+        try:
+            yield
+        finally:
+            self._places.release()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except (ArchiveRejected, DatasetUnusable) as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: _Refused) -> AppError:
+    return TrialRefused(error.detail, error.hint)

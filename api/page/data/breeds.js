@@ -1,0 +1,64 @@
+// The breeds of a dataset as bars, and the photos of one.
+
+import { at, here } from "../frame/address.js";
+import { byId, counted, make, words } from "../frame/parts.js";
+import { ask } from "../frame/service.js";
+
+const PAGE = 24;
+let shown = { name: null, breed: null, cursor: null };
+
+export function showBreeds({ summary }, breed) {
+  const counts = Object.entries(summary.per_breed ?? {}).sort(([one, some], [other, more]) => more - some || one.localeCompare(other));
+  const most = Math.max(1, ...counts.map(([, count]) => count));
+  byId("balance").textContent = balance(counts);
+  byId("dataset-breeds").replaceChildren(...counts.map(([label, count]) => make("li", { class: "bar" },
+    make("a", { href: here({ breed: label }), "aria-current": label === breed ? "true" : null }, words(label)),
+    make("meter", { min: 0, max: most, value: count, "aria-hidden": "true" }), make("span", { class: "number" }, count))));
+}
+
+// From the largest breed to the smallest, in a sentence.
+function balance(counts) {
+  if (counts.length === 0) return "";
+  const [[largest, most], [smallest, fewest]] = [counts[0], counts.at(-1)];
+  if (most === fewest) return `Every breed has ${counted(most, "photo")}.`;
+  const times = most / fewest;
+  const told = `${fewest} photos of ${words(smallest)} to ${most} of ${words(largest)}`;
+  return times > 1.5 ? `${told}: uneven by a factor of ${times.toFixed(1)}. What is rare is learned worse.` : `${told}: nearly even.`;
+}
+
+// The photos of the breed in the address, or none.
+export async function showPhotos(name, breed) {
+  byId("photos").hidden = !breed;
+  for (const link of document.querySelectorAll("#dataset-breeds a")) {
+    if (breed && link.getAttribute("href") === here({ breed })) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+  const isSame = shown.name === name && shown.breed === breed;
+  if (!breed || isSame) {
+    if (!breed) shown = { name: null, breed: null, cursor: null };
+    return;
+  }
+  shown = { name, breed, cursor: null };
+  byId("photos-title").textContent = words(breed);
+  byId("photos-close").href = here({ breed: null });
+  byId("dataset-photos").replaceChildren();
+  byId("more-photos").hidden = true;
+  byId("more-photos").onclick = () => addPhotos(shown);
+  if (await addPhotos(shown)) byId("photos-title").focus();
+}
+
+async function addPhotos(of) {
+  const query = new URLSearchParams({ breed: of.breed, limit: PAGE, ...(of.cursor ? { cursor: of.cursor } : {}) });
+  const { items, next_cursor: cursor } = await ask(`/datasets/${encodeURIComponent(of.name)}/items?${query}`);
+  if (of !== shown) return false;
+  of.cursor = cursor;
+  byId("dataset-photos").append(...items.map(photo));
+  byId("more-photos").hidden = !cursor;
+  return true;
+}
+
+function photo({ path, image, width, height }) {
+  const name = path.split("/").at(-1);
+  return make("li", {}, make("a", { href: at(image), target: "_blank", title: `${path}, ${width} × ${height}` },
+    make("img", { src: at(image), alt: name, loading: "lazy" })), make("span", { class: "file quiet" }, name));
+}

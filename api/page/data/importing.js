@@ -1,0 +1,35 @@
+// The import that an upload has become, until its dataset is there.
+
+import { byId, datasetLink, FINAL, make, progressLine } from "../frame/parts.js";
+import { ask, reasonOf } from "../frame/service.js";
+import { want } from "../frame/stream.js";
+import { waitsFor } from "../frame/waiting.js";
+
+let shown = null;
+
+export async function showImport(id) {
+  shown = id;
+  await refreshImport();
+}
+
+export function leaveImport() {
+  shown = null;
+  want("import", false);
+}
+
+export async function refreshImport() {
+  const id = shown;
+  if (id === null) return;
+  const job = await ask(`/jobs/${id}`);
+  if (id !== shown) return;
+  want("import", !FINAL.has(job.state));
+  byId("importing").hidden = false;
+  byId("importing").replaceChildren(...lines(job));
+}
+
+function lines({ id, state, dataset, progress, error, waiting }) {
+  if (state === "succeeded") return [make("p", { class: "verdict" }, "Imported", ...(dataset ? [": ", datasetLink(dataset)] : []), ".")];
+  if (error) return [make("p", { class: "bad" }, `The import has failed. ${reasonOf(error)}`)];
+  if (progress) return [make("p", {}, "Importing: ", ...progressLine(progress))];
+  return [make("p", {}, `Import ${id} is ${state}`, ...(waiting ? [": ", ...waitsFor(waiting)] : []), ".")];
+}

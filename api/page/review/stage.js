@@ -1,0 +1,81 @@
+// One photo, large, with what it is said to be and what it may be.
+
+import { at } from "../frame/address.js";
+import { byId, make, percent, words } from "../frame/parts.js";
+import { decided } from "./decisions.js";
+
+export const nameOf = ({ path, item }) => path?.split("/").at(-1) ?? `photo ${String(item).slice(0, 8)}`;
+const DONE = { keep: "The label is right", drop: "Dropped" };
+export const told = ({ action, label }) => DONE[action] ?? `Now ${words(label)}`;
+
+export function showStage({ items, waiting, next }, place, isDone, acts) {
+  const one = items[place];
+  const focused = document.activeElement?.dataset?.act;
+  const whole = waiting ?? `${items.length}${next ? "+" : ""}`;
+  byId("review-stage").replaceChildren(
+    make("div", { class: "photo" },
+      make("img", { src: at(one.image), alt: `The photo ${nameOf(one)}` }),
+      make("p", { class: "quiet file" }, `${place + 1} of ${whole} · ${one.path ?? "sent to be predicted"}`, one.trained_on ? make("span", { class: "tag", title: "The model learned from this photo under its label: it doubts it less than it should" }, "trained on") : "")),
+    make("div", { class: "verdict" }, ...verdict(one, acts), ...(isDone && !next ? [make("p", { class: "done" }, "You have decided about every photo of this list.")] : [])));
+  // What a button does changes the photo, not where the keyboard is.
+  if (focused) document.querySelector(`#review-stage [data-act="${CSS.escape(focused)}"]`)?.focus();
+  for (const soon of items.slice(place + 1, place + 3)) new Image().src = at(soon.image);
+}
+
+function verdict(one, acts) {
+  const decision = decided(one.item);
+  return [
+    make("p", { class: "label" }, make("span", { class: "quiet" }, "Label"), make("strong", {}, one.label === null ? "none" : words(one.label)),
+      make("span", { class: "quiet" }, one.label_probability === null ? "" : percent(one.label_probability))),
+    one.suggested ? make("p", { class: "label suggested" }, make("span", { class: "quiet" }, "May be"), make("strong", {}, words(one.suggested.breed)),
+      make("span", { class: "quiet" }, percent(one.suggested.probability))) : "",
+    decision ? make("p", { class: "decision", role: "status" }, `${told(decision)}.`, " ", make("button", { type: "button", class: "plain", on: { click: () => acts.takeBack(one.item) } }, "Undo")) : "",
+    make("div", { class: "choices" }, ...choices(one, acts)),
+    make("h3", {}, "Top guesses"),
+    make("ol", { class: "guesses" }, ...one.guesses.map((guess, place) => guessRow(guess, place, one, acts))),
+    search(acts),
+    make("div", { class: "toolbar walk" },
+      act("previous", "←", "secondary", () => acts.step(-1), "Previous photo"), act("next", "→", "secondary", () => acts.step(1), "Next photo"),
+      make("span", { class: "quiet" }, "Arrow keys move")),
+  ];
+}
+
+const key = (text) => make("kbd", {}, text);
+
+function act(name, text, kind, click, label = null, ...more) {
+  return make("button", { type: "button", class: kind, "data-act": name, "aria-label": label, on: { click } }, text, ...more);
+}
+
+function choices(one, acts) {
+  const { label, suggested } = one;
+  return [
+    suggested ? act("accept", `It is ${words(suggested.breed)} `, "", () => acts.choose("relabel", suggested.breed), null, key("R")) : "",
+    label === null ? "" : act("keep", `${words(label)} is right `, "secondary", () => acts.choose("keep"), null, key("K")),
+    act("drop", "Drop it ", "danger", () => acts.choose("drop"), null, key("D")),
+  ];
+}
+
+function guessRow({ breed, probability }, place, one, acts) {
+  const isLabel = breed === one.label;
+  return make("li", {}, make("button", {
+    type: "button", class: "secondary guess", "data-act": `guess-${place}`, on: { click: () => acts.choose("relabel", breed) },
+  }, key(String(place + 1)), make("span", { class: "breed" }, words(breed), isLabel ? make("span", { class: "tag" }, "label") : ""),
+  make("meter", { min: 0, max: 1, value: probability, "aria-hidden": "true" }), make("span", {}, percent(probability))));
+}
+
+function search(acts) {
+  const input = make("input", { type: "text", list: "review-breeds", placeholder: "Another breed", "aria-label": "Another breed", autocomplete: "off" });
+  const take = () => {
+    const wanted = input.value.trim();
+    const found = [...byId("review-breeds").children].find(({ value }) => value === wanted || words(value).toLowerCase() === words(wanted).toLowerCase());
+    input.setAttribute("aria-invalid", String(!found));
+    if (!found) return;
+    input.blur();
+    acts.choose("relabel", found.value);
+  };
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") take();
+    else if (event.key === "Escape") input.blur();
+  });
+  return make("div", { class: "toolbar search" }, input, act("search", "Choose", "secondary", take), key("/"));
+}

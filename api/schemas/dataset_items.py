@@ -1,0 +1,37 @@
+"""The photos of a dataset in a list."""
+
+from typing import Self
+
+from pydantic import BaseModel, Field
+
+from ml.data.given_split import Side
+from ml.data.manifest import Item
+
+
+class DatasetItem(BaseModel):
+    """A photo of a dataset."""
+
+    item: int = Field(description="position in the dataset, from 0")
+    path: str
+    breed: str
+    split: Side | None = Field(description="its side, where the dataset gives a split")
+    width: int
+    height: int
+    bytes: int
+    format: str
+    image: str = Field(description="where the photo itself is")
+
+    @classmethod
+    def of(cls, number: int, item: Item, *, dataset: str, revision: str) -> Self:
+        """From the manifest."""
+        return cls(
+            item=number,
+            path=item.path,
+            breed=item.label,
+            split=item.split,
+            width=item.width,
+            height=item.height,
+            bytes=item.bytes,
+            format=item.format,
+            image=f"/datasets/{dataset}/items/{number}/image?revision={revision}",
+        )

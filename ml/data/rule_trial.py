@@ -1,0 +1,152 @@
+"""A label rule tried on names: what an import would make of them, before any file is looked into."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from ml.data.given_split import SIDES, Side
+from ml.data.label_csv import LabelList, read_label_list
+from ml.data.label_list import choose_list
+from ml.data.labels import Label, find_labels
+from ml.data.manifest import LabelRule
+from ml.data.similar_labels import similar_groups
+from ml.data.suffixes import SUFFIXES
+from ml.errors import DatasetUnusable
+
+EXAMPLES = 20
+MOST_COUNTS = 200
+
+
+@dataclass(frozen=True)
+class LabelCount:
+    """A label and its images."""
+
+    label: str
+    count: int
+
+
+@dataclass(frozen=True)
+class LabelledName:
+    """A path with its label."""
+
+    name: str
+    label: str
+    split: Side | None
+
+
+@dataclass(frozen=True)
+class UnlabelledName:
+    """A path without a label, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class RuleTrial:
+    """What a rule makes of names; ``complete`` is false where not all were looked at."""
+
+    images: int
+    others: int
+    complete: bool
+    labelled: int
+    unlabelled: int
+    labels: int
+    counts: list[LabelCount]
+    examples: list[LabelledName]
+    without_label: list[UnlabelledName]
+    similar: list[list[str]]
+    split: dict[Side, int] | None
+    notes: list[str] = field(default_factory=list)
+
+
+def try_rule(
+    names: Sequence[str],
+    rule: LabelRule,
+    *,
+    tables: Mapping[str, bytes] | None = None,
+    encoding: str | None = None,
+    complete: bool = True,
+    seconds: float,
+) -> RuleTrial:
+    """Try a rule.
+
+    Args:
+        names: paths below a folder; hidden ones are passed over, as by an import.
+        rule: how a path says its label.
+        tables: the content of tables among the files, for the rule ``csv``.
+        encoding: of the list of labels.
+        complete: whether these are all names.
+        seconds: of processor time that the rule may take.
+
+    Raises:
+        DatasetUnusable: the rule takes too long, or its list of labels cannot be used.
+    """
+    seen = sorted({name for name in names if not _is_hidden(name)})
+    listed = _listed(seen, rule, tables or {}, encoding) if rule.kind == "csv" else None
+    images = [name for name in seen if PurePosixPath(name).suffix.lower() in SUFFIXES]
+    found = find_labels(images, rule, listed, _deadline(seconds))
+    return _summed(found.by_path, found.notes, others=len(seen) - len(images), complete=complete)
+
+
+def _deadline(seconds: float) -> "_Deadline":
+    return _Deadline(time.thread_time() + seconds)
+
+
+class _Deadline:
+    """Called now and then; ends the trial when its time is over."""
+
+    def __init__(self, until: float) -> None:
+        self._until = until
+
+    def __call__(self) -> None:
+        if time.thread_time() > self._until:
+            detail = "the label rule takes too long for so many names"
+            raise DatasetUnusable(detail, hint="Simplify it.")
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in PurePosixPath(name).parts)
+
+
+def _listed(
+    names: Sequence[str], rule: LabelRule, tables: Mapping[str, bytes], encoding: str | None
+) -> LabelList | None:
+    path = rule.csv or choose_list(names)
+    if path not in tables:
+        raise DatasetUnusable(f"there is no list of labels {path!r}", hint="Name it as it lies among the images.")
+    return read_label_list(tables[path], encoding)
+
+
+def _summed(by_path: Mapping[str, Label], notes: list[str], *, others: int, complete: bool) -> RuleTrial:
+    counts = Counter(label.text for label in by_path.values() if label.text is not None)
+    sides = Counter(label.side for label in by_path.values() if label.text is not None)
+    bare = [UnlabelledName(path, label.why) for path, label in by_path.items() if label.text is None]
+    named = [LabelledName(path, label.text, label.side) for path, label in by_path.items() if label.text is not None]
+    return RuleTrial(
+        images=len(by_path),
+        others=others,
+        complete=complete,
+        labelled=len(named),
+        unlabelled=len(bare),
+        labels=len(counts),
+        counts=[LabelCount(label, count) for label, count in counts.most_common(MOST_COUNTS)],
+        examples=_varied(named),
+        without_label=bare[:EXAMPLES],
+        similar=[list(group) for group in similar_groups(counts)[:EXAMPLES]],
+        split={side: sides[side] for side in SIDES if sides[side]} if sides["train"] else None,
+        notes=notes,
+    )
+
+
+def _varied(named: Iterable[LabelledName]) -> list[LabelledName]:
+    """One name of each label first, then others."""
+    first, rest = dict[str, LabelledName](), list[LabelledName]()
+    for one in named:
+        if one.label in first:
+            rest.append(one)
+        else:
+            first[one.label] = one
+    return [*first.values(), *rest][:EXAMPLES]

@@ -1,0 +1,96 @@
+"""Datasets that go: whose runs are gone already, and whose files nothing else needs."""
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import Select, delete, or_, select, union_all
+from sqlalchemy.orm import Session
+
+from store.db.datasets import lock_dataset
+from store.db.models import Dataset, DeletedRun, Interpretation, Job, Run
+from store.errors import Hint, NotFound, Request, StateConflict, one_of
+from store.keys import bundle_key, manifest_key, revision_of_key
+from store.states import FINAL
+
+_SHOWN = 10
+
+
+class DatasetInUse(StateConflict):
+    """Runs or jobs hang on the dataset."""
+
+    code = "dataset_in_use"
+    title = "Dataset in use"
+
+
+def delete_dataset(session: Session, name: str) -> list[str]:
+    """Take a dataset with all its revisions off the record; the keys of files that nothing needs any more.
+
+    While an import is under way no files are named: it may be about to record the same pictures. The repair process
+    deletes them later.
+
+    Raises:
+        NotFound: there is no such dataset.
+        DatasetInUse: runs were made with it, or a job is about it.
+    """
+    lock_dataset(session, name)
+    revisions = {row.id: row.revision for row in session.scalars(select(Dataset).where(Dataset.name == name))}
+    if not revisions:
+        raise NotFound(f"there is no dataset {name!r}", one_of("datasets"))
+    _check_runs(session, name, revisions)
+    _check_deleted_runs(session, name, revisions)
+    _check_jobs(session, name, revisions)
+    session.execute(delete(Dataset).where(Dataset.id.in_(revisions)))
+    if session.scalar(select(Job.id).where(Job.kind == "import", Job.state.not_in(FINAL)).limit(1)) is not None:
+        return []
+    gone = unknown_revisions(session, revisions.values())
+    return [key for revision in sorted(gone) for key in (manifest_key(revision), bundle_key(revision))]
+
+
+def unknown_revisions(session: Session, revisions: Iterable[str]) -> set[str]:
+    """Those that no dataset has."""
+    asked = set(revisions)
+    return asked - set(session.scalars(select(Dataset.revision).where(Dataset.revision.in_(asked))))
+
+
+def unneeded_dataset_files(session: Session, keys: Collection[str]) -> list[str]:
+    """Those of the keys that are files of a revision that no dataset has."""
+    named = {key: revision for key in keys if (revision := revision_of_key(key)) is not None}
+    gone = unknown_revisions(session, named.values())
+    return [key for key, revision in named.items() if revision in gone]
+
+
+def _check_runs(session: Session, name: str, ids: Collection[int]) -> None:
+    read = select(Interpretation.run_id).where(Interpretation.dataset_id.in_(ids))
+    hanging = or_(Run.dataset_id.in_(ids), Run.id.in_(read), Run.id.in_(_below_deleted(ids)))
+    runs = session.scalars(select(Run.id).where(hanging).order_by(Run.id)).all()
+    if not runs:
+        return
+    shown = ", ".join(map(str, runs[:_SHOWN])) + (", …" if len(runs) > _SHOWN else "")
+    detail = f"{len(runs)} {'run hangs' if len(runs) == 1 else 'runs hang'} on dataset {name!r}: {shown}"
+    raise DatasetInUse(detail, Hint("Delete the runs first.", Request("GET", f"/runs?dataset={name}")))
+
+
+def _below_deleted(ids: Collection[int]) -> Select[int]:
+    """Runs that started from deleted ones on these datasets: what those were trained on must be known."""
+    known = union_all(select(Run.id, Run.parent_id), select(DeletedRun.id, DeletedRun.parent_id)).subquery()
+    below = select(DeletedRun.id).where(DeletedRun.dataset_id.in_(ids)).cte("below", recursive=True)
+    below = below.union(select(known.c.id).join(below, known.c.parent_id == below.c.id))
+    return select(below.c.id)
+
+
+def _check_deleted_runs(session: Session, name: str, ids: Collection[int]) -> None:
+    left = select(DeletedRun.id).where(DeletedRun.dataset_id.in_(ids), DeletedRun.files_gone_at.is_(None))
+    run = session.scalar(left.order_by(DeletedRun.id).limit(1))
+    if run is not None:
+        detail = f"files of run {run} on dataset {name!r}, which was deleted, are not gone yet"
+        raise DatasetInUse(detail, "Send it again in a moment.")
+
+
+def _check_jobs(session: Session, name: str, ids: Collection[int]) -> None:
+    about = or_(
+        Job.payload["dataset_id"].astext.in_([str(one) for one in ids]),
+        (Job.kind == "import") & (Job.payload["name"].astext == name),
+    )
+    job = session.scalar(select(Job.id).where(about, Job.state.not_in(FINAL)).order_by(Job.id).limit(1))
+    if job is not None:
+        detail = f"job {job} is about dataset {name!r} and has not ended"
+        raise DatasetInUse(detail, Hint("Wait for its end, or cancel it.", Request("GET", f"/jobs/{job}")))

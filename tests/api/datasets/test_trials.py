@@ -1,0 +1,90 @@
+import io
+import tarfile
+
+import pytest
+
+from api.datasets import trials
+from tests.api.datasets.test_uploads_tus import archive, begin, send, whole
+from tests.api.records import jpeg
+from tests.api.web import TestClient
+
+NAMES = ["Birman_1.jpg", "pug_1.jpg", "pug_2.jpg", "Pug_3.jpg", "readme.txt", "odd.jpg", ".hidden_1.jpg"]
+
+
+def tar(files: dict[str, bytes], mode: str = "w") -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as packed:  # type: ignore[call-overload]  # any of its modes
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            packed.addfile(entry, io.BytesIO(content))
+    return out.getvalue()
+
+
+def test_a_rule_is_tried_on_names(client: TestClient) -> None:
+    found = client.post("/label-rules/try", json={"names": NAMES}).json()
+    assert (found["images"], found["others"], found["labelled"], found["unlabelled"]) == (5, 1, 4, 1)
+    assert {one["label"]: one["count"] for one in found["counts"]} == {"pug": 2, "Birman": 1, "Pug": 1}
+    assert found["counts"][0]["label"] == "pug"
+    assert [one["label"] for one in found["examples"][:3]] == ["Birman", "Pug", "pug"]
+    assert [one["name"] for one in found["without_label"]] == ["odd.jpg"]
+    assert found["similar"] == [["Pug", "pug"]]
+    assert (found["split"], found["complete"], found["labels"]) == (None, True, 3)
+
+
+def test_a_rule_by_folder_sees_the_given_split(client: TestClient) -> None:
+    names = ["pets/train/pug/1.jpg", "pets/train/cat/1.jpg", "pets/valid/pug/2.jpg"]
+    found = client.post("/label-rules/try", json={"names": names, "label_from": "folder"}).json()
+    assert found["split"] == {"train": 2, "valid": 1}
+    assert {one["label"] for one in found["counts"]} == {"pug", "cat"}
+
+
+def test_labels_that_differ_in_case_may_be_merged(client: TestClient) -> None:
+    found = client.post("/label-rules/try", json={"names": NAMES, "merge_labels": True}).json()
+    assert (found["labels"], found["similar"]) == (2, [])
+
+
+def test_a_rule_that_cannot_be_says_so_of_its_field(client: TestClient) -> None:
+    answer = client.post("/label-rules/try", json={"names": NAMES, "regex": "(a"})
+    assert (answer.status_code, answer.json()["field"]) == (400, "body.regex")
+    assert client.post("/label-rules/try", json={"names": []}).status_code == 422
+    assert client.post("/label-rules/try", json={"names": ["a"] * 1501}).status_code == 422
+    listed = client.post("/label-rules/try", json={"names": NAMES, "label_from": "csv"})
+    assert (listed.status_code, listed.json()["code"]) == (400, "trial_refused")
+
+
+def test_a_rule_is_tried_on_an_upload_before_anything_is_imported(client: TestClient) -> None:
+    place = whole(client, archive("a/pug_1.jpg", "a/pug_2.jpg", "b/Birman_1.jpg", "notes.txt"))
+    by_name = client.post(f"{place}/try-labels", json={}).json()
+    assert {one["label"]: one["count"] for one in by_name["counts"]} == {"pug": 2, "Birman": 1}
+    by_folder = client.post(f"{place}/try-labels", json={"label_from": "folder"}).json()
+    assert {one["label"]: one["count"] for one in by_folder["counts"]} == {"a": 2, "b": 1}
+    assert client.get("/jobs").json()["items"] == []
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
+def test_a_list_of_labels_in_the_archive_is_tried(client: TestClient, mode: str) -> None:
+    files = {"./x/1.jpg": jpeg(), "./x/2.jpg": jpeg(), "./labels.csv": b"filename,label\nx/1.jpg,pug\n"}
+    place = whole(client, tar(files, mode))
+    found = client.post(f"{place}/try-labels", json={"label_from": "csv"}).json()
+    assert [(one["name"], one["label"]) for one in found["examples"]] == [("x/1.jpg", "pug")]
+    assert [one["name"] for one in found["without_label"]] == ["x/2.jpg"]
+
+
+def test_what_is_no_archive_is_told(client: TestClient) -> None:
+    answer = client.post(f"{whole(client, b'no archive at all')}/try-labels", json={})
+    assert (answer.status_code, answer.json()["code"]) == (400, "trial_refused")
+
+
+def test_half_an_archive_is_not_tried(client: TestClient) -> None:
+    place = begin(client, 100)
+    send(client, place, 0, b"PK")
+    assert client.post(f"{place}/try-labels", json={}).status_code == 409
+
+
+def test_what_takes_too_long_to_read_is_tried_as_far_as_it_came(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "READ_SECONDS", -1.0)
+    found = client.post(f"{whole(client, archive())}/try-labels", json={}).json()
+    assert (found["complete"], found["images"]) == (False, 0)

@@ -1,0 +1,175 @@
+"""Labels reviewed in a browser: by keyboard, many at once, kept over a reload, saved as a revision."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import select
+
+from store.db.jobs import claim
+from store.db.label_review_table import LabelReview
+from store.db.models import Dataset, Job
+from store.states import State
+from tests.api.records import Records
+from tests.api.review.doubtful import WRONG, photos, predicted_run
+from tests.browser.test_looks import CUT, violations
+from tests.browser.visits import Visits
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def pets(records: Records, tmp_path: Path) -> Dataset:
+    dataset = photos(records, tmp_path / "pets")
+    predicted_run(records, dataset)
+    return dataset
+
+
+def shown(page: Page) -> str:
+    """The file of the photo that is looked at."""
+    text = page.locator("#review-stage .file").text_content() or ""
+    return text.rsplit(" · ", 1)[-1]
+
+
+def decide(page: Page, key: str, said: str) -> str:
+    """Press a key; the file that the decision is about."""
+    file = shown(page)
+    page.keyboard.press(key)
+    expect(page.locator("#tray-list li").first).to_contain_text(file)
+    expect(page.locator("#tray-list li").first).to_contain_text(said)
+    return file
+
+
+@pytest.mark.usefixtures("pets")
+def test_five_labels_are_reviewed_by_keyboard_and_saved(visits: Visits, records: Records) -> None:
+    page = visits.page("/ui/data/pets/review")
+    expect(page.locator("#review-stage img")).to_be_visible()
+    expect(page.locator("#review-about")).to_contain_text("6 photos in this list")
+    files = [
+        decide(page, "r", "pug → Abyssinian"),
+        decide(page, "k", "The label is right"),
+        decide(page, "d", "Dropped"),
+    ]
+    assert files == ["pug_20.jpg", "pug_17.jpg", "Birman_12.jpg"]
+    # Reload and Back in the middle keep what was decided and where one is.
+    there = shown(page)
+    page.reload()
+    expect(page.locator("#tray-list li")).to_have_count(3)
+    assert shown(page) == there == "Birman_09.jpg"
+    page.locator("nav").get_by_text("Models").click()
+    expect(page.locator("#models-title")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#review-stage img")).to_be_visible()
+    expect(page.locator("#tray-list li")).to_have_count(3)
+    decide(page, "Enter", "Birman → Abyssinian")
+    page.keyboard.press("/")
+    page.keyboard.type("birm")
+    page.keyboard.press("Enter")
+    expect(page.locator("#review-stage .search input")).to_have_attribute("aria-invalid", "true")
+    page.keyboard.type("an")
+    page.keyboard.press("Enter")
+    expect(page.locator("#tray-counts")).to_have_text("3 relabelled, 1 dropped, 1 kept")
+    page.keyboard.press("u")
+    expect(page.locator("#tray-list li")).to_have_count(4)
+    page.keyboard.press("1")
+    expect(page.locator("#tray-list li").first).to_contain_text("Abyssinian → pug")
+    saved(page, records)
+    assert visits.complaints == []
+
+
+def saved(page: Page, records: Records) -> None:
+    """Save what was decided, and wait until the revision is there."""
+    page.locator("#tray-save").click()
+    expect(page.locator("#save-counts")).to_have_text("3 relabelled, 1 dropped, 1 kept.")
+    page.locator("#save-name").fill("Ada")
+    page.locator("#save-go").click()
+    expect(page.locator("#review-saved")).to_contain_text("queued")
+    with records.sessions.begin() as session:
+        rows = session.scalars(select(LabelReview).order_by(LabelReview.id)).all()
+        job = session.scalars(select(Job).where(Job.kind == "import")).one()
+    assert [(row.path, row.action, row.label) for row in rows] == [
+        ("pug_20.jpg", "relabel", "Abyssinian"),
+        ("pug_17.jpg", "keep", "pug"),
+        ("Birman_12.jpg", "drop", None),
+        ("Birman_09.jpg", "relabel", "Abyssinian"),
+        ("Abyssinian_03.jpg", "relabel", "pug"),
+    ]
+    assert {row.reviewer for row in rows} == {"Ada"}
+    page.reload()
+    expect(page.locator("#review-saved")).to_contain_text("queued")
+    revise(records, job)
+    expect(page.locator("#review-saved")).to_contain_text("Saved")
+    train = page.locator("#review-saved").get_by_text("Train on it")
+    expect(train).to_have_attribute("href", re.compile(r"/ui/train\?dataset=pets&recipe=fine_tune&set=.*arch"))
+    expect(page.locator("#tray-list li")).to_have_count(0)
+
+
+def revise(records: Records, job: Job) -> None:
+    """What the job does when it succeeds, as far as the page sees it."""
+    with records.sessions.begin() as session:
+        assert claim(session, job.id, worker="a worker", lease_seconds=60)
+    records.move(job, State.SUCCEEDED)
+
+
+def test_many_are_decided_at_once_and_compared_once_trained(visits: Visits, records: Records, pets: Dataset) -> None:
+    page = visits.page("/ui/data/pets/review?view=grid")
+    boxes = page.locator("#grid-photos input")
+    expect(boxes).to_have_count(len(WRONG))
+    boxes.nth(0).check()
+    boxes.nth(1).check()
+    expect(page.locator("#grid-count")).to_have_text("2 photos ticked")
+    page.get_by_text("Labels are right").click()
+    expect(page.locator("#tray-counts")).to_have_text("2 kept")
+    page.get_by_text("Tick all").click()
+    expect(page.locator("#grid-count")).to_have_text("4 photos ticked")
+    page.get_by_text("Accept suggestions").click()
+    expect(page.locator("#tray-counts")).to_have_text("4 relabelled, 2 kept")
+    page.locator("#tray-undo").click()
+    expect(page.locator("#tray-counts")).to_have_text("3 relabelled, 2 kept")
+    page.get_by_text("One by one").click()
+    expect(page.locator("#review-stage img")).to_be_visible()
+    page.go_back()
+    expect(boxes.first).to_be_visible()
+    page.reload()
+    expect(page.locator("#tray-counts")).to_have_text("3 relabelled, 2 kept")
+    # Kept labels alone are remembered at once, and do not come again.
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    boxes.nth(0).check()
+    page.get_by_text("Labels are right").click()
+    page.locator("#tray-save").click()
+    page.locator("#save-go").click()
+    expect(boxes).to_have_count(len(WRONG) - 1)
+    expect(page.locator("#review-saved")).to_contain_text("Once it has trained")
+    later = predicted_run(records, pets)
+    page.reload()
+    expect(page.locator("#review-saved a").last).to_have_attribute(
+        "href", f"/ui/compare?runs={later.id - 1}%2C{later.id}"
+    )
+    assert visits.complaints == []
+
+
+@pytest.mark.parametrize("width", [390, 1024, 1600])
+def test_nothing_is_cut_and_axe_finds_nothing(visits: Visits, pets: Dataset, width: int) -> None:
+    assert pets.items
+    for view, there in (
+        ("", "#review-stage img"),
+        ("?view=grid", "#grid-photos img"),
+        ("?source=feedback", "#review-empty h3"),
+    ):
+        page = visits.page(f"/ui/data/pets/review{view}", width, scheme="dark" if width == 390 else "light")
+        expect(page.locator(there).first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(CUT) == []
+        assert violations(page) == [], view
+    assert visits.complaints == []
+
+
+def test_before_a_training_one_is_led_to_it(visits: Visits, records: Records, tmp_path: Path) -> None:
+    photos(records, tmp_path / "pets")
+    page = visits.page("/ui/data/pets/review")
+    expect(page.locator("#review-empty h3")).to_have_text("Train a classifier first")
+    expect(page.locator("#review-empty a")).to_have_attribute("href", "/ui/train?dataset=pets")
+    page.goto(f"{visits.address}/ui/data/none/review")
+    expect(page.locator("#review-empty")).to_contain_text("There is no dataset")
