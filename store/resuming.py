@@ -3,6 +3,7 @@
 from typing import Any
 
 from store.errors import Hint, Request
+from store.states import State
 
 WORTH_RESUMING = frozenset(
     {
@@ -21,6 +22,13 @@ WORTH_RESUMING = frozenset(
     }
 )
 """Codes of failures whose cause lies outside of the job. Any other comes again: a job's config never changes."""
+
+
+def is_resumable(state: State, error: dict[str, Any] | None) -> bool:
+    """Whether resuming a job that stands so helps."""
+    if state == State.CANCELLED:
+        return True
+    return state == State.FAILED and error is not None and error["code"] in WORTH_RESUMING
 
 
 def way_on(job_id: int, error: dict[str, Any] | None) -> Hint:

@@ -15,6 +15,7 @@ from store.db.models import Job
 from store.db.registry import DEFAULT_ALIAS
 from store.db.waiting import Reason, Waiting
 from store.lanes import Lane, lane_of
+from store.resuming import is_resumable
 from store.states import State
 
 
@@ -226,6 +227,7 @@ class JobOut(BaseModel):
     attempt: int
     progress: JobProgress | None
     error: JobError | None
+    resumable: bool = Field(description="whether resuming it helps, because what ended it lies outside of it")
     forecast: ForecastOut | None = Field(
         description="what a forecast job that has succeeded came to, by what is on record now; null in lists"
     )
@@ -249,6 +251,7 @@ class JobOut(BaseModel):
             attempt=job.attempt,
             progress=JobProgress.of(job),
             error=JobError.model_validate(job.error) if job.error else None,
+            resumable=is_resumable(State(job.state), job.error),
             forecast=forecast,
             answers=Answers.of(job.payload) if job.kind == "predict" else None,
             created_at=job.created_at,

@@ -15,6 +15,7 @@ from api.schemas.architectures import ArchitectureOut, PaceOut, WeightsOut
 from api.schemas.config import ConfigFieldOut, ConfigOut, PresetOut
 from api.schemas.dataset_items import DatasetItem
 from api.schemas.datasets import CrossingPairOut, CrossingPairs, DatasetOut, DatasetSummary, NearDuplicatesOut
+from api.schemas.dependents import DependentsOut
 from api.schemas.drift import DriftOut, FigureDrift
 from api.schemas.exports import ExportProgress
 from api.schemas.fields import AliasName, DatasetName, PageOut
@@ -196,8 +197,8 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
     ("module", "model", "fields"),
     [
         ("run/reading.js", Confusion, "tta side trained_on error_rate note drawn most_confused per_class"),
-        ("run/losses.js", TopLoss, "item path actual predicted loss probability_actual probability_predicted"),
-        ("run/losses.js", TopLoss, "image trained_on"),
+        ("run/enlarged.js", TopLoss, "item path actual predicted loss probability_actual probability_predicted"),
+        ("run/enlarged.js", TopLoss, "image trained_on"),
         ("run/reading.js", InterpretationOut, "side dataset"),
         ("frame/job_line.js", JobOut, "state progress error waiting"),
         ("frame/waiting.js", JobWaiting, "reason lane ahead behind"),
@@ -206,15 +207,22 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         ("run/rates.js", LrFindOut, "phase rate agreement agreement_reason sweeps freeze advice"),
         ("run/rates.js", LrFindOut, "suggestions spread_decades reasons"),
         ("run/story.js", RunOut, "lineage children cautions rates curves"),
-        ("run/story.js", Ancestor, "id name kind recipe error_rate"),
+        ("run/story.js", Ancestor, "id name kind recipe error_rate deleted"),
         ("run/story.js", PhaseRate, "phase rate agreement lr_max"),
         ("run/story.js", CurveOut, "phase word sentence"),
         (
-            "run/shown.js",
+            "run/header.js",
             RunOut,
-            "id name kind state arch dataset device precision precision_reason seed job artifacts",
+            "id name kind state arch dataset device precision precision_reason seed error_rate_margin tags note",
         ),
-        ("run/shown.js", RunOut, "created_at started_at finished_at seconds"),
+        ("run/header.js", RunOut, "created_at started_at finished_at seconds"),
+        ("run/shown.js", RunOut, "id kind state job artifacts"),
+        ("run/files.js", ArtifactOut, "name bytes sha256"),
+        (
+            "run/deletion.js",
+            DependentsOut,
+            "deletable busy aliases version children child_count predict_job_count interpretations files bytes",
+        ),
         ("run/settings.js", RunOut, "config changed"),
         ("frame/figures.js", RunOut, "searches"),
         ("train/plan.js", RunOut, "config artifacts kind state"),
@@ -234,13 +242,13 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         ("jobs/workers.js", WorkerOut, "name lanes device device_kind memory_bytes job"),
         ("jobs/workers.js", WorkersJob, "job kind run state since progress"),
         ("run/rates.js", RunOut, "searches"),
-        ("run/shown.js", RunDataset, "name items breeds drawn"),
+        ("run/header.js", RunDataset, "name items breeds drawn"),
         ("run/shown.js", ArtifactOut, "name"),
-        ("run/shown.js", JobOut, "error"),
-        ("run/shown.js", Metrics, "epochs"),
-        ("run/shown.js", EpochOut, "phase epoch train_loss valid_loss error_rate seconds"),
-        ("run/shown.js", Metrics, "batches"),
-        ("run/shown.js", Batches, "step"),
+        ("run/shown.js", JobOut, "error resumable"),
+        ("run/curves.js", Metrics, "epochs"),
+        ("run/curves.js", EpochOut, "phase epoch train_loss valid_loss error_rate seconds"),
+        ("run/curves.js", Metrics, "batches"),
+        ("run/curves.js", Batches, "step"),
         ("runs/rows.js", RunSummary, "id name kind state arch dataset error_rate created_at job"),
         ("runs/rows.js", RunSummary, "recipe tags note error_rate_margin seconds spark"),
         ("runs/rows.js", RunDataset, "name drawn"),

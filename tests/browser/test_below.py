@@ -24,6 +24,8 @@ def test_views_figures_pictures_and_events_are_found_there(visits: Visits, recor
     page.locator("nav").get_by_text("Runs").click()
     page.locator(f'#runs a[href="{ROOT}/ui/runs/{run.id}"]').click()
     expect(page).to_have_url(f"{visits.address}{ROOT}/ui/runs/{run.id}")
+    page.locator("#run-tabs").get_by_text("Mistakes").click()
+    expect(page).to_have_url(f"{visits.address}{ROOT}/ui/runs/{run.id}?tab=mistakes")
     expect(page.locator("[data-figure=confusion] .main-svg").first).to_be_visible()
     assert (
         page.locator("[data-figure=confusion] a").get_attribute("href") == f"{ROOT}/runs/{run.id}/figures/confusion.png"
@@ -31,6 +33,7 @@ def test_views_figures_pictures_and_events_are_found_there(visits: Visits, recor
     source = page.locator("#worst img").first.get_attribute("src")
     assert source is not None
     assert source.startswith(f"{ROOT}/runs/{run.id}/items/")
+    page.go_back()
     page.go_back()
     with page.expect_request(lambda asked: asked.url.startswith(f"{visits.address}{ROOT}/events")):
         page.locator(f'#runs a[href="{ROOT}/ui/runs/{waiting.id}"]').click()

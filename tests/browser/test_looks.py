@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from store.db.models import Run
 from tests.api.records import Records
 from tests.browser.visits import Visits
-from tests.browser.worlds import World, busy
+from tests.browser.worlds import BREEDS, World, busy
 
 pytestmark = pytest.mark.browser
 
@@ -68,7 +68,7 @@ def show(visits: Visits, path: str, width: int, scheme: Scheme = "light") -> Pag
 
 
 def whole(page: Page) -> None:
-    """Wait until a finished run is there with everything."""
+    """Wait until the mistakes of a finished run are there with everything."""
     expect(page.locator(".js-plotly-plot .main-svg")).not_to_have_count(0)
     expect(page.locator("[data-figure=reliability] .main-svg").first).to_be_visible()
     expect(page.get_by_role("application")).to_be_visible()
@@ -77,7 +77,7 @@ def whole(page: Page) -> None:
 def wears(page: Page, scheme: Scheme) -> None:
     """The charts have the page's ground and ink."""
     ground, ink = COLOURS[scheme]
-    for name in ("loss", "confusion"):
+    for name in ("confusion", "reliability"):
         expect(page.locator(f"[data-figure={name}] .main-svg").first).to_have_css("background-color", ground)
         expect(page.locator(f"[data-figure={name}] .gtitle").first).to_have_css("fill", ink)
 
@@ -87,13 +87,12 @@ def test_nothing_is_cut_at_any_width_and_what_scrolls_shows_it(
     visits: Visits, records: Records, tmp_path: Path, width: int
 ) -> None:
     world = busy(records, tmp_path)
-    page = show(visits, f"/ui/runs/{world.good.id}", width)
+    page = show(visits, f"/ui/runs/{world.good.id}?tab=mistakes", width)
     whole(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(CUT) == []
     # The charts fit; the matrix of all breeds fits or shows that it goes on.
-    for name in ("loss", "schedule", "reliability"):
-        assert not page.locator(f"[data-figure={name}] .scroll").evaluate(HIDES)["right"], name
+    assert not page.locator("[data-figure=reliability] .scroll").evaluate(HIDES)["right"]
     matrix = page.locator("[data-figure=confusion] .scroll")
     hint = page.locator("[data-figure=confusion] .sideways")
     state = matrix.evaluate(HIDES)
@@ -106,6 +105,11 @@ def test_nothing_is_cut_at_any_width_and_what_scrolls_shows_it(
         state = part.evaluate(HIDES)
         assert ("right" in state["shown"] or "left" in state["shown"]) == state["right"], part.inner_html()[:200]
         assert state["reached"] or not (state["right"] or state["bottom"]), part.inner_html()[:200]
+    page.locator("#run-tabs").get_by_text("Curves").click()
+    expect(page.locator("[data-figure=schedule] .main-svg").first).to_be_visible()
+    assert page.evaluate(CUT) == []
+    for name in ("loss", "schedule"):
+        assert not page.locator(f"[data-figure={name}] .scroll").evaluate(HIDES)["right"], name
 
 
 @pytest.mark.parametrize(("width", "name"), [(390, "a rather long name of a run " * 3), (1600, "W" * 180)])
@@ -116,7 +120,7 @@ def test_texts_of_charts_have_room_of_their_own(
     with records.sessions.begin() as session:
         for run in (world.good, world.search):
             session.get_one(Run, run.id).name = name
-    page = show(visits, f"/ui/runs/{world.good.id}", width)
+    page = show(visits, f"/ui/runs/{world.good.id}?tab=mistakes", width)
     whole(page)
     assert page.evaluate(CLASHES) == []
     page.goto(f"{visits.address}/ui/runs/{world.search.id}")
@@ -130,7 +134,7 @@ def test_charts_take_the_colours_of_the_page_and_follow_them(
     visits: Visits, records: Records, tmp_path: Path, scheme: Scheme, other: Scheme
 ) -> None:
     world = busy(records, tmp_path)
-    page = show(visits, f"/ui/runs/{world.good.id}", 1280, scheme)
+    page = show(visits, f"/ui/runs/{world.good.id}?tab=mistakes", 1280, scheme)
     whole(page)
     wears(page, scheme)
     page.emulate_media(color_scheme=other)
@@ -149,7 +153,7 @@ def test_axe_finds_nothing_in_any_view_and_none_complains_in_the_console(
         assert violations(page) == [], path
     page.set_viewport_size({"width": 1024, "height": 900})
     page.emulate_media(color_scheme="light")
-    page.goto(f"{visits.address}/ui/runs/{world.good.id}")
+    page.goto(f"{visits.address}/ui/runs/{world.good.id}?tab=mistakes")
     whole(page)
     assert violations(page) == []
     assert (visits.complaints, visits.elsewhere) == ([], [])
@@ -157,9 +161,13 @@ def test_axe_finds_nothing_in_any_view_and_none_complains_in_the_console(
 
 def views(world: World) -> list[tuple[str, str]]:
     return [
-        (f"/ui/runs/{world.good.id}", "[data-figure=reliability] .main-svg"),
+        (f"/ui/runs/{world.good.id}", "[data-figure=schedule] .main-svg"),
+        (f"/ui/runs/{world.good.id}?tab=mistakes", "[data-figure=reliability] .main-svg"),
+        (f"/ui/runs/{world.good.id}?actual={BREEDS[0]}", "#shots-grid li"),
+        (f"/ui/runs/{world.good.id}?tab=config", "#settings table"),
+        (f"/ui/runs/{world.good.id}?tab=files", "#files tbody tr"),
         (f"/ui/runs/{world.good.id}?photo=2", "#photo-view[open]"),
-        (f"/ui/runs/{world.failed.id}", "#run-message.bad"),
+        (f"/ui/runs/{world.failed.id}", "#run-error"),
         (f"/ui/runs/{world.search.id}", "#rates table"),
         ("/ui/data/pets", "#presizing img"),
         ("/ui/", "#no-model"),

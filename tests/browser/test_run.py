@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 def test_a_run_tells_how_it_was_asked_to_train_and_when(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
-    page = visits.page(f"/ui/runs/{world.good.id}")
+    page = visits.page(f"/ui/runs/{world.good.id}?tab=config")
     rows = page.locator("#settings > .scroll").nth(1).locator("tr")
     expect(rows).to_have_count(8)
     told = [" ".join(row.split()) for row in rows.all_inner_texts()]
@@ -53,10 +53,10 @@ def test_a_failed_run_asks_for_nothing_that_it_does_not_have(visits: Visits, rec
     page = visits.context().new_page()
     page.on("response", lambda answer: asked.append(answer.status))
     for run, last in (
-        (world.failed, "#run-message.bad"),
-        (world.queued, "#settings"),
+        (world.failed, "#run-error"),
+        (world.queued, "#run-no-curves"),
         (world.search, "#rates table"),
-        (world.good, "[data-figure=reliability] .main-svg >> nth=0"),
+        (world.good, "[data-figure=schedule] .main-svg >> nth=0"),
         (world.running, "[data-figure=schedule] .main-svg >> nth=0"),
     ):
         page.goto(f"{visits.address}/ui/runs/{run.id}")
@@ -64,7 +64,8 @@ def test_a_failed_run_asks_for_nothing_that_it_does_not_have(visits: Visits, rec
         expect(page.locator(last)).to_be_visible()
     assert max(asked) < 400
     page.goto(f"{visits.address}/ui/runs/{world.failed.id}")
-    expect(page.locator("#run-message")).to_have_text("NaN at step 3. Lower the learning rate.")
+    expect(page.locator("#run-error")).to_contain_text("NaN at step 3.")
+    expect(page.locator("#run-error")).to_contain_text("Lower the learning rate.")
     page.goto(f"{visits.address}/ui/runs/{world.search.id}")
     expect(page.locator("#rates")).to_contain_text("minimum/10 (a tenth of the rate at the lowest loss)")
     assert visits.complaints == []
@@ -152,7 +153,7 @@ def test_what_waits_says_behind_what(visits: Visits, records: Records, tmp_path:
 
 def test_cells_of_the_confusion_are_read_in_words(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
-    page = visits.page(f"/ui/runs/{world.good.id}")
+    page = visits.page(f"/ui/runs/{world.good.id}?tab=mistakes")
     matrix = page.get_by_role("application")
     matrix.focus()
     page.keyboard.press("ArrowRight")

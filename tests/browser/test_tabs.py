@@ -132,7 +132,9 @@ def test_there_is_no_stream_where_nothing_is_at_work(
     (page,) = tabs_of(visits.context(), visits.address, 1)
     page.locator("#runs a").first.click()
     expect(page.locator("#run-title")).to_have_text(re.compile(f"^Run {run.id}"))
+    page.locator("#run-tabs").get_by_text("Mistakes").click()
     expect(page.locator("#worst li")).to_have_count(3)
+    page.go_back()
     page.go_back()
     assert streams.most == 0
     # Something begins, and ends.

@@ -55,13 +55,13 @@ def test_back_and_forward_move_between_views_and_the_title_names_them(
 
 def test_what_is_opened_in_a_run_stays_open_after_a_reload(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
-    page = visits.page(f"/ui/runs/{world.good.id}")
+    page = visits.page(f"/ui/runs/{world.good.id}?tab=mistakes")
     expect(page.locator("#worst li")).to_have_count(9)
     page.locator("#read-on").select_option("more-pets")
     expect(page.locator("#confusion-facts")).to_contain_text("photos of dataset more-pets")
     page.get_by_role("button", name="More top losses").click()
     expect(page.locator("#worst li")).to_have_count(12)
-    assert page.url.endswith(f"/ui/runs/{world.good.id}?on=more-pets&losses=27")
+    assert page.url.endswith(f"/ui/runs/{world.good.id}?tab=mistakes&on=more-pets&losses=27")
     page.reload()
     expect(page.locator("#worst li")).to_have_count(12)
     expect(page.locator("#read-on")).to_have_value("more-pets")
@@ -77,7 +77,7 @@ def test_a_top_loss_opens_larger_with_its_name_and_closes_without_a_trace(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
     world = busy(records, tmp_path)
-    page = visits.page(f"/ui/runs/{world.good.id}")
+    page = visits.page(f"/ui/runs/{world.good.id}?tab=mistakes")
     card = page.locator("#worst li").nth(1)
     expect(card).to_contain_text("american_cocker_spaniel_1.jpg")
     card.locator("a").click()
@@ -96,7 +96,7 @@ def test_a_top_loss_opens_larger_with_its_name_and_closes_without_a_trace(
     expect(dialog).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
-    assert page.url.endswith(f"/ui/runs/{world.good.id}")
+    assert page.url.endswith(f"/ui/runs/{world.good.id}?tab=mistakes")
     page.goto(f"{visits.address}/ui/runs/{world.good.id}?photo=1")
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_be_hidden()

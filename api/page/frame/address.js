@@ -88,6 +88,12 @@ export function amend(changes) {
   follow();
 }
 
+// Another view in the place of this one, which is not there any more: Back leads to the one before.
+export function replace(address) {
+  history.replaceState(history.state, "", address);
+  follow();
+}
+
 // Back where this page has come from there, so that closing leaves no trace in the history.
 export function leave(changes) {
   if (history.state?.ours) {

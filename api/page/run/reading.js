@@ -2,11 +2,13 @@
 
 import { go, here, queryName, queryNumber } from "../frame/address.js";
 import { Board, readFigures } from "../frame/figures.js";
-import { closePhotos, FEWEST, showLosses } from "./losses.js";
 import { jobLine } from "../frame/job_line.js";
 import { byId, cell, fill, FINAL, make, percent, words } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { want } from "../frame/stream.js";
+import { closePhotos } from "./enlarged.js";
+import { FEWEST, hideLosses, showLosses } from "./losses.js";
+import { hideShots, shotsAddress, shotsLink } from "./shots.js";
 import { walkable } from "./walk.js";
 
 const JOBS = 5;
@@ -18,6 +20,8 @@ export function hideReading() {
   newest = null;
   board.place([]);
   closePhotos();
+  hideShots();
+  hideLosses();
   want("interprets", false);
   byId("reading").hidden = true;
   byId("read-on").replaceChildren();
@@ -54,7 +58,7 @@ function offer(run) {
     ...others.map((name) => make("option", { value: name }, `all pictures of ${name}`)));
   select.value = queryName("on") ?? "";
   byId("read-choice").hidden = others.length === 0;
-  select.onchange = () => go(here({ on: select.value || null, losses: null, photo: null }));
+  select.onchange = () => go(here({ on: select.value || null, losses: null, photo: null, actual: null, predicted: null, correct: null }));
 }
 
 // The interpretation that the address names, if the run has it.
@@ -62,7 +66,12 @@ async function showInterpretation(run, still) {
   const on = queryName("on");
   const losses = queryNumber("losses");
   const isThere = run.interpretations.some(({ dataset, side }) => (on ? side === "all" && dataset === on : side === "validation"));
-  byId("reading").hidden = !isThere && run.interpretations.length === 0;
+  const isNone = !isThere && run.interpretations.length === 0;
+  byId("reading").hidden = isNone;
+  byId("no-reading").hidden = !isNone;
+  byId("no-reading").textContent = FINAL.has(run.state)
+    ? "It ended without a model, so there is nothing that it could confuse."
+    : "What it takes for what is known when it has ended.";
   if (!isThere && on) throw new Error(`Run ${run.id} was not interpreted on dataset ${on}. Choose another beside “Read on”.`);
   if (!isThere) return;
   const k = Math.max(FEWEST, losses ?? 0);
@@ -78,7 +87,7 @@ async function showInterpretation(run, still) {
   showLosses(worst, k);
   board.place(readFigures(run, about && `?${about}`));
   await board.show();
-  if (isWanted()) walkable(board);
+  if (isWanted()) walkable(board, ([actual, predicted]) => go(shotsAddress(found.vocab[actual], found.vocab[predicted])));
 }
 
 function factsOf(found, run) {
@@ -95,8 +104,8 @@ function factsOf(found, run) {
 
 function showTables(found) {
   fill("confused", found.most_confused.slice(0, 50).map((row) =>
-    make("tr", {}, cell(words(row.actual)), cell(words(row.predicted)), cell(row.count, true))));
+    make("tr", {}, cell(words(row.actual)), cell(shotsLink(words(row.predicted), row.actual, row.predicted)), cell(row.count, true))));
   fill("scores", found.per_class.map((row) => make("tr", {},
-    cell(words(row.breed)), cell(row.support, true), cell(percent(row.precision), true), cell(percent(row.recall), true),
+    cell(shotsLink(words(row.breed), row.breed)), cell(row.support, true), cell(percent(row.precision), true), cell(percent(row.recall), true),
     cell(percent(row.f1), true))));
 }

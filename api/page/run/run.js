@@ -2,8 +2,11 @@
 
 import { queryName, queryNumber } from "../frame/address.js";
 import { forget, tell } from "../frame/service.js";
-import { preparePhotos, showPhoto } from "./losses.js";
-import { chooseRun, hearOfShown, leaveRun, readAnew, refreshInterprets, renewRun } from "./shown.js";
+import { enlarge, preparePhotos } from "./enlarged.js";
+import { topLosses } from "./losses.js";
+import { isWished, shots, showShots } from "./shots.js";
+import { chooseRun, hearOfShown, leaveRun, readAnew, refreshInterprets, renewRun, shownRun } from "./shown.js";
+import { showTab, tabOf } from "./tabs.js";
 
 const UNUSABLE = {
   on: "No dataset is named so. Choose one beside “Read on”.",
@@ -11,22 +14,35 @@ const UNUSABLE = {
   photo: "Give an item’s number.",
 };
 
-function showNamedPhoto() {
-  const isThere = showPhoto(queryNumber("photo"));
-  tell("photo", isThere ? null : Promise.reject(new Error("That picture is not among the top losses that are shown.")));
-}
-
 let isReady = false;
-let turned = "";
+let turned = {};
 
 // What of the query the reading depends on.
 const readBy = (query) => JSON.stringify([query.get("on"), query.get("losses")]);
+const seen = (query) => ({ tab: tabOf(query), read: readBy(query) });
 
 function refuseUnusable(query) {
   for (const [key, said] of Object.entries(UNUSABLE)) {
     const value = key === "on" ? queryName(key) : queryNumber(key);
     if (query.has(key) && value === null) throw new Error(said);
   }
+  if (tabOf(query) === null) throw new Error("A run has no part of that name. Choose one below its facts.");
+}
+
+// The photos that the address names, and the one of them that is shown large.
+async function showNamed() {
+  const run = shownRun();
+  const { search } = location;
+  if (!run || tabOf() !== "mistakes") {
+    enlarge([], null);
+    return;
+  }
+  const item = queryNumber("photo");
+  await showShots(run, item);
+  if (search !== location.search || shownRun()?.id !== run.id) return;
+  const isThere = enlarge(isWished() ? shots() : topLosses(), item);
+  const where = isWished() ? "these photos" : "the top losses that are shown";
+  tell("photo", isThere ? null : Promise.reject(new Error(`That picture is not among ${where}.`)));
 }
 
 export const run = {
@@ -34,17 +50,20 @@ export const run = {
   async open({ run: id }, query) {
     if (!isReady) preparePhotos();
     isReady = true;
-    turned = readBy(query);
+    turned = seen(query);
     const drawn = chooseRun(id);
     refuseUnusable(query);
     await drawn;
-    showNamedPhoto();
+    await showNamed();
   },
   async turn(query) {
     refuseUnusable(query);
-    if (turned !== readBy(query)) await readAnew();
-    turned = readBy(query);
-    showNamedPhoto();
+    const before = turned;
+    turned = seen(query);
+    if (shownRun()) showTab(shownRun());
+    if (before.tab !== turned.tab) await renewRun();
+    else if (before.read !== turned.read) await readAnew();
+    await showNamed();
   },
   async refresh(isMissed) {
     await (isMissed ? renewRun() : refreshInterprets());
@@ -52,6 +71,7 @@ export const run = {
   hear: hearOfShown,
   close() {
     leaveRun();
+    for (const dialog of document.querySelectorAll("#view-run dialog[open]")) dialog.close();
     forget("photo");
   },
 };

@@ -1,29 +1,34 @@
-// One run: its facts, its figures and its epochs; what comes late for a run that is no longer chosen is dropped.
+// One run: its facts, and the part of it that is looked at; what comes late for a run that is no longer chosen is dropped.
 
-import { Board, prepareFigures, runFigures } from "../frame/figures.js";
-import { byId, cell, datasetLink, decimal, drawnTag, fill, FINAL, make, percent, progressLine, words } from "../frame/parts.js";
-import { showRates } from "./rates.js";
-import { hideReading, showInterprets, showReading } from "./reading.js";
+import { prepareFigures } from "../frame/figures.js";
+import { byId, FINAL, progressLine } from "../frame/parts.js";
+import { tell, ask } from "../frame/service.js";
+import { want } from "../frame/stream.js";
+import { waitsFor } from "../frame/waiting.js";
 import { offer, say } from "../models/served.js";
-import { ask, reasonOf, tell } from "../frame/service.js";
+import { hideActions, resume, showActions } from "./actions.js";
+import { hideCurves, showCurves } from "./curves.js";
+import { showFiles } from "./files.js";
+import { showHeader } from "./header.js";
+import { showError } from "./mend.js";
+import { hideReading, showInterprets, showReading } from "./reading.js";
 import { showSettings } from "./settings.js";
 import { showStory } from "./story.js";
-import { want } from "../frame/stream.js";
-import { duration, localTime } from "../frame/times.js";
-import { waitsFor } from "../frame/waiting.js";
+import { hideTabs, showTab, tabOf } from "./tabs.js";
 
 const FIGURES_MS = 1500;
 // For so many times as long as a look took there is none: a busy machine gets fewer.
 const REST = 4;
-const EPOCHS_ONLY = 1000000;
 const MODEL = "model.safetensors";
+const PARTS = { curves: showCurves, mistakes: showMistakes, config: showSettings, files: showFiles };
 
-const board = new Board(byId("figures"));
 let chosen = null;
 let shown = null;
 let drawing = null;
 let due = 0;
 let rest = FIGURES_MS;
+
+export const shownRun = () => shown;
 
 export async function chooseRun(id) {
   chosen = id;
@@ -42,11 +47,14 @@ export function leaveRun() {
   chosen = shown = null;
   byId("run").hidden = true;
   offer(null);
+  hideTabs();
+  hideActions();
+  hideCurves();
   hideReading();
   want("run", false);
 }
 
-// All of it, as it is now; nothing is drawn where nobody sees it.
+// All that is looked at, as it is now; nothing is drawn where nobody sees it.
 export async function renewRun() {
   const id = chosen;
   if (id !== null && !document.hidden) await draw(id);
@@ -89,7 +97,7 @@ export const readAnew = () => (shown ? showReading(shown, () => chosen === shown
 // A run that has ended changes when somebody has it interpreted anew.
 export async function refreshInterprets() {
   const run = shown;
-  if (!run || !holdsModel(run)) return;
+  if (!run || tabOf() !== "mistakes" || !holdsModel(run)) return;
   if (await showInterprets(run, () => shown?.id === run.id)) await renewRun();
 }
 
@@ -103,61 +111,38 @@ async function showRun(id) {
   const run = await ask(`/runs/${id}`);
   if (id !== chosen) return;
   showFacts(run);
-  await showRecord(run);
+  const part = PARTS[tabOf() ?? "curves"];
+  await Promise.all([showJob(run), part(run, () => chosen === run.id)]);
 }
 
-// Title, facts and button change in one go: the button is about the run that is shown.
+// Title, facts and buttons change in one go: they are about the run that is shown.
 function showFacts(run) {
-  if (run.id !== shown?.id) hideReading();
+  if (run.id !== shown?.id) {
+    hideReading();
+    hideCurves();
+    hideActions();
+    showError(run, null);
+  }
   if (run.id !== shown?.id || run.state !== shown.state) say("");
   shown = run;
-  byId("run").hidden = false;
-  byId("run-title").replaceChildren(`Run ${run.id}${run.name ? ` · ${run.name}` : ""} `, drawnTag(run.dataset.drawn));
-  byId("run-facts").replaceChildren(`${words(run.kind)}, ${run.state}: ${run.arch} on `, datasetLink(run.dataset.name),
-    `, ${run.dataset.items} items of ${run.dataset.breeds} breeds; ${whereOf(run)}; seed ${run.seed}`);
-  byId("run-times").textContent = timesOf(run);
-  offer(holdsModel(run) ? run : null);
+  showHeader(run);
   showStory(run);
-  showSettings(run);
+  showTab(run);
+  offer(holdsModel(run) ? run : null);
   want("run", !FINAL.has(run.state));
 }
 
-function timesOf(run) {
-  const times = [`Created ${localTime(run.created_at)}`];
-  if (run.started_at) times.push(`started ${localTime(run.started_at)}`);
-  if (run.finished_at) times.push(`ended ${localTime(run.finished_at)}`);
-  if (run.seconds !== null) times.push(`took ${duration(run.seconds)}`);
-  return times.join("; ");
-}
-
-function whereOf(run) {
-  if (run.device) return `${run.device}, ${run.precision} (${run.precision_reason})`;
-  if (run.state === "queued") return "not started";
-  return FINAL.has(run.state) ? "it ended before it had a device" : "device not known yet";
-}
-
-// Of what is not there nothing is asked for: the browser would log each such answer as an error.
-async function showRecord(run) {
-  const still = () => chosen === run.id;
-  const { epochs, batches } = await ask(`/runs/${run.id}/metrics?every=${EPOCHS_ONLY}`);
-  if (!still()) return;
-  showEpochs(epochs);
-  board.place(runFigures(run, batches.step.length > 0));
-  await Promise.all([
-    showJob(run),
-    board.show(),
-    showRates(run, still),
-    run.kind === "train" ? showReading(run, still) : null,
-  ]);
+async function showMistakes(run, still) {
+  if (run.kind === "train") await showReading(run, still);
 }
 
 // How far it has come, what it waits for, or why it failed.
 async function showJob(run) {
-  const isAsked = run.state === "failed" || !FINAL.has(run.state);
-  const job = isAsked ? await ask(`/jobs/${run.job}`) : null;
+  const job = run.state === "succeeded" ? null : await ask(`/jobs/${run.job}`);
   if (shown !== run) return;
   showProgress(job);
-  if (job?.error) say(reasonOf(job.error), true);
+  showError(run, job?.error ?? null, job?.resumable ? () => resume(run) : null);
+  showActions(run, job, renewRun);
 }
 
 function showProgress(job) {
@@ -174,11 +159,4 @@ export function hearOfShown({ kind, job, data }) {
   if (kind === "progress" || (kind === "log" && !data.plan)) return;
   if (kind !== "batch") tell("run", renewRun());
   else if (!due && !drawing) due = setTimeout(() => { due = 0; tell("run", renewRun()); }, rest);
-}
-
-function showEpochs(epochs) {
-  byId("table-of-epochs").hidden = epochs.length === 0;
-  fill("epochs", epochs.map((row) => make("tr", {},
-    cell(row.phase + 1), cell(row.epoch + 1), cell(decimal(row.train_loss), true), cell(decimal(row.valid_loss), true),
-    cell(percent(row.error_rate), true), cell(row.seconds.toFixed(1), true))));
 }

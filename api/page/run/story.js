@@ -16,8 +16,8 @@ export function showStory(run) {
 function lineage(run) {
   const steps = run.lineage.flatMap((one) => {
     const error = one.error_rate === null ? null : `error rate ${percent(one.error_rate)}`;
-    const known = [one.name, one.recipe && words(one.recipe), error].filter(Boolean).join(", ");
-    return [runLink(one.id), ` (${known || words(one.kind)}) → `];
+    const known = [one.name, one.recipe && words(one.recipe), error, one.deleted && "deleted since"].filter(Boolean).join(", ");
+    return [one.deleted ? `run ${one.id}` : runLink(one.id), ` (${known || words(one.kind)}) → `];
   });
   return steps.length ? [item("Started from ", ...steps, "this run")] : [];
 }

@@ -1,0 +1,29 @@
+// The files of a run, to be kept elsewhere.
+
+import { at } from "../frame/address.js";
+import { byId, cell, fill, make } from "../frame/parts.js";
+import { registered, versionLink } from "../models/served.js";
+
+const WHAT = {
+  "model.safetensors": "the weights",
+  "model.json": "what the weights are of: architecture, breeds, input",
+  "judgement.safetensors": "how far its answers can be trusted",
+  "predictions.jsonl": "the scores of its validation pictures, a line each",
+};
+const MIB = 1 << 20;
+
+export const size = (bytes) => (bytes >= MIB ? `${(bytes / MIB).toFixed(1)} MiB` : bytes >= 1024 ? `${(bytes / 1024).toFixed(1)} KiB` : `${bytes} bytes`);
+
+export async function showFiles(run, still) {
+  byId("files").hidden = run.artifacts.length === 0;
+  byId("no-files").hidden = run.artifacts.length > 0;
+  byId("no-files").textContent = run.kind === "train" ? "It has no files yet: a training leaves them when it ends." : "A search for a rate leaves no files.";
+  fill("files", run.artifacts.map(({ name, bytes, sha256 }) => make("tr", {},
+    cell(make("a", { href: at(`/runs/${run.id}/artifacts/${encodeURIComponent(name)}`), download: true }, name)),
+    cell(WHAT[name] ?? "the scores of another dataset’s pictures"), cell(size(bytes), true),
+    make("td", { class: "hash", title: sha256 }, sha256.slice(0, 12)))));
+  const version = (await registered()).find((one) => one.run === run.id);
+  if (!still()) return;
+  byId("files-version").hidden = !version;
+  if (version) byId("files-version").replaceChildren("As ", versionLink(version.version), " it can be exported too: ONNX, OpenVINO, TorchScript, safetensors.");
+}
