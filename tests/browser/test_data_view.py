@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
@@ -17,6 +18,7 @@ from store.artifacts import ArtifactStore
 from store.db.reading import list_jobs
 from store.settings import Settings
 from tests.api.records import Records, jpeg
+from tests.browser.test_looks import CUT, violations
 from tests.browser.visits import PATIENCE_MS, Visits
 
 pytestmark = pytest.mark.browser
@@ -284,3 +286,22 @@ def test_the_sample_is_a_button(visits: Visits, sessions: sessionmaker[Session])
     page.locator("#add-sample").click()
     expect(page.locator("#imports")).to_contain_text("queued")
     assert [payload["name"] for payload in imports(sessions)] == ["sample"]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1600, "light")])
+def test_the_form_and_a_dataset_fit_and_can_be_read_by_everybody(
+    visits: Visits, records: Records, tmp_path: Path, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    pets(records, tmp_path / "pets")
+    archive(tmp_path / "pets.zip")
+    page = visits.page("/ui/data", width, scheme=scheme)
+    choose(page, tmp_path / "pets.zip")
+    expect(page.locator("#rule-outcome .verdict")).to_be_visible()
+    page.locator("#rule").select_option("pattern")
+    expect(page.locator("#patterns button")).to_have_count(3)
+    assert (violations(page), page.evaluate(CUT)) == ([], [])
+    page.goto(visits.address + "/ui/data/pets?breed=Birman")
+    expect(page.locator("#dataset-photos img")).to_have_count(24)
+    expect(page.locator("#presizing img")).to_be_visible()
+    assert (violations(page), page.evaluate(CUT)) == ([], [])
+    assert visits.complaints == []

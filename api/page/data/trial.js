@@ -64,5 +64,5 @@ function names({ examples, without_label: bare, unlabelled }) {
   const lines = bare.map(({ name, why }) => make("li", {}, make("span", {}, name), make("span", { class: "quiet" }, ` ${why}`)));
   return make("div", {}, ...(rows.length ? [make("h3", {}, "Examples"), make("div", { class: "scroll tall", "aria-label": "Examples" },
     make("table", {}, make("tbody", {}, ...rows)))] : []),
-  ...(unlabelled ? [make("h3", { class: "bad" }, `Without a label: ${unlabelled}`), make("ul", { class: "scroll tall", "aria-label": "Without a label" }, ...lines)] : []));
+  ...(unlabelled ? [make("h3", { class: "bad" }, `Without a label: ${unlabelled}`), make("div", { class: "scroll tall", "aria-label": "Without a label" }, make("ul", {}, ...lines))] : []));
 }
