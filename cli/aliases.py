@@ -23,26 +23,28 @@ SAID = {
 @click.argument("name", shell_complete=completion.aliases)
 @click.argument("version", type=int, required=False, shell_complete=completion.versions)
 @click.option("--drop", is_flag=True, help="Forget the alias; the version stays.")
+@json_option
 @with_client
-def point(client: Client, name: str, version: int | None, drop: bool) -> None:
+def point(client: Client, name: str, version: int | None, drop: bool, as_json: bool) -> None:
     """Point alias NAME at VERSION."""
     if drop == (version is not None):
         raise CommandError("Give a version to point the alias at, or --drop.")
     if drop:
         client.call("DELETE", path_of(name))
-        say(f"{name} is not an alias any more")
+        _tell({"alias": name, "version": None}, f"{name} is not an alias any more", as_json=as_json)
     else:
-        client.call("PUT", path_of(name), json={"version": version})
-        say(f"{name} is version {version}")
+        now = json_of(client.call("PUT", path_of(name), json={"version": version}))
+        _tell(now, f"{name} is version {version}", as_json=as_json)
 
 
 @click.command("rollback")
 @click.argument("name", default=PRODUCTION, shell_complete=completion.aliases)
+@json_option
 @with_client
-def roll_back(client: Client, name: str) -> None:
+def roll_back(client: Client, name: str, as_json: bool) -> None:
     """Point alias NAME (production) at the version before; again, one further back."""
     now = json_of(client.call("POST", f"{path_of(name)}/rollback"))
-    say(f"{name} is version {now['version']} again{_further(now)}")
+    _tell(now, f"{name} is version {now['version']} again{_further(now)}", as_json=as_json)
 
 
 @click.command("moves")
@@ -66,22 +68,26 @@ def list_moves(client: Client, name: str, limit: int, as_json: bool) -> None:
 @click.option("--share", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Of the requests, 0 to 1.")
 @click.option("--promote", is_flag=True, help="Point the alias at its canary.")
 @click.option("--cancel", is_flag=True, help="End the canary; the alias's version answers all requests.")
+@json_option
 @with_client
-def canary(client: Client, name: str, version: int | None, share: float, promote: bool, cancel: bool) -> None:
+def canary(
+    client: Client, name: str, version: int | None, *, share: float, promote: bool, cancel: bool, as_json: bool
+) -> None:
     """Let VERSION answer a share of the requests of alias NAME, or end that."""
     if [version is not None, promote, cancel].count(True) != 1:
         raise CommandError("Give a version, --promote or --cancel.")
     if promote:
         now = json_of(client.call("POST", f"{path_of(name)}/canary/promote"))
-        say(f"{name} is version {now['version']}{_further(now)}")
+        _tell(now, f"{name} is version {now['version']}{_further(now)}", as_json=as_json)
     elif cancel:
         client.call("DELETE", f"{path_of(name)}/canary")
-        say(f"{name} has no canary any more")
+        _tell({"alias": name, "canary": None}, f"{name} has no canary any more", as_json=as_json)
     else:
         standing = json_of(client.call("GET", path_of(name)))["version"]
         wish = {"version": standing, "canary": {"version": version, "share": share}}
-        client.call("PUT", path_of(name), json=wish)
-        say(f"version {version} answers {share:.1%} of the requests of {name}, version {standing} the others")
+        now = json_of(client.call("PUT", path_of(name), json=wish))
+        said = f"version {version} answers {share:.1%} of the requests of {name}, version {standing} the others"
+        _tell(now, said, as_json=as_json)
 
 
 def names_of(version: Json) -> str:
@@ -92,6 +98,10 @@ def names_of(version: Json) -> str:
 def path_of(alias: str) -> str:
     """Where an alias is asked for."""
     return f"/models/aliases/{path_part(alias)}"
+
+
+def _tell(now: Json, sentence: str, *, as_json: bool) -> None:
+    show_json(now) if as_json else say(sentence)
 
 
 def _further(now: Json) -> str:

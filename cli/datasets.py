@@ -11,6 +11,7 @@ from cli.dataset_looks import batch, presizing, summary
 from cli.dataset_report import kind_of, show_dataset
 from cli.errors import CommandError, Interrupted
 from cli.options import json_lines_option, json_option, with_client
+from cli.pasted import PastedPath
 from cli.predictions import learn_from_feedback
 from cli.saying import say
 from cli.tables import show_json, show_table
@@ -76,8 +77,8 @@ for look in (batch, presizing, summary, learn_from_feedback):
 
 
 @datasets.command()
-@click.argument("name")
-@click.argument("source", required=False, type=click.Path(path_type=Path, exists=True))
+@click.argument("name", shell_complete=completion.new_datasets)
+@click.argument("source", required=False, type=PastedPath())
 @click.option(
     "--label-from",
     metavar="WHERE",
@@ -92,7 +93,7 @@ for look in (batch, presizing, summary, learn_from_feedback):
 @click.option("--by-folder", is_flag=True, help="The same as --label-from folder.")
 @click.option(
     "--labels",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=PastedPath(dir_okay=False),
     help="A list of labels: filename,label or filename,label,split in each line.",
 )
 @click.option("--merge-labels", is_flag=True, help="Make labels one that differ only in case, spaces, - or _.")

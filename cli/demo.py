@@ -17,6 +17,7 @@ from cli.datasets import add_builtin, add_source
 from cli.errors import CommandError, Interrupted, StopSignal
 from cli.events import GaveUp
 from cli.options import known_architecture
+from cli.pasted import PastedPath
 from cli.runs import show_confused, show_epochs
 from cli.saying import say
 from cli.stack import running_stack
@@ -43,7 +44,7 @@ class StopSignalWhileFollowing(StopSignal):
 
 
 @click.command()
-@click.option("--pets", type=click.Path(path_type=Path, exists=True), help="Folder (or archive) of real photos.")
+@click.option("--pets", type=PastedPath(), help="Folder (or archive) of real photos.")
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),

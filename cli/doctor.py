@@ -25,6 +25,8 @@ from store.settings import Settings
 
 GIB = 1024**3
 LEAST_FREE_GIB = 5.0
+WEIGHT_FILES = {".safetensors", ".pth"}
+MOST_NAMED = 8
 EMBEDDED = "(started by `pedigree up` in the data folder)"
 PROBE = """
 import json
@@ -35,7 +37,10 @@ try:
     check_versions()
     import torch
     cuda = torch.cuda.is_available()
-    found["device"] = torch.cuda.get_device_name(0) if cuda else f"cpu, {torch.get_num_threads()} threads"
+    name = torch.cuda.get_device_name(0) if cuda else f"cpu, {torch.get_num_threads()} threads"
+    built = "" if torch.version.cuda else "; this torch is built without CUDA, another build of it sees a GPU"
+    unseen = built or "; torch sees no GPU: where there is one, `nvidia-smi` says whether its driver runs"
+    found["device"] = name if cuda else name + unseen
 except LearningError as error:
     found["fault"] = f"{error.detail}. {error.hint or ''}"
 print(json.dumps(found))
@@ -58,6 +63,7 @@ def doctor(data: Path | None, url: str | None, as_json: bool) -> None:
             "torch and torchvision": learning["fault"] or "ok",
             **look_at_disk(folder),
         },
+        "weights": look_at_weights(folder),
         "service": look_at_service(url, data),
     }
     if as_json:
@@ -107,6 +113,17 @@ def look_at_disk(folder: DataFolder) -> dict[str, str]:
     free = shutil.disk_usage(place).free / GIB
     little = "" if free >= LEAST_FREE_GIB else f"; less than {LEAST_FREE_GIB:.0f} GiB is little"
     return {"free disk": f"{free:.1f} GiB at {place}{little}"}
+
+
+def look_at_weights(folder: DataFolder) -> dict[str, str]:
+    """Which pretrained weights the stack on this folder finds without fetching them."""
+    place = Path(os.environ.get("PEDIGREE_WEIGHTS") or folder.weights)
+    try:
+        names = sorted(path.name for path in place.iterdir() if path.suffix in WEIGHT_FILES)
+    except OSError:
+        names = []
+    found = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+    return {"folder": str(place), "files": found or "none yet; `pedigree weights fetch resnet34` gets some"}
 
 
 def look_at_service(url: str | None, data: Path | None) -> dict[str, str]:

@@ -10,8 +10,9 @@ import click
 from cli import completion
 from cli.client import Client, Json, path_part
 from cli.errors import CommandError
-from cli.options import with_client
+from cli.options import json_option, with_client
 from cli.saying import say
+from cli.tables import show_json
 from cli.transfer import Transfer
 
 MODEL = ("model.safetensors", "model.json")
@@ -21,8 +22,9 @@ CHUNK = 1024 * 1024
 @click.command()
 @click.argument("run", type=int, shell_complete=completion.runs)
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
+@json_option
 @with_client
-def download(client: Client, run: int, folder: Path | None) -> None:
+def download(client: Client, run: int, folder: Path | None, as_json: bool) -> None:
     """Save a run's model, its weights and their description, in FOLDER  [default: run-RUN].
 
     A file that is there already is left as it is; where it has other content than the run's, nothing is saved.
@@ -35,10 +37,14 @@ def download(client: Client, run: int, folder: Path | None) -> None:
             if file not in there:
                 into.mkdir(parents=True, exist_ok=True)
                 _save(client, run, file, into / file["name"])
+            if as_json:
+                continue
             said = "was there already" if file in there else f"{file['bytes']} bytes"
             say(f"{into / file['name']}: {said}, sha256 {file['sha256'][:12]}… as on record")
     except OSError as error:
         raise CommandError(f"{error.filename or into} cannot be read or written: {error.strerror}.") from None
+    if as_json:
+        show_json([{**file, "path": str(into / file["name"]), "was_there": file in there} for file in files])
 
 
 def _model_of(client: Client, run: int) -> list[Json]:

@@ -10,9 +10,10 @@ from cli import completion
 from cli.client import Client, json_of, path_part
 from cli.errors import CommandError
 from cli.fetching import fetch_checked
-from cli.options import with_client
+from cli.options import json_option, with_client
 from cli.patience import patiently
 from cli.saying import say
+from cli.tables import show_json
 
 FORMATS = ("onnx", "openvino", "torchscript", "safetensors")
 ASK_SECONDS = 1.0
@@ -35,8 +36,9 @@ STAGES = {
     type=click.Path(path_type=Path, dir_okay=False),
     help="The zip to write  [default: model-VERSION-FORMAT.zip].",
 )
+@json_option
 @with_client
-def export(client: Client, version: str, form: str, out: Path | None) -> None:
+def export(client: Client, version: str, form: str, out: Path | None, as_json: bool) -> None:
     """Save a version, or the one an alias points at, for use without the service.
 
     The zip has the model, a manifest with hashes, and a script that names the breed in photos.
@@ -48,6 +50,9 @@ def export(client: Client, version: str, form: str, out: Path | None) -> None:
         digest, size = fetch_checked(client, f"{path}?format={form}", into.resolve())
     except OSError as error:
         raise CommandError(f"{into} cannot be written: {error.strerror}.") from None
+    if as_json:
+        show_json({"path": str(into), "bytes": size, "sha256": digest})
+        return
     say(f"{into}: {size} bytes, sha256 {digest[:12]}… as the service says")
 
 

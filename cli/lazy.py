@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import click
 
+from cli.manual import with_manual
+
 
 class Place(NamedTuple):
     """Where a command is, under its own name, and its help in short, which a list of commands shows."""
@@ -30,7 +32,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self.places:
             return super().get_command(ctx, cmd_name)
         command: click.Command = getattr(import_module(self.places[cmd_name].module), cmd_name)
-        return command
+        return with_manual(command, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""

@@ -17,7 +17,9 @@ MOST_SHOWN = 20
 
 COMMANDS = {
     "archs": Place("cli.choices", "List the architectures that can be trained, with what each costs."),
-    "config": Place("cli.choices", "Say what can be set of a job: meaning, default and range of each field."),
+    "config": Place(
+        "cli.choices", "Say what can be set of a job: each FIELD with its meaning, default and range, or one alone."
+    ),
     "datasets": Place("cli.datasets", "Bring photos in and look at them."),
     "demo": Place("cli.demo", "Train, examine and serve a classifier, and show each step."),
     "doctor": Place(

@@ -10,10 +10,12 @@ import httpx
 from cli import completion
 from cli.aliases import PRODUCTION, canary, list_moves, names_of, point, roll_back
 from cli.client import Client, Json, json_of
+from cli.csv_answers import pictures_of, write_csv
 from cli.errors import CommandError
 from cli.export import export
 from cli.many import predict_many
 from cli.options import json_option, with_client
+from cli.pasted import PastedPath
 from cli.predictions import drift
 from cli.saving import PngPath, save
 from cli.saying import plain, say
@@ -97,12 +99,19 @@ for _command in (point, roll_back, list_moves, canary, show_shadow, drift):
 
 
 @click.command()
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@click.argument("files", nargs=-1, type=PastedPath())
 @click.option("--dataset", shell_complete=completion.datasets, help="Answer for every picture of this dataset instead.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     help="Of a dataset or folder: where the answers are saved, as CSV and lines of JSON  [default: here].",
+)
+@click.option(
+    "--csv",
+    "csv_file",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    metavar="OUT",
+    help="Write a row for each picture into this file as its answer comes; - is the standard output.",
 )
 @click.option(
     "--model", default=PRODUCTION, show_default=True, shell_complete=completion.models, help="An alias or a version."
@@ -129,6 +138,7 @@ def predict(
     files: tuple[Path, ...],
     dataset: str | None,
     out: Path | None,
+    csv_file: Path | None,
     model: str,
     tta: bool,
     coverage: float | None,
@@ -136,7 +146,16 @@ def predict(
     why: Path | None,
     as_json: bool,
 ) -> None:
-    """Name the breed in each picture; a folder or a dataset goes as a job."""
+    """Name the breed in each picture; a folder or a dataset goes as a job.
+
+    With --csv pictures and folders are sent a few at a time and answered at once, without a job.
+    """
+    wishes = {"tta": "true" if tta else None, "coverage": None if coverage is None else str(coverage), "keep": keep}
+    query = {name: wish for name, wish in wishes.items() if wish is not None}
+    if csv_file is not None:
+        _check_csv(files, {"--dataset": dataset, "--out": out, "--explain": why, "--json": as_json or None})
+        _predict_csv(client, files, {"model": model, **query}, csv_file)
+        return
     many = [path for path in files if path.is_dir()]
     if dataset is not None or many:
         _check_many(files, dataset, tta=tta, coverage=coverage, keep=keep, why=why)
@@ -148,8 +167,6 @@ def predict(
         raise CommandError("--out is for the answers of a folder or a dataset.", "Leave it out.")
     if why is not None and len(files) != 1:
         raise CommandError(f"There are {len(files)} pictures, and one is explained.", "Name one picture.")
-    wishes = {"tta": "true" if tta else None, "coverage": None if coverage is None else str(coverage), "keep": keep}
-    query = {name: wish for name, wish in wishes.items() if wish is not None}
     answers: list[Json] = []
     for part in in_parts(files):
         # All of them by one version, wherever its alias is pointed meanwhile.
@@ -165,6 +182,25 @@ def predict(
     broken = sum("error" in entry for entry in entries)
     if broken:
         raise CommandError(f"{broken} of {counted(len(files), 'file', 'files')} could not be used.")
+
+
+def _check_csv(files: tuple[Path, ...], named: dict[str, object]) -> None:
+    if not files:
+        raise CommandError("There is nothing to look at.", "Name pictures or a folder.")
+    wrong = [option for option, value in named.items() if value is not None]
+    if wrong:
+        raise CommandError(f"{wrong[0]} and --csv exclude each other.", "Leave one of them out.")
+
+
+def _predict_csv(client: Client, files: tuple[Path, ...], query: dict[str, str], out: Path) -> None:
+    def asked(part: tuple[Path, ...], model: str) -> Json:
+        return ask(client, part, {**query, "model": model})
+
+    count, broken, version = write_csv(in_parts(tuple(pictures_of(files))), asked, query["model"], out)
+    by = "" if version is None else f" by version {version}"
+    say(f"{counted(count, 'picture', 'pictures')}{by}: {out}", err=True)
+    if broken:
+        raise CommandError(f"{broken} of {counted(count, 'file', 'files')} could not be used; see their rows.")
 
 
 def _check_many(

@@ -52,7 +52,7 @@ def list_predictions(
 
 
 @predictions.command()
-@click.argument("prediction")
+@click.argument("prediction", shell_complete=completion.predictions)
 @json_option
 @with_client
 def show(client: Client, prediction: str, as_json: bool) -> None:
@@ -62,7 +62,7 @@ def show(client: Client, prediction: str, as_json: bool) -> None:
 
 
 @predictions.command()
-@click.argument("prediction")
+@click.argument("prediction", shell_complete=completion.predictions)
 @click.argument("breed")
 @json_option
 @with_client
@@ -80,18 +80,22 @@ def feedback(client: Client, prediction: str, breed: str, as_json: bool) -> None
 
 
 @predictions.command()
-@click.argument("prediction", required=False)
+@click.argument("prediction", required=False, shell_complete=completion.predictions)
 @click.option("--before", type=TIME, help="All that were answered earlier than this, UTC.")
+@json_option
 @with_client
-def forget(client: Client, prediction: str | None, before: datetime | None) -> None:
+def forget(client: Client, prediction: str | None, before: datetime | None, as_json: bool) -> None:
     """Delete PREDICTION, or all from before a time, with what was said of them and their photos."""
     if (prediction is None) == (before is None):
         raise CommandError("Give a prediction to forget, or --before.")
     if prediction is not None:
         client.call("DELETE", f"/predictions/{path_part(prediction)}")
-        say(f"{plain(prediction)} is forgotten")
+        show_json({"prediction": prediction}) if as_json else say(f"{plain(prediction)} is forgotten")
     elif before is not None:
         gone = client.call("DELETE", "/predictions", params={"before": _in_utc(before)}).json()
+        if as_json:
+            show_json(gone)
+            return
         photos = counted(gone["photos"], "photo", "photos")
         say(f"{counted(gone['predictions'], 'prediction', 'predictions')} and {photos} are forgotten")
 
@@ -126,7 +130,7 @@ def learn_from_feedback(
 
 
 @click.command("drift")
-@click.argument("version", type=click.IntRange(1))
+@click.argument("version", type=click.IntRange(1), shell_complete=completion.versions)
 @click.option("--days", type=click.IntRange(1, 400), default=7, show_default=True, help="The last days, UTC.")
 @json_option
 @with_client

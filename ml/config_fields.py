@@ -8,11 +8,12 @@ from pydantic import BaseModel
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Training": ("recipe", "epochs", "freeze_epochs", "freeze", "phases"),
-    "Learning rate": ("base_lr", "lr_max", "lr_mult", "lr_sweep"),
+    "Learning rate": ("base_lr", "lr_max", "lr_mult"),
     "Network": ("arch", "pretrained", "loss", "weight_decay"),
     "Photos": ("presize", "size", "min_scale"),
     "Changes of photos": ("augment",),
     "Split": ("split", "valid_pct", "split_seed"),
+    "Search for a rate": ("lr_sweep",),
     "Machine": ("batch_size", "precision", "seed"),
     "Answers": ("tta", "dataset", "model"),
 }

@@ -36,7 +36,7 @@ def test_every_field_has_a_meaning_a_group_and_what_it_may_be(client: TestClient
     names = {field["name"] for field in told["fields"] if "train" in field["kinds"]}
     assert {"augment.max_warp", "lr_sweep.steps", "base_lr", "phases[].lr_max", "batch_size"} <= names
     warp = next(field for field in told["fields"] if field["name"] == "augment.max_warp")
-    assert (warp["default"], warp["least"], warp["below"], warp["unit"]) == (0.2, 0, 0.5, "share")
+    assert (warp["default"], warp["least"], warp["below"], warp["unit"]) == (0.2, 0, 0.5, "as a share")
     epochs = {field["recipe"]: field["default"] for field in told["fields"] if field["name"] == "epochs"}
     assert epochs == {"fine_tune": 2, "one_cycle": 3}
 

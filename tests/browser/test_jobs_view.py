@@ -69,14 +69,14 @@ def test_a_job_is_cancelled_and_taken_up_again_with_the_keyboard(
 def test_what_is_chosen_stays_in_the_address(visits: Visits, records: Records, tmp_path: Path) -> None:
     busy(records, tmp_path)
     page = visits.page("/ui/jobs")
-    page.get_by_label("State").select_option("failed")
+    page.locator("#jobs-state").select_option("failed")
     expect(page.locator("#jobs-done li")).to_have_count(1)
     expect(page.locator("#jobs-lanes")).to_be_hidden()
     expect(page).to_have_url(re.compile(r"/ui/jobs\?state=failed$"))
     page.reload()
     expect(page.locator("#jobs-done li")).to_have_count(1)
-    expect(page.get_by_label("State")).to_have_value("failed")
-    page.get_by_label("Kind").select_option("lr_find")
+    expect(page.locator("#jobs-state")).to_have_value("failed")
+    page.locator("#jobs-kind").select_option("lr_find")
     expect(page.locator("#no-done")).to_be_visible()
 
 

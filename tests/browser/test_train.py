@@ -8,7 +8,10 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import select
 
-from store.db.models import Run
+from store.db.jobs import change_state, claim
+from store.db.models import Job, Run
+from store.db.paces import Machine, ModelKey, record_throughput
+from store.states import State
 from tests.api.records import Records
 from tests.browser.visits import Visits
 from tests.browser.worlds import World, busy
@@ -166,4 +169,36 @@ def test_it_is_all_there_on_a_telephone(visits: Visits, records: Records) -> Non
     page.get_by_role("button", name="Start training").click()
     expect(page).to_have_title(re.compile(r"^Run \d+"))
     assert [phase["epochs"] for phase in newest(records).config["phases"]] == [3, 12, 3]
+    assert visits.complaints == []
+
+
+def test_a_forecast_is_measured_and_said_once_it_is_there(visits: Visits, records: Records) -> None:
+    records.dataset()
+    page = visits.page("/ui/train?set=batch_size=8")
+    settled(page)
+    expect(page.locator("#train-sum")).to_contain_text("not known yet")
+    page.get_by_role("button", name="Measure a few steps").click()
+    expect(page.locator("#measure")).to_have_text("Measuring…")
+    with records.sessions.begin() as session:
+        job = session.scalars(select(Job).where(Job.kind == "forecast")).one()
+        assert claim(session, job.id, worker="a worker", lease_seconds=60)
+        for freeze in (True, False):
+            record_throughput(
+                session,
+                ModelKey("resnet34", 460, 224, 8),
+                Machine("cpu", "fp32"),
+                precision_asked="auto",
+                freeze=freeze,
+                images_per_second=10.0,
+                valid_images_per_second=20.0,
+                step_images_per_second=[10.0, 11.0],
+                step_pictures=8,
+                accumulation=1,
+                peak_memory_bytes=1 << 30,
+            )
+        job.payload = {**job.payload, "device": "cpu", "precision": "fp32"}
+        assert change_state(session, job.id, State.SUCCEEDED)
+    expect(page.locator("#train-sum")).to_contain_text("about ")
+    expect(page.locator("#train-sum")).to_contain_text("1.0 GiB")
+    expect(page.locator("#measure")).to_be_hidden()
     assert visits.complaints == []

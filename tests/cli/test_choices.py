@@ -38,7 +38,7 @@ def test_a_field_is_told_with_meaning_default_and_range(
     assert code == 0
     told = dict(line.split("  ", 1) for line in out.splitlines())
     assert told["default"].strip() == "0.2"
-    assert told["may be"].strip() == "from 0 below 0.5 share"
+    assert told["may be"].strip() == "from 0 below 0.5 as a share"
     _, out, _, _ = ask(capsys, monkeypatch, CONFIG, "config", "epochs", "--json")
     assert {one["recipe"]: one["default"] for one in json.loads(out)} == {"fine_tune": 2, "one_cycle": 3}
 

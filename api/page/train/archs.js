@@ -9,7 +9,7 @@ const USUAL = "resnet34";
 // `wanted` is chosen; `choose` takes another. Without pretrained weights all are as near.
 export function showArchs(items, wanted, locked, choose) {
   const isAll = byId("archs-all").checked;
-  const near = items.filter((one) => isAll || one.weights.in_reach || one.name === wanted || one.name === USUAL);
+  const near = items.filter((one) => (locked ? one.name === wanted : isAll || one.weights.in_reach || one.name === wanted || one.name === USUAL));
   const host = byId("train-archs");
   const signature = JSON.stringify([near.map(({ name }) => name), locked]);
   if (host.dataset.shown !== signature) {
@@ -24,8 +24,8 @@ export function showArchs(items, wanted, locked, choose) {
 
 function row({ name, parameters, relative_cost: cost, measured, memory_bytes: memory, weights, family }, locked, choose) {
   const input = make("input", { type: "radio", name: "arch", value: name, "data-field": "arch", on: { change: () => choose(name) } });
-  const pace = measured ? `${Math.round(measured.images_per_second)} photos/s on ${measured.device}` : name === USUAL ? "the usual one" : `${times(cost)} the computing of ${USUAL}`;
-  const away = weights.in_reach ? "" : make("span", { class: "away" }, "Weights not here. ", ...coded(weights.hint));
+  const pace = measured ? `${Math.round(measured.images_per_second)} photos/s on ${measured.device}` : name === USUAL ? "the usual one" : `${times(cost)} the work of ${USUAL}`;
+  const away = weights.in_reach || locked ? "" : make("span", { class: "away" }, "Weights not here. ", make("span", { class: "how" }, ...coded(weights.hint)));
   return make("label", { "data-arch": name, title: family }, input, make("strong", {}, name),
     make("span", {}, `${(parameters / MILLION).toFixed(1)} M parameters`), make("span", {}, pace),
     make("span", {}, `≈ ${gib(measured?.peak_memory_bytes ?? memory)}`), away);

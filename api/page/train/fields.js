@@ -1,6 +1,7 @@
 // The inputs of a config's fields, made from what the service says of them.
 
 import { make } from "../frame/parts.js";
+import { sentence } from "../frame/service.js";
 
 // 0.0000001 is read more easily as 1e-7.
 const number = (value) => (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6) ? value.toExponential().replace("e+", "e") : String(value));
@@ -45,11 +46,11 @@ export function fieldInput(field, change, wrong) {
   const id = idOf(name);
   const input = inputOf(field, id, change, wrong);
   const label = LABELS[name] ?? name;
-  const note = make("span", { class: "hint", id: `${id}-about` }, `${capital(meaning)}. `, make("span", { class: "range" }));
+  const note = make("span", { class: "hint", id: `${id}-about` }, `${sentence(meaning)} `, make("span", { class: "range" }));
   const error = make("span", { class: "hint bad", id: `${id}-wrong`, "data-error": name, role: "alert" });
   const isSwitch = field.type === "switch";
   const head = isSwitch ? make("label", { class: "check", for: id }, input, label) : make("label", { for: id }, label);
-  return make("div", { class: "field", "data-of": name, "data-range": range(field) }, head, ...(isSwitch ? [] : [input]), note, error);
+  return make("div", { class: "field", "data-of": name, "data-range": range(field) }, head, ...(isSwitch ? [] : [input]), error, note);
 }
 
 function inputOf(field, id, change, wrong) {

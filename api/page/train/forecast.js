@@ -36,9 +36,11 @@ function atItsField(host, { field, detail, hint }) {
 }
 
 // `arch` tells what it may need where nothing was measured.
-export function showSum({ config, forecast }, values, arch, workers) {
+export function showSum({ config, forecast }, { values, goesOn }, arch, workers) {
   const rows = [["Does", plainPhases(config)], ["Takes", time(forecast)], ["Memory", memory(forecast, values, arch, workers)],
     ["On", forecast?.device ?? devices(workers)]];
+  const isAway = !goesOn && values.pretrained && arch && !arch.weights.in_reach;
+  if (isAway) rows.push(["Weights", "not on the service’s machine: the worker looks on its own, then tries to download them"]);
   const basis = forecast ? [make("details", {}, make("summary", { class: "quiet" }, "What this rests on"), make("p", { class: "quiet" }, forecast.basis))] : [];
   byId("train-sum").replaceChildren(make("dl", {}, ...rows.flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)])), ...basis);
   byId("measure").hidden = Boolean(forecast);

@@ -88,7 +88,7 @@ async function look(isAgain = false) {
     if (question !== looks) return;
     clearFaults();
     trouble("");
-    showSum(answer, planned.values, there.archs.find(({ name }) => name === planned.values.arch), there.workers);
+    showSum(answer, planned, there.archs.find(({ name }) => name === planned.values.arch), there.workers);
   } catch (error) {
     if (question !== looks) return;
     clearFaults();

@@ -10,7 +10,7 @@ from pedigree.async_run import AsyncRun, wait_for
 from pedigree.calls import Value
 from pedigree.kept import PAGE, DatasetList, JobList, ModelList, RunList
 from pedigree.packing import upload_form
-from pedigree.results import Comparison
+from pedigree.results import Comparison, Png
 from pedigree.run import number_of
 
 if TYPE_CHECKING:
@@ -100,13 +100,15 @@ class AsyncDatasets:
         """One picture through every step, and whether a batch comes together: ``presize``, ``size``, ``resize``."""
         return await self._client.send(calls.summary(name, item=item, **sizes))
 
-    async def batch(self, name: str, **choices: Value) -> bytes:
+    async def batch(self, name: str, **choices: Value) -> Png:
         """A labelled batch as PNG: ``split``, ``augment``, ``n``, ``seed``."""
-        return await self._client.send(calls.batch(name, **choices))
+        content = await self._client.send(calls.batch(name, **choices))
+        return Png(content)
 
-    async def presizing(self, name: str, *, item: int | None = None, seed: int | None = None) -> bytes:
+    async def presizing(self, name: str, *, item: int | None = None, seed: int | None = None) -> Png:
         """What presizing saves, as PNG."""
-        return await self._client.send(calls.presizing(name, item=item, seed=seed))
+        content = await self._client.send(calls.presizing(name, item=item, seed=seed))
+        return Png(content)
 
 
 class AsyncModels:

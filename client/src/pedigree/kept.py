@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pedigree import calls, requests, schemas
 from pedigree.calls import Value
 from pedigree.packing import upload_form
-from pedigree.results import Comparison
+from pedigree.results import Comparison, Png
 from pedigree.run import Run, number_of, wait_for
 
 if TYPE_CHECKING:
@@ -104,13 +104,13 @@ class Datasets:
         """One picture through every step, and whether a batch comes together: ``presize``, ``size``, ``resize``."""
         return self._client.send(calls.summary(name, item=item, **sizes))
 
-    def batch(self, name: str, **choices: Value) -> bytes:
+    def batch(self, name: str, **choices: Value) -> Png:
         """A labelled batch as PNG: ``split``, ``augment``, ``n``, ``seed``."""
-        return self._client.send(calls.batch(name, **choices))
+        return Png(self._client.send(calls.batch(name, **choices)))
 
-    def presizing(self, name: str, *, item: int | None = None, seed: int | None = None) -> bytes:
+    def presizing(self, name: str, *, item: int | None = None, seed: int | None = None) -> Png:
         """What presizing saves, as PNG."""
-        return self._client.send(calls.presizing(name, item=item, seed=seed))
+        return Png(self._client.send(calls.presizing(name, item=item, seed=seed)))
 
 
 class Models:

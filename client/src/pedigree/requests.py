@@ -39,6 +39,11 @@ def search(
     return _learning("lr_find", dataset, {**chosen, **config}, from_run=from_run, name=name)
 
 
+def interpretation(run: int, *, tta: bool, dataset: str | None) -> dict[str, Any]:
+    """The request to predict a run's pictures again."""
+    return {"kind": "interpret", "run": run, "config": {"tta": tta, "dataset": dataset}}
+
+
 def _learning(
     kind: str, dataset: str | None, config: Config, *, from_run: int | None, name: str | None
 ) -> dict[str, Any]:

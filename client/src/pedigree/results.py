@@ -11,6 +11,15 @@ TICKS_SHOWN = 60
 SUGGESTIONS = ("minimum", "steep", "valley", "slide")
 
 
+class Png(bytes):
+    """A picture, as a file's content; a notebook shows it."""
+
+    __slots__ = ()
+
+    def _repr_png_(self) -> bytes:
+        return bytes(self)
+
+
 @dataclass(frozen=True)
 class Confusion:
     """Which breeds are taken for which; ``record`` is the service's whole answer."""

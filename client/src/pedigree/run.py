@@ -10,6 +10,7 @@ from pedigree.errors import JobFailed, PedigreeError
 from pedigree.events import FINAL, Event, Following
 from pedigree.live import Live, display_for
 from pedigree.record import RecordedRun
+from pedigree.requests import interpretation
 from pedigree.results import Confusion, RateSearch, TopLosses
 from pedigree.tables import as_table, records_of
 
@@ -99,6 +100,12 @@ class Run(RecordedRun):
     def lr_find(self, *, name: str | None = None, progress: bool = True, **config: object) -> RateSearch:
         """Search a learning rate from this run's weights, and wait for it; its own settings unless others are given."""
         return self.client.lr_find(None, arch=None, from_run=self, name=name, progress=progress, **config)
+
+    def interpret(self, *, tta: bool = False, dataset: str | None = None, progress: bool = True) -> Confusion:
+        """Predict its pictures again, with ``tta`` averaged over changed copies, or another dataset's, and wait."""
+        job = self.client.send(calls.queue(interpretation(self.id, tta=tta, dataset=dataset)))
+        wait_for(self.client, job.id, run=self.id, progress=progress)
+        return self.confusion_on(dataset)
 
     def rate_search(self, phase: int | None = None) -> RateSearch:
         """The search that this run is, or made before one of its phases (from 0)."""

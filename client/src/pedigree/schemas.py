@@ -601,6 +601,7 @@ class JobOut(Answer):
     attempt: int
     progress: JobProgress | None
     error: JobError | None
+    resumable: bool
     forecast: ForecastOut | None
     answers: Answers | None
     created_at: datetime
