@@ -170,7 +170,7 @@ def _conditions(asked: Filters) -> list[ColumnElement[bool]]:
         (asked.unknown, KeptPrediction.known.is_(False)),
         (asked.told, KeptPrediction.feedback_at.is_not(None)),
         (asked.contradicted, _contradicted()),
-        (asked.with_photo, KeptPrediction.with_photo),
+        (asked.with_photo, KeptPrediction.with_photo.is_(True)),
     ]
     found = [holds if wanted else holds.is_not(True) for wanted, holds in flags if wanted is not None]
     if asked.version is not None:
