@@ -10,6 +10,7 @@ from typing import TextIO
 
 from cli.client import Json, ServiceError
 from cli.errors import CommandError, Interrupted
+from store.spreadsheets import cell
 
 COLUMNS = ("path", "breed", "species", "probability", "sure", "known", "second", "second_probability", "error")
 STDOUT = Path("-")
@@ -79,6 +80,10 @@ def _answered(ask: Ask, part: tuple[Path, ...], model: str) -> Json:
 
 
 def _row(path: Path, entry: Json) -> Iterator[object]:
+    return (cell(value) for value in _values(path, entry))
+
+
+def _values(path: Path, entry: Json) -> Iterator[object]:
     # A name that is no text in UTF-8 goes with a question mark for what is none.
     yield str(path).encode("utf-8", "replace").decode()
     if "error" in entry:

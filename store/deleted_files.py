@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from store.artifacts import ArtifactStore
 from store.db.deletion import are_of, note_files_gone, with_files
 from store.db.models import DeletedRun
+from store.errors import ServiceUnavailable
 from store.keys import read_run_file, run_key
 
 log = logging.getLogger(__name__)
@@ -33,11 +34,14 @@ def delete_files(artifacts: ArtifactStore, sessions: sessionmaker[Session], run_
 def delete_remaining_files(artifacts: ArtifactStore, sessions: sessionmaker[Session]) -> None:
     """Finish what was begun by processes that ended, or while the artifact store was away.
 
-    Raises:
-        ServiceUnavailable: the artifact store does not answer.
+    A run whose files cannot be deleted now keeps nothing else from being done.
     """
     with sessions.begin() as session:
         waiting = with_files(session)
     for run_id in waiting:
-        delete_files(artifacts, sessions, run_id)
-        log.info("run %d was deleted; now its files are gone too", run_id)
+        try:
+            delete_files(artifacts, sessions, run_id)
+        except ServiceUnavailable as error:
+            log.warning("run %d was deleted, and its files are still there: %s", run_id, error.detail)
+        else:
+            log.info("run %d was deleted; now its files are gone too", run_id)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore
-from store.db.dataset_deletion import unneeded_dataset_files
+from store.dataset_files import delete_dataset_files
 from store.db.old_events import BATCH, delete_old_events
 from store.db.repair import awaited_uploads
 from store.db.unneeded import unneeded_files
@@ -37,7 +37,8 @@ def delete_unneeded(artifacts: ArtifactStore, sessions: sessionmaker[Session], *
     with sessions.begin() as session:
         awaited = awaited_uploads(session)
         unneeded = unneeded_files(session, files, checkpoint_life=checkpoint_life) + unknown_photos(session, photos)
-        unneeded += unneeded_dataset_files(session, datasets)
+    for key in delete_dataset_files(artifacts, sessions, datasets):
+        log.info("%s: no dataset has it any more; it was deleted", key)
     for key in [*(key for key in uploads if key not in awaited), *unneeded]:
         artifacts.delete(key)
         log.info("%s: nothing needs it any more; it was deleted", key)

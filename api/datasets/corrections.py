@@ -54,8 +54,24 @@ def decisions_of(asked: Corrections, manifest: Manifest, sent: Sent) -> list[Dec
             found.append(decision)
         else:
             found.append(_of_item(place, change, change.item, manifest))
+    found = _once(found)
     _check_what_is_left(manifest, found)
     return found
+
+
+def _once(decisions: Sequence[Decision]) -> list[Decision]:
+    """A photo that was sent several times is one photo: what was decided of it twice alike counts once.
+
+    Raises:
+        InvalidRequest: it was decided otherwise each time.
+    """
+    once: dict[str, Decision] = {}
+    for place, one in enumerate(decisions):
+        before = once.setdefault(one.path, one)
+        if (before.action, before.label) != (one.action, one.label):
+            detail = "the same photo was sent twice, and two different things were decided about it"
+            raise InvalidRequest(detail, "Decide the same for both.", field=f"body.changes.{place}.item")
+    return list(once.values())
 
 
 def changes_items(decisions: Sequence[Decision], manifest: Manifest) -> bool:

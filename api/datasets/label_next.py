@@ -11,7 +11,7 @@ from ml.reading.label_next import margins, most_different, most_uncertain
 from store.artifacts import ArtifactStore
 from store.errors import ArtifactMissing, InvalidRequest
 
-MOST_BYTES = 1 << 28
+MOST_BYTES = 1 << 26
 TOP = 5
 
 

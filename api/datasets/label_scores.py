@@ -62,7 +62,8 @@ def read_scores(path: Path, predicted: Manifest, current: Manifest, vocab: Seque
             place = places.get((before.path, before.sha256))
             scores = [row["probabilities"][breed] for breed in vocab]
             if place is not None and current.items[place].label in number:
-                known.append((place, row))
+                # Without its scores: they are the table's, and a file has many rows.
+                known.append((place, {name: row.get(name) for name in _TOLD}))
                 table.append(scores)
         # What is null there is no number.
         scored = np.array(table, dtype=np.float64).reshape(len(table), len(vocab))
@@ -75,6 +76,9 @@ def read_scores(path: Path, predicted: Manifest, current: Manifest, vocab: Seque
         detail = f"the stored predictions on dataset {current.name!r} cannot be read: {error!r}"
         raise ArtifactMissing(detail, "Interpret the run again.") from error
     return LabelScores(tuple(vocab), items, scored, labels)
+
+
+_TOLD = ("item", "actual", "loss", "trained_on")
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -225,8 +225,9 @@ class Uploads:
             yield
 
     def _check_room(self, length: int) -> None:
-        open_ones = [upload for upload in map(_try_to_read, resumable_folders(self._folder)) if upload is not None]
-        promised = sum(upload.length for upload in open_ones if upload.job is None)
+        found = (_try_to_read(folder, synced=False) for folder in resumable_folders(self._folder))
+        open_ones = [upload for upload in found if upload is not None and upload.job is None]
+        promised = sum(upload.length for upload in open_ones)
         if len(open_ones) >= MOST_OPEN:
             raise NoRoom(f"{len(open_ones)} uploads are open already", "End one by DELETE, or wait a day.")
         if promised + length > self._most_stored:
@@ -278,8 +279,8 @@ def _lock(descriptor: int) -> None:
         raise UploadLocked(detail, "Send it again in a moment.", {"Retry-After": _AGAIN_SECONDS}) from None
 
 
-def _read(folder: Path) -> Upload:
-    """What is known of an upload; the bytes that it has are on the disk then.
+def _read(folder: Path, *, synced: bool = True) -> Upload:
+    """What is known of an upload; where ``synced``, the bytes that it has are on the disk then.
 
     Raises:
         FileNotFoundError: it is not there, or only in part.
@@ -290,23 +291,25 @@ def _read(folder: Path) -> Upload:
         id=folder.name.removeprefix(RESUMABLE),
         name=about["name"],
         length=length,
-        offset=length if job is not None else _size_on_disk(folder / _BYTES),
+        offset=length if job is not None else _size_on_disk(folder / _BYTES, synced=synced),
         created_at=datetime.fromisoformat(about["created_at"]),
         expires_at=_end_of(folder),
         job=job,
     )
 
 
-def _size_on_disk(path: Path) -> int:
+def _size_on_disk(path: Path, *, synced: bool) -> int:
+    if not synced:
+        return path.stat().st_size
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         os.fsync(file.fileno())
     return size
 
 
-def _try_to_read(folder: Path) -> Upload | None:
+def _try_to_read(folder: Path, *, synced: bool = True) -> Upload | None:
     try:
-        return None if _is_over(folder) else _read(folder)
+        return None if _is_over(folder) else _read(folder, synced=synced)
     except FileNotFoundError:  # it has just been removed, or its making broke off
         return None
 

@@ -12,7 +12,7 @@ from api.schemas.uploads import RuleOnNames, RuleOnUpload
 from ml.data.rule_trial import RuleTrial, try_rule
 from ml.errors import ArchiveRejected, DatasetUnusable
 from ml.unpack.listing import Listing, list_archive
-from store.errors import AppError, InvalidRequest, TooBusy
+from store.errors import AppError, InvalidRequest, StateConflict, TooBusy
 
 AT_ONCE = 2
 READ_SECONDS = 5.0
@@ -103,6 +103,8 @@ def _told() -> Iterator[None]:
         yield
     except (ArchiveRejected, DatasetUnusable) as error:
         raise _refusal(error) from error
+    except FileNotFoundError:
+        raise StateConflict("the upload is becoming an import", "Look at its job.") from None
 
 
 def _refusal(error: _Refused) -> AppError:

@@ -14,7 +14,7 @@ _MAY_ASK = {
     "Access-Control-Max-Age": "600",
 }
 _MAY_READ = {
-    "Access-Control-Expose-Headers": "Location, Retry-After, Allow, ETag, Content-Disposition, Tus-Extension, "
+    "Access-Control-Expose-Headers": "Location, Retry-After, Allow, ETag, Link, Content-Disposition, Tus-Extension, "
     "Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length, Upload-Offset"
 }
 

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
 from api.http.media_types import JSON
@@ -40,11 +41,18 @@ class TableRoute(APIRoute):
                 or not wants_table(request.headers.get("accept", ""))
             ):
                 return answer
-            content = json.loads(bytes(answer.body))
-            rows = _rows(content)
-            return answer if rows is None else _table(rows, _next_page(request, content))
+            return await run_in_threadpool(_as_table, request, answer)
 
         return serve_table
+
+
+def _as_table(request: Request, answer: Response) -> Response:
+    content = json.loads(bytes(answer.body))
+    rows = _rows(content)
+    if rows is None:
+        return answer
+    kept = {name: value for name, value in answer.headers.items() if name not in {"content-length", "content-type"}}
+    return _table(rows, _next_page(request, content), kept)
 
 
 def _rows(content: Any) -> Sequence[Mapping[str, Any]] | None:  # noqa: ANN401 - as it comes from JSON
@@ -53,10 +61,10 @@ def _rows(content: Any) -> Sequence[Mapping[str, Any]] | None:  # noqa: ANN401 -
     return content if isinstance(content, list) else None
 
 
-def _table(rows: Sequence[Mapping[str, Any]], following: str | None) -> Response:
+def _table(rows: Sequence[Mapping[str, Any]], following: str | None, kept: Mapping[str, str]) -> Response:
     flat = [dict(_flat(row)) for row in rows]
     names = list(dict.fromkeys(name for row in flat for name in row))
-    headers = {"Vary": "Accept"} | ({"Link": f'<{following}>; rel="next"'} if following else {})
+    headers = {**kept, "Vary": "Accept"} | ({"Link": f'<{following}>; rel="next"'} if following else {})
     lines: list[list[object]] = [[row.get(name) for name in names] for row in flat]
     return Response(csv_rows([names, *lines]), media_type=CSV, headers=headers)
 

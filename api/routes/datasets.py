@@ -1,5 +1,6 @@
 """Datasets: what is there, how it looks, and bringing one in."""
 
+import logging
 from contextlib import ExitStack
 from typing import Annotated, Any, Literal
 
@@ -39,6 +40,7 @@ from ml.data.split import choose_split
 from ml.look.contact_sheet import Scheme
 from ml.look.labelled_batch import Shown
 from store.cache_names import uploads_folder
+from store.dataset_files import delete_dataset_files
 from store.db.base import Json
 from store.db.dataset_deletion import delete_dataset
 from store.db.datasets import current_dataset, list_datasets, runs_of_datasets
@@ -47,6 +49,7 @@ from store.db.models import Dataset
 from store.db.taught import nothing_taught, taught_photos
 from store.errors import ArtifactMissing, InvalidRequest, NameConflict, NotFound, ServiceUnavailable, one_of
 
+logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=TableRoute)
 
 Name = Annotated[DatasetName, Path()]
@@ -103,8 +106,11 @@ def delete_a_dataset(name: Name, services: ServicesDep) -> Response:
     """Delete a dataset with all its revisions and files. While runs hang on it, it stays: the answer says which."""
     with services.sessions.begin() as session:
         keys = delete_dataset(session, name)
-    for key in keys:
-        services.artifacts.delete(key)
+    try:
+        delete_dataset_files(services.artifacts, services.sessions, keys)
+    except ServiceUnavailable as error:
+        # It is off the record, and the repair process deletes its files when the store is back.
+        logger.warning("files of dataset %s are left to be deleted later: %s", name, error.detail)
     return Response(status_code=204)
 
 

@@ -53,7 +53,7 @@ def register_a_model(request: RegisterRequest, services: ServicesDep, response: 
     with services.sessions.begin() as session:
         out = _outs(session, [version])[0]
     response.status_code = 201 if registered.is_new else 200
-    response.headers["Location"] = f"/models/{version.id}"
+    response.headers["Location"] = f"{services.settings.root_path}/models/{version.id}"
     return out
 
 

@@ -184,7 +184,9 @@ def _record(services: Services, base: Dataset, asked: Corrections, decisions: li
     with services.sessions.begin() as session:
         lock_dataset(session, base.name)
         current = current_dataset(session, base.name)
-        _check_base(base if current is None else current, asked)
+        if current is None:
+            raise NotFound(f"there is no dataset {base.name!r}", one_of("datasets"))
+        _check_base(current, asked)
         if (other := review_in_hand(session, base.name)) is not None:
             detail = f"job {other.id} makes the next revision of dataset {base.name!r} already"
             raise StateConflict(detail, Hint("Wait until it has ended.", Instead("GET", f"/jobs/{other.id}")))

@@ -13,7 +13,7 @@ from store.db.answers import Answers, answers_of
 from store.db.models import Epoch, Job, Run
 from store.db.reading import epochs_of_runs, get_runs, jobs_of_runs
 from store.db.run_list import sparks_of
-from store.errors import NotComparable, NotReady
+from store.errors import NotComparable, NotFound, NotReady, one_of
 from store.states import FINAL, State
 
 _SIDE = ("dataset.name", "dataset.revision", "split", "valid_pct", "split_seed")
@@ -34,7 +34,7 @@ def compare_runs(session: Session, run_ids: Sequence[int]) -> ComparisonOut:
         NotFound: there is no such run.
     """
     runs = get_runs(session, run_ids)
-    jobs, sparks, epochs = jobs_of_runs(session, run_ids), sparks_of(session, run_ids), epochs_of_runs(session, run_ids)
+    jobs, sparks, epochs = _jobs(session, run_ids), sparks_of(session, run_ids), epochs_of_runs(session, run_ids)
     answers = answers_of(session, run_ids)
     pairs = [_pair(one, other, answers, jobs) for one, other in combinations(runs, 2)]
     return ComparisonOut(
@@ -46,6 +46,15 @@ def compare_runs(session: Session, run_ids: Sequence[int]) -> ComparisonOut:
     )
 
 
+def _jobs(session: Session, run_ids: Sequence[int]) -> Mapping[int, Job]:
+    """The jobs of the runs; one of these may have been deleted meanwhile."""
+    jobs = jobs_of_runs(session, run_ids)
+    for run_id in run_ids:
+        if run_id not in jobs:
+            raise NotFound(f"there is no run {run_id}", one_of("runs"))
+    return jobs
+
+
 def check_comparable(session: Session, first: Run, second: Run) -> None:
     """Hold that the two were validated on the same photos.
 
@@ -54,7 +63,7 @@ def check_comparable(session: Session, first: Run, second: Run) -> None:
         NotComparable: they were not.
     """
     ids = [first.id, second.id]
-    pair = _pair(first, second, answers_of(session, ids), jobs_of_runs(session, ids))
+    pair = _pair(first, second, answers_of(session, ids), _jobs(session, ids))
     if pair.outcomes is None:
         kind = NotReady if pair.obstacle == "no_answers" else NotComparable
         hint = "Compare two finished trainings of the same revision and split."

@@ -30,7 +30,7 @@ def table_page(page: PageOut[RunSummary], query: RunListQuery) -> Response:
     headers = {"Vary": "Accept"}
     if page.next_cursor is not None:
         asked = query.model_dump(mode="json", exclude_defaults=True) | {"cursor": page.next_cursor}
-        headers["Link"] = f'</runs?{urlencode(asked, doseq=True)}>; rel="next"'
+        headers["Link"] = f'<?{urlencode(asked, doseq=True)}>; rel="next"'
     return Response(_names() + _table(page.items), media_type=CSV, headers=headers)
 
 

@@ -15,7 +15,7 @@ from hashlib import sha256
 from math import isfinite
 
 from prometheus_client import CollectorRegistry, Counter
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.serving.predictor import LoadedVersion
@@ -181,6 +181,8 @@ class Shadowing:
             try:
                 with self._sessions.begin() as session:
                     add_comparisons(session, shadow, against, comparisons)
+            except IntegrityError:
+                logger.info("comparisons of versions %d and %d are dropped: one was deleted", shadow, against)
             except SQLAlchemyError as error:
                 logger.warning("comparisons with the shadow, version %d, wait to be written: %s", shadow, error)
                 with self._changed:

@@ -6,6 +6,7 @@ from sqlalchemy import Select, delete, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from store.db.datasets import lock_dataset
+from store.db.label_review_table import LabelReview
 from store.db.models import Dataset, DeletedRun, Interpretation, Job, Run
 from store.errors import Hint, NotFound, Request, StateConflict, one_of
 from store.keys import bundle_key, manifest_key, revision_of_key
@@ -22,10 +23,7 @@ class DatasetInUse(StateConflict):
 
 
 def delete_dataset(session: Session, name: str) -> list[str]:
-    """Take a dataset with all its revisions off the record; the keys of files that nothing needs any more.
-
-    While an import is under way no files are named: it may be about to record the same pictures. The repair process
-    deletes them later.
+    """Take a dataset with all its revisions off the record; the keys of its files, which another may have too.
 
     Raises:
         NotFound: there is no such dataset.
@@ -39,10 +37,9 @@ def delete_dataset(session: Session, name: str) -> list[str]:
     _check_deleted_runs(session, name, revisions)
     _check_jobs(session, name, revisions)
     session.execute(delete(Dataset).where(Dataset.id.in_(revisions)))
-    if session.scalar(select(Job.id).where(Job.kind == "import", Job.state.not_in(FINAL)).limit(1)) is not None:
-        return []
-    gone = unknown_revisions(session, revisions.values())
-    return [key for revision in sorted(gone) for key in (manifest_key(revision), bundle_key(revision))]
+    # What was decided about its labels says nothing of another dataset that gets its name.
+    session.execute(delete(LabelReview).where(LabelReview.dataset == name))
+    return [key for revision in sorted(revisions.values()) for key in (manifest_key(revision), bundle_key(revision))]
 
 
 def unknown_revisions(session: Session, revisions: Iterable[str]) -> set[str]:
@@ -52,7 +49,12 @@ def unknown_revisions(session: Session, revisions: Iterable[str]) -> set[str]:
 
 
 def unneeded_dataset_files(session: Session, keys: Collection[str]) -> list[str]:
-    """Those of the keys that are files of a revision that no dataset has."""
+    """Those of the keys that are files of a revision that no dataset has.
+
+    While an import is under way there are none: it may be about to record the same pictures.
+    """
+    if session.scalar(select(Job.id).where(Job.kind == "import", Job.state.not_in(FINAL)).limit(1)) is not None:
+        return []
     named = {key: revision for key in keys if (revision := revision_of_key(key)) is not None}
     gone = unknown_revisions(session, named.values())
     return [key for key, revision in named.items() if revision in gone]

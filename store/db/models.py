@@ -123,8 +123,9 @@ class DeletedRun(Base):
     deleted_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     dataset: Mapped[Dataset] = relationship(
-        primaryjoin="foreign(DeletedRun.dataset_id) == Dataset.id", lazy="joined", innerjoin=True, viewonly=True
+        primaryjoin="foreign(DeletedRun.dataset_id) == Dataset.id", lazy="joined", viewonly=True
     )
+    """None where the dataset has gone since."""
 
 
 class Job(Base):

@@ -79,7 +79,7 @@ export const at = (path) => SERVICE + path.slice(1);
 export function go(address) {
   if (address === location.pathname + location.search) return;
   history.pushState({ ours: true }, "", address);
-  follow();
+  follow(true);
 }
 
 // The address changes and Back does not lead to the one before: a filter, a sort.
@@ -111,6 +111,8 @@ export function followLinks(act) {
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[href]");
     if (!link || link.target || link.hasAttribute("download") || link.origin !== location.origin || !link.pathname.startsWith(UI)) return;
+    // To a place within what is shown.
+    if (link.hash && link.pathname === location.pathname && link.search === location.search) return;
     if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     go(link.pathname + link.search);

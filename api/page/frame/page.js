@@ -16,7 +16,7 @@ import { followLinks, placeOf } from "./address.js";
 import { redrawFigures } from "./figures.js";
 import { byId } from "./parts.js";
 import { showScrolling } from "./scrolls.js";
-import { forget, tell } from "./service.js";
+import { forgetAllBut, tell } from "./service.js";
 import { hear, keepStream } from "./stream.js";
 import { scheme } from "./theme.js";
 
@@ -42,10 +42,13 @@ const LOST = {
 let shown = { view: null, parts: {}, query: new URLSearchParams() };
 let soon = 0;
 let isMissed = false;
+let openings = 0;
+let isAway = false;
 
 const current = () => VIEWS[shown.view] ?? {};
 
-function show() {
+// `isNew`: somebody has gone there, rather than back.
+function show(isNew = false) {
   const before = shown;
   const next = placeOf();
   const isSame = next.view === before.view && JSON.stringify(next.parts) === JSON.stringify(before.parts);
@@ -53,26 +56,33 @@ function show() {
   document.title = [current().title?.(next.parts), "Pedigree"].filter(Boolean).join(" · ");
   tell("address", next.lost ? Promise.reject(new Error(LOST[next.lost])) : null);
   if (isSame && shown.view !== null) {
-    tell("view", current().turn ? current().turn(next.query) : current().open(next.parts, next.query));
+    if (current().turn) tell("view", current().turn(next.query));
+    else openView();
     return;
   }
   VIEWS[before.view]?.close?.();
-  forget("view");
-  showOnly(shown.view);
-  if (shown.view !== null) tell("view", current().open(next.parts, next.query));
+  for (const question of document.querySelectorAll("dialog.confirm[open]")) question.close();
+  forgetAllBut(["served", "address"]);
+  showOnly(shown.view, isNew);
+  if (shown.view !== null) openView();
+}
+
+// What is wrong with an address stays said; where the service was away the view is opened again.
+async function openView() {
+  const opening = ++openings;
+  const failure = await tell("view", current().open(shown.parts, shown.query));
+  if (opening === openings) isAway = failure?.isAway ?? false;
 }
 
 // A screen reader and the keyboard begin at the view that has come, but not when the page is opened.
-function showOnly(view) {
+function showOnly(view, isNew) {
   for (const part of document.querySelectorAll(".view")) part.hidden = part.id !== `view-${view}`;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.dataset.area === (AREAS[view] ?? view)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (history.state?.ours) {
-    byId(`view-${view}`)?.focus({ preventScroll: true });
-    scrollTo(0, 0);
-  }
+  if (history.state?.ours) byId(`view-${view}`)?.focus({ preventScroll: true });
+  if (isNew) scrollTo(0, 0);
 }
 
 function refreshAll() {
@@ -80,7 +90,8 @@ function refreshAll() {
   const missed = isMissed;
   isMissed = false;
   tell("served", showServed());
-  tell("view", current().refresh?.(missed));
+  if (isAway) openView();
+  else tell("refresh", current().refresh?.(missed));
 }
 
 // Once for all that happens at about the same time.
@@ -107,7 +118,7 @@ hear((told) => {
 });
 
 // The document's links are relative; the address that they are relative to changes with the views.
-for (const link of document.querySelectorAll("header a, .view a[href]")) link.setAttribute("href", link.pathname + link.search);
+for (const link of document.querySelectorAll("header a, footer a, .view a[href]")) link.setAttribute("href", link.pathname + link.search);
 
 document.addEventListener("visibilitychange", catchUp);
 scheme.addEventListener("change", redrawFigures);

@@ -24,7 +24,7 @@ async function answerOf(path, options) {
   try {
     answer = await fetch(at(path), options);
   } catch {
-    throw new Error("The service does not answer.");
+    throw Object.assign(new Error("The service does not answer."), { isAway: true });
   }
   if (answer.ok) return answer;
   const isProblem = answer.headers.get("Content-Type")?.includes("json");
@@ -50,21 +50,34 @@ export async function askWhetherMade(path) {
   return null;
 }
 
-// Show what goes wrong with a piece of work until the same piece goes well.
+// Show what goes wrong with a piece of work until the same piece goes well. Comes to the error, or to null.
 export async function tell(about, work) {
+  let failure = null;
   try {
     await work;
     troubles.delete(about);
   } catch (error) {
+    failure = error;
     troubles.set(about, error.message);
   }
+  showTroubles();
+  return failure;
+}
+
+function showTroubles() {
   const place = document.getElementById("trouble");
   const text = [...new Set(troubles.values())].join(" ");
   // An alert is read aloud whenever it is written.
   if (place.textContent !== text) place.textContent = text;
 }
 
-// Another view has come: what went wrong with the one before is no longer of interest.
 export function forget(about) {
   troubles.delete(about);
+  showTroubles();
+}
+
+// Another view has come: what went wrong with the one before is no longer of interest.
+export function forgetAllBut(kept) {
+  for (const about of [...troubles.keys()]) if (!kept.includes(about)) troubles.delete(about);
+  showTroubles();
 }

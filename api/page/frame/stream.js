@@ -38,6 +38,8 @@ function settle() {
   if (isWanted || !turn) return;
   turn.abort();
   turn = null;
+  // Nobody waits for what happens until the next wish: it is not told then.
+  last = null;
 }
 
 function takeTurn() {

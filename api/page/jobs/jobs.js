@@ -14,6 +14,7 @@ const LANES = { train: "Training lane", light: "Light lane" };
 const ABOUT = { train: "train, find a rate, interpret, forecast, predict", light: "imports" };
 
 let asked = 0;
+let drawn = "";
 
 const chosen = () => {
   const { query } = placeOf();
@@ -38,6 +39,9 @@ async function refreshJobs() {
   const done = of((state) => FINAL.has(state)).sort((a, b) => Date.parse(b.finished_at) - Date.parse(a.finished_at));
   const isMore = done.length > filter.shown || pages.some((page, number) => FINAL.has(states[number]) && page.next_cursor);
   want("jobs", underWay.length > 0);
+  const seen = JSON.stringify([filter, workers, pages]);
+  if (seen === drawn) return;
+  drawn = seen;
   keepFocus(() => {
     showFilter(filter);
     showLanes(underWay, workers.items, filter);
@@ -110,5 +114,9 @@ export const jobs = {
   hear({ kind, job, data }) {
     if (kind === "progress") setProgress(job, data);
   },
-  close: () => want("jobs", false),
+  close() {
+    asked += 1;
+    drawn = "";
+    want("jobs", false);
+  },
 };

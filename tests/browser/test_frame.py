@@ -1,0 +1,78 @@
+"""What all views share: errors that stay, questions that go with their view, ways past the navigation."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.api.records import Records
+from tests.browser.visits import Visits
+from tests.browser.worlds import busy
+
+pytestmark = pytest.mark.browser
+A_REFRESH_MS = 6000
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("runs/999", "There is no run 999"),
+        ("data/nosuch", "There is no dataset"),
+        ("runs/1?losses=-1", "Give a number of top losses."),
+    ],
+)
+def test_what_is_wrong_with_an_address_stays_said(
+    visits: Visits, records: Records, tmp_path: Path, path: str, said: str
+) -> None:
+    busy(records, tmp_path)
+    page = visits.page(f"/ui/{path}")
+    expect(page.locator("#trouble")).to_contain_text(said)
+    page.wait_for_timeout(A_REFRESH_MS)
+    expect(page.locator("#trouble")).to_contain_text(said)
+    page.locator("nav").get_by_text("Runs").click()
+    expect(page.locator("#trouble")).to_be_empty()
+
+
+def test_a_view_that_could_not_be_read_comes_when_the_service_is_back(
+    visits: Visits, records: Records, tmp_path: Path
+) -> None:
+    busy(records, tmp_path)
+    page = visits.page("/ui/jobs")
+    page.route("**/datasets*", lambda route: route.abort())
+    page.locator("nav").get_by_text("Data").click()
+    expect(page.locator("#trouble")).to_contain_text("The service does not answer.")
+    page.unroute("**/datasets*")
+    expect(page.locator("#datasets")).to_contain_text("pets")
+    expect(page.locator("#trouble")).to_be_empty()
+
+
+def test_the_keyboard_gets_past_the_navigation(visits: Visits, records: Records, tmp_path: Path) -> None:
+    busy(records, tmp_path)
+    page = visits.page("/ui/runs")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_a_question_goes_with_its_view(visits: Visits, records: Records, tmp_path: Path) -> None:
+    world = busy(records, tmp_path)
+    page = visits.page("/ui/runs")
+    page.locator(f'#runs a[href="/ui/runs/{world.good.id}"]').first.click()
+    page.evaluate(
+        """() => { import("/ui/assets/frame/confirm.js").then(({ confirmed }) =>
+          confirmed({ title: "Sure?", says: [], act: "Yes" }).then((said) => { window.said = said; })); }"""
+    )
+    expect(page.locator("dialog.confirm")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#runs")).to_be_visible()
+    expect(page.locator("dialog.confirm")).to_have_count(0)
+    assert page.evaluate("window.said") is False
+
+
+def test_the_contract_is_a_click_away_from_every_view(visits: Visits, records: Records, tmp_path: Path) -> None:
+    world = busy(records, tmp_path)
+    page = visits.page("/ui/runs")
+    page.locator(f'#runs a[href="/ui/runs/{world.good.id}"]').first.click()
+    page.locator("footer a").click()
+    expect(page).to_have_url(f"{visits.address}/docs")
