@@ -1,9 +1,11 @@
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore
 from store.db.jobs import create_job
+from store.db.label_review_table import LabelReview
 from store.keys import bundle_key, manifest_key
 from store.states import State
 from tests.api.records import Records
@@ -24,6 +26,17 @@ def test_a_dataset_goes_with_its_files(
     assert client.get("/datasets").json()["items"] == []
     assert keys(artifacts) == set()
     assert client.delete("/datasets/mine").status_code == 404
+
+
+def test_what_was_decided_about_its_labels_goes_with_it(client: TestClient, records: Records, tmp_path: Path) -> None:
+    dataset = records.dataset_with_photos(tmp_path / "photos", "mine")
+    kept = {"base_revision": dataset.revision, "changes": [{"item": 0, "action": "keep"}]}
+    assert client.post("/datasets/mine/revisions", json=kept).is_success
+    with records.sessions.begin() as session:
+        assert len(session.scalars(select(LabelReview)).all()) == 1
+    assert client.delete("/datasets/mine").status_code == 204
+    with records.sessions.begin() as session:
+        assert session.scalars(select(LabelReview)).all() == []
 
 
 def test_files_stay_that_another_dataset_has_too(

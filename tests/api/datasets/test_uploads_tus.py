@@ -281,6 +281,19 @@ def test_a_whole_upload_becomes_an_import_once(
     assert send(client, place, len(data), b"").status_code == 409
 
 
+def test_what_has_become_an_import_takes_no_place(
+    client: TestClient, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.datasets.resumable.MOST_OPEN", 1)
+    place = whole(client, archive())
+    told = {**TUS, "Upload-Length": "11"}
+    assert client.post("/uploads", headers=told).status_code == 507
+    form = {"name": (None, "mine"), "label_from": (None, "folder"), "upload": (None, place.rpartition("/")[2])}
+    assert client.post("/datasets", files=form).status_code == 202
+    assert client.post("/uploads", headers=told).status_code == 201
+    assert records is not None
+
+
 def test_half_an_upload_becomes_no_import(client: TestClient, records: Records) -> None:
     place = begin(client, 11)
     send(client, place, 0, b"hello ")

@@ -61,6 +61,15 @@ def test_json_is_what_everyone_else_gets(client: TestClient, accept: str) -> Non
     assert client.get("/jobs", headers={"Accept": accept}).json() == {"items": [], "next_cursor": None}
 
 
+def test_what_a_header_says_of_the_rows_is_said_of_the_table_too(client: TestClient, records: Records) -> None:
+    run = records.finished(records.dataset())
+    path = f"/runs/{run.id}/top-losses"
+    said, table = client.get(path), client.get(path, headers=TABLE)
+    about = {name for name in said.headers if name.startswith("pedigree-")}
+    assert about
+    assert {name: table.headers[name] for name in about} == {name: said.headers[name] for name in about}
+
+
 def test_what_has_no_rows_and_what_went_wrong_stay_json(client: TestClient, records: Records) -> None:
     records.dataset()
     assert client.get("/datasets/pets", headers=TABLE).json()["name"] == "pets"

@@ -137,6 +137,17 @@ def test_photos_that_were_said_to_be_no_breed_can_only_be_relabelled_or_dropped(
     assert revise(client, pets.revision, relabel(told, "pug")).status_code == 202
 
 
+def test_a_photo_that_was_sent_twice_is_one_photo(client: TestClient, records: Records, pets: Dataset) -> None:
+    first = sent_photo(client, records, pets)
+    second: str = ask(client, RED, keep="photo")["id"]
+    until(lambda: client.get(f"/predictions/{second}").json()["photo"])
+    refused = revise(client, pets.revision, relabel(first, "pug"), {"item": second, "action": "drop"})
+    assert (refused.status_code, refused.json()["field"]) == (400, "body.changes.1.item")
+    assert revise(client, pets.revision, relabel(first, "pug"), relabel(second, "pug")).status_code == 202
+    with records.sessions.begin() as session:
+        assert len(session.scalars(select(LabelReview)).all()) == 1
+
+
 def test_a_photo_that_is_gone_cannot_be_added(client: TestClient, records: Records, pets: Dataset) -> None:
     told = sent_photo(client, records, pets)
     client.delete(f"/predictions/{told}")
