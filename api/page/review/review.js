@@ -2,6 +2,7 @@
 
 import { addressOf, amend, go, here, placeOf } from "../frame/address.js";
 import { byId, counted, make } from "../frame/parts.js";
+import { carryOver } from "./carrying.js";
 import { decide, decided, openDecisions, undo } from "./decisions.js";
 import { showEmpty } from "./empty.js";
 import { prepareGrid, showGrid } from "./grid.js";
@@ -100,12 +101,18 @@ function showHead() {
 async function show() {
   const load = ++loads;
   shownSource = source();
+  byId("review-carried").textContent = "";
   byId("review-desk").hidden = true;
   showEmpty({ name, source: shownSource, isLoading: true });
   await loadQueue(name, shownSource, placeOf().query.get("run"));
   if (load !== loads) return;
   openDecisions(name, queue().revision);
   byId("review-breeds").replaceChildren(...queue().vocab.map((value) => make("option", { value })));
+  draw();
+  if (queue().revision === null) return;
+  const carried = await carryOver(name, queue().vocab, () => load === loads);
+  if (load !== loads || !carried) return;
+  byId("review-carried").textContent = carried;
   draw();
 }
 

@@ -37,21 +37,22 @@ async function save() {
   button.disabled = true;
   try {
     localStorage.setItem(NAME, reviewer ?? "");
-    const changes = decisions().map(({ item, action, label }) => ({ item, action, label }));
+    const chosen = decisions();
+    const changes = chosen.map(({ item, action, label }) => ({ item, action, label }));
     const { run, revision, vocab } = queue();
-    const named = decisions().some(({ action, label, before }) => !vocab.includes(action === "relabel" ? label : before ?? vocab[0]));
+    const named = chosen.some(({ action, label, before }) => !vocab.includes(action === "relabel" ? label : before ?? vocab[0]));
     const job = await ask(`/datasets/${encodeURIComponent(view.name())}/revisions`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ base_revision: revision, changes, reviewer, new_labels: named }),
     });
     byId("save-dialog").close();
-    markSent(job.id);
+    markSent(job.id, new Set(chosen.map(({ item }) => item)));
     pending = job.id;
     amend({ saved: job.id, base: run });
     await checkSaved();
   } catch (error) {
-    byId("save-trouble").textContent = error.code === STALE ? `${error.message} Reload the page to see it.` : error.message;
+    byId("save-trouble").textContent = error.code === STALE ? `${error.message} Reload the page to see it: what you have decided comes along.` : error.message;
   } finally {
     button.disabled = false;
   }
