@@ -184,7 +184,7 @@ def test_what_is_decided_while_a_revision_is_made_comes_along(
     page.locator("#tray-save").click()
     page.locator("#save-go").click()
     expect(page.locator("#review-saved")).to_contain_text("queued")
-    later = decide(page, "r", "pug → Abyssinian")
+    later = decide(page, "k", "The label is right")
     # The revision lacks a photo: all that follow have other numbers.
     folder = tmp_path / "pets"
     (folder / sent).unlink()

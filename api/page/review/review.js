@@ -5,7 +5,7 @@ import { byId, counted, make } from "../frame/parts.js";
 import { carryOver } from "./carrying.js";
 import { decide, decided, openDecisions, undo } from "./decisions.js";
 import { showEmpty } from "./empty.js";
-import { prepareGrid, showGrid } from "./grid.js";
+import { prepareGrid, showGrid, untickOthers } from "./grid.js";
 import { listenToKeys } from "./keys.js";
 import { loadQueue, more, queue } from "./queue.js";
 import { checkSaved, hearOfSaved, leaveSaved, prepareSaving } from "./saving.js";
@@ -107,6 +107,7 @@ async function show() {
   await loadQueue(name, shownSource, placeOf().query.get("run"));
   if (load !== loads) return;
   openDecisions(name, queue().revision);
+  untickOthers(name, queue().revision);
   byId("review-breeds").replaceChildren(...queue().vocab.map((value) => make("option", { value })));
   draw();
   if (queue().revision === null) return;
