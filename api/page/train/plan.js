@@ -21,8 +21,8 @@ const holdsModel = ({ kind, state, artifacts }) => kind === "train" && (state ==
 
 const rateOf = ({ lr_max: [first, , last], auto }) => (auto ? "auto" : first === last ? last : [first, last]);
 
-// The recipe's own fields, out of the phases that a run records.
-function asked({ recipe, phases, freeze }) {
+// The recipe's own fields as they were asked for, out of the phases that a run records.
+export function settingsOf({ config: { recipe, phases, freeze } }) {
   if (!phases) return { freeze };
   if (recipe === "one_cycle") return { recipe, freeze: phases[0].freeze, epochs: phases[0].epochs, lr_max: rateOf(phases[0]) };
   if (recipe === "phases") return { recipe, phases: phases.map((one) => ({ freeze: one.freeze, epochs: one.epochs, lr_max: rateOf(one) })) };
@@ -39,7 +39,7 @@ export async function plan() {
   const [{ presets, fields }, chosen] = [await about(), choice()];
   const run = chosen.from === null ? null : await runOf(chosen.from);
   const goesOn = run !== null && holdsModel(run);
-  const again = run !== null && !goesOn ? asked(run.config) : null;
+  const again = run !== null && !goesOn ? settingsOf(run) : null;
   const name = chosen.preset ?? (again?.recipe ? PRESET_OF[again.recipe] : again ? "find_rate" : goesOn ? "unfreeze" : "fine_tune");
   const preset = presets.find((one) => one.name === name) ?? presets[0];
   const recipe = preset.config.recipe ?? null;
