@@ -1,7 +1,7 @@
 // Adding photos: something is chosen, sent, given a label rule and imported. The upload stands in the address.
 
 import { amend, go, here, placeOf } from "../frame/address.js";
-import { byId, make } from "../frame/parts.js";
+import { byId, FINAL, make } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { duration } from "../frame/times.js";
 import { showImport } from "./importing.js";
@@ -13,6 +13,8 @@ import { begunOf, drop, keep, unfinished } from "./unfinished.js";
 const UNITS = ["bytes", "kB", "MB", "GB"];
 // What is on its way goes on while other views are looked at.
 const transfers = new Map();
+const BUILTIN = { "add-sample": "sample", "add-oxford": "oxford-iiit-pet" };
+const asking = new Set();
 let shownId = null;
 
 export function size(bytes) {
@@ -142,9 +144,27 @@ async function stop(id) {
   drop(id);
 }
 
-async function builtin(name) {
+// Nobody asks twice for what is on its way.
+export function showAsked(imports) {
+  for (const [id, name] of Object.entries(BUILTIN)) {
+    byId(id).disabled = asking.has(id) || imports.some(({ dataset, state }) => dataset === name && !FINAL.has(state));
+  }
+}
+
+async function builtin(id, changed) {
+  const name = BUILTIN[id];
   const body = JSON.stringify({ name, builtin: name });
-  await ask("/datasets/builtin", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  asking.add(id);
+  byId(id).disabled = true;
+  try {
+    await ask("/datasets/builtin", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  } catch (error) {
+    byId(id).disabled = false;
+    throw error;
+  } finally {
+    asking.delete(id);
+  }
+  await changed();
 }
 
 export function prepareAdding(changed) {
@@ -169,7 +189,6 @@ export function prepareAdding(changed) {
   });
   byId("stop-upload").addEventListener("click", () => guarded(stop(shownId).then(() => amend({ upload: null }))));
   byId("add-another").addEventListener("click", () => go(here({ upload: null })));
-  byId("add-sample").addEventListener("click", () => guarded(builtin("sample").then(changed)));
-  byId("add-oxford").addEventListener("click", () => guarded(builtin("oxford-iiit-pet").then(changed)));
+  for (const id of Object.keys(BUILTIN)) byId(id).addEventListener("click", () => guarded(builtin(id, changed)));
   prepareRuleForm();
 }

@@ -5,7 +5,7 @@ import { byId, cell, datasetLink, drawnTag, fill, FINAL, make } from "../frame/p
 import { ask } from "../frame/service.js";
 import { want } from "../frame/stream.js";
 import { localTime, shortTime } from "../frame/times.js";
-import { prepareAdding, showUpload } from "./adding.js";
+import { prepareAdding, showAsked, showUpload } from "./adding.js";
 import { leaveImport, refreshImport } from "./importing.js";
 
 // More photos of one breed than so many times another's: what is rare is learned badly.
@@ -18,6 +18,7 @@ async function showDatasets() {
   byId("datasets").hidden = items.length === 0;
   fill("datasets", items.map(row));
   if (focused) document.querySelector(`#datasets [data-dataset="${CSS.escape(focused)}"]`)?.focus();
+  showAsked(imports.items);
   want("imports", imports.items.some(({ state }) => !FINAL.has(state)));
   byId("imports").replaceChildren(...imports.items.filter(({ state }) => state !== "succeeded")
     .map((job) => jobLine(`Import ${job.id}`, job)));
