@@ -293,6 +293,20 @@ def test_the_sample_is_a_button(visits: Visits, sessions: sessionmaker[Session])
     assert [payload["name"] for payload in imports(sessions)] == ["sample"]
 
 
+BESIDE = """name => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File(["a"], "a.jpg"));
+  const event = new DragEvent(name, { bubbles: true, cancelable: true, dataTransfer });
+  return !document.getElementById("datasets-title").dispatchEvent(event);
+}"""
+
+
+def test_a_file_dropped_beside_the_zone_does_not_leave_the_page(visits: Visits) -> None:
+    page = visits.page("/ui/data")
+    expect(page.locator("#no-datasets")).to_be_visible()
+    assert [page.evaluate(BESIDE, name) for name in ("dragover", "drop")] == [True, True]
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1600, "light")])
 def test_the_form_and_a_dataset_fit_and_can_be_read_by_everybody(
     visits: Visits, records: Records, tmp_path: Path, width: int, scheme: Literal["light", "dark"]

@@ -5,7 +5,8 @@ import { byId, FINAL, make } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { duration } from "../frame/times.js";
 import { showImport } from "./importing.js";
-import { dropped, filesOf, sourceOf } from "./packed.js";
+import { acceptDrops } from "./drops.js";
+import { filesOf, sourceOf } from "./packed.js";
 import { askForRule, hideRule, prepareRuleForm } from "./rule_form.js";
 import { begin, discard, Transfer } from "./transfer.js";
 import { begunOf, drop, keep, unfinished } from "./unfinished.js";
@@ -168,7 +169,6 @@ async function builtin(id, changed) {
 }
 
 export function prepareAdding(changed) {
-  const zone = byId("drop-data");
   for (const id of ["archive-file", "photo-folder"]) {
     byId(id).addEventListener("change", ({ target }) => {
       const found = filesOf(target);
@@ -176,13 +176,7 @@ export function prepareAdding(changed) {
       if (found.length) guarded(take(found));
     });
   }
-  zone.addEventListener("dragover", (event) => { event.preventDefault(); zone.classList.add("over"); });
-  zone.addEventListener("dragleave", () => zone.classList.remove("over"));
-  zone.addEventListener("drop", (event) => {
-    event.preventDefault();
-    zone.classList.remove("over");
-    guarded(dropped(event.dataTransfer).then(take));
-  });
+  acceptDrops((found) => guarded(found.then(take)));
   byId("pause").addEventListener("click", () => {
     const transfer = transfers.get(shownId);
     guarded(["paused", "failed"].includes(transfer.state) ? transfer.resume() : transfer.pause());
