@@ -11,6 +11,8 @@ import { leaveImport, refreshImport } from "./importing.js";
 // More photos of one breed than so many times another's: what is rare is learned badly.
 const UNEVEN = 3;
 
+let told = "";
+
 async function showDatasets() {
   const [{ items }, imports] = await Promise.all([ask("/datasets?limit=200"), ask("/jobs?kind=import&limit=5"), refreshImport()]);
   const focused = document.activeElement?.closest("#datasets") && document.activeElement.dataset.dataset;
@@ -20,8 +22,15 @@ async function showDatasets() {
   if (focused) document.querySelector(`#datasets [data-dataset="${CSS.escape(focused)}"]`)?.focus();
   showAsked(imports.items);
   want("imports", imports.items.some(({ state }) => !FINAL.has(state)));
-  byId("imports").replaceChildren(...imports.items.filter(({ state }) => state !== "succeeded")
-    .map((job) => jobLine(`Import ${job.id}`, job)));
+  showImports(imports.items.filter(({ state }) => state !== "succeeded"));
+}
+
+// It is read aloud whenever it is written.
+function showImports(jobs) {
+  const now = JSON.stringify(jobs);
+  if (now === told) return;
+  told = now;
+  byId("imports").replaceChildren(...jobs.map((job) => jobLine(`Import ${job.id}`, job)));
 }
 
 function row(one) {

@@ -80,7 +80,10 @@ export async function checkSaved() {
 async function showSaved(job) {
   const place = byId("review-saved");
   if (job.state !== "succeeded") {
-    told = null;
+    // It is read aloud whenever it is written.
+    const line = JSON.stringify(job);
+    if (told === line) return;
+    told = line;
     place.replaceChildren(make("h3", {}, FINAL.has(job.state) ? "The revision was not made" : "Making the revision"), make("ul", {}, jobLine(`Job ${job.id}`, job)));
     return;
   }
