@@ -12,9 +12,13 @@ import { leaveImport, refreshImport } from "./importing.js";
 const UNEVEN = 3;
 
 let told = "";
+let question = 0;
 
 async function showDatasets() {
+  const number = ++question;
   const [{ items }, imports] = await Promise.all([ask("/datasets?limit=200"), ask("/jobs?kind=import&limit=5"), refreshImport()]);
+  // Another view has come, or it was asked anew.
+  if (number !== question || byId("view-data").hidden) return;
   const focused = document.activeElement?.closest("#datasets") && document.activeElement.dataset.dataset;
   byId("no-datasets").hidden = items.length > 0;
   byId("datasets").hidden = items.length === 0;
@@ -60,6 +64,7 @@ export const data = {
   turn: showUpload,
   refresh: showDatasets,
   close() {
+    question += 1;
     leaveImport();
     want("imports", false);
   },

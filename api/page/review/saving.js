@@ -17,6 +17,7 @@ let view = null;
 // The job whose end is waited for, and what was shown of the last one.
 let pending = null;
 let told = null;
+let question = 0;
 
 export function prepareSaving(of) {
   view = of;
@@ -63,7 +64,9 @@ export async function checkSaved() {
   const id = queryNumber("saved");
   byId("review-saved").hidden = id === null;
   if (id === null || view.name() === null) return;
+  const number = ++question;
   const job = await ask(`/jobs/${id}`);
+  if (number !== question) return;
   if (!FINAL.has(job.state)) pending = id;
   want("review", !FINAL.has(job.state));
   byId("tray-save").hidden = !FINAL.has(job.state);
@@ -111,6 +114,7 @@ export function hearOfSaved({ kind, job }) {
 }
 
 export function leaveSaved() {
+  question += 1;
   want("review", false);
   pending = told = null;
   byId("save-dialog").close();
