@@ -101,7 +101,9 @@ def saved(page: Page, records: Records) -> None:
     revise(records, job)
     expect(page.locator("#review-saved")).to_contain_text("Saved")
     train = page.locator("#review-saved").get_by_text("Train on it")
-    expect(train).to_have_attribute("href", re.compile(r"/ui/train\?dataset=pets&recipe=fine_tune&set=.*arch.*base_lr.*lr_mult"))
+    expect(train).to_have_attribute(
+        "href", re.compile(r"/ui/train\?dataset=pets&recipe=fine_tune&set=.*arch.*base_lr.*lr_mult")
+    )
     expect(page.locator("#tray-list li")).to_have_count(0)
 
 
