@@ -22,8 +22,17 @@ export async function carryOver(dataset, vocab, isCurrent) {
 }
 
 async function statesOf(jobs) {
-  const found = await Promise.all([...jobs].map((id) => ask(`/jobs/${id}`)));
-  return new Map(found.map(({ id, state }) => [id, state]));
+  return new Map(await Promise.all([...jobs].map(async (id) => [id, await stateOf(id)])));
+}
+
+// A job that is not on record has made nothing.
+async function stateOf(id) {
+  try {
+    return (await ask(`/jobs/${id}`)).state;
+  } catch (error) {
+    if (error.code !== "not_found") throw error;
+    return "cancelled";
+  }
 }
 
 // A photo's number may be another in each revision; its path is not.
