@@ -52,10 +52,11 @@ async function foundAgain(dataset, vocab, left) {
 }
 
 async function photosOf(dataset, breed) {
+  const query = new URLSearchParams({ breed, limit: PAGE });
   const photos = [];
   let cursor = "";
   do {
-    const page = await ask(`/datasets/${encodeURIComponent(dataset)}/items?${new URLSearchParams({ breed, limit: PAGE })}${cursor}`);
+    const page = await ask(`/datasets/${encodeURIComponent(dataset)}/items?${query}${cursor}`);
     photos.push(...page.items);
     cursor = page.next_cursor && `&cursor=${encodeURIComponent(page.next_cursor)}`;
   } while (cursor);
