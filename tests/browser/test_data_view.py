@@ -272,20 +272,39 @@ def test_a_dataset_is_deleted_once_no_run_hangs_on_it(visits: Visits, records: R
     page = visits.page("/ui/data/trained")
     page.locator("#delete-dataset").click()
     expect(page.get_by_role("dialog")).to_contain_text("1 run hangs on it")
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.locator("#delete-trouble")).to_contain_text("1 run hangs on dataset")
-    page.goto(visits.address + "/ui/data/pets")
+    expect(page.get_by_role("dialog").get_by_role("button", name="Delete")).to_have_count(0)
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    page.goto(visits.address + "/ui/data")
+    page.locator("#datasets").get_by_text("pets").click()
     page.locator("#delete-dataset").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page).to_have_url(visits.address + "/ui/data")
     expect(page.locator("#datasets tbody tr")).to_have_count(1)
+    page.go_back()
+    expect(page).to_have_url(visits.address + "/ui/data")
 
 
 def test_the_sample_is_a_button(visits: Visits, sessions: sessionmaker[Session]) -> None:
     page = visits.page("/ui/data")
     page.locator("#add-sample").click()
     expect(page.locator("#imports")).to_contain_text("queued")
+    expect(page.locator("#add-sample")).to_be_disabled()
+    expect(page.locator("#add-oxford")).to_be_enabled()
     assert [payload["name"] for payload in imports(sessions)] == ["sample"]
+
+
+BESIDE = """name => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File(["a"], "a.jpg"));
+  const event = new DragEvent(name, { bubbles: true, cancelable: true, dataTransfer });
+  return !document.getElementById("datasets-title").dispatchEvent(event);
+}"""
+
+
+def test_a_file_dropped_beside_the_zone_does_not_leave_the_page(visits: Visits) -> None:
+    page = visits.page("/ui/data")
+    expect(page.locator("#no-datasets")).to_be_visible()
+    assert [page.evaluate(BESIDE, name) for name in ("dragover", "drop")] == [True, True]
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1600, "light")])

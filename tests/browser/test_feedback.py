@@ -45,7 +45,7 @@ def test_an_answer_is_confirmed_and_corrected(visits: Visits, records: Records, 
     assert page.locator(".feedback option").evaluate_all("all => all.map((one) => one.value)") == VOCAB
     # By a breed's name as people write it.
     told.fill("PUG")
-    page.get_by_role("button", name="Tell").click()
+    page.get_by_role("button", name="Send").click()
     expect(said).to_have_text("Noted: pug.")
     row = page.locator("#contradicted-table tbody tr")
     expect(row.locator("td").nth(2)).to_have_text("pug")
@@ -69,6 +69,7 @@ def test_where_nothing_is_kept_nothing_is_asked(visits: Visits, records: Records
     for part in (".feedback", "#contradicted-table tbody tr"):
         expect(page.locator(part)).to_have_count(0)
     expect(page.locator("#keep")).to_be_hidden()
+    expect(page.locator("#not-kept")).to_contain_text("PEDIGREE_KEEP_PREDICTIONS=answers")
 
 
 @pytest.mark.parametrize("settings", ["answers"], indirect=True)
@@ -76,3 +77,4 @@ def test_where_no_photos_are_kept_none_is_offered_to_be(visits: Visits, records:
     page = asked(visits, records)
     expect(page.locator(".feedback")).to_be_visible()
     expect(page.locator("#keep")).to_be_hidden()
+    expect(page.locator("#not-kept")).to_be_hidden()

@@ -101,7 +101,9 @@ def saved(page: Page, records: Records) -> None:
     revise(records, job)
     expect(page.locator("#review-saved")).to_contain_text("Saved")
     train = page.locator("#review-saved").get_by_text("Train on it")
-    expect(train).to_have_attribute("href", re.compile(r"/ui/train\?dataset=pets&recipe=fine_tune&set=.*arch"))
+    expect(train).to_have_attribute(
+        "href", re.compile(r"/ui/train\?dataset=pets&recipe=fine_tune&set=.*arch.*base_lr.*lr_mult")
+    )
     expect(page.locator("#tray-list li")).to_have_count(0)
 
 
@@ -173,3 +175,60 @@ def test_before_a_training_one_is_led_to_it(visits: Visits, records: Records, tm
     expect(page.locator("#review-empty a")).to_have_attribute("href", "/ui/train?dataset=pets")
     page.goto(f"{visits.address}/ui/data/none/review")
     expect(page.locator("#review-empty")).to_contain_text("There is no dataset")
+
+
+def test_what_is_decided_while_a_revision_is_made_comes_along(
+    visits: Visits, records: Records, pets: Dataset, tmp_path: Path
+) -> None:
+    page = visits.page("/ui/data/pets/review")
+    expect(page.locator("#review-stage img")).to_be_visible()
+    sent = decide(page, "d", "Dropped")
+    page.locator("#tray-save").click()
+    page.locator("#save-go").click()
+    expect(page.locator("#review-saved")).to_contain_text("queued")
+    later = decide(page, "k", "The label is right")
+    # The revision lacks a photo: all that follow have other numbers.
+    folder = tmp_path / "pets"
+    (folder / sent).unlink()
+    (folder / "Abyssinian_00.jpg").unlink()
+    records.dataset_of(folder, pets.name)
+    with records.sessions.begin() as session:
+        job = session.scalars(select(Job).where(Job.kind == "import")).one()
+    revise(records, job)
+    expect(page.locator("#review-carried")).to_contain_text("1 unsaved decision came along")
+    expect(page.locator("#tray-list li")).to_have_count(1)
+    expect(page.locator("#tray-list li")).to_contain_text(later)
+
+
+def test_two_tabs_keep_what_the_other_has_decided(visits: Visits, pets: Dataset) -> None:
+    assert pets.items
+    context = visits.context()
+    one, other = context.new_page(), context.new_page()
+    for tab in (one, other):
+        tab.goto(f"{visits.address}/ui/data/pets/review")
+        expect(tab.locator("#review-stage img")).to_be_visible()
+    decide(one, "d", "Dropped")
+    other.keyboard.press("ArrowRight")
+    decide(other, "k", "The label is right")
+    expect(other.locator("#tray-counts")).to_have_text("1 dropped, 1 kept")
+
+
+@pytest.mark.usefixtures("pets")
+def test_a_reload_finds_the_photo_pages_on_and_one_moves_on_when_no_page_comes(visits: Visits) -> None:
+    page = visits.context().new_page()
+    page.route("**/review?*", lambda route: route.continue_(url=route.request.url.replace("limit=50", "limit=2")))
+    page.goto(f"{visits.address}/ui/data/pets/review")
+    expect(page.locator("#review-stage img")).to_be_visible()
+    for _ in range(4):
+        decide(page, "k", "The label is right")
+    there = shown(page)
+    page.reload()
+    expect(page.locator("#review-stage .file")).to_contain_text(there)
+    page.goto(f"{visits.address}/ui/data/pets/review")
+    expect(page.locator("#review-stage .file")).to_contain_text(there)
+    page.evaluate("localStorage.clear()")
+    page.route("**/review?*cursor=*", lambda route: route.abort())
+    page.goto(f"{visits.address}/ui/data/pets/review")
+    first = decide(page, "k", "The label is right")
+    expect(page.locator("#review-stage .file")).not_to_contain_text(first)
+    expect(page.locator("#trouble")).to_contain_text("The service does not answer")

@@ -1,7 +1,7 @@
 // The photos about which only one of two runs was right, or neither; a click shows one larger.
 
 import { amend, at, here, leave, placeOf } from "../frame/address.js";
-import { byId, make, percent, words } from "../frame/parts.js";
+import { byId, make, percent, whileBusy, words } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
 
 const WHICH = ["only_first", "only_second", "both_wrong"];
@@ -107,5 +107,5 @@ export function preparePhotos() {
   byId("compare-photo-close").addEventListener("click", close);
   dialog.addEventListener("click", (event) => { if (event.target === dialog) close(); });
   byId("photo-tabs").addEventListener("keydown", moveTab);
-  byId("more-compared").addEventListener("click", () => tell("view", readMore()));
+  byId("more-compared").addEventListener("click", () => tell("view", whileBusy(byId("more-compared"), readMore)));
 }

@@ -1,11 +1,12 @@
 // Adding photos: something is chosen, sent, given a label rule and imported. The upload stands in the address.
 
 import { amend, go, here, placeOf } from "../frame/address.js";
-import { byId, make } from "../frame/parts.js";
+import { byId, FINAL, make } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { duration } from "../frame/times.js";
 import { showImport } from "./importing.js";
-import { dropped, filesOf, sourceOf } from "./packed.js";
+import { acceptDrops } from "./drops.js";
+import { filesOf, sourceOf } from "./packed.js";
 import { askForRule, hideRule, prepareRuleForm } from "./rule_form.js";
 import { begin, discard, Transfer } from "./transfer.js";
 import { begunOf, drop, keep, unfinished } from "./unfinished.js";
@@ -13,6 +14,8 @@ import { begunOf, drop, keep, unfinished } from "./unfinished.js";
 const UNITS = ["bytes", "kB", "MB", "GB"];
 // What is on its way goes on while other views are looked at.
 const transfers = new Map();
+const BUILTIN = { "add-sample": "sample", "add-oxford": "oxford-iiit-pet" };
+const asking = new Set();
 let shownId = null;
 
 export function size(bytes) {
@@ -142,13 +145,30 @@ async function stop(id) {
   drop(id);
 }
 
-async function builtin(name) {
+// Nobody asks twice for what is on its way.
+export function showAsked(imports) {
+  for (const [id, name] of Object.entries(BUILTIN)) {
+    byId(id).disabled = asking.has(id) || imports.some(({ dataset, state }) => dataset === name && !FINAL.has(state));
+  }
+}
+
+async function builtin(id, changed) {
+  const name = BUILTIN[id];
   const body = JSON.stringify({ name, builtin: name });
-  await ask("/datasets/builtin", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  asking.add(id);
+  byId(id).disabled = true;
+  try {
+    await ask("/datasets/builtin", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  } catch (error) {
+    byId(id).disabled = false;
+    throw error;
+  } finally {
+    asking.delete(id);
+  }
+  await changed();
 }
 
 export function prepareAdding(changed) {
-  const zone = byId("drop-data");
   for (const id of ["archive-file", "photo-folder"]) {
     byId(id).addEventListener("change", ({ target }) => {
       const found = filesOf(target);
@@ -156,20 +176,13 @@ export function prepareAdding(changed) {
       if (found.length) guarded(take(found));
     });
   }
-  zone.addEventListener("dragover", (event) => { event.preventDefault(); zone.classList.add("over"); });
-  zone.addEventListener("dragleave", () => zone.classList.remove("over"));
-  zone.addEventListener("drop", (event) => {
-    event.preventDefault();
-    zone.classList.remove("over");
-    guarded(dropped(event.dataTransfer).then(take));
-  });
+  acceptDrops((found) => guarded(found.then(take)));
   byId("pause").addEventListener("click", () => {
     const transfer = transfers.get(shownId);
     guarded(["paused", "failed"].includes(transfer.state) ? transfer.resume() : transfer.pause());
   });
   byId("stop-upload").addEventListener("click", () => guarded(stop(shownId).then(() => amend({ upload: null }))));
   byId("add-another").addEventListener("click", () => go(here({ upload: null })));
-  byId("add-sample").addEventListener("click", () => guarded(builtin("sample").then(changed)));
-  byId("add-oxford").addEventListener("click", () => guarded(builtin("oxford-iiit-pet").then(changed)));
+  for (const id of Object.keys(BUILTIN)) byId(id).addEventListener("click", () => guarded(builtin(id, changed)));
   prepareRuleForm();
 }

@@ -1,8 +1,8 @@
 // The breeds of a dataset as bars, and the photos of one.
 
 import { at, here } from "../frame/address.js";
-import { byId, counted, make, words } from "../frame/parts.js";
-import { ask } from "../frame/service.js";
+import { byId, counted, make, whileBusy, words } from "../frame/parts.js";
+import { ask, tell } from "../frame/service.js";
 
 const PAGE = 24;
 let shown = { name: null, breed: null, cursor: null };
@@ -43,7 +43,7 @@ export async function showPhotos(name, breed) {
   byId("photos-close").href = here({ breed: null });
   byId("dataset-photos").replaceChildren();
   byId("more-photos").hidden = true;
-  byId("more-photos").onclick = () => addPhotos(shown);
+  byId("more-photos").onclick = () => tell("view", whileBusy(byId("more-photos"), () => addPhotos(shown)));
   if (await addPhotos(shown)) byId("photos-title").focus();
 }
 

@@ -5,22 +5,36 @@ import { byId, cell, datasetLink, drawnTag, fill, FINAL, make } from "../frame/p
 import { ask } from "../frame/service.js";
 import { want } from "../frame/stream.js";
 import { localTime, shortTime } from "../frame/times.js";
-import { prepareAdding, showUpload } from "./adding.js";
+import { prepareAdding, showAsked, showUpload } from "./adding.js";
 import { leaveImport, refreshImport } from "./importing.js";
 
 // More photos of one breed than so many times another's: what is rare is learned badly.
 const UNEVEN = 3;
 
+let told = "";
+let question = 0;
+
 async function showDatasets() {
+  const number = ++question;
   const [{ items }, imports] = await Promise.all([ask("/datasets?limit=200"), ask("/jobs?kind=import&limit=5"), refreshImport()]);
+  // Another view has come, or it was asked anew.
+  if (number !== question || byId("view-data").hidden) return;
   const focused = document.activeElement?.closest("#datasets") && document.activeElement.dataset.dataset;
   byId("no-datasets").hidden = items.length > 0;
   byId("datasets").hidden = items.length === 0;
   fill("datasets", items.map(row));
   if (focused) document.querySelector(`#datasets [data-dataset="${CSS.escape(focused)}"]`)?.focus();
+  showAsked(imports.items);
   want("imports", imports.items.some(({ state }) => !FINAL.has(state)));
-  byId("imports").replaceChildren(...imports.items.filter(({ state }) => state !== "succeeded")
-    .map((job) => jobLine(`Import ${job.id}`, job)));
+  showImports(imports.items.filter(({ state }) => state !== "succeeded"));
+}
+
+// It is read aloud whenever it is written.
+function showImports(jobs) {
+  const now = JSON.stringify(jobs);
+  if (now === told) return;
+  told = now;
+  byId("imports").replaceChildren(...jobs.map((job) => jobLine(`Import ${job.id}`, job)));
 }
 
 function row(one) {
@@ -50,6 +64,7 @@ export const data = {
   turn: showUpload,
   refresh: showDatasets,
   close() {
+    question += 1;
     leaveImport();
     want("imports", false);
   },

@@ -1,6 +1,6 @@
 // One dataset: what is in it, what was left out, its near-duplicates, and two figures of what a training sees.
 
-import { addressOf, go } from "../frame/address.js";
+import { addressOf, replace } from "../frame/address.js";
 import { confirmed } from "../frame/confirm.js";
 import { byId, counted, drawnTag, make, words } from "../frame/parts.js";
 import { ask, askForPicture } from "../frame/service.js";
@@ -73,12 +73,16 @@ function showActions({ name, runs }) {
 }
 
 async function deleteDataset(name, runs) {
-  const hanging = runs ? [`${counted(runs, "run")} ${runs === 1 ? "hangs" : "hang"} on it, and must be deleted first.`] : [];
-  const says = ["All its revisions and photos are deleted for good.", ...hanging];
+  if (runs) {
+    const says = [`${counted(runs, "run")} ${runs === 1 ? "hangs" : "hang"} on it, and must be deleted first.`];
+    await confirmed({ title: `Dataset ${name} cannot be deleted yet`, says });
+    return;
+  }
+  const says = ["All its revisions and photos are deleted for good."];
   if (!await confirmed({ title: `Delete dataset ${name}?`, says, act: "Delete", isDangerous: true })) return;
   try {
     await ask(`/datasets/${encodeURIComponent(name)}`, { method: "DELETE" });
-    go(addressOf("data"));
+    replace(addressOf("data"));
   } catch (error) {
     byId("delete-trouble").textContent = error.message;
   }

@@ -24,6 +24,16 @@ export function make(tag, options = {}, ...children) {
   return node;
 }
 
+// Pressed again while the work goes on, a button would do it twice.
+export async function whileBusy(button, work) {
+  button.disabled = true;
+  try {
+    return await work();
+  } finally {
+    button.disabled = false;
+  }
+}
+
 export const cell = (content, number = false) => make("td", number ? { class: "number" } : {}, content);
 
 export function fill(table, rows) {

@@ -9,12 +9,16 @@ import { registered, showServed, versionLink } from "../models/served.js";
 
 const LATEST = 4;
 let shown = "";
+let question = 0;
 
 export async function showBegin() {
+  const number = ++question;
   const [versions, { items: runs }] = await Promise.all([registered(), ask(`/runs?limit=${LATEST}`)]);
+  if (number !== question) return;
   want("latest", runs.some(({ state }) => !FINAL.has(state)));
   const served = versions.find(({ aliases }) => aliases.includes("production")) ?? null;
   const trained = served || versions.length ? null : await bestTrained();
+  if (number !== question) return;
   // What has the focus stays as it is while nothing has changed.
   const now = JSON.stringify([served, versions[0], trained, runs]);
   if (now === shown) return;
@@ -89,4 +93,8 @@ function showLatest(runs) {
     make("time", { class: "quiet", datetime: run.created_at, title: localTime(run.created_at) }, shortTime(run.created_at)))));
 }
 
-export const leaveBegin = () => want("latest", false);
+// What is still on its way is of no interest any more.
+export function leaveBegin() {
+  question += 1;
+  want("latest", false);
+}

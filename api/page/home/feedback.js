@@ -11,6 +11,7 @@ let lists = 0;
 // Offered only where it does something.
 export async function showKeeping() {
   keeping = await ask("/predictions/keeping");
+  byId("not-kept").hidden = keeping.predictions !== "no";
   byId("keep").hidden = keeping.predictions !== "photos";
   await showContradicted();
 }
@@ -47,7 +48,7 @@ export function feedbackOn({ id, breed, probabilities }) {
 function correction(vocab, say) {
   const list = make("datalist", { id: `breeds-${++lists}` }, ...vocab.map((name) => make("option", { value: words(name) })));
   const input = make("input", { type: "text", list: list.id, "aria-label": "It is", placeholder: "Type or choose a breed", required: true, maxlength: 200, autocomplete: "off" });
-  const form = make("form", { class: "toolbar", hidden: true }, input, list, make("button", { type: "submit" }, "Tell"),
+  const form = make("form", { class: "toolbar", hidden: true }, input, list, make("button", { type: "submit" }, "Send"),
     make("button", { type: "button", class: "secondary", on: { click: () => say(null) } }, "None of these breeds"));
   form.addEventListener("submit", (event) => {
     event.preventDefault();

@@ -7,14 +7,19 @@ export function whyButton(file, version, breed, picture) {
   const button = make("button", { type: "button", class: "secondary" }, "Why?");
   const said = make("p", { class: "quiet", role: "status" });
   const plain = { src: picture.src, alt: picture.alt };
+  const glowing = `The middle of the photo ${file.name}; what speaks for ${words(breed)} is bright`;
   let heat = null;
+  let isHot = false;
 
   async function show() {
-    if (heat && picture.src === heat.src) return put(plain, "Why?", "");
+    if (isHot) return put(plain, "Why?", "");
     heat ??= await heatOf(file, version, breed);
-    return put(heat, "The photo alone", `What is yellow speaks most for ${words(breed)}; what is not coloured has no part in it.`);
+    // The photo has got another answer meanwhile, or is gone.
+    if (!button.isConnected) return null;
+    return put({ src: passing(heat, picture), alt: glowing }, "The photo alone", `What is yellow speaks most for ${words(breed)}; what is not coloured has no part in it.`);
   }
   function put(shown, offer, text) {
+    isHot = shown !== plain;
     Object.assign(picture, shown);
     button.textContent = offer;
     said.textContent = text;
@@ -34,13 +39,16 @@ export function whyButton(file, version, breed, picture) {
   return { button, said };
 }
 
-async function heatOf(file, version, breed) {
+// An address of a picture that holds its bytes no longer than until they are read.
+function passing(blob, picture) {
+  const address = URL.createObjectURL(blob);
+  picture.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });
+  return address;
+}
+
+function heatOf(file, version, breed) {
   const form = new FormData();
   form.append("file", file);
   const query = new URLSearchParams({ model: version, breed });
-  const map = await askForPicture(`/predict/explain?${query}`, { method: "POST", body: form });
-  return {
-    src: URL.createObjectURL(map),
-    alt: `The middle of the photo ${file.name}; what speaks for ${words(breed)} is bright`,
-  };
+  return askForPicture(`/predict/explain?${query}`, { method: "POST", body: form });
 }

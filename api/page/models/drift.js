@@ -7,7 +7,10 @@ const number = (value) => (value === null ? "–" : value.toFixed(3));
 const COLUMNS = [["Figure"], ["Pictures", true], ["Drift (PSI)", true], ["By chance up to", true], ["Verdict"]];
 
 export async function showDrift(place, version) {
+  place.dataset.version = version;
   const found = await ask(`/models/${version}/drift`);
+  // Another version is looked at by now.
+  if (place.dataset.version !== String(version)) return;
   if (!found.pictures) {
     place.replaceChildren(make("p", { class: "sentence" }, `No answer was counted in the last ${found.days} days. New ones are counted within a minute.`));
     return;

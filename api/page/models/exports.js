@@ -27,7 +27,7 @@ function exportCard(version, form, name, use) {
     button.disabled = true;
     told.className = "quiet";
     try {
-      await save(`/models/${version}/export?format=${form}`, (text) => { told.textContent = text; });
+      await save(`/models/${version}/export?format=${form}`, (text) => { told.textContent = text; }, () => button.isConnected && !byId("view-model").hidden);
     } catch (error) {
       told.textContent = error.message;
       told.className = "bad";
@@ -37,12 +37,15 @@ function exportCard(version, form, name, use) {
   return make("li", { class: "card" }, make("h3", {}, name), make("p", {}, use), button, told);
 }
 
-// It is made when it is first asked for, which takes from seconds to minutes.
-async function save(path, say) {
+// It is made when it is first asked for, which takes from seconds to minutes; nobody waits for it in another view.
+async function save(path, say, isSeen) {
   for (let making = await askWhetherMade(path); making; making = await askWhetherMade(path)) {
     say(`${STAGES[making.stage] ?? making.stage} … ${Math.round(making.seconds)} s`);
     await new Promise((done) => { setTimeout(done, AGAIN_MS); });
+    if (!isSeen()) return say("");
   }
+  if (!isSeen()) return say("");
   say("Ready: the browser saves it.");
   make("a", { href: at(path), download: "" }).click();
+  return null;
 }

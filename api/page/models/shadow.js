@@ -5,7 +5,10 @@ import { ask } from "../frame/service.js";
 import { comparisonSentence } from "./aliases.js";
 
 export async function showShadow(version) {
+  byId("shadow").dataset.version = version;
   const { is_shadow: isShadow, against } = await ask(`/models/${version}/shadow`);
+  // Another version is looked at by now.
+  if (byId("shadow").dataset.version !== String(version)) return;
   byId("shadow-part").hidden = !isShadow && !against.length;
   const first = isShadow ? "It answers production’s photos too, afterwards and seen by nobody." : "It is no shadow any more; this is what it answered as one.";
   byId("shadow").replaceChildren(make("p", { class: "quiet" }, first),

@@ -6,6 +6,7 @@ import { decided } from "./decisions.js";
 import { nameOf, told } from "./stage.js";
 
 const ticked = new Set();
+let tickedOf = null;
 let shown = [];
 let acting = null;
 
@@ -26,6 +27,13 @@ export function prepareGrid() {
       if (known) each((one) => (one.label === breed.value.trim() ? ["keep", null] : ["relabel", breed.value.trim()]));
     }));
   byId("grid-more").addEventListener("click", () => acting.more());
+}
+
+// A number means another photo in another dataset or revision.
+export function untickOthers(dataset, revision) {
+  const of = `${dataset}/${revision}`;
+  if (of !== tickedOf) ticked.clear();
+  tickedOf = of;
 }
 
 function tickAll(isTicked) {

@@ -2,9 +2,11 @@
 
 import { addressOf, amend, go, here, placeOf } from "../frame/address.js";
 import { byId, counted, make } from "../frame/parts.js";
+import { forget, tell } from "../frame/service.js";
+import { carryOver } from "./carrying.js";
 import { decide, decided, openDecisions, undo } from "./decisions.js";
 import { showEmpty } from "./empty.js";
-import { prepareGrid, showGrid } from "./grid.js";
+import { prepareGrid, showGrid, untickOthers } from "./grid.js";
 import { listenToKeys } from "./keys.js";
 import { loadQueue, more, queue } from "./queue.js";
 import { checkSaved, hearOfSaved, leaveSaved, prepareSaving } from "./saving.js";
@@ -19,6 +21,8 @@ const SOURCES = [
   ["feedback", "Feedback"],
 ];
 const AHEAD = 5;
+// So many are looked through for the photo that the address names, or for one to decide about.
+const MOST_SOUGHT = 600;
 
 let name = null;
 let shownSource = null;
@@ -39,11 +43,27 @@ function nextOpen(after) {
   return rest[0] ?? [...items.keys()].find((at) => !decided(items[at].item)) ?? -1;
 }
 
+// Page by page, until it is there.
+async function seek(isThere) {
+  while (!isThere() && queue().next !== null && queue().items.length < MOST_SOUGHT) await more();
+}
+
+// After a reload: the photo that one was at, or else one that is undecided.
+function isPlaced() {
+  const asked = placeOf().query.get("at");
+  return asked === null ? nextOpen(-1) >= 0 : queue().items.some(({ item }) => String(item) === asked);
+}
+
 const goTo = (at) => { if (queue().items[at]) amend({ at: queue().items[at].item }); };
+
+// Near the end of what is here: the next photos. Where they cannot be read, it is said and one moves among these.
+async function moreAt(at) {
+  if (at >= queue().items.length - AHEAD) await more();
+}
 
 async function step(by) {
   const at = position() + by;
-  if (at >= queue().items.length - AHEAD) await more();
+  await tell("more", moreAt(at));
   goTo(Math.min(Math.max(at, 0), queue().items.length - 1));
 }
 
@@ -54,7 +74,7 @@ async function choose(action, label = null) {
   if (!one || (action === "keep" && one.label === null) || (action === "relabel" && !label)) return;
   // The breed that it has already says that the label is right.
   decide([one], label === one.label && label !== null ? "keep" : action, label);
-  if (at >= queue().items.length - AHEAD) await more();
+  await tell("more", moreAt(at).then(() => seek(() => nextOpen(-1) >= 0)));
   const next = nextOpen(at);
   goTo(next < 0 ? at : next);
 }
@@ -69,7 +89,7 @@ function takeBack(item) {
   if (gone !== null) amend({ at: gone });
 }
 
-const acts = { choose, chooseMany, step, takeBack, goTo, more: async () => { await more(); draw(); }, current: () => queue().items[position()] };
+const acts = { choose, chooseMany, step, takeBack, goTo, more: async () => { await tell("more", more()); draw(); }, current: () => queue().items[position()] };
 
 function draw() {
   const { items, problem } = queue();
@@ -100,12 +120,21 @@ function showHead() {
 async function show() {
   const load = ++loads;
   shownSource = source();
+  byId("review-carried").textContent = "";
   byId("review-desk").hidden = true;
   showEmpty({ name, source: shownSource, isLoading: true });
   await loadQueue(name, shownSource, placeOf().query.get("run"));
   if (load !== loads) return;
   openDecisions(name, queue().revision);
+  untickOthers(name, queue().revision);
   byId("review-breeds").replaceChildren(...queue().vocab.map((value) => make("option", { value })));
+  if (queue().revision === null) return draw();
+  await tell("more", seek(() => load !== loads || isPlaced()));
+  if (load !== loads) return;
+  draw();
+  const carried = await carryOver(name, queue().vocab, () => load === loads);
+  if (load !== loads || !carried) return;
+  byId("review-carried").textContent = carried;
   draw();
 }
 
@@ -133,6 +162,7 @@ export const review = {
   close() {
     name = null;
     loads += 1;
+    forget("more");
     leaveSaved();
   },
 };

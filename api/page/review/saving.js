@@ -17,6 +17,7 @@ let view = null;
 // The job whose end is waited for, and what was shown of the last one.
 let pending = null;
 let told = null;
+let question = 0;
 
 export function prepareSaving(of) {
   view = of;
@@ -37,21 +38,22 @@ async function save() {
   button.disabled = true;
   try {
     localStorage.setItem(NAME, reviewer ?? "");
-    const changes = decisions().map(({ item, action, label }) => ({ item, action, label }));
+    const chosen = decisions();
+    const changes = chosen.map(({ item, action, label }) => ({ item, action, label }));
     const { run, revision, vocab } = queue();
-    const named = decisions().some(({ action, label, before }) => !vocab.includes(action === "relabel" ? label : before ?? vocab[0]));
+    const named = chosen.some(({ action, label, before }) => !vocab.includes(action === "relabel" ? label : before ?? vocab[0]));
     const job = await ask(`/datasets/${encodeURIComponent(view.name())}/revisions`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ base_revision: revision, changes, reviewer, new_labels: named }),
     });
     byId("save-dialog").close();
-    markSent(job.id);
+    markSent(job.id, new Set(chosen.map(({ item }) => item)));
     pending = job.id;
     amend({ saved: job.id, base: run });
     await checkSaved();
   } catch (error) {
-    byId("save-trouble").textContent = error.code === STALE ? `${error.message} Reload the page to see it.` : error.message;
+    byId("save-trouble").textContent = error.code === STALE ? `${error.message} Reload the page to see it: what you have decided comes along.` : error.message;
   } finally {
     button.disabled = false;
   }
@@ -62,7 +64,9 @@ export async function checkSaved() {
   const id = queryNumber("saved");
   byId("review-saved").hidden = id === null;
   if (id === null || view.name() === null) return;
+  const number = ++question;
   const job = await ask(`/jobs/${id}`);
+  if (number !== question) return;
   if (!FINAL.has(job.state)) pending = id;
   want("review", !FINAL.has(job.state));
   byId("tray-save").hidden = !FINAL.has(job.state);
@@ -79,7 +83,10 @@ export async function checkSaved() {
 async function showSaved(job) {
   const place = byId("review-saved");
   if (job.state !== "succeeded") {
-    told = null;
+    // It is read aloud whenever it is written.
+    const line = JSON.stringify(job);
+    if (told === line) return;
+    told = line;
     place.replaceChildren(make("h3", {}, FINAL.has(job.state) ? "The revision was not made" : "Making the revision"), make("ul", {}, jobLine(`Job ${job.id}`, job)));
     return;
   }
@@ -107,6 +114,7 @@ export function hearOfSaved({ kind, job }) {
 }
 
 export function leaveSaved() {
+  question += 1;
   want("review", false);
   pending = told = null;
   byId("save-dialog").close();
