@@ -183,6 +183,34 @@ def test_what_hangs_on_a_run_is_told_before_it_is_deleted_and_needs_a_second_cho
     assert visits.complaints == []
 
 
+def test_a_late_answer_about_one_run_does_not_make_the_question_about_another_delete_it(
+    visits: Visits, records: Records, tmp_path: Path
+) -> None:
+    world = busy(records, tmp_path)
+    page = visits.page(f"/ui/runs/{world.other.id}")
+    page.locator("#run-tabs a").first.wait_for()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    late = f"{visits.address}/runs/{world.other.id}/dependents"
+    page.route(late, hold, times=1)
+    page.locator("#run-delete").click()
+    until(lambda: page.evaluate("true") and len(held) == 1, PATIENCE_MS / 1000)
+    page.locator("#delete-leave").click()
+    page.evaluate(f"history.pushState(null, '', '{world.failed.id}'); dispatchEvent(new PopStateEvent('popstate'))")
+    expect(page.locator("#run-title")).to_contain_text(f"Run {world.failed.id}")
+    page.locator("#run-delete").click()
+    expect(page.locator("#delete-yes")).to_be_enabled()
+    with page.expect_response(late):
+        held[0].continue_()
+    with page.expect_request(lambda request: request.method == "DELETE") as sent:
+        page.locator("#delete-yes").click()
+    assert sent.value.url == f"{visits.address}/runs/{world.failed.id}"
+    expect(page).to_have_url(f"{visits.address}/ui/runs")
+
+
 FAILURES: list[tuple[str, str, dict[str, str]]] = [
     ("out_of_memory", "Start again with batches of 8", {"batch_size": "8"}),
     ("loss_diverged", "Start again with a tenth of the rate", {"batch_size": "16"}),
