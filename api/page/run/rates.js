@@ -1,7 +1,8 @@
 // What searches for a learning rate suggest, with the spread of their sweeps, or why they suggest nothing.
 
-import { byId, cell, counted, make, rate, words } from "../frame/parts.js";
+import { cell, counted, make, rate, words } from "../frame/parts.js";
 import { ask, sentence } from "../frame/service.js";
+import { writeNew } from "./written.js";
 
 const MEANT = {
   agree: "The valleys agree",
@@ -13,7 +14,7 @@ const EXPLAINED = { minimum: "minimum/10 (a tenth of the rate at the lowest loss
 export async function showRates(run, still) {
   const query = (phase) => (run.kind === "train" ? `?phase=${phase}` : "");
   const found = await Promise.all(run.searches.map((phase) => ask(`/runs/${run.id}/lr-find${query(phase)}`)));
-  if (still()) byId("rates").replaceChildren(...found.map((one) => tableOf(one, run)));
+  if (still()) writeNew("rates", [run.kind, found], (place) => place.replaceChildren(...found.map((one) => tableOf(one, run))));
 }
 
 function tableOf(found, run) {
