@@ -238,6 +238,20 @@ def test_a_failure_has_a_button_that_does_the_one_thing(
     expect(card).to_be_visible()
 
 
+def test_a_failure_of_a_training_without_a_phase_of_the_head_is_begun_again_as_it_was_asked(
+    visits: Visits, records: Records
+) -> None:
+    run = failed(records, "loss_diverged", freeze_epochs=0, base_lr=0.02, lr_mult=50, epochs=3)
+    page = visits.page(f"/ui/runs/{run.id}")
+    expect(page.locator("#run-error")).to_contain_text("Code: loss_diverged")
+    page.get_by_role("button", name="Start again with a tenth of the rate").click()
+    expect(page).to_have_url(re.compile(r"/ui/train\?"))
+    query = parse_qs(urlsplit(page.url).query)
+    set_to = dict(pair.split("=") for pair in query["set"][0].split(";"))
+    assert (set_to["freeze_epochs"], set_to["epochs"], set_to["lr_mult"]) == ("0", "3", "50")
+    assert float(query["lr"][0]) == pytest.approx(0.002)
+
+
 def test_a_failure_from_outside_is_resumed_with_its_button(visits: Visits, records: Records) -> None:
     run = failed(records, "worker_lost")
     page = visits.page(f"/ui/runs/{run.id}")

@@ -32,6 +32,9 @@ function asked({ recipe, phases, freeze }) {
     lr_mult: Number((whole.lr_max[2] / whole.lr_max[0]).toPrecision(6)) };
 }
 
+// What a run was asked for.
+export const settingsOf = ({ config }) => asked(config);
+
 const PRESET_OF = { fine_tune: "fine_tune", one_cycle: "head_only", phases: "head_then_all" };
 
 // All that the form needs: the preset, its fields, what each is at by itself, and what is sent in any case.
@@ -39,7 +42,7 @@ export async function plan() {
   const [{ presets, fields }, chosen] = [await about(), choice()];
   const run = chosen.from === null ? null : await runOf(chosen.from);
   const goesOn = run !== null && holdsModel(run);
-  const again = run !== null && !goesOn ? asked(run.config) : null;
+  const again = run !== null && !goesOn ? settingsOf(run) : null;
   const name = chosen.preset ?? (again?.recipe ? PRESET_OF[again.recipe] : again ? "find_rate" : goesOn ? "unfreeze" : "fine_tune");
   const preset = presets.find((one) => one.name === name) ?? presets[0];
   const recipe = preset.config.recipe ?? null;
