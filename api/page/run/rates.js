@@ -5,9 +5,9 @@ import { ask, sentence } from "../frame/service.js";
 import { writeNew } from "./written.js";
 
 const MEANT = {
-  agree: "The valleys agree",
-  weak: "The valleys agree weakly",
-  none: "The valleys give no rate",
+  agree: "The sweeps agree",
+  weak: "The sweeps agree weakly",
+  none: "The sweeps give no rate",
 };
 const EXPLAINED = { minimum: "minimum/10 (a tenth of the rate at the lowest loss)" };
 
