@@ -72,6 +72,10 @@ def test_a_click_on_the_heat_map_a_pair_and_a_breed_open_their_photos(
     page.locator("#scores a", has_text=BREEDS[3].replace("_", " ")).first.click()
     expect(page.locator("#shots-title")).to_have_text(f"All photos of {BREEDS[3].replace('_', ' ')}")
     expect(page.locator("#shots-facts")).to_have_text("1 photo, the worst first.")
+    # Two were opened after each other: closing leads to neither.
+    page.locator("#shots-close").click()
+    expect(page).to_have_url(f"{visits.address}/ui/runs/{world.good.id}?tab=mistakes")
+    expect(page.locator("#shots")).to_be_hidden()
 
 
 def test_the_arrow_keys_lead_through_the_photos_and_one_back_closes_them(
