@@ -126,6 +126,8 @@ def test_a_run_is_cancelled_and_taken_up_again(visits: Visits, records: Records,
     page.get_by_role("button", name="Cancel").click()
     agree(page, "Cancel the run")
     expect(page.locator("#run-state")).to_have_text("cancelled")
+    expect(page.locator("#run-message")).to_have_text("It is cancelled.")
+    expect(page.locator("#view-run")).to_be_focused()
     page.reload()
     page.get_by_role("button", name="Resume").click()
     expect(page.locator("#run-state")).to_have_text("queued")

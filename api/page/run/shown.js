@@ -142,7 +142,7 @@ async function showJob(run) {
   if (shown !== run) return;
   showProgress(job);
   showError(run, job?.error ?? null, job?.resumable ? () => resume(run) : null);
-  showActions(run, job, renewRun);
+  await showActions(run, job, renewRun);
 }
 
 function showProgress(job) {
