@@ -17,12 +17,16 @@ let job = null;
 let again = () => null;
 let asked = 0;
 
-// `about` is the run's job where it has not succeeded; `renew` reads the run anew.
+// What can be done however it stands. `renew` reads the run anew.
+export function showOwnActions(run, renew) {
+  byId("run-edit").onclick = () => openEdit(run, renew);
+  byId("run-delete").onclick = () => openDeletion(run);
+}
+
+// `about` is the run's job where it has not succeeded.
 export function showActions(run, about, renew) {
   const isSame = shown?.id === run.id && shown.state === run.state && job?.state === about?.state && job?.resumable === about?.resumable;
   [shown, job, again] = [run, about, renew];
-  byId("run-edit").onclick = () => openEdit(run, renew);
-  byId("run-delete").onclick = () => openDeletion(run, renew);
   return isSame ? null : tell("actions", showSteps());
 }
 

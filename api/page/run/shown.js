@@ -6,7 +6,7 @@ import { tell, ask } from "../frame/service.js";
 import { want } from "../frame/stream.js";
 import { waitsFor } from "../frame/waiting.js";
 import { offer, say } from "../models/served.js";
-import { hideActions, resume, showActions } from "./actions.js";
+import { hideActions, resume, showActions, showOwnActions } from "./actions.js";
 import { hideCurves, showCurves } from "./curves.js";
 import { showFiles } from "./files.js";
 import { showHeader } from "./header.js";
@@ -126,6 +126,7 @@ function showFacts(run) {
   if (run.id !== shown?.id || run.state !== shown.state) say("");
   shown = run;
   showHeader(run);
+  showOwnActions(run, renewRun);
   showStory(run);
   showTab(run);
   offer(holdsModel(run) ? run : null);
