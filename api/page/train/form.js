@@ -56,10 +56,28 @@ export function showFields({ preset, own, usual, values }, groups, changedSoon) 
     wrongs.clear();
     build(own, groups, changedSoon);
   }
-  for (const { name } of own) setInput(form(), name, values[name], usual[name]);
+  for (const { name } of own) {
+    mend(name);
+    setInput(form(), name, values[name], usual[name]);
+  }
   form().querySelector(".phases")?.write(values.phases);
   const count = own.filter(({ name }) => !APART.has(name) && JSON.stringify(values[name]) !== JSON.stringify(usual[name])).length;
   byId("train-changed").textContent = count ? `${count} changed` : "as they usually are";
+}
+
+// What was typed wrong is written over where nobody types any more.
+function mend(name) {
+  const part = form().querySelector(`[data-of="${CSS.escape(name)}"]`);
+  if (!wrongs.has(name) || part?.contains(document.activeElement)) return;
+  wrongs.delete(name);
+  sayWrong(form(), name, "");
+  if (name === "phases") part.querySelector(".phases").dataset.shown = "";
+}
+
+// The form is made anew when it is opened again.
+export function leaveForm() {
+  wrongs.clear();
+  built = null;
 }
 
 function build(own, groups, changedSoon) {

@@ -7,7 +7,7 @@ import { want } from "../frame/stream.js";
 import { showArchs } from "./archs.js";
 import { choice, keep, keepSetting, RATES } from "./choice.js";
 import { dryRun, measure, sayFaults, showSum, start } from "./forecast.js";
-import { clearFaults, form, showDatasets, showFields, showFrom, showPresets, wrongFields } from "./form.js";
+import { clearFaults, form, leaveForm, showDatasets, showFields, showFrom, showPresets, wrongFields } from "./form.js";
 import { about, plan, request, searchRequest } from "./plan.js";
 import { hearOfSearch, hideSearch, isSearching, showSearch } from "./rate.js";
 
@@ -168,6 +168,7 @@ export const train = {
   hear: hearOfSearch,
   close() {
     hideSearch();
+    leaveForm();
     want("measure", false);
     measuring = lastAsked = null;
   },
