@@ -74,6 +74,29 @@ def test_what_is_filled_in_is_there_after_a_reload_and_after_back(visits: Visits
     assert visits.complaints == []
 
 
+def test_another_recipe_keeps_what_is_set_but_what_is_the_recipes_own(visits: Visits, records: Records) -> None:
+    records.dataset()
+    page = visits.page("/ui/train?lr=0.01&set=arch=resnet18;batch_size=8;epochs=7")
+    expect(page.locator("input[name=arch]:checked")).to_have_value("resnet18")
+    page.locator("input[name=preset][value=head_only]").check()
+    expect(field(page, "freeze")).to_be_checked()
+    assert parse_qs(parameters(page)) == {"recipe": ["head_only"], "set": ["arch=resnet18;batch_size=8"]}
+    expect(page.locator("input[name=arch]:checked")).to_have_value("resnet18")
+
+
+def test_a_wrong_rate_is_mended_by_a_suggestion(visits: Visits, records: Records, tmp_path: Path) -> None:
+    world = busy(records, tmp_path)
+    page = visits.page(f"/ui/train?dataset=pets&search={world.search.id}&set=batch_size=8")
+    start = page.get_by_role("button", name="Start training")
+    field(page, "base_lr").fill("quick")
+    expect(page.locator("[data-error=base_lr]")).not_to_be_empty()
+    expect(start).to_be_disabled()
+    page.get_by_role("button", name="valley: 1.2e-3").click()
+    expect(page.locator("[data-error=base_lr]")).to_be_empty()
+    expect(field(page, "base_lr")).to_have_value("0.0012")
+    expect(start).to_be_enabled()
+
+
 def test_a_click_on_the_curve_of_a_search_puts_that_rate_into_the_form(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:

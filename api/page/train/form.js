@@ -2,7 +2,7 @@
 
 import { addressOf } from "../frame/address.js";
 import { byId, counted, make, runLink } from "../frame/parts.js";
-import { keep, keepSetting, RATES } from "./choice.js";
+import { keep, keepRecipe, keepSetting, RATES } from "./choice.js";
 import { fieldInput, sayWrong, setInput } from "./fields.js";
 import { phasesInput } from "./phases.js";
 
@@ -29,7 +29,7 @@ export function showPresets(presets, wanted, goesOn) {
   const host = byId("train-presets");
   if (!host.children.length) {
     host.replaceChildren(...presets.map(({ name, title, meaning }) => make("label", { class: "card" },
-      make("input", { type: "radio", name: "preset", value: name, on: { change: () => keep({ recipe: name, set: null, lr: null }) } }),
+      make("input", { type: "radio", name: "preset", value: name, on: { change: () => keepRecipe(name, FIRST) } }),
       make("strong", {}, title), make("span", { class: "quiet" }, meaning))));
   }
   for (const input of host.querySelectorAll("input")) {
