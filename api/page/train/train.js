@@ -53,12 +53,15 @@ async function show() {
 // A rate from the curve goes to the recipe's own field, or to the phase that is searched for.
 function takeRate(value) {
   const name = RATES.find((one) => one in planned.values);
+  const part = form().querySelector(`[data-of="${name ?? "phases"}"]`);
+  // A click on the curve leaves the focus where it is, and what somebody types is not written over.
+  if (part?.contains(document.activeElement)) document.activeElement.blur();
   if (name) keepSetting(name, value, planned.usual[name]);
   else if (planned.values.phases) {
     const phases = planned.values.phases.map((one, number) => (number === 0 ? { ...one, lr_max: value } : one));
     keepSetting("phases", phases, planned.usual.phases);
   }
-  form().querySelector(`[data-field="${name ?? "phases"}"]`)?.scrollIntoView({ block: "nearest" });
+  part?.scrollIntoView({ block: "nearest" });
 }
 
 function lookSoon() {
