@@ -78,6 +78,23 @@ def test_a_click_on_the_heat_map_a_pair_and_a_breed_open_their_photos(
     expect(page.locator("#shots")).to_be_hidden()
 
 
+def test_an_interpretation_on_another_dataset_is_started_beside_the_mistakes(
+    visits: Visits, records: Records, tmp_path: Path
+) -> None:
+    world = busy(records, tmp_path)
+    page = visits.page(f"/ui/runs/{world.good.id}?tab=mistakes")
+    page.get_by_text("Interpret it on other photos, or once more").click()
+    page.get_by_label("Photos", exact=True).select_option("all photos of more-pets")
+    page.get_by_role("button", name="Start the interpretation").click()
+    under_way = page.locator("#interprets li")
+    expect(under_way).to_contain_text("on dataset more-pets, averaged over augmented copies, queued")
+    expect(page.locator("#interpret-form")).to_be_hidden()
+    page.goto(f"{visits.address}/ui/runs/{world.running.id}?tab=mistakes")
+    expect(page.locator("#no-reading")).not_to_be_empty()
+    expect(page.locator("#interpret")).to_be_hidden()
+    assert visits.complaints == []
+
+
 def test_the_arrow_keys_lead_through_the_photos_and_one_back_closes_them(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ import { hideActions, resume, showActions, showOwnActions } from "./actions.js";
 import { hideCurves, showCurves } from "./curves.js";
 import { showFiles } from "./files.js";
 import { showHeader } from "./header.js";
+import { offerInterpretation } from "./interpret.js";
 import { showError } from "./mend.js";
 import { hideReading, showInterprets, showReading } from "./reading.js";
 import { showSettings } from "./settings.js";
@@ -134,6 +135,7 @@ function showFacts(run) {
 }
 
 async function showMistakes(run, still) {
+  offerInterpretation(run, holdsModel(run), refreshInterprets);
   if (run.kind === "train") await showReading(run, still);
 }
 
