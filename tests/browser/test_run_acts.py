@@ -84,7 +84,7 @@ def test_an_interpretation_on_another_dataset_is_started_beside_the_mistakes(
     world = busy(records, tmp_path)
     page = visits.page(f"/ui/runs/{world.good.id}?tab=mistakes")
     page.get_by_text("Interpret it on other photos, or once more").click()
-    page.get_by_label("Photos", exact=True).select_option("all photos of more-pets")
+    page.locator("#interpret-on").select_option("all photos of more-pets")
     page.get_by_role("button", name="Start the interpretation").click()
     under_way = page.locator("#interprets li")
     expect(under_way).to_contain_text("on dataset more-pets, averaged over augmented copies, queued")
