@@ -72,6 +72,27 @@ def test_a_click_on_the_heat_map_a_pair_and_a_breed_open_their_photos(
     page.locator("#scores a", has_text=BREEDS[3].replace("_", " ")).first.click()
     expect(page.locator("#shots-title")).to_have_text(f"All photos of {BREEDS[3].replace('_', ' ')}")
     expect(page.locator("#shots-facts")).to_have_text("1 photo, the worst first.")
+    # Two were opened after each other: closing leads to neither.
+    page.locator("#shots-close").click()
+    expect(page).to_have_url(f"{visits.address}/ui/runs/{world.good.id}?tab=mistakes")
+    expect(page.locator("#shots")).to_be_hidden()
+
+
+def test_an_interpretation_on_another_dataset_is_started_beside_the_mistakes(
+    visits: Visits, records: Records, tmp_path: Path
+) -> None:
+    world = busy(records, tmp_path)
+    page = visits.page(f"/ui/runs/{world.good.id}?tab=mistakes")
+    page.get_by_text("Interpret it on other photos, or once more").click()
+    page.locator("#interpret-on").select_option("all photos of more-pets")
+    page.get_by_role("button", name="Start the interpretation").click()
+    under_way = page.locator("#interprets li")
+    expect(under_way).to_contain_text("on dataset more-pets, averaged over augmented copies, queued")
+    expect(page.locator("#interpret-form")).to_be_hidden()
+    page.goto(f"{visits.address}/ui/runs/{world.running.id}?tab=mistakes")
+    expect(page.locator("#no-reading")).not_to_be_empty()
+    expect(page.locator("#interpret")).to_be_hidden()
+    assert visits.complaints == []
 
 
 def test_the_arrow_keys_lead_through_the_photos_and_one_back_closes_them(
@@ -122,6 +143,8 @@ def test_a_run_is_cancelled_and_taken_up_again(visits: Visits, records: Records,
     page.get_by_role("button", name="Cancel").click()
     agree(page, "Cancel the run")
     expect(page.locator("#run-state")).to_have_text("cancelled")
+    expect(page.locator("#run-message")).to_have_text("It is cancelled.")
+    expect(page.locator("#view-run")).to_be_focused()
     page.reload()
     page.get_by_role("button", name="Resume").click()
     expect(page.locator("#run-state")).to_have_text("queued")
@@ -183,6 +206,34 @@ def test_what_hangs_on_a_run_is_told_before_it_is_deleted_and_needs_a_second_cho
     assert visits.complaints == []
 
 
+def test_a_late_answer_about_one_run_does_not_make_the_question_about_another_delete_it(
+    visits: Visits, records: Records, tmp_path: Path
+) -> None:
+    world = busy(records, tmp_path)
+    page = visits.page(f"/ui/runs/{world.other.id}")
+    page.locator("#run-tabs a").first.wait_for()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    late = f"{visits.address}/runs/{world.other.id}/dependents"
+    page.route(late, hold, times=1)
+    page.locator("#run-delete").click()
+    until(lambda: page.evaluate("true") and len(held) == 1, PATIENCE_MS / 1000)
+    page.locator("#delete-leave").click()
+    page.evaluate(f"history.pushState(null, '', '{world.failed.id}'); dispatchEvent(new PopStateEvent('popstate'))")
+    expect(page.locator("#run-title")).to_contain_text(f"Run {world.failed.id}")
+    page.locator("#run-delete").click()
+    expect(page.locator("#delete-yes")).to_be_enabled()
+    with page.expect_response(late):
+        held[0].continue_()
+    with page.expect_request(lambda request: request.method == "DELETE") as sent:
+        page.locator("#delete-yes").click()
+    assert sent.value.url == f"{visits.address}/runs/{world.failed.id}"
+    expect(page).to_have_url(f"{visits.address}/ui/runs")
+
+
 FAILURES: list[tuple[str, str, dict[str, str]]] = [
     ("out_of_memory", "Start again with batches of 8", {"batch_size": "8"}),
     ("loss_diverged", "Start again with a tenth of the rate", {"batch_size": "16"}),
@@ -208,6 +259,20 @@ def test_a_failure_has_a_button_that_does_the_one_thing(
     assert float(query["lr"][0]) == pytest.approx(0.002 if code == "loss_diverged" else 0.02)
     page.go_back()
     expect(card).to_be_visible()
+
+
+def test_a_failure_of_a_training_without_a_phase_of_the_head_is_begun_again_as_it_was_asked(
+    visits: Visits, records: Records
+) -> None:
+    run = failed(records, "loss_diverged", freeze_epochs=0, base_lr=0.02, lr_mult=50, epochs=3)
+    page = visits.page(f"/ui/runs/{run.id}")
+    expect(page.locator("#run-error")).to_contain_text("Code: loss_diverged")
+    page.get_by_role("button", name="Start again with a tenth of the rate").click()
+    expect(page).to_have_url(re.compile(r"/ui/train\?"))
+    query = parse_qs(urlsplit(page.url).query)
+    set_to = dict(pair.split("=") for pair in query["set"][0].split(";"))
+    assert (set_to["freeze_epochs"], set_to["epochs"], set_to["lr_mult"]) == ("0", "3", "50")
+    assert float(query["lr"][0]) == pytest.approx(0.002)
 
 
 def test_a_failure_from_outside_is_resumed_with_its_button(visits: Visits, records: Records) -> None:

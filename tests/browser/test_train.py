@@ -74,6 +74,29 @@ def test_what_is_filled_in_is_there_after_a_reload_and_after_back(visits: Visits
     assert visits.complaints == []
 
 
+def test_another_recipe_keeps_what_is_set_but_what_is_the_recipes_own(visits: Visits, records: Records) -> None:
+    records.dataset()
+    page = visits.page("/ui/train?lr=0.01&set=arch=resnet18;batch_size=8;epochs=7")
+    expect(page.locator("input[name=arch]:checked")).to_have_value("resnet18")
+    page.locator("input[name=preset][value=head_only]").check()
+    expect(field(page, "freeze")).to_be_checked()
+    assert parse_qs(parameters(page)) == {"recipe": ["head_only"], "set": ["arch=resnet18;batch_size=8"]}
+    expect(page.locator("input[name=arch]:checked")).to_have_value("resnet18")
+
+
+def test_a_wrong_rate_is_mended_by_a_suggestion(visits: Visits, records: Records, tmp_path: Path) -> None:
+    world = busy(records, tmp_path)
+    page = visits.page(f"/ui/train?dataset=pets&search={world.search.id}&set=batch_size=8")
+    start = page.get_by_role("button", name="Start training")
+    field(page, "base_lr").fill("quick")
+    expect(page.locator("[data-error=base_lr]")).not_to_be_empty()
+    expect(start).to_be_disabled()
+    page.get_by_role("button", name="valley: 1.2e-3").click()
+    expect(page.locator("[data-error=base_lr]")).to_be_empty()
+    expect(field(page, "base_lr")).to_have_value("0.0012")
+    expect(start).to_be_enabled()
+
+
 def test_a_click_on_the_curve_of_a_search_puts_that_rate_into_the_form(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -103,6 +126,20 @@ def test_a_click_on_the_curve_of_a_search_puts_that_rate_into_the_form(
     assert visits.complaints == []
 
 
+def test_a_search_that_is_shown_is_not_asked_for_again_while_somebody_types(
+    visits: Visits, records: Records, tmp_path: Path
+) -> None:
+    world = busy(records, tmp_path)
+    page = visits.page(f"/ui/train?dataset=pets&search={world.search.id}&set=batch_size=8")
+    expect(page.locator("#rate-figure .js-plotly-plot")).to_be_visible()
+    settled(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    with page.expect_response(lambda answer: "dry_run" in answer.url):
+        field(page, "epochs").fill("9")
+    assert not [url for url in asked if f"/runs/{world.search.id}" in url]
+
+
 def test_a_search_is_started_beside_the_form_and_its_way_is_shown(visits: Visits, records: Records) -> None:
     records.dataset()
     page = visits.page("/ui/train?set=batch_size=8;size=128;presize=160")
@@ -112,6 +149,7 @@ def test_a_search_is_started_beside_the_form_and_its_way_is_shown(visits: Visits
     run = newest(records)
     assert (run.kind, run.config["size"], run.config["freeze"]) == ("lr_find", 128, True)
     assert f"search={run.id}" in parameters(page)
+    expect(page.get_by_role("button", name="Find a learning rate first")).to_be_disabled()
 
 
 def test_what_is_wrong_is_said_at_its_field_and_nothing_can_start(visits: Visits, records: Records) -> None:
@@ -179,8 +217,15 @@ def test_a_forecast_is_measured_and_said_once_it_is_there(visits: Visits, record
     expect(page.locator("#train-sum")).to_contain_text("not known yet")
     page.get_by_role("button", name="Measure a few steps").click()
     expect(page.locator("#measure")).to_have_text("Measuring…")
+    page.locator("nav").get_by_text("Jobs").click()
+    expect(page).to_have_title(re.compile("^Jobs"))
+    page.go_back()
+    expect(page.locator("#measure")).to_have_text("Measure a few steps")
+    expect(page.locator("#measure")).to_be_enabled()
+    page.locator("#measure").click()
+    expect(page.locator("#measure")).to_have_text("Measuring…")
     with records.sessions.begin() as session:
-        job = session.scalars(select(Job).where(Job.kind == "forecast")).one()
+        job = session.scalars(select(Job).where(Job.kind == "forecast").order_by(Job.id.desc()).limit(1)).one()
         assert claim(session, job.id, worker="a worker", lease_seconds=60)
         for freeze in (True, False):
             record_throughput(

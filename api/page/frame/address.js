@@ -78,7 +78,7 @@ export const at = (path) => SERVICE + path.slice(1);
 
 export function go(address) {
   if (address === location.pathname + location.search) return;
-  history.pushState({ ours: true }, "", address);
+  history.pushState({ ours: true, before: location.search }, "", address);
   follow(true);
 }
 
@@ -94,14 +94,19 @@ export function replace(address) {
   follow();
 }
 
-// Back where this page has come from there, so that closing leaves no trace in the history.
+// Back where this page has come from there, so that closing leaves no trace in the history; on, where the entry before is
+// of the same that is closed.
 export function leave(changes) {
-  if (history.state?.ours) {
+  const { ours = false, before = "" } = history.state ?? {};
+  const earlier = new URLSearchParams(before);
+  if (ours && Object.keys(changes).some((key) => earlier.has(key))) {
+    go(here(changes));
+  } else if (ours) {
     history.back();
-    return;
+  } else {
+    history.replaceState(null, "", here(changes));
+    follow();
   }
-  history.replaceState(null, "", here(changes));
-  follow();
 }
 
 // Links to views change the view; with a modifier they open a tab or a window as any link.

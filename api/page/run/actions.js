@@ -17,13 +17,17 @@ let job = null;
 let again = () => null;
 let asked = 0;
 
-// `about` is the run's job where it has not succeeded; `renew` reads the run anew.
+// What can be done however it stands. `renew` reads the run anew.
+export function showOwnActions(run, renew) {
+  byId("run-edit").onclick = () => openEdit(run, renew);
+  byId("run-delete").onclick = () => openDeletion(run);
+}
+
+// `about` is the run's job where it has not succeeded.
 export function showActions(run, about, renew) {
   const isSame = shown?.id === run.id && shown.state === run.state && job?.state === about?.state && job?.resumable === about?.resumable;
   [shown, job, again] = [run, about, renew];
-  byId("run-edit").onclick = () => openEdit(run, renew);
-  byId("run-delete").onclick = () => openDeletion(run, renew);
-  if (!isSame) tell("actions", showSteps());
+  return isSame ? null : tell("actions", showSteps());
 }
 
 export function hideActions() {
@@ -41,8 +45,13 @@ async function showSteps() {
   const version = (await registered()).find((one) => one.run === run.id);
   const steps = version ? await stepsOfVersion(version) : [];
   if (question !== asked) return;
+  const had = byId("run-steps").contains(document.activeElement) ? document.activeElement.textContent : null;
   byId("run-steps").replaceChildren(...stepsOfJob(run, about), ...stepsOfModel(run, version), ...steps);
+  if (had !== null) focusOn([...byId("run-steps").children].find(({ textContent: text }) => text === had));
 }
+
+// The button that was pressed may be gone with what it did.
+const focusOn = (step = byId("view-run")) => step.focus({ preventScroll: true });
 
 function stepsOfJob(run, about) {
   if (GOES_ON.has(run.state)) return [button("Cancel", () => cancel(run))];
@@ -68,14 +77,18 @@ async function stepsOfVersion({ version, aliases, canary_of: tried }) {
     ? [button(`Roll back to version ${alias.before}`, () => rollBack(alias, after))] : [];
 }
 
+// What is said stays until the run stands otherwise: it is said once the run is shown as it is now.
 async function act(run, work, done) {
+  let said = [done];
   try {
     await work;
-    if (shown?.id === run.id) say(done);
   } catch (error) {
-    if (shown?.id === run.id) say(error.message, true);
+    said = [error.message, true];
   }
   await tell("run", again());
+  if (shown?.id !== run.id) return;
+  say(...said);
+  if (document.activeElement === document.body) focusOn();
 }
 
 async function cancel(run) {

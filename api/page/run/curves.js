@@ -4,6 +4,7 @@ import { Board, runFigures } from "../frame/figures.js";
 import { byId, cell, decimal, fill, FINAL, make, percent } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { showRates } from "./rates.js";
+import { clear, writeNew } from "./written.js";
 
 const EPOCHS_ONLY = 1000000;
 
@@ -11,7 +12,7 @@ const board = new Board(byId("figures"));
 
 export function hideCurves() {
   board.place([]);
-  byId("rates").replaceChildren();
+  clear("rates");
   byId("table-of-epochs").hidden = true;
   byId("run-no-curves").hidden = true;
 }
@@ -30,7 +31,10 @@ export async function showCurves(run, still) {
 
 function showEpochs(epochs) {
   byId("table-of-epochs").hidden = epochs.length === 0;
-  fill("epochs", epochs.map((row) => make("tr", {},
-    cell(row.phase + 1), cell(row.epoch + 1), cell(decimal(row.train_loss), true), cell(decimal(row.valid_loss), true),
-    cell(percent(row.error_rate), true), cell(row.seconds.toFixed(1), true))));
+  writeNew("epochs", epochs, () => fill("epochs", epochs.map(rowOf)));
+}
+
+function rowOf(row) {
+  return make("tr", {}, cell(row.phase + 1), cell(row.epoch + 1), cell(decimal(row.train_loss), true), cell(decimal(row.valid_loss), true),
+    cell(percent(row.error_rate), true), cell(row.seconds.toFixed(1), true));
 }

@@ -1,6 +1,6 @@
 // Deleting a run: what hangs on it is told first, and what others came from it is a second choice.
 
-import { addressOf, replace } from "../frame/address.js";
+import { addressOf, placeOf, replace } from "../frame/address.js";
 import { byId, counted, make, runLink, words } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
 import { showServed, versionLink } from "../models/served.js";
@@ -9,6 +9,9 @@ import { size } from "./files.js";
 const item = (...content) => make("li", {}, ...content);
 const between = (parts) => parts.flatMap((part, place) => (place ? [", ", part] : [part]));
 
+// The dialog asks about one run at a time: what comes late for an earlier question is dropped.
+let asked = 0;
+
 export async function openDeletion(run) {
   byId("delete-title").textContent = `Delete run ${run.id}?`;
   byId("delete-list").replaceChildren(item("…"));
@@ -16,29 +19,35 @@ export async function openDeletion(run) {
   byId("delete-wrong").textContent = "";
   byId("delete-yes").disabled = true;
   byId("delete-leave").onclick = () => byId("delete-run").close();
+  byId("delete-form").onsubmit = (event) => event.preventDefault();
   byId("delete-run").showModal();
+  await look(run, ++asked);
+}
+
+async function look(run, question, wrong = "") {
   try {
-    await look(run);
+    const found = await ask(`/runs/${run.id}/dependents`);
+    if (question === asked) show(run, question, found, wrong);
   } catch (error) {
+    if (question !== asked) return;
     byId("delete-list").replaceChildren();
     byId("delete-wrong").textContent = error.message;
   }
 }
 
-async function look(run) {
-  const found = await ask(`/runs/${run.id}/dependents`);
-  const isFree = found.deletable === "yes";
+function show(run, question, found, wrong) {
   byId("delete-list").replaceChildren(...linesOf(found));
   byId("delete-choice").hidden = found.deletable !== "with_cascade";
   byId("delete-all").checked = false;
   byId("delete-all-text").textContent = found.version || found.interpretations.length
     ? "Delete what goes with it too." : "Delete it though others came from it.";
   byId("delete-all").onchange = () => { byId("delete-yes").disabled = !byId("delete-all").checked; };
-  byId("delete-yes").disabled = !isFree;
-  if (found.deletable === "no") byId("delete-wrong").textContent = found.busy.length ? "Cancel what is at work first, or wait for it." : "Point the alias at another version first.";
+  byId("delete-yes").disabled = found.deletable !== "yes";
+  const reason = found.busy.length ? "Cancel what is at work first, or wait for it." : "Point the alias at another version first.";
+  byId("delete-wrong").textContent = wrong || (found.deletable === "no" ? reason : "");
   byId("delete-form").onsubmit = (event) => {
     event.preventDefault();
-    tell("deletion", remove(run, byId("delete-all").checked));
+    if (question === asked) tell("deletion", remove(run, question, byId("delete-all").checked));
   };
 }
 
@@ -58,17 +67,16 @@ function linesOf(found) {
   return lines;
 }
 
-async function remove(run, cascade) {
+async function remove(run, question, cascade) {
   byId("delete-yes").disabled = true;
   try {
     await ask(`/runs/${run.id}${cascade ? "?cascade=true" : ""}`, { method: "DELETE" });
   } catch (error) {
     // What hangs on it may have changed since it was told.
-    await look(run);
-    byId("delete-wrong").textContent = error.message;
+    if (question === asked) await look(run, question, error.message);
     return;
   }
-  byId("delete-run").close();
-  replace(addressOf("runs"));
+  if (question === asked) byId("delete-run").close();
+  if (placeOf().parts.run === run.id) replace(addressOf("runs"));
   await tell("served", showServed());
 }

@@ -3,19 +3,28 @@
 import { addressOf } from "../frame/address.js";
 import { byId, datasetLink, drawnTag, FINAL, make, percent, words } from "../frame/parts.js";
 import { duration, localTime } from "../frame/times.js";
+import { writeNew } from "./written.js";
 
 export function showHeader(run) {
   byId("run").hidden = false;
-  byId("run-way").replaceChildren(make("a", { href: addressOf("runs") }, "Runs"));
-  byId("run-title").replaceChildren(`Run ${run.id}${run.name ? ` · ${run.name}` : ""} `, drawnTag(run.dataset.drawn));
-  byId("run-state").textContent = words(run.state);
+  writeNew("run-way", null, (place) => place.replaceChildren(make("a", { href: addressOf("runs") }, "Runs")));
+  writeNew("run-title", [run.id, run.name, run.dataset.drawn], (place) =>
+    place.replaceChildren(`Run ${run.id}${run.name ? ` · ${run.name}` : ""} `, drawnTag(run.dataset.drawn)));
+  write("run-state", words(run.state));
   byId("run-state").dataset.state = run.state;
   byId("run-note").hidden = !run.note;
-  byId("run-note").textContent = run.note ?? "";
-  byId("run-tags").replaceChildren(...run.tags.map((tag) => make("li", {}, make("a", { class: "tag", href: addressOf("runs", { tag }) }, tag))));
-  byId("run-facts").replaceChildren(...factsOf(run));
-  byId("run-times").textContent = timesOf(run);
+  write("run-note", run.note ?? "");
+  writeNew("run-tags", run.tags, (place) =>
+    place.replaceChildren(...run.tags.map((tag) => make("li", {}, make("a", { class: "tag", href: addressOf("runs", { tag }) }, tag)))));
+  writeNew("run-facts", knownOf(run), (place) => place.replaceChildren(...factsOf(run)));
+  write("run-times", timesOf(run));
 }
+
+const write = (id, text) => writeNew(id, text, (place) => { place.textContent = text; });
+
+// What the facts are made of.
+const knownOf = ({ state, error_rate: errors, error_rate_margin: margin, recipe, kind, arch, seed, dataset, device, precision, precision_reason: reason }) =>
+  [state, errors, margin, recipe, kind, arch, seed, dataset, device, precision, reason];
 
 const fact = (name, value, part = "", main = false) => make("div", {}, make("dt", {}, name),
   make("dd", {}, make("span", main ? { class: "main" } : {}, value), part && make("span", { class: "part" }, part)));

@@ -1,19 +1,20 @@
 // What searches for a learning rate suggest, with the spread of their sweeps, or why they suggest nothing.
 
-import { byId, cell, counted, make, rate, words } from "../frame/parts.js";
+import { cell, counted, make, rate, words } from "../frame/parts.js";
 import { ask, sentence } from "../frame/service.js";
+import { writeNew } from "./written.js";
 
 const MEANT = {
-  agree: "The valleys agree",
-  weak: "The valleys agree weakly",
-  none: "The valleys give no rate",
+  agree: "The sweeps agree",
+  weak: "The sweeps agree weakly",
+  none: "The sweeps give no rate",
 };
 const EXPLAINED = { minimum: "minimum/10 (a tenth of the rate at the lowest loss)" };
 
 export async function showRates(run, still) {
   const query = (phase) => (run.kind === "train" ? `?phase=${phase}` : "");
   const found = await Promise.all(run.searches.map((phase) => ask(`/runs/${run.id}/lr-find${query(phase)}`)));
-  if (still()) byId("rates").replaceChildren(...found.map((one) => tableOf(one, run)));
+  if (still()) writeNew("rates", [run.kind, found], (place) => place.replaceChildren(...found.map((one) => tableOf(one, run))));
 }
 
 function tableOf(found, run) {

@@ -10,6 +10,7 @@ import { closePhotos } from "./enlarged.js";
 import { FEWEST, hideLosses, showLosses } from "./losses.js";
 import { hideShots, shotsAddress, shotsLink } from "./shots.js";
 import { walkable } from "./walk.js";
+import { clear, writeNew } from "./written.js";
 
 const JOBS = 5;
 
@@ -25,7 +26,7 @@ export function hideReading() {
   want("interprets", false);
   byId("reading").hidden = true;
   byId("read-on").replaceChildren();
-  byId("interprets").replaceChildren();
+  clear("interprets");
 }
 
 // Show an interpretation: of the run's own validation pictures, or of the dataset that is chosen beside it.
@@ -40,7 +41,8 @@ export async function showInterprets(run, still) {
   if (!still()) return false;
   const told = items.filter((job, place) => !FINAL.has(job.state) || (place === 0 && job.state !== "succeeded"));
   want("interprets", told.some((job) => !FINAL.has(job.state)));
-  byId("interprets").replaceChildren(...told.map((job) => jobLine(`Interpretation ${job.id}${askedOf(job.config)}`, job)));
+  // It is read aloud whenever it is written.
+  writeNew("interprets", told, (place) => place.replaceChildren(...told.map((job) => jobLine(`Interpretation ${job.id}${askedOf(job.config)}`, job))));
   const latest = items.find(({ state }) => state === "succeeded")?.id ?? 0;
   const isNewer = newest !== null && latest > newest;
   newest = latest;

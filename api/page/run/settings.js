@@ -1,6 +1,7 @@
 // How a run was asked to train: the settings that everybody asks about, the phases, what was changed, and all the rest.
 
-import { byId, cell, make, rate, words } from "../frame/parts.js";
+import { cell, make, rate, words } from "../frame/parts.js";
+import { writeNew } from "./written.js";
 
 const FIRST = ["arch", "pretrained", "size", "presize", "batch_size", "loss", "valid_pct", "precision"];
 const PHASE = ["Phase", "Body", "Epochs", "Peak rates"];
@@ -8,6 +9,10 @@ const PHASE = ["Phase", "Body", "Epochs", "Peak rates"];
 const TABLED = new Set(["freeze", "epochs", "lr_max", "auto"]);
 
 export function showSettings(run) {
+  writeNew("settings", [run.id, run.config, run.changed], (place) => place.replaceChildren(...tablesOf(run)));
+}
+
+function tablesOf(run) {
   const all = Object.fromEntries([...flat(run.config), ...restOfPhases(run.config.phases ?? [])]);
   const changed = Object.keys(run.changed).filter((name) => name !== "phases");
   const rest = Object.keys(all).filter((name) => !FIRST.includes(name) && !changed.includes(name));
@@ -15,8 +20,7 @@ export function showSettings(run) {
   const row = (name) => make("tr", {}, make("th", { scope: "row" }, name), cell(told(all[name])),
     cell(name in run.changed ? make("span", { class: "tag" }, `default ${told(run.changed[name])}`) : ""));
   const table = (names) => make("div", { class: "scroll" }, make("table", { class: "settings" }, make("tbody", {}, ...names.map(row))));
-  byId("settings").replaceChildren(phases(run), table(first),
-    make("details", {}, make("summary", {}, `The other ${rest.length} settings`), table(rest)));
+  return [phases(run), table(first), make("details", {}, make("summary", {}, `The other ${rest.length} settings`), table(rest))];
 }
 
 // Nested settings by their dotted names, as `--set` and the JSON have them; phases have a table of their own.

@@ -6,10 +6,11 @@ import { tell, ask } from "../frame/service.js";
 import { want } from "../frame/stream.js";
 import { waitsFor } from "../frame/waiting.js";
 import { offer, say } from "../models/served.js";
-import { hideActions, resume, showActions } from "./actions.js";
+import { hideActions, resume, showActions, showOwnActions } from "./actions.js";
 import { hideCurves, showCurves } from "./curves.js";
 import { showFiles } from "./files.js";
 import { showHeader } from "./header.js";
+import { offerInterpretation } from "./interpret.js";
 import { showError } from "./mend.js";
 import { hideReading, showInterprets, showReading } from "./reading.js";
 import { showSettings } from "./settings.js";
@@ -126,6 +127,7 @@ function showFacts(run) {
   if (run.id !== shown?.id || run.state !== shown.state) say("");
   shown = run;
   showHeader(run);
+  showOwnActions(run, renewRun);
   showStory(run);
   showTab(run);
   offer(holdsModel(run) ? run : null);
@@ -133,6 +135,7 @@ function showFacts(run) {
 }
 
 async function showMistakes(run, still) {
+  offerInterpretation(run, holdsModel(run), refreshInterprets);
   if (run.kind === "train") await showReading(run, still);
 }
 
@@ -142,7 +145,7 @@ async function showJob(run) {
   if (shown !== run) return;
   showProgress(job);
   showError(run, job?.error ?? null, job?.resumable ? () => resume(run) : null);
-  showActions(run, job, renewRun);
+  await showActions(run, job, renewRun);
 }
 
 function showProgress(job) {

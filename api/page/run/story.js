@@ -1,16 +1,21 @@
 // How a run came about and what is to be said of it, in sentences.
 
-import { byId, make, percent, rate, runLink, words } from "../frame/parts.js";
+import { make, percent, rate, runLink, words } from "../frame/parts.js";
+import { writeNew } from "./written.js";
 
 const item = (...content) => make("li", {}, ...content);
 
 export function showStory(run) {
-  byId("story").replaceChildren(...lineage(run), ...children(run), ...run.rates.map(rateItem));
-  byId("cautions").replaceChildren(...run.cautions.map((caution) => item(caution)));
-  byId("curves").replaceChildren(...run.curves.map(({ phase, word, sentence }) =>
-    item(make("strong", {}, phase === null ? "The run: " : `Phase ${phase + 1}: `), make("span", { class: "tag" }, words(word)),
-      ` ${sentence}`)));
-  byId("judgement").replaceChildren(...(run.judgement?.sentences ?? []).map((sentence) => item(sentence)));
+  const { lineage: line, children: from, rates, cautions, curves, judgement } = run;
+  writeNew("story", [line, from, rates], (place) => place.replaceChildren(...lineage(run), ...children(run), ...rates.map(rateItem)));
+  writeNew("cautions", cautions, (place) => place.replaceChildren(...cautions.map((caution) => item(caution))));
+  writeNew("curves", curves, (place) => place.replaceChildren(...curves.map(curveItem)));
+  const sentences = judgement?.sentences ?? [];
+  writeNew("judgement", sentences, (place) => place.replaceChildren(...sentences.map((sentence) => item(sentence))));
+}
+
+function curveItem({ phase, word, sentence }) {
+  return item(make("strong", {}, phase === null ? "The run: " : `Phase ${phase + 1}: `), make("span", { class: "tag" }, words(word)), ` ${sentence}`);
 }
 
 function lineage(run) {

@@ -2,6 +2,7 @@
 
 import { addressOf, placeOf } from "../frame/address.js";
 import { byId, make } from "../frame/parts.js";
+import { writeNew } from "./written.js";
 
 const TABS = { curves: "Curves", mistakes: "Mistakes", config: "Configuration", files: "Files" };
 // What only the mistakes can be asked for.
@@ -18,14 +19,19 @@ export function showTab(run) {
   const { query } = placeOf();
   const shown = tabOf(query) ?? "curves";
   byId("run-tabs").hidden = false;
+  const on = query.get("on");
+  writeNew("run-tabs", [run.id, run.kind, shown, on], (place) => showLinks(place, run, shown, on));
+  for (const part of document.querySelectorAll("#view-run [data-tab]")) part.hidden = part.dataset.tab !== shown;
+}
+
+function showLinks(place, run, shown, on) {
   const links = Object.entries(TABS).filter(([tab]) => tab !== "mistakes" || run.kind === "train").map(([tab, name]) => make("a", {
-    href: addressOf(`runs/${run.id}`, { tab: tab === "curves" ? null : tab, on: tab === "mistakes" ? query.get("on") : null }),
+    href: addressOf(`runs/${run.id}`, { tab: tab === "curves" ? null : tab, on: tab === "mistakes" ? on : null }),
     "aria-current": tab === shown ? "page" : null, "data-tab-link": tab,
   }, name));
   const focused = document.activeElement?.dataset.tabLink;
-  byId("run-tabs").replaceChildren(...links);
-  if (focused) byId("run-tabs").querySelector(`[data-tab-link="${focused}"]`)?.focus();
-  for (const part of document.querySelectorAll("#view-run [data-tab]")) part.hidden = part.dataset.tab !== shown;
+  place.replaceChildren(...links);
+  if (focused) place.querySelector(`[data-tab-link="${focused}"]`)?.focus();
 }
 
 export function hideTabs() {

@@ -44,15 +44,21 @@ export function keepSetting(name, value, usual) {
   const isUsual = JSON.stringify(value) === JSON.stringify(usual);
   if (isUsual) set.delete(name);
   else set.set(name, value);
-  const text = [...set].map(([key, one]) => `${key}=${write(one)}`).join(";");
   const isRate = RATES.includes(name);
   if (isRate) {
     set.delete(name);
-    const others = [...set].map(([key, one]) => `${key}=${write(one)}`).join(";");
-    keep({ lr: isUsual ? null : write(value), set: others || null });
+    keep({ lr: isUsual ? null : write(value), set: textOf([...set]) });
   } else {
-    keep({ set: text || null });
+    keep({ set: textOf([...set]) });
   }
+}
+
+const textOf = (pairs) => pairs.map(([name, value]) => `${name}=${write(value)}`).join(";") || null;
+
+// Another recipe: all that was set stays but what is a recipe's `own`.
+export function keepRecipe(recipe, own) {
+  const others = [...choice().set].filter(([name]) => !own.includes(name));
+  keep({ recipe, lr: null, set: textOf(others) });
 }
 
 // {"augment.flip": false} from {augment: {flip: false}}; lists stay as they are.

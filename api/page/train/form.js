@@ -2,7 +2,7 @@
 
 import { addressOf } from "../frame/address.js";
 import { byId, counted, make, runLink } from "../frame/parts.js";
-import { keep, keepSetting, RATES } from "./choice.js";
+import { keep, keepRecipe, keepSetting, RATES } from "./choice.js";
 import { fieldInput, sayWrong, setInput } from "./fields.js";
 import { phasesInput } from "./phases.js";
 
@@ -29,7 +29,7 @@ export function showPresets(presets, wanted, goesOn) {
   const host = byId("train-presets");
   if (!host.children.length) {
     host.replaceChildren(...presets.map(({ name, title, meaning }) => make("label", { class: "card" },
-      make("input", { type: "radio", name: "preset", value: name, on: { change: () => keep({ recipe: name, set: null, lr: null }) } }),
+      make("input", { type: "radio", name: "preset", value: name, on: { change: () => keepRecipe(name, FIRST) } }),
       make("strong", {}, title), make("span", { class: "quiet" }, meaning))));
   }
   for (const input of host.querySelectorAll("input")) {
@@ -56,10 +56,28 @@ export function showFields({ preset, own, usual, values }, groups, changedSoon) 
     wrongs.clear();
     build(own, groups, changedSoon);
   }
-  for (const { name } of own) setInput(form(), name, values[name], usual[name]);
+  for (const { name } of own) {
+    mend(name);
+    setInput(form(), name, values[name], usual[name]);
+  }
   form().querySelector(".phases")?.write(values.phases);
   const count = own.filter(({ name }) => !APART.has(name) && JSON.stringify(values[name]) !== JSON.stringify(usual[name])).length;
   byId("train-changed").textContent = count ? `${count} changed` : "as they usually are";
+}
+
+// What was typed wrong is written over where nobody types any more.
+function mend(name) {
+  const part = form().querySelector(`[data-of="${CSS.escape(name)}"]`);
+  if (!wrongs.has(name) || part?.contains(document.activeElement)) return;
+  wrongs.delete(name);
+  sayWrong(form(), name, "");
+  if (name === "phases") part.querySelector(".phases").dataset.shown = "";
+}
+
+// The form is made anew when it is opened again.
+export function leaveForm() {
+  wrongs.clear();
+  built = null;
 }
 
 function build(own, groups, changedSoon) {

@@ -9,11 +9,18 @@ import { waitsFor } from "../frame/waiting.js";
 const NAMES = { minimum: "minimum/10" };
 const board = new Board(byId("rate-figure"));
 let shown = null;
+let drawn = null;
+let asked = 0;
 
 export const isSearching = () => shown !== null && !FINAL.has(shown.state);
 
+// Whether all of a search is shown; while it runs, the stream and the view's refreshing keep it so.
+export const isShown = (id) => drawn === id;
+
 export function hideSearch() {
-  shown = null;
+  if (shown) byId("find-rate").disabled = false;
+  shown = drawn = null;
+  asked += 1;
   byId("rate-search").hidden = true;
   board.place([]);
   want("search", false);
@@ -21,37 +28,63 @@ export function hideSearch() {
 
 // `take` is given the rate that somebody chooses.
 export async function showSearch(id, take) {
-  const run = await ask(`/runs/${id}`);
-  if (run.kind !== "lr_find") throw new Error(`Run ${id} is no search for a rate.`);
-  shown = run;
-  byId("rate-search").hidden = false;
-  want("search", !FINAL.has(run.state));
-  if (run.state === "succeeded") await showFound(run, take);
-  else await showWay(run);
+  const question = ++asked;
+  try {
+    await showAsked(id, take, () => question === asked);
+  } finally {
+    if (question === asked) byId("find-rate").disabled = isSearching();
+  }
 }
 
-async function showWay(run) {
+async function showAsked(id, take, still) {
+  const run = await ask(`/runs/${id}`);
+  if (!still()) return;
+  if (run.kind !== "lr_find") throw new Error(`Run ${id} is no search for a rate.`);
+  shown = run;
+  drawn = null;
+  byId("rate-search").hidden = false;
+  want("search", !FINAL.has(run.state));
+  if (run.state === "succeeded") await showFound(run, take, still);
+  else await showWay(run, still);
+  if (still()) drawn = id;
+}
+
+async function showWay(run, still) {
   const job = await ask(`/jobs/${run.job}`);
+  if (!still()) return;
   byId("rate-offers").replaceChildren();
   board.place([]);
   if (job.error) say("The search failed: ", reasonOf(job.error));
   else if (job.state === "queued") say("The search waits: ", ...waitsFor(job.waiting));
   else if (job.state === "cancelled") say("The search was cancelled.");
-  else say("Searching, ", runLink(run.id), ": ", ...progressLine(job.progress ?? {}));
+  else say("The search is at work: ", runLink(run.id), ".");
+  showProgress(...(FINAL.has(job.state) || job.state === "queued" ? [] : progressLine(job.progress ?? {})));
 }
 
-const say = (...parts) => byId("rate-said").replaceChildren(...parts);
+// It is read aloud whenever it is written.
+function say(...parts) {
+  const text = parts.map((part) => part.textContent ?? part).join("");
+  if (byId("rate-said").textContent !== text) byId("rate-said").replaceChildren(...parts);
+}
 
-async function showFound(run, take) {
+// How far it is changes too often to be read aloud.
+function showProgress(...parts) {
+  byId("rate-progress").hidden = parts.length === 0;
+  byId("rate-progress").replaceChildren(...parts);
+}
+
+async function showFound(run, take, still) {
   const found = await ask(`/runs/${run.id}/lr-find`);
-  if (shown !== run) return;
+  if (!still()) return;
   const offers = Object.entries(found.suggestions).filter(([, value]) => value !== null);
   const why = found.agreement_reason ? ` ${sentence(found.agreement_reason)}` : "";
   say(...(offers.length ? ["Click the curve at a rate, or take a suggestion."] : [`The search suggests nothing.${why} A rate can still be taken from the curve.`]));
+  showProgress();
   byId("rate-offers").replaceChildren(...offers.map(([name, value]) => make("button", { type: "button", class: "secondary", on: { click: () => take(rounded(value)) } },
     `${NAMES[name] ?? words(name)}: ${rate(value)}`)));
   board.place(runFigures(run, false));
   await board.show();
+  if (!still()) return;
   for (const chart of byId("rate-figure").querySelectorAll(".js-plotly-plot")) hearClicks(chart, take);
 }
 
@@ -67,5 +100,5 @@ const rounded = (value) => Number(value.toPrecision(2));
 
 export function hearOfSearch({ kind, job, data }) {
   if (job !== shown?.job) return;
-  if (kind === "progress") say("Searching, ", runLink(shown.id), ": ", ...progressLine(data));
+  if (kind === "progress") showProgress(...progressLine(data));
 }

@@ -7,9 +7,9 @@ import { want } from "../frame/stream.js";
 import { showArchs } from "./archs.js";
 import { choice, keep, keepSetting, RATES } from "./choice.js";
 import { dryRun, measure, sayFaults, showSum, start } from "./forecast.js";
-import { clearFaults, form, showDatasets, showFields, showFrom, showPresets, wrongFields } from "./form.js";
+import { clearFaults, form, leaveForm, showDatasets, showFields, showFrom, showPresets, wrongFields } from "./form.js";
 import { about, plan, request, searchRequest } from "./plan.js";
-import { hearOfSearch, hideSearch, isSearching, showSearch } from "./rate.js";
+import { hearOfSearch, hideSearch, isSearching, isShown, showSearch } from "./rate.js";
 
 const SOON_MS = 400;
 const MOST = 200;
@@ -21,6 +21,9 @@ let looks = 0;
 let soon = 0;
 let lastAsked = null;
 let measuring = null;
+// What comes late for a look, or for a visit of this view, that is over is dropped.
+let shows = 0;
+let visit = 0;
 
 const dataset = () => byId("train-dataset").value;
 const trouble = (text) => { byId("train-trouble").textContent = text; };
@@ -32,7 +35,9 @@ async function read() {
 }
 
 async function show() {
+  const question = ++shows;
   const [config, next] = await Promise.all([about(), plan()]);
+  if (question !== shows) return;
   planned = next;
   const { chosen, run, goesOn, values, preset } = planned;
   const only = there.datasets.length === 1 ? there.datasets[0].name : null;
@@ -47,18 +52,21 @@ async function show() {
   byId("train-start").textContent = isSearch ? "Start the search" : "Start training";
   lookSoon();
   if (chosen.search === null) hideSearch();
-  else await showSearch(chosen.search, takeRate);
+  else if (!isShown(chosen.search)) await showSearch(chosen.search, takeRate);
 }
 
 // A rate from the curve goes to the recipe's own field, or to the phase that is searched for.
 function takeRate(value) {
   const name = RATES.find((one) => one in planned.values);
+  const part = form().querySelector(`[data-of="${name ?? "phases"}"]`);
+  // A click on the curve leaves the focus where it is, and what somebody types is not written over.
+  if (part?.contains(document.activeElement)) document.activeElement.blur();
   if (name) keepSetting(name, value, planned.usual[name]);
   else if (planned.values.phases) {
     const phases = planned.values.phases.map((one, number) => (number === 0 ? { ...one, lr_max: value } : one));
     keepSetting("phases", phases, planned.usual.phases);
   }
-  form().querySelector(`[data-field="${name ?? "phases"}"]`)?.scrollIntoView({ block: "nearest" });
+  part?.scrollIntoView({ block: "nearest" });
 }
 
 function lookSoon() {
@@ -103,10 +111,11 @@ async function begin(event) {
   event.preventDefault();
   const button = byId("train-start");
   if (button.disabled) return;
+  const now = visit;
   button.disabled = true;
   try {
     const job = await start(request(planned, dataset()));
-    go(addressOf(`runs/${job.run}`));
+    if (now === visit) go(addressOf(`runs/${job.run}`));
   } catch (error) {
     trouble(sayFaults(form(), error));
   } finally {
@@ -114,37 +123,47 @@ async function begin(event) {
   }
 }
 
+// One search at a time: the button is free again once it is known that this one has ended.
 async function findRate() {
+  const now = visit;
   byId("find-rate").disabled = true;
   try {
     const job = await start(searchRequest(planned, (await about()).fields, dataset()));
-    keep({ search: job.run });
+    if (now === visit) keep({ search: job.run });
   } catch (error) {
+    if (now !== visit) return;
     trouble(sayFaults(form(), error));
-  } finally {
     byId("find-rate").disabled = false;
   }
 }
 
 async function measureNow() {
+  const now = visit;
   byId("measure").disabled = true;
   try {
-    const job = await measure(request(planned, dataset()));
-    await hearOfMeasure(job);
+    await hearOfMeasure(measure(request(planned, dataset())));
   } catch (error) {
+    if (now !== visit) return;
     trouble(sayFaults(form(), error));
     byId("measure").disabled = false;
   }
 }
 
-async function hearOfMeasure(job) {
-  measuring = FINAL.has(job.state) ? null : job.id;
-  want("measure", measuring !== null);
-  byId("measure").textContent = measuring ? "Measuring…" : "Measure a few steps";
-  byId("measure").disabled = measuring !== null;
+async function hearOfMeasure(answer) {
+  const now = visit;
+  const job = await answer;
+  if (now !== visit) return;
+  showMeasuring(FINAL.has(job.state) ? null : job.id);
   if (measuring) return;
   if (job.error) trouble(reasonOf(job.error));
   await look(true);
+}
+
+function showMeasuring(job) {
+  measuring = job;
+  want("measure", measuring !== null);
+  byId("measure").textContent = measuring ? "Measuring…" : "Measure a few steps";
+  byId("measure").disabled = measuring !== null;
 }
 
 export const train = {
@@ -157,18 +176,24 @@ export const train = {
     byId("archs-all").onchange = () => showArchs(there.archs, planned.values.arch, planned.goesOn, (name) => keepSetting("arch", name, planned.usual.arch));
     byId("train-dataset").onchange = ({ target }) => keep({ dataset: target.value });
     byId("train-name").oninput = ({ target }) => keep({ name: target.value });
+    const now = visit;
+    byId("find-rate").disabled = false;
     await read();
-    await show();
+    if (now === visit) await show();
   },
   turn: show,
   async refresh() {
-    if (measuring) await hearOfMeasure(await ask(`/jobs/${measuring}`));
+    if (measuring) await hearOfMeasure(ask(`/jobs/${measuring}`));
     if (isSearching()) await showSearch(choice().search, takeRate);
   },
   hear: hearOfSearch,
   close() {
     hideSearch();
-    want("measure", false);
-    measuring = lastAsked = null;
+    leaveForm();
+    showMeasuring(null);
+    clearTimeout(soon);
+    lastAsked = null;
+    shows += 1;
+    visit += 1;
   },
 };
