@@ -20,6 +20,8 @@ NOW = "2026-01-01T00:00:00Z"
 JOB: dict[str, Any] = {
     "id": 5,
     "kind": "train",
+    "lane": "train",
+    "resumable": False,
     "run": None,
     "config": None,
     "attempt": 1,
