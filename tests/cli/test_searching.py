@@ -235,6 +235,8 @@ def test_a_run_tells_its_story(words: Any) -> None:  # noqa: ANN401 - as above
         "weights": None,
         "error_rate": 0.05,
         "artifacts": [],
+        "tags": ["good"],
+        "note": None,
         "parent": 2,
         "lineage": [
             {"id": 1, "name": None, "kind": "train", "recipe": "one_cycle", "error_rate": 0.125},

@@ -30,6 +30,7 @@ JOB: dict[str, Any] = {
     "progress": None,
     "forecast": None,
     "answers": None,
+    "dataset": None,
     "created_at": NOW,
     "started_at": NOW,
     "finished_at": None,
