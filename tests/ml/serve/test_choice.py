@@ -15,7 +15,7 @@ from ml.errors import CheckpointInvalid
 from ml.serve.choice import Candidate, Choice, Sample, allowed, apart, choose
 from ml.serve.classifier import Classifier
 from ml.serve.machine import machine_kind
-from ml.serve.way import Way
+from ml.serve.way import InputName, Way
 from ml.serve.ways import quick_ways
 from tests.ml.pictures import jpeg
 from tests.ml.serve.models import write_model
@@ -106,7 +106,8 @@ def test_what_answers_otherwise_than_stored_is_not_chosen(folder: Path, change: 
     tried = {one.way: one.pictures for one in choice.candidates}
     for way, pictures in tried.items():
         if way.engine == "openvino" and pictures and way.input != "exact":
-            assert replace(way, input={"direct": "two_steps", "two_steps": "exact"}[way.input]) in tried
+            nearer: InputName = "two_steps" if way.input == "direct" else "exact"
+            assert replace(way, input=nearer) in tried
 
 
 def test_an_engine_that_does_not_run_here_is_told_and_passed_over(
