@@ -15,14 +15,13 @@ from cli.options import json_lines_option, json_option, with_client
 from cli.saying import say
 from cli.tables import counted, show_json, show_table
 from cli.watch import command, watch
+from store.spreadsheets import cell, text_of_cell
 
 SOURCES = ("doubtful", "top_losses", "unsure", "unknown", "feedback")
 ACTIONS = ("relabel", "drop", "keep")
 COLUMNS = ("item", "action", "new_label", "path", "label", "suggested", "probability", "score", "revision")
 MOST = 10_000
 NOTHING = "No photo is in this list that nobody has decided about."
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for a formula at the beginning of a cell."""
 
 
 class NamedOrListed(click.Group):
@@ -164,17 +163,7 @@ def _write_csv(found: Json) -> None:
     table.writerow(COLUMNS)
     for one in found["items"]:
         cells = ["", "", one["path"] or "", one["label"] or "", *_suggested(one["suggested"]), one["score"]]
-        table.writerow([one["item"], *map(_cell, cells), found["revision"]])
-
-
-def _cell(value: object) -> object:
-    """A text that a spreadsheet does not run: a breed may be called =cmd()."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-
-
-def _plain_cell(value: str) -> str:
-    bare = value.strip()
-    return bare[1:] if bare.startswith("'") and bare[1:].startswith(_FORMULA) else bare
+        table.writerow([one["item"], *map(cell, cells), found["revision"]])
 
 
 def _read_csv(path: Path) -> list[tuple[int, dict[str, str]]]:
@@ -201,7 +190,7 @@ def _rows_of(file: TextIO) -> list[tuple[int, dict[str, str]]]:
         hint = f"Its first line names the columns, such as {', '.join(COLUMNS[:3])}."
         raise CommandError(f"The file has no column {' and no column '.join(sorted(missing))}.", hint)
     rows = [
-        (table.line_num, {name: _plain_cell(value or "") for name, value in row.items() if isinstance(name, str)})
+        (table.line_num, {name: text_of_cell(value or "") for name, value in row.items() if isinstance(name, str)})
         for row in table
     ]
     return [(number, row) for number, row in rows if row["action"]]

@@ -13,6 +13,12 @@ def cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
+def text_of_cell(written: str) -> str:
+    """The text that ``cell`` was given, as a spreadsheet or an editor hands it back."""
+    bare = written.strip()
+    return bare[1:] if bare.startswith("'") and bare[1:].startswith(_FORMULA) else bare
+
+
 def csv_rows(rows: Sequence[Sequence[object]]) -> str:
     """Rows as CSV; None is an empty cell."""
     text = io.StringIO(newline="")

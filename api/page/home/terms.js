@@ -30,8 +30,6 @@ export function readTerms() {
 
 const terms = () => JSON.parse(asked ?? "{}");
 
-export const coverageAsked = () => Number(terms().coverage ?? 0);
-
 // The query of POST /predict, the same for the page and for who copies it.
 export function termsQuery() {
   const { model, coverage } = terms();

@@ -52,12 +52,6 @@ function lineOf(model) {
   return ["In production: ", versionLink(model.version), ", ", runLink(model.run), `, ${model.arch} trained on ${model.dataset} `, drawnTag(model.drawn)];
 }
 
-// The version in production, or null.
-export async function productionVersion() {
-  if (!isKnown) await showServed();
-  return production?.version ?? null;
-}
-
 // Offer to put the run into production; null: there is nothing to offer.
 export function offer(run) {
   offered = run;
