@@ -203,7 +203,7 @@ def guess(client: Client, run: int, version: int) -> None:
 def say_what_is_left(client: Client, folder: DataFolder, run: int, began: float) -> None:
     """Where everything is, and how to go on."""
     heading(f"Done in {short_time(monotonic() - began)}")
-    say(f"The service answered at {client.url}: run {run} at {client.url}/runs/{run}, the page at {client.url}/")
+    say(f"The service answered at {client.url}: run {run} at {client.url}/ui/runs/{run}, the page at {client.url}/")
     say(f"Pictures, run and model stay in {folder.root}")
     say(f"Start it again with: pedigree up --data {shlex.quote(str(folder.root))}")
 

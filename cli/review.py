@@ -48,7 +48,7 @@ def review() -> None:
 @review.command("list")
 @click.argument("name", shell_complete=completion.datasets)
 @click.option("--source", type=click.Choice(SOURCES), default="doubtful", show_default=True, help="Which photos.")
-@click.option("--run", type=click.IntRange(1), help="Whose predictions.  [default: the newest training on NAME]")
+@click.option("--run", type=click.IntRange(1), help="Whose predictions.  [default: NAME's best training]")
 @click.option("--limit", type=click.IntRange(1, MOST), default=50, show_default=True)
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a column for what to do, as `apply` takes it.")
 @json_option

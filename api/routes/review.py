@@ -51,7 +51,9 @@ def get_the_review(
     services: ServicesDep,
     part: SliceDep,
     source: Annotated[Source, Query(description=SOURCES)] = "doubtful",
-    run: Annotated[Id | None, Query(description="whose predictions; the newest training on it without one")] = None,
+    run: Annotated[
+        Id | None, Query(description="whose predictions; else those of its training with fewest errors")
+    ] = None,
 ) -> ReviewPage:
     """Pictures whose label is worth a look, the ones most worth it first, without those that were decided about.
 

@@ -26,14 +26,14 @@ class Predicted:
 
 
 def predicted(session: Session, name: str, run_id: int | None) -> Predicted:
-    """The predictions of a run, the newest training of the dataset's name that has succeeded where none is named.
+    """The predictions of a run; where none is named, of the dataset's training with the fewest errors, then the newest.
 
     They are those on its validation pictures; of a run that was trained on another dataset, those on all of this one.
 
     Raises:
         NotFound, WrongKind, NotReady: as ``store.db.reading.interpretation_of``; or nothing was trained on it yet.
     """
-    run = _newest(session, name) if run_id is None else get_run(session, run_id)
+    run = _best(session, name) if run_id is None else get_run(session, run_id)
     if run is None:
         train = Request("POST", "/jobs", {"kind": "train", "dataset": name})
         raise NotReady(f"no run has been trained on dataset {name!r} yet", Hint("Train one first.", train))
@@ -43,13 +43,13 @@ def predicted(session: Session, name: str, run_id: int | None) -> Predicted:
     return Predicted(run, session.get_one(Dataset, about), file, is_own)
 
 
-def _newest(session: Session, name: str) -> Run | None:
+def _best(session: Session, name: str) -> Run | None:
     statement = (
         select(Run)
         .join(Dataset, Dataset.id == Run.dataset_id)
         .join(Job, (Job.run_id == Run.id) & (Job.kind == "train"))
         .join(Interpretation, (Interpretation.run_id == Run.id) & (Interpretation.dataset_id == Run.dataset_id))
         .where(Dataset.name == name, Run.kind == "train", Job.state == State.SUCCEEDED)
-        .order_by(Run.id.desc())
+        .order_by(Run.error_rate.asc().nulls_last(), Run.id.desc())
     )
     return session.scalars(statement.limit(1)).first()
