@@ -4,6 +4,7 @@ import { jobLine } from "../frame/job_line.js";
 import { byId, cell, datasetLink, drawnTag, fill, FINAL, make } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { want } from "../frame/stream.js";
+import { writeNew } from "../frame/written.js";
 import { localTime, shortTime } from "../frame/times.js";
 import { prepareAdding, showAsked, showUpload } from "./adding.js";
 import { leaveImport, refreshImport } from "./importing.js";
@@ -11,7 +12,6 @@ import { leaveImport, refreshImport } from "./importing.js";
 // More photos of one breed than so many times another's: what is rare is learned badly.
 const UNEVEN = 3;
 
-let told = "";
 let question = 0;
 
 async function showDatasets() {
@@ -31,10 +31,7 @@ async function showDatasets() {
 
 // It is read aloud whenever it is written.
 function showImports(jobs) {
-  const now = JSON.stringify(jobs);
-  if (now === told) return;
-  told = now;
-  byId("imports").replaceChildren(...jobs.map((job) => jobLine(`Import ${job.id}`, job)));
+  writeNew("imports", jobs, (place) => place.replaceChildren(...jobs.map((job) => jobLine(`Import ${job.id}`, job))));
 }
 
 function row(one) {

@@ -4,11 +4,11 @@ import { addressOf } from "../frame/address.js";
 import { byId, datasetLink, drawnTag, FINAL, make, percent, runLink, words } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
+import { writeNew } from "../frame/written.js";
 import { localTime, shortTime } from "../frame/times.js";
 import { registered, showServed, versionLink } from "../models/served.js";
 
 const LATEST = 4;
-let shown = "";
 let question = 0;
 
 export async function showBegin() {
@@ -20,12 +20,11 @@ export async function showBegin() {
   const trained = served || versions.length ? null : await bestTrained();
   if (number !== question) return;
   // What has the focus stays as it is while nothing has changed.
-  const now = JSON.stringify([served, versions[0], trained, runs]);
-  if (now === shown) return;
-  shown = now;
-  showLatest(runs);
-  showBehind(served);
-  showMissing(served, versions[0] ?? null, trained, runs.find(({ kind, state }) => kind === "train" && !FINAL.has(state)));
+  writeNew("latest", [served, versions[0], trained, runs], () => {
+    showLatest(runs);
+    showBehind(served);
+    showMissing(served, versions[0] ?? null, trained, runs.find(({ kind, state }) => kind === "train" && !FINAL.has(state)));
+  });
 }
 
 async function bestTrained() {

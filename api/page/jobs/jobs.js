@@ -4,6 +4,7 @@ import { amend, placeOf } from "../frame/address.js";
 import { byId, counted, FINAL, make } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
+import { writeNew } from "../frame/written.js";
 import { doneItem, heldItem, setProgress, waitingItem } from "./items.js";
 import { showWorkers } from "./workers.js";
 
@@ -14,7 +15,6 @@ const LANES = { train: "Training lane", light: "Light lane" };
 const ABOUT = { train: "train, find a rate, interpret, forecast, predict", light: "imports" };
 
 let asked = 0;
-let drawn = "";
 
 const chosen = () => {
   const { query } = placeOf();
@@ -39,15 +39,13 @@ async function refreshJobs() {
   const done = of((state) => FINAL.has(state)).sort((a, b) => Date.parse(b.finished_at) - Date.parse(a.finished_at));
   const isMore = done.length > filter.shown || pages.some((page, number) => FINAL.has(states[number]) && page.next_cursor);
   want("jobs", underWay.length > 0);
-  const seen = JSON.stringify([filter, workers, pages]);
-  if (seen === drawn) return;
-  drawn = seen;
-  keepFocus(() => {
+  const write = () => {
     showFilter(filter);
     showLanes(underWay, workers.items, filter);
     showWorkers(workers.items);
     showDone(done.slice(0, filter.shown), isMore && filter.shown < MOST, filter);
-  });
+  };
+  writeNew("jobs-lanes", [filter, workers, pages], () => keepFocus(write));
 }
 
 // What is written again has other elements: the focus goes to the one that stands for the same.
@@ -116,7 +114,6 @@ export const jobs = {
   },
   close() {
     asked += 1;
-    drawn = "";
     want("jobs", false);
   },
 };

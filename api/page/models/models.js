@@ -2,11 +2,10 @@
 
 import { byId } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
+import { writeNew } from "../frame/written.js";
 import { aliasCard, leaveModels, readAliases } from "./aliases.js";
 import { showDrift } from "./drift.js";
 import { readVersions, showMoreVersions, showVersionTable } from "./versions.js";
-
-let shown = "";
 
 async function show() {
   const [aliases, found] = await Promise.all([readAliases(), readVersions()]);
@@ -14,14 +13,12 @@ async function show() {
   const production = aliases.find(({ alias }) => alias === "production");
   const comparison = shadow ? await comparedNow(shadow.version, production?.version) : null;
   // An open history and what has the focus stay while nothing has changed.
-  const now = JSON.stringify([aliases, found, comparison]);
-  if (now !== shown) {
+  writeNew("aliases", [aliases, found, comparison], (place) => {
     byId("models-wait").hidden = true;
     byId("no-versions").hidden = found.items.length > 0;
-    byId("aliases").replaceChildren(...aliases.map((one) => aliasCard(one, one === shadow ? comparison : null, show)));
+    place.replaceChildren(...aliases.map((one) => aliasCard(one, one === shadow ? comparison : null, show)));
     showVersionTable(found);
-    shown = now;
-  }
+  });
   byId("drift-part").hidden = !production;
   if (production) await showDrift(byId("drift"), production.version);
 }

@@ -4,7 +4,7 @@ import { Board, runFigures } from "../frame/figures.js";
 import { byId, cell, decimal, fill, FINAL, make, percent } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { showRates } from "./rates.js";
-import { clear, writeNew } from "./written.js";
+import { clear, writeNew } from "../frame/written.js";
 
 const EPOCHS_ONLY = 1000000;
 

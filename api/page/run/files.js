@@ -3,7 +3,7 @@
 import { at } from "../frame/address.js";
 import { byId, cell, fill, make } from "../frame/parts.js";
 import { registered, versionLink } from "../models/served.js";
-import { writeNew } from "./written.js";
+import { writeNew } from "../frame/written.js";
 
 const WHAT = {
   "model.safetensors": "the weights",

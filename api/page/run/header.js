@@ -3,7 +3,7 @@
 import { addressOf } from "../frame/address.js";
 import { byId, datasetLink, drawnTag, FINAL, make, percent, words } from "../frame/parts.js";
 import { duration, localTime } from "../frame/times.js";
-import { writeNew } from "./written.js";
+import { writeNew } from "../frame/written.js";
 
 export function showHeader(run) {
   byId("run").hidden = false;

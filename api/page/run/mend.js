@@ -4,7 +4,7 @@ import { addressOf, go } from "../frame/address.js";
 import { byId, make } from "../frame/parts.js";
 import { sentence } from "../frame/service.js";
 import { settingsOf } from "../train/plan.js";
-import { writeNew } from "./written.js";
+import { writeNew } from "../frame/written.js";
 
 const LEAST_BATCH = 2;
 const LESS = 10;

@@ -2,7 +2,7 @@
 
 import { cell, counted, make, rate, words } from "../frame/parts.js";
 import { ask, sentence } from "../frame/service.js";
-import { writeNew } from "./written.js";
+import { writeNew } from "../frame/written.js";
 
 const MEANT = {
   agree: "The sweeps agree",

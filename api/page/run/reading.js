@@ -10,7 +10,7 @@ import { closePhotos } from "./enlarged.js";
 import { FEWEST, hideLosses, showLosses } from "./losses.js";
 import { hideShots, shotsAddress, shotsLink } from "./shots.js";
 import { walkable } from "./walk.js";
-import { clear, writeNew } from "./written.js";
+import { clear, writeNew } from "../frame/written.js";
 
 const JOBS = 5;
 

@@ -1,7 +1,7 @@
 // How a run was asked to train: the settings that everybody asks about, the phases, what was changed, and all the rest.
 
 import { cell, make, rate, words } from "../frame/parts.js";
-import { writeNew } from "./written.js";
+import { writeNew } from "../frame/written.js";
 
 const FIRST = ["arch", "pretrained", "size", "presize", "batch_size", "loss", "valid_pct", "precision"];
 const PHASE = ["Phase", "Body", "Epochs", "Peak rates"];

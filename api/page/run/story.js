@@ -1,7 +1,7 @@
 // How a run came about and what is to be said of it, in sentences.
 
 import { make, percent, rate, runLink, words } from "../frame/parts.js";
-import { writeNew } from "./written.js";
+import { writeNew } from "../frame/written.js";
 
 const item = (...content) => make("li", {}, ...content);
 

@@ -2,7 +2,7 @@
 
 import { addressOf, placeOf } from "../frame/address.js";
 import { byId, make } from "../frame/parts.js";
-import { writeNew } from "./written.js";
+import { writeNew } from "../frame/written.js";
 
 const TABS = { curves: "Curves", mistakes: "Mistakes", config: "Configuration", files: "Files" };
 // What only the mistakes can be asked for.

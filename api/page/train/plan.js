@@ -21,8 +21,8 @@ const holdsModel = ({ kind, state, artifacts }) => kind === "train" && (state ==
 
 const rateOf = ({ lr_max: [first, , last], auto }) => (auto ? "auto" : first === last ? last : [first, last]);
 
-// The recipe's own fields, out of the phases that a run records.
-function asked({ recipe, phases, freeze }) {
+// What a run was asked for: the recipe's own fields, out of the phases that it records.
+export function settingsOf({ config: { recipe, phases, freeze } }) {
   if (!phases) return { freeze };
   if (recipe === "one_cycle") return { recipe, freeze: phases[0].freeze, epochs: phases[0].epochs, lr_max: rateOf(phases[0]) };
   if (recipe === "phases") return { recipe, phases: phases.map((one) => ({ freeze: one.freeze, epochs: one.epochs, lr_max: rateOf(one) })) };
@@ -31,9 +31,6 @@ function asked({ recipe, phases, freeze }) {
   return { recipe, freeze_epochs: phases.length > 1 ? phases[0].epochs : 0, epochs: whole.epochs, base_lr: rate,
     lr_mult: Number((whole.lr_max[2] / whole.lr_max[0]).toPrecision(6)) };
 }
-
-// What a run was asked for.
-export const settingsOf = ({ config }) => asked(config);
 
 const PRESET_OF = { fine_tune: "fine_tune", one_cycle: "head_only", phases: "head_then_all" };
 

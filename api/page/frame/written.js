@@ -1,6 +1,6 @@
 // A part is written where what it shows has changed: one that is written anew loses focus, selection and what was unfolded.
 
-import { byId } from "../frame/parts.js";
+import { byId } from "./parts.js";
 
 const shown = new Map();
 
