@@ -26,7 +26,7 @@ _RUN_FILE = re.compile(
 )
 _UPLOAD = re.compile(rf"{UPLOADS}[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
 _PHOTO = re.compile(rf"{PHOTOS}[0-9a-f]{{2}}/([0-9a-f]{{64}})")
-_ANSWERS_FILE = re.compile(rf"{ANSWERS}\d{{1,9}}-\d{{1,9}}/predictions\.(?:csv|jsonl)")
+_ANSWERS_FILE = re.compile(rf"{ANSWERS}(\d{{1,9}})-\d{{1,9}}/(?:predictions\.(?:csv|jsonl)|part-\d{{1,9}}\.jsonl)")
 _DATASET_FILE = re.compile(rf"{DATASETS}([0-9a-f]{{64}})/(?:manifest\.json|images\.tar)")
 
 
@@ -95,6 +95,17 @@ def output_key(run_id: int, job_id: int, attempt: int, name: str) -> str:
 def answers_key(job_id: int, attempt: int, name: str) -> str:
     """A file that an attempt of a predict job leaves."""
     return f"{ANSWERS}{job_id}-{attempt}/{name}"
+
+
+def answers_part_key(job_id: int, attempt: int, number: int) -> str:
+    """A part of the answers of a predict job that has not ended, for the next attempt."""
+    return answers_key(job_id, attempt, f"part-{number}.jsonl")
+
+
+def job_of_answers(key: str) -> int | None:
+    """The predict job that left the file; None where the key is of no such file."""
+    named = _ANSWERS_FILE.fullmatch(key)
+    return None if named is None else int(named[1])
 
 
 def read_run_file(key: str) -> RunFile | None:

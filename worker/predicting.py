@@ -1,11 +1,12 @@
 """A predict job: a registered version answers for every picture of a dataset or an archive; the answers are two files.
 
-An attempt that breaks off is begun again: pictures take milliseconds, and a file that is half there is nobody's.
+An attempt that breaks off has kept its answers now and then; the next one goes on behind them.
 """
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ml.versions import check_versions
 from store.db.reading import files_to_serve
 from store.keys import ANSWERS_CSV, ANSWERS_LINES, answers_key
 from worker.answer_files import AnswerFiles
+from worker.answer_parts import AnswerParts
 from worker.attempt import MIB, Attempt
 from worker.stage_progress import StageProgress
 
@@ -37,17 +39,21 @@ def predict_pictures(attempt: Attempt) -> None:
     classifier = Classifier.load(_model(attempt, int(payload["run_id"])), attempt.settings.device)
     pictures, total = _pictures(attempt, payload)
     batch = max(1, BATCH // attempt.accumulation)
-    files = AnswerFiles(attempt.work, classifier.vocab)
+    files = AnswerFiles(attempt.work, classifier.vocab, attempt.settings.refused_share)
+    parts = AnswerParts(attempt)
     try:
         with files:
-            for answer in _told(attempt, predict_many(classifier, pictures, attempt.limits, batch), total):
-                files.write(answer)
+            parts.take_up(files)
+            left = islice(pictures, files.rows, None)
+            _answer(attempt, predict_many(classifier, left, attempt.limits, batch), files, parts, total)
     finally:
         classifier.close()
     if files.broken:
         attempt.reporter.on_log(f"{files.broken} of {files.rows} pictures could not be used; their rows say why")
     stored = _store(attempt, files)
-    attempt.write(lambda session: attempt.succeed(session, answers=stored, pictures=files.rows, broken=files.broken))
+    told = {"answers": stored, "pictures": files.rows, "broken": files.broken, "parts": []}
+    attempt.write(lambda session: attempt.succeed(session, **told))
+    parts.forget()
     if "upload" in payload:
         attempt.drop(payload["upload"])
 
@@ -116,18 +122,21 @@ def _paths_below(folder: Path) -> list[str]:
     return sorted(found)
 
 
-def _told(attempt: Attempt, answers: Iterator[Answer], total: int) -> Iterator[Answer]:
-    """The answers, with the progress told and the wish to stop heard."""
-    began = time.monotonic()
-    attempt.reporter.on_progress(Progress(stage="predict", in_batches=True, steps=total))
-    for done, answer in enumerate(answers, 1):
-        yield answer
-        left = (time.monotonic() - began) / done * (total - done)
+def _answer(attempt: Attempt, answers: Iterable[Answer], files: AnswerFiles, parts: AnswerParts, total: int) -> None:
+    """Write the answers that are left, with the progress told and the wish to stop heard."""
+    began, before = time.monotonic(), files.rows
+    attempt.reporter.on_progress(Progress(stage="predict", in_batches=True, step=before, steps=total))
+    for answer in answers:
+        files.write(answer)
+        done = files.rows
+        left = (time.monotonic() - began) / (done - before) * (total - done)
         attempt.reporter.on_progress(
             Progress(stage="predict", in_batches=True, step=done, steps=total, eta_seconds=left)
         )
         if attempt.reporter.should_stop():
+            parts.keep(files)
             raise Stopped
+        parts.keep_in_time(files)
 
 
 def _store(attempt: Attempt, files: AnswerFiles) -> dict[str, dict[str, Any]]:

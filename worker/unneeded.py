@@ -9,8 +9,8 @@ from store.artifacts import ArtifactStore
 from store.dataset_files import delete_dataset_files
 from store.db.old_events import BATCH, delete_old_events
 from store.db.repair import awaited_uploads
-from store.db.unneeded import unneeded_files
-from store.keys import DATASETS, PHOTOS, RUNS, UPLOADS, is_upload, read_run_file
+from store.db.unneeded import unneeded_answers, unneeded_files
+from store.keys import ANSWERS, DATASETS, PHOTOS, RUNS, UPLOADS, is_upload, read_run_file
 from worker.forgetting import unknown_photos
 
 log = logging.getLogger(__name__)
@@ -33,10 +33,11 @@ def delete_unneeded(artifacts: ArtifactStore, sessions: sessionmaker[Session], *
     uploads, runs = filter(is_upload, _old_keys(artifacts, UPLOADS)), _old_keys(artifacts, RUNS)
     files = [file for file in map(read_run_file, runs) if file is not None]
     photos = _old_keys(artifacts, PHOTOS)
-    datasets = _old_keys(artifacts, DATASETS)
+    datasets, answers = _old_keys(artifacts, DATASETS), _old_keys(artifacts, ANSWERS)
     with sessions.begin() as session:
         awaited = awaited_uploads(session)
         unneeded = unneeded_files(session, files, checkpoint_life=checkpoint_life) + unknown_photos(session, photos)
+        unneeded += unneeded_answers(session, answers, life=checkpoint_life)
     for key in delete_dataset_files(artifacts, sessions, datasets):
         log.info("%s: no dataset has it any more; it was deleted", key)
     for key in [*(key for key in uploads if key not in awaited), *unneeded]:

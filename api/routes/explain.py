@@ -1,6 +1,5 @@
 """Why: the part of a photo that speaks for a breed."""
 
-import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -9,7 +8,9 @@ from fastapi.concurrency import run_in_threadpool
 from api.dependencies import Services, ServicesDep
 from api.schemas.fields import ModelName
 from api.schemas.problem import problems
-from api.serving.sent_pictures import REQUEST_BODY, sent_pictures
+from api.serving.decoding import Pending, Step
+from api.serving.explaining import Why
+from api.serving.sent_pictures import REQUEST_BODY, SentPicture, sent_pictures
 from store.db.registry import DEFAULT_ALIAS, resolve_model
 from store.errors import InvalidRequest
 
@@ -38,12 +39,20 @@ async def explain(
     async with sent_pictures(request) as files:
         if len(files) != 1:
             raise InvalidRequest(f"the request has {len(files)} photos, and one is explained", "Send one at a time.")
-        limits = services.image_limits
-        # One byte more than the limit is enough for the decoder to refuse it.
-        data = await run_in_threadpool(files[0].read, limits.max_bytes + 1)
-    run = await run_in_threadpool(_run_of, services, model)
-    drawn = services.explaining.begin(run, data, limits, breed)
-    return Response(await asyncio.wrap_future(drawn), media_type="image/png")
+        run = await run_in_threadpool(_run_of, services, model)
+        async with services.decoding.of(request, services.settings.predict_seconds) as turn:
+            picture = await turn.begin(_step(files[0], services, Why(run, breed, turn.over)))
+    return Response(picture, media_type="image/png")
+
+
+def _step(file: SentPicture, services: Services, why: Why) -> Step[bytes]:
+    """Nothing is decoded before its turn: whoever waits holds the file and not its pixels."""
+    limits = services.image_limits
+
+    def hand_on(data: list[bytes], pending: Pending[bytes]) -> None:
+        services.explaining.begin(why, data[0], limits, pending)
+
+    return Step(file, limits, lambda data, _: [data], hand_on)
 
 
 def _run_of(services: Services, model: str) -> int:

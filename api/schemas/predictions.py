@@ -1,11 +1,12 @@
 """What POST /predict answers."""
 
-from typing import Final, Literal
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from api.schemas.scores import Scoring
+from ml.serve.judgement import SURE_FROM
 
 
 class ServedModel(Scoring):
@@ -19,10 +20,6 @@ class ServedModel(Scoring):
         description="whether its probabilities are calibrated on its run's validation pictures; false: the run left "
         "nothing to do it with, and they are the raw ones"
     )
-
-
-SURE_FROM: Final = 0.5
-"""The probability from which on an answer is ``sure``."""
 
 
 class Guess(BaseModel):

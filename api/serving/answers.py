@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from api.http.errors import hint_of
 from api.schemas.predictions import (
-    SURE_FROM,
     AnsweredBy,
     FailedPicture,
     Guess,
@@ -18,7 +17,6 @@ from api.serving.predictor import LoadedVersion
 from api.serving.sentences import sentence
 from ml.breeds import species_of
 from ml.errors import ImageRejected
-from ml.judge.scores import Doubles
 from ml.judge.sets import breeds_in, pictures_for
 from ml.serve.judgement import Judged
 from ml.serve.outputs import Output
@@ -96,11 +94,10 @@ def prediction(
 ) -> Prediction:
     """The answer for a picture that was judged; ``found`` has the classes of its set."""
     calibrated, raw = judged.probabilities.tolist(), judged.raw.tolist()
-    order = _order(judged.raw)
+    order = judged.order
     top = [Guess(breed=vocab[i], probability=calibrated[i]) for i in order[: terms.top_k]]
     first = order[0]
-    known = known_or_not(judged, terms.refused_share)
-    sure = calibrated[first] >= SURE_FROM and known is not False
+    known, sure = judged.known(terms.refused_share), judged.sure(terms.refused_share)
     return Prediction(
         filename=filename[:MAX_NAME],
         breed=vocab[first],
@@ -116,19 +113,6 @@ def prediction(
         probabilities=dict(zip(vocab, calibrated, strict=True)),
         raw_probabilities=dict(zip(vocab, raw, strict=True)),
     )
-
-
-def known_or_not(judged: Judged, refused_share: float) -> bool | None:
-    """Whether the picture shows a breed of the model; None where too few validation pictures are there to say so."""
-    if judged.known_score is None or judged.least_known_score > refused_share:
-        return None
-    return judged.known_score > refused_share
-
-
-def _order(scores: Doubles) -> list[int]:
-    """The classes from the likeliest to the least; ties go to the first breed as they do in the validation."""
-    order: list[int] = (-scores).argsort(kind="stable").tolist()
-    return order
 
 
 def _guesses(order: list[int], probabilities: list[float], vocab: tuple[str, ...]) -> list[tuple[str, float]]:

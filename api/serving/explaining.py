@@ -4,17 +4,32 @@ import io
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from ml.decode.images import Limits
+from api.serving.decoding import Pending
+from ml.decode.images import Limits, unless
+from ml.errors import Stopped
 from ml.serve.one_core import use_one_core
 from ml.serve.why import Explainer
-from store.errors import InvalidRequest, TooBusy
+from store.errors import AppError, InvalidRequest, ServiceUnavailable, TooBusy
 
 MOST_WAITING = 8
 _NAMED = 5
+
+
+@dataclass(frozen=True)
+class Why:
+    """What is to be explained: what of a picture speaks for a breed (None: the likeliest) in a run's model.
+
+    ``over`` says why nobody waits for it any more; None while somebody does.
+    """
+
+    run: int
+    breed: str | None
+    over: Callable[[], AppError | None]
 
 
 class Explaining:
@@ -33,8 +48,8 @@ class Explaining:
         """Take no more, and wait for the one that has begun."""
         self._thread.shutdown(cancel_futures=True)
 
-    def begin(self, run: int, data: bytes, limits: Limits, breed: str | None) -> "Future[bytes]":
-        """The heat map of a picture as PNG, once it is drawn.
+    def begin(self, why: Why, data: bytes, limits: Limits, pending: Pending[bytes]) -> None:
+        """Have the heat map of a picture drawn as PNG, and ``pending`` be told; what is over before is not drawn.
 
         Raises:
             TooBusy: too many wait already.
@@ -42,12 +57,27 @@ class Explaining:
         if not self._places.acquire(blocking=False):
             detail = f"{MOST_WAITING} explanations are being drawn or waiting already"
             raise TooBusy(detail, "Try again in a second.", headers={"Retry-After": "1"})
-        drawn = self._thread.submit(self._drawn, run, data, limits, breed)
-        drawn.add_done_callback(lambda _: self._places.release())
-        return drawn
+        drawn = self._thread.submit(self._draw, why, data, limits, pending)
+        drawn.add_done_callback(lambda done: self._end(done, pending))
 
-    def _drawn(self, run: int, data: bytes, limits: Limits, breed: str | None) -> bytes:
-        explainer = self._explainer(run)
+    def _end(self, done: "Future[None]", pending: Pending[bytes]) -> None:
+        self._places.release()
+        if done.cancelled():
+            pending.fail(ServiceUnavailable("the service is stopping"))
+
+    def _draw(self, why: Why, data: bytes, limits: Limits, pending: Pending[bytes]) -> None:
+        if why.over() is not None:
+            return  # whoever waited was told
+        try:
+            with unless(lambda: why.over() is not None):
+                pending.give(self._drawn(why, data, limits))
+        except Stopped:
+            return  # as above
+        except Exception as error:  # noqa: BLE001 - it belongs to the request, not to this thread
+            pending.fail(error)
+
+    def _drawn(self, why: Why, data: bytes, limits: Limits) -> bytes:
+        explainer, breed = self._explainer(why.run), why.breed
         if breed is not None and breed not in explainer.about.vocab:
             known = ", ".join(explainer.about.vocab[:_NAMED])
             hint = f"Name one of the model's {len(explainer.about.vocab)} breeds, such as {known}."

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from ml.judge.stored import fit_on_predictions
 from ml.serve.outputs import Output
 
 PREDICTIONS = "predictions.jsonl"
+SURE_FROM: Final = 0.5
+"""The calibrated probability from which on an answer is sure."""
 PLAIN = 0.25
 """The plain picture's share of an average over copies."""
 
@@ -33,6 +36,25 @@ class Judged:
     known_score: float | None
     least_known_score: float = 0.0
     """The least that the score can be, with so many validation pictures; a share below it refuses nothing."""
+
+    @property
+    def order(self) -> list[int]:
+        """The classes from the likeliest to the least; ties go to the first breed as they do in the validation."""
+        found: list[int] = (-self.raw).argsort(kind="stable").tolist()
+        return found
+
+    def known(self, refused_share: float) -> bool | None:
+        """Whether it shows a breed of the model, where such a share of known pictures may be taken for unknown.
+
+        None where too few validation pictures are there to say so.
+        """
+        if self.known_score is None or self.least_known_score > refused_share:
+            return None
+        return self.known_score > refused_share
+
+    def sure(self, refused_share: float) -> bool:
+        """Whether its first breed is to be believed."""
+        return bool(self.probabilities[self.order[0]] >= SURE_FROM) and self.known(refused_share) is not False
 
 
 def read_judgement(folder: Path, loss: LossName, vocab: Sequence[str]) -> Judgement | None:

@@ -5,14 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ml.cores import worth_starting
 from ml.decode.images import Limits
 from ml.errors import ImageRejected
 from ml.serve.classifier import Classifier
 from ml.serve.engine import Prepared
+from ml.serve.judgement import Judged
 
 _BATCHES_AHEAD = 2
 
@@ -27,15 +25,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model says of a picture: calibrated scores float32 [classes], or why it could not be used.
-
-    ``known_score`` is as in ``ml.serve.judgement.Judged``.
-    """
+    """What is thought of a picture, or why it could not be used."""
 
     path: str
-    scores: NDArray[np.float32] | None
+    judged: Judged | None
     error: ImageRejected | None = None
-    known_score: float | None = None
 
 
 def predict_many(classifier: Classifier, pictures: Iterable[Picture], limits: Limits, batch: int) -> Iterator[Answer]:
@@ -77,5 +71,4 @@ def _answers(classifier: Classifier, waiting: deque[tuple[str, Future[Prepared]]
         if index in refused:
             yield Answer(path, None, refused[index])
         else:
-            judged = classifier.judge([next(outputs)])
-            yield Answer(path, judged.probabilities.astype(np.float32), known_score=judged.known_score)
+            yield Answer(path, classifier.judge([next(outputs)]))

@@ -141,6 +141,12 @@ def state_in_hand(session: Session, job_id: int, attempt: int) -> State | None:
     return None if state is None else State(state)
 
 
+def save_answer_parts(session: Session, job_id: int, parts: list[Json]) -> None:
+    """Name what a predict job has answered so far, in the transaction of an attempt that holds the job."""
+    job = session.get_one(Job, job_id, populate_existing=True)
+    job.payload = {**job.payload, "parts": parts}
+
+
 def save_progress(session: Session, job_id: int, attempt: int, progress: Json) -> bool:
     """Keep where the job stands and tell its watchers; False when this attempt is fenced out."""
     statement = (

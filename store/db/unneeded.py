@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from store.db.deletion import are_of, deleted_runs
 from store.db.jobs import IN_HAND
 from store.db.models import Artifact, Job, Run
-from store.keys import MODEL, RunFile
+from store.keys import MODEL, RunFile, job_of_answers
 from store.states import FINAL, State
 
 
@@ -50,6 +50,27 @@ def unneeded_files(session: Session, files: Collection[RunFile], *, checkpoint_l
         return file.attempt < job.attempt or job.state not in IN_HAND
 
     return [file.key for file in files if file.key not in recorded and (file.key in left or is_over(file))]
+
+
+def unneeded_answers(session: Session, keys: Collection[str], *, life: timedelta) -> list[str]:
+    """Keys of those among predict jobs' files that nothing can come to need any more.
+
+    Of a job that succeeded those are all but its answers. One that failed or was cancelled may be resumed: its parts
+    go with their age. What no job here knows of is another database's.
+
+    Args:
+        session: the caller's transaction.
+        keys: what lies in the store.
+        life: how long after a job's end its parts are kept.
+    """
+    made = {key: job_id for key in keys if (job_id := job_of_answers(key)) is not None}
+    jobs = select(Job).where(Job.id.in_(made.values()), Job.kind == "predict", Job.state.in_(FINAL))
+    ended = (Job.state == State.SUCCEEDED) | (Job.finished_at < func.now() - life)
+    over = {
+        job.id: {one["key"] for one in job.payload.get("answers", {}).values()}
+        for job in session.scalars(jobs.where(ended))
+    }
+    return [key for key, job_id in made.items() if job_id in over and key not in over[job_id]]
 
 
 def _kept_checkpoints(session: Session, run_ids: Collection[int]) -> dict[int, set[str]]:

@@ -8,8 +8,19 @@ from store.db.checkpoints import CheckpointRecord, record_checkpoints
 from store.db.jobs import change_state
 from store.db.models import Job
 from store.db.records import record_artifact
-from store.db.unneeded import unneeded_files
-from store.keys import MODEL, RunFile, checkpoint_key, old_checkpoint_key, output_key, read_run_file, run_key
+from store.db.unneeded import unneeded_answers, unneeded_files
+from store.keys import (
+    ANSWERS_CSV,
+    MODEL,
+    RunFile,
+    answers_key,
+    answers_part_key,
+    checkpoint_key,
+    old_checkpoint_key,
+    output_key,
+    read_run_file,
+    run_key,
+)
 from store.states import State
 from tests.store.rows import ERROR, claimed, make_job, make_run
 
@@ -100,3 +111,27 @@ def test_a_checkpoint_that_the_record_does_not_name_is_unneeded(sessions: Sessio
         keys = [checkpoint_key(run, 1, step) for step in (10, 20, 30)]
         record_checkpoints(session, run, [CheckpointRecord(keys[2], 30), CheckpointRecord(keys[1], 20)])
         assert unneeded(session, [file_of(key) for key in keys]) == [keys[0]]
+
+
+def test_a_predict_job_that_has_its_answers_needs_no_parts_of_them(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        job = claimed(session, make_job(session, kind="predict").id).id
+        part, lost, kept = (
+            answers_part_key(job, 1, 0),
+            answers_key(job, 1, ANSWERS_CSV),
+            answers_key(job, 2, ANSWERS_CSV),
+        )
+        keys = [part, lost, kept, answers_part_key(job + 1, 1, 0), f"jobs/{job}-1/notes.txt"]
+
+        def found() -> list[str]:
+            return unneeded_answers(session, keys, life=timedelta(days=30))
+
+        assert found() == []
+        change_state(session, job, State.FAILED, attempt=1, error=ERROR)
+        assert found() == [], "it may be resumed"
+        session.execute(update(Job).values(finished_at=func.now() - timedelta(days=31)))
+        assert found() == [part, lost, kept]
+        change_state(session, job, State.QUEUED)
+        claimed(session, job)
+        change_state(session, job, State.SUCCEEDED, attempt=2, payload={"answers": {ANSWERS_CSV: {"key": kept}}})
+        assert found() == [part, lost]

@@ -16,8 +16,10 @@ from api.app import create_app
 from ml.decode.images import Limits
 from ml.errors import ArchiveRejected, DatasetUnusable, Stopped
 from ml.serve.classifier import Classifier
+from ml.serve.engine import Prepared
+from ml.serve.many import Answer
 from store.artifacts import ArtifactStore
-from store.db.jobs import claim, create_job, request_cancel
+from store.db.jobs import claim, create_job, hand_back, request_cancel
 from store.db.models import Run
 from store.db.reading import get_job
 from store.db.registry import register
@@ -29,6 +31,7 @@ from tests.api.web import TestClient
 from tests.ml.serve.trained import VOCAB, trained
 from tests.worker.attempts import Stack
 from tests.worker.processes import running, until
+from worker.answer_files import AnswerFiles
 from worker.predicting import predict_pictures
 
 Sessions = sessionmaker[Session]
@@ -88,6 +91,8 @@ def test_a_worker_answers_for_a_dataset_and_for_an_archive(
         assert row["breed"] == VOCAB[int(scores.argmax())]
         assert row["probability"] == max(row["probabilities"].values())
     assert [row["path"] for row in rows] == ["Birman_1.jpg", "Birman_2.jpg", "pug_1.jpg"]
+    # Nothing was left to judge answers with, and random weights are sure of nothing.
+    assert {(row["sure"], row["known"]) for row in rows} <= {(True, None), (False, None)}
     assert [row["path"] for row in broken] == ["=1+1.jpg", "b/red.jpg", "broken.jpg"]
     assert broken[2]["error"]["code"] == "not_an_image"
     assert [row["path"] for row in table] == ["'=1+1.jpg", "b/red.jpg", "broken.jpg"]
@@ -132,9 +137,77 @@ def test_a_job_that_is_cancelled_leaves_no_answers(
         request_cancel(session, job_id)
     with pytest.raises(Stopped):
         predict_pictures(attempt)
-    assert [*artifacts.keys_below("jobs/")] == []
+    # Cancelled, it may be resumed.
+    assert keys_of(artifacts, job_id) == [f"jobs/{job_id}-1/part-0.jsonl"]
     with stack.sessions.begin() as session:
-        assert get_job(session, job_id).state == State.CANCELLING
+        job = get_job(session, job_id)
+        assert (job.state, job.payload.get("answers")) == (State.CANCELLING, None)
+
+
+class Killed(BaseException):
+    """Ends an attempt as a signal would: nothing of it is told."""
+
+
+@pytest.mark.parametrize("damage", [None, "gone", "changed"])
+def test_an_attempt_that_broke_off_is_gone_on_from(
+    stack: Stack,
+    predict: Callable[[dict[str, Any]], int],
+    artifacts: ArtifactStore,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: str | None,
+) -> None:
+    job_id = predict({})
+    whole = rows_of(stack, predict({}))
+    stack.settings = stack.settings.model_copy(update={"checkpoint_seconds": 0.0})
+    seen: list[str] = []
+    original = Classifier.prepare
+
+    def counted(self: Classifier, data: bytes, limits: Limits) -> Prepared:
+        seen.append(sha256(data).hexdigest())
+        return original(self, data, limits)
+
+    monkeypatch.setattr(Classifier, "prepare", counted)
+    write = AnswerFiles.write
+
+    def killed_at_the_third(self: AnswerFiles, answer: Answer) -> None:
+        if self.rows == 2:
+            raise Killed
+        write(self, answer)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AnswerFiles, "write", killed_at_the_third)
+        with pytest.raises(Killed):
+            predict_pictures(stack.attempt(job_id))
+    parts = keys_of(artifacts, job_id)
+    assert parts == [f"jobs/{job_id}-1/part-{number}.jsonl" for number in range(2)]
+    if damage == "gone":
+        artifacts.delete(parts[1])
+    elif damage == "changed":
+        artifacts.put_bytes(parts[1], b"{}")
+    with stack.sessions.begin() as session:
+        hand_back(session, job_id, 1, error={"code": "job_crashed", "detail": "", "hint": None}, spare=True)
+        assert claim(session, job_id, worker="here:1", lease_seconds=60)
+    seen.clear()
+    assert rows_of(stack, job_id, 2) == whole
+    assert len(seen) == (1 if damage is None else 2)
+    # Only a damaged part is left, for the repair process to delete.
+    left = [key for key in keys_of(artifacts, job_id) if "/part-" in key]
+    assert left == ([parts[1]] if damage == "changed" else [])
+
+
+def keys_of(artifacts: ArtifactStore, job_id: int) -> list[str]:
+    return sorted(one.key for one in artifacts.keys_below("jobs/") if one.key.startswith(f"jobs/{job_id}-"))
+
+
+def rows_of(stack: Stack, job_id: int, attempt: int = 1) -> tuple[list[Any], list[Any]]:
+    """Both files of a job whose attempt is run to its end."""
+    predict_pictures(stack.attempt(job_id, attempt))
+    with stack.sessions.begin() as session:
+        payload = get_job(session, job_id).payload
+    assert payload["parts"] == []
+    keys = [payload["answers"][name]["key"] for name in ("predictions.csv", "predictions.jsonl")]
+    table, lines = (stack.artifacts.get_bytes(key).decode() for key in keys)
+    return list(csv.reader(io.StringIO(table))), [json.loads(line) for line in lines.splitlines()]
 
 
 def test_an_archive_that_is_gone_or_empty_is_refused(

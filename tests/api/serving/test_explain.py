@@ -9,8 +9,11 @@ import pytest
 from fastapi import FastAPI
 from PIL import Image
 
+from api.app import create_app
 from api.serving import explaining
+from store.settings import Settings
 from tests.api.conftest import until
+from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records, jpeg
 from tests.api.web import TestClient
 from tests.ml.serve.trained import PRESIZE, trained
@@ -31,6 +34,21 @@ def run(client: TestClient, records: Records, tmp_path: Path) -> int:
         records.artifact(found, name, (files / name).read_bytes())
     assert client.post("/models", json={"run": found.id}).status_code == 201
     return found.id
+
+
+class Held:
+    """Keeps the thread that draws waiting until it may go; ``asked`` counts the pictures that came there."""
+
+    def __init__(self, app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.may_go, self.asked = threading.Event(), 0
+        self._services: Services = app.state.services
+        self._original = self._services.explaining._explainer
+        monkeypatch.setattr(self._services.explaining, "_explainer", self)
+
+    def __call__(self, run: int) -> object:
+        self.asked += 1
+        assert self.may_go.wait(60)
+        return self._original(run)
 
 
 def test_a_photo_comes_back_under_its_heat(client: TestClient) -> None:
@@ -62,21 +80,30 @@ def test_what_cannot_be_explained_says_why(client: TestClient, path: str, files:
 def test_too_many_at_once_are_sent_away(client: TestClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     services: Services = app.state.services
     monkeypatch.setattr(services.explaining, "_places", threading.BoundedSemaphore(1))
-    may_go, begun = threading.Event(), threading.Event()
-    original = services.explaining._explainer
-
-    def held(run: int) -> object:
-        begun.set()
-        assert may_go.wait(60)
-        return original(run)
-
-    monkeypatch.setattr(services.explaining, "_explainer", held)
+    held = Held(app, monkeypatch)
     first = threading.Thread(target=client.post, args=(PATH,), kwargs={"files": PHOTO})
     first.start()
-    until(begun.is_set)
+    until(lambda: held.asked == 1)
     refused = client.post(PATH, files=PHOTO)
-    may_go.set()
+    held.may_go.set()
     first.join()
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
     assert client.post(PATH, files=PHOTO).status_code == 200
     assert explaining.MOST_WAITING > 1
+
+
+def test_what_takes_too_long_is_told_so_and_what_waited_behind_it_is_not_drawn(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(settings.model_copy(update={"predict_seconds": 0.3}), load=FakeClassifier.load)
+    with TestClient(app, base_url="http://localhost") as client:
+        held = Held(app, monkeypatch)
+        for _ in range(2):
+            late = client.post(PATH, files=PHOTO)
+            assert (late.status_code, late.json()["code"]) == (503, "too_late")
+            assert "PEDIGREE_PREDICT_SECONDS" in late.json()["hint"]
+        held.may_go.set()
+        places = app.state.services.explaining._places
+        until(lambda: places._value == explaining.MOST_WAITING)
+    # The second was given up before its turn.
+    assert held.asked == 1

@@ -13,17 +13,22 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi import FastAPI
 
+from api.app import create_app
 from api.serving import export_process, exports
 from api.serving.export_process import ExportFailed, ExportProcess, ExportRequest, OnStage
 from ml.decode.images import Limits
 from ml.errors import OutOfMemory
+from ml.judge.judgement import JUDGEMENT
+from ml.serve.export.carried.predict import Model
 from store.artifacts import ArtifactStore
 from store.cache_names import export_copies
 from store.keys import run_key
+from store.settings import Settings
 from tests.api.conftest import until
 from tests.api.records import Records
 from tests.api.web import TestClient
-from tests.ml.serve.trained import VOCAB, trained
+from tests.ml.pictures import jpeg as noise
+from tests.ml.serve.trained import VOCAB, calibrated, trained
 
 if TYPE_CHECKING:
     from api.dependencies import Services
@@ -84,6 +89,31 @@ def test_an_archive_is_made_by_a_process_and_then_kept(client: TestClient, run: 
     again = client.get("/models/1/export?format=safetensors")
     assert again.content == answer.content
     assert [*services.settings.cache.glob("exports/work-*")] == []
+
+
+def test_an_export_answers_as_predict_does_calibrated(settings: Settings, records: Records, tmp_path: Path) -> None:
+    dataset = records.dataset_with_photos(tmp_path / "photos")
+    found = records.finished(dataset, valid_pct=0.5)
+    files = trained(tmp_path / "trained")
+    calibrated(files, temperature=2.5)
+    for name in ("model.safetensors", "model.json", JUDGEMENT):
+        records.artifact(found, name, (files / name).read_bytes())
+    photo = noise(seed=5)
+    (tmp_path / "photo.jpg").write_bytes(photo)
+    with TestClient(create_app(settings), base_url="http://localhost") as client:
+        assert client.post("/models", json={"run": found.id}).status_code == 201
+        answer = client.post("/predict?model=1", files={"file": photo}).json()
+        made = client.get("/models/1/export?format=safetensors")
+    assert made.status_code == 200, made.text
+    with zipfile.ZipFile(io.BytesIO(made.content)) as archive:
+        archive.extractall(tmp_path)
+    carried = Model(tmp_path / "model-1-safetensors")
+    (said,) = answer["predictions"]
+    assert answer["model"]["calibrated"] is True
+    assert carried.manifest["prepare"]["temperature"] == pytest.approx(2.5)
+    assert carried.predict(tmp_path / "photo.jpg") == pytest.approx(said["probabilities"], abs=1e-3)
+    # What the model said before it was calibrated is far from that.
+    assert abs(said["raw_probability"] - said["probability"]) > 0.05
 
 
 @pytest.mark.usefixtures("run")

@@ -177,6 +177,29 @@ def test_what_cannot_be_written_waits(client: TestClient, records: Records, app:
     until(lambda: compared_photos(client, new) == 1)
 
 
+def test_what_was_found_of_a_version_that_was_deleted_meanwhile_is_dropped(
+    client: TestClient, records: Records, app: FastAPI, caplog: pytest.LogCaptureFixture
+) -> None:
+    register(client, records, b"usual")
+    gone = register(client, records, b"contrary", alias="shadow")
+    shadow = classifier_of(app, "shadow")
+    shadow.may_go.clear()
+    begun = len(shadow.batches)
+    assert send(client, GREEN).status_code == 200
+    until(lambda: len(shadow.batches) == begun + 1)
+    run = client.get(f"/models/{gone}").json()["run"]
+    assert client.delete("/models/aliases/shadow").status_code == 204
+    assert client.delete(f"/runs/{run}?cascade=true").status_code == 204
+    with caplog.at_level("INFO", "api.serving.shadowing"):
+        shadow.may_go.set()
+        until(lambda: any("one was deleted" in record.message for record in caplog.records))
+    # It is not tried again, and keeps nothing else from the record.
+    new = register(client, records, b"contrary", alias="shadow")
+    assert send(client, GREEN).status_code == 200
+    until(lambda: compared_photos(client, new) == 1)
+    assert [one.levelname for one in caplog.records if one.name == "api.serving.shadowing"] == ["INFO"]
+
+
 def test_answers_of_other_breeds_differ_by_all_of_their_probability() -> None:
     found = compared("x", {"a": 0.75, "b": 0.25}, {"b": 0.5, "c": 0.5})
     assert (found.served, found.shadow, found.difference) == ("a", "b", 0.75)

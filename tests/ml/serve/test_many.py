@@ -29,17 +29,18 @@ def test_each_picture_has_its_answer_in_its_place(classifier: Classifier) -> Non
     assert [answer.path for answer in answers] == list(photos)
     for answer, data in zip(answers, photos.values(), strict=True):
         if answer.path == "3.jpg":
-            assert answer.scores is None
+            assert answer.judged is None
             assert answer.error is not None
             assert answer.error.code == "not_an_image"
         else:
             alone = classifier.scores(list(classifier.run([classifier.prepare(data, LIMITS)])))
-            assert answer.scores == pytest.approx(alone, abs=1e-4)
+            assert answer.judged is not None
+            assert answer.judged.probabilities == pytest.approx(alone, abs=1e-4)
 
 
 def test_a_batch_of_broken_pictures_is_no_pass(classifier: Classifier) -> None:
     pictures = [Picture(str(number), lambda: b"broken") for number in range(5)]
-    assert [answer.scores for answer in predict_many(classifier, pictures, LIMITS, batch=2)] == [None] * 5
+    assert [answer.judged for answer in predict_many(classifier, pictures, LIMITS, batch=2)] == [None] * 5
 
 
 def test_what_is_read_ahead_does_not_grow_with_how_many_there_are(classifier: Classifier) -> None:

@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from ml.judge.calibration import Calibration
+from ml.judge.judgement import JUDGEMENT, Judgement
 from ml.learn.checkpoint import save_tensors
 from ml.learn.model import build_model
 
@@ -21,3 +24,9 @@ def trained(folder: Path, arch: str = "resnet18", *, vocab: tuple[str, ...] = VO
     described = {"format_version": 1, "arch": arch, "vocab": vocab, "size": SIZE, "presize": PRESIZE, "drawn": False}
     (folder / "model.json").write_text(json.dumps({**described, "decoding": 2, "precision": "fp32", **about}))
     return folder
+
+
+def calibrated(folder: Path, temperature: float) -> None:
+    """Put a judgement beside a model that calibrates its answers and says nothing else."""
+    truth = np.linspace(0.02, 0.98, 99)
+    Judgement("cross_entropy", Calibration(1 / temperature), truth, None, np.empty(0)).write(folder / JUDGEMENT)

@@ -25,7 +25,7 @@ from ml.serve.export.forms import Form
 from ml.serve.export.manifest import Origin
 from ml.serve.export.portable import Portable
 from tests.ml.pictures import jpeg
-from tests.ml.serve.trained import PRESIZE, VOCAB, trained
+from tests.ml.serve.trained import PRESIZE, VOCAB, calibrated, trained
 
 FORMS: tuple[Form, ...] = get_args(Form)
 LIMITS = Limits()
@@ -49,8 +49,8 @@ def manifest_of(folder: Path) -> dict[str, Any]:
 def served(model: Path, photo: bytes) -> dict[str, float]:
     """What the service answers for a photo."""
     classifier = Classifier.load(model, "cpu")
-    outputs = list(classifier.run([classifier.prepare(photo, LIMITS)]))
-    return dict(zip(VOCAB, classifier.scores(outputs).tolist(), strict=True))
+    judged = classifier.judge(list(classifier.run([classifier.prepare(photo, LIMITS)])))
+    return dict(zip(VOCAB, judged.probabilities.tolist(), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,7 @@ def test_every_family_answers_in_every_format_as_the_network_does(arch: str, tmp
 @pytest.mark.parametrize("form", FORMS)
 def test_the_carried_script_answers_for_a_photo_as_the_service_does(form: Form, tmp_path: Path) -> None:
     model = trained(tmp_path / "model")
+    calibrated(model, temperature=2.5)
     photo = jpeg(300, 200, seed=5)
     folder = unpacked(model, form, tmp_path, [jpeg(seed=1)])
     path = tmp_path / "a photo.jpg"
