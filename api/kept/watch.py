@@ -122,8 +122,9 @@ class Watch:
         try:
             for version, day in list(self._unsaved):
                 with self._sessions.begin() as session:
-                    figures = self._unsaved[version, day].figures(vocabulary_of(session, version))
-                    add_counts(session, version, day, figures)
+                    # Of a version that was deleted meanwhile nothing is to come back.
+                    if vocab := vocabulary_of(session, version):
+                        add_counts(session, version, day, self._unsaved[version, day].figures(vocab))
                 del self._unsaved[version, day]
         except SQLAlchemyError as error:
             logger.warning("counts of predictions wait for the database: %s", str(error).splitlines()[0])

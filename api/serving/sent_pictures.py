@@ -36,7 +36,7 @@ IN_MEMORY = 8 * MIB
 AS_FORM = "Send each picture as a part `file` of a form, as `curl -F file=@picture.jpg` does."
 _ADDRESS = re.compile(r"\s*(https?|ftp|file|s3|gs)://", re.IGNORECASE)
 _DATA_ADDRESS = re.compile(r"data:[\w.+/-]*(;[\w.+=-]+)*;base64,", re.ASCII)
-_IN_THE_ADDRESS = frozenset({"breed", "keep", "model", "top_k", "tta"})
+_IN_THE_ADDRESS = frozenset({"breed", "coverage", "keep", "model", "top_k", "tta"})
 
 _FILE: dict[str, Any] = {"type": "string", "format": "binary"}
 _TEXT: dict[str, Any] = {"type": "string", "contentEncoding": "base64"}

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from api.kept.watch import Watch
 from ml.reading.drift import LEAST_SEEN
 from store.artifacts import ArtifactStore
-from store.db.drift import add_counts, reference_of, today
+from store.db.drift import add_counts, reference_of, today, versions_counted
 from store.db.models import Artifact
 from tests.api.kept.conftest import BLUE, RED, ask
 from tests.api.records import VOCAB, Records
@@ -73,6 +73,19 @@ def test_few_answers_are_counted_and_not_judged(validated: TestClient, app: Fast
     assert figures["breeds"]["steps"] == VOCAB
     assert figures["breeds"]["seen_shares"] == pytest.approx([2 / 3, 0, 1 / 3])
     assert (figures["breeds"]["reference"], figures["probability"]["reference_mean"]) == (60, pytest.approx(0.925))
+
+
+def test_what_a_deleted_version_had_answered_is_not_counted(
+    validated: TestClient, app: FastAPI, sessions: sessionmaker[Session]
+) -> None:
+    ask(validated, RED)
+    run = validated.get("/models/1").json()["run"]
+    assert validated.delete("/models/aliases/production").is_success
+    assert validated.delete(f"/runs/{run}?cascade=true").is_success
+    watch_of(app).flush()
+    with sessions.begin() as session:
+        assert versions_counted(session, today(session)) == []
+    assert 'pedigree_drift_seen{figure="breeds"' not in validated.get("/metrics").text
 
 
 def test_other_breeds_and_darker_photos_are_seen_once_there_are_enough(

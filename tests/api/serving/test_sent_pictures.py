@@ -163,8 +163,12 @@ def test_a_part_of_another_name_is_told_what_the_name_is(serving: TestClient) ->
     assert "'image'" in wrong["detail"]
     assert "as a part `file`" in wrong["hint"]
     assert "curl -F file=@picture.jpg" in wrong["hint"]
-    beside = serving.post("/predict", files={"file": GREEN}, data={"top_k": "3"})
-    assert (beside.status_code, beside.json()["hint"]) == (422, "Give top_k in the address, as ?top_k=…")
+    paths = serving.get("/openapi.json").json()["paths"]
+    names = {one["name"] for path in ("/predict", "/predict/explain") for one in paths[path]["post"]["parameters"]}
+    assert {"top_k", "breed"} <= names
+    for name in names:
+        beside = serving.post("/predict", files={"file": GREEN}, data={name: "3"})
+        assert (beside.status_code, beside.json()["hint"]) == (422, f"Give {name} in the address, as ?{name}=…")
 
 
 @pytest.mark.parametrize("part", ["file", "zip", "pets.zip", ""])
