@@ -137,11 +137,28 @@ def test_a_job_that_is_cancelled_leaves_no_answers(
         request_cancel(session, job_id)
     with pytest.raises(Stopped):
         predict_pictures(attempt)
-    # Cancelled, it may be resumed.
-    assert keys_of(artifacts, job_id) == [f"jobs/{job_id}-1/part-0.jsonl"]
+    assert keys_of(artifacts, job_id) == []
     with stack.sessions.begin() as session:
         job = get_job(session, job_id)
         assert (job.state, job.payload.get("answers")) == (State.CANCELLING, None)
+
+
+def test_an_attempt_that_is_put_down_keeps_what_it_has_answered(
+    stack: Stack, predict: Callable[[dict[str, Any]], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = predict({})
+    attempt, write = stack.attempt(job_id), AnswerFiles.write
+
+    def told_to_stop(self: AnswerFiles, answer: Answer) -> None:
+        write(self, answer)
+        monkeypatch.setattr(attempt.reporter, "_told", lambda: True)
+
+    monkeypatch.setattr(AnswerFiles, "write", told_to_stop)
+    with pytest.raises(Stopped):
+        predict_pictures(attempt)
+    (part,) = keys_of(stack.artifacts, job_id)
+    lines = stack.artifacts.get_bytes(part).decode().splitlines()
+    assert [json.loads(line)["path"] for line in lines] == ["Birman_1.jpg"]
 
 
 class Killed(BaseException):
