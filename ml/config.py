@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Discriminator, Field, JsonValue, Tag, TypeAdapter, model_validator
 
-from ml.config_rules import AutoRate, Divisor, LrMax, Mixing, Probability, Rate, Strict
+from ml.config_regularising import SHARE, Regularising
+from ml.config_rules import AutoRate, Divisor, LrMax, Probability, Rate, Strict
 from ml.config_rules import refusal as refusal  # noqa: PLC0414  # what checks a request takes it from here too
 
 LossName = Literal["cross_entropy", "binary_cross_entropy"]
 PIXELS: dict[str, JsonValue] = {"unit": "pixels"}
 DEGREES: dict[str, JsonValue] = {"unit": "degrees"}
 TIMES: dict[str, JsonValue] = {"unit": "times"}
-SHARE: dict[str, JsonValue] = {"unit": "as a share"}
 PHOTOS: dict[str, JsonValue] = {"unit": "photos"}
 LR_MAX = "highest learning rate; a pair spreads it from the first layers to the head, auto: a search finds it"
 RECIPE = "the order in which head and body are trained"
@@ -116,7 +116,7 @@ class LrSweep(Strict):
         return self
 
 
-class TrainSettings(Strict):
+class TrainSettings(Regularising):
     """What every recipe shares. Sizes are in pixels."""
 
     arch: str = Field(
@@ -172,32 +172,6 @@ class TrainSettings(Strict):
     )
     weight_decay: float = Field(
         0.01, ge=0, le=10, allow_inf_nan=False, description="how strongly large weights are pulled towards 0"
-    )
-    label_smoothing: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="certainty that is taken from the true breed and shared among all",
-        json_schema_extra=SHARE,
-    )
-    mixup: Mixing = Field(0.0, description="lay two photos over each other, in shares of Beta(mixup, mixup); 0: never")
-    cutmix: Mixing = Field(
-        0.0, description="put a piece of one photo into another, in shares of Beta(cutmix, cutmix); 0: never"
-    )
-    erase: Probability = Field(
-        0.0, description="chance that a rectangle of a photo is blanked", json_schema_extra=SHARE
-    )
-    balance_loss: Probability = Field(
-        0.0, description="weigh mistakes in rare breeds more; 1: each breed counts as much in all, 0: each photo does"
-    )
-    balance_sampling: Probability = Field(
-        0.0, description="show photos of rare breeds more often; 1: each breed as often, 0: each photo once"
-    )
-    weight_averaging: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="decay of a running mean of the weights, which is then what is measured and kept; 0: none",
     )
     lr_sweep: LrSweep = Field(LrSweep(), description="how a rate is searched, by lr_find and for auto")
 
