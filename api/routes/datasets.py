@@ -241,6 +241,8 @@ async def _archive_payload(request: Request, services: Services, held: ExitStack
             check_whole(upload.upload)
         files = {"key": archive if upload is None else upload.path} | ({"labels": labels} if beside else {})
         keys = await run_in_threadpool(keep_uploads, services.artifacts, services.settings, files)
+    if fields.keep_upload:
+        upload = None
     source: Json = {"kind": "archive", **keys} | ({} if encoding is None else {"encoding": encoding})
     return {"name": fields.name, "source": source, "rule": rule.model_dump(mode="json")}, upload
 

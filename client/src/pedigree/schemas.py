@@ -182,6 +182,7 @@ class RunDataset(Answer):
 
     name: str
     revision: str
+    revision_number: int
     drawn: bool
     breeds: int
     items: int
@@ -300,6 +301,7 @@ class DatasetOut(Answer):
 
     name: str
     revision: str
+    revision_number: int
     drawn: bool
     items: int
     breeds: int
@@ -320,6 +322,7 @@ class DatasetSummary(Answer):
 
     name: str
     revision: str
+    revision_number: int
     drawn: bool
     items: int
     breeds: int
