@@ -94,7 +94,7 @@ class _Answers:
 
     breeds: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
-    values: array[float] = field(default_factory=lambda: array("d"))
+    values: "array[float]" = field(default_factory=lambda: array("d"))
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Take a picture's answer."""

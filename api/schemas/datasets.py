@@ -84,6 +84,9 @@ class ArchiveForm(EncodedRuleFields):
         Annotated[str, Field(min_length=1, max_length=64)] | SkipJsonSchema[None],
         Field(description="in place of `archive`: the id of an upload that has come whole (POST /uploads)"),
     ] = None
+    add: Annotated[
+        bool, Field(description="add the photos to the dataset of this name, which is there; else they take its place")
+    ] = False
     keep_upload: Annotated[
         bool, Field(description="keep the upload, for photos that got no label yet; else the import takes it over")
     ] = False

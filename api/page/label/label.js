@@ -6,11 +6,12 @@ import { jobLine } from "../frame/job_line.js";
 import { byId, counted, FINAL, make, percent, words } from "../frame/parts.js";
 import { ask, forget, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
+import { writeNew } from "../frame/written.js";
 import { decide, decided, decisions, openDecisions, undo } from "../review/decisions.js";
 import { listenToKeys } from "../review/keys.js";
 import { largePhoto, showStage } from "../review/stage.js";
 import { prepareBegin, showBegin } from "./begin.js";
-import { checkSaved, leaveSaved, prepareSaving, showTray } from "./saving.js";
+import { checkSaved, leaveSaved, prepareSaving, showInto, showTray } from "./saving.js";
 
 const MOST = 100;
 const ORDERS = [["uncertain", "Most uncertain"], ["different", "Most different"]];
@@ -108,7 +109,8 @@ async function showJob(id) {
   want("label", !FINAL.has(job.state));
   if (job.state !== "succeeded") {
     only("label-job");
-    byId("label-job").replaceChildren(make("h3", {}, FINAL.has(job.state) ? "The photos could not be looked through" : "Looking through the photos"), make("ul", {}, jobLine(`Job ${id}`, job)));
+    const title = FINAL.has(job.state) ? "The photos could not be looked through" : "Looking through the photos";
+    writeNew("label-job", job, (place) => place.replaceChildren(make("h3", {}, title), make("ul", {}, jobLine(`Job ${id}`, job))));
     return;
   }
   const answer = await ask(`/jobs/${id}/label-next?by=${order()}&limit=${MOST}`);
@@ -119,7 +121,7 @@ async function showJob(id) {
   byId("label-breeds").replaceChildren(...known.map((value) => make("option", { value })));
   showHead();
   draw();
-  await checkSaved();
+  await Promise.all([checkSaved(), answer.upload === null ? null : showInto()]);
 }
 
 async function show() {

@@ -24,8 +24,7 @@ export function showTray(found, acts) {
   byId("label-counts").textContent = all.length ? `${labelled().length} labelled${left ? `, ${left} left out` : ""}` : "None yet.";
   byId("label-undo").disabled = all.length === 0;
   byId("label-list").replaceChildren(...all.slice(-SHOWN).reverse().map((one) => row(one, found, acts)));
-  byId("label-name-field").hidden = found.upload === null;
-  byId("label-save").textContent = found.dataset === null ? "Save as a dataset" : "Save as new revision";
+  byId("label-into-field").hidden = found.upload === null;
   settle();
 }
 
@@ -43,10 +42,24 @@ function missing() {
   if (dataset !== null) return decisions().length ? "" : "Label a photo first.";
   if (upload === null) return "These photos are not kept any more: send them again to label them.";
   if (new Set(labelled().map(({ label }) => label)).size < LEAST_BREEDS) return "A dataset has at least two breeds: label photos of another one too.";
+  if (into()) return "";
   return NAME.test(byId("label-name").value) ? "" : "Give the dataset a name of small letters, digits, dots and hyphens.";
 }
 
+// Photos that were sent make a dataset, or are added to one.
+export async function showInto() {
+  const { items } = await ask("/datasets?limit=200");
+  const { value } = byId("label-into");
+  byId("label-into").replaceChildren(make("option", { value: "" }, "a new dataset"), ...items.map(({ name }) => make("option", { value: name }, name)));
+  byId("label-into").value = items.some(({ name }) => name === value) ? value : "";
+  settle();
+}
+
+const into = () => byId("label-into").value;
+
 function settle() {
+  byId("label-name-field").hidden = view.found().upload === null || into() !== "";
+  byId("label-save").textContent = view.found().dataset === null && into() === "" ? "Save as a dataset" : "Save as new revision";
   const reason = missing();
   byId("label-save").disabled = Boolean(reason);
   byId("label-missing").textContent = reason || "Kept in this browser until you save.";
@@ -69,13 +82,14 @@ const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
 
 // The photos that have a label, out of the upload; it stays for the ones that have none yet.
 async function asDataset() {
-  const name = byId("label-name").value;
-  await refuseOthers(name);
+  const name = into() || byId("label-name").value;
+  if (!into()) await refuseOthers(name);
   const lines = labelled().map(({ path, label }) => `${quoted(path)},${quoted(label)}\n`);
   const form = new FormData();
   form.append("name", name);
   form.append("upload", view.found().upload);
   form.append("keep_upload", "true");
+  form.append("add", String(into() !== ""));
   form.append("labels", new Blob(["filename,label\n", ...lines], { type: "text/csv" }), "labels.csv");
   return ask("/datasets", { method: "POST", body: form });
 }
@@ -85,7 +99,7 @@ async function refuseOthers(name) {
   const { items } = await ask("/datasets?limit=200");
   const saved = queryNumber("saved");
   const ours = saved === null ? null : (await ask(`/jobs/${saved}`)).dataset;
-  if (name !== ours && items.some((one) => one.name === name)) throw new Error(`There is a dataset ${name} already. Give this one another name.`);
+  if (name !== ours && items.some((one) => one.name === name)) throw new Error(`There is a dataset ${name} already. Choose it beside “Save them in”, or give this one another name.`);
 }
 
 async function asRevision() {
@@ -138,6 +152,7 @@ export function leaveSaved() {
 export function prepareSaving(of) {
   view = of;
   byId("label-name").addEventListener("input", settle);
+  byId("label-into").addEventListener("change", settle);
   byId("label-save-form").addEventListener("submit", (event) => {
     event.preventDefault();
     if (!missing()) save();

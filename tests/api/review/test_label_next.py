@@ -59,6 +59,12 @@ def test_photos_of_an_upload_are_predicted_looked_at_and_become_a_dataset(
     made = client.post("/datasets", data=form, files={"labels": ("labels.csv", labels)})
     assert made.status_code == 202, made.text
     assert client.get(place).json()["job"] is None
+    more = {**form, "add": "true"}
+    lists = {"labels": ("labels.csv", labels)}
+    assert client.post("/datasets", data=more, files=lists).status_code == 404
+    added = client.post("/datasets", data={**more, "name": records.dataset("there").name}, files=lists)
+    with sessions.begin() as session:
+        assert session.get_one(Job, added.json()["id"]).payload["source"]["add"] is True
     assert client.delete(place, headers=TUS).status_code == 204
     after = client.get(f"/jobs/{job}/label-next").json()
     assert (after["upload"], [one["image"] for one in after["items"]]) == (None, [None, None])
