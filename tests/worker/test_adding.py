@@ -69,6 +69,8 @@ def test_photos_with_a_label_are_added_and_those_that_it_has_are_not(stack: Stac
     bundle = Bundle(local, new)
     assert bundle.read(place) == NEW
     bundle.close()
-    # A second time there is nothing to add.
-    again = added(stack, Sphynx=NEW, beagle=jpeg((5, 6, 7)))
-    assert again.id == dataset.id
+
+
+def test_a_dataset_that_has_them_all_stays_as_it_is(stack: Stack, pets: Dataset) -> None:
+    same = added(stack, Sphynx=jpeg((200, 0, 0)), pug=jpeg((0, 200, 0)))
+    assert (same.id, same.vocab) == (pets.id, ["Birman", "pug"])
