@@ -70,7 +70,7 @@ def test_an_upload_is_looked_through_labelled_by_keyboard_and_saved(visits: Visi
     expect(page.locator("#label-job")).to_contain_text("Looking through the photos")
     page.reload()
     answer(records, "predict", NAMES)
-    expect(page.locator("#label-stage .why")).to_contain_text("The model cannot decide: ")
+    expect(page.locator("#label-stage .why")).to_contain_text("The model cannot decide between Abyssinian and Birman.")
     page.wait_for_function("document.querySelector('#label-stage .photo img').naturalWidth === 40")
     # The closer the first two guesses, the earlier.
     label(page, "Enter", "in/three.jpg", "Abyssinian")

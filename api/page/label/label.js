@@ -3,7 +3,7 @@
 import { addressOf, amend, here, placeOf, queryNumber } from "../frame/address.js";
 import { enlarge } from "../frame/enlarged.js";
 import { jobLine } from "../frame/job_line.js";
-import { byId, counted, FINAL, make, percent, words } from "../frame/parts.js";
+import { byId, counted, FINAL, make, words } from "../frame/parts.js";
 import { ask, forget, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
 import { writeNew } from "../frame/written.js";
@@ -14,11 +14,13 @@ import { prepareBegin, showBegin } from "./begin.js";
 import { checkSaved, leaveSaved, prepareSaving, showInto, showTray } from "./saving.js";
 
 const MOST = 100;
+// So little ahead of the second guess the first is none.
+const UNDECIDED = 0.2;
 const ORDERS = [["uncertain", "Most uncertain"], ["different", "Most different"]];
 // No dataset has that name.
 const PLACE = "label next";
 const PARTS = ["label-begin", "label-job", "label-orders", "label-none", "label-desk"];
-const HOW = { drop: "Leave it out", done: "You have labelled every photo of this list.", list: "label-breeds" };
+const HOW = { drop: "Leave it out", dropKind: "secondary", done: "You have labelled every photo of this list.", list: "label-breeds" };
 
 let found = null;
 let shown = null;
@@ -75,7 +77,8 @@ function why({ margin, guesses: [first, second] }, place) {
     return place === 0 ? "Most unlike the usual photo of these." : "Most unlike all the photos before it in this list.";
   }
   if (!second) return "";
-  return `The model cannot decide: ${words(first.breed)} is ${percent(margin)} ahead of ${words(second.breed)}.`;
+  if (margin < UNDECIDED) return `The model cannot decide between ${words(first.breed)} and ${words(second.breed)}.`;
+  return `The model is fairly sure: ${words(first.breed)} is ${Math.round(100 * margin)} points ahead of ${words(second.breed)}.`;
 }
 
 function draw() {
@@ -97,7 +100,7 @@ function draw() {
 function showHead() {
   const { of, dataset, upload, job } = found;
   const whose = dataset ? [" of ", make("a", { href: addressOf(`data/${dataset}`) }, dataset)] : [];
-  byId("label-about").replaceChildren(`The ${counted(items().length, "photo")} that teach most, of ${of}`, ...whose, `, as job ${job} sees them. `,
+  byId("label-about").replaceChildren(`The ${counted(items().length, "photo")} that teach most, of ${of}`, ...whose, `, by the predictions of job ${job}. `,
     make("a", { href: addressOf("label", { dataset, upload }) }, "Look through others, or again"));
 }
 

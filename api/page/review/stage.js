@@ -9,7 +9,7 @@ export const nameOf = ({ path, item }) => fileOf(path, `photo ${String(item).sli
 const DONE = { keep: "The label is right", drop: "Dropped" };
 export const told = ({ action, label }) => DONE[action] ?? `Now ${words(label)}`;
 
-const REVIEW = { drop: "Drop it", done: "You have decided about every photo of this list.", list: "review-breeds", why: "" };
+const REVIEW = { drop: "Drop it", dropKind: "danger", done: "You have decided about every photo of this list.", list: "review-breeds", why: "" };
 
 // `how`: the words of the view, the list of breeds, and why the photo is in the list.
 export function showStage(host, { items, waiting, next }, place, isDone, acts, how = REVIEW) {
@@ -68,7 +68,7 @@ function choices(one, acts, how) {
   return [
     suggested ? act("accept", `It is ${words(suggested.breed)} `, "", () => acts.choose("relabel", suggested.breed), null, key("R")) : "",
     label === null ? "" : act("keep", `${words(label)} is right `, "secondary", () => acts.choose("keep"), null, key("K")),
-    act("drop", `${how.drop} `, "danger", () => acts.choose("drop"), null, key("D")),
+    act("drop", `${how.drop} `, how.dropKind, () => acts.choose("drop"), null, key("D")),
   ];
 }
 
