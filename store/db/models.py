@@ -13,10 +13,7 @@ from sqlalchemy import (
     Index,
     Integer,
     Text,
-    column,
     func,
-    select,
-    table,
     text,
 )
 from sqlalchemy.dialects import postgresql
@@ -25,10 +22,10 @@ from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 from store.db.base import Base, Json
 from store.db.kept_tables import KeptPrediction  # noqa: F401 - its module's tables are part of the schema
 from store.db.label_review_table import LabelReview  # noqa: F401 - as above
+from store.db.revision_number import revision_number
 from store.states import State
 
 _STATES = ", ".join(f"'{state}'" for state in State)
-_EARLIER = table("datasets", column("id"), column("name")).alias("earlier")
 
 
 class Dataset(Base):
@@ -54,15 +51,7 @@ class Dataset(Base):
     made_from: Mapped[Json | None]
     """{"revision", "job", "relabelled", "dropped", "kept", "added"} of a revision that a review made of another."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-    revision_number: Mapped[int] = column_property(
-        select(func.count())
-        .select_from(_EARLIER)
-        .where(_EARLIER.c.name == name, _EARLIER.c.id <= id)  # noqa: A003 - this table's own
-        .correlate_except(_EARLIER)
-        .scalar_subquery()
-    )
-    """The how-many-th of its name, from 1: what people call it by. A name's rows are deleted all or none."""
+    revision_number: Mapped[int] = column_property(revision_number(name, id))  # noqa: A003 - its own
 
 
 class Run(Base):
