@@ -43,7 +43,7 @@ export function showKept() {
 export function askAgain() {
   for (const one of cards) one.asking?.abort();
   enqueue(cards.filter(({ file }) => file));
-  for (const { file, said } of cards) if (!file && !said.querySelector(".before")) said.append(make("p", { class: "quiet before" }, "This answer is of before, on other terms. Choose the photo again to ask anew."));
+  for (const { file, said } of cards) if (!file && !said.querySelector(".before")) said.append(make("p", { class: "quiet before" }, "This answer was given before, on other terms. Choose the photo again for a new one."));
 }
 
 export function clearPhotos() {
