@@ -1,12 +1,12 @@
 // What can be read out of a run's stored predictions, and the jobs that renew them.
 
 import { go, here, queryName, queryNumber } from "../frame/address.js";
+import { closePhotos } from "../frame/enlarged.js";
 import { Board, readFigures } from "../frame/figures.js";
 import { jobLine } from "../frame/job_line.js";
 import { byId, cell, fill, FINAL, make, percent, words } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { want } from "../frame/stream.js";
-import { closePhotos } from "./enlarged.js";
 import { FEWEST, hideLosses, showLosses } from "./losses.js";
 import { hideShots, shotsAddress, shotsLink } from "./shots.js";
 import { walkable } from "./walk.js";

@@ -182,6 +182,7 @@ class RunDataset(Answer):
 
     name: str
     revision: str
+    revision_number: int
     drawn: bool
     breeds: int
     items: int
@@ -301,6 +302,7 @@ class DatasetOut(Answer):
 
     name: str
     revision: str
+    revision_number: int
     drawn: bool
     items: int
     breeds: int
@@ -321,6 +323,7 @@ class DatasetSummary(Answer):
 
     name: str
     revision: str
+    revision_number: int
     drawn: bool
     items: int
     breeds: int
