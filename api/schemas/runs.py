@@ -295,6 +295,7 @@ class Confusion(Scoring):
     columns: str = "predicted"
     n: int
     error_rate: float
+    macro_error: float | None = Field(description="the mean of the breeds' error rates, each breed counting alike")
     most_confused: list[ConfusedOut]
     per_class: list[ClassScoreOut]
     drawn: bool = Field(description="true where the pictures are drawn, not photographed")

@@ -96,6 +96,9 @@ function factsOf(found, run) {
   const pictures = found.drawn ? "drawn pictures" : "photos";
   const which = found.side === "validation" ? `${found.n} validation ${pictures}` : `All ${found.n} ${pictures}`;
   const facts = [`${which} of dataset ${found.dataset.name}: error rate ${percent(found.error_rate)}.`];
+  if (found.macro_error !== null && percent(found.macro_error) !== percent(found.error_rate)) {
+    facts.push(`With each breed counting alike it is ${percent(found.macro_error)}.`);
+  }
   if (found.tta) facts.push("Each picture’s scores are averaged over 4 augmented copies and the plain picture.");
   if (found.trained_on) facts.push(`${found.trained_on} of these very pictures were trained on.`);
   if (found.error_rate !== run.error_rate && run.error_rate !== null) {
