@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 
 import api
 from api.figures import palette
-from api.routes.page import DOCUMENT
+from api.routes.page import DIGEST, DOCUMENT
 from api.schemas.architectures import ArchitectureOut, PaceOut, WeightsOut
 from api.schemas.config import ConfigFieldOut, ConfigOut, PresetOut
 from api.schemas.dataset_items import DatasetItem
@@ -85,9 +85,36 @@ def test_the_page_and_its_files_are_served(client: TestClient, path: str, kind: 
     assert client.get(path, headers={"If-None-Match": '"of-another-version"'}).text == answer.text
 
 
+@pytest.mark.parametrize("name", [ENTRY, "frame/page.css"])
+def test_what_an_address_names_by_its_content_is_kept_and_never_of_another_version(
+    client: TestClient, name: str
+) -> None:
+    plain = client.get(f"/ui/assets/{name}")
+    packed = client.get(f"/ui/assets/of/{DIGEST}/{name}", headers={"Accept-Encoding": "gzip"})
+    assert (packed.headers["content-encoding"], packed.text) == ("gzip", plain.text)
+    assert "immutable" in packed.headers["cache-control"]
+    assert packed.headers["content-type"] == plain.headers["content-type"]
+    as_it_is = client.get(f"/ui/assets/of/{DIGEST}/{name}", headers={"Accept-Encoding": "identity"})
+    assert ("content-encoding" in as_it_is.headers, as_it_is.text) == (False, plain.text)
+    other = client.get(f"/ui/assets/of/0123456789abcdef/{name}")
+    assert (other.text, other.headers["cache-control"]) == (plain.text, "no-cache")
+
+
+def test_the_document_names_every_module_so_that_none_waits_for_another() -> None:
+    ahead = re.findall(rf'<link rel="modulepreload" href="{{{{up}}}}assets/of/{DIGEST}/([^"]+)">', PAGE)
+    assert sorted(ahead) == sorted(MODULES)
+
+
 @pytest.mark.parametrize(
     "path",
-    ["frame/nothing.js", "frame/document.html", "frame/..%2F..%2F__init__.py", "..%2f..%2f..%2f__init__.py"],
+    [
+        "frame/nothing.js",
+        f"of/{DIGEST}/frame/nothing.js",
+        f"of/{DIGEST}/frame/document.html",
+        "frame/document.html",
+        "frame/..%2F..%2F__init__.py",
+        "..%2f..%2f..%2f__init__.py",
+    ],
 )
 def test_nothing_else_is_served_beside_the_page(client: TestClient, path: str) -> None:
     answer = client.get(f"/ui/assets/{path}")
@@ -144,7 +171,7 @@ def test_modules_are_short_enough_to_be_read() -> None:
 def test_the_page_uses_nothing_from_elsewhere_and_nothing_that_its_policy_forbids() -> None:
     named = set(re.findall(r'(?:src|href)="([^"]+)"', PAGE))
     assert {name for name in named if not name.startswith(("{{up}}", "#"))} == {"data:,"}
-    assert set(re.findall(r'src: at\("([^"]+)"', SCRIPTS)) == {"/ui/assets/plotly.min.js"}
+    assert set(re.findall(r'"(/ui/[^"]+)"', SCRIPTS)) == {"/ui/assets/plotly.min.js"}
     assert set(re.findall(r"^import .*$", SCRIPTS, re.MULTILINE)) == set(
         re.findall(r'^import .* from "\.\.?/.*";$', SCRIPTS, re.MULTILINE)
     )
