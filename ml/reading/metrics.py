@@ -154,12 +154,6 @@ def per_class(matrix: Sequence[Sequence[int]], vocab: Sequence[str]) -> list[Cla
     ]
 
 
-def top_losses(losses: Sequence[float], k: int) -> list[int]:
-    """Positions of the ``k`` largest losses, largest first."""
-    order = np.argsort(-np.asarray(losses), kind="stable")
-    return [int(i) for i in order[:k]]
-
-
 def reliability(confidence: NDArray[np.float64], hit: NDArray[np.bool_], bins: int = 10) -> Reliability:
     """Compare confidence with accuracy in bins of equal width (Guo et al. 2017, equations 2 to 5).
 
