@@ -1,10 +1,13 @@
 """What to label next, from the answers of a predict job."""
 
+import io
 import json
+from array import array
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from api.schemas.review import LabelNext, LabelNextItem, guesses_of
 from ml.reading.label_next import margins, most_different, most_uncertain
@@ -42,25 +45,35 @@ def next_to_label(
         detail = f"the answers of job {job} have {file['bytes']} bytes, at most {MOST_BYTES} are looked through here"
         raise InvalidRequest(detail, "Predict a smaller folder.")
     try:
-        rows = [row for row in map(json.loads, artifacts.get_bytes(file["key"]).splitlines()) if _is_whole(row)]
-        breeds = list(rows[0]["probabilities"]) if rows else []
-        scores = np.array([[row["probabilities"][breed] for breed in breeds] for row in rows], dtype=np.float64)
+        paths, breeds, scores = _read(artifacts.get_bytes(file["key"]))
     except (ValueError, KeyError, TypeError) as error:
         detail = f"the answers of job {job} cannot be read: {error!r}"
         raise ArtifactMissing(detail, "Predict the pictures again.") from error
-    scores = scores.reshape(len(rows), len(breeds))
-    chosen = (most_uncertain if by == "uncertain" else most_different)(scores, limit) if rows else []
-    ahead = margins(scores) if rows else np.zeros(0)
+    chosen = (most_uncertain if by == "uncertain" else most_different)(scores, limit) if paths else []
+    ahead = margins(scores) if paths else np.zeros(0)
     items = [
         LabelNextItem(
-            path=rows[at]["path"],
-            item=places.get(rows[at]["path"]),
+            path=paths[at],
+            item=places.get(paths[at]),
             guesses=guesses_of([(breeds[int(one)], float(scores[at, one])) for one in _best(scores[at])]),
             margin=float(ahead[at]),
         )
         for at in chosen
     ]
-    return LabelNext(job=job, by=by, measured_on="probabilities", of=len(rows), items=items)
+    return LabelNext(job=job, by=by, measured_on="probabilities", of=len(paths), items=items)
+
+
+def _read(lines: bytes) -> tuple[list[str], list[str], NDArray[np.float64]]:
+    """Paths, breeds and scores [pictures, breeds] of the pictures that could be used, a line in memory at a time."""
+    paths: list[str] = []
+    breeds: list[str] = []
+    table = array("d")
+    for row in map(json.loads, io.BytesIO(lines)):
+        if _is_whole(row):
+            breeds = breeds or list(row["probabilities"])
+            paths.append(row["path"])
+            table.extend([row["probabilities"][breed] for breed in breeds])
+    return paths, breeds, np.array(table).reshape(len(paths), len(breeds))
 
 
 def _is_whole(row: dict[str, Any]) -> bool:
@@ -68,5 +81,5 @@ def _is_whole(row: dict[str, Any]) -> bool:
     return None not in row.get("probabilities", {None: None}).values()
 
 
-def _best(scores: np.ndarray[Any, np.dtype[np.float64]]) -> list[int]:
+def _best(scores: NDArray[np.float64]) -> list[int]:
     return [int(one) for one in np.argsort(-scores, kind="stable")[:TOP]]
