@@ -5,29 +5,37 @@ steps and answers for every photo; versions, aliases, and 200 jobs more. Only th
 """
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageEnhance, ImageOps
-from sqlalchemy import func, insert, literal, literal_column, select, text, true
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    column,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    text,
+    true,
+)
 from sqlalchemy.orm import Session, sessionmaker
 
-from cli.servers import Postgres, Redis
+from benchmarks.page_photos import draw_photos
 from ml.config import FineTune, ResolvedConfig, resolve
 from ml.data.bundle import write_bundle
 from ml.data.manifest import LabelRule, Manifest
 from ml.data.scan import scan_folder
 from ml.data.split import random_split
 from ml.reading.metrics import Reading, read_predictions
-from ml.sample.draw import draw_sample
 from ml.serve.machine import machine_kind
 from store.artifacts import ArtifactStore, StoredFile
 from store.db.aliases import set_alias
@@ -42,8 +50,6 @@ from store.settings import Settings
 from store.states import State
 
 PHOTOS = 7390
-DRAWN = 20
-"""Of each breed; the others are views of these, which are made sooner."""
 RUNS = 1000
 LONG_STEPS = 20_000
 LONG_EPOCHS = 40
@@ -71,25 +77,6 @@ class Content:
     long_run: int
     other_runs: tuple[int, ...]
     version: int
-
-
-@contextmanager
-def servers(folder: Path) -> Iterator[dict[str, str]]:
-    """Postgres and Redis on the folder; the environment of a process that uses them."""
-    postgres, redis = Postgres(folder / "postgres"), Redis(folder / "redis")
-    try:
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("PEDIGREE_")}
-        yield plain | {
-            "DATABASE_URL": postgres.start(),
-            "REDIS_URL": redis.start(),
-            "ARTIFACTS_URL": (folder / "artifacts").as_uri(),
-            "PEDIGREE_CACHE": str(folder / "cache"),
-            "PEDIGREE_WEIGHTS": str(folder / "weights"),
-            "PEDIGREE_DEVICE": "cpu",
-        }
-    finally:
-        redis.stop()
-        postgres.stop()
 
 
 def content_of(folder: Path, environment: Mapping[str, str]) -> Content:
@@ -137,7 +124,7 @@ class Making:
     def _dataset(self) -> tuple[Manifest, Dataset]:
         photos = self.folder / "photos"
         _say("photos")
-        draw_photos(photos)
+        draw_photos(photos, PHOTOS)
         _say("dataset")
         manifest = scan_folder(photos, LabelRule(), name=NAME, drawn=True)
         bundle = self.folder / "images.tar"
@@ -270,8 +257,8 @@ class Making:
     def _histories(self, runs: Sequence[int]) -> None:
         """Epochs, and steps whose losses fall."""
         _say("histories")
-        epoch = func.generate_series(0, STEPS // STEPS_AN_EPOCH - 1).column_valued("n")
-        step = func.generate_series(0, STEPS - 1).column_valued("n")
+        all_epochs, epoch = _numbers(STEPS // STEPS_AN_EPOCH)
+        all_steps, step = _numbers(STEPS)
         epochs = select(
             Run.id,
             func.least(epoch, literal_column("1")),
@@ -298,11 +285,13 @@ class Making:
             wanted = Run.id.in_(runs)
             session.execute(
                 insert(Epoch).from_select(
-                    ["run_id", "phase", "epoch", *rates], epochs.join(epoch, true()).where(wanted)
+                    ["run_id", "phase", "epoch", *rates], epochs.join(all_epochs, true()).where(wanted)
                 )
             )
             session.execute(
-                insert(Batch).from_select(["run_id", "step", "phase", *figures], steps.join(step, true()).where(wanted))
+                insert(Batch).from_select(
+                    ["run_id", "step", "phase", *figures], steps.join(all_steps, true()).where(wanted)
+                )
             )
 
     def _long_history(self, run: int) -> None:
@@ -380,29 +369,10 @@ class Making:
                     job.started_at = datetime.now(UTC)
 
 
-def draw_photos(into: Path) -> None:
-    """Twenty drawn pictures of each breed, and of each of these other views until there are enough."""
-    draw_sample(into, per_breed=DRAWN)
-    random = np.random.default_rng(7)
-    drawn = sorted(into.glob("*.jpg"))
-    for number in range(PHOTOS - len(drawn)):
-        path = drawn[number % len(drawn)]
-        breed = path.stem.rpartition("_")[0]
-        with Image.open(path) as picture:
-            view = _view(picture, random)
-        view.save(into / f"{breed}_{DRAWN + 1 + number}.jpg", quality=85)
-
-
-def _view(picture: Image.Image, random: np.random.Generator) -> Image.Image:
-    """A part of it, at times mirrored, in another light: no near-duplicate."""
-    share = random.uniform(0.6, 0.85)
-    width, height = (int(share * side) for side in picture.size)
-    left, top = (
-        int(random.integers(0, side - part + 1)) for side, part in zip(picture.size, (width, height), strict=True)
-    )
-    part = picture.crop((left, top, left + width, top + height))
-    turned = ImageOps.mirror(part) if random.random() < 0.5 else part  # noqa: PLR2004
-    return ImageEnhance.Brightness(turned.resize(picture.size)).enhance(random.uniform(0.7, 1.3))
+def _numbers(count: int) -> tuple[FromClause, ColumnElement[int]]:
+    """Rows of the numbers from 0, and the number in each."""
+    rows = func.generate_series(0, count - 1).table_valued(column("n", Integer)).render_derived()
+    return rows, rows.c.n
 
 
 def _config(arch: str) -> ResolvedConfig:

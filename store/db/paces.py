@@ -243,8 +243,9 @@ def _run_paces(session: Session) -> dict[str, NewestPace]:
             images_per_second=epoch.images_per_second,
             size=run.config["size"],
             batch_size=run.config["batch_size"],
-            device=run.device,
-            precision=run.precision,
+            # Of a run that has epochs both are known.
+            device=run.device or "",
+            precision=run.precision or "",
             peak_memory_bytes=epoch.peak_memory_bytes,
             run=run.id,
             at=run.created_at,

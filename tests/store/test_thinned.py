@@ -13,8 +13,10 @@ STEPS, CUT, MOST = 1000, 301, 60
 
 def with_losses(session: Session, losses: Sequence[float]) -> int:
     run = make_run(session).id
-    rest = {"lr": [1e-3], "momentum": 0.9, "train_loss": 1.0}
-    rows = [StepRecord(step=n, phase=int(n >= CUT), raw_loss=loss, **rest) for n, loss in enumerate(losses)]
+    rows = [
+        StepRecord(step=n, phase=int(n >= CUT), raw_loss=loss, train_loss=1.0, lr=[1e-3], momentum=0.9)
+        for n, loss in enumerate(losses)
+    ]
     record_batches(session, run, rows)
     return run
 
