@@ -6,7 +6,8 @@ turn, in new profiles of the browser:
 
 - each view is opened by its address: from the start of the navigation until its content is painted, with nothing in the
   browser's cache ("opened") and once more ("reloaded"), and the browser's own first contentful paint of the former;
-- each view is gone to by a link from the start, for the first time in this window ("gone to") and then again.
+- each view is gone to by a link from the start, for the first time in this window ("gone to") and then again, where
+  what the page has kept of it counts.
 
 "Painted" is two animation frames after the content stood in the document. The turn before the first, just after the API
 has started, is told apart: "after start". Printed are medians and the largest of all turns, each API call's own times

@@ -58,11 +58,20 @@ def views_of(content: Content) -> list[View]:
     run, (one, *others) = content.long_run, content.other_runs
     dataset = f"data/{content.dataset}"
     cards = "#view-home .card, #latest li"
+
+    # A view keeps what it showed before: other runs are not these.
+    def of_two(other: int) -> str:
+        return f"seen('#compared [data-run=\"{other}\"]') && !seen('#compared tbody tr:nth-child(3)')"
+
     return [
-        View("Predict", "", f"seen('#drop') && seen('#model option, #model') && seen('{cards}')", via="jobs"),
+        View("Predict", "", f"seen('#drop') && seen('#model') && seen('{cards}')", via="jobs"),
         View("Runs", "runs", "seen('#runs tbody tr')"),
-        View("Compare 2", f"compare?runs={run},{one}", "seen('#compared tbody tr') && seen('#beside tbody tr')"),
-        View("Compare 2, curves", f"compare?runs={one},{others[0]}", "seen('#compare-board figure')"),
+        View("Compare 2", f"compare?runs={run},{one}", f"{of_two(one)} && seen('#beside tbody tr')"),
+        View(
+            "Compare 2, curves",
+            f"compare?runs={one},{others[0]}",
+            f"{of_two(others[0])} && seen('#compare-board figure')",
+        ),
         View(
             "Compare 4",
             f"compare?runs={run},{one},{','.join(map(str, others))}",
