@@ -24,6 +24,7 @@ export const PLACES = {
   "data/:dataset/review": "review",
   models: "models",
   "models/:version": "model",
+  label: "label",
   jobs: "jobs",
 };
 
