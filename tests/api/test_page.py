@@ -85,26 +85,6 @@ def test_the_page_and_its_files_are_served(client: TestClient, path: str, kind: 
     assert client.get(path, headers={"If-None-Match": '"of-another-version"'}).text == answer.text
 
 
-@pytest.mark.parametrize("name", [ENTRY, "frame/page.css"])
-def test_what_an_address_names_by_its_content_is_kept_and_never_of_another_version(
-    client: TestClient, name: str
-) -> None:
-    plain = client.get(f"/ui/assets/{name}")
-    packed = client.get(f"/ui/assets/of/{DIGEST}/{name}", headers={"Accept-Encoding": "gzip"})
-    assert (packed.headers["content-encoding"], packed.text) == ("gzip", plain.text)
-    assert "immutable" in packed.headers["cache-control"]
-    assert packed.headers["content-type"] == plain.headers["content-type"]
-    as_it_is = client.get(f"/ui/assets/of/{DIGEST}/{name}", headers={"Accept-Encoding": "identity"})
-    assert ("content-encoding" in as_it_is.headers, as_it_is.text) == (False, plain.text)
-    other = client.get(f"/ui/assets/of/0123456789abcdef/{name}")
-    assert (other.text, other.headers["cache-control"]) == (plain.text, "no-cache")
-
-
-def test_the_document_names_every_module_so_that_none_waits_for_another() -> None:
-    ahead = re.findall(rf'<link rel="modulepreload" href="{{{{up}}}}assets/of/{DIGEST}/([^"]+)">', PAGE)
-    assert sorted(ahead) == sorted(MODULES)
-
-
 @pytest.mark.parametrize(
     "path",
     [
