@@ -47,7 +47,7 @@ def next_to_label(
         scores = np.array([[row["probabilities"][breed] for breed in breeds] for row in rows], dtype=np.float64)
     except (ValueError, KeyError, TypeError) as error:
         detail = f"the answers of job {job} cannot be read: {error!r}"
-        raise ArtifactMissing(detail, "Predict the pictures again.") from error
+        raise ArtifactMissing(detail, "Predict the photos again.") from error
     scores = scores.reshape(len(rows), len(breeds))
     chosen = (most_uncertain if by == "uncertain" else most_different)(scores, limit) if rows else []
     ahead = margins(scores) if rows else np.zeros(0)

@@ -1,7 +1,6 @@
 """Runs: how they went and what can be read out of them. No route here runs a model."""
 
 import math
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
@@ -132,8 +131,14 @@ def get_the_confusion(
         matrix=found.matrix,
         n=sum(map(sum, found.matrix)),
         error_rate=found.error_rate,
-        most_confused=[ConfusedOut(**asdict(one)) for one in most_confused(found.matrix, found.vocab, min_val)],
-        per_class=[ClassScoreOut(**asdict(one)) for one in per_class(found.matrix, found.vocab)],
+        most_confused=[
+            ConfusedOut(actual=one.actual, predicted=one.predicted, count=one.count)
+            for one in most_confused(found.matrix, found.vocab, min_val)
+        ],
+        per_class=[
+            ClassScoreOut(breed=one.breed, support=one.support, precision=one.precision, recall=one.recall, f1=one.f1)
+            for one in per_class(found.matrix, found.vocab)
+        ],
         drawn=stored.dataset.drawn,
     )
 

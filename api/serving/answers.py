@@ -20,7 +20,7 @@ from ml.breeds import species_of
 from ml.errors import ImageRejected
 from ml.judge.scores import Doubles
 from ml.judge.sets import breeds_in, pictures_for
-from ml.serve.judgement import Judged
+from ml.serve.judgement import JudgedScores
 from ml.serve.outputs import Output
 from store.errors import NotReady
 
@@ -92,7 +92,7 @@ def answered(filename: str, outputs: Sequence[Output], served: LoadedVersion, te
 
 
 def prediction(
-    filename: str, judged: Judged, found: list[int] | None, vocab: tuple[str, ...], terms: Terms
+    filename: str, judged: JudgedScores, found: list[int] | None, vocab: tuple[str, ...], terms: Terms
 ) -> Prediction:
     """The answer for a picture that was judged; ``found`` has the classes of its set."""
     calibrated, raw = judged.probabilities.tolist(), judged.raw.tolist()
@@ -118,7 +118,7 @@ def prediction(
     )
 
 
-def known_or_not(judged: Judged, refused_share: float) -> bool | None:
+def known_or_not(judged: JudgedScores, refused_share: float) -> bool | None:
     """Whether the picture shows a breed of the model; None where too few validation pictures are there to say so."""
     if judged.known_score is None or judged.least_known_score > refused_share:
         return None

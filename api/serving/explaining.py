@@ -1,17 +1,17 @@
 """Why a model answered as it did: heat maps, one at a time, beside the predictions and not in their way."""
 
 import io
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import torch
 
+from api.http.turns import Turns
 from ml.decode.images import Limits
 from ml.serve.one_core import use_one_core
 from ml.serve.why import Explainer
-from store.errors import InvalidRequest, TooBusy
+from store.errors import InvalidRequest
 
 MOST_WAITING = 8
 _NAMED = 5
@@ -26,7 +26,7 @@ class Explaining:
         self._thread = ThreadPoolExecutor(
             1, thread_name_prefix="explain", initializer=use_one_core, initargs=(torch.get_num_threads(),)
         )
-        self._places = threading.BoundedSemaphore(MOST_WAITING)
+        self._turns = Turns(MOST_WAITING, "explanations are being drawn or waiting")
         self._kept: tuple[int, Explainer] | None = None
 
     def close(self) -> None:
@@ -39,11 +39,9 @@ class Explaining:
         Raises:
             TooBusy: too many wait already.
         """
-        if not self._places.acquire(blocking=False):
-            detail = f"{MOST_WAITING} explanations are being drawn or waiting already"
-            raise TooBusy(detail, "Try again in a second.", headers={"Retry-After": "1"})
+        self._turns.take()
         drawn = self._thread.submit(self._drawn, run, data, limits, breed)
-        drawn.add_done_callback(lambda _: self._places.release())
+        drawn.add_done_callback(lambda _: self._turns.give_back())
         return drawn
 
     def _drawn(self, run: int, data: bytes, limits: Limits, breed: str | None) -> bytes:

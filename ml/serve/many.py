@@ -29,7 +29,7 @@ class Picture:
 class Answer:
     """What the model says of a picture: calibrated scores float32 [classes], or why it could not be used.
 
-    ``known_score`` is as in ``ml.serve.judgement.Judged``.
+    ``known_score`` is as in ``ml.serve.judgement.JudgedScores``.
     """
 
     path: str

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from PIL import Image
 
+from api.http.turns import Turns
 from api.serving import explaining
 from tests.api.conftest import until
 from tests.api.records import Records, jpeg
@@ -61,7 +62,7 @@ def test_what_cannot_be_explained_says_why(client: TestClient, path: str, files:
 
 def test_too_many_at_once_are_sent_away(client: TestClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     services: Services = app.state.services
-    monkeypatch.setattr(services.explaining, "_places", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(services.explaining, "_turns", Turns(1, "explanations are being drawn or waiting"))
     may_go, begun = threading.Event(), threading.Event()
     original = services.explaining._explainer
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from api.serving.answers import known_or_not
-from ml.serve.judgement import Judged
+from ml.serve.judgement import JudgedScores
 
 
 @pytest.mark.parametrize(
@@ -21,5 +21,5 @@ from ml.serve.judgement import Judged
 )
 def test_known_or_not(score: float | None, pictures: int, share: float, *, known: bool | None) -> None:
     scores = np.array([0.4, 0.6])
-    judged = Judged(scores, scores, scores, score, 1 / (1 + pictures))
+    judged = JudgedScores(scores, scores, scores, score, 1 / (1 + pictures))
     assert known_or_not(judged, share) is known
