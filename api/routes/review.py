@@ -27,7 +27,6 @@ from store.db.reading import get_job
 from store.db.reviewable import predicted
 from store.errors import Hint, StaleRevision, StateConflict
 from store.errors import Request as Instead
-from store.keys import ANSWERS_LINES
 from store.states import FINAL, State
 
 router = APIRouter(tags=["review"], route_class=TableRoute)
@@ -96,7 +95,7 @@ def get_what_to_label_next(
     """The photos of a predict job, such as of an unlabelled folder, that are worth labelling first."""
     with services.sessions.begin() as session:
         job = get_job(session, job_id)
-        file = answers_of(job, ANSWERS_LINES)
+        file = answers_of(job, "predictions.jsonl")
         dataset = session.get(Dataset, job.payload["dataset_id"]) if "dataset_id" in job.payload else None
     places = {} if dataset is None else _places(services, dataset)
     return services.rankings.in_turn(lambda: next_to_label(services.artifacts, job_id, file, places, by, limit))
