@@ -25,7 +25,7 @@ from store.db.label_reviews import SOURCE, Decision, add_reviews, review_in_hand
 from store.db.models import Dataset, Job
 from store.db.reading import get_job
 from store.db.reviewable import predicted
-from store.errors import Hint, StaleRevision, StateConflict
+from store.errors import Hint, NotFound, StaleRevision, StateConflict
 from store.errors import Request as Instead
 from store.states import FINAL, State
 
