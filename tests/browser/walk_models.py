@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.test_home import give
+from tests.browser.visits import PATIENCE_MS
 from tests.browser.walk_ground import DRAWN, Ground
 from tests.browser.walk_runs import number
 from tests.browser.walker import Walker
@@ -68,6 +69,7 @@ def cancelled_resumed_deleted(walk: Walker, run: int) -> None:
     """A training that goes on from a run is stopped, taken up where it stood, stopped and deleted."""
     walk.go(f"/ui/runs/{run}")
     walk.page.get_by_role("link", name="Continue from here").click()
+    walk.at('#train-form [data-field="freeze"]').check()
     walk.at('#train-form [data-field="epochs"]').fill(str(FOREVER))
     expect(walk.at("#train-sum dl")).to_be_visible()
     walk.button("Start training").click()
@@ -84,7 +86,7 @@ def cancelled_resumed_deleted(walk: Walker, run: int) -> None:
     walk.station("#run-steps button")
     walk.button("Resume").click()
     expect(state).to_have_text("running")
-    expect(rows.nth(stood + 1)).to_be_visible()
+    expect(rows.nth(stood).locator("td").nth(1)).to_have_text(str(stood + 1), timeout=5 * PATIENCE_MS)
     stopped(walk)
     walk.at("#run-delete").click()
     walk.station("#delete-list li")

@@ -96,10 +96,8 @@ def test_the_same_positions_in_another_revision_are_other_photos(client: TestCli
 def test_runs_before_and_after_a_review_are_held_against_its_labels_on_the_photos_of_both(
     client: TestClient, records: Records
 ) -> None:
-    before = records.dataset("pets")
-    after = records.dataset("pets")
+    before, after = records.dataset("pets"), records.dataset("reviewed")
     with records.sessions.begin() as session:
-        session.get_one(Dataset, after.id).revision = "reviewed"
         session.get_one(Dataset, after.id).made_from = {"revision": before.revision, "job": 1}
     one = answered(records, before, [True, True, False])
     other = answered(records, after, [True, False, True], items=[1, 2, 3])
