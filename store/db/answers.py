@@ -51,7 +51,10 @@ def answers_of(session: Session, run_ids: Collection[int]) -> dict[int, Answers]
         .group_by(Interpretation.run_id)
     )
     found = session.execute(statement)
-    return {run_id: Answers(*map(tuple, columns), tta) for run_id, tta, *columns in found}
+    return {
+        run_id: Answers(tuple(items), tuple(paths), tuple(actual), tuple(predicted), tta)
+        for run_id, tta, items, paths, actual, predicted in found
+    }
 
 
 def answered_items(
