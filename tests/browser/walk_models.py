@@ -43,12 +43,12 @@ def promoted_and_rolled_back(walk: Walker, run: int) -> None:
 
 
 def predicted(walk: Walker, ground: Ground) -> None:
-    """Three photos at once; one answer is corrected, and the correction is kept."""
+    """Three photos at once, beside the first one of all; one answer is corrected, and the correction is kept."""
     walk.follow("Predict")
     corrected = walk.at("#contradicted-table tbody tr")
     photos = {name: ground.photos[f"{name}_2.jpg"] for name in DRAWN}
     assert give(walk.page, "drop", "#drop", **photos)
-    expect(walk.at("#answer-status")).to_have_text("3 of 3 photos answered.")
+    expect(walk.at("#answer-status")).to_have_text("4 of 4 photos answered.")
     known = corrected.count()
     walk.station("#answer .bar")
     card = walk.at("#answer > li").first
@@ -60,8 +60,9 @@ def predicted(walk: Walker, ground: Ground) -> None:
     walk.station("#contradicted-table tbody tr")
     walk.follow("Jobs")
     walk.page.go_back()
-    expect(walk.at("#answer-status")).to_have_text("3 of 3 photos answered.")
+    expect(walk.at("#answer-status")).to_have_text("4 of 4 photos answered.")
     walk.page.reload()
+    expect(walk.at("#answer-status")).to_have_text("4 of 4 photos answered.")
     expect(corrected).to_have_count(known + 1)
 
 

@@ -43,7 +43,7 @@ def rate_clicked(walk: Walker, dataset: str) -> None:
     for name, value in {**SMALL, "valid_pct": 0.4, "lr_sweep.sweeps": 1, "lr_sweep.steps": 30}.items():
         walk.at(f'#train-form [data-field="{name}"]').fill(str(value))
     walk.at('#train-form [data-field="epochs"]').fill(str(EPOCHS))
-    expect(walk.at("#train-sum dl")).to_be_visible()
+    expect(walk.at("#train-sum dl")).to_contain_text(f"{EPOCHS} epochs of the head")
     walk.station("#train-groups .changed")
     walk.button("Find a learning rate first").click()
     expect(walk.page).to_have_url(re.compile(r"search=\d+"))
