@@ -38,8 +38,7 @@ async function show() {
   const question = ++shows;
   const [config, next] = await Promise.all([about(), plan()]);
   if (question !== shows) return;
-  const only = there.datasets.length === 1 ? there.datasets[0].name : null;
-  const name = next.chosen.dataset ?? next.run?.dataset.name ?? only;
+  const name = next.chosen.dataset ?? next.run?.dataset.name ?? (there.datasets.length === 1 ? there.datasets[0].name : null);
   planned = fitBatch(next, there.datasets.find((one) => one.name === name)?.items ?? null);
   const { chosen, run, goesOn, values, preset } = planned;
   showDatasets(there.datasets, name);
