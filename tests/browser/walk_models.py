@@ -49,8 +49,8 @@ def predicted(walk: Walker, ground: Ground) -> None:
     photos = {name: ground.photos[f"{name}_2.jpg"] for name in DRAWN}
     assert give(walk.page, "drop", "#drop", **photos)
     expect(walk.at("#answer-status")).to_have_text("4 of 4 photos answered.")
-    known = corrected.count()
     walk.station("#answer .bar")
+    known = corrected.count()
     card = walk.at("#answer > li").first
     card.get_by_role("button", name="No, it is …").click()
     card.get_by_label("It is", exact=True).fill("Sphynx")
