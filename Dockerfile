@@ -1,4 +1,4 @@
-# Two targets from one environment: `api` serves HTTP, `worker` learns (and, with another command, migrates and sweeps).
+# Two targets from one environment: `api` serves HTTP, `worker` learns (and, with another command, migrates and repairs).
 # torch's ordinary build carries its CUDA libraries, so the same image runs with a GPU and without.
 FROM python:3.12.12-slim-bookworm AS base
 ENV PATH=/opt/pedigree/bin:$PATH \

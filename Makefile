@@ -28,11 +28,11 @@ help: ## list the targets
 
 install: .venv/.installed ## make .venv with the pedigree command in it
 
-# The mark is made last: an install that broke off goes on, one without a working pip or of another place begins anew,
+# The mark is made last: an install that broke off goes on, one without a working pip or of another place begins again,
 # and a changed lock file is followed.
 .venv/.installed: requirements-dev.lock pyproject.toml client/pyproject.toml $(elsewhere)
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Pedigree needs Python 3.11, 3.12 or 3.13; name one with PYTHON=python3.12")'
-	@$(if $(elsewhere),[ ! -e $@ ] || echo "This environment was made in another place: it is made anew." >&2)
+	@$(if $(elsewhere),[ ! -e $@ ] || echo "This environment was made in another place. It is made again." >&2)
 	@$(if $(elsewhere),false,$(BIN)/python -m pip --version >/dev/null 2>&1) || $(PYTHON) -m venv --clear .venv
 	$(PIP) --require-hashes --requirement requirements-dev.lock
 	$(PIP) --no-deps --no-build-isolation --editable . --editable client
@@ -51,7 +51,7 @@ check: install ## ruff, mypy and the import contracts
 	$(BIN)/lint-imports
 
 # Three processes with one thread each for two cores: much of a test with workers is waiting, and processes that each use
-# both cores spend their time waiting for each other. Whoever is done takes tests from the others.
+# both cores spend their time waiting for each other. One that is done takes tests from the others.
 test: install ## the whole test suite, with real Postgres, Redis and workers
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 3 --dist worksteal
 

@@ -32,7 +32,7 @@ from api.http.leaving import QuietLeave
 from api.http.media_types import FORM, JSON, OFFSET, is_picture
 from api.http.methods import HeadAsGet
 from api.http.origins import normal_origin
-from api.http.places import Below
+from api.http.paths import Below
 from api.http.ranges import Ranges
 from api.http.telemetry import RequestTimer, Telemetry
 from api.http.tus import Tus

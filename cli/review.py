@@ -126,14 +126,14 @@ def apply_review(
 @json_option
 @with_client
 def next_to_label(client: Client, job: int, by: str, limit: int, as_json: bool) -> None:
-    """List the pictures of predict JOB, such as of an unlabelled folder, that are worth labelling first."""
+    """List the photos of predict JOB, such as of an unlabelled folder, that are worth labelling first."""
     found = client.get(f"/jobs/{job}/label-next", by=by, limit=limit)
     if as_json:
         show_json(found)
         return
     rows = [[one["path"], *_suggested(one["guesses"][0]), one["margin"]] for one in found["items"]]
     show_table(("path", "first guess", "probability", "margin"), rows, empty="The job has no answers.")
-    say(f"{len(rows)} of {found['of']} pictures, by {found['measured_on']}")
+    say(f"{len(rows)} of {found['of']} photos, by {found['measured_on']}")
 
 
 def _queue(client: Client, name: str, source: str, run: int | None, limit: int) -> Json:

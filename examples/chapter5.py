@@ -353,7 +353,7 @@ def live_line() -> Iterator[Any]:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The choices of whoever walks."""
+    """What the walk can be told."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     url = os.environ.get("PEDIGREE_URL", "http://127.0.0.1:8000")
     parser.add_argument("--url", default=url, help="the service (default: PEDIGREE_URL)")

@@ -72,7 +72,6 @@ class JsonReporter(NullReporter):
         self._signals = signals
 
     def on_plan(self, plan: Plan) -> None:
-        """Print the plan."""
         _print("plan", asdict(plan))
 
     def on_epoch(self, epoch: EpochRecord) -> None:
@@ -84,7 +83,6 @@ class JsonReporter(NullReporter):
         _print("rate", asdict(found))
 
     def on_log(self, message: str) -> None:
-        """Print the sentence."""
         _print("log", {"message": message})
 
     def on_progress(self, progress: Progress) -> None:

@@ -122,24 +122,17 @@ class Reporter(Protocol):
 class NullReporter:
     """Keeps nothing and never stops."""
 
-    def on_plan(self, plan: Plan) -> None:
-        """Ignore."""
+    def on_plan(self, plan: Plan) -> None: ...
 
-    def on_progress(self, progress: Progress) -> None:
-        """Ignore."""
+    def on_progress(self, progress: Progress) -> None: ...
 
-    def on_batches(self, batches: Sequence[BatchRecord]) -> None:
-        """Ignore."""
+    def on_batches(self, batches: Sequence[BatchRecord]) -> None: ...
 
-    def on_epoch(self, epoch: EpochRecord) -> None:
-        """Ignore."""
+    def on_epoch(self, epoch: EpochRecord) -> None: ...
 
-    def on_rate(self, found: RateRecord) -> None:
-        """Ignore."""
+    def on_rate(self, found: RateRecord) -> None: ...
 
-    def on_log(self, message: str) -> None:
-        """Ignore."""
+    def on_log(self, message: str) -> None: ...
 
     def should_stop(self) -> bool:
-        """Never."""
         return False

@@ -1,6 +1,5 @@
 """Kept photos, in the artifact store and on record at once."""
 
-import logging
 from collections.abc import Iterable, Mapping
 
 from sqlalchemy.orm import Session, sessionmaker
@@ -8,8 +7,6 @@ from sqlalchemy.orm import Session, sessionmaker
 from store.artifacts import ArtifactStore
 from store.db.kept_photos import begin_photos, drop_photo, note_stored, photos_beyond, unwanted_photos
 from store.keys import photo_key
-
-log = logging.getLogger(__name__)
 
 
 class KeptPhotos:

@@ -11,14 +11,17 @@ DATASETS = "datasets/"
 OLD_CHECKPOINT = "checkpoint.safetensors"
 """What versions that kept one checkpoint, without a checksum, called it."""
 MODEL = "model.safetensors"
+DESCRIPTION = "model.json"
+PREDICTIONS = "predictions.jsonl"
+"""A run's own, on its validation pictures."""
 JUDGEMENT = "judgement.safetensors"
 """For judging its answers; runs of before there were any have none."""
-TO_SERVE = (MODEL, "model.json")
+TO_SERVE = (MODEL, DESCRIPTION)
 """The files that a model cannot be served without."""
 ANSWERS = "jobs/"
 ANSWERS_CSV, ANSWERS_LINES = "predictions.csv", "predictions.jsonl"
 """What a predict job leaves."""
-LEFT_BY_TRAINING = (MODEL, "model.json", "predictions.jsonl")
+LEFT_BY_TRAINING = (MODEL, DESCRIPTION, PREDICTIONS)
 """The files that every training leaves that has succeeded."""
 
 _RUN_FILE = re.compile(
@@ -119,7 +122,7 @@ def read_run_file(key: str) -> RunFile | None:
 
 def predictions_name(dataset_id: int, own_dataset_id: int) -> str:
     """The name of a run's stored predictions on a dataset; those on its own validation pictures have the plain one."""
-    return "predictions.jsonl" if dataset_id == own_dataset_id else f"predictions-{dataset_id}.jsonl"
+    return PREDICTIONS if dataset_id == own_dataset_id else f"predictions-{dataset_id}.jsonl"
 
 
 def checkpoint_key(run_id: int, attempt: int, step: int) -> str:

@@ -144,6 +144,29 @@ def calls(tree: ast.Module, name: str) -> Iterator[ast.Call]:
             yield node
 
 
+def test_the_client_stands_alone_and_has_no_cycle() -> None:
+    """It is a package of its own that import-linter does not see; what only types need closes no circle."""
+    folder = HOUSE / "client" / "src"
+    parsed = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*.py"))}
+    imports = {".".join(path.relative_to(folder).with_suffix("").parts): set(imported(parsed[path])) for path in parsed}
+    rooms = {name.partition(".")[0] for names in imports.values() for name in names}
+    assert "pedigree" in rooms
+    assert rooms & {"api", "cli", "migrations", "ml", "store", "worker"} == set()
+    while free := {module for module, names in imports.items() if not names & imports.keys()}:
+        imports = {module: names for module, names in imports.items() if module not in free}
+    assert imports == {}
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """What is imported when the module is, by its whole name; of a ``from`` both the module and what is taken."""
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
 def test_modules_are_imported_late_only_through_the_one_door() -> None:
     assert {module for module, tree in ours() if any(calls(tree, "import_module"))} == IMPORTS_LATE
 
@@ -175,3 +198,47 @@ def test_the_places_to_change_are_where_the_page_says() -> None:
         words = [word for word in said if re.fullmatch(r"\w+", word)]
         wrong += [f"{word} is not in {places}" for word in words if places and word not in text]
     assert not wrong
+
+
+DRAWN_WHOLE = ("api/routes", "api/schemas", "api/figures", "ml/serve/export/carried")
+"""Packages that the drawing has as one: what is in them is said in words."""
+
+
+def drawing() -> dict[str, set[str]]:
+    """The modules that docs/architecture.md draws, by their folder; what stands after three spaces is a remark."""
+    modules: dict[str, set[str]] = {}
+    folder = ""
+    for line in (HOUSE / "docs/architecture.md").read_text(encoding="utf-8").split("```")[3].splitlines():
+        head = re.match(r"(\S+)/ +", line)
+        folder = head[1] if head else folder
+        said = re.split(r" {3,}", line[head.end() if head else 0 :].strip())[0]
+        modules.setdefault(folder, set()).update(said.rstrip(",;").split())
+    return modules
+
+
+def test_the_drawing_of_the_packages_has_every_module_and_no_other() -> None:
+    there: dict[str, set[str]] = {}
+    for path in sources():
+        place = path.relative_to(HOUSE)
+        if place.parts[0] in {"api", "ml"} and place.stem != "__init__" and str(place.parent) not in DRAWN_WHOLE:
+            there.setdefault(str(place.parent), set()).add(place.stem)
+    drawn = drawing()
+    assert there
+    assert {folder: apart for folder, modules in there.items() if (apart := drawn.get(folder, set()) ^ modules)} == {}
+
+
+def test_what_the_architecture_names_is_there() -> None:
+    said = re.findall(r"`((?:api|cli|ml|store|worker)(?:\.\w+)+)`", (HOUSE / "docs/architecture.md").read_text())
+    assert len(said) > 40
+    assert [name for name in said if not _is_there(name)] == []
+
+
+def _is_there(name: str) -> bool:
+    """A module or a package, or a module with a class or function of that name, and its method."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        module = HOUSE.joinpath(*parts[:count])
+        if module.is_dir() or module.with_suffix(".py").is_file():
+            text = "" if module.is_dir() else module.with_suffix(".py").read_text(encoding="utf-8")
+            return all(re.search(rf"\b(?:def|class) {word}\b", text) for word in parts[count:])
+    return False

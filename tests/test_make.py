@@ -68,7 +68,7 @@ def test_an_environment_is_made_once_and_anew_only_where_the_checkout_was_moved(
     moved = checkout.rename(tmp_path / "moved")
     times, said = install(moved)
     assert times == 2
-    assert said == "This environment was made in another place: it is made anew.\n"
+    assert said == "This environment was made in another place. It is made again.\n"
     assert install(moved) == (2, "")
     shutil.copytree(moved, tmp_path / "copied", symlinks=True)
     assert install(tmp_path / "copied")[0] == 3

@@ -21,6 +21,12 @@ UNCOMMON = re.compile(
     re.IGNORECASE,
 )
 PAGE = REPOSITORY / "api" / "page"
+DOCUMENTS = sorted(
+    path.relative_to(REPOSITORY).as_posix()
+    for path in (REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *(REPOSITORY / "docs").rglob("*.md"))
+    if path.name != "found.md"  # it quotes what was found
+)
+CLIENT = REPOSITORY / "client" / "src" / "pedigree"
 READ_OUT = {"alt", "aria-label", "placeholder", "title"}
 """Attributes that people see or hear."""
 
@@ -84,6 +90,23 @@ def test_no_sentence_has_an_uncommon_word(room: str) -> None:
         if is_uncommon(text)
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_nor_has_a_document(document: str) -> None:
+    lines = (REPOSITORY / document).read_text().splitlines()
+    assert [line for line in lines if is_uncommon(line)] == []
+
+
+def test_nor_has_the_client_whose_docstrings_are_its_manual() -> None:
+    parts = [
+        (path.name, str(node.value))
+        for path in sorted(CLIENT.glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant)
+    ]
+    assert len(parts) > 500
+    assert [part for part in parts if is_uncommon(part[1])] == []
 
 
 def test_nor_has_the_help_of_a_command() -> None:

@@ -1,12 +1,11 @@
 """What a worker computes on, asked without torch: a process that waits for jobs has no room on a GPU to take."""
 
 import os
-import platform
 import shutil
 import subprocess
 from collections.abc import Collection
-from pathlib import Path
 
+from ml.processor import processor_name
 from store.db.lanes import WorkerDevice
 from store.lanes import Lane
 
@@ -23,7 +22,7 @@ def device_of(lanes: Collection[Lane], asked: str) -> WorkerDevice:
         asked: the setting, such as ``auto``, ``cpu`` or ``cuda``.
     """
     gpu = _first_gpu() if Lane.TRAIN in lanes and asked != "cpu" else None
-    return gpu or WorkerDevice("cpu", _processor(), _host_memory())
+    return gpu or WorkerDevice("cpu", processor_name(), _host_memory())
 
 
 def _first_gpu() -> WorkerDevice | None:
@@ -50,14 +49,6 @@ def gpu_told(table: str) -> WorkerDevice | None:
         return None
     size = memory.strip()
     return WorkerDevice("gpu", name.strip(), int(size) * MIB if size.isdigit() else None)
-
-
-def _processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _host_memory() -> int | None:

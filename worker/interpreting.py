@@ -4,8 +4,8 @@ from sqlalchemy.orm import Session
 
 from ml.config import ResolvedConfig
 from ml.learn.examine import interpret
-from ml.learn.predictions import PREDICTIONS
 from ml.reading.metrics import Reading
+from ml.run_files import PREDICTIONS
 from store.keys import predictions_name
 from worker.attempt import Attempt
 from worker.learned import learned_earlier

@@ -15,26 +15,25 @@ from store.db.kept_tables import KeptPrediction
 from store.db.label_reviews import Action, Decision
 from store.errors import InvalidRequest
 
-NAMED = 5
 _AGAIN = "Take `item` as the queue of this revision has it."
 
 
 @dataclass(frozen=True)
-class Sent:
+class NamedPredictions:
     """The kept predictions that changes are about, by id, and sha256 of the photos that are there."""
 
     rows: Mapping[UUID, KeptPrediction]
     photos: frozenset[str]
 
     @classmethod
-    def of(cls, session: Session, asked: Corrections) -> "Sent":
+    def of(cls, session: Session, asked: Corrections) -> "NamedPredictions":
         """Read them."""
         rows = predictions_named(session, [one.item for one in asked.changes if isinstance(one.item, UUID)])
         photos = kept_among(session, {row.sha256 for row in rows})
         return cls({row.id: row for row in rows}, frozenset(photos))
 
 
-def decisions_of(asked: Corrections, manifest: Manifest, sent: Sent) -> list[Decision]:
+def decisions_of(asked: Corrections, manifest: Manifest, sent: NamedPredictions) -> list[Decision]:
     """A decision for each change, in their order.
 
     Raises:
@@ -91,7 +90,7 @@ def _of_item(place: int, change: Change, position: int, manifest: Manifest) -> D
     return Decision(action=action, sha256=item.sha256, path=item.path, label_before=item.label, label=label)
 
 
-def _of_sent(place: int, change: Change, named: UUID, sent: Sent, known: set[str]) -> Decision:
+def _of_sent(place: int, change: Change, named: UUID, sent: NamedPredictions, known: set[str]) -> Decision:
     field = f"body.changes.{place}.item"
     row = sent.rows.get(named)
     if row is None:

@@ -117,7 +117,7 @@ def _read(artifacts: ArtifactStore, job: int, file: Mapping[str, Any]) -> _Answe
                 answers.add(row)
     except (ValueError, KeyError, TypeError) as error:
         detail = f"the answers of job {job} cannot be read: {error!r}"
-        raise ArtifactMissing(detail, "Predict the pictures again.") from error
+        raise ArtifactMissing(detail, "Predict the photos again.") from error
     return answers
 
 

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from api.datasets.photos import OpenBundle, PhotoShelf
+from api.http.turns import Turns
 from ml.config import TrainSettings
 from ml.data.manifest import Manifest
 from ml.data.near_duplicates import NearDuplicates, find_near_duplicates
@@ -26,7 +27,7 @@ from ml.look.presizing import compare, strong_draws
 from ml.look.presizing_figure import draw_presizing
 from ml.serve.one_core import use_one_core
 from store.db.models import Dataset
-from store.errors import InvalidRequest, NotFound, TooBusy
+from store.errors import InvalidRequest, NotFound
 
 AT_ONCE = 2
 MOST_WAITING = 8
@@ -64,7 +65,7 @@ class Looks:
         self._limits = limits
         self._pairs: OrderedDict[str, ManifestPairs] = OrderedDict()
         self._lock = threading.Lock()
-        self._places = threading.BoundedSemaphore(MOST_WAITING)
+        self._turns = Turns(MOST_WAITING, "looks at datasets are being drawn or waiting")
         self._easels = ThreadPoolExecutor(
             AT_ONCE, thread_name_prefix="look", initializer=use_one_core, initargs=(torch.get_num_threads(),)
         )
@@ -160,13 +161,8 @@ class Looks:
                 self._pairs.popitem(last=False)
 
     def _in_turn(self, look: Callable[[], Made]) -> Made:
-        if not self._places.acquire(blocking=False):
-            detail = f"{MOST_WAITING} looks at datasets are being drawn or waiting already"
-            raise TooBusy(detail, "Try again in a second.", headers={"Retry-After": "1"})
-        try:
+        with self._turns.one():
             return self._easels.submit(look).result()
-        finally:
-            self._places.release()
 
 
 def _items(count: int) -> str:

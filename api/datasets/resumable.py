@@ -128,7 +128,6 @@ class Writer:
         self.path.unlink()
 
     def remove(self) -> None:
-        """Remove the upload."""
         # The bytes go last: they carry the lock, and without the rest they are no upload.
         (self.folder / _ABOUT).unlink(missing_ok=True)
         shutil.rmtree(self.folder)

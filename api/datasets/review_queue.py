@@ -12,9 +12,9 @@ from ml.data.manifest import Manifest
 from store.db.kept import Filters, list_predictions
 from store.db.kept_photos import kept_among
 from store.db.kept_tables import KeptPrediction
-from store.db.label_reviews import Reviewed, reviewed
+from store.db.label_reviews import PastDecisions, reviewed
 from store.db.paging import Page, decode_sorted_cursor, encode_cursor
-from store.db.reviewable import Predicted
+from store.db.reviewable import RunPredictions
 
 RANKED: frozenset[Source] = frozenset({"doubtful", "top_losses"})
 _FILTERS: dict[Source, Filters] = {
@@ -44,7 +44,7 @@ def run_of_cursor(cursor: str | None, source: Source) -> int | None:
 def ranked_page(
     session: Session,
     ranking: Ranking,
-    predicted: Predicted,
+    predicted: RunPredictions,
     dataset: str,
     source: Literal["doubtful", "top_losses"],
     cursor: str | None,
@@ -92,11 +92,11 @@ def sent_page(
     return Page([_sent_item(row, source) for row in first.values()][::-1], page.next_cursor)
 
 
-def _is_open(row: KeptPrediction, known: set[str], decided: Reviewed, photos: set[str]) -> bool:
+def _is_open(row: KeptPrediction, known: set[str], decided: PastDecisions, photos: set[str]) -> bool:
     return row.sha256 in photos and row.sha256 not in known and row.sha256 not in decided.dropped
 
 
-def _ranked_item(ranking: Ranking, row: int, predicted: Predicted, dataset: str, source: Source) -> ReviewItem:
+def _ranked_item(ranking: Ranking, row: int, predicted: RunPredictions, dataset: str, source: Source) -> ReviewItem:
     item = ranking.scores.items[row]
     guesses = guesses_of(ranking.guesses(row))
     other, probability = ranking.other(row)

@@ -11,12 +11,13 @@ import numpy as np
 
 from api.datasets.label_scores import LabelScores, read_scores
 from api.datasets.photos import PhotoShelf
+from api.http.turns import Turns
 from api.runs.stored_predictions import predictions_file
 from ml.reading.label_doubts import LabelDoubts, find_doubts
 from store.artifacts import ArtifactStore
 from store.db.models import Dataset
-from store.db.reviewable import Predicted
-from store.errors import InvalidRequest, TooBusy
+from store.db.reviewable import RunPredictions
+from store.errors import InvalidRequest
 
 Made = TypeVar("Made")
 
@@ -55,9 +56,9 @@ class ReviewRankings:
         self._photos, self._artifacts, self._cache = photos, artifacts, cache
         self._kept: OrderedDict[tuple[str, str, str], Ranking] = OrderedDict()
         self._lock = threading.Lock()
-        self._places = threading.BoundedSemaphore(MOST_WAITING)
+        self._turns = Turns(MOST_WAITING, "rankings are being made or waiting")
 
-    def of(self, predicted: Predicted, current: Dataset) -> Ranking:
+    def of(self, predicted: RunPredictions, current: Dataset) -> Ranking:
         """What these predictions say of the dataset's current labels.
 
         Raises:
@@ -77,16 +78,10 @@ class ReviewRankings:
         Raises:
             TooBusy: too many are waiting already.
         """
-        if not self._places.acquire(blocking=False):
-            detail = f"{MOST_WAITING} rankings are being made or waiting already"
-            raise TooBusy(detail, "Try again in a second.", headers={"Retry-After": "1"})
-        try:
-            with self._lock:
-                return work()
-        finally:
-            self._places.release()
+        with self._turns.one(), self._lock:
+            return work()
 
-    def _found(self, predicted: Predicted, current: Dataset) -> Ranking:
+    def _found(self, predicted: RunPredictions, current: Dataset) -> Ranking:
         key = (predicted.file.sha256, predicted.dataset.revision, current.revision)
         if key not in self._kept:
             self._kept[key] = self._rank(predicted, current)
@@ -95,7 +90,7 @@ class ReviewRankings:
             self._kept.popitem(last=False)
         return self._kept[key]
 
-    def _rank(self, predicted: Predicted, current: Dataset) -> Ranking:
+    def _rank(self, predicted: RunPredictions, current: Dataset) -> Ranking:
         now = self._photos.manifest(current.revision)
         is_same = predicted.dataset.revision == current.revision
         then = now if is_same else self._photos.manifest(predicted.dataset.revision)

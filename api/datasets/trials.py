@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Protocol
 
 from api.datasets.label_rules import encoding_of, label_rule
+from api.http.turns import Turns
 from api.schemas.uploads import RuleOnNames, RuleOnUpload
 from ml.data.rule_trial import RuleTrial, try_rule
 from ml.errors import ArchiveRejected, DatasetUnusable
 from ml.unpack.listing import Listing, list_archive
-from store.errors import AppError, InvalidRequest, StateConflict, TooBusy
+from store.errors import AppError, InvalidRequest, StateConflict
 
 AT_ONCE = 2
 READ_SECONDS = 5.0
@@ -39,7 +40,7 @@ class Trials:
     def __init__(self, max_bytes: int) -> None:
         """``max_bytes`` is what an archive may unpack to."""
         self._max_bytes = max_bytes
-        self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._turns = Turns(AT_ONCE, "label rules are being tried")
         self._lock = threading.Lock()
         self._listings: OrderedDict[tuple[str, str | None], Listing] = OrderedDict()
 
@@ -51,7 +52,7 @@ class Trials:
             TooBusy: others are at it.
         """
         rule = label_rule(asked, beside=False)
-        with self._place(), _told():
+        with self._turns.one(), _told():
             return try_rule(asked.names, rule, seconds=RULE_SECONDS)
 
     def on_upload(self, upload_id: str, archive: Path, asked: RuleOnUpload) -> RuleTrial:
@@ -62,7 +63,7 @@ class Trials:
             TooBusy: others are at it.
         """
         rule, encoding = label_rule(asked, beside=False), encoding_of(asked)
-        with self._place(), _told():
+        with self._turns.one(), _told():
             found = self._listed(upload_id, archive, encoding)
             return try_rule(
                 found.names,
@@ -85,16 +86,6 @@ class Trials:
             while len(self._listings) > _KEPT:
                 self._listings.popitem(last=False)
         return found
-
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        if not self._places.acquire(blocking=False):
-            detail = f"{AT_ONCE} label rules are being tried already"
-            raise TooBusy(detail, "Try again in a second.", headers={"Retry-After": "1"})
-        try:
-            yield
-        finally:
-            self._places.release()
 
 
 @contextmanager

@@ -22,14 +22,14 @@ from store.errors import NotFound, WrongKind
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class FigureChoice:
     """Which of several: the search before a phase (lr-find), the dataset interpreted on (confusion, reliability)."""
 
     phase: int | None = None
     dataset: str | None = None
 
 
-def chart_of(session: Session, run_id: int, name: str, asked: Asked) -> Chart:
+def chart_of(session: Session, run_id: int, name: str, asked: FigureChoice) -> Chart:
     """The named figure of a run.
 
     Raises:
@@ -42,28 +42,28 @@ def chart_of(session: Session, run_id: int, name: str, asked: Asked) -> Chart:
     return FIGURES[name](session, get_run(session, run_id), asked)
 
 
-def _loss(session: Session, run: Run, _: Asked) -> Chart:
+def _loss(session: Session, run: Run, _: FigureChoice) -> Chart:
     return loss_chart(run, _steps(session, run, "loss"), epochs_of(session, run.id))
 
 
-def _schedule(session: Session, run: Run, _: Asked) -> Chart:
+def _schedule(session: Session, run: Run, _: FigureChoice) -> Chart:
     return schedule_chart(run, _steps(session, run, "schedule"))
 
 
-def _lr_find(session: Session, run: Run, asked: Asked) -> Chart:
+def _lr_find(session: Session, run: Run, asked: FigureChoice) -> Chart:
     return lr_find_chart(run, rate_find_of(session, run.id, asked.phase))
 
 
-def _confusion(session: Session, run: Run, asked: Asked) -> Chart:
+def _confusion(session: Session, run: Run, asked: FigureChoice) -> Chart:
     return confusion_chart(run, StoredInterpretation.of(session, run.id, asked.dataset, with_items=False))
 
 
-def _reliability(session: Session, run: Run, asked: Asked) -> Chart:
+def _reliability(session: Session, run: Run, asked: FigureChoice) -> Chart:
     stored = StoredInterpretation.of(session, run.id, asked.dataset, with_items=False)
     return reliability_chart(run, stored, confidences_of(session, run.id, stored.dataset.id))
 
 
-FIGURES: dict[str, Callable[[Session, Run, Asked], Chart]] = {
+FIGURES: dict[str, Callable[[Session, Run, FigureChoice], Chart]] = {
     "loss": _loss,
     "schedule": _schedule,
     "lr-find": _lr_find,

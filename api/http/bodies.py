@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.http.errors import RefusedInside, app_error_response
 from api.http.json_parts import MAX_PARTS, MAX_REVIEW_PARTS, PartsCount
 from api.http.media_types import FORM, OFFSET, is_json, media_type
-from api.http.places import route_path
+from api.http.paths import route_path
 from store.errors import AppError, TooBusy
 
 PIECE_BYTES = 16 * 1024

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.http.errors import CrossOrigin, HostRefused, RefusedInside, app_error_response
 from api.http.media_types import media_type
 from api.http.origins import is_foreign
-from api.http.places import route_path
+from api.http.paths import route_path
 from store.errors import AppError, PayloadTooLarge, UnsupportedMedia
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -27,7 +27,6 @@ class Ranges:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve."""
         if scope["type"] != "http" or not (asked := MutableHeaders(scope=scope)).get("range"):
             await self.app(scope, receive, send)
             return

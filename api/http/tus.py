@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.errors import app_error_response
-from api.http.places import route_path
+from api.http.paths import route_path
 from store.errors import AppError, InvalidRequest
 
 VERSION = "1.0.0"
@@ -37,7 +37,6 @@ class Tus:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve."""
         path = route_path(scope) if scope["type"] == "http" else ""
         if path != UPLOADS and not _ONE.fullmatch(path):
             await self.app(scope, receive, send)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from api.schemas.forecast import ForecastOut
 from ml.config import LrFind, ResolvedConfig, config_of_job
-from ml.reading.forecast import Forecast, Measured, Seconds, Speed, forecast, kinds_needed, speed_of_epoch
+from ml.reading.forecast import Forecast, PhaseSpeeds, Seconds, Speed, forecast, kinds_needed, speed_of_epoch
 from store.db.models import Dataset, Job, Throughput
 from store.db.paces import Machine, ModelKey, PastEpoch, newest_machine, newest_throughput, past_epochs
 from store.states import State
@@ -23,10 +23,10 @@ Config = ResolvedConfig | LrFind
 
 
 @dataclass(frozen=True)
-class Known:
+class Evidence:
     """What is known of one kind of phase, and where from. ``basis`` is for people."""
 
-    measured: Measured
+    measured: PhaseSpeeds
     source: Literal["stored", "measured"]
     basis: str
 
@@ -73,7 +73,7 @@ def why_unknown(config: Config) -> str:
     return f"nothing is on record for {model} in precision {config.precision}; {MEASURE}"
 
 
-def _known(session: Session, config: Config, machine: Machine, *, freeze: bool) -> Known | None:
+def _known(session: Session, config: Config, machine: Machine, *, freeze: bool) -> Evidence | None:
     key = ModelKey(config.arch, config.presize, config.size, config.batch_size)
     past = _of_epochs(past_epochs(session, key, machine, freeze=freeze), config.batch_size)
     if past is not None:
@@ -82,18 +82,18 @@ def _known(session: Session, config: Config, machine: Machine, *, freeze: bool) 
     return None if timed is None else _of_throughput(timed)
 
 
-def _of_epochs(epochs: list[PastEpoch], batch_size: int) -> Known | None:
+def _of_epochs(epochs: list[PastEpoch], batch_size: int) -> Evidence | None:
     used = list(_speeds(epochs, batch_size))
     if not used:
         return None
     runs = sorted({epoch.run_id for epoch, _ in used})
     peaks = [epoch.peak_memory_bytes for epoch, _ in used if epoch.peak_memory_bytes is not None]
-    measured = Measured(tuple(speed for _, speed in used), max(peaks) if peaks else None)
+    measured = PhaseSpeeds(tuple(speed for _, speed in used), max(peaks) if peaks else None)
     basis = f"{_count(len(used), 'epoch')} of run{'s' if len(runs) > 1 else ''} {_listed(runs)}"
     halved = sum(epoch.halved for epoch, _ in used)
     if halved:
         basis += f" ({halved} of them with each batch in two halves, as the memory did not hold a whole one)"
-    return Known(measured, "stored", basis)
+    return Evidence(measured, "stored", basis)
 
 
 def _speeds(epochs: list[PastEpoch], batch_size: int) -> Iterator[tuple[PastEpoch, Speed]]:
@@ -109,17 +109,17 @@ def _speeds(epochs: list[PastEpoch], batch_size: int) -> Iterator[tuple[PastEpoc
             yield epoch, speed
 
 
-def _of_throughput(found: Throughput) -> Known:
+def _of_throughput(found: Throughput) -> Evidence:
     speeds = tuple(Speed(training, found.valid_images_per_second) for training in found.step_images_per_second)
     whole = found.step_pictures == found.batch_size
     of = "" if whole else f" of {found.step_pictures} pictures (a whole batch takes too long to be timed)"
     parts = ", each in two halves, as the memory does not hold a whole batch," if found.accumulation > 1 else ""
     when = f"{found.created_at:%Y-%m-%d %H:%M} UTC"
     basis = f"{_count(len(speeds), 'step')}{of}{parts} timed on made-up pictures at {when}"
-    return Known(Measured(speeds, found.peak_memory_bytes), "measured", basis)
+    return Evidence(PhaseSpeeds(speeds, found.peak_memory_bytes), "measured", basis)
 
 
-def _shown(config: Config, made: Forecast, machine: Machine, known: dict[bool, Known]) -> ForecastOut:
+def _shown(config: Config, made: Forecast, machine: Machine, known: dict[bool, Evidence]) -> ForecastOut:
     # One measurement has no spread: its low and high would be one number, as if that were certain.
     is_range = all(len(one.measured.speeds) > 1 for one in known.values())
     return ForecastOut(
@@ -136,7 +136,7 @@ def _shown(config: Config, made: Forecast, machine: Machine, known: dict[bool, K
     )
 
 
-def _basis(config: Config, made: Forecast, machine: Machine, known: dict[bool, Known]) -> str:
+def _basis(config: Config, made: Forecast, machine: Machine, known: dict[bool, Evidence]) -> str:
     """What each kind of phase rests on, with its n and its spread."""
     spreads: dict[bool, Seconds] = {}
     if isinstance(config, ResolvedConfig):

@@ -35,7 +35,7 @@ class NotKeptHere(AppError):
 
 
 @dataclass
-class Seen(Generic[Prepared]):
+class PassingPicture(Generic[Prepared]):
     """One picture on its way: its bytes pass by where it is decoded, and are held only if somebody wants them."""
 
     prepare: Callable[[bytes, Limits], Prepared]
@@ -94,7 +94,7 @@ class Afterwards:
 
     def seen(
         self, prepare: Callable[[bytes, Limits], Prepared], keep: Keep | None, *, is_compared: bool = False
-    ) -> Seen[Prepared]:
+    ) -> PassingPicture[Prepared]:
         """What decodes a picture of a request and notices what is wanted of it afterwards.
 
         Args:
@@ -103,10 +103,10 @@ class Afterwards:
             is_compared: whether a shadow answers it too.
         """
         is_kept = self._setting != "no" and keep != "no"
-        return Seen(prepare, is_kept=is_kept, is_looked_at=self.watch.wants_photo(), is_compared=is_compared)
+        return PassingPicture(prepare, is_kept=is_kept, is_looked_at=self.watch.wants_photo(), is_compared=is_compared)
 
     def note(
-        self, said: Prediction, seen: Seen[Prepared], *, version: int, asked: str, keep: Keep | None
+        self, said: Prediction, seen: PassingPicture[Prepared], *, version: int, asked: str, keep: Keep | None
     ) -> Prediction:
         """Count an answer; it as it is to be sent, with an id where it is kept."""
         self.watch.add(version, said, seen.data if seen.is_looked_at else None)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from api.kept.tally import Counted
+from api.kept.tally import DayCounts
 from store.artifacts import ArtifactStore
 from store.db.models import ModelVersion, Run
 from store.db.reading import get_artifact
@@ -42,7 +42,7 @@ class ReferenceMaker:
             if found is None:
                 raise NotFound(f"there is no model version {version}")
             run = found.run
-        counted = Counted()
+        counted = DayCounts()
         try:
             items = self._count_answers(run, counted)
         except ServiceUnavailable:
@@ -52,7 +52,7 @@ class ReferenceMaker:
         missing = self._count_photos(run, items, counted)
         return counted.figures([str(breed) for breed in run.dataset.vocab]), missing
 
-    def _count_answers(self, run: Run, counted: Counted) -> list[int]:
+    def _count_answers(self, run: Run, counted: DayCounts) -> list[int]:
         """Count the stored predictions; the items that they are of."""
         items = []
         for row in self._rows(run):
@@ -69,7 +69,7 @@ class ReferenceMaker:
         for line in self._artifacts.get_bytes(stored.key).splitlines():
             yield json.loads(line)
 
-    def _count_photos(self, run: Run, items: list[int], counted: Counted) -> str | None:
+    def _count_photos(self, run: Run, items: list[int], counted: DayCounts) -> str | None:
         key = bundle_key(run.dataset.revision)
         try:
             if self._artifacts.folder is None and self._artifacts.size_of(key) > MOST_BUNDLE:

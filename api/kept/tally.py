@@ -16,7 +16,7 @@ MOST_VERSIONS = 64
 
 
 @dataclass
-class Counted:
+class DayCounts:
     """Counts of one version on one day."""
 
     breeds: Counter[str] = field(default_factory=Counter)
@@ -52,13 +52,13 @@ class Counted:
         if known is not None:
             self.flags[f"known:{known}"] += 1
 
-    def with_more(self, more: "Counted") -> "Counted":
+    def with_more(self, more: "DayCounts") -> "DayCounts":
         """Both together."""
         scales = {name: list(counts) for name, counts in self.scales.items()}
         for name, counts in more.scales.items():
             scales[name] = [one + other for one, other in zip(scales.get(name, [0] * len(counts)), counts, strict=True)]
         kinds = [one + other for one, other in zip(self.kinds, more.kinds, strict=True)]
-        return Counted(self.breeds + more.breeds, self.flags + more.flags, scales, kinds)
+        return DayCounts(self.breeds + more.breeds, self.flags + more.flags, scales, kinds)
 
     def figures(self, vocab: list[str]) -> dict[str, list[int]]:
         """As the record has them: breeds by the model's vocabulary, flags as no and yes."""
@@ -82,7 +82,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counted: dict[Key, Counted] = defaultdict(Counted)
+        self._counted: dict[Key, DayCounts] = defaultdict(DayCounts)
 
     def add_answer(self, version: int, said: Prediction) -> None:
         """Count an answer: its breed, its probability, whether the model was sure and knew it."""
@@ -102,13 +102,13 @@ class Tally:
             if counted is not None:
                 counted.add_looks(kind, looks)
 
-    def take(self) -> dict[Key, Counted]:
+    def take(self) -> dict[Key, DayCounts]:
         """All that was counted since the last time."""
         with self._lock:
-            taken, self._counted = self._counted, defaultdict(Counted)
+            taken, self._counted = self._counted, defaultdict(DayCounts)
             return dict(taken)
 
-    def _of(self, version: int) -> Counted | None:
+    def _of(self, version: int) -> DayCounts | None:
         key = version, datetime.now(UTC).date()
         if key not in self._counted and len(self._counted) >= MOST_VERSIONS:
             return None

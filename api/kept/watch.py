@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.kept.reference import ReferenceMaker
-from api.kept.tally import Counted, Key, Tally
+from api.kept.tally import DayCounts, Key, Tally
 from api.schemas.predictions import Prediction
 from ml.reading.drift import Drift, compare
 from store.db.drift import add_counts, counts_since, reference_of, set_reference, today, versions_counted
@@ -42,7 +42,7 @@ class Watch:
         self._tally = Tally()
         self._photos: queue.Queue[tuple[int, bytes] | None] = queue.Queue(MOST_WAITING)
         self._look_from = 0.0
-        self._unsaved: dict[Key, Counted] = {}
+        self._unsaved: dict[Key, DayCounts] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="drift", daemon=True)
         labels = ["version", "figure"]

@@ -9,7 +9,7 @@ from api.dependencies import ServicesDep, SliceDep
 from api.schemas.dataset_items import DatasetItem
 from api.schemas.fields import DatasetName, PageOut
 from api.schemas.problem import problems
-from store.db.datasets import current_dataset, dataset_of_revision
+from store.db.datasets import current_dataset, dataset_of_revision, get_dataset
 from store.db.paging import check_limit, decode_cursor, make_page
 from store.errors import NotFound, one_of
 
@@ -31,9 +31,7 @@ def list_the_photos_of_a_dataset(
 ) -> PageOut[DatasetItem]:
     """The photos of the current revision, in the order of their paths."""
     with services.sessions.begin() as session:
-        dataset = current_dataset(session, name)
-    if dataset is None:
-        raise NotFound(f"there is no dataset {name!r}", one_of("datasets"))
+        dataset = get_dataset(session, name)
     if breed is not None and breed not in dataset.vocab:
         raise NotFound(f"the dataset has no breed {breed[:80]!r}", "Name one of its vocabulary.", field="query.breed")
     limit = check_limit(part.limit)

@@ -43,11 +43,11 @@ from store.cache_names import uploads_folder
 from store.dataset_files import delete_dataset_files
 from store.db.base import Json
 from store.db.dataset_deletion import delete_dataset
-from store.db.datasets import current_dataset, list_datasets, runs_of_datasets
+from store.db.datasets import get_dataset, list_datasets, runs_of_datasets
 from store.db.jobs import create_job
 from store.db.models import Dataset
 from store.db.taught import nothing_taught, taught_photos
-from store.errors import ArtifactMissing, InvalidRequest, NameConflict, NotFound, ServiceUnavailable, one_of
+from store.errors import ArtifactMissing, InvalidRequest, NameConflict, ServiceUnavailable
 
 logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=TableRoute)
@@ -267,10 +267,7 @@ def _check_parts(form: Form, upload: str | None) -> None:
 
 def _dataset(services: Services, name: str) -> Dataset:
     with services.sessions.begin() as session:
-        dataset = current_dataset(session, name)
-    if dataset is None:
-        raise NotFound(f"there is no dataset {name!r}", one_of("datasets"))
-    return dataset
+        return get_dataset(session, name)
 
 
 def _png(picture: bytes) -> Response:

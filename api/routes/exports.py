@@ -16,7 +16,7 @@ from api.dependencies import Services, ServicesDep
 from api.schemas.exports import ExportProgress
 from api.schemas.fields import ModelName
 from api.schemas.problem import problems
-from api.serving.exports import Wanted
+from api.serving.exports import ExportOrder
 from api.serving.model_files import model_folder
 from ml.config import ResolvedConfig
 from ml.data.split import choose_split
@@ -82,7 +82,7 @@ async def export_a_model(
     return FileResponse(archive, media_type=ZIP, filename=named, headers=headers)
 
 
-def _wanted(services: Services, name: str, form: Form) -> Wanted:
+def _wanted(services: Services, name: str, form: Form) -> ExportOrder:
     with services.sessions.begin() as session:
         version = resolve_model(session, name)
         files = files_to_serve(session, version.run_id)
@@ -92,7 +92,7 @@ def _wanted(services: Services, name: str, form: Form) -> Wanted:
         return model_folder(services.sessions, services.artifacts, settings.cache, version.run_id)
 
     hashes = tuple(file.sha256 for file in files)
-    return Wanted(version.id, version.run_id, form, hashes, model, lambda: _photos(services, version))
+    return ExportOrder(version.id, version.run_id, form, hashes, model, lambda: _photos(services, version))
 
 
 def _photos(services: Services, version: ModelVersion) -> Sequence[bytes]:

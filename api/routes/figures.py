@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from api.dependencies import ServicesDep
-from api.figures.catalogue import FIGURES, Asked, chart_of
+from api.figures.catalogue import FIGURES, FigureChoice, chart_of
 from api.figures.curves import curves_chart
 from api.figures.paper import LEAST_WIDTH
 from api.figures.plotly_json import as_plotly
@@ -100,7 +100,7 @@ def get_a_figure(
     for people who cannot see it. Without `width` its texts break so that it can be narrowed to 400 pixels; with `width`
     they break for that.
     """
-    asked = Asked(phase=query.phase, dataset=query.dataset)
+    asked = FigureChoice(phase=query.phase, dataset=query.dataset)
     with services.sessions.begin() as session:
         chart = chart_of(session, run_id, name.removesuffix(SUFFIX), asked)
     if name.endswith(SUFFIX) or _wants_picture(accept):

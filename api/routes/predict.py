@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api.dependencies import Services, ServicesDep
 from api.http.media_types import JSON
-from api.kept.afterwards import Keep, Seen
+from api.kept.afterwards import Keep, PassingPicture
 from api.routes.quick import QuickRoute
 from api.schemas.predictions import AnsweredBy, Predictions
 from api.schemas.problem import problems
@@ -33,7 +33,7 @@ Name = Annotated[str, Query(pattern=r"^([A-Za-z][A-Za-z0-9._-]{0,63}|[0-9]{1,18}
 
 
 @dataclass(frozen=True)
-class Asked:
+class PredictQuery:
     """What the address asks for."""
 
     model: str
@@ -71,7 +71,7 @@ async def predict(
     With `Accept: application/x-ndjson` each picture is a line of its own, sent as soon as it is ready, whichever comes
     first; its `index` is its place among those sent. Which model answered is then told in headers.
     """
-    asked = Asked(model, tta, keep, Terms(top_k, services.settings.refused_share, coverage))
+    asked = PredictQuery(model, tta, keep, Terms(top_k, services.settings.refused_share, coverage))
     async with AsyncExitStack() as held:
         files = await held.enter_async_context(sent_pictures(request))
         _check_count(files, services.settings.max_predict_files)
@@ -94,7 +94,7 @@ def _check_count(files: list[SentPicture], most: int) -> None:
         raise PayloadTooLarge(f"the request has {len(files)} files", f"Send at most {most} at a time.")
 
 
-def _about(served: LoadedVersion, asked: Asked) -> AnsweredBy:
+def _about(served: LoadedVersion, asked: PredictQuery) -> AnsweredBy:
     return AnsweredBy(
         model=model_of(served),
         tta=asked.tta,
@@ -104,7 +104,7 @@ def _about(served: LoadedVersion, asked: Asked) -> AnsweredBy:
 
 
 def _step(
-    file: SentPicture, served: LoadedVersion, services: Services, turn: Turn, place: Place, asked: Asked
+    file: SentPicture, served: LoadedVersion, services: Services, turn: Turn, place: Place, asked: PredictQuery
 ) -> Step[bytes]:
     """One picture's way: prepared in a thread that decodes, judged in one of the forward passes."""
     classifier = served.classifier
@@ -127,10 +127,10 @@ def _step(
 def _entry(
     file: SentPicture,
     outputs: Sequence[Output],
-    seen: Seen[list[Any]],
+    seen: PassingPicture[list[Any]],
     served: LoadedVersion,
     services: Services,
-    asked: Asked,
+    asked: PredictQuery,
 ) -> Entry:
     """One picture's part of the answer: every picture that is answered comes by here, in a thread of the passes."""
     said = answered(file.filename, outputs, served, asked.terms)

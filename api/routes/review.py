@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
-from api.datasets.corrections import Sent, changes_items, decisions_of
+from api.datasets.corrections import NamedPredictions, changes_items, decisions_of
 from api.datasets.label_next import Labelled, Pictures, next_to_label
 from api.datasets.review_queue import RANKED, ranked_page, run_of_cursor, sent_page
 from api.dependencies import Services, ServicesDep, Slice, SliceDep
@@ -19,13 +19,13 @@ from api.schemas.fields import DatasetName, Id
 from api.schemas.jobs import JobOut
 from api.schemas.problem import problems
 from api.schemas.review import Corrections, LabelNext, ReviewItem, ReviewPage, Source
-from store.db.datasets import current_dataset, lock_dataset
+from store.db.datasets import get_dataset, lock_dataset
 from store.db.jobs import create_job
 from store.db.label_reviews import SOURCE, Decision, add_reviews, review_in_hand
 from store.db.models import Dataset, Job
 from store.db.reading import get_job
 from store.db.reviewable import predicted
-from store.errors import Hint, NotFound, StaleRevision, StateConflict, one_of
+from store.errors import Hint, NotFound, StaleRevision, StateConflict
 from store.errors import Request as Instead
 from store.states import FINAL, State
 
@@ -39,7 +39,7 @@ BODY = {
     }
 }
 SOURCES = (
-    "doubtful: labels that the run's predictions speak against; top_losses: pictures that it takes for another breed; "
+    "doubtful: labels that the run's predictions speak against; top_losses: photos that it takes for another breed; "
     "unsure, unknown: kept predictions that the service was not sure of, or that are of no kind that it knows; "
     "feedback: kept predictions on which people said what they show"
 )
@@ -55,7 +55,7 @@ def get_the_review(
         Id | None, Query(description="whose predictions; else those of its training with fewest errors")
     ] = None,
 ) -> ReviewPage:
-    """Pictures whose label is worth a look, the ones most worth it first, without those that were decided about.
+    """Photos whose label is worth a look, the ones most worth it first, without those that were decided about.
 
     Predictions of an earlier revision count for the labels that the items have now.
     """
@@ -90,9 +90,9 @@ def get_what_to_label_next(
         Literal["uncertain", "different"],
         Query(description="where the model can least decide; or as unlike each other as can be"),
     ] = "uncertain",
-    limit: Annotated[int, Query(ge=1, le=200, description="pictures")] = 20,
+    limit: Annotated[int, Query(ge=1, le=200, description="photos")] = 20,
 ) -> LabelNext:
-    """The pictures of a predict job, such as of an unlabelled folder, that are worth labelling first."""
+    """The photos of a predict job, such as of an unlabelled folder, that are worth labelling first."""
     with services.sessions.begin() as session:
         job = get_job(session, job_id)
         file = answers_of(job, "predictions.jsonl")
@@ -116,7 +116,7 @@ def _revise(services: Services, name: str, asked: Corrections, response: Respons
     _check_base(dataset, asked)
     manifest = services.photos.manifest(dataset.revision)
     with services.sessions.begin() as session:
-        sent = Sent.of(session, asked)
+        sent = NamedPredictions.of(session, asked)
     decisions = decisions_of(asked, manifest, sent)
     state = State.QUEUED if changes_items(decisions, manifest) else State.SUCCEEDED
     job = _record(services, dataset, asked, decisions, state)
@@ -184,10 +184,7 @@ def _page(dataset: Dataset, source: Source, items: list[ReviewItem], next_cursor
 
 def _current(services: Services, name: str) -> Dataset:
     with services.sessions.begin() as session:
-        dataset = current_dataset(session, name)
-    if dataset is None:
-        raise NotFound(f"there is no dataset {name!r}", one_of("datasets"))
-    return dataset
+        return get_dataset(session, name)
 
 
 def _check_base(dataset: Dataset, asked: Corrections) -> None:
@@ -203,10 +200,7 @@ def _record(services: Services, base: Dataset, asked: Corrections, decisions: li
     payload = {"name": base.name, "source": source, "rule": base.label_rule}
     with services.sessions.begin() as session:
         lock_dataset(session, base.name)
-        current = current_dataset(session, base.name)
-        if current is None:
-            raise NotFound(f"there is no dataset {base.name!r}", one_of("datasets"))
-        _check_base(current, asked)
+        _check_base(get_dataset(session, base.name), asked)
         if (other := review_in_hand(session, base.name)) is not None:
             detail = f"job {other.id} makes the next revision of dataset {base.name!r} already"
             raise StateConflict(detail, Hint("Wait until it has ended.", Instead("GET", f"/jobs/{other.id}")))

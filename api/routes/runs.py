@@ -1,6 +1,5 @@
 """Runs: how they went and what can be read out of them. No route here runs a model."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
@@ -134,8 +133,14 @@ def get_the_confusion(
         n=sum(map(sum, found.matrix)),
         error_rate=found.error_rate,
         macro_error=macro_error(found.matrix),
-        most_confused=[ConfusedOut(**asdict(one)) for one in most_confused(found.matrix, found.vocab, min_val)],
-        per_class=[ClassScoreOut(**asdict(one)) for one in per_class(found.matrix, found.vocab)],
+        most_confused=[
+            ConfusedOut(actual=one.actual, predicted=one.predicted, count=one.count)
+            for one in most_confused(found.matrix, found.vocab, min_val)
+        ],
+        per_class=[
+            ClassScoreOut(breed=one.breed, support=one.support, precision=one.precision, recall=one.recall, f1=one.f1)
+            for one in per_class(found.matrix, found.vocab)
+        ],
         drawn=stored.dataset.drawn,
     )
 

@@ -38,7 +38,7 @@ Label = Annotated[ShortText, AfterValidator(plain_label)]
 
 
 class ReviewItem(BaseModel):
-    """A picture whose label is worth a look."""
+    """A photo whose label is worth a look."""
 
     item: int | UUID = Field(
         description="what a correction names it by: its position in this revision, or the id of a kept prediction"
@@ -55,7 +55,7 @@ class ReviewItem(BaseModel):
     score: float | None = Field(
         description="how much it is worth a look, of 0 to 1; with `top_losses` the loss, null where that is infinite"
     )
-    trained_on: bool = Field(description="whether the model has learned from this very picture")
+    trained_on: bool = Field(description="whether the model has learned from this very photo")
 
 
 class ReviewPage(PageOut[ReviewItem]):
@@ -68,16 +68,16 @@ class ReviewPage(PageOut[ReviewItem]):
     vocab: list[str]
     source: Source
     run: int | None = Field(description="whose predictions these are; null for kept predictions")
-    side: Literal["validation", "all"] | None = Field(description="the pictures that the run predicted")
+    side: Literal["validation", "all"] | None = Field(description="the photos that the run predicted")
     examined: int | None = Field(description="labels that were weighed; null for kept predictions")
-    waiting: int | None = Field(description="pictures in the queue in all; null for kept predictions")
+    waiting: int | None = Field(description="photos in the queue in all; null for kept predictions")
     wrong: float | None = Field(
         description="how many of the examined labels are wrong, as confident learning estimates it; null otherwise"
     )
 
 
 class Change(Body):
-    """What is to become of one picture. A photo that was sent becomes an item where it is kept or relabelled."""
+    """What is to become of one photo. One that was sent becomes an item where it is kept or relabelled."""
 
     item: SentItem
     action: Literal["relabel", "drop", "keep"] = Field(
@@ -95,7 +95,7 @@ class Change(Body):
 
 
 class Corrections(Body):
-    """What people decided about the pictures of a revision."""
+    """What people decided about the photos of a revision."""
 
     base_revision: ShortText = Field(description="the revision that they looked at; it has to be the current one")
     changes: list[Change] = Field(min_length=1, max_length=MOST_CHANGES, fail_fast=True)
@@ -104,28 +104,28 @@ class Corrections(Body):
 
 
 class LabelNextItem(BaseModel):
-    """A picture to label next."""
+    """A photo to label next."""
 
     path: str
-    item: int | None = Field(description="its position, where the pictures are a dataset's")
-    label: str | None = Field(description="the label that it has there; null where the pictures have none")
-    image: str | None = Field(description="where the picture itself is; null where it is not kept any more")
+    item: int | None = Field(description="its position, where the photos are a dataset's")
+    label: str | None = Field(description="the label that it has there; null where the photos have none")
+    image: str | None = Field(description="where the photo itself is; null where it is not kept any more")
     guesses: list[Guess] = Field(description="the likeliest breeds, five at most")
     margin: float = Field(description="how much the first guess is ahead of the second")
 
 
 class LabelNext(BaseModel):
-    """The pictures of a predict job that are worth labelling first."""
+    """The photos of a predict job that are worth labelling first."""
 
     job: int
     by: Literal["uncertain", "different"]
     measured_on: Literal["probabilities"] = Field(
         description="what the difference is taken of; a predict job keeps no features"
     )
-    of: int = Field(description="pictures that have probabilities")
-    dataset: str | None = Field(description="whose pictures these are; null for an archive")
+    of: int = Field(description="photos that have probabilities")
+    dataset: str | None = Field(description="whose photos these are; null for an archive")
     revision: str | None = Field(description="of the dataset: what corrections name as `base_revision`")
-    upload: str | None = Field(description="the upload that the pictures lie in, while it is kept; null otherwise")
+    upload: str | None = Field(description="the upload that the photos lie in, while it is kept; null otherwise")
     vocab: list[str] = Field(description="the breeds that the model knows")
     items: list[LabelNextItem]
 

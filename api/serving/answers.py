@@ -18,7 +18,7 @@ from api.serving.sentences import sentence
 from ml.breeds import species_of
 from ml.errors import ImageRejected
 from ml.judge.sets import breeds_in, pictures_for
-from ml.serve.judgement import Judged
+from ml.serve.judgement import JudgedScores
 from ml.serve.outputs import Output
 from store.errors import NotReady
 
@@ -90,7 +90,7 @@ def answered(filename: str, outputs: Sequence[Output], served: LoadedVersion, te
 
 
 def prediction(
-    filename: str, judged: Judged, found: list[int] | None, vocab: tuple[str, ...], terms: Terms
+    filename: str, judged: JudgedScores, found: list[int] | None, vocab: tuple[str, ...], terms: Terms
 ) -> Prediction:
     """The answer for a picture that was judged; ``found`` has the classes of its set."""
     calibrated, raw = judged.probabilities.tolist(), judged.raw.tolist()

@@ -21,7 +21,7 @@ from api.serving.pace import Pace
 from ml.config import LossName
 from ml.decode.images import Limits
 from ml.judge.judgement import Judgement
-from ml.serve.judgement import Judged
+from ml.serve.judgement import JudgedScores
 from ml.serve.outputs import Output, Outputs
 from store.errors import AppError, ServiceUnavailable, TooBusy
 
@@ -88,7 +88,7 @@ class ClassifierLike(Protocol):
         """How far its answers can be trusted; None where its run left nothing to say that with."""
         ...
 
-    def judge(self, outputs: Sequence[Output]) -> Judged:
+    def judge(self, outputs: Sequence[Output]) -> JudgedScores:
         """What is thought of one picture, from its only output or those of its copies, in their order."""
         ...
 

@@ -1,7 +1,6 @@
 """Why a model answered as it did: heat maps, one at a time, beside the predictions and not in their way."""
 
 import io
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,12 +8,13 @@ from pathlib import Path
 
 import torch
 
+from api.http.turns import Turns
 from api.serving.decoding import Pending
 from ml.decode.images import Limits, unless
 from ml.errors import Stopped
 from ml.serve.one_core import use_one_core
 from ml.serve.why import Explainer
-from store.errors import AppError, InvalidRequest, ServiceUnavailable, TooBusy
+from store.errors import AppError, InvalidRequest, ServiceUnavailable
 
 MOST_WAITING = 8
 _NAMED = 5
@@ -41,7 +41,7 @@ class Explaining:
         self._thread = ThreadPoolExecutor(
             1, thread_name_prefix="explain", initializer=use_one_core, initargs=(torch.get_num_threads(),)
         )
-        self._places = threading.BoundedSemaphore(MOST_WAITING)
+        self._turns = Turns(MOST_WAITING, "explanations are being drawn or waiting")
         self._kept: tuple[int, Explainer] | None = None
 
     def close(self) -> None:
@@ -54,14 +54,12 @@ class Explaining:
         Raises:
             TooBusy: too many wait already.
         """
-        if not self._places.acquire(blocking=False):
-            detail = f"{MOST_WAITING} explanations are being drawn or waiting already"
-            raise TooBusy(detail, "Try again in a second.", headers={"Retry-After": "1"})
+        self._turns.take()
         drawn = self._thread.submit(self._draw, why, data, limits, pending)
         drawn.add_done_callback(lambda done: self._end(done, pending))
 
     def _end(self, done: "Future[None]", pending: Pending[bytes]) -> None:
-        self._places.release()
+        self._turns.give_back()
         if done.cancelled():
             pending.fail(ServiceUnavailable("the service is stopping"))
 

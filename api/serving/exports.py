@@ -25,7 +25,7 @@ MOST_KEPT = 8
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExportOrder:
     """An export of a registered version.
 
     Args:
@@ -51,7 +51,7 @@ class Wanted:
 
 
 def export_key(version: int, run: int, form: Form, sha256: Sequence[str]) -> str:
-    """As :attr:`Wanted.key`."""
+    """As :attr:`ExportOrder.key`."""
     told = [str(EXPORT_VERSION), form, str(version), str(run), *sha256]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
@@ -89,11 +89,11 @@ class Exports:
         self._process.close()
         self._thread.shutdown(cancel_futures=True)
 
-    def kept(self, wanted: Wanted) -> Path | None:
+    def kept(self, wanted: ExportOrder) -> Path | None:
         """The archive where it has been made already."""
         return kept_export(self._cache, wanted.key)
 
-    def make(self, wanted: Wanted) -> Making:
+    def make(self, wanted: ExportOrder) -> Making:
         """Have it made, or join who waits for it already; one that failed is told of once.
 
         Raises:
@@ -111,13 +111,13 @@ class Exports:
                 del self._table[wanted.key]
             return making
 
-    def forget(self, wanted: Wanted, making: Making) -> None:
+    def forget(self, wanted: ExportOrder, making: Making) -> None:
         """Whoever waited has been told that it failed: the next one asks anew."""
         with self._lock:
             if self._table.get(wanted.key) is making:
                 del self._table[wanted.key]
 
-    def _make(self, wanted: Wanted, making: Making) -> None:
+    def _make(self, wanted: ExportOrder, making: Making) -> None:
         try:
             archive = self._made(wanted, making)
         except Exception as error:  # noqa: BLE001 - whoever waits for it is told
@@ -127,7 +127,7 @@ class Exports:
             self._table.pop(wanted.key, None)
         making.archive.set_result(archive)
 
-    def _made(self, wanted: Wanted, making: Making) -> Path:
+    def _made(self, wanted: ExportOrder, making: Making) -> Path:
         found = self.kept(wanted)
         if found is not None:
             return found
@@ -138,14 +138,14 @@ class Exports:
             archive = self._process.make(self._request(wanted, Path(name)), _empty(Path(name, "work")), making.tell)
             return self._keep(wanted, archive)
 
-    def _request(self, wanted: Wanted, work: Path) -> ExportRequest:
+    def _request(self, wanted: ExportOrder, work: Path) -> ExportRequest:
         photos = []
         for number, data in enumerate(wanted.photos()):
             photos.append(work / f"photo-{number}")
             photos[-1].write_bytes(data)
         return ExportRequest(wanted.model(), wanted.form, wanted.version, wanted.run, tuple(photos), self._limits)
 
-    def _keep(self, wanted: Wanted, archive: Path) -> Path:
+    def _keep(self, wanted: ExportOrder, archive: Path) -> Path:
         with archive.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         oldest_first = sorted(export_copies(self._cache), key=lambda path: path.stat().st_atime)

@@ -14,6 +14,7 @@ from store.artifacts import ArtifactStore
 from store.db.models import Artifact, Interpretation
 from store.db.reading import get_artifact, get_run
 from store.errors import AppError
+from store.keys import PREDICTIONS
 from store.settings import MIB
 
 MOST = 300
@@ -65,7 +66,7 @@ def _stored(sessions: sessionmaker[Session], run: int) -> _Stored:
     with sessions.begin() as session:
         record = get_run(session, run)
         try:
-            artifact = get_artifact(session, run, "predictions.jsonl")
+            artifact = get_artifact(session, run, PREDICTIONS)
         except AppError as error:
             raise NothingToCheckBy(error.detail) from error
         read = session.get(Interpretation, (run, record.dataset_id))

@@ -39,7 +39,7 @@ def open_item(manifest: Manifest, source: ImageSource, number: int, limits: Limi
 
 
 @dataclass(frozen=True)
-class Presized:
+class PresizedImage:
     """A whole picture as the presized cache keeps it, and the squares that a model's input is drawn from.
 
     ``pixels`` is uint8 [h, w, 3] with a short side of ``plan.size`` pixels.
@@ -61,7 +61,7 @@ class Presized:
         return self.pixels[top : top + self.plan.size, left : left + self.plan.size]
 
 
-def presize(image: Image.Image, size: int) -> Presized:
+def presize(image: Image.Image, size: int) -> PresizedImage:
     """Scale an upright RGB picture to a short side of ``size`` pixels."""
     plan = place(image.width, image.height, size)
-    return Presized(render(image, plan), plan)
+    return PresizedImage(render(image, plan), plan)

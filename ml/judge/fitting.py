@@ -45,7 +45,7 @@ class Worth:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedJudgement:
     """A judgement, its worth, and the cross-fitted calibrated scores [n, classes] of all pictures."""
 
     judgement: Judgement
@@ -60,7 +60,7 @@ def fit_judgement(
     usable: NDArray[np.bool_] | None = None,
     features: Floats | None = None,
     known: KnownPictures | None = None,
-) -> Fitted:
+) -> FittedJudgement:
     """Fit on a validation side.
 
     Without features or known pictures nothing is said of whether a picture is known.
@@ -91,7 +91,7 @@ def fit_judgement(
         refused=_refused(familiar),
         coverages=[_coverage(calibrated[rows], truth, asked) for asked in COVERAGES] if len(rows) else [],
     )
-    return Fitted(judgement, worth, calibrated)
+    return FittedJudgement(judgement, worth, calibrated)
 
 
 def _chosen(logits: Floats, usable: NDArray[np.bool_] | None) -> Rows:

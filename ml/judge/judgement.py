@@ -17,7 +17,6 @@ from ml.judge.familiarity import Familiarity
 from ml.judge.scores import Doubles
 from ml.judge.sets import least_probability
 
-JUDGEMENT = "judgement.safetensors"
 FORMAT_VERSION = 1
 
 Tensors = dict[str, NDArray[np.generic]]

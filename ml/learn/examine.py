@@ -18,12 +18,13 @@ from ml.learn.judging import fit_on
 from ml.learn.memory import PREDICTED, halving, keep_freed_memory
 from ml.learn.model import BreedNet, build_model
 from ml.learn.precision import choose_device, choose_precision
-from ml.learn.predictions import PREDICTIONS, Learned, read_averages, read_logits
+from ml.learn.predictions import LearnedPictures, read_averages, read_logits
 from ml.learn.setup import Paths, presized
 from ml.learn.training import FitResult
 from ml.learn.tta import COPIES, tta_scores
 from ml.reading.metrics import Reading
 from ml.reporting import Progress, Reporter
+from ml.run_files import PREDICTIONS, WEIGHTS
 from ml.versions import check_versions
 
 
@@ -90,11 +91,11 @@ def interpret(
 
 def _chosen(
     config: ResolvedConfig, manifest: Manifest, learned: Manifest | None, earlier: frozenset[str]
-) -> tuple[Sequence[int], Learned | None]:
+) -> tuple[Sequence[int], LearnedPictures | None]:
     """Which items are predicted, and what the model was trained on, where a row is to say so."""
     base = learned or manifest
     own = make_split(base, config)
-    known = Learned(base.vocab, earlier | {base.items[i].sha256 for i in own.train})
+    known = LearnedPictures(base.vocab, earlier | {base.items[i].sha256 for i in own.train})
     if learned is None:
         return own.valid, known if earlier else None
     _check_breeds(manifest, learned.vocab)
@@ -103,7 +104,7 @@ def _chosen(
 
 def _network(arch: str, classes: int, model: Path, device: torch.device) -> BreedNet:
     network = build_model(arch, classes, None)
-    network.load_state_dict(load_state(model / "model.safetensors"))
+    network.load_state_dict(load_state(model / WEIGHTS))
     return network.to(device).to(memory_format=torch.channels_last)
 
 

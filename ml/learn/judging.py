@@ -8,8 +8,8 @@ from torch import Tensor
 from ml.config import LossName
 from ml.data.manifest import Manifest
 from ml.judge.familiarity import KnownPictures
-from ml.judge.fitting import Fitted, fit_judgement
-from ml.learn.predictions import Learned, label_ids
+from ml.judge.fitting import FittedJudgement, fit_judgement
+from ml.learn.predictions import LearnedPictures, label_ids
 
 
 def fit_on(
@@ -17,10 +17,10 @@ def fit_on(
     logits: Tensor,
     manifest: Manifest,
     items: Sequence[int],
-    learned: Learned | None = None,
+    learned: LearnedPictures | None = None,
     features: Tensor | None = None,
     known: KnownPictures | None = None,
-) -> Fitted:
+) -> FittedJudgement:
     """Fit a judgement on float32 logits [n, classes] of the given items; what the model learned from tells nothing.
 
     Args:

@@ -15,12 +15,11 @@ from ml.config import LossName
 from ml.data.manifest import Manifest
 from ml.learn.losses import item_losses, item_losses_of_scores, scores_of
 from ml.reading.metrics import Reading, read_predictions
-
-PREDICTIONS = "predictions.jsonl"
+from ml.run_files import PREDICTIONS
 
 
 @dataclass(frozen=True)
-class Learned:
+class LearnedPictures:
     """What a model and those before it learned from: its breeds, and the sha256 (hex) of the pictures."""
 
     vocab: tuple[str, ...]
@@ -39,7 +38,7 @@ def read_logits(
     manifest: Manifest,
     items: Sequence[int],
     work: Path,
-    learned: Learned | None = None,
+    learned: LearnedPictures | None = None,
     calibrated: NDArray[np.float64] | None = None,
 ) -> Reading:
     """Read float32 logits [n, classes] of the given items; writes ``predictions.jsonl`` into ``work``.
@@ -67,7 +66,7 @@ def read_averages(
     manifest: Manifest,
     items: Sequence[int],
     work: Path,
-    learned: Learned | None = None,
+    learned: LearnedPictures | None = None,
 ) -> Reading:
     """As :func:`read_logits`, from averaged scores in [0, 1], float64 [n, classes]."""
     targets = _targets(manifest, items, learned)
@@ -75,7 +74,7 @@ def read_averages(
     return _read(scores, losses, targets, manifest, items, work, learned, tta=True)
 
 
-def _targets(manifest: Manifest, items: Sequence[int], learned: Learned | None) -> Tensor:
+def _targets(manifest: Manifest, items: Sequence[int], learned: LearnedPictures | None) -> Tensor:
     labels = label_ids(manifest, learned.vocab if learned else None)
     return torch.tensor([labels[i] for i in items])
 
@@ -87,7 +86,7 @@ def _read(
     manifest: Manifest,
     items: Sequence[int],
     work: Path,
-    learned: Learned | None,
+    learned: LearnedPictures | None,
     *,
     calibrated: NDArray[np.float64] | None = None,
     tta: bool,

@@ -11,18 +11,18 @@ from ml.data.manifest import Manifest
 from ml.decode.images import DECODING
 from ml.errors import NoRateFound
 from ml.judge.fitting import Worth
-from ml.judge.judgement import JUDGEMENT
 from ml.learn.checkpoint import CheckpointKeeper, save_tensors
 from ml.learn.judging import fit_on
 from ml.learn.known import known_pictures
 from ml.learn.lr_find import check_sweep
 from ml.learn.memory import halving, last_try
 from ml.learn.model import BreedNet
-from ml.learn.predictions import PREDICTIONS, Learned, read_logits
+from ml.learn.predictions import LearnedPictures, read_logits
 from ml.learn.setup import Paths, Setup, set_up
 from ml.learn.trainer import Trainer
 from ml.reading.metrics import Reading
 from ml.reporting import Reporter
+from ml.run_files import DESCRIPTION, JUDGEMENT, PREDICTIONS, WEIGHTS
 from ml.versions import installed_versions
 
 MODEL_FORMAT_VERSION = 1
@@ -132,7 +132,9 @@ def _finish(trainer: Trainer, setup: Setup, work: Path, earlier: frozenset[str])
     trainer.reporter.on_plan(plan)
     failure = _train(trainer)
     manifest, split = setup.manifest, setup.split
-    learned = Learned(manifest.vocab, earlier | {manifest.items[i].sha256 for i in split.train}) if earlier else None
+    learned = (
+        LearnedPictures(manifest.vocab, earlier | {manifest.items[i].sha256 for i in split.train}) if earlier else None
+    )
     loss, (logits, features) = trainer.config.loss, trainer.last_outputs()
     known = known_pictures(trainer.learned, setup, trainer.accumulation, trainer.tell_validating)
     fitted = fit_on(loss, logits, manifest, split.valid, learned, features, known)
@@ -165,7 +167,7 @@ def save_model(
     work: Path,
 ) -> dict[str, Path]:
     """Write ``model.safetensors`` and ``model.json``, all that serving needs; ``epochs`` were trained."""
-    weights, about = work / "model.safetensors", work / "model.json"
+    weights, about = work / WEIGHTS, work / DESCRIPTION
     save_tensors(model.state_dict(), weights, {"format_version": str(MODEL_FORMAT_VERSION), "arch": config.arch})
     description: dict[str, Any] = {
         "format_version": MODEL_FORMAT_VERSION,

@@ -41,7 +41,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Collated:
+class Collation:
     """Whether two items make a batch. ``reason`` and ``fix``, the one thing to add, are None where they do."""
 
     items: tuple[int, ...]
@@ -61,7 +61,7 @@ class Passage:
 
     path: str
     steps: tuple[Step, ...]
-    collated: Collated
+    collated: Collation
 
 
 def follow(
@@ -139,15 +139,15 @@ def _changes(batch: Tensor, draws: BatchDraws, size: int) -> list[Step]:
     ]
 
 
-def _collate(opened: list[OpenedItem], tensors: list[Tensor], side: int) -> Collated:
+def _collate(opened: list[OpenedItem], tensors: list[Tensor], side: int) -> Collation:
     shapes = tuple(tuple(tensor.shape) for tensor in tensors)
     numbers, paths = tuple(one.number for one in opened), tuple(one.item.path for one in opened)
     if len(set(shapes)) == 1:
-        return Collated(numbers, paths, shapes, None, None)
+        return Collation(numbers, paths, shapes, None, None)
     said = " and ".join(" x ".join(map(str, shape)) for shape in shapes)
     reason = f"items of {said} cannot be stacked into one batch: all must have one shape"
     fix = f"Add a resize: presize={side} makes every item {side} x {side} x {shapes[0][-1]}."
-    return Collated(numbers, paths, shapes, reason, fix)
+    return Collation(numbers, paths, shapes, reason, fix)
 
 
 def _partner(manifest: Manifest, number: int, *, same_size: bool) -> int:

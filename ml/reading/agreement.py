@@ -32,7 +32,7 @@ BELOW_RISE = 100
 
 
 @dataclass(frozen=True)
-class Judged:
+class JointSuggestion:
     """One suggestion over all sweeps; ``reason`` is a sentence with the numbers that the word rests on.
 
     ``rate`` is the geometric median, None where the word is ``none``. ``spread_decades`` is log₁₀ of the largest over
@@ -54,7 +54,7 @@ class RateSearch:
     batch_size: int
 
     @cached_property
-    def judged(self) -> dict[str, Judged]:
+    def judged(self) -> dict[str, JointSuggestion]:
         """What the sweeps say together, by suggestion."""
         return {name: _judge(name, self.sweeps) for name in FUNCTIONS}
 
@@ -127,20 +127,20 @@ class RateSearch:
         return [sweep.rises_at for sweep in self.sweeps if sweep.rises_at is not None]
 
 
-def _judge(name: str, sweeps: Sequence[Sweep]) -> Judged:
+def _judge(name: str, sweeps: Sequence[Sweep]) -> JointSuggestion:
     rates = [rate for sweep in sweeps if (rate := sweep.found.rates[name]) is not None]
     decades = _decades(rates)
     if 2 * len(rates) <= len(sweeps):
-        return Judged(None, decades, "none", _why_none(name, sweeps))
+        return JointSuggestion(None, decades, "none", _why_none(name, sweeps))
     if len(sweeps) == 1:
-        return Judged(rates[0], None, "weak", f"a single sweep says {rates[0]:.2g}, and nothing confirms it")
+        return JointSuggestion(rates[0], None, "weak", f"a single sweep says {rates[0]:.2g}, and nothing confirms it")
     low, high = f"{min(rates):.2g}", f"{max(rates):.2g}"
     where = (
         f"{SHOWN_AS.get(name, name)} lies between {low} and {high} in {len(rates)} of {len(sweeps)} sweeps, "
         f"{decades or 0:.2f} decades apart"
     )
     agreement, why = _word(decades or 0, is_whole=len(rates) == len(sweeps))
-    return Judged(None if agreement == "none" else _middle(rates), decades, agreement, f"{where}; {why}")
+    return JointSuggestion(None if agreement == "none" else _middle(rates), decades, agreement, f"{where}; {why}")
 
 
 def _word(decades: float, *, is_whole: bool) -> tuple[Agreement, str]:

@@ -20,7 +20,7 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class Measured:
+class PhaseSpeeds:
     """What is known of one kind of phase (body frozen, or not). ``speeds`` are not empty; memory in bytes."""
 
     speeds: tuple[Speed, ...]
@@ -80,7 +80,7 @@ def kinds_needed(config: ResolvedConfig | LrFind) -> tuple[bool, ...]:
 def forecast(
     config: ResolvedConfig | LrFind,
     items: int,
-    measured: Mapping[bool, Measured],
+    measured: Mapping[bool, PhaseSpeeds],
     given: Mapping[str, int] | None = None,
 ) -> Forecast:
     """Durations of a training, or of a search.
@@ -137,7 +137,7 @@ def _epoch(train: int, valid: int, speeds: Sequence[Speed]) -> Seconds:
     return _spread([train / speed.training + valid / speed.validation for speed in speeds])
 
 
-def _search(sweep: LrSweep, batch: int, measured: Measured) -> Seconds:
+def _search(sweep: LrSweep, batch: int, measured: PhaseSpeeds) -> Seconds:
     images = sweep.sweeps * sweep.steps * batch
     return _spread([images / speed.training for speed in measured.speeds])
 

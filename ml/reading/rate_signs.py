@@ -35,9 +35,7 @@ class EpochFigures(Protocol):
     """One row of the table of epochs; ``phase`` and ``epoch`` count from 0, the error rate is in [0, 1]."""
 
     @property
-    def phase(self) -> int:
-        """The phase."""
-        ...
+    def phase(self) -> int: ...
 
     @property
     def train_loss(self) -> float:

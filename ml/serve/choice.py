@@ -15,6 +15,7 @@ from ml import cores
 from ml.decode.images import Limits
 from ml.errors import DeviceUnavailable
 from ml.learn.precision import choose_device
+from ml.run_files import DESCRIPTION
 from ml.serve.classifier import Classifier
 from ml.serve.description import Description
 from ml.serve.machine import machine_kind
@@ -118,7 +119,7 @@ def choose(folder: Path, samples: Sequence[Sample], limits: Limits, device: str 
         CheckpointInvalid: a file of the model is missing or broken.
         DeviceUnavailable: the device is not there.
     """
-    about, chosen = Description.read(folder / "model.json"), choose_device(device)
+    about, chosen = Description.read(folder / DESCRIPTION), choose_device(device)
     exact = exact_way(about, chosen)
     trial = _Trial(folder, device, samples[:MOST_SAMPLES], limits, exact)
     if samples and about.precision != "fp32":

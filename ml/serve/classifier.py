@@ -22,10 +22,11 @@ from ml.judge.judgement import Judgement
 from ml.learn.losses import scores_of
 from ml.learn.precision import choose_device
 from ml.learn.tta import COPIES, combine
+from ml.run_files import DESCRIPTION
 from ml.serve.description import Description
 from ml.serve.engine import Engine, Prepared
 from ml.serve.engines import load_engine
-from ml.serve.judgement import Judged, judge, read_judgement
+from ml.serve.judgement import JudgedScores, judge, read_judgement
 from ml.serve.outputs import Output, Outputs
 from ml.serve.two_steps import two_steps
 from ml.serve.way import InputName, Way
@@ -60,7 +61,7 @@ class Classifier:
             CheckpointInvalid: a file is missing, broken or of another format version.
             DeviceUnavailable: the device is not there.
         """
-        about = Description.read(folder / "model.json")
+        about = Description.read(folder / DESCRIPTION)
         chosen = choose_device(device)
         used = way or exact_way(about, chosen)
         judgement = read_judgement(folder, about.loss, about.vocab)
@@ -141,7 +142,7 @@ class Classifier:
         found: NDArray[np.float32] = averaged[0].float().numpy()
         return found
 
-    def judge(self, outputs: Sequence[Output]) -> Judged:
+    def judge(self, outputs: Sequence[Output]) -> JudgedScores:
         """What is thought of one picture, from the outputs of its only input or of its copies, in their order."""
         return judge(self.judgement, self.loss, outputs)
 

@@ -9,6 +9,7 @@ from ml.errors import CheckpointInvalid, DeviceUnavailable, WeightsInvalid
 from ml.fetch.weights import load_state
 from ml.learn.model import BreedNet, build_model
 from ml.learn.precision import Precision
+from ml.run_files import WEIGHTS
 from ml.serve.cuda_graphs_engine import CudaGraphsEngine
 from ml.serve.description import Description
 from ml.serve.engine import Engine
@@ -56,7 +57,7 @@ def load_network(folder: Path, about: Description) -> BreedNet:
     """
     network = build_model(about.arch, len(about.vocab), None)
     try:
-        network.load_state_dict(load_state(folder / "model.safetensors"))
+        network.load_state_dict(load_state(folder / WEIGHTS))
     except (RuntimeError, OSError, WeightsInvalid) as error:
         raise CheckpointInvalid(f"the weights do not fit {about.arch}: {error}") from error
     return network

@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 
 from ml.config import LossName
-from ml.judge.judgement import JUDGEMENT, Judgement
+from ml.judge.judgement import Judgement
 from ml.judge.scores import Doubles, scores_from
 from ml.judge.stored import fit_on_predictions
+from ml.run_files import JUDGEMENT, PREDICTIONS
 from ml.serve.outputs import Output
 
-PREDICTIONS = "predictions.jsonl"
 SURE_FROM: Final = 0.5
 """The calibrated probability from which on an answer is sure."""
 PLAIN = 0.25
@@ -21,7 +21,7 @@ PLAIN = 0.25
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedScores:
     """Of one picture.
 
     ``raw`` are the model's own scores, ``probabilities`` the calibrated ones, both float64 [classes]; they are the
@@ -70,7 +70,7 @@ def read_judgement(folder: Path, loss: LossName, vocab: Sequence[str]) -> Judgem
     return None
 
 
-def judge(judgement: Judgement | None, loss: LossName, outputs: Sequence[Output]) -> Judged:
+def judge(judgement: Judgement | None, loss: LossName, outputs: Sequence[Output]) -> JudgedScores:
     """Judge a picture by what the model put out for it, or for it and then its copies.
 
     Scores are averaged over the copies. Whether it is known, only the picture itself says.
@@ -78,11 +78,11 @@ def judge(judgement: Judgement | None, loss: LossName, outputs: Sequence[Output]
     logits = np.stack([one.logits for one in outputs])
     raw = scores_from(loss, logits)
     if judgement is None:
-        return Judged(_averaged(raw), _averaged(raw), raw[0], None)
+        return JudgedScores(_averaged(raw), _averaged(raw), raw[0], None)
     calibrated = judgement.probabilities(logits)
     known = judgement.known_scores(outputs[0].features[None])
     score = None if known is None else float(known[0])
-    return Judged(_averaged(raw), _averaged(calibrated), calibrated[0], score, 1 / (1 + len(judgement.familiar)))
+    return JudgedScores(_averaged(raw), _averaged(calibrated), calibrated[0], score, 1 / (1 + len(judgement.familiar)))
 
 
 def _averaged(rows: Doubles) -> Doubles:

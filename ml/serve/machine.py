@@ -1,13 +1,12 @@
 """What a measured choice holds for: a processor, what may be used of it, and the libraries that compute."""
 
-import platform
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 
 from ml import cores
 from ml.learn.precision import choose_device, cpu_flags
+from ml.processor import processor_name
 
 _LIBRARIES = ("torch", "openvino")
 _FLAGS = ("amx_bf16", "avx512_bf16", "avx512_vnni", "avx512f", "avx2", "bf16")
@@ -27,12 +26,4 @@ def machine_kind(device: str = "auto") -> str:
 
 def _cpu() -> str:
     flags = cpu_flags()
-    return ", ".join([_cpu_name(), *(flag for flag in _FLAGS if flag in flags), f"{cores.worth_starting()} cores"])
-
-
-def _cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return ", ".join([processor_name(), *(flag for flag in _FLAGS if flag in flags), f"{cores.worth_starting()} cores"])

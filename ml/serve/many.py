@@ -10,7 +10,7 @@ from ml.decode.images import Limits
 from ml.errors import ImageRejected
 from ml.serve.classifier import Classifier
 from ml.serve.engine import Prepared
-from ml.serve.judgement import Judged
+from ml.serve.judgement import JudgedScores
 
 _BATCHES_AHEAD = 2
 
@@ -28,7 +28,7 @@ class Answer:
     """What is thought of a picture, or why it could not be used."""
 
     path: str
-    judged: Judged | None
+    judged: JudgedScores | None
     error: ImageRejected | None = None
 
 

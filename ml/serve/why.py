@@ -19,6 +19,7 @@ from ml.augment.augment import validation_input
 from ml.decode.images import Limits, view
 from ml.decode.views import View
 from ml.learn.model import BreedNet
+from ml.run_files import DESCRIPTION
 from ml.serve.description import Description
 from ml.serve.engines import load_network
 
@@ -46,7 +47,7 @@ class Explainer:
         Raises:
             CheckpointInvalid: one is missing, broken or of another format version.
         """
-        about = Description.read(folder / "model.json")
+        about = Description.read(folder / DESCRIPTION)
         return cls(about, load_network(folder, about))
 
     def explain(self, data: bytes, limits: Limits, breed: str | None = None) -> Image.Image:

@@ -12,7 +12,7 @@ RATIO_FREE_BYTES = 64 << 20
 """Below this the ratio does not matter: a folder of tiny drawings packs well and harms nobody."""
 LARGEST_READ = 1 << 20
 _GIB = 1 << 30
-_SMALLER = "Split it, or leave out the files that are not pictures."
+_SMALLER = "Split it, or leave out the files that are not images."
 
 
 class ByteStream(Protocol):
@@ -87,7 +87,7 @@ class Budget:
             detail = f"the archive unpacks to more than {self._max_bytes / _GIB:.3g} GiB"
             raise ArchiveRejected(detail, hint=_SMALLER)
         if count > RATIO_FREE_BYTES and count > RATIO * self._packed:
-            detail = f"the archive unpacks to more than {RATIO} times its size, as bombs do and pictures do not"
+            detail = f"the archive unpacks to more than {RATIO} times its size, as bombs do and images do not"
             raise ArchiveRejected(detail, hint=_SMALLER)
 
     def _check_files(self, entries: int) -> None:
@@ -135,9 +135,7 @@ class MeteredReader(io.RawIOBase):
         return self._stream.tell()
 
     def seekable(self) -> bool:
-        """Yes."""
         return True
 
     def readable(self) -> bool:
-        """Yes."""
         return True

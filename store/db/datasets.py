@@ -8,6 +8,19 @@ from sqlalchemy.orm import Session
 from store.db.base import Json
 from store.db.models import Dataset, Run
 from store.db.paging import Page, check_limit, decode_cursor, make_page
+from store.errors import NotFound, one_of
+
+
+def get_dataset(session: Session, name: str) -> Dataset:
+    """The current revision of a dataset.
+
+    Raises:
+        NotFound: there is none of this name.
+    """
+    dataset = current_dataset(session, name)
+    if dataset is None:
+        raise NotFound(f"there is no dataset {name!r}", one_of("datasets"))
+    return dataset
 
 
 def current_dataset(session: Session, name: str) -> Dataset | None:

@@ -9,6 +9,7 @@ from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, delete, func, lit
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from store.db.base import Json
 from store.db.kept_tables import Feedback, KeptPrediction
 from store.db.models import Dataset, ModelVersion, Run
 from store.db.paging import Page, check_limit, decode_cursor, make_page
@@ -60,7 +61,25 @@ class Filters:
 def add_predictions(session: Session, rows: Sequence[NewPrediction]) -> None:
     """Write them; those that are there already, from a writing whose end was not seen, stay as they are."""
     # The values beside the statement: with them in it, it would be compiled again for each number of rows.
-    session.execute(_ADD, [vars(row) for row in rows])
+    session.execute(_ADD, [_columns(row) for row in rows])
+
+
+def _columns(row: NewPrediction) -> Json:
+    return {
+        "id": row.id,
+        "answered_at": row.answered_at,
+        "sha256": row.sha256,
+        "bytes": row.bytes,
+        "version": row.version,
+        "asked": row.asked,
+        "breed": row.breed,
+        "probability": row.probability,
+        "top": row.top,
+        "sure": row.sure,
+        "known": row.known,
+        "milliseconds": row.milliseconds,
+        "with_photo": row.with_photo,
+    }
 
 
 def get_prediction(session: Session, prediction: UUID, *, lock: bool = False) -> KeptPrediction:

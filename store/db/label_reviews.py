@@ -28,7 +28,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Reviewed:
+class PastDecisions:
     """What need not be asked again.
 
     Attributes:
@@ -48,9 +48,21 @@ def add_reviews(
     session: Session, decisions: Sequence[Decision], *, dataset: str, job_id: int, reviewer: str | None
 ) -> None:
     """Write them with the job that applies them."""
-    every = {"dataset": dataset, "job_id": job_id, "reviewer": reviewer}
-    if decisions:
-        session.execute(insert(LabelReview), [{**vars(one), **every} for one in decisions])
+    rows = [
+        {
+            "dataset": dataset,
+            "job_id": job_id,
+            "reviewer": reviewer,
+            "action": one.action,
+            "sha256": one.sha256,
+            "path": one.path,
+            "label_before": one.label_before,
+            "label": one.label,
+        }
+        for one in decisions
+    ]
+    if rows:
+        session.execute(insert(LabelReview), rows)
 
 
 def reviews_of_job(session: Session, job_id: int) -> Sequence[LabelReview]:
@@ -58,7 +70,7 @@ def reviews_of_job(session: Session, job_id: int) -> Sequence[LabelReview]:
     return session.scalars(select(LabelReview).where(LabelReview.job_id == job_id).order_by(LabelReview.id)).all()
 
 
-def reviewed(session: Session, dataset: str, among: Iterable[str]) -> Reviewed:
+def reviewed(session: Session, dataset: str, among: Iterable[str]) -> PastDecisions:
     """What was decided about these pictures (sha256) of a dataset, the last word on each.
 
     A changed label counts once an item has it: where the job that changes it fails, the item comes again.
@@ -72,7 +84,7 @@ def reviewed(session: Session, dataset: str, among: Iterable[str]) -> Reviewed:
     last = {(path, sha256): (action, label) for path, sha256, action, label in rows}
     right = frozenset((sha256, label) for (_, sha256), (_, label) in last.items() if label is not None)
     dropped = frozenset(sha256 for (_, sha256), (action, _) in last.items() if action == "drop")
-    return Reviewed(right, dropped)
+    return PastDecisions(right, dropped)
 
 
 def review_in_hand(session: Session, dataset: str) -> Job | None:

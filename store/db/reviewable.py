@@ -13,7 +13,7 @@ from store.states import State
 
 
 @dataclass(frozen=True)
-class Predicted:
+class RunPredictions:
     """A run's stored predictions, and the revision of the dataset that they are of.
 
     ``is_validation`` says that the run was not trained on these pictures; else some of them may have been.
@@ -25,7 +25,7 @@ class Predicted:
     is_validation: bool
 
 
-def predicted(session: Session, name: str, run_id: int | None) -> Predicted:
+def predicted(session: Session, name: str, run_id: int | None) -> RunPredictions:
     """The predictions of a run; where none is named, of the dataset's training with the fewest errors, then the newest.
 
     They are those on its validation pictures; of a run that was trained on another dataset, those on all of this one.
@@ -40,7 +40,7 @@ def predicted(session: Session, name: str, run_id: int | None) -> Predicted:
     is_own = run.dataset.name == name
     about = interpretation_of(session, run.id, None if is_own else name, with_items=False).dataset_id
     file = get_artifact(session, run.id, predictions_name(about, run.dataset_id))
-    return Predicted(run, session.get_one(Dataset, about), file, is_own)
+    return RunPredictions(run, session.get_one(Dataset, about), file, is_own)
 
 
 def _best(session: Session, name: str) -> Run | None:

@@ -86,7 +86,7 @@ def add_comparisons(session: Session, version: int, against: int, found: Compari
     row.failed, row.dropped = summed.failed, summed.dropped
     row.difference_sum, row.difference_max = summed.difference_sum, summed.difference_max
     row.pairs = _pairs_json(summed.pairs)
-    row.examples = [vars(one) for one in summed.examples]
+    row.examples = [_example_json(one) for one in summed.examples]
     row.updated_at = func.now()
 
 
@@ -116,6 +116,10 @@ def _locked(session: Session, version: int, against: int) -> ShadowComparison:
     session.execute(empty.on_conflict_do_nothing())
     key = (version, against)
     return session.get_one(ShadowComparison, key, populate_existing=True, with_for_update=True)
+
+
+def _example_json(one: Example) -> Json:
+    return {"sha256": one.sha256, "served": one.served, "shadow": one.shadow, "difference": one.difference}
 
 
 def _pairs_json(pairs: Mapping[tuple[str, str], Pair]) -> list[Json]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ml.config import LossName
 from ml.decode.images import Limits
 from ml.judge.judgement import Judgement
-from ml.serve.judgement import Judged, judge, read_judgement
+from ml.serve.judgement import JudgedScores, judge, read_judgement
 from ml.serve.outputs import Output, Outputs
 from ml.serve.way import Way
 from tests.ml.pictures import open_rgb
@@ -84,7 +84,7 @@ class FakeClassifier:
         colours = np.stack(batch)
         return Outputs((colours * 8).astype(np.float32), colours)
 
-    def judge(self, outputs: Sequence[Output]) -> Judged:
+    def judge(self, outputs: Sequence[Output]) -> JudgedScores:
         return judge(self.judgement, self.loss, outputs)
 
     def warm_up(self) -> None:

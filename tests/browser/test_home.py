@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from ml.judge.judgement import JUDGEMENT
+from ml.run_files import JUDGEMENT
 from store.db.models import Run
 from tests.api.records import Records, jpeg
 from tests.api.serving.test_judged import PURPLE, written

@@ -119,7 +119,7 @@ def test_the_next_to_label_are_listed(capsys: Capture, monkeypatch: Patch, recor
         job = create_job(session, kind="predict", payload=payload, max_attempts=1, state=State.SUCCEEDED).id
     shown = run(capsys, monkeypatch, "review", "next", str(job), "--limit", "1")
     assert "6.jpg" in shown
-    assert "1 of 3 pictures, by probabilities" in shown
+    assert "1 of 3 photos, by probabilities" in shown
 
 
 def test_help_tells_how_a_list_is_edited(capsys: Capture, monkeypatch: Patch) -> None:

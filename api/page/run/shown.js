@@ -11,7 +11,7 @@ import { hideCurves, showCurves } from "./curves.js";
 import { showFiles } from "./files.js";
 import { showHeader } from "./header.js";
 import { offerInterpretation } from "./interpret.js";
-import { showError } from "./mend.js";
+import { showError } from "./fix.js";
 import { hideReading, showInterprets, showReading } from "./reading.js";
 import { showSettings } from "./settings.js";
 import { showStory } from "./story.js";

@@ -57,7 +57,7 @@ export function showFields({ preset, own, usual, values }, groups, changedSoon) 
     build(own, groups, changedSoon);
   }
   for (const { name } of own) {
-    mend(name);
+    dropWrong(name);
     setInput(form(), name, values[name], usual[name]);
   }
   form().querySelector(".phases")?.write(values.phases);
@@ -66,7 +66,7 @@ export function showFields({ preset, own, usual, values }, groups, changedSoon) 
 }
 
 // What was typed wrong is written over where nobody types any more.
-function mend(name) {
+function dropWrong(name) {
   const part = form().querySelector(`[data-of="${CSS.escape(name)}"]`);
   if (!wrongs.has(name) || part?.contains(document.activeElement)) return;
   wrongs.delete(name);

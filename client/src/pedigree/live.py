@@ -155,7 +155,7 @@ class Terminal:
 
 
 class Notebook:
-    """One output of a cell, drawn anew."""
+    """One output of a cell, replaced each time."""
 
     def __init__(self, display: Any, make_html: Any) -> None:  # noqa: ANN401  # IPython, where it is there
         self.make_html = make_html
@@ -176,7 +176,7 @@ class Notebook:
 
 
 def display_for(*, progress: bool) -> Display:
-    """What suits whoever reads: a notebook's cell, a terminal, or nobody."""
+    """What suits the reader: a notebook's cell, a terminal, or nothing."""
     if not progress:
         return Silent()
     if _in_notebook():

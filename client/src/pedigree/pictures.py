@@ -34,7 +34,7 @@ PNG_MODES = {"1", "L", "LA", "I;16", "P", "RGB", "RGBA"}
 
 
 @dataclass(frozen=True)
-class Sent:
+class PictureFile:
     """A picture's name and content."""
 
     name: str
@@ -46,23 +46,23 @@ def is_one(pictures: object) -> bool:
     return isinstance(pictures, str | PathLike | bytes | OpenedPicture)
 
 
-def read(picture: Picture, number: int) -> Sent:
+def read(picture: Picture, number: int) -> PictureFile:
     """A picture's bytes.
 
     Raises:
         PedigreeError: the file cannot be read.
     """
     if isinstance(picture, bytes):
-        return Sent(f"picture-{number}", picture)
+        return PictureFile(f"picture-{number}", picture)
     if isinstance(picture, str | PathLike):
         path = Path(fspath(picture)).expanduser()
         try:
             # A name that is no text in UTF-8 goes with a question mark for what is none.
-            return Sent(path.name.encode("utf-8", "replace").decode(), path.read_bytes())
+            return PictureFile(path.name.encode("utf-8", "replace").decode(), path.read_bytes())
         except OSError as error:
             hint = "Give the path of a picture; datasets.add() takes a folder."
             raise PedigreeError(f"{path} cannot be read: {error.strerror}", code="unreadable", hint=hint) from None
-    return Sent(f"picture-{number}.png", _as_png(picture))
+    return PictureFile(f"picture-{number}.png", _as_png(picture))
 
 
 def in_parts(pictures: Sequence[Picture]) -> Iterator[list[Picture]]:

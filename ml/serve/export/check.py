@@ -40,7 +40,6 @@ class Agreement:
     difference_to_served: float
 
     def content(self) -> dict[str, Any]:
-        """As JSON."""
         return asdict(self)
 
 

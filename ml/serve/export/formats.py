@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ml.run_files import DESCRIPTION, WEIGHTS
 from ml.serve.export.forms import Form
 from ml.serve.export.portable import Portable
 from ml.serve.openvino_door import openvino
@@ -56,7 +57,7 @@ def write_torchscript(model: Portable, folder: Path) -> None:
 
 def write_safetensors(model: Portable, folder: Path) -> None:
     """The run's own weights and description, byte for byte; the carried script builds the network around them."""
-    for name in ("model.safetensors", "model.json"):
+    for name in (WEIGHTS, DESCRIPTION):
         shutil.copyfile(model.folder / name, folder / name)
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ml.config import LossName
+from ml.run_files import DESCRIPTION
 from ml.serve.description import Description
 from ml.serve.engines import load_network
 from ml.serve.export.carried.predict import resize_matrix
@@ -60,7 +61,7 @@ class Portable:
         Raises:
             CheckpointInvalid: a file is missing, broken or of another format version.
         """
-        about = Description.read(folder / "model.json")
+        about = Description.read(folder / DESCRIPTION)
         graph, temperature = ServedGraph(load_network(folder, about)), temperature_of(folder)
         return cls(folder, about, graph, PortableNetwork(graph, about, temperature), temperature)
 
@@ -86,6 +87,6 @@ class Portable:
 
 def temperature_of(folder: Path) -> float:
     """What the logits are divided by, from the model's files; 1 where the run left nothing to calibrate with."""
-    about = Description.read(folder / "model.json")
+    about = Description.read(folder / DESCRIPTION)
     judgement = read_judgement(folder, about.loss, about.vocab)
     return 1.0 if judgement is None else judgement.calibration.temperature

@@ -310,7 +310,7 @@ def test_too_many_looks_are_sent_away_while_the_rest_is_served(
         waiting = [pool.submit(client.get, "/datasets/pets/presizing.png") for _ in range(looks_module.MOST_WAITING)]
         for _ in range(looks_module.AT_ONCE):
             assert inside.acquire(timeout=20)
-        until(lambda: app.state.services.looks._places._value == 0)
+        until(lambda: app.state.services.looks._turns._free._value == 0)
         refused = client.get("/datasets/pets/batch.png")
         assert (refused.status_code, refused.json()["code"]) == (429, "queue_full")
         assert refused.headers["retry-after"] == "1"

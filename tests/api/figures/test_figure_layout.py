@@ -11,7 +11,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox, BboxBase
 
-from api.figures.catalogue import Asked, chart_of
+from api.figures.catalogue import FigureChoice, chart_of
 from api.figures.chart import Chart, Line
 from api.figures.confusion import confusion_chart
 from api.figures.drawable import drawable
@@ -47,9 +47,9 @@ def charts(records: Records) -> dict[str, Chart]:
             session.get_one(Run, one.id).name = NAME
         session.flush()
         names = ("loss", "schedule", "confusion", "reliability")
-        made = {name: chart_of(session, run.id, name, Asked()) for name in names}
-        made["lr-find"] = chart_of(session, search.id, "lr-find", Asked())
-        made["no rate"] = chart_of(session, broken.id, "lr-find", Asked())
+        made = {name: chart_of(session, run.id, name, FigureChoice()) for name in names}
+        made["lr-find"] = chart_of(session, search.id, "lr-find", FigureChoice())
+        made["no rate"] = chart_of(session, broken.id, "lr-find", FigureChoice())
     return made
 
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from PIL import Image
 
 from api.app import create_app
+from api.http.turns import Turns
 from api.serving import explaining
 from store.settings import Settings
 from tests.api.conftest import until
@@ -79,7 +80,7 @@ def test_what_cannot_be_explained_says_why(client: TestClient, path: str, files:
 
 def test_too_many_at_once_are_sent_away(client: TestClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     services: Services = app.state.services
-    monkeypatch.setattr(services.explaining, "_places", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(services.explaining, "_turns", Turns(1, "explanations are being drawn or waiting"))
     held = Held(app, monkeypatch)
     first = threading.Thread(target=client.post, args=(PATH,), kwargs={"files": PHOTO})
     first.start()
@@ -103,7 +104,7 @@ def test_what_takes_too_long_is_told_so_and_what_waited_behind_it_is_not_drawn(
             assert (late.status_code, late.json()["code"]) == (503, "too_late")
             assert "PEDIGREE_PREDICT_SECONDS" in late.json()["hint"]
         held.may_go.set()
-        places = app.state.services.explaining._places
+        places = app.state.services.explaining._turns._free
         until(lambda: places._value == explaining.MOST_WAITING)
     # The second was given up before its turn.
     assert held.asked == 1

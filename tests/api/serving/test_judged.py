@@ -10,7 +10,8 @@ from fastapi import FastAPI
 from api.serving.sentences import sentence
 from ml.judge.calibration import Calibration
 from ml.judge.familiarity import KnownPictures, fit_familiarity
-from ml.judge.judgement import JUDGEMENT, Judgement
+from ml.judge.judgement import Judgement
+from ml.run_files import JUDGEMENT
 from store.db.models import Interpretation
 from tests.api.records import Records, jpeg
 from tests.api.serving.test_predict import GREEN, classifier_of, send

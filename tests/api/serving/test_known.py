@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.serve.judgement import Judged
+from ml.serve.judgement import JudgedScores
 
 
 @pytest.mark.parametrize(
@@ -20,5 +20,5 @@ from ml.serve.judgement import Judged
 )
 def test_known_or_not(score: float | None, pictures: int, share: float, *, known: bool | None) -> None:
     scores = np.array([0.4, 0.6])
-    judged = Judged(scores, scores, scores, score, 1 / (1 + pictures))
+    judged = JudgedScores(scores, scores, scores, score, 1 / (1 + pictures))
     assert judged.known(share) is known

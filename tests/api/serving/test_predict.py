@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.serving.answers import Terms, prediction
 from ml.decode.images import Limits
-from ml.serve.judgement import Judged
+from ml.serve.judgement import JudgedScores
 from ml.serve.way import Way
 from store.db.aliases import set_alias
 from store.settings import Settings
@@ -73,7 +73,7 @@ def test_an_answer_is_sure_from_a_probability_of_a_half_on(client: TestClient, r
     assert found[1]["probability"] == pytest.approx(1 / 3, abs=0.01)
     for score, sure in ((0.5, True), (np.nextafter(0.5, 0), False)):
         row = np.array([score, 0.3, 0.1])
-        judged = Judged(row, row, row, None)
+        judged = JudgedScores(row, row, row, None)
         assert prediction("a.jpg", judged, None, ("a", "b", "c"), Terms(1, 0.05)).sure is sure
 
 

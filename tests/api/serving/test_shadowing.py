@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from api.app import create_app
 from api.serving import shadowing
 from api.serving.shadowing import compared
-from ml.serve.judgement import Judged
+from ml.serve.judgement import JudgedScores
 from ml.serve.outputs import Output
 from store.settings import Settings
 from tests.api.conftest import until
@@ -26,7 +26,7 @@ RED, BLUE = jpeg((220, 0, 0)), jpeg((0, 0, 220))
 class Contrary(FakeClassifier):
     """Of the weights "contrary" it takes green for blue."""
 
-    def judge(self, outputs: Sequence[Output]) -> Judged:
+    def judge(self, outputs: Sequence[Output]) -> JudgedScores:
         if self.marker == b"contrary":
             outputs = [Output(one.logits[[0, 2, 1]], one.features) for one in outputs]
         return super().judge(outputs)

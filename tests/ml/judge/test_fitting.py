@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ml.config import LossName
 from ml.errors import CheckpointInvalid
-from ml.judge.fitting import Fitted, fit_judgement
+from ml.judge.fitting import FittedJudgement, fit_judgement
 from ml.judge.judgement import Judgement
 from ml.judge.stored import fit_on_predictions
 
@@ -75,7 +75,7 @@ def test_logits_that_are_no_numbers_are_left_out(bad: float) -> None:
     assert np.isfinite(np.delete(fitted.calibrated, 3, 0)).all()
 
 
-def all_of(fitted: Fitted) -> list[float]:
+def all_of(fitted: FittedJudgement) -> list[float]:
     return [fitted.worth.temperature, *fitted.judgement.of_truth]
 
 

@@ -9,7 +9,8 @@ import torch
 
 from ml.config import LossName
 from ml.data.manifest import Item, LabelRule, Manifest
-from ml.learn.predictions import PREDICTIONS, read_averages, read_logits
+from ml.learn.predictions import read_averages, read_logits
+from ml.run_files import PREDICTIONS
 
 
 def refuse(word: str) -> NoReturn:

@@ -2,10 +2,10 @@ import pytest
 
 from ml.config import FineTune, LrFind, LrSweep, OneCycle, Phase, Phases, ResolvedConfig, TrainSettings, resolve
 from ml.data.split import random_split
-from ml.reading.forecast import Measured, Speed, forecast, kinds_needed, speed_of_epoch, split_sizes
+from ml.reading.forecast import PhaseSpeeds, Speed, forecast, kinds_needed, speed_of_epoch, split_sizes
 
-FROZEN = Measured((Speed(20.0, 40.0), Speed(10.0, 40.0), Speed(40.0, 20.0)), 300)
-UNFROZEN = Measured((Speed(8.0, 40.0),), 500)
+FROZEN = PhaseSpeeds((Speed(20.0, 40.0), Speed(10.0, 40.0), Speed(40.0, 20.0)), 300)
+UNFROZEN = PhaseSpeeds((Speed(8.0, 40.0),), 500)
 BOTH = {True: FROZEN, False: UNFROZEN}
 
 
@@ -34,7 +34,7 @@ def test_an_epoch_is_whole_batches_at_the_training_speed_and_its_validation() ->
 
 
 def test_the_median_of_two_lies_between_them() -> None:
-    two = Measured((Speed(10.0, 10.0), Speed(20.0, 10.0)), None)
+    two = PhaseSpeeds((Speed(10.0, 10.0), Speed(20.0, 10.0)), None)
     config = resolve(OneCycle(recipe="one_cycle", batch_size=10, epochs=1, freeze=True))
     made = forecast(config, 50, {True: two})
     # 40/10 + 10/10 = 5 and 40/20 + 10/10 = 3.

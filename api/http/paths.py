@@ -20,7 +20,6 @@ class Below:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve."""
         if scope["type"] == "http" and (root := scope.get("root_path")):
             scope["path"] = root + route_path(scope)
         await self.app(scope, receive, send)

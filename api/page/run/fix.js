@@ -16,7 +16,7 @@ const lessThan = (rate) => Number((rate / LESS).toPrecision(3));
 
 // What a new run is to change, by the code of the error: the button's text and the settings. Every other error is resumed
 // where that helps, and else begun again to be changed by hand.
-const MENDS = {
+const FIXES = {
   out_of_memory: (run) => [`Start again with batches of ${half(run)}`, { batch_size: half(run) }],
   loss_diverged: (run) => ["Start again with a tenth of the rate", atRate(run, lowered)],
   no_rate_found: (run) => ["Start again with a rate of your own", atRate(run, (rate) => (rate === "auto" ? OWN_RATE : rate))],
@@ -56,8 +56,8 @@ export function showError(run, error, resume) {
 }
 
 function cardOf(run, error, resume) {
-  const button = (text, act) => make("button", { type: "button", class: "mend", on: { click: act } }, text);
-  const [text, changes] = MENDS[error.code]?.(run) ?? ["Start again with other settings", {}];
+  const button = (text, act) => make("button", { type: "button", class: "fix", on: { click: act } }, text);
+  const [text, changes] = FIXES[error.code]?.(run) ?? ["Start again with other settings", {}];
   const act = resume ? button("Resume it", resume) : button(text, () => go(againAddress(run, changes)));
   return [
     make("h3", {}, "It failed"), make("p", {}, make("strong", {}, sentence(error.detail))),
