@@ -7,9 +7,10 @@ import numpy as np
 import torch
 
 from ml.judge.calibration import Calibration
-from ml.judge.judgement import JUDGEMENT, Judgement
+from ml.judge.judgement import Judgement
 from ml.learn.checkpoint import save_tensors
 from ml.learn.model import build_model
+from ml.run_files import JUDGEMENT
 
 VOCAB = ("Abyssinian", "Birman", "pug", "samoyed")
 PRESIZE, SIZE = 96, 64
