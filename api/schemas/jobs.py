@@ -19,7 +19,7 @@ from store.resuming import is_resumable
 from store.states import State
 
 RunKind = Literal["train", "lr_find"]
-JobKind = RunKind | Literal["interpret", "forecast", "predict", "import"]
+JobKind = Literal[RunKind, "interpret", "forecast", "predict", "import"]
 
 
 class InterpretConfig(Body):
