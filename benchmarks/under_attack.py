@@ -126,9 +126,14 @@ def _share(stop: Event) -> None:
 def memory_of(pid: int) -> dict[str, int]:
     """MiB: the process' own peak, and what it and its children hold now."""
     own = _status(pid)
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    tree = own["VmRSS"] + sum(_status(int(child))["VmRSS"] for child in children if Path(f"/proc/{child}").exists())
+    tree = own["VmRSS"] + sum(_status(child)["VmRSS"] for child in children_of(pid))
     return {"peak_of_api": own["VmHWM"] // 1024, "api_and_children": tree // 1024}
+
+
+def children_of(pid: int) -> list[int]:
+    """Of all its threads: a process stands with the thread that started it."""
+    named = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(child) for children in named for child in children if Path(f"/proc/{child}").exists()]
 
 
 def _status(pid: int) -> dict[str, int]:

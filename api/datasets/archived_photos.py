@@ -16,7 +16,8 @@ from store.errors import InvalidRequest, NotFound, PayloadTooLarge, StateConflic
 AT_ONCE = 2
 READ_SECONDS = 5.0
 WAIT_SECONDS = 10.0
-"""A page asks for the next few photos at once: the ones after wait."""
+MOST_WAITING = 8
+"""A page asks for the next few photos at once: the ones after wait, each on a thread that others need too."""
 _AS_ZIP = "Send a zip, or a folder by the page: there each photo is found at once."
 
 
@@ -31,6 +32,7 @@ class ArchivedPhotos:
         """An archive may unpack to ``max_unpacked`` bytes, a photo has ``max_photo`` at most."""
         self._max_unpacked, self._max_photo = max_unpacked, max_photo
         self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._asked = threading.BoundedSemaphore(AT_ONCE + MOST_WAITING)
 
     def photo(self, archive: Path, path: str) -> Photo:
         """The photo that lies at ``path`` once the archive is unpacked.
@@ -78,13 +80,22 @@ class ArchivedPhotos:
 
     @contextmanager
     def _place(self) -> Iterator[None]:
-        if not self._places.acquire(timeout=WAIT_SECONDS):
-            detail = f"{AT_ONCE} photos are being read out of archives already"
-            raise TooBusy(detail, "Try again in a second.", headers={"Retry-After": "1"})
+        if not self._asked.acquire(blocking=False):
+            raise _busy()
         try:
-            yield
+            if not self._places.acquire(timeout=WAIT_SECONDS):
+                raise _busy()
+            try:
+                yield
+            finally:
+                self._places.release()
         finally:
-            self._places.release()
+            self._asked.release()
+
+
+def _busy() -> TooBusy:
+    detail = f"{AT_ONCE} photos are being read out of archives already"
+    return TooBusy(detail, "Try again in a second.", headers={"Retry-After": "1"})
 
 
 def _lies_at(entry: Entry, path: str) -> bool:

@@ -19,6 +19,7 @@ _LIST = Words("it is not a list", "Give a list.")
 _WHOLE = Words("it is not a whole number", "Give a whole number.")
 _NUMBER = Words("it is not a number", "Give a number.")
 _TRUTH = Words("it is neither true nor false", "Give true or false.")
+_TIME = Words("it is not a time", "Give one as 2026-01-31T12:00:00Z.")
 _WORD = Words("it is none of the words for this", "Give {expected}.")
 
 _BY_TYPE = {
@@ -48,6 +49,11 @@ _BY_TYPE = {
     "greater_than_equal": Words("it is below {ge}", "Give {ge} or more."),
     "less_than": Words("it is not below {lt}", "Give less than {lt}."),
     "less_than_equal": Words("it is above {le}", "Give {le} or less."),
+    "datetime_type": _TIME,
+    "datetime_parsing": _TIME,
+    "datetime_from_date_parsing": _TIME,
+    "timezone_aware": Words("it is a time without its zone", "Add Z, or an offset as +01:00."),
+    "uuid_parsing": Words("it is not an id", "Give it as the service told it, 36 signs."),
     "literal_error": _WORD,
     "enum": _WORD,
     "union_tag_invalid": _WORD,

@@ -21,12 +21,15 @@ class JsonTooDeep(AppError):
 
 
 class PartsCount:
-    """Counts what separates and opens the values of a JSON text; what stands inside of strings counts too."""
+    """Counts what separates and opens the values of a JSON text; what stands inside of strings is none of that."""
 
     def __init__(self, most: int = MAX_PARTS) -> None:
         self._most = most
         self._commas = 0
         self._opened = 0
+        self._in_string = False
+        self._escape = b""
+        self._is_plain = True
 
     def add(self, piece: bytes) -> None:
         """Take the next bytes.
@@ -34,6 +37,7 @@ class PartsCount:
         Raises:
             JsonTooDeep: the text has more parts than any honest one.
         """
+        piece = self._outside(piece)
         self._commas += piece.count(b",")
         self._opened += piece.count(b"{") + piece.count(b"[")
         if self._commas + self._opened <= self._most:
@@ -42,3 +46,16 @@ class PartsCount:
         if self._opened > MAX_DEPTH * (self._commas + 1):
             raise JsonTooDeep("the body is nested too deeply", "Send an object of a few levels.")
         raise JsonTooDeep(f"the body has more than {self._most} values", "Send a smaller body.")
+
+    def _outside(self, piece: bytes) -> bytes:
+        """What of the bytes stands outside of strings, as far as a parser comes."""
+        # UTF-16 and UTF-32, of which the first sign already has a NUL: a byte may look like a quotation mark there.
+        self._is_plain = self._is_plain and b"\0" not in piece
+        if not self._is_plain:
+            return piece
+        piece = (self._escape + piece).replace(rb"\\", b"")
+        self._escape = b"\\" if piece.endswith(b"\\") else b""
+        parts = piece.removesuffix(b"\\").replace(rb"\"", b"").split(b'"')
+        outside = parts[self._in_string :: 2]
+        self._in_string ^= len(parts) % 2 == 0
+        return b" ".join(outside)

@@ -5,17 +5,19 @@ import json
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from api.dependencies import Services, ServicesDep, SliceDep
 from api.http.tables import TableRoute
 from api.jobs.forecast import forecast_of_job, forecast_on_record, why_unknown
 from api.jobs.job_checks import check_interpret, check_lr_find, check_predict, check_train
-from api.schemas.fields import Id, PageOut
+from api.schemas.fields import Id, PageOut, in_words
 from api.schemas.jobs import (
     DryRun,
     ForecastRequest,
     InterpretRequest,
+    JobKind,
     JobOut,
     JobRequest,
     LrFindRequest,
@@ -36,8 +38,13 @@ from store.states import State
 router = APIRouter(tags=["jobs"], route_class=TableRoute)
 
 IdempotencyKey = Annotated[
-    str | None,
-    Header(pattern=r"^[\x21-\x7e]{1,200}$", description="the same key and body again is the same job"),
+    Annotated[
+        str,
+        Field(pattern=r"^[\x21-\x7e]{1,200}$"),
+        in_words("a key has 1 to 200 letters, digits and signs of ASCII, and no blanks", "Give one as a UUID is."),
+    ]
+    | None,
+    Header(description="the same key and body again is the same job"),
 ]
 RunRequest = TrainRequest | LrFindRequest
 Request = RunRequest | InterpretRequest | ForecastRequest | PredictRequest
@@ -79,7 +86,7 @@ def create_a_job(
 def list_the_jobs(
     services: ServicesDep,
     part: SliceDep,
-    kind: Annotated[str | None, Query(pattern="^[a-z_]{1,32}$")] = None,
+    kind: JobKind | None = None,
     state: State | None = None,
     run: Annotated[Id | None, Query(description="only the jobs of this run: its own, and its interpretations")] = None,
 ) -> PageOut[JobOut]:

@@ -12,6 +12,7 @@ from api.dependencies import Services, ServicesDep
 from api.http.media_types import JSON
 from api.kept.afterwards import Keep, PassingPicture
 from api.routes.quick import QuickRoute
+from api.schemas.fields import ModelName
 from api.schemas.predictions import AnsweredBy, Predictions
 from api.schemas.problem import problems
 from api.serving.answers import Entry, Terms, answered, coverage_of, failed, model_of, whole, written
@@ -29,7 +30,7 @@ from store.errors import PayloadTooLarge
 
 router = APIRouter(tags=["predict"], route_class=QuickRoute)
 
-Name = Annotated[str, Query(pattern=r"^([A-Za-z][A-Za-z0-9._-]{0,63}|[0-9]{1,18})$", description="alias or version")]
+Name = Annotated[ModelName, Query(description="alias or version")]
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,20 @@ def _or_name(pattern: str, demand: str) -> Callable[[Any, ValidatorFunctionWrapH
     return check
 
 
+def in_words(detail: str, hint: str) -> WrapValidator:
+    """What to say where a text does not match its pattern, in place of the pattern."""
+
+    def check(value: Any, take: ValidatorFunctionWrapHandler) -> str:  # noqa: ANN401 - whatever the caller sent
+        try:
+            return str(take(value))
+        except ValidationError as error:
+            if error.errors()[0]["type"] != "string_pattern_mismatch":
+                raise
+        raise refusal(detail, hint)
+
+    return WrapValidator(check)
+
+
 def _nearest(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9._-]+", "-", plain)[:MOST_OF_NAME].strip("-._")
@@ -79,10 +93,19 @@ AliasName = Annotated[
 ModelName = Annotated[
     str,
     Field(pattern=r"^([A-Za-z][A-Za-z0-9._-]{0,63}|[0-9]{1,18})$", examples=["production", "3"]),
+    in_words("it is neither an alias nor the number of a version", "Give one of them, as production or 3."),
 ]
-ArchName = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$", examples=["resnet34"])]
+ArchName = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9_]{1,64}$", examples=["resnet34"]),
+    in_words("no architecture has such a name", "Give one as resnet34."),
+]
 Limit = Annotated[int, Field(ge=1, le=200, description="items on a page")]
-Cursor = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:=+-]{1,200}$", description="`next_cursor` of the page before")]
+Cursor = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9_.:=+-]{1,200}$", description="`next_cursor` of the page before"),
+    in_words("it is no cursor", "Take next_cursor of the page before, or leave it out."),
+]
 
 
 class Body(BaseModel):

@@ -18,6 +18,9 @@ from store.lanes import Lane, lane_of
 from store.resuming import is_resumable
 from store.states import State
 
+RunKind = Literal["train", "lr_find"]
+JobKind = Literal[RunKind, "interpret", "forecast", "predict", "import"]
+
 
 class InterpretConfig(Body):
     """How a run's pictures are predicted again."""

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.schemas.describing import MOST_TAGS, Tag
 from api.schemas.fields import ArchName, Cursor, DatasetName, Limit, Text
+from api.schemas.jobs import RunKind
 from ml.config import refusal
 from store.db.run_list import Order, RunQuery, Sort
 from store.states import State
@@ -25,7 +26,7 @@ class RunFilters(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: str | None = Field(None, pattern="^[a-z_]{1,32}$", description="train or lr_find")
+    kind: RunKind | None = None
     state: State | None = None
     dataset: DatasetName | None = None
     arch: ArchName | None = None

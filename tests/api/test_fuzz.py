@@ -2,11 +2,13 @@
 
 import json
 import random
+import re
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
@@ -78,6 +80,10 @@ LARGE_JSON: list[Callable[[int], bytes]] = [
     lambda n: b'{"run":' + b"9" * n + b"}",
     lambda n: b'{"run":0.' + b"9" * n + b"}",
     lambda n: b'{"kind":"' + b"\\u0041" * n + b'"}',
+    lambda n: _written({"names": ["a_1.jpg"] * min(1500, n), "regex": "^(" + "a?" * 200 + ")_"}),
+    lambda n: _written({"changes": [{"item": i, "action": "keep"} for i in range(min(n, 10_000))]}),
+    lambda n: _written({"tags": ["\ufdfa" * 200] * 20, "note": "\ufdfa" * n, "breed": "\ufdfa" * n}),
+    lambda n: _written({"file": "A" * 4 * n}),
 ]
 """Bodies by a number, up to a megabyte."""
 
@@ -175,7 +181,7 @@ class Draw(random.Random):
             if one["in"] == "path":
                 path = path.replace(f"{{{one['name']}}}", _quoted(self.value()) or "1")
         asked = {"method": method, "url": path, "params": query, "headers": self.headers()}
-        if method not in {"post", "put"}:
+        if method not in {"post", "put", "patch"}:
             return asked
         is_json = self.random() < 0.6
         asked["content"] = self.json() if is_json else self.form()
@@ -223,21 +229,52 @@ def test_nothing_that_is_sent_makes_a_500_or_holds_the_loop(app: FastAPI, served
     draw = Draw(seed)
     with longest_hold() as longest:
         for method, path, parameters in _operations(app):
-            for _ in range(ROUNDS * (3 if method in {"post", "put"} else 1)):
+            for _ in range(ROUNDS * (3 if method in {"post", "put", "patch"} else 1)):
                 asked = draw.request(method, path, parameters)
                 longest.seconds = 0.0
                 _check(served, asked)
                 assert longest.seconds < HELD_SECONDS, {name: str(value)[:300] for name, value in asked.items()}
 
 
-@pytest.mark.parametrize(
-    "path", ["/jobs", "/models", "/datasets", "/datasets/builtin", "/models/aliases/x", "/predict"]
-)
-def test_no_large_body_holds_the_loop_or_takes_much_memory(served: TestClient, path: str) -> None:
-    method = "put" if "aliases" in path else "post"
+WITH_BODIES = [
+    ("post", "/predict"),
+    ("post", "/predict/explain?breed=pug"),
+    ("post", "/jobs"),
+    ("post", "/jobs/archives"),
+    ("patch", "/runs/1"),
+    ("post", "/datasets"),
+    ("post", "/datasets/builtin"),
+    ("post", "/datasets/pets/from-feedback"),
+    ("post", "/datasets/pets/revisions"),
+    ("patch", f"/uploads/{'0' * 32}"),
+    ("post", f"/uploads/{'0' * 32}/try-labels"),
+    ("post", "/label-rules/try"),
+    ("put", "/models/aliases/x"),
+    ("post", "/models"),
+    ("post", f"/predictions/{UUID(int=0)}/feedback"),
+]
+
+
+def test_every_operation_with_a_body_is_tried_with_large_ones(app: FastAPI) -> None:
+    paths = app.openapi()["paths"]
+    asked = {
+        (method, re.sub(r"{[^}]*}", "*", path))
+        for path in paths
+        for method in paths[path]
+        if "requestBody" in paths[path][method]
+    }
+    tried = {
+        (method, re.sub(r"(?<=/)(1|x|pets|0{32}|0{8}-[0-]{27})(?=/|$)", "*", path.split("?")[0]))
+        for method, path in WITH_BODIES
+    }
+    assert tried == asked
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_BODIES)
+def test_no_large_body_holds_the_loop_or_takes_much_memory(served: TestClient, method: str, path: str) -> None:
     part = Draw(1).part()
     bodies = [
-        *((KINDS_OF_JSON[0], make(size)) for size in (6000, 200_000) for make in LARGE_JSON),
+        *((KINDS_OF_JSON[0], make(size)) for size in (600, 200_000) for make in LARGE_JSON),
         *((kind, make(200_000, part)) for make in LARGE_FORMS for kind in (KINDS_OF_FORMS[0], KINDS_OF_FORMS[-3])),
     ]
     with longest_hold() as longest:

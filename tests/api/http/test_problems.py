@@ -1,6 +1,7 @@
 """What a refused request is told: which field it was, in the caller's own words, and the one thing to change."""
 
 import errno
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -130,6 +131,36 @@ def test_every_refusal_of_a_field_has_a_hint(client: TestClient, method: str, pa
         assert fault["hint"].endswith((".", "?")), problem
         assert "; " not in fault["detail"], problem
         assert fault["detail"][0].islower(), f"pydantic's own words: {fault}"
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "hint"),
+    [
+        ("/jobs?kind=foo", "kind", "Give 'train', 'lr_find', 'interpret', 'forecast', 'predict' or 'import'."),
+        ("/runs?kind=interpret", "kind", "Give 'train' or 'lr_find'."),
+        ("/runs.csv?kind=foo", "kind", "Give 'train' or 'lr_find'."),
+        ("/runs?cursor=%25", "cursor", "Take next_cursor of the page before, or leave it out."),
+        ("/runs?arch=%25", "arch", "Give one as resnet34."),
+        ("/models/%25/export?format=onnx", "name", "Give one of them, as production or 3."),
+        ("/predictions?since=yesterday", "since", "Give one as 2026-01-31T12:00:00Z."),
+        ("/predictions?since=2026-01-31T12:00:00", "since", "Add Z, or an offset as +01:00."),
+        ("/predictions/1", "prediction", "Give it as the service told it, 36 signs."),
+    ],
+)
+def test_a_word_of_an_address_that_is_none_is_told_with_what_to_give(
+    client: TestClient, path: str, field: str, hint: str
+) -> None:
+    answer = client.get(path)
+    told = answer.json()
+    assert (answer.status_code, told["field"].split(".")[-1], told["hint"]) == (422, field, hint)
+    # Neither a pattern nor the words of who checked it.
+    assert not re.search(r"\^|\$|Input should|UUID", told["detail"])
+
+
+def test_a_key_that_is_none_is_told_in_words(client: TestClient) -> None:
+    told = client.post("/jobs", json=train(), headers={"Idempotency-Key": "a b"}).json()
+    assert told["hint"] == "Give one as a UUID is."
+    assert "^" not in told["detail"]
 
 
 def test_more_faults_than_are_told_are_said_to_be_there(client: TestClient) -> None:

@@ -1,0 +1,32 @@
+"""Photos out of uploaded archives: how many may wait for theirs."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from api.datasets.archived_photos import AT_ONCE, MOST_WAITING, ArchivedPhotos
+from store.errors import NotFound, TooBusy
+from tests.api.conftest import until
+
+TOO_MANY = 5
+
+
+def test_who_asks_when_many_wait_is_refused_at_once_and_takes_no_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = threading.Event()
+
+    def read_slowly(_photos: ArchivedPhotos, _archive: Path, _path: str) -> None:
+        goes_on.wait()
+
+    monkeypatch.setattr(ArchivedPhotos, "_read", read_slowly)
+    photos = ArchivedPhotos(max_unpacked=1, max_photo=1)
+    asked = AT_ONCE + MOST_WAITING + TOO_MANY
+    with ThreadPoolExecutor(asked) as pool:
+        answers = [pool.submit(photos.photo, tmp_path, "a.jpg") for _ in range(asked)]
+        until(lambda: sum(answer.done() for answer in answers) >= TOO_MANY)
+        goes_on.set()
+    kinds = [type(answer.exception()) for answer in answers]
+    assert (kinds.count(TooBusy), kinds.count(NotFound)) == (TOO_MANY, AT_ONCE + MOST_WAITING)
