@@ -72,7 +72,7 @@ class Client:
         """Post JSON, or nothing, and return the JSON that comes back."""
         return json_of(self.call("POST", path, json=body, params=params))
 
-    def items(self, path: str, *, limit: int, **params: str | Sequence[str] | None) -> list[Json]:
+    def items(self, path: str, *, limit: int, **params: str | float | Sequence[str] | None) -> list[Json]:
         """Up to ``limit`` entries of a list, over as many pages as it takes."""
         found: list[Json] = []
         cursor: str | None = None
