@@ -117,7 +117,7 @@ def service(folder: DataFolder) -> Iterator[Served]:
     heading(f"Starting the service in {folder.root}")
     try:
         with running_stack(folder, say) as started, Client(started.url) as client, saying_that_it_stops():
-            say(f"The page is at {started.url}/ already, and shows what follows as it happens.")
+            say(f"The page is at {started.url}/ and shows what follows as it happens")
             yield Served(client, started)
     except GaveUp as error:
         raise GaveUp(error.detail, f"Its logs are in {folder.log('api').parent}; it is stopped.") from None
@@ -242,7 +242,8 @@ def what_is_left(served: Served, run: int, restart: str, *, stays: bool) -> Iter
         yield f"The service stops with the demo; `{restart}` starts it again, with the page and the model."
         return
     url = served.client.url
-    yield f"The page is at {url}/ for a photo of yours; run {run} is at {url}/ui/runs/{run}"
+    yield f"The page is at {url}/ for a photo of yours"
+    yield f"The run that made the model is at {url}/ui/runs/{run}"
     yield f"Ctrl-C stops it; `{restart}` starts it again." if stays else "The service goes on: it ran before the demo."
 
 

@@ -41,9 +41,9 @@ def test_on_a_terminal_the_page_stays_up_after_the_demo_until_ctrl_c(places: tup
         shown.shows("» Training mobilenet_v2 on pets")
         shown.shows("Ctrl-C stops it; `make up` starts it again.")
         stack = json.loads((data / "stack.json").read_text())
-        [page] = re.findall(r"The page is at (\S+/) for a photo of yours", " ".join(shown.lines))
-        [run] = re.findall(r"run 1 is at\s+(http\S+)", " ".join(shown.lines))
-        assert shown.has(f"The page is at {page} already")
+        [page] = re.findall(r"^The page is at (http\S+/) for a photo of yours$", shown.text, re.MULTILINE)
+        [run] = re.findall(r"^The run that made the model is at (http\S+/1)$", shown.text, re.MULTILINE)
+        assert f"The page is at {page} and shows what follows as it happens" in shown.lines
         for address in (page, run):
             answer = httpx.get(address, trust_env=False, follow_redirects=True)
             assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
