@@ -13,11 +13,10 @@ import click
 
 from cli import completion
 from cli.aliases import PRODUCTION
-from cli.client import Client, Json, ServiceError, json_of
+from cli.client import Client, GaveUp, Json, ServiceError, json_of
 from cli.data_folder import HERE, DataFolder
 from cli.datasets import add_builtin, add_source
 from cli.errors import CommandError, Interrupted, StopSignal
-from cli.events import GaveUp
 from cli.options import known_architecture
 from cli.pasted import PastedPath
 from cli.runs import show_confused, show_epochs
