@@ -14,7 +14,7 @@ import click
 from cli import completion
 from cli.aliases import PRODUCTION
 from cli.client import Client, GaveUp, Json, ServiceError, json_of
-from cli.data_folder import HERE, DataFolder
+from cli.data_folder import DataFolder
 from cli.datasets import add_builtin, add_source
 from cli.errors import CommandError, Interrupted, StopSignal
 from cli.options import known_architecture
@@ -25,6 +25,7 @@ from cli.stack import Stack, running_stack
 from cli.tables import short_time, show_table
 from cli.watch import watch
 from cli.weights import NoWeights, ask_for_weights, weights_folder
+from pedigree.finding import HERE
 
 ARCH = "mobilenet_v2"
 DRAWN: Json = {"presize": 160, "size": 128, "batch_size": 32, "freeze_epochs": 1, "epochs": 2}
