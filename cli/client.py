@@ -1,7 +1,7 @@
 """The service as the commands see it: what ``pedigree-client`` sends, as plain JSON, every failure one sentence."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -42,6 +42,12 @@ class Unreachable(CommandError):
 
 class GaveUp(Unreachable):
     """The service stayed away while a job was followed."""
+
+
+KINDS: Mapping[type[errors.PedigreeError], type[CommandError]] = {
+    errors.GaveUp: GaveUp,
+    errors.Unreachable: Unreachable,
+}
 
 
 class Client:
@@ -147,8 +153,7 @@ def _told(error: errors.PedigreeError) -> CommandError:
     detail, hint = ended(error.detail), HINTS.get(error.code, error.hint)
     if error.status:
         return ServiceError(detail, hint, status=error.status)
-    kinds = {errors.GaveUp: GaveUp, errors.Unreachable: Unreachable}
-    return kinds.get(type(error), CommandError)(detail, hint)
+    return KINDS.get(type(error), CommandError)(detail, hint)
 
 
 def path_part(name: str) -> str:
