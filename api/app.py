@@ -14,6 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from sqlalchemy.orm import Session, sessionmaker
 
+from api.datasets.archived_photos import ArchivedPhotos
 from api.datasets.looks import Looks
 from api.datasets.photos import PhotoShelf
 from api.datasets.resumable import Uploads
@@ -208,6 +209,7 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
             most_stored=settings.max_stored_upload_bytes,
         ),
         trials=Trials(settings.max_unpacked_bytes),
+        archived=ArchivedPhotos(max_unpacked=settings.max_unpacked_bytes, max_photo=settings.max_image_bytes),
         painter=Painter(settings.cache),
         predictor=predictor,
         batcher=batcher,

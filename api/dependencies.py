@@ -9,6 +9,7 @@ from fastapi import Depends, Query, Request
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from api.datasets.archived_photos import ArchivedPhotos
 from api.datasets.looks import Looks
 from api.datasets.photos import PhotoShelf
 from api.datasets.resumable import Uploads
@@ -47,6 +48,7 @@ class Services:
     rankings: ReviewRankings
     uploads: Uploads
     trials: Trials
+    archived: ArchivedPhotos
     painter: Painter
     predictor: Predictor
     batcher: Batcher

@@ -24,6 +24,11 @@ def kind_of(dataset: Json) -> str:
     return "drawn, not photographed" if dataset["drawn"] else "photographs"
 
 
+def revision_of(dataset: Json) -> str:
+    """Its number, and the beginning of its hash."""
+    return f"{dataset['revision_number']} ({dataset['revision'][:12]})"
+
+
 def show_dataset(found: Json) -> None:
     """Print what the service says of a dataset: facts, what was left out, duplicates, images of each breed."""
     summary = found["summary"]
@@ -39,7 +44,7 @@ def show_dataset(found: Json) -> None:
             ("height", _spread(sizes.get("height"))),
             ("formats", _counted(summary.get("formats"))),
             ("colours", _counted(summary.get("modes"))),
-            ("revision", found["revision"]),
+            ("revision", f"{found['revision_number']} ({found['revision']})"),
         ]
     )
     for note in summary.get("notes") or []:

@@ -8,7 +8,7 @@ import click
 from cli import completion
 from cli.client import Client, Json, path_part
 from cli.dataset_looks import batch, presizing, summary
-from cli.dataset_report import kind_of, show_dataset
+from cli.dataset_report import kind_of, revision_of, show_dataset
 from cli.errors import CommandError, Interrupted
 from cli.options import json_lines_option, json_option, with_client
 from cli.pasted import PastedPath
@@ -48,7 +48,7 @@ def list_datasets(client: Client, limit: int, as_json: bool) -> None:
             one["items"],
             one["breeds"],
             kind_of(one),
-            one["revision"][:12],
+            revision_of(one),
             local_time(one["created_at"]),
         ]
         for one in found

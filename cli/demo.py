@@ -15,6 +15,7 @@ from cli import completion
 from cli.aliases import PRODUCTION
 from cli.client import Client, GaveUp, Json, ServiceError, json_of
 from cli.data_folder import DataFolder
+from cli.dataset_report import revision_of
 from cli.datasets import add_builtin, add_source
 from cli.errors import CommandError, Interrupted, StopSignal
 from cli.options import known_architecture
@@ -172,7 +173,7 @@ def bring_pictures(client: Client, pets: Path | None) -> str:
     follow_to_the_end(client, job["id"])
     found = client.get(f"/datasets/{name}")
     kind = "drawn pictures" if found["drawn"] else "photos"
-    say(f"{found['items']} {kind} of {len(found['vocab'])} breeds, revision {found['revision'][:12]}")
+    say(f"{found['items']} {kind} of {len(found['vocab'])} breeds, revision {revision_of(found)}")
     return name
 
 

@@ -10,6 +10,7 @@ import click
 
 from cli import completion
 from cli.client import Client, Json, path_part
+from cli.dataset_report import revision_of
 from cli.errors import CommandError
 from cli.options import json_lines_option, json_option, with_client
 from cli.saying import say
@@ -109,7 +110,7 @@ def apply_review(
     if not as_json:
         now = client.get(f"/datasets/{path_part(name)}/review", source="feedback", limit=1)
         decisions = counted(len(rows), "decision", "decisions")
-        say(f"{decisions} applied; {name} is at revision {now['revision'][:12]}")
+        say(f"{decisions} applied; {name} is at revision {revision_of(now)}")
 
 
 @review.command("next")

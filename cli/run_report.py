@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from cli.client import Json
+from cli.dataset_report import revision_of
 from cli.saying import say
 from cli.story import story
 from cli.tables import Pairs, heading, short_time, show_pairs, show_table
@@ -41,7 +42,7 @@ def _what(run: Json) -> Pairs:
         ("state", run["state"]),
         ("job", run["job"]),
         ("parent", run["parent"]),
-        ("dataset", f"{dataset_of(run)} at {run['dataset']['revision'][:12]}"),
+        ("dataset", f"{dataset_of(run)} at revision {revision_of(run['dataset'])}"),
     ]
 
 

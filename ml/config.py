@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Discriminator, Field, JsonValue, Tag, TypeAdapter, model_validator
 
+from ml.config_regularising import SHARE, Regularising
 from ml.config_rules import AutoRate, Divisor, LrMax, Probability, Rate, Strict
 from ml.config_rules import refusal as refusal  # noqa: PLC0414  # what checks a request takes it from here too
 
@@ -16,7 +17,6 @@ LossName = Literal["cross_entropy", "binary_cross_entropy"]
 PIXELS: dict[str, JsonValue] = {"unit": "pixels"}
 DEGREES: dict[str, JsonValue] = {"unit": "degrees"}
 TIMES: dict[str, JsonValue] = {"unit": "times"}
-SHARE: dict[str, JsonValue] = {"unit": "as a share"}
 PHOTOS: dict[str, JsonValue] = {"unit": "photos"}
 LR_MAX = "highest learning rate; a pair spreads it from the first layers to the head, auto: a search finds it"
 RECIPE = "the order in which head and body are trained"
@@ -116,7 +116,7 @@ class LrSweep(Strict):
         return self
 
 
-class TrainSettings(Strict):
+class TrainSettings(Regularising):
     """What every recipe shares. Sizes are in pixels."""
 
     arch: str = Field(

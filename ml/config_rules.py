@@ -18,6 +18,8 @@ SMALLEST, LARGEST = 1e-30, 1e30
 """Of rates and of what divides them: their products and quotients, and the steps in float32, stay finite."""
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Mixing = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
+"""Both parameters of a Beta distribution; below 1 most shares are near 0 or 1."""
 
 
 def refusal(detail: str, hint: str, **about: str | float) -> PydanticCustomError:

@@ -20,6 +20,7 @@ from ml.learn.batches import SampledBatch, TrainingBatches
 from ml.learn.evaluation import predict_logits
 from ml.learn.memory import halving, keep_freed_memory, peak_memory_bytes
 from ml.learn.model import build_model
+from ml.learn.objective import Objective
 from ml.learn.precision import choose_device, choose_precision
 from ml.learn.schedule import Hypers
 from ml.learn.setup import describe_device
@@ -95,6 +96,7 @@ def measure_throughput(
         train_step = TrainStep(
             config=settings,
             model=model,
+            objective=Objective(settings.loss, settings.label_smoothing),
             batches=noise,
             device=chosen,
             precision=precision,

@@ -16,6 +16,7 @@ from ml.sample.draw import draw_sample
 from ml.unpack.archive import extract_archive
 from ml.versions import check_versions
 from store.db.label_reviews import SOURCE
+from worker.adding import add_photos
 from worker.attempt import MIB, Attempt
 from worker.dataset_record import record_dataset, store_dataset
 from worker.feedback_import import add_feedback
@@ -47,6 +48,9 @@ def import_dataset(attempt: Attempt) -> None:
             attempt.reporter.on_log(note)
         if said := manifest.left_out():
             attempt.reporter.on_log(f"{said} (`datasets show` and the page say which)")
+        if source.get("add"):
+            add_photos(attempt, folder, manifest)
+            return
         bundle = attempt.work / "images.tar"
         write_bundle(folder, manifest, bundle, on_progress=StageProgress(attempt, "pack"))
         store_dataset(attempt, manifest, bundle)

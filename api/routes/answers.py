@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from api.datasets.kept_uploads import keep_uploads
+from api.datasets.resumable import check_whole
 from api.datasets.uploads import read_form, scratch_file
 from api.dependencies import Services, ServicesDep
 from api.http.media_types import FORM
@@ -38,6 +39,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     },
     **problems(404, 409),
 }
+ARCHIVE_PROBLEMS = problems(400, 404, 409, 413, 415, 423, 429, 507)
 ARCHIVE_BODY = {
     "requestBody": {
         "required": True,
@@ -45,9 +47,12 @@ ARCHIVE_BODY = {
             FORM: {
                 "schema": {
                     "type": "object",
-                    "required": ["archive"],
                     "properties": {
                         "archive": {"type": "string", "format": "binary", "description": "zip or tar of pictures"},
+                        "upload": {
+                            "type": "string",
+                            "description": "in place of `archive`: the id of an upload that has come whole; it is kept",
+                        },
                         "model": {"type": "string", "default": DEFAULT_ALIAS, "description": "alias or version"},
                     },
                 }
@@ -57,22 +62,28 @@ ARCHIVE_BODY = {
 }
 
 
-@router.post("/archives", status_code=202, openapi_extra=ARCHIVE_BODY, responses=problems(400, 404, 413, 415, 429, 507))
+@router.post("/archives", status_code=202, openapi_extra=ARCHIVE_BODY, responses=ARCHIVE_PROBLEMS)
 async def predict_an_archive(request: Request, services: ServicesDep, response: Response) -> JobOut:
-    """Queue a job that answers for every picture of an archive, as `{"kind": "predict"}` does for a dataset's."""
+    """Queue a job that answers for every picture of an archive, as `{"kind": "predict"}` does for a dataset's.
+
+    Of an `upload` the photos can be looked at afterwards and labelled (`GET /jobs/{job_id}/label-next`).
+    """
     folder = uploads_folder(services.settings.cache)
     with scratch_file(folder) as archive, scratch_file(folder) as labels:
         form = await read_form(request, archive, labels, max_bytes=services.settings.max_upload_bytes)
-        if not form.archive_bytes:
+        upload = form.fields.get("upload")
+        if upload is not None and form.archive_bytes is not None:
+            raise InvalidRequest("both archive and upload are given", "Give one of them.", field="body.upload")
+        if upload is None and not form.archive_bytes:
             raise InvalidRequest(
                 "the form has no part `archive` with content", "Send a zip or a tar of pictures as it."
             )
-        odd = sorted(form.fields.keys() - {"model"})
+        odd = sorted(form.fields.keys() - {"model", "upload"})
         if odd or form.labels_bytes is not None:
             what = odd[0] if odd else "labels"
             raise InvalidRequest(f"the form has a part {what[:80]!r}, which is not known here", "Leave it out.")
         model = form.fields.get("model", DEFAULT_ALIAS)
-        job = await run_in_threadpool(_queue, services, model, archive)
+        job = await run_in_threadpool(_queue, services, model, archive, upload)
     response.headers["Location"] = f"{services.settings.root_path}/jobs/{job.id}"
     return job
 
@@ -96,14 +107,24 @@ def get_the_answers(job_id: Annotated[Id, Path()], name: AnswersName, services: 
     return StreamingResponse(pieces, media_type=MEDIA_TYPES[name], headers=headers)
 
 
-def _queue(services: Services, model: str, archive: Folder) -> JobOut:
+def _queue(services: Services, model: str, archive: Folder, upload: str | None) -> JobOut:
     with services.sessions.begin() as session:
         version = resolve_model(session, model)
-    key = keep_uploads(services.artifacts, services.settings, {"archive": archive})["archive"]
-    payload = {"version": version.id, "run_id": version.run_id, "upload": key}
+    payload: dict[str, Any] = {"version": version.id, "run_id": version.run_id}
+    if upload is None:
+        payload["upload"] = _kept(services, archive)
+    else:
+        # Nobody ends it or makes a dataset of it meanwhile.
+        with services.uploads.writer(upload) as held:
+            check_whole(held.upload)
+            payload |= {"upload": _kept(services, held.path), "from_upload": upload}
     with services.sessions.begin() as session:
         job = create_job(session, kind="predict", payload=payload, max_attempts=services.settings.max_attempts)
     return JobOut.of(job, services.publish(job))
+
+
+def _kept(services: Services, archive: Folder) -> str:
+    return keep_uploads(services.artifacts, services.settings, {"archive": archive})["archive"]
 
 
 def answers_of(job: Job, name: AnswersName) -> dict[str, Any]:

@@ -231,6 +231,8 @@ async def _archive_payload(request: Request, services: Services, held: ExitStack
         _check_parts(form, fields.upload)
         # A service without the Internet gets the published photos as an archive; the sample is drawn.
         _check_name(fields.name, "oxford-iiit-pet")
+        if fields.add:
+            await run_in_threadpool(_dataset, services, fields.name)
         beside = form.labels_bytes is not None
         # Compiling the worst rule takes a tenth of a second.
         rule = await run_in_threadpool(label_rule, fields, beside=beside)
@@ -241,7 +243,11 @@ async def _archive_payload(request: Request, services: Services, held: ExitStack
             check_whole(upload.upload)
         files = {"key": archive if upload is None else upload.path} | ({"labels": labels} if beside else {})
         keys = await run_in_threadpool(keep_uploads, services.artifacts, services.settings, files)
+    if fields.keep_upload:
+        upload = None
     source: Json = {"kind": "archive", **keys} | ({} if encoding is None else {"encoding": encoding})
+    if fields.add:
+        source["add"] = True
     return {"name": fields.name, "source": source, "rule": rule.model_dump(mode="json")}, upload
 
 

@@ -7,7 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
 from api.datasets.corrections import Sent, changes_items, decisions_of
-from api.datasets.label_next import next_to_label
+from api.datasets.label_next import Labelled, Pictures, next_to_label
 from api.datasets.review_queue import RANKED, ranked_page, run_of_cursor, sent_page
 from api.dependencies import Services, ServicesDep, Slice, SliceDep
 from api.http.field_errors import BodyRefused
@@ -97,8 +97,9 @@ def get_what_to_label_next(
         job = get_job(session, job_id)
         file = answers_of(job, "predictions.jsonl")
         dataset = session.get(Dataset, job.payload["dataset_id"]) if "dataset_id" in job.payload else None
-    places = {} if dataset is None else _places(services, dataset)
-    return services.rankings.in_turn(lambda: next_to_label(services.artifacts, job_id, file, places, by, limit))
+        upload = job.payload.get("from_upload")
+    pictures = _archived(services, upload) if dataset is None else _items(services, dataset)
+    return services.rankings.in_turn(lambda: next_to_label(services.artifacts, job_id, file, pictures, by, limit))
 
 
 def _read(kind: str, body: bytes) -> Corrections:
@@ -123,8 +124,24 @@ def _revise(services: Services, name: str, asked: Corrections, response: Respons
     return JobOut.of(job, {} if state in FINAL else services.publish(job))
 
 
-def _places(services: Services, dataset: Dataset) -> dict[str, int]:
-    return {item.path: place for place, item in enumerate(services.photos.manifest(dataset.revision).items)}
+def _items(services: Services, dataset: Dataset) -> Pictures:
+    name, revision = dataset.name, dataset.revision
+    items = {
+        one.path: Labelled(place, one.label, f"/datasets/{name}/items/{place}/image?revision={revision}")
+        for place, one in enumerate(services.photos.manifest(revision).items)
+    }
+    return Pictures(items, name, revision)
+
+
+def _archived(services: Services, upload: str | None) -> Pictures:
+    """Of an archive: what was sent at once is not kept, and an upload for a day."""
+    if upload is None:
+        return Pictures()
+    try:
+        services.uploads.whole(upload)
+    except (NotFound, StateConflict):
+        return Pictures()
+    return Pictures(upload=upload)
 
 
 def _ranked(
@@ -153,6 +170,7 @@ def _page(dataset: Dataset, source: Source, items: list[ReviewItem], next_cursor
         next_cursor=next_cursor,
         dataset=dataset.name,
         revision=dataset.revision,
+        revision_number=dataset.revision_number,
         drawn=dataset.drawn,
         vocab=dataset.vocab,
         source=source,
@@ -174,7 +192,7 @@ def _current(services: Services, name: str) -> Dataset:
 
 def _check_base(dataset: Dataset, asked: Corrections) -> None:
     if dataset.revision != asked.base_revision:
-        detail = f"dataset {dataset.name!r} is at revision {dataset.revision[:12]} now"
+        detail = f"dataset {dataset.name!r} is at revision {dataset.revision_number} ({dataset.revision[:12]}) now"
         look = Hint("Look at the current one and decide again.", Instead("GET", f"/datasets/{dataset.name}/review"))
         raise StaleRevision(detail, look, field="body.base_revision", value=asked.base_revision[:12])
 

@@ -29,7 +29,7 @@ from api.schemas.runs import (
     RunSummary,
     TopLoss,
 )
-from ml.reading.metrics import most_confused, per_class, top_losses
+from ml.reading.metrics import macro_error, most_confused, per_class, top_losses
 from store.db.describing import describe_run
 from store.db.reading import (
     batches_of,
@@ -132,6 +132,7 @@ def get_the_confusion(
         matrix=found.matrix,
         n=sum(map(sum, found.matrix)),
         error_rate=found.error_rate,
+        macro_error=macro_error(found.matrix),
         most_confused=[ConfusedOut(**asdict(one)) for one in most_confused(found.matrix, found.vocab, min_val)],
         per_class=[ClassScoreOut(**asdict(one)) for one in per_class(found.matrix, found.vocab)],
         drawn=stored.dataset.drawn,

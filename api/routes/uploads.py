@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from email.utils import format_datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
@@ -23,6 +23,8 @@ router = APIRouter(tags=["uploads"])
 PIECE_BYTES = 1024 * 1024
 """What is written at a time: each piece is a turn of a thread."""
 CANNOT_STORE = {"Cache-Control": "no-store"}
+PHOTO_CACHE = "private, max-age=86400, immutable"
+"""The bytes of an upload that has come whole do not change."""
 
 UploadId = Annotated[str, Path(min_length=1, max_length=64)]
 
@@ -81,6 +83,18 @@ def end_an_upload(upload_id: UploadId, services: ServicesDep) -> Response:
     with services.uploads.writer(upload_id) as writer:
         writer.remove()
     return Response(status_code=204)
+
+
+@router.get("/uploads/{upload_id}/photo", response_class=Response, responses=problems(400, 404, 409, 413, 429))
+def get_a_photo_of_an_upload(
+    upload_id: UploadId,
+    path: Annotated[str, Query(min_length=1, max_length=4096, description="in the archive")],
+    services: ServicesDep,
+) -> Response:
+    """A photo of an archive that has come whole, as it lies in it."""
+    _, archive = services.uploads.whole(upload_id)
+    photo = services.archived.photo(archive, path)
+    return Response(photo.data, media_type=photo.media_type, headers={"Cache-Control": PHOTO_CACHE})
 
 
 @router.post("/uploads/{upload_id}/try-labels", responses=problems(400, 404, 409, 413, 415, 429))

@@ -75,7 +75,8 @@ def _leaks(run: Run, ancestors: Sequence[AncestorRow]) -> Iterator[str]:
     for one in ancestors:
         if one.dataset.revision != run.dataset.revision:
             revision = one.dataset.revision[:REVISION_CHARS]
-            learned = f"learned from {one.dataset.name!r} at {revision}, another set of pictures"
+            at = f"revision {one.dataset.revision_number} ({revision})"
+            learned = f"learned from {one.dataset.name!r} at {at}, another set of pictures"
         elif not _split_alike(one, run):
             learned = "split the same pictures otherwise"
         else:

@@ -84,6 +84,12 @@ class ArchiveForm(EncodedRuleFields):
         Annotated[str, Field(min_length=1, max_length=64)] | SkipJsonSchema[None],
         Field(description="in place of `archive`: the id of an upload that has come whole (POST /uploads)"),
     ] = None
+    add: Annotated[
+        bool, Field(description="add the photos to the dataset of this name, which is there; else they take its place")
+    ] = False
+    keep_upload: Annotated[
+        bool, Field(description="keep the upload, for photos that got no label yet; else the import takes it over")
+    ] = False
 
 
 class ArchiveUpload(ArchiveForm):
@@ -100,6 +106,7 @@ class DatasetSummary(BaseModel):
 
     name: str
     revision: str
+    revision_number: int = Field(description="which of the name's revisions it is, from 1")
     drawn: bool
     items: int
     breeds: int
@@ -115,6 +122,7 @@ class DatasetSummary(BaseModel):
         return cls(
             name=dataset.name,
             revision=dataset.revision,
+            revision_number=dataset.revision_number,
             drawn=dataset.drawn,
             items=dataset.items,
             breeds=len(dataset.vocab),

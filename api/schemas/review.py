@@ -63,6 +63,7 @@ class ReviewPage(PageOut[ReviewItem]):
 
     dataset: str
     revision: str = Field(description="what corrections name as `base_revision`")
+    revision_number: int = Field(description="which of the name's revisions it is, from 1")
     drawn: bool
     vocab: list[str]
     source: Source
@@ -107,6 +108,8 @@ class LabelNextItem(BaseModel):
 
     path: str
     item: int | None = Field(description="its position, where the pictures are a dataset's")
+    label: str | None = Field(description="the label that it has there; null where the pictures have none")
+    image: str | None = Field(description="where the picture itself is; null where it is not kept any more")
     guesses: list[Guess] = Field(description="the likeliest breeds, five at most")
     margin: float = Field(description="how much the first guess is ahead of the second")
 
@@ -120,6 +123,10 @@ class LabelNext(BaseModel):
         description="what the difference is taken of; a predict job keeps no features"
     )
     of: int = Field(description="pictures that have probabilities")
+    dataset: str | None = Field(description="whose pictures these are; null for an archive")
+    revision: str | None = Field(description="of the dataset: what corrections name as `base_revision`")
+    upload: str | None = Field(description="the upload that the pictures lie in, while it is kept; null otherwise")
+    vocab: list[str] = Field(description="the breeds that the model knows")
     items: list[LabelNextItem]
 
 

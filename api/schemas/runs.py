@@ -22,6 +22,7 @@ class RunDataset(BaseModel):
 
     name: str
     revision: str
+    revision_number: int = Field(description="which of the name's revisions it is, from 1")
     drawn: bool
     breeds: int
     items: int
@@ -32,6 +33,7 @@ class RunDataset(BaseModel):
         return cls(
             name=dataset.name,
             revision=dataset.revision,
+            revision_number=dataset.revision_number,
             drawn=dataset.drawn,
             breeds=len(dataset.vocab),
             items=dataset.items,
@@ -293,6 +295,7 @@ class Confusion(Scoring):
     columns: str = "predicted"
     n: int
     error_rate: float
+    macro_error: float | None = Field(description="the mean of the breeds' error rates, each breed counting alike")
     most_confused: list[ConfusedOut]
     per_class: list[ClassScoreOut]
     drawn: bool = Field(description="true where the pictures are drawn, not photographed")

@@ -46,9 +46,15 @@ class BatchDraws:
         return cls(*(torch.cat(parts) for parts in zip(*(one.tensors() for one in several), strict=True)))
 
 
-def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
-    """The order in which a run with this seed takes the ``count`` items of its training side: positions [count]."""
-    return torch.randperm(count, generator=generator(seed, "order", epoch))
+def epoch_order(count: int, seed: int, epoch: int, chances: Tensor | None = None) -> Tensor:
+    """The order in which a run with this seed takes the ``count`` items of its training side: positions [count].
+
+    With ``chances`` [count] each position is drawn by them, so that some come more than once and some not at all.
+    """
+    order = generator(seed, "order", epoch)
+    if chances is not None:
+        return torch.multinomial(chances, count, replacement=True, generator=order)
+    return torch.randperm(count, generator=order)
 
 
 def draws_of_step(n: int, augment: Augment, min_scale: float, seed: int, step: int) -> BatchDraws:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self, TypeVar
 
 import numpy as np
@@ -13,11 +13,14 @@ import torch
 from torch import Tensor
 
 from ml.augment.augment import training_input, validation_input
+from ml.augment.blend import Blend, blend_of_step
 from ml.augment.draws import BatchDraws, draws_of_step, epoch_order
+from ml.augment.erase import erase, erased_of_step
 from ml.config import TrainSettings
 from ml.data.cache import PresizedCache
 from ml.data.split import Split
 from ml.errors import BatchTooLarge, batch_hint
+from ml.learn.objective import breed_weights
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -25,22 +28,33 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class SampledBatch:
-    """A training batch before it is made into inputs: uint8 images [n,S,S,3], targets [n] and their random changes."""
+    """A training batch before it is made into inputs: uint8 images [n,S,S,3], targets [n] and their random changes.
+
+    ``erased`` [n,4] are the rectangles to be blanked and ``blend`` what is made of two pictures; None: nothing of it.
+    """
 
     images: Tensor
     targets: Tensor
     draws: BatchDraws
+    erased: Tensor | None = None
+    blend: Blend | None = None
 
     def parts(self, count: int) -> "list[SampledBatch]":
-        """The batch cut into ``count`` parts of nearly equal size, in order."""
+        """The batch cut into ``count`` parts of nearly equal size, in order; each blends its own pictures."""
         if count == 1:
             return [self]
         cut = (tensor.tensor_split(count) for tensor in (self.images, self.targets, *self.draws.tensors()))
-        return [SampledBatch(images, targets, BatchDraws(*draws)) for images, targets, *draws in zip(*cut, strict=True)]
+        erased = [None] * count if self.erased is None else self.erased.tensor_split(count)
+        return [
+            SampledBatch(images, targets, BatchDraws(*draws), rectangles, self.blend)
+            for rectangles, images, targets, *draws in zip(erased, *cut, strict=True)
+        ]
 
     def pinned(self) -> "SampledBatch":
         """The batch in page-locked memory, from which a GPU copies while it computes."""
-        return SampledBatch(self.images.pin_memory(), self.targets.pin_memory(), self.draws.pinned())
+        return replace(
+            self, images=self.images.pin_memory(), targets=self.targets.pin_memory(), draws=self.draws.pinned()
+        )
 
 
 def check_batch(split: Split, config: TrainSettings) -> None:
@@ -64,6 +78,12 @@ class TrainingBatches:
         self._seed = config.seed
         self._items = torch.tensor(split.train)
         self._labels = torch.tensor(labels)
+        self._chances = _chances(self.targets, config.balance_sampling)
+
+    @property
+    def targets(self) -> Tensor:
+        """Label ids [n] of the training side, in the split's order."""
+        return self._labels[self._items]
 
     def reseeded(self, seed: int) -> Self:
         """The same pictures in another order and with other changes."""
@@ -75,15 +95,31 @@ class TrainingBatches:
         """Gather the images of global step ``step`` (from 0) and draw their changes."""
         config = self._config
         epoch, number = divmod(step, self.per_epoch)
-        order = epoch_order(len(self._items), self._seed, epoch)
+        order = epoch_order(len(self._items), self._seed, epoch, self._chances)
         items = self._items[order[number * config.batch_size : (number + 1) * config.batch_size]]
         draws = draws_of_step(len(items), config.augment, config.min_scale, self._seed, step)
-        return SampledBatch(gather(self._cache, items.tolist(), draws.positions.tolist()), self._labels[items], draws)
+        return SampledBatch(
+            gather(self._cache, items.tolist(), draws.positions.tolist()),
+            self._labels[items],
+            draws,
+            erased_of_step(len(items), config.erase, self._seed, step) if config.erase else None,
+            blend_of_step(config.mixup, config.cutmix, config.size, self._seed, step),
+        )
 
     def load(self, batch: SampledBatch, device: torch.device) -> tuple[Tensor, Tensor]:
         """Input float32 [n,3,size,size] and targets [n], on the device."""
         images = batch.images.to(device, non_blocking=True)
-        return training_input(images, batch.draws, self._config.size), batch.targets.to(device, non_blocking=True)
+        inputs = training_input(images, batch.draws, self._config.size)
+        if batch.erased is not None:
+            inputs = erase(inputs, batch.erased)
+        if batch.blend is not None:
+            inputs = batch.blend.inputs(inputs)
+        return inputs, batch.targets.to(device, non_blocking=True)
+
+
+def _chances(targets: Tensor, balance: float) -> Tensor | None:
+    """How likely each picture is taken, [n]; None where each is taken once an epoch."""
+    return breed_weights(torch.bincount(targets), balance)[targets] if balance else None
 
 
 def cuts(count: int, batch_size: int, parts: int) -> list[slice]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -102,10 +103,11 @@ class Position:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A read checkpoint."""
+    """A read checkpoint; ``average`` is empty where no mean of the weights is kept."""
 
     position: Position
     model: dict[str, Tensor]
+    average: dict[str, Tensor]
     optimizer: dict[str, Tensor]
 
 
@@ -145,13 +147,14 @@ def write_checkpoint(
     *,
     position: Position,
     model: dict[str, Tensor],
+    average: dict[str, Tensor],
     optimizer: dict[str, Tensor],
     config: ResolvedConfig,
     revision: str,
 ) -> None:
-    """Write the state after ``position.step`` finished steps."""
-    named = {f"model/{n}": t for n, t in model.items()} | {f"optimizer/{n}": t for n, t in optimizer.items()}
-    tensors = {n: t.detach().cpu().contiguous() for n, t in named.items()}
+    """Write the state after ``position.step`` finished steps; ``average`` is empty where no mean is kept."""
+    parts = {"model": model, "average": average, "optimizer": optimizer}
+    tensors = {f"{part}/{n}": t.detach().cpu().contiguous() for part, named in parts.items() for n, t in named.items()}
     about = {
         "format_version": str(FORMAT_VERSION),
         "torch": torch.__version__,
@@ -173,9 +176,14 @@ def read_checkpoint(path: Path, *, config: ResolvedConfig, revision: str) -> Che
     _check_sum(about, tensors)
     return Checkpoint(
         position=Position(**json.loads(about["position"])),
-        model={n.removeprefix("model/"): t for n, t in tensors.items() if n.startswith("model/")},
-        optimizer={n.removeprefix("optimizer/"): t for n, t in tensors.items() if n.startswith("optimizer/")},
+        model=_part(tensors, "model/"),
+        average=_part(tensors, "average/"),
+        optimizer=_part(tensors, "optimizer/"),
     )
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -209,5 +217,13 @@ def _check_about(about: dict[str, Any], config: ResolvedConfig, revision: str) -
     if about.get("format_version") != str(FORMAT_VERSION):
         detail = f"the checkpoint has format version {about.get('format_version')}, this program reads {FORMAT_VERSION}"
         raise CheckpointInvalid(detail)
-    if about.get("revision") != revision or about.get("config") != config.model_dump_json():
+    if about.get("revision") != revision or not _is_of(about.get("config"), config):
         raise CheckpointInvalid("the checkpoint is of another config or dataset")
+
+
+def _is_of(written: object, config: ResolvedConfig) -> bool:
+    """Whether a checkpoint's config is this one; a setting that the program before did not have is at its default."""
+    try:
+        return ResolvedConfig.model_validate_json(str(written)) == config
+    except ValidationError:
+        return False

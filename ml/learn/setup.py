@@ -19,6 +19,7 @@ from ml.fetch.weights import WeightsFile, find_weights, load_state
 from ml.learn.batches import TrainingBatches, ValidationBatches, check_batch
 from ml.learn.memory import keep_freed_memory
 from ml.learn.model import BreedNet, build_model
+from ml.learn.objective import Objective, breed_weights
 from ml.learn.precision import Precision, choose_device, choose_precision
 from ml.learn.predictions import label_ids
 from ml.learn.step import TrainStep
@@ -73,6 +74,15 @@ class Setup:
         """The validation side."""
         return ValidationBatches(self.cache, self.labels, self.split.valid, self.config)
 
+    @cached_property
+    def objective(self) -> Objective:
+        """What training makes small."""
+        config, weights = self.config, None
+        if config.balance_loss:
+            counts = torch.bincount(self.training.targets, minlength=len(self.manifest.vocab))
+            weights = breed_weights(counts, config.balance_loss).to(self.device)
+        return Objective(config.loss, config.label_smoothing, weights)
+
     def model(self) -> BreedNet:
         """A model with its first weights, on the device; the same each time."""
         seed_torch(self.config.seed, "head")
@@ -87,6 +97,7 @@ class Setup:
         return TrainStep(
             config=self.config,
             model=self.model(),
+            objective=self.objective,
             batches=self.training,
             device=self.device,
             precision=self.precision,

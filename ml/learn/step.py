@@ -10,9 +10,9 @@ from torch.optim import AdamW
 from ml.augment.seed import seed_torch
 from ml.config import TrainSettings
 from ml.learn.batches import SampledBatch, TrainingBatches
-from ml.learn.losses import training_loss
 from ml.learn.memory import note_memory
 from ml.learn.model import BreedNet
+from ml.learn.objective import Objective
 from ml.learn.optimizer import check_gradients, make_optimizer, set_hypers
 from ml.learn.precision import Precision, make_scaler
 from ml.learn.schedule import Hypers
@@ -20,7 +20,7 @@ from ml.learn.schedule import Hypers
 
 @dataclass(frozen=True, kw_only=True)
 class TrainStep:
-    """A model and all that one step of learning needs; of ``config`` it looks at loss, weight decay, sweep and seed.
+    """A model and all that one step of learning needs; of ``config`` it looks at weight decay, sweep and seed.
 
     ``accumulation`` is how many parts a batch is trained in, one after the other. Loss and gradients are the means over
     the whole batch all the same, so that the recipe stays as it was. What does change: BatchNorm sees each part alone
@@ -29,6 +29,7 @@ class TrainStep:
 
     config: TrainSettings
     model: BreedNet
+    objective: Objective
     batches: TrainingBatches
     device: torch.device
     precision: Precision
@@ -78,4 +79,6 @@ class TrainStep:
         inputs, targets = self.batches.load(part, self.device)
         with self.precision.autocast(self.device):
             logits = self.model(inputs)
-        return training_loss(self.config.loss, logits.float(), targets)
+        if part.blend is not None:
+            return self.objective.blended(logits.float(), targets, part.blend.share)
+        return self.objective.mean(logits.float(), targets)

@@ -10,12 +10,14 @@ from torch.optim import AdamW
 
 from ml.config import ResolvedConfig, ResolvedPhase
 from ml.errors import CheckpointInvalid, LossDiverged, NoRateFound, Stopped
+from ml.learn.averaging import WeightAverage
 from ml.learn.batches import TrainingBatches, ValidationBatches, sampled_ahead
 from ml.learn.checkpoint import Checkpoint, CheckpointKeeper, Position, read_checkpoint, write_checkpoint
 from ml.learn.evaluation import loss_and_error, predict_outputs
 from ml.learn.lr_find import find_rate, record_of
 from ml.learn.memory import peak_memory_bytes
 from ml.learn.model import BreedNet
+from ml.learn.objective import Objective
 from ml.learn.optimizer import load_optimizer_state, optimizer_state, steps_made
 from ml.learn.pace import Pace
 from ml.learn.precision import Precision, check_scale
@@ -42,6 +44,7 @@ class Trainer:
     config: ResolvedConfig
     revision: str
     model: BreedNet
+    objective: Objective
     training: TrainingBatches
     validation: ValidationBatches
     device: torch.device
@@ -70,17 +73,24 @@ class Trainer:
         self.train_step = TrainStep(
             config=self.config,
             model=self.model,
+            objective=self.objective,
             batches=self.training,
             device=self.device,
             precision=self.precision,
             accumulation=self.accumulation,
         )
+        self.average = WeightAverage(self.model, self.config.weight_averaging) if self.config.weight_averaging else None
         self.scaler = self.train_step.scaler()
         self.pace = Pace(self.config, self.training.per_epoch)
         self._waiting: list[tuple[BatchRecord, Tensor]] = []
         self._restored: dict[str, Tensor] | None = None
         self._began = False
         self._kept_at = time.monotonic()
+
+    @property
+    def learned(self) -> BreedNet:
+        """What is measured and kept: the model, or the mean of what it was."""
+        return self.model if self.average is None else self.average.model
 
     @property
     def steps(self) -> int:
@@ -106,6 +116,8 @@ class Trainer:
 
     def _go_on_from(self, checkpoint: Checkpoint) -> None:
         self.model.load_state_dict(checkpoint.model)
+        if self.average is not None:
+            self.average.model.load_state_dict(checkpoint.average)
         position = checkpoint.position
         self.step, self.rate = position.step, position.rate
         self.smooth = SmoothLoss(position.smooth_value, position.smooth_count)
@@ -191,6 +203,8 @@ class Trainer:
                 hypers = hypers_of(phase, len(steps), self.step - steps.start)
                 loss = self.train_step.take(batch, self.step, optimizer, hypers, self.scaler)
                 self._note_step(loss, hypers, number)
+                if self.average is not None:
+                    self.average.stepped(self.model, self.step)
                 self._after_step(optimizer, number, epoch, end)
         self._flush()
         self._tell_skipped(number, epoch, end - steps.start - steps_made(optimizer))
@@ -285,7 +299,7 @@ class Trainer:
 
         with self.pace.validating():
             return predict_outputs(
-                self.model,
+                self.learned,
                 self.validation.load(self.device, self.accumulation),
                 precision=self.precision,
                 device=self.device,
@@ -309,6 +323,7 @@ class Trainer:
             path,
             position=position,
             model=self.model.state_dict(),
+            average=self.average.model.state_dict() if self.average else {},
             optimizer=optimizer_state(optimizer),
             config=self.config,
             revision=self.revision,

@@ -108,6 +108,7 @@ def _trainer(
         config=config,
         revision=setup.manifest.revision,
         model=setup.model(),
+        objective=setup.objective,
         training=setup.training,
         validation=setup.validation,
         device=setup.device,
@@ -133,11 +134,11 @@ def _finish(trainer: Trainer, setup: Setup, work: Path, earlier: frozenset[str])
     manifest, split = setup.manifest, setup.split
     learned = Learned(manifest.vocab, earlier | {manifest.items[i].sha256 for i in split.train}) if earlier else None
     loss, (logits, features) = trainer.config.loss, trainer.last_outputs()
-    known = known_pictures(trainer.model, setup, trainer.accumulation, trainer.tell_validating)
+    known = known_pictures(trainer.learned, setup, trainer.accumulation, trainer.tell_validating)
     fitted = fit_on(loss, logits, manifest, split.valid, learned, features, known)
     reading = read_logits(loss, logits, manifest, split.valid, work, learned, fitted.calibrated)
     epochs = trainer.step // trainer.training.per_epoch
-    saved = save_model(trainer.model, trainer.config, setup.precision.name, manifest, reading, epochs, work)
+    saved = save_model(trainer.learned, trainer.config, setup.precision.name, manifest, reading, epochs, work)
     fitted.judgement.write(work / JUDGEMENT)
     files = {PREDICTIONS: work / PREDICTIONS, JUDGEMENT: work / JUDGEMENT, **saved}
     return FitResult(files, reading, fitted.worth, failure)

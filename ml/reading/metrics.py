@@ -154,6 +154,14 @@ def per_class(matrix: Sequence[Sequence[int]], vocab: Sequence[str]) -> list[Cla
     ]
 
 
+def macro_error(matrix: Sequence[Sequence[int]]) -> float | None:
+    """The mean of the breeds' error rates, each breed counting alike; None where there are no pictures at all."""
+    counts = np.asarray(matrix, dtype=np.int64).reshape(len(matrix), len(matrix))
+    support = counts.sum(1)
+    there = support > 0
+    return float(1 - (counts.diagonal()[there] / support[there]).mean()) if there.any() else None
+
+
 def top_losses(losses: Sequence[float], k: int) -> list[int]:
     """Positions of the ``k`` largest losses, largest first."""
     order = np.argsort(-np.asarray(losses), kind="stable")

@@ -17,11 +17,12 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from store.db.base import Base, Json
 from store.db.kept_tables import KeptPrediction  # noqa: F401 - its module's tables are part of the schema
 from store.db.label_review_table import LabelReview  # noqa: F401 - as above
+from store.db.revision_number import revision_number
 from store.states import State
 
 _STATES = ", ".join(f"'{state}'" for state in State)
@@ -50,6 +51,7 @@ class Dataset(Base):
     made_from: Mapped[Json | None]
     """{"revision", "job", "relabelled", "dropped", "kept", "added"} of a revision that a review made of another."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    revision_number: Mapped[int] = column_property(revision_number(name, id))  # noqa: A003 - its own
 
 
 class Run(Base):

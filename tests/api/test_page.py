@@ -197,8 +197,8 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
     ("module", "model", "fields"),
     [
         ("run/reading.js", Confusion, "tta side trained_on error_rate note drawn most_confused per_class"),
-        ("run/enlarged.js", TopLoss, "item path actual predicted loss probability_actual probability_predicted"),
-        ("run/enlarged.js", TopLoss, "image trained_on"),
+        ("run/photo_card.js", TopLoss, "item path actual predicted loss probability_actual probability_predicted"),
+        ("run/photo_card.js", TopLoss, "image trained_on"),
         ("run/reading.js", InterpretationOut, "side dataset"),
         ("frame/job_line.js", JobOut, "state progress error waiting"),
         ("frame/waiting.js", JobWaiting, "reason lane ahead behind"),

@@ -57,6 +57,7 @@ def test_an_answer_is_confirmed_and_corrected(visits: Visits, records: Records, 
     page.get_by_role("button", name="None of these breeds").click()
     expect(row.locator("td").nth(2)).to_have_text("none of these breeds")
     page.reload()
+    expect(said).to_have_text("Noted: none of these breeds.")
     expect(page.locator("#contradicted-table tbody tr")).to_have_count(1)
     page.locator("nav").get_by_text("Models").click()
     expect(page.locator("#drift .sentence")).to_contain_text("counted within a minute")

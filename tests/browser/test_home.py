@@ -173,7 +173,7 @@ def test_where_the_terms_cannot_be_kept_a_button_leads_to_those_that_can(visits:
     choose(page, photo(RED))
     expect(page.locator("#answer")).to_contain_text("There is no model version 77.")
     page.get_by_role("button", name="Ask another model").click()
-    expect(page.locator(HEADLINES)).to_have_text("Abyssinian, a cat")
+    expect(page.locator(HEADLINES).first).to_have_text("Abyssinian, a cat")
     assert page.url.endswith("/ui/")
 
 
@@ -245,3 +245,36 @@ def test_on_a_telephone_a_photo_can_be_taken(visits: Visits, records: Records) -
     desk = visits.page("/")
     expect(desk.get_by_text("or paste one")).to_be_visible()
     expect(desk.get_by_text("Take a photo")).to_be_hidden()
+
+
+def test_a_reload_and_back_keep_what_was_answered_and_clear_forgets_it(visits: Visits, records: Records) -> None:
+    serve(visits, records.served())
+    page = visits.page("/")
+    expect(page.locator("#drop")).to_be_visible()
+    choose(page, photo(RED, "red.jpg"), photo(b"no picture", "four.txt"))
+    expect(page.locator("#answer-status")).to_contain_text("1 of 2 photos answered")
+    for leave in (page.reload, lambda: (page.goto(f"{visits.address}/ui/runs"), page.go_back())):
+        leave()
+        expect(page.locator(f"{CARDS} .file")).to_have_text(["red.jpg", "four.txt"])
+        expect(page.locator(HEADLINES)).to_have_text("Abyssinian, a cat")
+        expect(page.locator(f"{CARDS} .bar")).to_have_count(3)
+        expect(page.locator(CARDS).last).to_contain_text("The bytes are none of")
+        expect(page.locator(f"{CARDS} img").first).to_have_js_property("naturalWidth", 40)
+    choose(page, photo(GREEN, "green.jpg"))
+    expect(page.locator(HEADLINES)).to_have_text(["Birman, a cat", "Abyssinian, a cat"])
+    # Another tab has nothing of it.
+    other = page.context.new_page()
+    other.goto(visits.address)
+    expect(other.locator("#drop")).to_be_visible()
+    expect(other.locator(CARDS)).to_have_count(0)
+    page.reload()
+    expect(page.locator(f"{CARDS} .file")).to_have_text(["green.jpg", "red.jpg", "four.txt"])
+    page.get_by_role("button", name="Clear").click()
+    page.reload()
+    expect(page.locator("#drop")).to_be_visible()
+    expect(page.locator(CARDS)).to_have_count(0)
+    # What is no record of ours is passed over.
+    page.evaluate("sessionStorage.setItem('pedigree-answers', 'no list')")
+    page.reload()
+    expect(page.locator("#drop")).to_be_visible()
+    assert visits.complaints == []

@@ -25,6 +25,7 @@ PAIRS = {
 DATASET: dict[str, Any] = {
     "name": "pets",
     "revision": "0" * 64,
+    "revision_number": 2,
     "drawn": False,
     "items": 12,
     "breeds": 2,

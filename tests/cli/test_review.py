@@ -81,7 +81,7 @@ def test_what_is_said_to_be_right_is_remembered_at_once(capsys: Capture, monkeyp
     changes.write_text("item,action\n20,keep\n")
     revision = json.loads(run(capsys, monkeypatch, "review", "pets", "--json"))["revision"]
     said = run(capsys, monkeypatch, "review", "apply", "pets", str(changes), "--base", revision)
-    assert f"1 decision applied; pets is at revision {revision[:12]}" in said
+    assert f"1 decision applied; pets is at revision 1 ({revision[:12]})" in said
     assert "pug_20.jpg" not in run(capsys, monkeypatch, "review", "pets")
 
 

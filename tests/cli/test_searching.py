@@ -222,7 +222,7 @@ def test_a_job_of_nothing_is_refused(words: Any, given: tuple[str, ...]) -> None
 
 
 def test_a_run_tells_its_story(words: Any) -> None:  # noqa: ANN401 - as above
-    dataset = {"name": "pets", "revision": "0" * 64, "drawn": False, "breeds": 37, "items": 100}
+    dataset = {"name": "pets", "revision": "0" * 64, "revision_number": 1, "drawn": False, "breeds": 37, "items": 100}
     names = ("name", "job", "arch", "device", "recipe", "started_at", "finished_at", "seconds")
     run = {
         **dict.fromkeys((*names, "train_loss", "valid_loss")),

@@ -18,6 +18,7 @@ from ml.augment.resample import resize_exactly, sample
 from ml.config import Augment
 from ml.learn.batches import SampledBatch, one_ahead
 from ml.learn.memory import peak_memory_bytes
+from ml.learn.objective import Objective
 from ml.learn.precision import Precision, choose_precision
 from ml.learn.schedule import Hypers
 from ml.learn.step import TrainStep
@@ -63,7 +64,14 @@ def test_a_step_in_every_precision_goes_where_the_exact_one_goes(device: str, pr
         torch.manual_seed(0)
         model = toy().to(on).to(memory_format=torch.channels_last)
         batches = FixedBatches(x, y, 16)
-        train_step = TrainStep(config=config(), model=model, batches=batches, device=on, precision=how)
+        train_step = TrainStep(
+            config=config(),
+            model=model,
+            objective=Objective("cross_entropy"),
+            batches=batches,
+            device=on,
+            precision=how,
+        )
         optimizer, scaler = train_step.optimizer(), train_step.scaler()
         model.train()
         hypers = Hypers(lr=(1e-2, 1e-2, 1e-2), momentum=0.9)

@@ -1,8 +1,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.db.datasets import add_dataset, current_dataset, list_datasets
+from store.db.models import Dataset
 from tests.store.rows import make_dataset
 
 Sessions = sessionmaker[Session]
@@ -61,3 +63,15 @@ def test_two_imports_of_the_same_pictures_make_one_row(sessions: Sessions) -> No
 
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(add, range(8)))) == 1
+
+
+def test_revisions_are_counted_by_name_and_going_back_to_one_is_a_further_one(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        for name, revision in (("pets", "a"), ("dogs", "a"), ("pets", "b"), ("pets", "b"), ("pets", "a")):
+            make_dataset(session, name=name, revision=revision)
+    with sessions.begin() as session:
+        pets = session.scalars(select(Dataset).where(Dataset.name == "pets").order_by(Dataset.id)).all()
+        assert [(row.revision, row.revision_number) for row in pets] == [("a", 1), ("b", 2), ("a", 3)]
+        dogs = current_dataset(session, "dogs")
+        assert dogs is not None
+        assert dogs.revision_number == 1

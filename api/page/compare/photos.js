@@ -1,6 +1,7 @@
-// The photos about which only one of two runs was right, or neither; a click shows one larger.
+// The photos about which only one of two runs was right, or neither.
 
-import { amend, at, here, leave, placeOf } from "../frame/address.js";
+import { amend, at, placeOf } from "../frame/address.js";
+import { closePhotos, enlarge, fileOf, largerLink } from "../frame/enlarged.js";
 import { byId, make, percent, whileBusy, words } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
 
@@ -10,7 +11,7 @@ const PAGE = 24;
 let shown = { name: null, items: [], cursor: null };
 
 const chosen = (query) => (WHICH.includes(query.get("which")) ? query.get("which") : null);
-const fileOf = ({ path, item }) => path?.split("/").at(-1) ?? `item ${item}`;
+const nameOf = ({ path, item }) => fileOf(path, `item ${item}`);
 
 // Without a word in the address the first kind of which there are photos.
 const usual = (outcomes) => WHICH.find((which) => outcomes[which] > 0) ?? WHICH[0];
@@ -65,8 +66,8 @@ function moveTab(event) {
 }
 
 function card(one) {
-  return make("li", {}, make("a", { href: here({ photo: one.item }), title: "Show it larger", "data-item": one.item },
-    make("img", { src: at(one.image), loading: "lazy", alt: "" }), make("span", { class: "file" }, fileOf(one))),
+  return make("li", {}, largerLink(one.item, {},
+    make("img", { src: at(one.image), loading: "lazy", alt: "" }), make("span", { class: "file" }, nameOf(one))),
   make("span", { class: "actual" }, words(one.actual)), ...one.answers.map((answer) => answerLine(one, answer)));
 }
 
@@ -78,34 +79,23 @@ function answerLine({ actual }, { run, predicted, probability }) {
 
 // The photo that the address names, or none.
 function showNamed() {
-  const dialog = byId("compare-photo");
-  const item = placeOf().query.get("photo");
-  const one = shown.items.find((row) => String(row.item) === item);
-  if (!one) {
-    dialog.close();
-    return;
-  }
-  byId("compare-photo-title").textContent = fileOf(one);
-  byId("compare-photo-large").src = at(one.image);
-  byId("compare-photo-large").alt = `The photo ${fileOf(one)}`;
-  const fact = (name, value) => [make("dt", {}, name), make("dd", {}, value)];
-  const said = ({ run, predicted, probability }) => fact(`Run ${run}`, `${words(predicted)}, ${percent(probability)}, ${predicted === one.actual ? "right" : "wrong"}`);
-  byId("compare-photo-facts").replaceChildren(...fact("Actual", words(one.actual)), ...one.answers.flatMap(said), ...fact("File", one.path), ...fact("Item", String(one.item)));
-  if (!dialog.open) dialog.showModal();
+  const more = shown.cursor ? () => readMore().then(() => shown.items.map(largePhoto)) : null;
+  enlarge(shown.items.map(largePhoto), placeOf().query.get("photo"), more);
+}
+
+function largePhoto(one) {
+  const said = ({ run, predicted, probability }) => [`Run ${run}`, `${words(predicted)}, ${percent(probability)}, ${predicted === one.actual ? "right" : "wrong"}`];
+  return { key: one.item, name: nameOf(one), image: one.image,
+    facts: [["Actual", words(one.actual)], ...one.answers.map(said), ["File", one.path ?? "–"], ["Item", String(one.item)]] };
 }
 
 export function hidePhotos() {
   shown = { name: null, items: [], cursor: null };
   byId("compare-photos").hidden = true;
-  byId("compare-photo").close();
+  closePhotos();
 }
 
 export function preparePhotos() {
-  const dialog = byId("compare-photo");
-  const close = () => leave({ photo: null });
-  dialog.addEventListener("cancel", (event) => { event.preventDefault(); close(); });
-  byId("compare-photo-close").addEventListener("click", close);
-  dialog.addEventListener("click", (event) => { if (event.target === dialog) close(); });
   byId("photo-tabs").addEventListener("keydown", moveTab);
   byId("more-compared").addEventListener("click", () => tell("view", whileBusy(byId("more-compared"), readMore)));
 }

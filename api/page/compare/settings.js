@@ -1,9 +1,10 @@
 // The settings of the runs beside each other; those that differ are marked.
 
 import { amend, placeOf } from "../frame/address.js";
-import { byId, counted, fill, make, rate } from "../frame/parts.js";
+import { byId, counted, fill, make, rate, revisionName } from "../frame/parts.js";
 
 const RATES = /(^|\.)(lr_max|base_lr|start_lr|end_lr)$/;
+const REVISION = "dataset.revision";
 const PHASE = /^phases\.(\d+)\./;
 
 export function prepareSettings() {
@@ -23,20 +24,19 @@ export function showSettings({ runs, settings }) {
   byId("beside").hidden = shown.length === 0;
   const heads = ["Field", ...runs.map((run) => `Run ${run.id}`)].map((name) => make("th", { scope: "col" }, name));
   byId("beside").querySelector("thead tr").replaceChildren(...heads);
-  fill("beside", shown.map((row) => settingRow(row, isAll)));
+  fill("beside", shown.map((row) => settingRow(row, runs, isAll)));
 }
 
-function settingRow({ field, values, differs }, isMarked) {
+function settingRow({ field, values, differs }, runs, isMarked) {
   const name = field.replace(PHASE, (_, number) => `phase ${Number(number) + 1} · `);
   const mark = differs && isMarked ? make("span", { class: "tag" }, "differs") : "";
   return make("tr", { class: differs ? "differs" : null, "data-field": field },
-    make("th", { scope: "row" }, name, " ", mark), ...values.map((value) => make("td", {}, textOf(field, value))));
+    make("th", { scope: "row" }, name, " ", mark), ...values.map((value, number) => make("td", {}, field === REVISION ? revisionName(runs[number].dataset) : textOf(field, value))));
 }
 
 function textOf(field, value) {
   if (value === null) return "–";
   if (RATES.test(field) && Array.isArray(value)) return value.map(rate).join(" / ");
   if (RATES.test(field) && typeof value === "number") return rate(value);
-  if (field === "dataset.revision") return value.slice(0, 12);
   return typeof value === "string" ? value : JSON.stringify(value);
 }

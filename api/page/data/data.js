@@ -35,7 +35,8 @@ function showImports(jobs) {
 }
 
 function row(one) {
-  return make("tr", {}, make("td", {}, datasetLink(one.name), " ", drawnTag(one.drawn)), cell(one.items, true), cell(one.breeds, true),
+  return make("tr", {}, make("td", {}, datasetLink(one.name), " ", drawnTag(one.drawn)),
+    make("td", { class: "number", title: one.revision }, one.revision_number), cell(one.items, true), cell(one.breeds, true),
     make("td", {}, balance(one)), cell(one.runs, true),
     cell(make("time", { datetime: one.created_at, title: localTime(one.created_at) }, shortTime(one.created_at))));
 }

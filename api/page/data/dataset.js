@@ -1,12 +1,13 @@
 // One dataset: what is in it, what was left out, its near-duplicates, and two figures of what a training sees.
 
-import { addressOf, replace } from "../frame/address.js";
+import { addressOf, placeOf, replace } from "../frame/address.js";
 import { confirmed } from "../frame/confirm.js";
-import { byId, counted, drawnTag, make, words } from "../frame/parts.js";
-import { ask, askForPicture } from "../frame/service.js";
+import { enlarge } from "../frame/enlarged.js";
+import { byId, counted, drawnTag, make, revisionName, words } from "../frame/parts.js";
+import { ask, askForPicture, forget, sentence, tell } from "../frame/service.js";
 import { scheme } from "../frame/theme.js";
-import { showBreeds, showPhotos } from "./breeds.js";
-import { showDuplicates } from "./duplicates.js";
+import { breedPhotos, furtherPhotos, showBreeds, showPhotos } from "./breeds.js";
+import { isOfPair, pairedPhotos, showDuplicates } from "./duplicates.js";
 
 const LEFT_OUT = {
   no_label: "no label matches",
@@ -32,7 +33,8 @@ scheme.addEventListener("change", () => { if (pictured) showPictures(pictured); 
 
 const PARTS = ["dataset", "dataset-files", "dataset-seen"];
 
-async function chooseDataset(name, breed) {
+async function chooseDataset(name, query) {
+  const breed = query.get("breed");
   chosen = name;
   seed = 0;
   let found;
@@ -53,7 +55,21 @@ async function chooseDataset(name, breed) {
   showDuplicates(found);
   byId("other-pictures").onclick = () => { seed += 1; showPictures(found); };
   showPictures(found);
-  await showPhotos(name, breed);
+  await showNamed(query);
+}
+
+// The photos of a breed, and the photo that is shown large.
+async function showNamed(query) {
+  const name = chosen;
+  const key = query.get("photo");
+  await showPhotos(name, query.get("breed"));
+  if (isOfPair(key)) {
+    await tell("photo", enlarge(pairedPhotos(), key) ? null : Promise.reject(new Error("There is no such pair of photos.")));
+    return;
+  }
+  const photos = await breedPhotos(key);
+  if (name !== chosen || key !== placeOf().query.get("photo")) return;
+  await tell("photo", enlarge(photos, key, furtherPhotos()) ? null : Promise.reject(new Error("That photo is not among those of this breed.")));
 }
 
 function hideAll() {
@@ -62,6 +78,7 @@ function hideAll() {
 
 function leaveDataset() {
   chosen = pictured = null;
+  forget("photo");
   hideAll();
 }
 
@@ -88,11 +105,13 @@ async function deleteDataset(name, runs) {
   }
 }
 
-function showFacts({ name, drawn, items, vocab, label_rule: rule, summary }) {
+function showFacts(found) {
+  const { name, drawn, items, vocab, label_rule: rule, summary } = found;
   byId("dataset-title").replaceChildren(`Dataset ${name} `, drawnTag(drawn));
   const { width, height } = summary.sizes ?? {};
   const label = labelSource(rule);
   byId("dataset-facts").textContent = [
+    madeFrom(found),
     `${counted(items, "photo")} of ${counted(vocab.length, "breed")}`,
     width ? `${spread(width)} wide, ${spread(height)} high` : null,
     Object.entries(summary.formats ?? {}).map(([format, count]) => `${count} ${format}`).join(", "),
@@ -100,6 +119,15 @@ function showFacts({ name, drawn, items, vocab, label_rule: rule, summary }) {
     summary.split ? `the split is given: ${Object.entries(summary.split).map(([side, count]) => `${count} ${side}`).join(", ")}` : null,
     ...(summary.notes ?? []),
   ].filter(Boolean).join("; ");
+}
+
+// Of a review: the revision before, and what was decided about it.
+function madeFrom(found) {
+  const name = sentence(revisionName(found)).slice(0, -1);
+  if (!found.made_from) return name;
+  const { relabelled, dropped, added } = found.made_from;
+  const changes = [[relabelled, "relabelled"], [dropped, "dropped"], [added, "added"]].filter(([count]) => count);
+  return `${name}, made of revision ${found.revision_number - 1}: ${changes.map(([count, what]) => `${count} ${what}`).join(", ")}`;
 }
 
 function labelSource({ kind, level, over, regex }) {
@@ -155,7 +183,7 @@ async function place(id, path, alt) {
 
 export const dataset = {
   title: ({ dataset: name }) => `Dataset ${name}`,
-  open: ({ dataset: name }, query) => chooseDataset(name, query.get("breed")),
-  turn: (query) => showPhotos(chosen, query.get("breed")),
+  open: ({ dataset: name }, query) => chooseDataset(name, query),
+  turn: showNamed,
   close: leaveDataset,
 };

@@ -1,5 +1,6 @@
 // The form between an upload and its import: the dataset's name, the label rule and what it makes of the names.
 
+import { addressOf } from "../frame/address.js";
 import { byId, make } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { outcome, PATTERNS, RULES, tried } from "./trial.js";
@@ -87,6 +88,8 @@ function settle() {
   const reason = missing();
   byId("import").disabled = Boolean(reason);
   byId("import-missing").textContent = reason;
+  byId("label-first").hidden = !subject?.id;
+  if (subject?.id) byId("label-first").href = addressOf("label", { upload: subject.id });
 }
 
 async function importIt() {

@@ -23,6 +23,7 @@ export const PLACES = {
   "data/:dataset/review": "review",
   models: "models",
   "models/:version": "model",
+  label: "label",
   jobs: "jobs",
 };
 

@@ -5,6 +5,7 @@ import { data } from "../data/data.js";
 import { dataset } from "../data/dataset.js";
 import { home } from "../home/home.js";
 import { jobs } from "../jobs/jobs.js";
+import { label } from "../label/label.js";
 import { model } from "../models/model.js";
 import { models } from "../models/models.js";
 import { showServed } from "../models/served.js";
@@ -13,6 +14,7 @@ import { run } from "../run/run.js";
 import { runs } from "../runs/runs.js";
 import { train } from "../train/train.js";
 import { followLinks, placeOf } from "./address.js";
+import { closePhotos, preparePhotos } from "./enlarged.js";
 import { redrawFigures } from "./figures.js";
 import { byId } from "./parts.js";
 import { showScrolling } from "./scrolls.js";
@@ -28,8 +30,8 @@ import { scheme } from "./theme.js";
 //   hear(told)           an event of the stream;
 //   close()              another view comes.
 // All but the first two may be missing. Those that wait return their promise: what goes wrong is told in one line.
-const VIEWS = { home, runs, run, compare, train, data, dataset, review, models, model, jobs };
-const AREAS = { run: "runs", compare: "runs", dataset: "data", review: "data", model: "models" };
+const VIEWS = { home, runs, run, compare, train, data, dataset, review, label, models, model, jobs };
+const AREAS = { run: "runs", compare: "runs", dataset: "data", review: "data", label: "data", model: "models" };
 const REFRESH_MS = 5000;
 const SOON_MS = 200;
 const LOST = {
@@ -61,6 +63,7 @@ function show(isNew = false) {
     return;
   }
   VIEWS[before.view]?.close?.();
+  closePhotos();
   for (const question of document.querySelectorAll("dialog.confirm[open]")) question.close();
   forgetAllBut(["served", "address"]);
   showOnly(shown.view, isNew);
@@ -124,6 +127,7 @@ document.addEventListener("visibilitychange", catchUp);
 scheme.addEventListener("change", redrawFigures);
 setInterval(refreshAll, REFRESH_MS);
 showScrolling();
+preparePhotos();
 followLinks(show);
 tell("served", showServed());
 show();

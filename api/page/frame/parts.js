@@ -49,6 +49,9 @@ export function runLink(id, text = `run ${id}`, options = {}) {
   return make("a", { href: addressOf(`runs/${id}`), ...options }, text);
 }
 
+// A revision by its number, with the beginning of its hash beside it.
+export const revisionName = ({ revision_number: number, revision }) => `revision ${number} (${revision.slice(0, 12)})`;
+
 export function datasetLink(name) {
   return make("a", { href: addressOf(`data/${name}`), "data-dataset": name }, name);
 }

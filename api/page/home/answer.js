@@ -7,15 +7,16 @@ import { feedbackOn } from "./feedback.js";
 import { whyButton } from "./why.js";
 
 // The parts of a photo's card: the answer of POST /predict for it, and what can be done with that.
-export function answerParts({ model, coverage, found, file, query, picture }) {
-  const why = whyButton(file, model.version, found.breed, picture);
+// Without its file, which a reload takes away, nothing more can be asked about it; `noted` is what was said of it.
+export function answerParts({ model, coverage, found, file, name, query, picture, noted, note }) {
+  const why = file ? whyButton(file, model.version, found.breed, picture) : { button: "", said: "" };
   return [
     make("h3", {}, headline(found)),
     found.known === false ? make("p", {}, "If it were one of them, it would be:") : "",
     ...found.top.map(guessBar),
     ...setOf(found, coverage),
-    make("div", { class: "toolbar" }, why.button, asCommand(file.name, query)), why.said,
-    feedbackOn(found),
+    make("div", { class: "toolbar" }, why.button, asCommand(name, query)), why.said,
+    feedbackOn(found, noted, note),
     make("p", { class: "quiet by" }, "By ", versionLink(model.version), ` (${model.arch}) of `, runLink(model.run), ". ", drawnTag(model.drawn), ...cautions(model, found)),
   ];
 }

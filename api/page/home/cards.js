@@ -3,6 +3,7 @@
 import { byId, counted, make } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { answerParts, headline } from "./answer.js";
+import { keepAnswers, keptAnswers, smallOf } from "./kept.js";
 import { framed } from "./photos.js";
 import { easierTerms, termsQuery } from "./terms.js";
 
@@ -14,11 +15,13 @@ let cards = [];
 let waiting = [];
 let busy = 0;
 
+const LOST = "The page was loaded again before this photo had an answer. Choose it again.";
+
 // New photos stand first; of more than fit in a page the earliest go.
 export function addPhotos(files) {
   byId("photos-told").textContent = files.length > MOST
     ? `These are ${files.length} photos; the first ${MOST} of them are answered. For a whole folder there is the command pedigree predict.` : "";
-  const added = files.slice(0, MOST).map(cardOf);
+  const added = files.slice(0, MOST).map((file) => cardOf({ file, name: file.name || "a photo" }));
   const kept = [...added, ...cards];
   for (const one of kept.slice(MOST)) drop(one);
   cards = kept.slice(0, MOST);
@@ -26,10 +29,21 @@ export function addPhotos(files) {
   enqueue(added);
 }
 
+// What this tab has kept of before, once.
+export function showKept() {
+  cards = keptAnswers().slice(0, MOST).map((one) => cardOf({ ...one, file: null }));
+  for (const one of cards) {
+    if (one.answer) showAnswer(one);
+    else showFailure(one, one.failure ?? LOST, []);
+  }
+  byId("answer").append(...cards.map(({ node }) => node));
+}
+
 // The terms have changed: what is shown is answered on the new ones.
 export function askAgain() {
   for (const one of cards) one.asking?.abort();
-  enqueue(cards);
+  enqueue(cards.filter(({ file }) => file));
+  for (const { file, said } of cards) if (!file && !said.querySelector(".before")) said.append(make("p", { class: "quiet before" }, "This answer was given before, on other terms. Choose the photo again for a new one."));
 }
 
 export function clearPhotos() {
@@ -38,13 +52,15 @@ export function clearPhotos() {
   tellState();
 }
 
-function cardOf(file) {
-  const { frame, picture } = framed(file);
+// `small`, `answer`, `failure` and `noted` are what is kept of it.
+function cardOf({ file, name, small = null, answer = null, failure = null, noted = null }) {
+  const source = file ? URL.createObjectURL(file) : small;
+  const { frame, picture } = framed(name, source);
   const said = make("div", { class: "said" });
-  const card = { file, picture, source: picture.src, said, asking: null, state: "waiting", told: "" };
-  const remove = make("button", { type: "button", class: "plain remove", "aria-label": `Remove ${file.name}` }, "✕");
+  const card = { file, name, small, answer, failure, noted, picture, source, said, asking: null, state: "waiting", told: "" };
+  const remove = make("button", { type: "button", class: "plain remove", "aria-label": `Remove ${name}` }, "✕");
   card.node = make("li", { class: "card photo" }, frame,
-    make("div", { class: "row" }, make("span", { class: "quiet file" }, file.name || "a photo"), remove), said);
+    make("div", { class: "row" }, make("span", { class: "quiet file" }, name), remove), said);
   remove.addEventListener("click", () => {
     drop(card);
     cards = cards.filter((one) => one !== card);
@@ -56,14 +72,14 @@ function cardOf(file) {
 function drop(card) {
   card.asking?.abort();
   waiting = waiting.filter((one) => one !== card);
-  URL.revokeObjectURL(card.source);
+  if (card.file) URL.revokeObjectURL(card.source);
   card.node.remove();
 }
 
 function enqueue(some) {
   for (const one of some) {
-    one.state = "waiting";
-    one.said.replaceChildren(make("p", { class: "quiet" }, make("progress", { "aria-label": `Looking at ${one.file.name}` }), " Looking…"));
+    Object.assign(one, { state: "waiting", answer: null, failure: null, noted: null });
+    one.said.replaceChildren(make("p", { class: "quiet" }, make("progress", { "aria-label": `Looking at ${one.name}` }), " Looking…"));
   }
   waiting = [...waiting.filter((one) => !some.includes(one)), ...some];
   tellState();
@@ -82,16 +98,35 @@ async function answer(card) {
   const query = termsQuery();
   const form = new FormData();
   form.append("file", card.file, card.file.name || "photo");
+  const small = card.small ?? smallOf(card.file);
   try {
     const { model, coverage, predictions: [found] } = await ask(`/predict?${query}`, { method: "POST", body: form, signal: asking.signal });
+    card.small = await small;
     if (asking.signal.aborted) return;
-    Object.assign(card.picture, { src: card.source, alt: `The photo ${card.file.name}` });
-    finish(card, "answered", headline(found), answerParts({ model, coverage, found, query, file: card.file, picture: card.picture }));
+    Object.assign(card.picture, { src: card.source, alt: `The photo ${card.name}` });
+    card.answer = { model, coverage, found, query };
+    showAnswer(card);
   } catch (error) {
+    card.small = await small;
     if (asking.signal.aborted) return;
-    finish(card, "failed", error.message, [make("p", { class: "bad" }, error.message),
-      make("div", { class: "toolbar" }, make("button", { type: "button", class: "secondary", on: { click: () => enqueue([card]) } }, "Try again"), ...easierTerms(error))]);
+    const again = make("button", { type: "button", class: "secondary", on: { click: () => enqueue([card]) } }, "Try again");
+    showFailure(card, error.message, [again, ...easierTerms(error)]);
   }
+}
+
+function showAnswer(card) {
+  const note = (text) => { card.noted = text; keep(); };
+  const { answer: given, file, name, picture, noted } = card;
+  finish(card, "answered", headline(given.found), answerParts({ ...given, file, name, picture, noted, note }));
+}
+
+function showFailure(card, message, steps) {
+  card.failure = message;
+  finish(card, "failed", message, [make("p", { class: "bad" }, message), make("div", { class: "toolbar" }, ...steps)]);
+}
+
+function keep() {
+  keepAnswers(cards.map(({ name, small, answer: given, failure, noted }) => ({ name, small, answer: given, failure, noted })));
 }
 
 function finish(card, state, told, parts) {
@@ -104,6 +139,7 @@ function finish(card, state, told, parts) {
 
 // Read aloud: how far it is, and of one photo the answer.
 function tellState() {
+  keep();
   byId("answered").hidden = cards.length === 0;
   byId("answer").classList.toggle("single", cards.length === 1);
   // Of a single photo its card says it all.

@@ -27,11 +27,12 @@ async function showContradicted() {
     cell(words(one.feedback.breed ?? NONE)), cell(one.version, true), cell(one.photo ? "kept" : "not kept"))));
 }
 
-// Whether it is right, and what it is instead; nothing where the answer was not kept.
-export function feedbackOn({ id, breed, probabilities }) {
+// Whether it is right, and what it is instead; nothing where the answer was not kept. `noted` is what was said before,
+// `note` is called with what is said now.
+export function feedbackOn({ id, breed, probabilities }, noted, note) {
   if (!id) return "";
-  const told = make("p", { class: "quiet", role: "status" });
-  const say = (name) => send(id, name, told);
+  const told = make("p", { class: "quiet", role: "status" }, noted ?? "");
+  const say = (name) => send(id, name, told, note);
   const form = correction(Object.keys(probabilities), say);
   const wrong = make("button", { type: "button", class: "secondary", "aria-expanded": "false" }, "No, it is …");
   wrong.addEventListener("click", () => {
@@ -59,7 +60,7 @@ function correction(vocab, say) {
   return form;
 }
 
-async function send(id, breed, told) {
+async function send(id, breed, told, note) {
   try {
     const { feedback } = await ask(`/predictions/${id}/feedback`, {
       method: "POST",
@@ -69,6 +70,7 @@ async function send(id, breed, told) {
     const isNew = feedback.of_vocabulary === false;
     told.textContent = `Noted: ${words(breed ?? NONE)}.${isNew ? " This model does not know that breed." : ""}`;
     told.className = "quiet";
+    note(told.textContent);
     await showContradicted();
   } catch (error) {
     told.textContent = error.message;

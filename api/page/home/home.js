@@ -4,7 +4,7 @@ import { byId } from "../frame/parts.js";
 import { forget, tell } from "../frame/service.js";
 import { hearOfVersions } from "../models/served.js";
 import { leaveBegin, showBegin } from "./begin.js";
-import { addPhotos, askAgain, clearPhotos } from "./cards.js";
+import { addPhotos, askAgain, clearPhotos, showKept } from "./cards.js";
 import { showKeeping } from "./feedback.js";
 import { acceptPhotos } from "./photos.js";
 import { prepareTerms, readTerms, showVersions } from "./terms.js";
@@ -14,6 +14,7 @@ let isHere = false;
 
 function prepare() {
   isReady = true;
+  showKept();
   acceptPhotos(addPhotos);
   prepareTerms();
   byId("clear").addEventListener("click", () => {

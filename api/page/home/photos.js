@@ -44,9 +44,9 @@ function refuseFolder() {
 }
 
 // A photo in its frame; a browser cannot show every kind that the service can read.
-export function framed(file) {
-  const picture = make("img", { alt: `The photo ${file.name}`, src: URL.createObjectURL(file), decoding: "async" });
-  const frame = make("div", { class: "frame" }, picture, make("p", { class: "no-preview quiet" }, "This browser cannot show the photo."));
+export function framed(name, source) {
+  const picture = make("img", { alt: `The photo ${name}`, src: source, decoding: "async" });
+  const frame = make("div", { class: source === null ? "frame blank" : "frame" }, picture, make("p", { class: "no-preview quiet" }, "This browser cannot show the photo."));
   picture.addEventListener("error", () => frame.classList.add("blank"));
   picture.addEventListener("load", () => frame.classList.remove("blank"));
   return { frame, picture };

@@ -1,6 +1,7 @@
 // Many photos at once: tick some, and decide about all of them.
 
 import { at } from "../frame/address.js";
+import { largerLink } from "../frame/enlarged.js";
 import { byId, counted, make, percent, words } from "../frame/parts.js";
 import { decided } from "./decisions.js";
 import { nameOf, told } from "./stage.js";
@@ -66,7 +67,7 @@ function showCount() {
 export function showGrid({ items, next }, acts) {
   shown = items;
   acting = acts;
-  const focused = document.activeElement?.closest("#grid-photos") ? document.activeElement.dataset.item : null;
+  const focused = document.activeElement?.closest("#grid-photos") ? document.activeElement.dataset.item ?? null : null;
   byId("grid-photos").replaceChildren(...items.map(card));
   byId("grid-more").hidden = next === null;
   showCount();
@@ -83,6 +84,7 @@ function card(one) {
   });
   return make("li", { class: "tick", "data-decided": decision !== null },
     make("label", {}, box, make("img", { src: at(one.image), loading: "lazy", alt: "" })),
+    largerLink(one.item, { class: "larger", "aria-label": `Show ${nameOf(one)} larger` }, "⤢"),
     make("span", { class: "was" }, one.label === null ? "no label" : words(one.label)),
     decision ? make("strong", { class: "decision" }, told(decision))
       : one.suggested ? make("span", { class: "quiet" }, `${words(one.suggested.breed)} ${percent(one.suggested.probability)}?`) : "");

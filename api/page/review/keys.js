@@ -10,7 +10,7 @@ export function listenToKeys(acts, isOn) {
     r: () => acts.choose("relabel", acts.current()?.suggested?.breed),
     d: () => acts.choose("drop"),
     u: () => acts.takeBack(),
-    "/": () => document.querySelector("#review-stage .search input")?.focus(),
+    "/": () => document.querySelector(".view:not([hidden]) .stage .search input")?.focus(),
     arrowright: () => acts.step(1),
     arrowdown: () => acts.step(1),
     arrowleft: () => acts.step(-1),

@@ -1,6 +1,7 @@
 // Review: photos whose label is worth a look, one by one or many at once, and what was decided about them.
 
 import { addressOf, amend, go, here, placeOf } from "../frame/address.js";
+import { enlarge } from "../frame/enlarged.js";
 import { byId, counted, make } from "../frame/parts.js";
 import { forget, tell } from "../frame/service.js";
 import { carryOver } from "./carrying.js";
@@ -10,7 +11,7 @@ import { prepareGrid, showGrid, untickOthers } from "./grid.js";
 import { listenToKeys } from "./keys.js";
 import { loadQueue, more, queue } from "./queue.js";
 import { checkSaved, hearOfSaved, leaveSaved, prepareSaving } from "./saving.js";
-import { showStage } from "./stage.js";
+import { largePhoto, showStage } from "./stage.js";
 import { showTray } from "./tray.js";
 
 const SOURCES = [
@@ -50,7 +51,8 @@ async function seek(isThere) {
 
 // After a reload: the photo that one was at, or else one that is undecided.
 function isPlaced() {
-  const asked = placeOf().query.get("at");
+  const { query } = placeOf();
+  const asked = query.get("photo") ?? query.get("at");
   return asked === null ? nextOpen(-1) >= 0 : queue().items.some(({ item }) => String(item) === asked);
 }
 
@@ -101,19 +103,28 @@ function draw() {
   showEmpty(isEmpty ? { name, source: source(), problem } : null);
   if (isEmpty) return;
   if (isGrid()) showGrid(queue(), acts);
-  else showStage(queue(), position(), nextOpen(-1) < 0, acts);
+  else showStage(byId("review-stage"), queue(), position(), nextOpen(-1) < 0, acts);
   showTray(queue(), acts);
+  showLarge();
+}
+
+// The photo that the address names, in either view.
+function showLarge() {
+  const further = queue().next === null ? null : async () => { await more(); return queue().items.map(largePhoto); };
+  const isThere = enlarge(queue().items.map(largePhoto), placeOf().query.get("photo"), further);
+  tell("photo", isThere ? null : Promise.reject(new Error("That photo is not in this list.")));
 }
 
 function showHead() {
   const { run, side, examined, waiting, wrong } = queue();
   const which = run === null ? "" : `By the predictions of run ${run} on ${counted(examined, "photo")}${side === "all" ? "" : " that it was not trained on"}`;
   const about = wrong === null ? "" : `; about ${Math.round(wrong)} labels look wrong`;
-  byId("review-title").replaceChildren("Review labels of ", make("a", { href: addressOf(`data/${name}`) }, name));
+  const at = queue().revision === null ? "" : make("span", { class: "quiet", title: queue().revision }, ` revision ${queue().revision_number}`);
+  byId("review-title").replaceChildren("Review labels of ", make("a", { href: addressOf(`data/${name}`) }, name), at);
   byId("review-about").textContent = which ? `${which}${about}. ${counted(waiting, "photo")} in this list.` : "";
   byId("review-sources").replaceChildren(...SOURCES.map(([key, text]) => make("a", {
-    class: "button secondary", href: here({ source: key, at: null }), "aria-current": key === source() ? "true" : null,
-  }, text)));
+    class: "button secondary", href: here({ source: key, at: null, photo: null }), "aria-current": key === source() ? "true" : null,
+  }, text)), make("a", { class: "button secondary", href: addressOf("label", { dataset: name }) }, "What to label next"));
   for (const button of byId("review-views").children) button.setAttribute("aria-pressed", String((button.dataset.view === "grid") === isGrid()));
 }
 
@@ -163,6 +174,7 @@ export const review = {
     name = null;
     loads += 1;
     forget("more");
+    forget("photo");
     leaveSaved();
   },
 };

@@ -2,7 +2,7 @@
 
 import { addressOf, amend, queryNumber } from "../frame/address.js";
 import { jobLine } from "../frame/job_line.js";
-import { byId, FINAL, make } from "../frame/parts.js";
+import { byId, FINAL, make, revisionName } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
 import { decisions, forgetSent, markSent } from "./decisions.js";
@@ -105,7 +105,7 @@ async function showSaved(job) {
     ? make("a", { class: "button", href: addressOf("compare", { runs: `${before.id},${after.id}` }) }, `Compare run ${before.id} with run ${after.id}`)
     : make("span", { class: "quiet" }, "Once it has trained, both runs can be compared here.");
   place.replaceChildren(make("h3", {}, "Saved"),
-    make("p", {}, `${name} is at revision `, make("code", {}, now?.revision.slice(0, 12) ?? "?"), now ? ` now: ${now.items} items of ${now.breeds} breeds.` : "."),
+    make("p", {}, `${name} is at `, now ? revisionName(now) : "another revision", now ? ` now: ${now.items} items of ${now.breeds} breeds.` : "."),
     make("p", { class: "toolbar" }, train, compare));
 }
 

@@ -1,7 +1,7 @@
 // What a run is known by: its name, how it stands, its figures and its times.
 
 import { addressOf } from "../frame/address.js";
-import { byId, datasetLink, drawnTag, FINAL, make, percent, words } from "../frame/parts.js";
+import { byId, datasetLink, drawnTag, FINAL, make, percent, revisionName, words } from "../frame/parts.js";
 import { duration, localTime } from "../frame/times.js";
 import { writeNew } from "../frame/written.js";
 
@@ -35,7 +35,7 @@ function factsOf(run) {
   return [...error,
     fact("Kind", run.recipe ? words(run.recipe) : words(run.kind)),
     fact("Architecture", run.arch, `seed ${run.seed}`),
-    fact("Dataset", datasetLink(run.dataset.name), `${run.dataset.items} items of ${run.dataset.breeds} breeds`),
+    fact("Dataset", datasetLink(run.dataset.name), `${revisionName(run.dataset)}: ${run.dataset.items} items of ${run.dataset.breeds} breeds`),
     fact("Computed on", run.device ?? whereOf(run), run.device ? `${run.precision} (${run.precision_reason})` : "")];
 }
 

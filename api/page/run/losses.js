@@ -2,7 +2,7 @@
 
 import { go, here } from "../frame/address.js";
 import { byId } from "../frame/parts.js";
-import { photoCard } from "./enlarged.js";
+import { photoCard } from "./photo_card.js";
 
 export const FEWEST = 9;
 const MORE = 18;
@@ -14,7 +14,7 @@ export const topLosses = () => shown;
 
 export function showLosses(losses, asked) {
   shown = losses;
-  byId("worst").replaceChildren(...losses.map((one) => photoCard(one, here({ photo: one.item }))));
+  byId("worst").replaceChildren(...losses.map(photoCard));
   byId("more-losses").hidden = losses.length < asked || asked >= MOST;
   byId("more-losses").onclick = () => go(here({ losses: Math.min(MOST, asked + MORE) }));
 }

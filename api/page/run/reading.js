@@ -1,12 +1,12 @@
 // What can be read out of a run's stored predictions, and the jobs that renew them.
 
 import { go, here, queryName, queryNumber } from "../frame/address.js";
+import { closePhotos } from "../frame/enlarged.js";
 import { Board, readFigures } from "../frame/figures.js";
 import { jobLine } from "../frame/job_line.js";
 import { byId, cell, fill, FINAL, make, percent, words } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { want } from "../frame/stream.js";
-import { closePhotos } from "./enlarged.js";
 import { FEWEST, hideLosses, showLosses } from "./losses.js";
 import { hideShots, shotsAddress, shotsLink } from "./shots.js";
 import { walkable } from "./walk.js";
@@ -96,6 +96,9 @@ function factsOf(found, run) {
   const pictures = found.drawn ? "drawn pictures" : "photos";
   const which = found.side === "validation" ? `${found.n} validation ${pictures}` : `All ${found.n} ${pictures}`;
   const facts = [`${which} of dataset ${found.dataset.name}: error rate ${percent(found.error_rate)}.`];
+  if (found.macro_error !== null && percent(found.macro_error) !== percent(found.error_rate)) {
+    facts.push(`With each breed counting alike it is ${percent(found.macro_error)}.`);
+  }
   if (found.tta) facts.push("Each picture’s scores are averaged over 4 augmented copies and the plain picture.");
   if (found.trained_on) facts.push(`${found.trained_on} of these very pictures were trained on.`);
   if (found.error_rate !== run.error_rate && run.error_rate !== null) {

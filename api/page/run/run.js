@@ -1,10 +1,11 @@
 // The view of one run.
 
 import { queryName, queryNumber } from "../frame/address.js";
+import { enlarge } from "../frame/enlarged.js";
 import { forget, tell } from "../frame/service.js";
-import { enlarge, preparePhotos } from "./enlarged.js";
 import { topLosses } from "./losses.js";
-import { isWished, shots, showShots } from "./shots.js";
+import { largePhoto } from "./photo_card.js";
+import { furtherShots, isWished, shots, showShots } from "./shots.js";
 import { chooseRun, hearOfShown, leaveRun, readAnew, refreshInterprets, renewRun, shownRun } from "./shown.js";
 import { showTab, tabOf } from "./tabs.js";
 
@@ -14,7 +15,6 @@ const UNUSABLE = {
   photo: "Give an item’s number.",
 };
 
-let isReady = false;
 let turned = {};
 
 // What of the query the reading depends on.
@@ -40,7 +40,8 @@ async function showNamed() {
   const item = queryNumber("photo");
   await showShots(run, item);
   if (search !== location.search || shownRun()?.id !== run.id) return;
-  const isThere = enlarge(isWished() ? shots() : topLosses(), item);
+  const more = isWished() ? furtherShots(run) : null;
+  const isThere = enlarge((isWished() ? shots() : topLosses()).map(largePhoto), item, more && (() => more().then((all) => all.map(largePhoto))));
   const where = isWished() ? "these photos" : "the top losses that are shown";
   tell("photo", isThere ? null : Promise.reject(new Error(`That picture is not among ${where}.`)));
 }
@@ -48,8 +49,6 @@ async function showNamed() {
 export const run = {
   title: ({ run: id }) => `Run ${id}`,
   async open({ run: id }, query) {
-    if (!isReady) preparePhotos();
-    isReady = true;
     turned = seen(query);
     const drawn = chooseRun(id);
     refuseUnusable(query);

@@ -3,7 +3,7 @@
 import { here, leave, placeOf, queryName } from "../frame/address.js";
 import { byId, counted, make, words } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
-import { photoCard } from "./enlarged.js";
+import { photoCard } from "./photo_card.js";
 
 const PART = 60;
 // So many are looked through for a photo that the address names.
@@ -25,6 +25,9 @@ export const shotsAddress = (actual, predicted = null) => here({ tab: "mistakes"
 export const isWished = () => ["actual", "predicted"].some((key) => wish()[key]);
 
 export const shots = () => shown;
+
+// The rest of them, where there is any.
+export const furtherShots = (run) => (cursor === null ? null : () => readMore(run).then(shots));
 
 export function hideShots() {
   asked += 1;
@@ -72,7 +75,7 @@ async function readMore(run) {
   if (question !== asked) return;
   shown = [...shown, ...page.items];
   cursor = page.next_cursor;
-  byId("shots-grid").append(...page.items.map((one) => photoCard(one, here({ photo: one.item }))));
+  byId("shots-grid").append(...page.items.map(photoCard));
   byId("shots-facts").textContent = factsOf();
   byId("more-shots").hidden = cursor === null;
   byId("more-shots").onclick = () => tell("shots", readMore(run));

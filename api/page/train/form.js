@@ -17,7 +17,7 @@ export const wrongFields = () => [...wrongs.keys()];
 export function showDatasets(items, wanted) {
   const select = byId("train-dataset");
   const named = [...items.map(({ name }) => name)];
-  const option = ({ name, items: count, breeds, drawn }) => make("option", { value: name }, `${name} · ${count.toLocaleString()} photos of ${counted(breeds, "breed")}${drawn ? ", drawn sample" : ""}`);
+  const option = ({ name, revision_number: revision, items: count, breeds, drawn }) => make("option", { value: name }, `${name} · revision ${revision} · ${count.toLocaleString()} photos of ${counted(breeds, "breed")}${drawn ? ", drawn sample" : ""}`);
   const missing = wanted && !named.includes(wanted) ? [make("option", { value: wanted }, wanted)] : [];
   select.replaceChildren(...(wanted ? [] : [make("option", { value: "" }, "Choose a dataset")]), ...items.map(option), ...missing);
   select.value = wanted ?? "";

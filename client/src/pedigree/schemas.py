@@ -182,6 +182,7 @@ class RunDataset(Answer):
 
     name: str
     revision: str
+    revision_number: int
     drawn: bool
     breeds: int
     items: int
@@ -203,6 +204,7 @@ class Confusion(Answer):
     columns: str = "predicted"
     n: int
     error_rate: float
+    macro_error: float | None
     most_confused: list[ConfusedOut]
     per_class: list[ClassScoreOut]
     drawn: bool
@@ -300,6 +302,7 @@ class DatasetOut(Answer):
 
     name: str
     revision: str
+    revision_number: int
     drawn: bool
     items: int
     breeds: int
@@ -320,6 +323,7 @@ class DatasetSummary(Answer):
 
     name: str
     revision: str
+    revision_number: int
     drawn: bool
     items: int
     breeds: int
@@ -381,6 +385,13 @@ class LrSweep(Answer):
 class LrFind(Answer):
     """A search for a learning rate, on a fresh model or on a run's, with the body frozen or not; trains nothing."""
 
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    erase: float = 0.0
+    balance_loss: float = 0.0
+    balance_sampling: float = 0.0
+    weight_averaging: float = 0.0
     arch: str = "resnet34"
     pretrained: bool = True
     presize: int = 460
@@ -422,6 +433,13 @@ class ResolvedPhase(Answer):
 class ResolvedConfig(Answer):
     """What a run records and trains: settings and phases, nothing left to choose."""
 
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    erase: float = 0.0
+    balance_loss: float = 0.0
+    balance_sampling: float = 0.0
+    weight_averaging: float = 0.0
     arch: str = "resnet34"
     pretrained: bool = True
     presize: int = 460

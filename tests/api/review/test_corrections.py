@@ -236,6 +236,7 @@ def test_the_next_to_label_are_those_that_the_model_can_least_decide(
     assert (found["of"], found["by"], found["measured_on"]) == (3, "uncertain", "probabilities")
     assert found["items"][0]["margin"] == pytest.approx(0.02)
     assert found["items"][0]["guesses"][0] == {"breed": "Birman", "probability": 0.51}
+    assert (found["dataset"], found["revision"], found["upload"]) == ("pets", pets.revision, None)
     different = client.get(f"/jobs/{job}/label-next", params={"by": "different", "limit": 2}).json()
     assert sorted(one["path"] for one in different["items"]) == ["a.jpg", "d.jpg"]
     assert client.get(f"/jobs/{waiting}/label-next").json()["code"] == "not_ready"

@@ -209,7 +209,7 @@ def test_a_run_on_a_later_revision_carries_a_caution(client: TestClient, records
     assert run["dataset"]["revision"] == later.revision
     (caution,) = run["cautions"]
     assert f"run {parent.id}" in caution
-    assert "'pets' at revision-of-" in caution
+    assert "'pets' at revision 1 (revision-of-" in caution
     finish(records, run)
     grandchild = made(client, from_run=run["id"])
     assert len(grandchild["cautions"]) == 1

@@ -21,6 +21,7 @@ def test_a_run_tells_what_made_it_and_what_it_left(client: TestClient, records: 
     assert found["dataset"] == {
         "name": "pets",
         "revision": "revision-of-pets",
+        "revision_number": 1,
         "drawn": True,
         "breeds": 3,
         "items": 21,

@@ -12,6 +12,7 @@ from torch import Tensor
 from ml.config import ResolvedConfig, resolve, train_config
 from ml.errors import CheckpointInvalid, Stopped
 from ml.learn.checkpoint import LocalKeeper, read_checkpoint, save_tensors
+from ml.learn.objective import Objective
 from ml.learn.precision import Precision
 from ml.learn.trainer import Trainer
 from ml.reporting import BatchRecord, EpochRecord, NullReporter
@@ -65,6 +66,7 @@ def training(
         config=config(weight_decay),
         revision="r",
         model=toy(dropout=0.2),
+        objective=Objective("cross_entropy"),
         training=FixedBatches(x, y, 4),
         validation=FixedValidation(*toy_inputs(8, seed=1)),
         device=torch.device("cpu"),

@@ -14,6 +14,7 @@ from ml.data.scan import scan_folder
 from ml.errors import BatchTooLarge, LossDiverged, Stopped, SweepTooShort
 from ml.learn.batches import SampledBatch
 from ml.learn.lr_find import find_rate, search
+from ml.learn.objective import Objective
 from ml.learn.precision import Precision
 from ml.learn.schedule import Hypers, exponential
 from ml.learn.setup import Paths
@@ -59,6 +60,7 @@ def train_step(sweep: LrSweep = SWEEP, *, dropout: float = 0.0, accumulation: in
     return TrainStep(
         config=LrFind(lr_sweep=sweep, batch_size=8),
         model=toy(dropout=dropout),
+        objective=Objective("cross_entropy"),
         batches=FixedBatches(x, y, 8),
         device=torch.device("cpu"),
         precision=Precision("fp32", "test"),

@@ -17,6 +17,7 @@ from ml.errors import DiskFull, LossDiverged, Stopped
 from ml.learn.batches import SampledBatch
 from ml.learn.checkpoint import LocalKeeper, save_tensors
 from ml.learn.model import BreedNet
+from ml.learn.objective import Objective
 from ml.learn.pace import Pace
 from ml.learn.precision import Precision
 from ml.learn.schedule import Hypers
@@ -61,6 +62,7 @@ def trainer(
         config=config,
         revision="r",
         model=model,
+        objective=Objective("cross_entropy"),
         training=FixedBatches(torch.tensor(case["train_x"]), torch.tensor(case["train_y"]), case["bs"]),
         validation=FixedValidation(torch.tensor(case["valid_x"]), torch.tensor(case["valid_y"])),
         device=torch.device("cpu"),
@@ -181,6 +183,7 @@ def toy_trainer(
         config=config,
         revision="r",
         model=model or toy(dropout=0.1),
+        objective=Objective("cross_entropy"),
         training=FixedBatches(*toy_inputs(80), 8),
         validation=FixedValidation(*toy_inputs(40, seed=1)),
         device=torch.device("cpu"),

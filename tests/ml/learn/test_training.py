@@ -275,3 +275,38 @@ def test_a_sweep_too_short_to_see_anything_is_refused_before_the_pictures_are_re
     with pytest.raises(SweepTooShort):
         train(folder, tmp_path / "out", config(base_lr="auto", lr_sweep={"steps": 5}))
     assert not (tmp_path / "cache").exists()
+
+
+EVERYTHING = {
+    "label_smoothing": 0.1,
+    "mixup": 0.4,
+    "cutmix": 1.0,
+    "erase": 0.5,
+    "balance_loss": 0.5,
+    "balance_sampling": 0.5,
+    "weight_averaging": 0.9,
+}
+
+
+def test_with_all_that_can_be_added_a_resumed_run_is_still_the_same_bit_for_bit(folder: Path, tmp_path: Path) -> None:
+    chosen = config(epochs=2, **EVERYTHING)
+    whole, _ = train(folder, tmp_path / "whole", chosen)
+    with pytest.raises(Stopped):
+        train(folder, tmp_path / "parts", chosen, Listener(stop_at=5))
+    parts, _ = train(folder, tmp_path / "parts", chosen)
+    for name in ("model.safetensors", "predictions.jsonl"):
+        assert whole.files[name].read_bytes() == parts.files[name].read_bytes()
+    plain, _ = train(folder, tmp_path / "plain", config(epochs=2))
+    assert whole.files["model.safetensors"].read_bytes() != plain.files["model.safetensors"].read_bytes()
+
+
+def test_the_mean_of_the_weights_is_what_is_measured_and_served(folder: Path, tmp_path: Path) -> None:
+    mean, _ = train(folder, tmp_path / "out", config(epochs=3, weight_averaging=0.9))
+    last, _ = train(folder, tmp_path / "last", config(epochs=3))
+    served = Classifier.load(tmp_path / "out", "cpu")
+    rows = [json.loads(line) for line in (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()]
+    picture = served.prepare((folder / rows[0]["path"]).read_bytes(), Limits())
+    assert served.scores(list(served.run([picture]))) == pytest.approx(
+        list(rows[0]["probabilities"].values()), abs=0.02
+    )
+    assert last.reading != mean.reading

@@ -7,7 +7,7 @@ import torch
 from ml.config import LossName
 from ml.learn.evaluation import loss_and_error
 from ml.learn.losses import item_losses, item_losses_of_scores, scores_of, training_loss
-from ml.reading.metrics import most_confused, per_class, read_predictions, reliability, top_losses, wilson
+from ml.reading.metrics import macro_error, most_confused, per_class, read_predictions, reliability, top_losses, wilson
 from tests.ml.facts import cases
 
 
@@ -142,3 +142,9 @@ def test_saturated_logits_cost_as_scores_about_what_they_cost_as_logits() -> Non
     seen = item_losses_of_scores("binary_cross_entropy", scores_of("binary_cross_entropy", logits), targets).item()
     assert exact == pytest.approx(40)
     assert exact - 2 < seen <= exact
+
+
+def test_the_macro_error_counts_each_breed_alike_and_leaves_out_those_without_pictures() -> None:
+    matrix = [[90, 10, 0], [1, 1, 0], [0, 0, 0]]
+    assert macro_error(matrix) == pytest.approx((0.1 + 0.5) / 2)
+    assert macro_error([[0, 0], [0, 0]]) is None

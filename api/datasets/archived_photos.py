@@ -1,0 +1,91 @@
+"""A photo out of an uploaded archive, without unpacking it."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from api.datasets.photos import Photo
+from ml.decode.image_kind import media_type_of, suffix_of
+from ml.errors import ArchiveRejected
+from ml.unpack.archive import MAX_FILES, open_entries
+from ml.unpack.archive_entry import Entry
+from store.errors import InvalidRequest, NotFound, PayloadTooLarge, StateConflict, TooBusy
+
+AT_ONCE = 2
+READ_SECONDS = 5.0
+WAIT_SECONDS = 10.0
+"""A page asks for the next few photos at once: the ones after wait."""
+_AS_ZIP = "Send a zip, or a folder by the page: there each photo is found at once."
+
+
+class _OutOfTime(Exception):
+    """The time for reading is over."""
+
+
+class ArchivedPhotos:
+    """Reads photos, two at a time at most: in a packed tar what lies before one has to be unpacked for it."""
+
+    def __init__(self, *, max_unpacked: int, max_photo: int) -> None:
+        """An archive may unpack to ``max_unpacked`` bytes, a photo has ``max_photo`` at most."""
+        self._max_unpacked, self._max_photo = max_unpacked, max_photo
+        self._places = threading.BoundedSemaphore(AT_ONCE)
+
+    def photo(self, archive: Path, path: str) -> Photo:
+        """The photo that lies at ``path`` once the archive is unpacked.
+
+        Raises:
+            NotFound: there is none.
+            InvalidRequest: the archive cannot be read, or not far enough in the time that there is.
+            PayloadTooLarge: it has too many bytes.
+            StateConflict: the upload has become an import meanwhile.
+            TooBusy: others are at it.
+        """
+        with self._place():
+            data = self._read(archive, path)
+        if data is None or suffix_of(data) is None:
+            raise NotFound(f"the upload has no photo {path[:200]!r}", "Take a path as the predictions have it.")
+        return Photo(data, media_type_of(data))
+
+    def _read(self, archive: Path, path: str) -> bytes | None:
+        until = time.monotonic() + READ_SECONDS
+
+        def tell(_done: int, _total: int) -> None:
+            if time.monotonic() > until:
+                raise _OutOfTime
+
+        try:
+            with open_entries(
+                archive, max_bytes=self._max_unpacked, max_files=MAX_FILES, encoding=None, tell=tell
+            ) as entries:
+                return next((self._content(one) for one in entries if _lies_at(one, path)), None)
+        except _OutOfTime:
+            detail = f"the photo lies too far into a packed archive: {READ_SECONDS:.0f} seconds did not reach it"
+            raise InvalidRequest(detail, _AS_ZIP) from None
+        except ArchiveRejected as error:
+            raise InvalidRequest(error.detail, error.hint) from error
+        except FileNotFoundError:
+            raise StateConflict("the upload has become an import", "Look at its job.") from None
+
+    def _content(self, entry: Entry) -> bytes:
+        assert entry.content is not None  # noqa: S101 - the caller looked
+        data = entry.content.read(self._max_photo + 1)
+        if len(data) > self._max_photo:
+            detail = f"the photo has more than {self._max_photo} bytes"
+            raise PayloadTooLarge(detail, "Send smaller photos, or raise PEDIGREE_MAX_IMAGE_BYTES.")
+        return data
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if not self._places.acquire(timeout=WAIT_SECONDS):
+            detail = f"{AT_ONCE} photos are being read out of archives already"
+            raise TooBusy(detail, "Try again in a second.", headers={"Retry-After": "1"})
+        try:
+            yield
+        finally:
+            self._places.release()
+
+
+def _lies_at(entry: Entry, path: str) -> bool:
+    return entry.content is not None and PurePosixPath(entry.name.replace("\\", "/")).as_posix() == path
