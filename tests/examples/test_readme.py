@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -58,10 +59,9 @@ def samples() -> list[Sample]:
 
 
 def _typed(text: str) -> Iterator[Sample]:
-    commands = list(COMMAND.finditer(text))
-    ends = [*(command.start() for command in commands[1:]), len(text)]
-    for command, end in zip(commands, ends, strict=True):
-        yield Sample("shell", command[1], text[command.end() : end])
+    for command, following in pairwise([*COMMAND.finditer(text), None]):
+        if command is not None:
+            yield Sample("shell", command[1], text[command.end() : following.start() if following else len(text)])
 
 
 def run(sample: Sample, service: SmallService, folder: Path) -> subprocess.CompletedProcess[str]:
