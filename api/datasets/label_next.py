@@ -148,8 +148,13 @@ def _item(
 
 
 def _is_whole(row: dict[str, Any]) -> bool:
-    """Whether the picture could be used and its scores are numbers."""
-    return None not in row.get("probabilities", {None: None}).values()
+    """Whether the picture could be used, its scores are numbers, and its path can be told."""
+    return None not in row.get("probabilities", {None: None}).values() and _can_be_told(row["path"])
+
+
+def _can_be_told(path: str) -> bool:
+    """Whether it is all letters: other bytes in a file's name are no text that an answer can hold."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in path)
 
 
 def _best(scores: NDArray[np.float64]) -> list[int]:

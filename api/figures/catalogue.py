@@ -11,11 +11,13 @@ from api.figures.loss import loss_chart
 from api.figures.lr_find import lr_find_chart
 from api.figures.reliability import reliability_chart
 from api.figures.schedule import schedule_chart
-from api.figures.steps import thinning
+from api.figures.steps import MOST_POINTS
 from api.runs.interpretations import StoredInterpretation
 from store.db.models import Batch, Run
 from store.db.rates import rate_find_of
-from store.db.reading import batches_of, epochs_of, get_run, not_ready
+from store.db.read_items import confidences_of
+from store.db.reading import epochs_of, get_run, not_ready
+from store.db.thinned import thinned_batches
 from store.errors import NotFound, WrongKind
 
 
@@ -53,11 +55,12 @@ def _lr_find(session: Session, run: Run, asked: Asked) -> Chart:
 
 
 def _confusion(session: Session, run: Run, asked: Asked) -> Chart:
-    return confusion_chart(run, StoredInterpretation.of(session, run.id, asked.dataset))
+    return confusion_chart(run, StoredInterpretation.of(session, run.id, asked.dataset, with_items=False))
 
 
 def _reliability(session: Session, run: Run, asked: Asked) -> Chart:
-    return reliability_chart(run, StoredInterpretation.of(session, run.id, asked.dataset))
+    stored = StoredInterpretation.of(session, run.id, asked.dataset, with_items=False)
+    return reliability_chart(run, stored, confidences_of(session, run.id, stored.dataset.id))
 
 
 FIGURES: dict[str, Callable[[Session, Run, Asked], Chart]] = {
@@ -78,7 +81,8 @@ def _steps(session: Session, run: Run, what: str) -> list[Batch]:
     """
     if run.kind != "train":
         raise WrongKind(f"run {run.id} is of kind {run.kind} and never has a {what}", hint="Ask a run of kind train.")
-    steps = list(batches_of(session, run.id, thinning((run.plan or {"steps": 0})["steps"])))
+    planned = (run.plan or {"steps": 0})["steps"]
+    steps = list(thinned_batches(session, run.id, steps=planned, most=MOST_POINTS))
     if not steps:
         raise not_ready(session, run.id, f"{what} figure")
     return steps

@@ -34,14 +34,16 @@ def as_plotly(chart: Chart, *, width: int | None = None, height: int | None = No
     is escaped: Plotly reads some HTML in its texts. NaN and infinities become null.
     """
     paper = paper_for(chart, width=width, height=height, room=None if width or chart.heatmap else NARROWED_TO)
-    traces: list[Any] = []
-    if chart.heatmap is not None:
-        traces.append(_heatmap(chart.heatmap))
-    for i, panel in enumerate(chart.panels):
-        axis = f"y{i + 1}" if i else "y"
-        traces += [_trace(mark, axis) for mark in panel.marks]
-    figure = go.Figure(data=traces, layout=_layout(chart, paper))
-    return cast("dict[str, Any]", json.loads(figure.to_json()))
+    heatmap = [] if chart.heatmap is None else [_heatmap(chart.heatmap)]
+    marks = [(mark, f"y{i + 1}" if i else "y") for i, panel in enumerate(chart.panels) for mark in panel.marks]
+    traces = [_trace(mark, axis) for mark, axis in marks]
+    figure = go.Figure(data=[*heatmap, *traces], layout=_layout(chart, paper))
+    found = cast("dict[str, Any]", json.loads(figure.to_json()))
+    for trace, (mark, _) in zip(found["data"][len(heatmap) :], marks, strict=True):
+        if isinstance(mark, Line):
+            # Plotly would look at each number by itself, which takes most of the time for a long run.
+            trace.update(x=_finite(mark.x), y=_finite(mark.y))
+    return found
 
 
 def _trace(mark: Line | Marker | Bars, axis: str) -> Any:  # noqa: ANN401 - Plotly ships no types
@@ -49,8 +51,6 @@ def _trace(mark: Line | Marker | Bars, axis: str) -> Any:  # noqa: ANN401 - Plot
         dotted = set(mark.dotted())
         return go.Scatter(
             name=html.escape(mark.name),
-            x=_finite(mark.x),
-            y=_finite(mark.y),
             yaxis=axis,
             mode="lines+markers" if dotted else "lines",
             line={"color": mark.colour, "width": mark.width, "dash": mark.dash},

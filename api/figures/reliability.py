@@ -1,6 +1,6 @@
 """The reliability figure: how often the model is right where it says that it is sure."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,19 +10,19 @@ from api.figures.palette import BLUE, GREY, ORANGE, QUIET
 from api.runs.interpretations import StoredInterpretation
 from ml.reading.metrics import Bin, Reliability, reliability
 from store.db.models import Run
+from store.db.read_items import Confidences
 
 BINS = 10
 WIDTH = 880
 
 
-def reliability_chart(run: Run, stored: StoredInterpretation) -> Chart:
+def reliability_chart(run: Run, stored: StoredInterpretation, sure: Confidences) -> Chart:
     """Accuracy by confidence with 95 % Wilson intervals beside the diagonal, and the number of pictures in each bin."""
     found = stored.interpretation
     side = SIDES[stored.side]
-    read = _read(found.items, "probability_predicted")
+    read = _read(sure.scores, sure.right)
     # Interpretations of before there were any, and averages over copies, have no calibrated ones.
-    is_calibrated = all(item.get("calibrated_predicted") is not None for item in found.items)
-    calibrated = _read(found.items, "calibrated_predicted") if is_calibrated else None
+    calibrated = None if sure.calibrated is None else _read(sure.calibrated, sure.right)
     averaged = [AVERAGED] if found.tta else []
     return Chart(
         title=run_title(f"Reliability, calibration error {read.ece:.3f}{_after(calibrated)}", run),
@@ -58,12 +58,8 @@ def reliability_chart(run: Run, stored: StoredInterpretation) -> Chart:
     )
 
 
-def _read(items: list[dict[str, Any]], confidence: str) -> Reliability:
-    return reliability(
-        np.array([item[confidence] for item in items], dtype=np.float64),
-        np.array([item["predicted"] == item["actual"] for item in items], dtype=np.bool_),
-        BINS,
-    )
+def _read(confidence: Sequence[float | None], right: Sequence[bool]) -> Reliability:
+    return reliability(np.array(confidence, dtype=np.float64), np.array(right, dtype=np.bool_), BINS)
 
 
 def _after(calibrated: Reliability | None) -> str:

@@ -13,11 +13,6 @@ BESIDE = 0.015
 """Share of the steps that the axis shows before the first and after the last, so that dots there are whole."""
 
 
-def thinning(steps: int) -> int:
-    """The k of every k-th step that is enough to draw of so many."""
-    return max(1, math.ceil(steps / MOST_POINTS))
-
-
 def step_axis(batches: Sequence[Batch]) -> Axis:
     """From the first step to the last so far, of which there is one; the same in every figure over steps."""
     last = batches[-1].step

@@ -1,6 +1,5 @@
 """Runs: how they went and what can be read out of them. No route here runs a model."""
 
-import math
 from dataclasses import asdict
 from typing import Annotated
 
@@ -29,8 +28,9 @@ from api.schemas.runs import (
     RunSummary,
     TopLoss,
 )
-from ml.reading.metrics import macro_error, most_confused, per_class, top_losses
+from ml.reading.metrics import macro_error, most_confused, per_class
 from store.db.describing import describe_run
+from store.db.read_items import trained_on_of, worst_items
 from store.db.reading import (
     batches_of,
     epochs_of,
@@ -120,14 +120,15 @@ def get_the_confusion(
 ) -> Confusion:
     """The stored confusion matrix, rows actual and columns predicted, with the pairs most often confused."""
     with services.sessions.begin() as session:
-        stored = StoredInterpretation.of(session, run_id, dataset)
+        stored = StoredInterpretation.of(session, run_id, dataset, with_items=False)
+        trained_on = trained_on_of(session, run_id, stored.dataset.id)
     found = stored.interpretation
     return Confusion.of_loss(
         stored.loss,
         dataset=RunDataset.of(stored.dataset),
         side=stored.side,
         tta=found.tta,
-        trained_on=sum(bool(item.get("trained_on")) for item in found.items),
+        trained_on=trained_on,
         vocab=found.vocab,
         matrix=found.matrix,
         n=sum(map(sum, found.matrix)),
@@ -149,12 +150,9 @@ def get_the_top_losses(
 ) -> list[TopLoss]:
     """The pictures that the model was most wrong about, worst first; the headers say what they are pictures of."""
     with services.sessions.begin() as session:
-        stored = StoredInterpretation.of(session, run_id, dataset)
+        stored = StoredInterpretation.of(session, run_id, dataset, with_items=False)
+        worst = worst_items(session, run_id, stored.dataset.id, k)
     response.headers.update(stored.headers())
-    # The record has null for an infinite loss, which is the worst there is.
-    items = stored.interpretation.items
-    losses = [math.inf if item["loss"] is None else item["loss"] for item in items]
-    worst = [items[place] for place in top_losses(losses, k)]
     query = f"?dataset={dataset}" if dataset is not None else ""
     return [TopLoss(**item, image=f"/runs/{run_id}/items/{item['item']}/image{query}") for item in worst]
 
@@ -167,7 +165,7 @@ def get_the_top_losses(
 def get_the_predictions(run_id: RunId, services: ServicesDep, dataset: Interpreted = None) -> FileResponse:
     """The stored scores as JSON lines, one row an item; the headers say what they are scores of."""
     with services.sessions.begin() as session:
-        stored = StoredInterpretation.of(session, run_id, dataset)
+        stored = StoredInterpretation.of(session, run_id, dataset, with_items=False)
         artifact = get_artifact(session, run_id, predictions_name(stored.dataset.id, stored.own_dataset_id))
     path = predictions_file(services.artifacts, services.settings.cache, artifact)
     return FileResponse(path, media_type="application/x-ndjson", headers=stored.headers())

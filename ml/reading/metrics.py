@@ -162,12 +162,6 @@ def macro_error(matrix: Sequence[Sequence[int]]) -> float | None:
     return float(1 - (counts.diagonal()[there] / support[there]).mean()) if there.any() else None
 
 
-def top_losses(losses: Sequence[float], k: int) -> list[int]:
-    """Positions of the ``k`` largest losses, largest first."""
-    order = np.argsort(-np.asarray(losses), kind="stable")
-    return [int(i) for i in order[:k]]
-
-
 def reliability(confidence: NDArray[np.float64], hit: NDArray[np.bool_], bins: int = 10) -> Reliability:
     """Compare confidence with accuracy in bins of equal width (Guo et al. 2017, equations 2 to 5).
 

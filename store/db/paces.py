@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, and_, exists, select, true
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, lazyload
 
@@ -223,28 +223,32 @@ def _timed_paces(session: Session) -> dict[str, NewestPace]:
 
 
 def _run_paces(session: Session) -> dict[str, NewestPace]:
-    # Named once: Postgres holds two expressions with parameters of their own for different ones.
-    archs = select(Run.id, Run.config["arch"].astext.label("arch")).where(Run.device.is_not(None)).subquery()
+    """Of each architecture its newest runs are looked at, until one has an unfrozen epoch: never all there were."""
+    archs = select(Run.arch).where(Run.arch.is_not(None)).distinct().subquery()
     is_unfrozen = Run.config["phases"][Epoch.phase]["freeze"].as_boolean().is_(False)
     newest = (
-        select(archs.c.arch, Run, Epoch)
-        .join_from(archs, Run, Run.id == archs.c.id)
+        select(Run.id, Epoch.phase, Epoch.epoch)
         .join(Epoch, Epoch.run_id == Run.id)
-        .where(is_unfrozen)
-        .ext(distinct_on(archs.c.arch))
-        .order_by(archs.c.arch, Run.id.desc(), Epoch.phase.desc(), Epoch.epoch.desc())
+        .where(Run.arch == archs.c.arch, Run.device.is_not(None), is_unfrozen)
+        .order_by(Run.id.desc(), Epoch.phase.desc(), Epoch.epoch.desc())
+        .limit(1)
+        .correlate(archs)
+        .lateral()
     )
-    rows = session.execute(newest.options(lazyload(Run.dataset))).all()
+    is_newest = and_(Epoch.run_id == newest.c.id, Epoch.phase == newest.c.phase, Epoch.epoch == newest.c.epoch)
+    found = select(Run, Epoch).select_from(archs).join(newest, true()).join(Epoch, is_newest)
+    rows = session.execute(found.join(Run, Run.id == newest.c.id).options(lazyload(Run.dataset))).all()
     return {
-        name: NewestPace(
+        run.config["arch"]: NewestPace(
             images_per_second=epoch.images_per_second,
             size=run.config["size"],
             batch_size=run.config["batch_size"],
-            device=run.device,
-            precision=run.precision,
+            # Of a run that has epochs both are known.
+            device=run.device or "",
+            precision=run.precision or "",
             peak_memory_bytes=epoch.peak_memory_bytes,
             run=run.id,
             at=run.created_at,
         )
-        for name, run, epoch in rows
+        for run, epoch in rows
     }

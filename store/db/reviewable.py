@@ -38,7 +38,7 @@ def predicted(session: Session, name: str, run_id: int | None) -> Predicted:
         train = Request("POST", "/jobs", {"kind": "train", "dataset": name})
         raise NotReady(f"no run has been trained on dataset {name!r} yet", Hint("Train one first.", train))
     is_own = run.dataset.name == name
-    about = interpretation_of(session, run.id, None if is_own else name).dataset_id
+    about = interpretation_of(session, run.id, None if is_own else name, with_items=False).dataset_id
     file = get_artifact(session, run.id, predictions_name(about, run.dataset_id))
     return Predicted(run, session.get_one(Dataset, about), file, is_own)
 

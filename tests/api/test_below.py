@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from api.app import create_app
+from api.routes.page import DIGEST
 from store.settings import Settings
 from tests.api.fake_classifier import FakeClassifier
 from tests.api.http.test_gate import TRAIN
@@ -40,7 +41,8 @@ def test_every_file_of_the_page_is_found_from_each_view(below: TestClient, passe
         assert not [one for one in found if one.startswith("/")], path
         ahead += {urljoin(path, one) for one in found} - seen - set(ahead)
     assets = {
-        f"{passed}/ui/assets/{name}" for name in ("frame/page.css", "frame/page.js", "frame/stream.js", "run/losses.js")
+        f"{passed}/ui/assets/of/{DIGEST}/{name}"
+        for name in ("frame/page.css", "frame/page.js", "frame/stream.js", "run/losses.js")
     }
     assert assets <= seen
 

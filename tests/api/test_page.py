@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 
 import api
 from api.figures import palette
-from api.routes.page import DOCUMENT
+from api.routes.page import DIGEST, DOCUMENT
 from api.schemas.architectures import ArchitectureOut, PaceOut, WeightsOut
 from api.schemas.config import ConfigFieldOut, ConfigOut, PresetOut
 from api.schemas.dataset_items import DatasetItem
@@ -87,7 +87,14 @@ def test_the_page_and_its_files_are_served(client: TestClient, path: str, kind: 
 
 @pytest.mark.parametrize(
     "path",
-    ["frame/nothing.js", "frame/document.html", "frame/..%2F..%2F__init__.py", "..%2f..%2f..%2f__init__.py"],
+    [
+        "frame/nothing.js",
+        f"of/{DIGEST}/frame/nothing.js",
+        f"of/{DIGEST}/frame/document.html",
+        "frame/document.html",
+        "frame/..%2F..%2F__init__.py",
+        "..%2f..%2f..%2f__init__.py",
+    ],
 )
 def test_nothing_else_is_served_beside_the_page(client: TestClient, path: str) -> None:
     answer = client.get(f"/ui/assets/{path}")
@@ -144,7 +151,7 @@ def test_modules_are_short_enough_to_be_read() -> None:
 def test_the_page_uses_nothing_from_elsewhere_and_nothing_that_its_policy_forbids() -> None:
     named = set(re.findall(r'(?:src|href)="([^"]+)"', PAGE))
     assert {name for name in named if not name.startswith(("{{up}}", "#"))} == {"data:,"}
-    assert set(re.findall(r'src: at\("([^"]+)"', SCRIPTS)) == {"/ui/assets/plotly.min.js"}
+    assert set(re.findall(r'"(/ui/[^"]+)"', SCRIPTS)) == {"/ui/assets/plotly.min.js"}
     assert set(re.findall(r"^import .*$", SCRIPTS, re.MULTILINE)) == set(
         re.findall(r'^import .* from "\.\.?/.*";$', SCRIPTS, re.MULTILINE)
     )

@@ -99,7 +99,7 @@ def saved(page: Page, records: Records) -> None:
     page.locator("#label-orders a").last.click()
     expect(page.locator("#label-stage .why")).to_contain_text("Most unlike")
     page.go_back()
-    expect(page.locator("#label-stage .why")).to_contain_text("cannot decide")
+    expect(page.locator("#label-stage .why")).to_contain_text("The model is fairly sure")
     page.locator("#label-name").fill("mine")
     page.locator("#label-save").click()
     expect(page.locator("#label-saved")).to_contain_text("queued")

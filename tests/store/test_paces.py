@@ -5,7 +5,16 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from store.db.jobs import claim
 from store.db.lanes import job_beside
-from store.db.paces import Machine, ModelKey, newest_machine, newest_throughput, past_epochs, record_throughput
+from store.db.models import Run
+from store.db.paces import (
+    Machine,
+    ModelKey,
+    newest_machine,
+    newest_paces,
+    newest_throughput,
+    past_epochs,
+    record_throughput,
+)
 from store.db.records import record_epoch
 from store.states import State
 from tests.store.rows import force_state, make_job, make_run
@@ -65,6 +74,21 @@ def test_the_machine_is_the_one_that_was_last_heard_of(sessions: Sessions) -> No
     with sessions.begin() as session:
         assert newest_machine(session, "auto") == Machine("gpu", "fp16")
         assert newest_machine(session, "bf16") == CPU
+
+
+def test_the_newest_pace_of_each_architecture_is_that_of_its_newest_unfrozen_epoch(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        trained(session, True, False)
+        newest = trained(session, True, False, False)
+        trained(session, True)
+        trained(session)
+        trained(session, False, device=None)
+        other = trained(session, False)
+        session.get_one(Run, other).config = {**session.get_one(Run, other).config, "arch": "resnet50"}
+        session.flush()
+        paces = newest_paces(session)
+        assert {name: one.run for name, one in paces.items()} == {"resnet18": newest, "resnet50": other}
+        assert paces["resnet18"].peak_memory_bytes == 9
 
 
 def test_past_epochs_are_those_of_the_phases_of_the_asked_kind(sessions: Sessions) -> None:

@@ -4,8 +4,9 @@ const DATASET_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const NUMBER = /^\d{1,9}$/;
 
 // The page's own path, and the service's: a proxy may have them below a path of its host.
-const UI = new URL("../../", import.meta.url).pathname;
-const SERVICE = new URL("../../../", import.meta.url).pathname;
+const PAGE = import.meta.url.slice(0, import.meta.url.lastIndexOf("/assets/") + 1);
+const UI = new URL(PAGE).pathname;
+const SERVICE = new URL("../", PAGE).pathname;
 
 const number = (text) => (NUMBER.test(text ?? "") ? Number(text) : null);
 const name = (text) => (DATASET_NAME.test(text ?? "") ? text : null);

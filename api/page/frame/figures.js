@@ -9,22 +9,31 @@ const LEAST_WIDTH = 320;
 const MOST_WIDTH = 1200;
 const CONFIG = { displayModeBar: false, responsive: true, displaylogo: false };
 
+const SCRIPT = "/ui/assets/plotly.min.js";
+
+let coming = null;
 let script = null;
 
-// True once Plotly can draw; its 5 MB are asked for with the first run. A browser takes a second or more to compile them,
+// Have the 5 MB of Plotly on their way while it is not known yet what there is to draw. Where they do not come, whoever
+// draws finds out.
+export function prepareFigures() {
+  coming ??= fetch(at(SCRIPT), { priority: "low" }).then((answer) => answer.blob()).catch(() => null);
+}
+
+// What is read is shown first: a browser takes a second or more to compile the script, and does nothing else meanwhile,
 // until at the third load of a profile it has kept what it compiled.
+const shown = () => new Promise((done) => { requestAnimationFrame(() => setTimeout(done)); });
+
+// True once Plotly can draw.
 function plotly() {
-  script ??= new Promise((done) => {
-    const tag = make("script", { src: at("/ui/assets/plotly.min.js") });
+  script ??= Promise.all([coming, shown()]).then(() => new Promise((done) => {
+    const tag = make("script", { src: at(SCRIPT) });
     tag.addEventListener("load", () => done(Boolean(window.Plotly)), { once: true });
     tag.addEventListener("error", () => done(false), { once: true });
     document.head.append(tag);
-  });
+  }));
   return script;
 }
-
-// Ask for the script while it is not known yet what there is to draw.
-export const prepareFigures = () => { plotly(); };
 
 // Where the address names a run, even before the page's other modules are there: the document names this one by itself.
 if (placeOf().view === "run") prepareFigures();

@@ -178,7 +178,8 @@ export const train = {
     byId("train-name").oninput = ({ target }) => keep({ name: target.value });
     const now = visit;
     byId("find-rate").disabled = false;
-    await read();
+    // The form's fields come at the same time.
+    await Promise.all([read(), about()]);
     if (now === visit) await show();
   },
   turn: show,

@@ -183,3 +183,16 @@ def test_a_copy_that_is_looked_into_again_counts_as_opened(
     os.utime(copy, (1, 1))
     shelf.bundle(manifest.revision)
     assert copy.stat().st_mtime > 1
+
+
+def test_a_manifest_is_parsed_once_for_what_it_says_and_anew_when_it_says_more(
+    artifacts: ArtifactStore, cache: Path, pets: tuple[Manifest, ImageSource]
+) -> None:
+    manifest, _ = pets
+    shelf = PhotoShelf(artifacts, cache)
+    first = shelf.manifest(manifest.revision)
+    assert shelf.manifest(manifest.revision) is first
+    assert shelf.bundle(manifest.revision).manifest is first
+    again = manifest.model_copy(update={"name": "other"})
+    artifacts.put_bytes(manifest_key(manifest.revision), again.model_dump_json().encode())
+    assert shelf.manifest(manifest.revision) == again

@@ -13,11 +13,12 @@ from PIL import Image, ImageColor
 
 from api.figures.heading import rate_text
 from api.figures.palette import BLUE, BLUES, GREY, VERMILION
-from api.figures.steps import MOST_POINTS, thinning
+from api.figures.steps import MOST_POINTS
 from ml.reading.metrics import reliability
 from store.db.models import Interpretation, Run
+from store.db.records import record_batches
 from store.states import State
-from tests.api.figure_records import searched, searching, trained
+from tests.api.figure_records import searched, searching, step_record, trained
 from tests.api.records import VOCAB, Records
 from tests.api.web import TestClient
 
@@ -325,8 +326,18 @@ def test_a_runs_name_is_text_in_both_renderers(client: TestClient, records: Reco
     assert client.get(f"/runs/{run.id}/figures/loss.png").status_code == 200
 
 
-def test_long_runs_are_thinned_to_what_a_line_can_show() -> None:
-    assert (thinning(0), thinning(1), thinning(MOST_POINTS), thinning(MOST_POINTS + 1)) == (1, 1, 1, 2)
+def test_long_runs_are_thinned_to_what_a_line_can_show(client: TestClient, records: Records) -> None:
+    run, _ = records.run(records.dataset())
+    trained(records, run, steps=30)
+    steps = 3 * MOST_POINTS
+    with records.sessions.begin() as session:
+        session.get_one(Run, run.id).plan = {"steps": steps}
+        record_batches(session, run.id, [step_record(n, [9.0 if n == 777 else 1.0] * steps) for n in range(30, steps)])
+    raw = figure(client, run, "loss")["data"][0]
+    assert MOST_POINTS / 3 < len(raw["x"]) < 1.1 * MOST_POINTS
+    # A gap between phases has no height.
+    peak = raw["y"].index(max(y for y in raw["y"] if y is not None))
+    assert (raw["x"][0], raw["x"][-1], raw["x"][peak]) == (0, steps - 1, 777)
 
 
 PAINTED = """

@@ -100,7 +100,8 @@ def test_answers_are_read_a_piece_at_a_time(
 ) -> None:
     monkeypatch.setattr(artifact_store, "CHUNK_BYTES", 50)
     monkeypatch.setattr(type(records.artifacts), "get_bytes", None)
-    lines = [line(f"{number}.jpg", 0.5 + number / 40) for number in range(20)]
+    # The name of one is no text: it can be looked at by nobody.
+    lines = [line(f"{number}.jpg", 0.5 + number / 40) for number in range(20)] + [line("\udce9.jpg", 0.5)]
     job = answered(records, *lines)
     found = client.get(f"/jobs/{job}/label-next", params={"limit": 2}).json()
     assert ([one["path"] for one in found["items"]], found["of"]) == (["0.jpg", "1.jpg"], 20)
