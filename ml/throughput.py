@@ -116,14 +116,14 @@ class Noise(TrainingBatches):
         shape = (settings.batch_size, settings.presize, settings.presize, 3)
         self.pictures = settings.batch_size
         self.pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=chance)
-        self.targets = torch.randint(0, CLASSES, (settings.batch_size,), generator=chance)
+        self.classes = torch.randint(0, CLASSES, (settings.batch_size,), generator=chance)
         self._config = settings
 
     def sample(self, step: int) -> SampledBatch:
         """The batch, copied, as gathering it from the presized cache does."""
         config = self._config
         draws = draws_of_step(self.pictures, config.augment, config.min_scale, config.seed, step)
-        return SampledBatch(self.pixels[: self.pictures].clone(), self.targets[: self.pictures], draws)
+        return SampledBatch(self.pixels[: self.pictures].clone(), self.classes[: self.pictures], draws)
 
 
 def _time_kinds(timing: "_Timing") -> tuple[PhaseThroughput, ...]:
