@@ -13,11 +13,12 @@ RUN python -m pip install --no-cache-dir --disable-pip-version-check --require-h
 COPY pyproject.toml README.md LICENSE ./
 COPY api api
 COPY cli cli
+COPY client client
 COPY migrations migrations
 COPY ml ml
 COPY store store
 COPY worker worker
-RUN python -m pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation --editable .
+RUN python -m pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable client
 
 FROM base AS runtime
 RUN groupadd --gid 10001 pedigree \

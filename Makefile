@@ -39,7 +39,7 @@ install: .venv/.installed ## make .venv with the pedigree command in it
 	@touch $@
 
 demo: install ## train, examine and serve on this machine (PETS=FOLDER for real photos)
-	@$(BIN)/pedigree demo --data "$(DATA)" $(if $(PETS),--pets "$(PETS)")
+	@exec $(BIN)/pedigree demo --data "$(DATA)" $(if $(PETS),--pets "$(PETS)") --again "make up$(if $(subst .pedigree,,$(DATA)), DATA='$(DATA)')"
 
 up: install ## start the whole service on 127.0.0.1 (DATA=FOLDER for another data folder)
 	@mkdir -p "$(DATA)" && exec $(BIN)/pedigree up --data "$(DATA)"

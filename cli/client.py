@@ -1,35 +1,53 @@
-"""The service as the commands see it: HTTP in plain calls, every failure one sentence."""
+"""The service as the commands see it: what ``pedigree-client`` sends, as plain JSON, every failure one sentence."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import quote
-
-import httpx
+from typing import TYPE_CHECKING, Any, Self
 
 from cli.errors import CommandError
-from cli.problems import sentences
+from cli.problems import ended, sentences
 from cli.running import StackChoice, find_stack
+from pedigree import errors, wire
+
+if TYPE_CHECKING:
+    import httpx
 
 Json = dict[str, Any]
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 PAGE = 200
+FIRST_ERROR = 400
+
+HINTS = {
+    "not_pedigree": "Check the address: --url, PEDIGREE_URL.",
+    "unreachable": "Start the service with `pedigree up`.",
+    "timeout": None,
+    "empty_folder": None,
+    "unreadable": None,
+}
+"""What to change by command, where the client's own hint speaks of Python or says more than a line has room for."""
 
 
 class ServiceError(CommandError):
-    """The service refused; ``status`` and ``code`` are its own."""
+    """The service refused; ``status`` is its own."""
 
-    def __init__(self, detail: str, hint: str | None, *, status: int, code: str) -> None:
+    def __init__(self, detail: str, hint: str | None, *, status: int) -> None:
         super().__init__(detail, hint)
         self.status = status
-        self.code = code
 
 
 class Unreachable(CommandError):
     """Nothing answers, or the connection broke."""
+
+
+class GaveUp(Unreachable):
+    """The service stayed away while a job was followed."""
+
+
+KINDS: Mapping[type[errors.PedigreeError], type[CommandError]] = {
+    errors.GaveUp: GaveUp,
+    errors.Unreachable: Unreachable,
+}
 
 
 class Client:
@@ -44,24 +62,22 @@ class Client:
         """Talk to ``url``, known from the data folder ``found``.
 
         Raises:
-            CommandError: the shell names a proxy or certificates that cannot be used.
+            Unreachable: it is no address, or the shell names a proxy or certificates that cannot be used.
         """
-        self.url = url.rstrip("/")
         self.found = found
-        # A proxy for the wide world is no way to our own machine.
-        near = self._host() in LOOPBACK
-        try:
-            self.http = httpx.Client(base_url=self.url, timeout=TIMEOUT, trust_env=not near)
-        except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
-            hint = "Look at HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and the like, or name the host in NO_PROXY."
-            said = str(error).rstrip(".")
-            raise CommandError(f"A proxy or certificate of this shell cannot be used: {said}.", hint) from None
+        with plainly():
+            self.wire = wire.Wire(url)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.http.close()
+        self.wire.close()
+
+    @property
+    def url(self) -> str:
+        """Where the service answers."""
+        return self.wire.url
 
     def get(self, path: str, **params: str | float | Sequence[str] | None) -> Any:  # noqa: ANN401  # JSON
         """The JSON at a path; parameters that are None are left out."""
@@ -72,7 +88,7 @@ class Client:
         """Post JSON, or nothing, and return the JSON that comes back."""
         return json_of(self.call("POST", path, json=body, params=params))
 
-    def items(self, path: str, *, limit: int, **params: str | Sequence[str] | None) -> list[Json]:
+    def items(self, path: str, *, limit: int, **params: str | float | Sequence[str] | None) -> list[Json]:
         """Up to ``limit`` entries of a list, over as many pages as it takes."""
         found: list[Json] = []
         cursor: str | None = None
@@ -84,44 +100,21 @@ class Client:
                 break
         return found
 
-    def call(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401  # httpx's own options
+    def call(self, method: str, path: str, **options: Any) -> "httpx.Response":  # noqa: ANN401  # httpx's own options
         """One request."""
-        answer = self.answer(method, path, **options)
-        raise_for_problem(answer)
-        return answer
+        with plainly():
+            return self.wire.ask(method, path, **options)
 
-    def answer(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401  # httpx's own options
+    def answer(self, method: str, path: str) -> "httpx.Response":
         """One request whose answer may be an error."""
-        with self._plainly():
-            return self.http.request(method, path, **options)
+        with plainly():
+            return self.wire.answer(method, path)
 
     @contextmanager
-    def stream(
-        self, path: str, headers: Mapping[str, str], timeout: httpx.Timeout = TIMEOUT
-    ) -> Iterator[httpx.Response]:
+    def stream(self, path: str, **options: Any) -> Iterator["httpx.Response"]:  # noqa: ANN401  # httpx's own options
         """A GET whose answer is read as it comes."""
-        with self._plainly(), self.http.stream("GET", path, headers=dict(headers), timeout=timeout) as answer:
-            if answer.is_error:
-                answer.read()
-            raise_for_problem(answer)
+        with plainly(), self.wire.stream(path, **options) as answer:
             yield answer
-
-    def _host(self) -> str:
-        with self._plainly():
-            return httpx.URL(self.url).host
-
-    @contextmanager
-    def _plainly(self) -> Iterator[None]:
-        try:
-            yield
-        except httpx.ConnectError:
-            raise Unreachable(f"Nothing answers at {self.url}.", "Start the service with `pedigree up`.") from None
-        except httpx.TimeoutException:
-            raise Unreachable(f"{self.url} does not answer in time.") from None
-        except httpx.InvalidURL as error:
-            raise Unreachable(f"{self.url} is not an address: {error}.") from None
-        except httpx.TransportError as error:
-            raise Unreachable(f"The connection to {self.url} broke ({str(error) or type(error).__name__}).") from None
 
 
 def find_service(url: str | None, data: Path | None) -> Client:
@@ -144,53 +137,45 @@ def find_service(url: str | None, data: Path | None) -> Client:
     return Client(str(stack["url"]), found)
 
 
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Errors of the client become the command's."""
+    try:
+        yield
+    except errors.PedigreeError as error:
+        raise _told(error) from None
+
+
+def _told(error: errors.PedigreeError) -> CommandError:
+    if error.problem or error.status >= FIRST_ERROR:
+        detail, hint = sentences({"detail": error.detail} | error.problem)
+        return ServiceError(detail, hint, status=error.status)
+    detail, hint = ended(error.detail), HINTS.get(error.code, error.hint)
+    if error.status:
+        return ServiceError(detail, hint, status=error.status)
+    return KINDS.get(type(error), CommandError)(detail, hint)
+
+
 def path_part(name: str) -> str:
     """A name as one part of a path.
 
     Raises:
         CommandError: no name of the service looks like this.
     """
-    if not name or "/" in name or name in {".", ".."}:
-        raise CommandError(f"{name!r} is not a name.", "A name has letters, digits, dots, dashes and underscores.")
-    return quote(name, safe="", errors="surrogateescape")
+    with plainly():
+        return wire.part_of_path(name)
 
 
-def json_of(answer: httpx.Response) -> Any:  # noqa: ANN401  # JSON
+def json_of(answer: "httpx.Response") -> Any:  # noqa: ANN401  # JSON
     """An answer's JSON.
 
     Raises:
         ServiceError: it is none.
     """
-    try:
-        return answer.json()
-    except ValueError:
-        raise foreign(answer) from None
+    with plainly():
+        return wire.json_of(answer)
 
 
-def raise_for_problem(answer: httpx.Response) -> None:
-    """Turn an error answer into one sentence.
-
-    Raises:
-        ServiceError: the answer is one, or leads elsewhere.
-    """
-    if answer.is_success:
-        return
-    if not answer.is_error:
-        raise foreign(answer)
-    try:
-        problem = answer.json()
-    except ValueError:
-        problem = {}
-    if not isinstance(problem, dict):
-        problem = {}
-    foreign_detail = f"{answer.request.url} answered {answer.status_code} {answer.reason_phrase}"
-    detail, hint = sentences({"detail": foreign_detail} | problem)
-    raise ServiceError(detail, hint, status=answer.status_code, code=str(problem.get("code") or ""))
-
-
-def foreign(answer: httpx.Response) -> ServiceError:
+def foreign(answer: "httpx.Response") -> CommandError:
     """The error of an answer that is not Pedigree's."""
-    kind = answer.headers.get("content-type", "nothing")
-    detail = f"{answer.request.url} answered {answer.status_code} with {kind}, not with Pedigree's JSON."
-    hint = "Check the address: --url, PEDIGREE_URL."
-    return ServiceError(detail, hint, status=answer.status_code, code="")
+    return _told(errors.foreign(answer))

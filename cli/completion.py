@@ -7,7 +7,6 @@ from threading import Thread
 from typing import Any
 
 import click
-import httpx
 from click.shell_completion import CompletionItem
 
 from cli.client import Client, Json, find_service
@@ -16,7 +15,6 @@ from ml.architectures import ARCHITECTURES
 
 PATIENCE_SECONDS = 0.5
 """In all: a person has pressed a key and waits."""
-PATIENCE = httpx.Timeout(PATIENCE_SECONDS)
 MOST = 200
 BUILTIN = {"sample": "drawn by the service", "oxford-iiit-pet": "downloaded by the service"}
 ItemsOf = Callable[[list[Json]], list[CompletionItem]]
@@ -104,7 +102,7 @@ def _asked(context: click.Context, path: str, items_of: ItemsOf) -> list[Complet
 def _service(given: dict[str, Any]) -> Iterator[Client]:
     data = given.get("data")
     with find_service(given.get("url"), None if data is None else Path(data)) as client:
-        client.http.timeout = PATIENCE
+        client.wire.http.timeout = PATIENCE_SECONDS
         yield client
 
 

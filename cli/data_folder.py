@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,24 +11,11 @@ from typing import IO, Any
 from cli.errors import StackError
 from cli.processes import wait_until
 from cli.whole import write_whole
+from pedigree.finding import default_folder, stack_at
 
 ASKING_SECONDS = 0.5
 _CLOSED = ("artifacts", "cache", "logs", "weights")
 """The servers close their own."""
-
-HERE = Path(".pedigree")
-
-
-def default_data_folder() -> Path:
-    """PEDIGREE_DATA, else ``.pedigree`` in the working directory where there is one, else the user's own.
-
-    A checkout keeps what it makes to itself, and a command given anywhere else finds the user's one stack.
-    """
-    if named := os.environ.get("PEDIGREE_DATA"):
-        return Path(named)
-    if HERE.is_dir():
-        return HERE
-    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share") / "pedigree"
 
 
 @dataclass(frozen=True)
@@ -46,7 +32,7 @@ class DataFolder:
             StackError: it lies in the user's home, and the system knows none.
         """
         try:
-            return cls((path or default_data_folder()).expanduser().absolute())
+            return cls((path or default_folder()).expanduser().absolute())
         except RuntimeError:
             raise StackError(
                 "HOME is not set, and the system knows no home of this user.", "Name a folder with --data."
@@ -79,20 +65,8 @@ class DataFolder:
         write_whole(self.stack_file, (json.dumps(stack, indent=2) + "\n").encode())
 
     def running(self) -> dict[str, Any] | None:
-        """What the stack that has this folder now wrote, once it said where it answers; asking makes nothing.
-
-        What a killed stack left is none: another may have its address by now.
-        """
-        try:
-            file = (self.root / "lock").open()
-        except OSError:
-            return None
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return self.stack()
-        return None
+        """What the stack that has this folder now wrote, once it said where it answers."""
+        return stack_at(self.root)
 
     @contextmanager
     def lock(self) -> Iterator[None]:

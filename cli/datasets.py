@@ -17,8 +17,9 @@ from cli.saying import say
 from cli.tables import show_json, show_table
 from cli.times import local_time
 from cli.transfer import Transfer
-from cli.upload import links_left_out, send_archive
+from cli.upload import send_archive
 from cli.watch import command, watch
+from pedigree.packing import links_left_out
 
 Asked = str | bool | Path | None
 """What an option of ``add`` holds."""

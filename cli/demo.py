@@ -2,8 +2,10 @@
 
 import json
 import shlex
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
@@ -11,20 +13,20 @@ import click
 
 from cli import completion
 from cli.aliases import PRODUCTION
-from cli.client import Client, Json, ServiceError, json_of
-from cli.data_folder import HERE, DataFolder
+from cli.client import Client, GaveUp, Json, ServiceError, json_of
+from cli.data_folder import DataFolder
 from cli.dataset_report import revision_of
 from cli.datasets import add_builtin, add_source
 from cli.errors import CommandError, Interrupted, StopSignal
-from cli.events import GaveUp
 from cli.options import known_architecture
 from cli.pasted import PastedPath
 from cli.runs import show_confused, show_epochs
 from cli.saying import say
-from cli.stack import running_stack
+from cli.stack import Stack, running_stack
 from cli.tables import short_time, show_table
 from cli.watch import watch
 from cli.weights import NoWeights, ask_for_weights, weights_folder
+from pedigree.finding import HERE
 
 ARCH = "mobilenet_v2"
 DRAWN: Json = {"presize": 160, "size": 128, "batch_size": 32, "freeze_epochs": 1, "epochs": 2}
@@ -34,6 +36,14 @@ FROM_SCRATCH: Json = {"pretrained": False, "freeze_epochs": 0, "base_lr": 1e-2}
 
 PICTURES = 3
 STARTS_AGAIN = "The same command starts again from the beginning."
+
+
+@dataclass(frozen=True)
+class Served:
+    """The service that the demo talks to; ``stack`` where it is the demo's own."""
+
+    client: Client
+    stack: Stack | None = None
 
 
 class StopSignalWhileFollowing(StopSignal):
@@ -62,33 +72,54 @@ class StopSignalWhileFollowing(StopSignal):
     help="Architecture.",
 )
 @click.option("--epochs", type=click.IntRange(1, 1000), help="Epochs after the first, frozen one.")
-def demo(pets: Path | None, data: Path, arch: str, epochs: int | None) -> None:
+@click.option(
+    "--stay/--no-stay", default=None, help="Keep the page up at the end, until Ctrl-C  [default: stay on a terminal]."
+)
+@click.option("--again", hidden=True, help="What starts the service again, as whoever calls the demo types it.")
+def demo(pets: Path | None, data: Path, *, arch: str, epochs: int | None, stay: bool | None, again: str | None) -> None:
     """Train, examine and serve a classifier, and show each step."""
     began, folder = monotonic(), DataFolder.at(data)
-    with service(folder) as client:
-        dataset = bring_pictures(client, pets)
-        config = {"arch": arch, **(PHOTOS if pets else DRAWN), **find_weights(folder, arch)}
-        run = learn(client, dataset, config | ({"epochs": epochs} if epochs else {}))
-        examine(client, run)
-        version = client.post("/models", {"run": run, "alias": PRODUCTION})
-        heading(f"Run {run} is version {version['version']} and in {PRODUCTION}")
-        guess(client, run, version["version"])
-        say_what_is_left(client, folder, run, began)
+    restart = again or f"pedigree up --data {shlex.quote(str(folder.root))}"
+    with service(folder) as served:
+        run = walk(served.client, folder, pets, {"arch": arch, **({"epochs": epochs} if epochs else {})})
+        heading(f"Done in {short_time(monotonic() - began)}")
+        say(f"Pictures, run and model stay in {folder.root}")
+        stays = served.stack is not None and (is_watched() if stay is None else stay)
+        told = "\n".join(what_is_left(served, run, restart, stays=stays))
+        if served.stack is not None and stays:
+            stay_up(served.stack, told)
+        else:
+            say(told)
+    if stays:
+        say(f"stopped; `{restart}` finds everything as it was")
+
+
+def walk(client: Client, folder: DataFolder, pets: Path | None, wishes: Json) -> int:
+    """From pictures to a breed named by a version in production; returns its run."""
+    dataset = bring_pictures(client, pets)
+    config = (PHOTOS if pets else DRAWN) | find_weights(folder, wishes["arch"])
+    run = learn(client, dataset, config | wishes)
+    examine(client, run)
+    version = client.post("/models", {"run": run, "alias": PRODUCTION})["version"]
+    heading(f"Run {run} is version {version} and in {PRODUCTION}")
+    guess(client, run, version)
+    return run
 
 
 @contextmanager
-def service(folder: DataFolder) -> Iterator[Client]:
-    """A client of the stack that runs on the folder, or of one started for as long as the demo lasts."""
+def service(folder: DataFolder) -> Iterator[Served]:
+    """The stack that runs on the folder, or one started for as long as the demo lasts."""
     stack = folder.running()
     if stack is not None:
         say(f"using the stack that runs at {stack['url']}")
         with Client(str(stack["url"])) as client:
-            yield client
+            yield Served(client)
         return
     heading(f"Starting the service in {folder.root}")
     try:
         with running_stack(folder, say) as started, Client(started.url) as client, saying_that_it_stops():
-            yield client
+            say(f"The page is at {started.url}/ and shows what follows as it happens")
+            yield Served(client, started)
     except GaveUp as error:
         raise GaveUp(error.detail, f"Its logs are in {folder.log('api').parent}; it is stopped.") from None
     except StopSignalWhileFollowing as told:
@@ -201,12 +232,28 @@ def guess(client: Client, run: int, version: int) -> None:
         say("The pictures are drawn; this model says nothing about photographs.")
 
 
-def say_what_is_left(client: Client, folder: DataFolder, run: int, began: float) -> None:
-    """Where everything is, and how to go on."""
-    heading(f"Done in {short_time(monotonic() - began)}")
-    say(f"The service answered at {client.url}: run {run} at {client.url}/ui/runs/{run}, the page at {client.url}/")
-    say(f"Pictures, run and model stay in {folder.root}")
-    say(f"Start it again with: pedigree up --data {shlex.quote(str(folder.root))}")
+def is_watched() -> bool:
+    """Whether a person is there, who can open the page and press Ctrl-C: a script waits for the demo's end."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def what_is_left(served: Served, run: int, restart: str, *, stays: bool) -> Iterator[str]:
+    """Where to go on, and what becomes of the service."""
+    if served.stack is not None and not stays:
+        yield f"The service stops with the demo; `{restart}` starts it again, with the page and the model."
+        return
+    url = served.client.url
+    yield f"The page is at {url}/ for a photo of yours"
+    yield f"The run that made the model is at {url}/ui/runs/{run}"
+    yield f"Ctrl-C stops it; `{restart}` starts it again." if stays else "The service goes on: it ran before the demo."
+
+
+def stay_up(stack: Stack, told: str) -> None:
+    """Keep the service up, with its page, until a signal asks to stop."""
+    with suppress(StopSignal):  # it may come as soon as it is told that it can
+        say(told)
+        stack.keep_up()
+    say("stopping the service…", err=True)
 
 
 def heading(text: str) -> None:

@@ -100,7 +100,7 @@ def _save(client: Client, run: int, file: Json, path: Path) -> None:
 def _fetch(client: Client, url: str, scratch: Path, size: int) -> str:
     """Write what comes to a new file, showing how far it is; its sha256, hex."""
     digest, done = sha256(), 0
-    with Transfer("receiving") as show, scratch.open("xb") as out, client.stream(url, {}) as answer:
+    with Transfer("receiving") as show, scratch.open("xb") as out, client.stream(url) as answer:
         for part in answer.iter_bytes(CHUNK):
             digest.update(part)
             out.write(part)

@@ -60,7 +60,7 @@ def _wait_until_made(client: Client, path: str, form: str) -> None:
     stage = "waiting"
     with patiently(lambda: STAGES.get(stage, stage)):
         while True:
-            with client.stream(f"{path}?format={form}", WITHOUT_WAITING) as answer:
+            with client.stream(f"{path}?format={form}", headers=WITHOUT_WAITING) as answer:
                 if answer.status_code != HTTPStatus.ACCEPTED:
                     return
                 answer.read()

@@ -21,7 +21,7 @@ def fetch_checked(client: Client, url: str, into: Path) -> tuple[str, int]:
     scratch = into.with_name(f".{into.name}.{uuid4().hex}")
     digest, done = sha256(), 0
     try:
-        with Transfer("receiving") as show, scratch.open("xb") as file, client.stream(url, {}) as answer:
+        with Transfer("receiving") as show, scratch.open("xb") as file, client.stream(url) as answer:
             said = answer.headers.get("ETag", "").strip('"')
             for part in answer.iter_bytes(CHUNK):
                 digest.update(part)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from cli.client import Client, Json
 from cli.errors import CommandError
-from cli.events import Event, follow
+from cli.events import follow
 from cli.patience import patiently
 from cli.saying import plain, say
 from cli.tables import short_time, show_table
 from cli.waiting import waiting_words
+from pedigree.events import Event
 
 MEASURING = "waiting for the forecast (a worker may have to time a few steps first)"
 

@@ -92,12 +92,15 @@ jobs.add_command(search)
 @jobs.command("list")
 @click.option("--state", type=STATE, help="Only those in this state.")
 @click.option("--kind", type=KIND, help="Only those of this kind.")
+@click.option("--run", type=click.IntRange(1), shell_complete=completion.runs, help="Only those of this run.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
 @json_option
 @with_client
-def list_jobs(client: Client, state: str | None, kind: str | None, limit: int, as_json: bool) -> None:
+def list_jobs(
+    client: Client, state: str | None, kind: str | None, run: int | None, *, limit: int, as_json: bool
+) -> None:
     """List the newest jobs."""
-    found = client.items("/jobs", limit=limit, state=state, kind=kind)
+    found = client.items("/jobs", limit=limit, state=state, kind=kind, run=run)
     if as_json:
         show_json(found)
         return
@@ -112,7 +115,7 @@ def list_jobs(client: Client, state: str | None, kind: str | None, limit: int, a
         ]
         for job in found
     ]
-    empty = NONE_LIKE_THAT if state or kind else NO_JOBS
+    empty = NONE_LIKE_THAT if state or kind or run else NO_JOBS
     show_table(("job", "kind", "run", "state", "progress", "created"), rows, empty=empty)
 
 

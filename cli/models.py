@@ -1,11 +1,11 @@
 """``pedigree models`` and ``pedigree predict``."""
 
 from contextlib import ExitStack
+from http import HTTPStatus
 from itertools import pairwise
 from pathlib import Path
 
 import click
-import httpx
 
 from cli import completion
 from cli.aliases import PRODUCTION, canary, list_moves, names_of, point, roll_back
@@ -87,7 +87,7 @@ def register(client: Client, run: int, alias: str | None, as_json: bool) -> None
     if as_json:
         show_json(version)
         return
-    known = " already" if answer.status_code == httpx.codes.OK else ""
+    known = " already" if answer.status_code == HTTPStatus.OK else ""
     names = f", known as {', '.join(version['aliases'])}" if version["aliases"] else ""
     say(f"run {run} is version {version['version']}{known}{names}")
     if version["drawn"]:

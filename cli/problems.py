@@ -32,6 +32,7 @@ OPTIONS = {
     "query.augment": "--augment",
     "query.before": "--before",
     "query.dataset": "--dataset",
+    "query.error_below": "--error-below",
     "query.item": "--item",
     "query.k": "--k",
     "query.keep": "--keep",
@@ -40,11 +41,13 @@ OPTIONS = {
     "query.n": "--n",
     "query.phase": "--phase",
     "query.presize": "--presize",
+    "query.q": "--search",
     "query.seed": "--seed",
     "query.since": "--since",
     "query.size": "--size",
     "query.split": "--split",
     "query.split_seed": "--split-seed",
+    "query.tag": "--tag",
     "query.tta": "--tta",
     "query.valid_pct": "--valid-pct",
 }
@@ -55,13 +58,13 @@ def sentences(problem: Json) -> tuple[str, str | None]:
     """What went wrong, and what to change where the service knows it; of several wrong fields both, for each."""
     faults = problem.get("errors") or []
     if len(faults) > 1:
-        return " ".join(f"{said_of(fault)} {_ended(fault['hint'])}" for fault in faults), None
+        return " ".join(f"{said_of(fault)} {ended(fault['hint'])}" for fault in faults), None
     return said_of(problem), _hint(problem)
 
 
 def said_of(fault: Json) -> str:
     """``--epochs is 0: it is below 1.`` and the like; only the sentence where it is of no field."""
-    detail = _ended(str(fault["detail"]))
+    detail = ended(str(fault["detail"]))
     if fault.get("field") is None:
         return detail
     sent = "" if fault.get("value") is None else f" is {fault['value']}"
@@ -121,5 +124,6 @@ def _hint(problem: Json) -> str | None:
     return hint if command is None else f"{hint.removesuffix('.')}: {command}."
 
 
-def _ended(sentence: str) -> str:
+def ended(sentence: str) -> str:
+    """With its full stop."""
     return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."

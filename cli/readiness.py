@@ -1,6 +1,7 @@
 """Whether a service that answers can also work."""
 
-import httpx
+from pedigree.errors import PedigreeError
+from pedigree.wire import Wire, json_of
 
 SECONDS = 30.0
 """A model in production is loaded before the answer comes."""
@@ -9,7 +10,8 @@ SECONDS = 30.0
 def unready_parts(url: str) -> dict[str, str]:
     """What GET /readyz names as not ready, by part; a model is no part of a start: it comes of the first training."""
     try:
-        answer = httpx.get(f"{url}/readyz", timeout=SECONDS, trust_env=False).json()
-    except (httpx.HTTPError, ValueError):
+        with Wire(url, timeout=SECONDS) as wire:
+            answer = json_of(wire.answer("GET", "/readyz"))
+    except PedigreeError:
         return {"readiness": f"{url}/readyz does not answer"}
     return {name: state for name, state in answer.get("parts", {}).items() if state != "ok" and name != "model"}

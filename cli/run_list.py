@@ -11,6 +11,7 @@ from cli.times import local_time
 
 NO_RUNS = "There are no runs yet; `pedigree train --dataset NAME` makes one."
 NONE_LIKE_THAT = "No run is like that; `pedigree runs list` without options lists all."
+KIND = click.Choice(["train", "lr_find"])
 SORT = click.Choice(["created", "error_rate", "arch", "duration"])
 COLUMNS = ("run", "name", "recipe", "arch", "dataset", "state", "error rate", "created")
 
@@ -21,6 +22,13 @@ COLUMNS = ("run", "name", "recipe", "arch", "dataset", "state", "error rate", "c
     "--arch", callback=known_architecture, shell_complete=completion.architectures, help="Only this architecture."
 )
 @click.option("--state", type=STATE, help="Only runs in this state.")
+@click.option("--kind", type=KIND, help="Only trainings, or only searches for a rate.")
+@click.option(
+    "--error-below",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="RATE",
+    help="Only runs with a lower error rate, as 0.2.",
+)
 @click.option("--tag", "tags", multiple=True, help="Only runs with this tag; given again, with all of them.")
 @click.option("--search", metavar="WORDS", help="Words that all stand in name, note, tags, architecture or dataset.")
 @click.option("--sort", type=SORT, help="Newest, best, alphabetical or quickest first.  [default: created]")
@@ -35,6 +43,8 @@ def list_runs(
     dataset: str | None,
     arch: str | None,
     state: str | None,
+    kind: str | None,
+    error_below: float | None,
     tags: tuple[str, ...],
     search: str | None,
     sort: str | None,
@@ -47,13 +57,12 @@ def list_runs(
     sort = sort or ("error_rate" if best else None)
     # Only the order by date begins at its end.
     order = None if not reverse else "asc" if sort in {None, "created"} else "desc"
-    found = client.items(
-        "/runs", limit=limit, dataset=dataset, arch=arch, state=state, tag=tags, q=search, sort=sort, order=order
-    )
+    filters = {"dataset": dataset, "arch": arch, "state": state, "kind": kind, "error_below": error_below, "q": search}
+    found = client.items("/runs", limit=limit, **filters, tag=tags, sort=sort, order=order)
     if as_json:
         show_json(found)
         return
-    is_narrow = any((dataset, arch, state, tags, search))
+    is_narrow = any([*filters.values(), tags])
     # A column that nobody has filled would only take room.
     has_tags = any(run["tags"] for run in found)
     columns = (*COLUMNS, "tags") if has_tags else COLUMNS

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum, auto
+from http import HTTPStatus
 from pathlib import Path
 from time import monotonic, sleep
 
-import httpx
 from pydantic import ValidationError
 
 from cli import shell
@@ -23,6 +23,8 @@ from cli.processes import kill_group, last_line, wait_until
 from cli.running import forget, remember
 from cli.servers import Postgres, Redis
 from cli.services import API_STOP, REPAIR_STOP, WORKER_STOP, Part, Service, run_once
+from pedigree.errors import PedigreeError
+from pedigree.wire import Wire
 from store.settings import Settings, wrong_setting
 
 READY_SECONDS = 180.0  # the API imports torch, which a cold disk makes slow
@@ -283,8 +285,9 @@ def _has_ended(part: Part) -> bool:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/healthz", timeout=2.0, trust_env=False).status_code == httpx.codes.OK
-    except httpx.HTTPError:
+        with Wire(url, timeout=2.0) as wire:
+            return wire.ask("GET", "/healthz").status_code == HTTPStatus.OK
+    except PedigreeError:
         return False
 
 

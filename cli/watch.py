@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import click
 from click.core import ParameterSource
 
-from cli.client import Client, Json
+from cli.client import Client, GaveUp, Json
 from cli.errors import CommandError, Interrupted
-from cli.events import GaveUp, follow
+from cli.events import follow
 from cli.watch_views import view_for
 
 SERVICE_OPTIONS = ("url", "data")

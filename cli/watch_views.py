@@ -12,13 +12,14 @@ import click
 
 from cli.client import Json
 from cli.epochs import WHOLE, Layout, layout_for
-from cli.events import Event, Listener
+from cli.events import Listener
 from cli.live_line import LiveLine, can_redraw, columns, has_colours
 from cli.pace import Pace
 from cli.progress_line import Look, fitted, position, progress_line, rate, time_left
 from cli.saying import plain, plain_json, say
 from cli.tables import short_time
 from cli.waiting import waiting_words
+from pedigree.events import Event
 from store.states import FINAL
 
 BARS = "━─"

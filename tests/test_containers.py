@@ -219,6 +219,8 @@ def test_both_targets_run_as_nobody_special(dockerfile: str) -> None:
 def test_the_image_holds_every_package_and_the_locked_versions(dockerfile: str) -> None:
     project = tomllib.loads((HOUSE / "pyproject.toml").read_text())
     packages = {pattern.rstrip("*") for pattern in project["tool"]["setuptools"]["packages"]["find"]["include"]}
+    packages |= {"client"}  # a package of its own, which the command needs
+    assert "--no-deps --no-build-isolation --editable . --editable client" in dockerfile
     copied = {parts[0] for parts in re.findall(r"^COPY (\w+) (\w+)$", dockerfile, re.MULTILINE)}
     assert copied == packages
     assert "--require-hashes --requirement requirements.lock" in dockerfile

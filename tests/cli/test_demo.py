@@ -3,9 +3,9 @@
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
+import httpx
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -17,33 +17,71 @@ from cli.errors import CommandError
 from tests.cli.pictures import draw_pictures
 from tests.cli.service import Answer, serving
 from tests.cli.terminal import CTRL_C, terminal, usual
-from tests.cli.test_up import environment
+from tests.cli.test_up import COMMAND, all_gone, environment
 
 
-def test_the_demo_goes_from_pictures_to_a_breed_over_http(tmp_path: Path) -> None:
-    data, pictures = tmp_path / "data", draw_pictures(tmp_path / "pictures", each=30)
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A data folder with weights in reach, and a folder of photos."""
+    home = tmp_path_factory.mktemp("demo")
+    data, pictures = home / "data", home / "photos"
+    draw_pictures(pictures, each=30)
     for name in ("index.txt", "cover.jpg", "cut_1.jpg"):
         (pictures / name).write_bytes(b"no picture")
     (data / "weights").mkdir(parents=True)
     torch.manual_seed(1)
     save_file(mobilenet_v2().state_dict(), data / "weights" / "mobilenet_v2.safetensors")
-    words = ("demo", "--data", str(data), "--pets", str(pictures), "--epochs", "1")
+    return data, pictures
+
+
+@pytest.mark.timeout(600)  # a service, a training, a prediction
+def test_on_a_terminal_the_page_stays_up_after_the_demo_until_ctrl_c(places: tuple[Path, Path]) -> None:
+    data, pictures = places
+    words = ("demo", "--data", str(data), "--pets", str(pictures), "--epochs", "1", "--again", "make up")
     with terminal(*words, environment=usual()) as shown:
+        for step in ("» Adding the photos", "» Looking for", "» Training", "» Run 1, epoch by epoch", "» Done in"):
+            shown.shows(step)
+        shown.shows("Ctrl-C stops it; `make up` starts it again.")
+        stack = json.loads((data / "stack.json").read_text())
+        [page] = re.findall(r"^The page is at (http\S+/) for a photo of yours$", shown.text, re.MULTILINE)
+        [run] = re.findall(r"^The run that made the model is at (http\S+/1)$", shown.text, re.MULTILINE)
+        assert f"The page is at {page} and shows what follows as it happens" in shown.lines
+        for address in (page, run):
+            answer = httpx.get(address, trust_env=False, follow_redirects=True)
+            assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        with (pictures / "pug_1.jpg").open("rb") as photo:
+            answer = httpx.post(f"{page}predict", files={"file": photo}, trust_env=False, timeout=60.0)
+        assert answer.json()["model"]["run"] == 1
+        shown.press(CTRL_C)
+        shown.shows("stopping the service…")
         code, said = shown.ended(), shown.text + "\n"
     assert code == 0, said
+    assert said.endswith("stopped; `make up` finds everything as it was\n")
+    assert all_gone(stack["pids"])
+    assert not (data / "stack.json").exists()
     assert "90 photos of 3 breeds" in said
     assert shown.has("3 files left out: 2 of no image format, 1 without a label (`datasets show` and the page say")
-    assert "(folder: mobilenet_v2.safetensors)" in said
+    assert shown.has("(folder: mobilenet_v2.safetensors)")
     assert len(re.findall(r"^ *[12]\.1 ", said, re.MULTILINE)) == 4  # each epoch as it ended, and again in the table
     assert re.search(r"Error rate [01]\.\d{4} on 18 pictures kept apart", said)
     answers = re.findall(r"^(\w+)_\d+\.jpg +(\w+) +(Abyssinian|beagle|pug) +[\d.]+%$", said, re.MULTILINE)
     assert len(answers) == 3
     assert all(named == true for named, true, _ in answers)
-    assert shown.has(f"pedigree up --data {data}")
-    assert not (data / "stack.json").exists()
     live = {line.split()[0] for line in shown.live if not line.startswith(("»", "✓"))}
     assert {"unpack", "scan", "pack", "presize", "train"} & live, "a live line showed where the jobs stood"
     assert not re.search(r"[━─]", said), "and none of them is left"
+
+
+def test_for_a_script_the_demo_ends_by_itself_and_says_how_to_go_on(places: tuple[Path, Path]) -> None:
+    data, pictures = places
+    command = [*COMMAND, "demo", "--data", str(data), "--pets", str(pictures), "--epochs", "1"]
+    ended = subprocess.run(command, env=environment(data), capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    *_, stays, how = ended.stdout.splitlines()
+    assert stays == f"Pictures, run and model stay in {data}"
+    again = f"`pedigree up --data {data}` starts it again"
+    assert how == f"The service stops with the demo; {again}, with the page and the model."
+    assert not (data / "stack.json").exists()
 
 
 def test_a_demo_that_is_broken_off_says_what_becomes_of_its_job(tmp_path: Path) -> None:
@@ -62,7 +100,7 @@ def test_a_demo_that_cannot_go_on_ends_in_one_line_and_stops_what_it_started(tmp
     data = tmp_path / "data"
     empty = tmp_path / "empty"
     empty.mkdir()
-    command = [sys.executable, "-m", "cli.main", "demo", "--data", str(data), "--pets", str(empty)]
+    command = [*COMMAND, "demo", "--data", str(data), "--pets", str(empty)]
     ended = subprocess.run(command, env=environment(data), capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (1, f"pedigree: {empty} has no files in it.\n")
     assert not (data / "stack.json").exists()

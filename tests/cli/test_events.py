@@ -3,8 +3,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from cli import events
-from cli.client import Client, ServiceError
-from cli.events import Event, GaveUp, follow, read_events
+from cli.client import Client, GaveUp, ServiceError
+from cli.events import follow
+from pedigree.events import Event
 from tests.cli.service import Answer, serving
 
 STREAM = "text/event-stream"
@@ -26,14 +27,6 @@ class Heard:
 
     def back(self) -> None:
         self.said.append("back")
-
-
-def test_events_are_read_with_comments_and_several_data_lines() -> None:
-    lines = [": ping", "id: 7", "event: epoch", 'data: {"a":', "data: 1}", "", "data: {}", ""]
-    assert [(event.id, event.name, event.data) for event in read_events(lines)] == [
-        ("7", "epoch", {"a": 1}),
-        ("", "message", {}),
-    ]
 
 
 def test_a_broken_stream_goes_on_after_the_last_event_seen() -> None:
@@ -84,7 +77,7 @@ def test_a_service_that_cannot_answer_for_a_while_is_asked_again(status: int, mo
 def test_a_service_that_cannot_answer_for_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1, 1000, 20))
     monkeypatch.setattr(events, "sleep", lambda _: None)
-    monkeypatch.setattr(events, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("pedigree.events.monotonic", lambda: next(clock))
     away = Answer({"detail": "the database does not answer", "code": "unavailable"}, 503)
     # The job is told and its events are not: that is no answer either.
     answers = {"GET /jobs/1/events": [away], "GET /jobs/1": [Answer({"state": "running"})]}

@@ -8,9 +8,9 @@ import pytest
 
 from cli import pace
 from cli.epochs import LAYOUTS, layout_for
-from cli.events import Event
 from cli.progress_line import Look, progress_line
 from cli.watch_views import Lines
+from pedigree.events import Event
 from tests.cli.service import Answer
 from tests.cli.test_commands import JOB, ask
 

@@ -17,6 +17,14 @@ ended = CliRunner().invoke(pedigree, sys.argv[1:])
 assert ended.exit_code == 0, ended.output
 print(*{name.partition(".")[0] for name in sys.modules})
 """
+WITHOUT_TYPES = """
+import sys
+import click
+from cli.main import COMMANDS, pedigree
+for name in COMMANDS:
+    pedigree.get_command(click.Context(pedigree), name)
+print({"pedigree.wire", "pedigree.schemas", "pedigree.client"} & sys.modules.keys())
+"""
 
 
 def imported(*words: str) -> set[str]:
@@ -41,6 +49,11 @@ def test_a_command_in_the_list_exists_and_says_of_itself_what_the_list_says(name
     assert command is not None
     assert command.name == name
     assert COMMANDS[name].short_help == command.get_short_help_str(200)
+
+
+def test_no_command_waits_for_the_clients_types() -> None:
+    asked = [sys.executable, "-c", WITHOUT_TYPES]
+    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout == "{'pedigree.wire'}\n"
 
 
 def test_an_unknown_command_is_told() -> None:

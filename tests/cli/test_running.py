@@ -15,7 +15,8 @@ from cli.client import Unreachable, find_service
 from cli.data_folder import DataFolder
 from cli.errors import StackError
 from cli.options import say_which
-from cli.running import StackChoice, find_stack, forget, remember, running_folders
+from cli.running import StackChoice, find_stack, forget, remember
+from pedigree.finding import notes_folder, running_folders
 from tests.cli.service import Answer, serving
 from tests.cli.test_commands import JOB, pedigree
 
@@ -69,7 +70,7 @@ def test_of_several_the_last_started_is_taken_and_a_killed_one_is_forgotten(tmp_
         with stack(tmp_path / "b") as b:
             for at, folder in enumerate((a, b)):
                 os.utime(running._note_of(folder), (at, at))
-            assert running_folders() == [b, a]
+            assert running_folders() == [b.root, a.root]
             assert find_stack(None) == StackChoice(b, among=2)
             os.utime(running._note_of(a), (9, 9))
             assert find_stack(None) == StackChoice(a, among=2)
@@ -96,7 +97,7 @@ def test_a_note_is_for_its_users_eyes_only(tmp_path: Path, state: Path, monkeypa
         with stack(tmp_path / "a") as a:
             assert state.stat().st_mode & 0o777 == 0o700
             assert [note.stat().st_mode & 0o777 for note in state.iterdir()] == [0o600]
-            assert running_folders() == [a]
+            assert running_folders() == [a.root]
             monkeypatch.setattr(os, "geteuid", lambda: 4711)
             assert running_folders() == []
     finally:
@@ -118,7 +119,7 @@ def test_a_stack_of_another_machine_with_the_same_home_is_left_alone(
 def test_a_note_that_is_none_is_passed_over(tmp_path: Path, state: Path, content: str) -> None:
     with stack(tmp_path / "a") as a:
         (state / "odd.json").write_text(content)
-        assert running_folders() == [a]
+        assert running_folders() == [a.root]
 
 
 def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path, monkeypatch: Patch) -> None:
@@ -133,12 +134,12 @@ def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path, monkeypat
 def test_nothing_is_noted_in_another_users_home(tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.delenv("XDG_STATE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert running._notes_folder() == tmp_path / ".local" / "state" / "pedigree" / "stacks"
+    assert notes_folder() == tmp_path / ".local" / "state" / "pedigree" / "stacks"
     monkeypatch.setattr(os, "geteuid", lambda: 65534)
-    assert tmp_path not in running._notes_folder().parents
+    assert tmp_path not in notes_folder().parents
     monkeypatch.setattr(os, "geteuid", lambda: 4_000_000)  # a container's number without a name
     monkeypatch.setenv("HOME", "/nowhere")
-    assert running._notes_folder() == Path("/nowhere/.local/state/pedigree/stacks")
+    assert notes_folder() == Path("/nowhere/.local/state/pedigree/stacks")
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ import json
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from api.schemas.run_query import RunListQuery
 from ml.config import FineTune, LrFind, resolve
 from tests.cli.service import Answer
 from tests.cli.test_commands import ask
@@ -168,3 +170,29 @@ def test_registering_says_whether_the_run_was_a_version_before(words: Any, statu
     answers = {"POST /models": [Answer(version, status)]}
     code, out, _, _ = words(answers, "models", "register", "3", "--alias", "staging")
     assert (code, out) == (0, f"run 3 is version 2{already}, known as staging\n")
+
+
+def test_every_filter_of_the_services_list_can_be_given(words: Any) -> None:  # noqa: ANN401 - as above
+    given = {
+        "--kind": "train",
+        "--state": "failed",
+        "--dataset": "pets",
+        "--arch": "resnet18",
+        "--tag": "good",
+        "--error-below": "0.2",
+        "--search": "baseline",
+        "--sort": "arch",
+    }
+    options = [word for option in given.items() for word in option]
+    _, _, _, service = words({}, "runs", "list", *options, "--reverse", "--limit", "7")
+    [(asked, _, _)] = service.asked
+    sent = parse_qs(urlsplit(asked.removeprefix("GET ")).query)
+    assert sent.keys() == RunListQuery.model_fields.keys() - {"cursor"}, "a page's cursor is the service's to give"
+    assert (sent["error_below"], sent["q"], sent["order"]) == (["0.2"], ["baseline"], ["desc"])
+
+
+@pytest.mark.parametrize("rate", ["0", "1.5", "low"])
+def test_an_error_rate_that_none_can_have_is_refused_here(words: Any, rate: str) -> None:  # noqa: ANN401 - as above
+    code, _, err, service = words({}, "runs", "list", "--error-below", rate)
+    assert (code, service.asked) == (2, [])
+    assert "--error-below" in err

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from pedigree import AsyncClient, Client, JobFailed, PedigreeError
+from pedigree.errors import GaveUp
 from pedigree.events import LAST_TRIES, Event, EventReader, Following
 from pedigree.live import MOST_POINTS, Live
 from pedigree.run import follow
@@ -195,11 +196,20 @@ def test_events_are_read_by_the_rules_of_the_stream() -> None:
 
 
 def test_a_service_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    following, away = Following(), PedigreeError("away", code="away", status=503)
+    now, told = 100.0, list[str]()
+    monkeypatch.setattr("pedigree.events.monotonic", lambda: now)
+    away = PedigreeError("the database does not answer.", code="away", status=503)
+    following = Following(
+        20.0, on_away=lambda seconds: told.append(f"away {seconds:.0f}"), on_back=lambda: told.append("back")
+    )
     assert [following.pause_after(away) for _ in range(5)] == [0.5, 1.0, 2.0, 4.0, 5.0]
-    monkeypatch.setattr("pedigree.events.GIVE_UP_SECONDS", -1.0)
-    with pytest.raises(PedigreeError):
+    now += 18.0
+    assert following.pause_after(away) == 2.0, "and not beyond the end"
+    now += 2.0
+    with pytest.raises(GaveUp, match=r"not answered for 20 s \(the database does not answer\)\.$"):
         following.pause_after(away)
+    following.answered()
+    assert told == ["away 20", "back"]
 
 
 def test_a_long_curve_is_thinned_and_an_epoch_done_again_replaces_the_first() -> None:

@@ -1,7 +1,9 @@
 """The client's types and requests against the service's OpenAPI document."""
 
 import ast
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ from store.settings import Settings
 
 CLIENT = Path(__file__).parent.parent.parent / "client"
 SOURCES = sorted((CLIENT / "src" / "pedigree").glob("*.py"))
+METHODS = {"get": "GET", "items": "GET", "stream": "GET", "post": "POST"}
+"""What a call of the command's client sends; of any other the method is its first word."""
+MOST_OF_THEM = 40
 WHERE_THEY_ARE = {"IPython", "matplotlib", "pandas"}
 """What is used only where it is installed; imported within the function that needs it."""
 
@@ -38,6 +43,35 @@ def test_every_request_is_one_of_the_document(document: dict[str, Any], route: R
     operation = document["paths"][route.path][route.method.lower()]
     known = {one["name"] for one in operation.get("parameters", []) if one["in"] == "query"}
     assert set(route.query) <= known
+
+
+def requests_of_the_command() -> Iterator[tuple[str, str]]:
+    """Method and path of each call in ``cli/`` that names its path, a place in it as ``{}``."""
+    for source in (CLIENT.parent / "cli").glob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            sent = METHODS.get(node.func.attr)
+            match [*([sent] if sent else []), *map(text_of, node.args)]:
+                case [method, path, *_] if path.startswith("/"):
+                    yield method, path
+
+
+def text_of(node: ast.expr) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return str(node.value) if isinstance(node, ast.Constant) else ""
+
+
+def test_every_request_of_the_command_is_one_of_the_document(document: dict[str, Any]) -> None:
+    known = {
+        (method.upper(), re.sub(r"\{\w+\}", "{}", path))
+        for path, operations in document["paths"].items()
+        for method in operations
+    }
+    asked = set(requests_of_the_command())
+    assert len(asked) > MOST_OF_THEM
+    assert asked - known == set()
 
 
 CALLS = [

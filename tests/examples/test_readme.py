@@ -1,4 +1,4 @@
-"""Every sample of the README that a reader can type, against a whole small service, in its order.
+"""Every sample of the READMEs that a reader can type, against a whole small service, in its order.
 
 ``$`` begins a command in a fence without a language; a fence of Python is run as it stands. ``make`` and what comes
 before a checkout are not typed here: ``tests/test_make.py`` and ``tests/test_house.py`` know the targets.
@@ -9,19 +9,26 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from api.schemas.predictions import Prediction, Predictions
 from cli.main import pedigree
 from tests.cli.pictures import draw_pictures
 from tests.examples.small_service import SmallService, small_service
 
 HOUSE = Path(__file__).parent.parent.parent
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
+OF_THE_CLIENT = (HOUSE / "client" / "README.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ (.*(?:\n    .*)*)$", re.MULTILINE)
 INLINE = re.compile(r"`(pedigree [a-z][^`…]*)`", re.DOTALL)
+KEY = re.compile(r'"(\w+)":')
+TRAINING = 'client.train("pets", arch="mobilenet_v2", epochs=1, presize=128, size=96).wait()'
 NOT_TYPED = ("git ", "make ", "cd ", "sudo ", "apt", "export ")
 PRELUDE = """
 pedigree() { "$PYTHON" -m cli.main "$@"; }
@@ -29,18 +36,35 @@ curl() { command curl --fail-with-body "$@"; }
 """
 
 
-def samples() -> list[tuple[str, str]]:
-    """Kind and text of each, in their order."""
+@dataclass(frozen=True)
+class Sample:
+    """What is typed, and what the README shows below it."""
+
+    kind: str
+    text: str
+    shown: str = ""
+
+
+def samples() -> list[Sample]:
+    """All of them, in their order."""
     found = []
     for language, text in FENCE.findall(README):
         if language == "python":
-            found.append(("python", text))
+            found.append(Sample("python", text))
         elif not language:
-            found += [("shell", command) for command in COMMAND.findall(text) if not command.startswith(NOT_TYPED)]
-    return found
+            found += [sample for sample in _typed(text) if not sample.text.startswith(NOT_TYPED)]
+    # It is the same training: once is enough.
+    texts = [text.replace(TRAINING, "client.runs.get(1)") for _, text in FENCE.findall(OF_THE_CLIENT)]
+    return [*found, *(Sample("python", text) for text in texts)]
 
 
-def run(kind: str, text: str, service: SmallService, folder: Path) -> subprocess.CompletedProcess[str]:
+def _typed(text: str) -> Iterator[Sample]:
+    for command, following in pairwise([*COMMAND.finditer(text), None]):
+        if command is not None:
+            yield Sample("shell", command[1], text[command.end() : following.start() if following else len(text)])
+
+
+def run(sample: Sample, service: SmallService, folder: Path) -> subprocess.CompletedProcess[str]:
     """Type it."""
     environment = {
         **service.environment,
@@ -49,23 +73,33 @@ def run(kind: str, text: str, service: SmallService, folder: Path) -> subprocess
         "PYTHON": sys.executable,
         "PYTHONPATH": f"{HOUSE}:{HOUSE / 'client' / 'src'}",
     }
-    typed = text.replace("FOLDER", shlex.quote(str(service.pictures)))
+    typed = sample.text.replace("FOLDER", shlex.quote(str(service.pictures)))
+    typed = typed.replace("photos/", str(service.pictures))
     typed = typed.replace('"dataset": "sample"', '"dataset": "pets"')  # drawing one takes its time
-    command = [sys.executable, "-c", typed] if kind == "python" else ["bash", "-euc", PRELUDE + typed]
+    command = [sys.executable, "-c", typed] if sample.kind == "python" else ["bash", "-euc", PRELUDE + typed]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.timeout(600)  # three trainings
 def test_every_sample_does_what_it_says(tmp_path: Path) -> None:
-    assert {kind for kind, _ in samples()} == {"python", "shell"}
+    assert {sample.kind for sample in samples()} == {"python", "shell"}
+    assert TRAINING in README
+    assert TRAINING in OF_THE_CLIENT
     folder = tmp_path / "reader"
     pictures = draw_pictures(folder, each=1)
     shutil.copy(pictures / "beagle_1.jpg", folder / "Birman_10.jpg")
     shutil.copy(pictures / "pug_1.jpg", folder / "photo.jpg")
     with small_service(tmp_path) as service:
-        for kind, text in samples():
-            ended = run(kind, text, service, folder)
-            assert ended.returncode == 0, f"{text}\n{ended.stdout}\n{ended.stderr}"
+        for sample in samples():
+            ended = run(sample, service, folder)
+            assert ended.returncode == 0, f"{sample.text}\n{ended.stdout}\n{ended.stderr}"
+            missing = set(KEY.findall(sample.shown)) - set(KEY.findall(ended.stdout))
+            assert missing == set(), f"{sample.text}\nhas no such fields: {ended.stdout}"
+
+
+def test_the_sample_of_an_answer_leaves_no_field_out() -> None:
+    [sample] = [sample for sample in samples() if "/predict?" in sample.text]
+    assert set(Prediction.model_fields) | set(Predictions.model_fields) <= set(KEY.findall(sample.shown))
 
 
 @pytest.mark.parametrize("text", [" ".join(text.split()) for text in INLINE.findall(README)])

@@ -11,19 +11,18 @@ from pedigree import calls, requests, routes, schemas
 from pedigree.async_kept import AsyncDatasets, AsyncJobs, AsyncModels, AsyncRuns
 from pedigree.async_run import AsyncRun, wait_for
 from pedigree.calls import Call, Value
-from pedigree.errors import PedigreeError, problem_of, unreachable
-from pedigree.events import SILENCE_SECONDS, Event, EventReader, Following
+from pedigree.errors import PedigreeError, problem_of
+from pedigree.events import Event, EventReader, Following
 from pedigree.finding import find_url
 from pedigree.packing import Form
 from pedigree.pictures import Picture, form_of, in_parts, is_one
 from pedigree.prediction import Answers, one_of
 from pedigree.results import RateSearch
 from pedigree.run import number_of
-from pedigree.sending import Tries, answer_of, options_of, request_of
+from pedigree.sending import Tries, answer_of, request_of
+from pedigree.wire import SILENCE, UPLOAD, options_of, reached, usable
 
 T = TypeVar("T")
-UPLOAD_SECONDS = 600.0
-"""The service takes in a whole archive before it answers."""
 
 
 class AsyncClient:
@@ -62,7 +61,8 @@ class AsyncClient:
         """
         self.url = find_url(url, data)
         self.retries = retries
-        self._http = httpx.AsyncClient(**options_of(self.url, timeout), transport=transport)
+        with usable(self.url):
+            self._http = httpx.AsyncClient(**options_of(self.url, timeout), transport=transport)
         self.runs, self.datasets = AsyncRuns(self), AsyncDatasets(self)
         self.models, self.jobs = AsyncModels(self), AsyncJobs(self)
 
@@ -178,10 +178,9 @@ class AsyncClient:
     async def events(self, job: int, following: Following) -> AsyncGenerator[Event]:
         """A job's events as they come, after those that were heard before; ends with the stream."""
         path = routes.EVENTS.path.format(job_id=job)
-        timeout = httpx.Timeout(SILENCE_SECONDS, connect=5.0)
         reader = EventReader()
-        try:
-            async with self._http.stream("GET", path, headers=following.headers, timeout=timeout) as response:
+        with reached(self.url):
+            async with self._http.stream("GET", path, headers=following.headers, timeout=SILENCE) as response:
                 if not response.is_success:
                     await response.aread()
                     raise problem_of(response)
@@ -190,37 +189,27 @@ class AsyncClient:
                     if (event := reader.read(line)) is not None:
                         following.heard(event)
                         yield event
-        except httpx.TransportError as error:
-            raise unreachable(self.url, error) from None
 
     async def upload(self, form: Form) -> schemas.JobOut:
         """Send a dataset's form; returns the job that takes it in."""
-        timeout = httpx.Timeout(UPLOAD_SECONDS, connect=5.0)
-        try:
+        with reached(self.url):
             response = await self._http.post(
-                routes.UPLOAD.path, content=_unhurried(form.body), headers=dict(form.headers), timeout=timeout
+                routes.UPLOAD.path, content=_unhurried(form.body), headers=dict(form.headers), timeout=UPLOAD
             )
-        except httpx.TransportError as error:
-            raise unreachable(self.url, error) from None
         return answer_of(Call(routes.UPLOAD, schemas.JobOut), response)
 
     async def _predict(
         self, pictures: Sequence[Picture], first: int, model: str | int, wishes: dict[str, Value]
     ) -> schemas.Predictions:
         call = Call(routes.PREDICT, schemas.Predictions, query={"model": model, **wishes})
-        try:
-            response = await self._http.post(
-                call.path, params=call.params, files=await asyncio.to_thread(form_of, pictures, first)
-            )
-        except httpx.TransportError as error:
-            raise unreachable(self.url, error) from None
+        files = await asyncio.to_thread(form_of, pictures, first)
+        with reached(self.url):
+            response = await self._http.post(call.path, params=call.params, files=files)
         return answer_of(call, response)
 
     async def _once(self, call: Call[T]) -> T:
-        try:
+        with reached(self.url):
             response = await self._http.send(request_of(self._http, call))
-        except httpx.TransportError as error:
-            raise unreachable(self.url, error) from None
         return answer_of(call, response)
 
     async def _run_of(self, job: schemas.JobOut) -> AsyncRun:

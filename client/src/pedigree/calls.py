@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
-from urllib.parse import quote
 from uuid import uuid4
 
 from pedigree import routes, schemas
-from pedigree.errors import PedigreeError
 from pedigree.routes import Route
+from pedigree.wire import part_of_path
 
 T = TypeVar("T")
 Value: TypeAlias = str | int | float | bool | None
@@ -61,19 +60,6 @@ class Call(Generic[T]):
     def repeatable(self) -> bool:
         """Whether sending it twice is the same as once."""
         return self.route.method in REPEATABLE or self.key is not None or self.harmless
-
-
-def part_of_path(value: str | int) -> str:
-    """A name or number as one part of a path.
-
-    Raises:
-        PedigreeError: no name of the service looks like this.
-    """
-    text = str(value)
-    if not text or "/" in text or text in {".", ".."}:
-        hint = "A name has letters, digits, dots, dashes and underscores."
-        raise PedigreeError(f"{text!r} is not a name", code="invalid_name", hint=hint)
-    return quote(text, safe="", errors="surrogateescape")
 
 
 def _word(value: str | float | bool) -> str:

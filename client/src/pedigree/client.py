@@ -9,8 +9,8 @@ import httpx
 
 from pedigree import calls, requests, routes, schemas
 from pedigree.calls import Call, Value
-from pedigree.errors import PedigreeError, problem_of, unreachable
-from pedigree.events import SILENCE_SECONDS, Event, EventReader, Following
+from pedigree.errors import PedigreeError
+from pedigree.events import Event, Following
 from pedigree.finding import find_url
 from pedigree.kept import Datasets, Jobs, Models, Runs
 from pedigree.packing import Form
@@ -18,11 +18,10 @@ from pedigree.pictures import Picture, form_of, in_parts, is_one
 from pedigree.prediction import Answers, one_of
 from pedigree.results import RateSearch
 from pedigree.run import Run, number_of, wait_for
-from pedigree.sending import Tries, answer_of, options_of, request_of
+from pedigree.sending import Tries, answer_of
+from pedigree.wire import UPLOAD, Wire
 
 T = TypeVar("T")
-UPLOAD_SECONDS = 600.0
-"""The service takes in a whole archive before it answers."""
 
 
 class Client:
@@ -34,6 +33,7 @@ class Client:
 
     Attributes:
         url: where the service answers.
+        wire: requests without types, for what no method sends.
         runs, datasets, models, jobs: what it keeps.
     """
 
@@ -60,7 +60,7 @@ class Client:
         """
         self.url = find_url(url, data)
         self.retries = retries
-        self._http = httpx.Client(**options_of(self.url, timeout), transport=transport)
+        self.wire = Wire(self.url, timeout=timeout, transport=transport)
         self.runs, self.datasets = Runs(self), Datasets(self)
         self.models, self.jobs = Models(self), Jobs(self)
 
@@ -72,7 +72,7 @@ class Client:
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._http.close()
+        self.wire.close()
 
     def __repr__(self) -> str:
         return f"<Client of {self.url}>"
@@ -175,49 +175,23 @@ class Client:
 
     def events(self, job: int, following: Following) -> Iterator[Event]:
         """A job's events as they come, after those that were heard before; ends with the stream."""
-        path = routes.EVENTS.path.format(job_id=job)
-        timeout = httpx.Timeout(SILENCE_SECONDS, connect=5.0)
-        reader = EventReader()
-        try:
-            with self._http.stream("GET", path, headers=following.headers, timeout=timeout) as response:
-                if not response.is_success:
-                    response.read()
-                    raise problem_of(response)
-                following.answered()
-                for line in response.iter_lines():
-                    if (event := reader.read(line)) is not None:
-                        following.heard(event)
-                        yield event
-        except httpx.TransportError as error:
-            raise unreachable(self.url, error) from None
+        return self.wire.events(job, following)
 
     def upload(self, form: Form) -> schemas.JobOut:
         """Send a dataset's form; returns the job that takes it in."""
-        timeout = httpx.Timeout(UPLOAD_SECONDS, connect=5.0)
-        try:
-            response = self._http.post(
-                routes.UPLOAD.path, content=form.body, headers=dict(form.headers), timeout=timeout
-            )
-        except httpx.TransportError as error:
-            raise unreachable(self.url, error) from None
-        return answer_of(Call(routes.UPLOAD, schemas.JobOut), response)
+        call = Call(routes.UPLOAD, schemas.JobOut)
+        sent = self.wire.ask("POST", call.path, content=form.body, headers=dict(form.headers), timeout=UPLOAD)
+        return answer_of(call, sent)
 
     def _predict(
         self, pictures: Sequence[Picture], first: int, model: str | int, wishes: dict[str, Value]
     ) -> schemas.Predictions:
         call = Call(routes.PREDICT, schemas.Predictions, query={"model": model, **wishes})
-        try:
-            response = self._http.post(call.path, params=call.params, files=form_of(pictures, first))
-        except httpx.TransportError as error:
-            raise unreachable(self.url, error) from None
-        return answer_of(call, response)
+        return answer_of(call, self.wire.ask("POST", call.path, params=call.params, files=form_of(pictures, first)))
 
     def _once(self, call: Call[T]) -> T:
-        try:
-            response = self._http.send(request_of(self._http, call))
-        except httpx.TransportError as error:
-            raise unreachable(self.url, error) from None
-        return answer_of(call, response)
+        asked = {"params": call.params, "headers": call.headers, "json": call.body}
+        return answer_of(call, self.wire.ask(call.route.method, call.path, **asked))
 
     def _run_of(self, job: schemas.JobOut) -> Run:
         if job.run is None:

@@ -5,6 +5,9 @@ from typing import Any
 
 import httpx
 
+NOT_PEDIGREE = "not_pedigree"
+CHECK_ADDRESS = "Check the address: it is not Pedigree that answers."
+
 
 class PedigreeError(Exception):
     """A request that did not succeed.
@@ -17,6 +20,7 @@ class PedigreeError(Exception):
         value: what was sent there, as text.
         status: HTTP's number; 0 where there was no answer.
         errors: every wrong field, each with ``field``, ``detail``, ``hint`` and ``value``.
+        problem: all that the service said of it, as it came; empty where it is not the service's error.
     """
 
     def __init__(
@@ -30,11 +34,13 @@ class PedigreeError(Exception):
         status: int = 0,
         errors: list[dict[str, Any]] | None = None,
         retry_after: float | None = None,
+        problem: Mapping[str, Any] | None = None,
     ) -> None:
         self.code, self.detail, self.hint = code, detail, hint
         self.field, self.value, self.status = field, value, status
         self.errors = errors or []
         self.retry_after = retry_after
+        self.problem = problem or {}
         super().__init__(self._sentence())
 
     def _sentence(self) -> str:
@@ -46,6 +52,10 @@ class PedigreeError(Exception):
 
 class Unreachable(PedigreeError):
     """Nothing answers, or the connection broke."""
+
+
+class GaveUp(Unreachable):
+    """The service stayed away while a job was followed."""
 
 
 class JobFailed(PedigreeError):
@@ -60,29 +70,40 @@ class JobFailed(PedigreeError):
 
 def problem_of(response: httpx.Response) -> PedigreeError:
     """The error that an answer is; its body has been read."""
+    if not response.is_error:
+        return foreign(response)
     said = _problem(response)
+    ours = "code" in said
     pause = response.headers.get("Retry-After", "")
     return PedigreeError(
         str(said.get("detail") or f"{response.request.url} answered {response.status_code} {response.reason_phrase}"),
-        code=str(said.get("code") or "not_pedigree"),
-        hint=_text(said.get("hint")) if said else "Check the address: it is not Pedigree that answers.",
+        code=str(said["code"]) if ours else NOT_PEDIGREE,
+        hint=_text(said.get("hint")) if ours else CHECK_ADDRESS,
         field=_text(said.get("field")),
         value=_text(said.get("value")),
         status=response.status_code,
         errors=said.get("errors") or [],
         retry_after=float(pause) if pause.isdecimal() else None,
+        problem=said,
     )
+
+
+def foreign(response: httpx.Response) -> PedigreeError:
+    """The error of an answer that leads elsewhere, or is not the service's JSON."""
+    kind = response.headers.get("content-type", "nothing")
+    detail = f"{response.request.url} answered {response.status_code} with {kind}, not with Pedigree's JSON"
+    return PedigreeError(detail, code=NOT_PEDIGREE, hint=CHECK_ADDRESS, status=response.status_code)
 
 
 def unreachable(url: str, error: httpx.TransportError) -> Unreachable:
     """The error of a request that has no answer."""
     if isinstance(error, httpx.ConnectError):
         hint = "Start the service with `pedigree up`, or give its address."
-        return Unreachable(f"nothing answers at {url}", code="unreachable", hint=hint)
+        return Unreachable(f"Nothing answers at {url}", code="unreachable", hint=hint)
     if isinstance(error, httpx.TimeoutException):
         return Unreachable(f"{url} does not answer in time", code="timeout", hint="Give a longer timeout.")
     said = str(error) or type(error).__name__
-    return Unreachable(f"the connection to {url} broke ({said})", code="broken_connection")
+    return Unreachable(f"The connection to {url} broke ({said})", code="broken_connection")
 
 
 def _problem(response: httpx.Response) -> dict[str, Any]:
@@ -90,7 +111,7 @@ def _problem(response: httpx.Response) -> dict[str, Any]:
         found = response.json()
     except ValueError:
         return {}
-    return found if isinstance(found, dict) and "code" in found else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _text(value: object) -> str | None:

@@ -1,11 +1,12 @@
 """A job's events as the service tells them, over Server-Sent Events (https://html.spec.whatwg.org)."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from pedigree.errors import PedigreeError, Unreachable
+from pedigree.errors import GaveUp, PedigreeError, Unreachable
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 PASSING = frozenset({408, 429, 502, 503, 504})
@@ -50,8 +51,17 @@ class EventReader:
 
 @dataclass
 class Following:
-    """How far a job was followed, and for how long the service has been away."""
+    """How far a job was followed, and for how long the service has been away.
 
+    Attributes:
+        give_up_seconds: how long a service may stay away.
+        on_away: is told, when the service does not answer any more, for how long it is asked again.
+        on_back: is told when it answers again.
+    """
+
+    give_up_seconds: float = GIVE_UP_SECONDS
+    on_away: Callable[[float], None] = lambda _seconds: None
+    on_back: Callable[[], None] = lambda: None
     last: str = ""
     away_since: float | None = None
     pause: float = FIRST_PAUSE_SECONDS
@@ -68,6 +78,8 @@ class Following:
 
     def answered(self) -> None:
         """Note that the service is there."""
+        if self.away_since is not None:
+            self.on_back()
         self.away_since, self.pause = None, FIRST_PAUSE_SECONDS
 
     def has_all(self, *, is_whole: bool) -> bool:
@@ -80,12 +92,18 @@ class Following:
 
         Raises:
             PedigreeError: there is no use in one.
+            GaveUp: the service has been away for too long.
         """
         if not isinstance(error, Unreachable) and error.status not in PASSING:
             raise error
         now = monotonic()
-        self.away_since = now if self.away_since is None else self.away_since
-        if now - self.away_since > GIVE_UP_SECONDS:
-            raise error
+        if self.away_since is None:
+            self.away_since = now
+            self.on_away(self.give_up_seconds)
+        left = self.give_up_seconds - (now - self.away_since)
+        if left <= 0:
+            why = error.detail.removesuffix(".")
+            detail = f"The service has not answered for {self.give_up_seconds:.0f} s ({why})"
+            raise GaveUp(detail, code="gave_up") from error
         pause, self.pause = self.pause, min(self.pause * 2, LONGEST_PAUSE_SECONDS)
-        return pause
+        return min(pause, left)

@@ -1,19 +1,23 @@
 """Where the service answers: by name, by the shell's variables, or as what runs on this machine says itself.
 
-The same order as the command ``pedigree`` has: an address, else PEDIGREE_URL, else the data folder that is named, else
+The command ``pedigree`` looks here too: an address, else PEDIGREE_URL, else the data folder that is named, else
 ``./.pedigree`` or the user's own, else the stack of this user that was started last.
+
+A stack notes its data folder, and no address: whether it runs there, and where it answers, that folder itself says. So
+a note that a killed stack left behind leads nobody astray, and the next reader removes it.
 """
 
 import json
 import os
 import socket
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from pedigree.errors import Unreachable
 
+HERE = Path(".pedigree")
 HINT = "Start one with `pedigree up`, or give its address: Client('http://…')."
 
 
@@ -25,48 +29,69 @@ def find_url(url: str | None = None, data: str | os.PathLike[str] | None = None)
     """
     if known := url or (None if data else os.environ.get("PEDIGREE_URL")):
         return (known if "://" in known else f"http://{known}").rstrip("/")
-    named = data or os.environ.get("PEDIGREE_DATA")
-    folder = Path(named).expanduser().absolute() if named else _usual_folder()
-    found = running_at(folder)
-    if found is None and not named:
-        found = next(iter(_running_elsewhere()), None)
-    if found is None:
-        raise Unreachable(f"no service is known: none runs on {folder}", code="no_service", hint=HINT)
-    return found
+    folder = Path(data or default_folder()).expanduser().absolute()
+    looked_at = [folder] if data or os.environ.get("PEDIGREE_DATA") else [folder, *running_folders()]
+    for found in map(stack_at, looked_at):
+        if found is not None:
+            return str(found["url"]).rstrip("/")
+    raise Unreachable(f"no service is known: none runs on {folder}", code="no_service", hint=HINT)
 
 
-def running_at(folder: Path) -> str | None:
-    """The address of the stack that has this data folder now; what a killed one left behind is none."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
+def default_folder() -> Path:
+    """PEDIGREE_DATA, else ``.pedigree`` in the working directory where there is one, else the user's own.
+
+    A checkout keeps what it makes to itself, and a command given anywhere else finds the user's one stack.
+    """
+    if named := os.environ.get("PEDIGREE_DATA"):
+        return Path(named)
+    if HERE.is_dir():
+        return HERE
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share") / "pedigree"
+
+
+def stack_at(folder: Path) -> dict[str, Any] | None:
+    """What the stack that has this data folder now wrote, once it said where it answers; asking makes nothing.
+
+    What a killed stack left is none: another may have its address by now.
+    """
+    with suppress(OSError, ValueError):
         if _is_held(folder / "lock"):
-            return str(json.loads((folder / "stack.json").read_text(encoding="utf-8"))["url"]).rstrip("/")
+            written = json.loads((folder / "stack.json").read_text(encoding="utf-8"))
+            return written if isinstance(written, dict) and "url" in written else None
     return None
 
 
-def _usual_folder() -> Path:
-    here = Path(".pedigree")
-    if here.is_dir():
-        return here.absolute()
-    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "pedigree"
+def running_folders() -> list[Path]:
+    """The data folders on which a stack of this user runs here, the one noted last first."""
+    found: list[tuple[int, Path]] = []
+    for note in notes_folder().glob("*.json"):
+        with suppress(OSError):  # it was just removed, or is none of ours to read
+            about = note.stat()
+            if _is_ours(about) and (folder := _noted(note)) is not None:
+                found.append((about.st_mtime_ns, folder))
+    return [folder for _, folder in sorted(found, key=lambda one: one[0], reverse=True)]
 
 
-def _running_elsewhere() -> Iterator[str]:
-    """The stacks that this user's notes name, the one noted last first; a shared home may note other machines'."""
-    notes: list[tuple[int, Path]] = []
-    for note in _notes_folder().glob("*.json"):
-        with suppress(OSError):
-            notes.append((note.stat().st_mtime_ns, note))
-    for _, note in sorted(notes, reverse=True):
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            said = json.loads(note.read_text(encoding="utf-8"))
-            if said["host"] == socket.gethostname() and (url := running_at(Path(said["data"]))) is not None:
-                yield url
-
-
-def _notes_folder() -> Path:
+def notes_folder() -> Path:
+    """Where the stacks of this user are noted."""
     named = os.environ.get("XDG_STATE_HOME", "")
-    home = Path(named) if Path(named).is_absolute() else Path.home() / ".local" / "state"
-    return home / "pedigree" / "stacks"
+    state = Path(named) if Path(named).is_absolute() else _home() / ".local" / "state"
+    return state / "pedigree" / "stacks"
+
+
+def _noted(note: Path) -> Path | None:
+    """The folder of a note, if its stack runs; a note of this machine whose stack does not is removed."""
+    try:
+        written = json.loads(note.read_text(encoding="utf-8"))
+        folder, host = Path(written["data"]), written["host"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    if host != socket.gethostname():  # a home that several machines share
+        return None
+    if stack_at(folder) is not None:
+        return folder
+    note.unlink(missing_ok=True)
+    return None
 
 
 if sys.platform == "win32":  # no stack runs there: an address has to be given
@@ -75,14 +100,35 @@ if sys.platform == "win32":  # no stack runs there: an address has to be given
         del lock
         return False
 
+    def _is_ours(about: os.stat_result) -> bool:
+        del about
+        return False
+
+    def _home() -> Path:
+        return Path.home()
+
 else:
     import fcntl
+    import pwd
 
     def _is_held(lock: Path) -> bool:
-        """Whether a running stack holds its folder; asking makes nothing."""
+        """Whether a running stack holds its folder."""
         with lock.open() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return True
         return False
+
+    def _is_ours(about: os.stat_result) -> bool:
+        return about.st_uid == os.geteuid()
+
+    def _home() -> Path:
+        """HOME, unless it is another user's, as under ``sudo -E``: there nothing of ours is wanted."""
+        named = os.environ.get("HOME", "")
+        with suppress(OSError):
+            if Path(named).is_absolute() and Path(named).stat().st_uid == os.geteuid():
+                return Path(named)
+        with suppress(KeyError):
+            return Path(pwd.getpwuid(os.geteuid()).pw_dir)
+        return Path(named or "/")

@@ -11,22 +11,7 @@ from pedigree.errors import PedigreeError, Unreachable, problem_of
 from pedigree.events import PASSING
 
 T = TypeVar("T")
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-CONNECT_SECONDS = 5.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 10.0
-
-
-def options_of(url: str, timeout: float) -> dict[str, Any]:
-    """How httpx talks to a service; a proxy for the wide world is no way to our own machine.
-
-    Raises:
-        Unreachable: the address is none.
-    """
-    try:
-        near = httpx.URL(url).host in LOOPBACK
-    except httpx.InvalidURL as error:
-        raise Unreachable(f"{url} is not an address: {error}", code="invalid_address") from None
-    return {"base_url": url, "timeout": httpx.Timeout(timeout, connect=CONNECT_SECONDS), "trust_env": not near}
 
 
 def request_of(http: httpx.Client | httpx.AsyncClient, call: Call[Any]) -> httpx.Request:
