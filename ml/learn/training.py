@@ -12,6 +12,7 @@ from ml.decode.images import DECODING
 from ml.errors import NoRateFound
 from ml.judge.fitting import Worth
 from ml.judge.judgement import JUDGEMENT
+from ml.learn.batches import TrainingBatches, ValidationBatches
 from ml.learn.checkpoint import CheckpointKeeper, save_tensors
 from ml.learn.judging import fit_on
 from ml.learn.known import known_pictures
@@ -19,6 +20,7 @@ from ml.learn.lr_find import check_sweep
 from ml.learn.memory import halving, last_try
 from ml.learn.model import BreedNet
 from ml.learn.predictions import PREDICTIONS, Learned, read_logits
+from ml.learn.probe import probe, with_body
 from ml.learn.setup import Paths, Setup, set_up
 from ml.learn.trainer import Trainer
 from ml.reading.metrics import Reading
@@ -85,18 +87,41 @@ def fit(
     setup = set_up(config, manifest, source, paths=paths, reporter=reporter, device=device, initial=initial)
 
     def attempt(accumulation: int) -> FitResult:
-        trainer = _trainer(setup, config, paths.work, reporter, keeper, checkpoint_seconds, accumulation)
+        taught = _taught(setup, accumulation, reporter)
+        trainer = _trainer(setup, taught, config, paths.work, reporter, keeper, checkpoint_seconds, accumulation)
         trainer.restore()
         if trainer.accumulation > accumulation:
             with last_try(config):
-                return _finish(trainer, setup, paths.work, earlier)
-        return _finish(trainer, setup, paths.work, earlier)
+                return _finish(trainer, taught, setup, paths.work, earlier)
+        return _finish(trainer, taught, setup, paths.work, earlier)
 
     return halving(attempt, config, setup.device, reporter, first=accumulation)
 
 
+@dataclass(frozen=True)
+class _Taught:
+    """What is trained, and on what; ``whole`` is what there is beside it of the model, None: it is all."""
+
+    model: BreedNet
+    training: TrainingBatches
+    validation: ValidationBatches
+    whole: BreedNet | None = None
+
+    def all_of(self, learned: BreedNet) -> BreedNet:
+        """The model that serves, with what was learned."""
+        return learned if self.whole is None else with_body(learned, self.whole)
+
+
+def _taught(setup: Setup, accumulation: int, reporter: Reporter) -> _Taught:
+    if isinstance(setup.config, ResolvedConfig) and setup.config.recipe == "probe":
+        probed = probe(setup, accumulation, reporter)
+        return _Taught(probed.head, probed.training, probed.validation, probed.model)
+    return _Taught(setup.model(), setup.training, setup.validation)
+
+
 def _trainer(
     setup: Setup,
+    taught: _Taught,
     config: ResolvedConfig,
     work: Path,
     reporter: Reporter,
@@ -107,10 +132,10 @@ def _trainer(
     return Trainer(
         config=config,
         revision=setup.manifest.revision,
-        model=setup.model(),
+        model=taught.model,
         objective=setup.objective,
-        training=setup.training,
-        validation=setup.validation,
+        training=taught.training,
+        validation=taught.validation,
         device=setup.device,
         precision=setup.precision,
         reporter=reporter,
@@ -121,7 +146,7 @@ def _trainer(
     )
 
 
-def _finish(trainer: Trainer, setup: Setup, work: Path, earlier: frozenset[str]) -> FitResult:
+def _finish(trainer: Trainer, taught: _Taught, setup: Setup, work: Path, earlier: frozenset[str]) -> FitResult:
     """Train to the end, and leave what serving and reading need."""
     plan = setup.plan(
         steps=trainer.steps,
@@ -134,11 +159,12 @@ def _finish(trainer: Trainer, setup: Setup, work: Path, earlier: frozenset[str])
     manifest, split = setup.manifest, setup.split
     learned = Learned(manifest.vocab, earlier | {manifest.items[i].sha256 for i in split.train}) if earlier else None
     loss, (logits, features) = trainer.config.loss, trainer.last_outputs()
-    known = known_pictures(trainer.learned, setup, trainer.accumulation, trainer.tell_validating)
+    model = taught.all_of(trainer.learned)
+    known = known_pictures(model, setup, trainer.accumulation, trainer.tell_validating)
     fitted = fit_on(loss, logits, manifest, split.valid, learned, features, known)
     reading = read_logits(loss, logits, manifest, split.valid, work, learned, fitted.calibrated)
     epochs = trainer.step // trainer.training.per_epoch
-    saved = save_model(trainer.learned, trainer.config, setup.precision.name, manifest, reading, epochs, work)
+    saved = save_model(model, trainer.config, setup.precision.name, manifest, reading, epochs, work)
     fitted.judgement.write(work / JUDGEMENT)
     files = {PREDICTIONS: work / PREDICTIONS, JUDGEMENT: work / JUDGEMENT, **saved}
     return FitResult(files, reading, fitted.worth, failure)
