@@ -82,8 +82,8 @@ class Content:
 def content_of(folder: Path, environment: Mapping[str, str]) -> Content:
     """What the folder holds; it is made where there is none yet, in some minutes."""
     kept = folder / CONTENT
+    subprocess.run([sys.executable, "-m", "migrations"], env=environment, check=True)
     if not kept.exists():
-        subprocess.run([sys.executable, "-m", "migrations"], env=environment, check=True)
         made = Making(Settings.model_validate(dict(environment)), folder).all()
         kept.write_text(json.dumps(vars(made)))
     found = json.loads(kept.read_text())

@@ -1,4 +1,8 @@
-"""Two runs held against each other, photo by photo, where they were validated on the same ones."""
+"""Two runs held against each other, photo by photo, where they were validated on the same ones.
+
+Of two revisions of which a review made one, these are the photos that both runs were validated on: neither has learned
+from them. Both are held against the labels of the newer one.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -10,7 +14,7 @@ from api.schemas.comparison import ComparisonOut, CurvesOut, DifferenceOut, Obst
 from api.schemas.runs import RunSummary
 from ml.reading.mcnemar import LEVEL, Outcomes
 from store.db.answers import Answers, answers_of
-from store.db.models import Epoch, Job, Run
+from store.db.models import Dataset, Epoch, Job, Run
 from store.db.reading import epochs_of_runs, get_runs, jobs_of_runs
 from store.db.run_list import sparks_of
 from store.errors import NotComparable, NotFound, NotReady, one_of
@@ -66,7 +70,9 @@ def check_comparable(session: Session, first: Run, second: Run) -> None:
     pair = _pair(first, second, answers_of(session, ids), _jobs(session, ids))
     if pair.outcomes is None:
         kind = NotReady if pair.obstacle == "no_answers" else NotComparable
-        hint = "Compare two finished trainings of the same revision and split."
+        hint = (
+            "Compare two finished trainings of the same split, of one revision or of one and what a review made of it."
+        )
         raise kind(f"runs {first.id} and {second.id} cannot be compared photo by photo: {pair.note}", hint)
 
 
@@ -75,15 +81,32 @@ def _pair(one: Run, other: Run, answers: Mapping[int, Answers], jobs: Mapping[in
     if first is None or second is None:
         lacking = one if first is None else other
         return _unpaired(one, other, "no_answers", _why_none(lacking, jobs[lacking.id]))
-    if one.dataset.revision != other.dataset.revision or first.items != second.items:
+    rights = _rights(one.dataset, first, other.dataset, second)
+    if not rights:
         return _unpaired(one, other, "other_photos", "they were validated on other photos")
     return PairOut(
         runs=(one.id, other.id),
-        outcomes=OutcomesOut.of(_outcomes(first, second), f"run {one.id}", f"run {other.id}"),
+        outcomes=OutcomesOut.of(_outcomes(rights), f"run {one.id}", f"run {other.id}"),
         obstacle=None,
         differences=[],
-        note=_note(one.id, first, other.id, second),
+        note=_note(one, first, other, second),
     )
+
+
+def _rights(dataset: Dataset, first: Answers, other: Dataset, second: Answers) -> list[tuple[bool, bool]]:
+    """Whether each of the two was right, of each photo that both are held to; none where they have no such photos."""
+    if dataset.revision == other.revision and first.items != second.items:
+        return []
+    newer, older = (dataset, other) if dataset.id > other.id else (other, dataset)
+    if newer.revision != older.revision and (newer.made_from or {}).get("revision") != older.revision:
+        return []
+    labels = first if newer is dataset else second
+    answers, others = (dict(zip(one.paths, one.predicted, strict=True)) for one in (first, second))
+    return [
+        (answers[path] == label, others[path] == label)
+        for path, label in zip(labels.paths, labels.actual, strict=True)
+        if path in answers and path in others
+    ]
 
 
 def _unpaired(one: Run, other: Run, obstacle: Obstacle, note: str) -> PairOut:
@@ -102,13 +125,12 @@ def _differences(one: Run, other: Run) -> list[DifferenceOut]:
     return [DifferenceOut(field=row.field, first=row.values[0], second=row.values[1]) for row in rows]
 
 
-def _outcomes(first: Answers, second: Answers) -> Outcomes:
-    pairs = list(zip(first.right, second.right, strict=True))
+def _outcomes(rights: list[tuple[bool, bool]]) -> Outcomes:
     return Outcomes(
-        both_right=pairs.count((True, True)),
-        only_first=pairs.count((True, False)),
-        only_second=pairs.count((False, True)),
-        both_wrong=pairs.count((False, False)),
+        both_right=rights.count((True, True)),
+        only_first=rights.count((True, False)),
+        only_second=rights.count((False, True)),
+        both_wrong=rights.count((False, False)),
     )
 
 
@@ -119,12 +141,14 @@ def _why_none(run: Run, job: Job) -> str:
     return f"run {run.id} has no answers for its validation photos{yet}: {_SAID[State(job.state)]}"
 
 
-def _note(one: int, first: Answers, other: int, second: Answers) -> str | None:
-    if first.tta == second.tta:
-        return None
-    return (
-        f"the answers of run {one if first.tta else other} are averages over augmented copies, and the other's are not"
-    )
+def _note(one: Run, first: Answers, other: Run, second: Answers) -> str | None:
+    notes = []
+    if one.dataset.revision != other.dataset.revision:
+        notes.append("labels were reviewed between the two runs: both are held against those of the newer revision")
+    if first.tta != second.tta:
+        averaged = one.id if first.tta else other.id
+        notes.append(f"the answers of run {averaged} are averages over augmented copies, and the other's are not")
+    return "; ".join(notes) or None
 
 
 def _caution(tests: int) -> str | None:

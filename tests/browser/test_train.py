@@ -85,6 +85,25 @@ def test_another_recipe_keeps_what_is_set_but_what_is_the_recipes_own(visits: Vi
     expect(page.locator("input[name=arch]:checked")).to_have_value("resnet18")
 
 
+def test_few_photos_get_batches_that_they_fill(visits: Visits, records: Records) -> None:
+    records.dataset()
+    page = visits.page("/ui/train")
+    settled(page)
+    page.locator("#train-all summary").click()
+    # Of 21 photos 16 are learned from: 64 at once cannot be.
+    expect(field(page, "batch_size")).to_have_value("4")
+    field(page, "batch_size").fill("16")
+    expect(page).to_have_url(re.compile("set=batch_size%3D16"))
+    settled(page)
+    field(page, "batch_size").fill("4")
+    expect(page).to_have_url(re.compile("/ui/train$"))
+    settled(page)
+    page.get_by_role("button", name="Start training").click()
+    expect(page).to_have_title(re.compile(r"^Run \d+"))
+    assert newest(records).config["batch_size"] == 4
+    assert visits.complaints == []
+
+
 def test_a_wrong_rate_is_mended_by_a_suggestion(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
     page = visits.page(f"/ui/train?dataset=pets&search={world.search.id}&set=batch_size=8")

@@ -32,14 +32,17 @@ def environment(data: Path) -> dict[str, str]:
 
 
 class Up:
-    """A running `pedigree up`."""
+    """A running `pedigree up`, with more words and variables where they are given."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *words: str, **variables: str) -> None:
         self.data = data
         self.said = data.with_suffix(".out")
         with self.said.open("w") as said:
             self.process = subprocess.Popen(
-                [*COMMAND, "up", "--port", "0"], env=environment(data), stdout=said, stderr=subprocess.STDOUT
+                [*COMMAND, "up", "--port", "0", *words],
+                env=environment(data) | variables,
+                stdout=said,
+                stderr=subprocess.STDOUT,
             )
 
     def wait(self) -> dict[str, Any]:
@@ -60,8 +63,8 @@ class Up:
 
 
 @contextmanager
-def up(data: Path) -> Iterator[Up]:
-    started = Up(data)
+def up(data: Path, *words: str, **variables: str) -> Iterator[Up]:
+    started = Up(data, *words, **variables)
     try:
         yield started
     finally:

@@ -4,6 +4,7 @@ import { here, placeOf } from "../frame/address.js";
 import { byId, counted, fill, make, words } from "../frame/parts.js";
 import { sentence } from "../frame/service.js";
 
+const HASH = /^[0-9a-f]{64}$/;
 const nameOf = ([first, second]) => `${first},${second}`;
 
 // The one that the address names, or the first.
@@ -44,7 +45,8 @@ function told({ runs: [first, second], outcomes, note }) {
 
 // Why there is no test.
 function untold({ runs: [first, second], differences, note }) {
-  const rows = differences.map((one) => make("li", {}, `${words(one.field)}: ${one.first} for run ${first}, ${one.second} for run ${second}`));
+  const short = (value) => (HASH.test(value) ? value.slice(0, 12) : value);
+  const rows = differences.map((one) => make("li", {}, `${words(one.field)}: ${short(one.first)} for run ${first}, ${short(one.second)} for run ${second}`));
   return [
     make("p", {}, `${sentence(note)}${rows.length ? " What chooses the photos differs:" : ""}`),
     rows.length ? make("ul", {}, ...rows) : "",

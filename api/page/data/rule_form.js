@@ -4,6 +4,7 @@ import { addressOf } from "../frame/address.js";
 import { byId, make } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { outcome, PATTERNS, RULES, tried } from "./trial.js";
+import { formOf, keepForm } from "./unfinished.js";
 
 const SOON_MS = 350;
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
@@ -30,8 +31,9 @@ export function askForRule(next, whenImported) {
   subject = next;
   imported = whenImported;
   byId("rule-form").hidden = !(next.id || next.names);
-  if (isNew) reset(next.name);
-  if (isOther && !byId("rule-form").hidden) attempt(isNew);
+  const form = isNew ? formOf(next.key) : null;
+  if (isNew) reset(next.name, form);
+  if (isOther && !byId("rule-form").hidden) attempt(isNew && !form.rule);
   settle();
 }
 
@@ -40,14 +42,20 @@ export function hideRule() {
   byId("rule-form").hidden = true;
 }
 
-function reset(name) {
+function reset(name, { dataset = nameFrom(name), rule = "name", level = "1", regex = "", merges = false }) {
   found = null;
-  byId("dataset-name").value = nameFrom(name);
-  byId("rule").value = "name";
-  byId("rule-regex").value = "";
-  byId("rule-merge").checked = false;
+  byId("dataset-name").value = dataset;
+  byId("rule").value = rule;
+  byId("rule-level").value = level;
+  byId("rule-regex").value = regex;
+  byId("rule-merge").checked = merges;
   byId("rule-outcome").replaceChildren();
 }
+
+const keep = () => keepForm(subject.key, {
+  dataset: byId("dataset-name").value, rule: byId("rule").value, level: byId("rule-level").value,
+  regex: byId("rule-regex").value, merges: byId("rule-merge").checked,
+});
 
 // Try the rule; where the usual one finds nothing, the folders are tried too.
 async function attempt(isFirst = false) {
@@ -115,12 +123,13 @@ function attemptSoon() {
 export function prepareRuleForm() {
   byId("rule").append(...Object.entries(RULES).map(([value, { says }]) => make("option", { value }, says)));
   byId("patterns").append(...Object.entries(PATTERNS).map(([says, regex]) => make("button", {
-    type: "button", class: "secondary small", on: { click: () => { byId("rule-regex").value = regex; attempt(); } },
+    type: "button", class: "secondary small", on: { click: () => { byId("rule-regex").value = regex; keep(); attempt(); } },
   }, says)));
   byId("rule").addEventListener("change", () => attempt());
   byId("rule-merge").addEventListener("change", () => attempt());
   for (const id of ["rule-regex", "rule-level"]) byId(id).addEventListener("input", attemptSoon);
   byId("dataset-name").addEventListener("input", settle);
+  byId("rule-form").addEventListener("input", keep);
   byId("rule-form").addEventListener("submit", (event) => {
     event.preventDefault();
     if (!missing()) importIt();

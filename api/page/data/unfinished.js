@@ -16,7 +16,14 @@ const write = (kept) => localStorage.setItem(KEY, JSON.stringify(kept.slice(0, M
 
 export const unfinished = read;
 
-export const keep = (id, { name, kind, mark }, size) => write([{ id, name, kind, mark, size }, ...read().filter((one) => one.id !== id)]);
+export const keep = (id, { name, kind, mark }, size) => write([{ ...known(id), id, name, kind, mark, size }, ...read().filter((one) => one.id !== id)]);
+
+const known = (id) => read().find((one) => one.id === id) ?? null;
+
+// How its label rule stands in the form, which a reload or a closed tab does not undo.
+export const formOf = (id) => known(id)?.form ?? {};
+
+export const keepForm = (id, form) => write(read().map((one) => (one.id === id ? { ...one, form } : one)));
 
 export const drop = (id) => write(read().filter((one) => one.id !== id));
 

@@ -5,6 +5,7 @@ import { byId, FINAL } from "../frame/parts.js";
 import { ask, reasonOf, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
 import { showArchs } from "./archs.js";
+import { fitBatch } from "./batch.js";
 import { choice, keep, keepSetting, RATES } from "./choice.js";
 import { dryRun, measure, sayFaults, showSum, start } from "./forecast.js";
 import { clearFaults, form, leaveForm, showDatasets, showFields, showFrom, showPresets, wrongFields } from "./form.js";
@@ -12,7 +13,6 @@ import { about, plan, request, searchRequest } from "./plan.js";
 import { hearOfSearch, hideSearch, isSearching, isShown, showSearch } from "./rate.js";
 
 const SOON_MS = 400;
-const MOST = 200;
 const SEE = "Correct the fields that are marked.";
 
 let there = { datasets: [], archs: [], workers: [] };
@@ -30,7 +30,7 @@ const trouble = (text) => { byId("train-trouble").textContent = text; };
 const changedSoon = { usual: (name) => planned.usual[name], look: lookSoon };
 
 async function read() {
-  const [datasets, archs, workers] = await Promise.all([ask(`/datasets?limit=${MOST}`), ask("/architectures"), ask("/workers")]);
+  const [datasets, archs, workers] = await Promise.all([ask("/datasets?limit=200"), ask("/architectures"), ask("/workers")]);
   there = { datasets: datasets.items, archs: archs.items, workers: workers.items };
 }
 
@@ -38,10 +38,10 @@ async function show() {
   const question = ++shows;
   const [config, next] = await Promise.all([about(), plan()]);
   if (question !== shows) return;
-  planned = next;
+  const name = next.chosen.dataset ?? next.run?.dataset.name ?? (there.datasets.length === 1 ? there.datasets[0].name : null);
+  planned = fitBatch(next, there.datasets.find((one) => one.name === name)?.items ?? null);
   const { chosen, run, goesOn, values, preset } = planned;
-  const only = there.datasets.length === 1 ? there.datasets[0].name : null;
-  showDatasets(there.datasets, chosen.dataset ?? run?.dataset.name ?? only);
+  showDatasets(there.datasets, name);
   showPresets(config.presets, preset.name, goesOn);
   showFrom(planned);
   showArchs(there.archs, values.arch, goesOn, (name) => keepSetting("arch", name, planned.usual.arch));

@@ -1,8 +1,10 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from ml.reading.mcnemar import exact_p
+from store.db.models import Dataset, Interpretation
 from store.states import State
 from tests.api.answered import answered
 from tests.api.records import Records
@@ -89,6 +91,29 @@ def test_the_same_positions_in_another_revision_are_other_photos(client: TestCli
     (pair,) = compared(client, one.id, other.id)["pairs"]
     assert pair["outcomes"] is None
     assert [row["field"] for row in pair["differences"]] == ["dataset.name", "dataset.revision"]
+
+
+def test_runs_before_and_after_a_review_are_held_against_its_labels_on_the_photos_of_both(
+    client: TestClient, records: Records
+) -> None:
+    before, after = records.dataset("pets"), records.dataset("reviewed")
+    with records.sessions.begin() as session:
+        session.get_one(Dataset, after.id).made_from = {"revision": before.revision, "job": 1}
+    one = answered(records, before, [True, True, False])
+    other = answered(records, after, [True, False, True], items=[1, 2, 3])
+    (pair,) = compared(client, one.id, other.id)["pairs"]
+    names = ("n", "both_right", "only_first", "only_second", "both_wrong")
+    assert [pair["outcomes"][name] for name in names] == [2, 1, 0, 0, 1]
+    assert pair["note"].startswith("labels were reviewed between the two runs")
+    # The photo of item 2 has another label by now, which the second run did not see.
+    with records.sessions.begin() as session:
+        reading = session.scalars(select(Interpretation).where(Interpretation.run_id == other.id)).one()
+        relabelled = {"photos/pug_2.jpg": "Birman"}
+        reading.items = [row | {"actual": relabelled.get(row["path"], row["actual"])} for row in reading.items]
+    (back,) = compared(client, other.id, one.id)["pairs"]
+    assert [back["outcomes"][name] for name in names] == [2, 2, 0, 0, 0]
+    answer = client.get(f"/runs/compare/items?runs={one.id},{other.id}&which=both_wrong")
+    assert (answer.status_code, answer.json()["items"]) == (200, [])
 
 
 def test_other_settings_that_choose_the_same_photos_do_not_stand_in_the_way(
