@@ -239,6 +239,26 @@ class OneCycle(TrainSettings):
         return (resolve_phase(Phase(freeze=self.freeze, epochs=self.epochs, lr_max=self.lr_max)),)
 
 
+class Probe(TrainSettings):
+    """The head alone, on what the published body makes of each photo once: seconds an epoch, no random changes."""
+
+    recipe: Literal["probe"] = Field(description=RECIPE)
+    epochs: int = Field(20, ge=1, le=1000, description="times through what the body made of the training photos")
+    lr_max: LrMax = Field(3e-3, description=LR_MAX)
+
+    @model_validator(mode="after")
+    def _changes_no_photo(self) -> Self:
+        for name in ("cutmix", "erase"):
+            if value := getattr(self, name):
+                hint = f"Leave {name} out, or take another recipe."
+                raise refusal("it changes photos, and a probe reads each as it is", hint, field=name, value=value)
+        return self
+
+    def phases(self) -> tuple[ResolvedPhase, ...]:
+        """One phase with the body frozen."""
+        return (resolve_phase(Phase(freeze=True, epochs=self.epochs, lr_max=self.lr_max)),)
+
+
 class Phases(TrainSettings):
     """Any sequence of phases."""
 
@@ -261,7 +281,7 @@ class LrFind(TrainSettings):
 class ResolvedConfig(TrainSettings):
     """What a run records and trains: settings and phases, nothing left to choose."""
 
-    recipe: Literal["fine_tune", "one_cycle", "phases"]
+    recipe: Literal["fine_tune", "one_cycle", "probe", "phases"]
     phases: tuple[ResolvedPhase, ...]
 
     @property
@@ -277,7 +297,10 @@ def _recipe_of(value: Any) -> str:  # noqa: ANN401 - pydantic hands over whateve
 
 
 TrainConfig = Annotated[
-    Annotated[FineTune, Tag("fine_tune")] | Annotated[OneCycle, Tag("one_cycle")] | Annotated[Phases, Tag("phases")],
+    Annotated[FineTune, Tag("fine_tune")]
+    | Annotated[OneCycle, Tag("one_cycle")]
+    | Annotated[Probe, Tag("probe")]
+    | Annotated[Phases, Tag("phases")],
     Discriminator(
         _recipe_of,
         custom_error_type="unknown_recipe",
@@ -285,14 +308,14 @@ TrainConfig = Annotated[
         custom_error_context={
             "field": "recipe",
             "detail": "it is no recipe",
-            "hint": "Give 'fine_tune', 'one_cycle' or 'phases'.",
+            "hint": "Give 'fine_tune', 'one_cycle', 'probe' or 'phases'.",
         },
     ),
 ]
-train_config: TypeAdapter[FineTune | OneCycle | Phases] = TypeAdapter(TrainConfig)
+train_config: TypeAdapter[FineTune | OneCycle | Probe | Phases] = TypeAdapter(TrainConfig)
 
 
-def resolve(config: FineTune | OneCycle | Phases) -> ResolvedConfig:
+def resolve(config: FineTune | OneCycle | Probe | Phases) -> ResolvedConfig:
     """Turn a recipe into the phases it means.
 
     Raises:

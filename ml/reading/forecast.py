@@ -101,6 +101,8 @@ def forecast(
     if isinstance(config, LrFind):
         search = _search(config.lr_sweep, batch, measured[config.freeze])
         return Forecast((), search, search, peak)
+    if config.recipe == "probe":
+        return _of_probe(config, train, valid, measured[True], peak)
     epochs = tuple(_epoch(train // batch * batch, valid, measured[phase.freeze].speeds) for phase in config.phases)
     searches = NOTHING
     for phase in config.phases:
@@ -110,6 +112,13 @@ def forecast(
     for phase, seconds in zip(config.phases, epochs, strict=True):
         total += seconds * phase.epochs
     return Forecast(epochs, searches, total, peak)
+
+
+def _of_probe(config: ResolvedConfig, train: int, valid: int, measured: Measured, peak: int | None) -> Forecast:
+    """A pass over each photo and its mirror image, as fast as validation; the head's own epochs take next to none."""
+    views = train * (1 + config.augment.flip) + valid
+    once = _spread([views / speed.validation for speed in measured.speeds])
+    return Forecast((NOTHING,), NOTHING, once, peak)
 
 
 def speed_of_epoch(

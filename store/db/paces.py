@@ -94,7 +94,11 @@ def past_epochs(session: Session, key: ModelKey, machine: Machine, *, freeze: bo
     """Whole epochs of the newest runs of this model on this machine, with the body frozen or without."""
     here = [*_is_model(key), Run.device == machine.device, Run.precision == machine.precision]
     statement = select(Run).where(
-        Run.kind == "train", *here, Run.plan.is_not(None), exists().where(Epoch.run_id == Run.id)
+        Run.kind == "train",
+        Run.config["recipe"].astext != "probe",
+        *here,
+        Run.plan.is_not(None),
+        exists().where(Epoch.run_id == Run.id),
     )
     runs = session.scalars(statement.order_by(Run.id.desc()).limit(RUNS_LOOKED_AT)).all()
     found: list[PastEpoch] = []

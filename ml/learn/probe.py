@@ -1,0 +1,137 @@
+"""A probe: the body is run once over each photo as it was published, and the head alone learns from what it put out.
+
+The pictures are those of validation, mirrored too where that is asked for; the body's BatchNorm stays as it was.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ml.augment.blend import blend_of_step
+from ml.augment.draws import BatchDraws, epoch_order
+from ml.augment.seed import generator
+from ml.errors import Stopped
+from ml.learn.batches import SampledBatch, TrainingBatches, ValidationBatches, cuts
+from ml.learn.model import BreedNet
+from ml.learn.setup import Setup
+from ml.reporting import Progress, Reporter
+
+POOLED = 2
+"""The head's first modules, which pool and flatten what the body puts out; they have no weights."""
+
+
+@dataclass(frozen=True)
+class ProbeSetup:
+    """What learns in a probe, and on what. ``head`` shares its weights with that of ``model``."""
+
+    model: BreedNet
+    head: BreedNet
+    training: "FeatureBatches"
+    validation: "FeatureValidation"
+
+
+def probe(setup: Setup, parts: int, reporter: Reporter) -> ProbeSetup:
+    """Run the body over both sides, in ``parts`` parts a batch.
+
+    Raises:
+        Stopped: the reporter asked for it.
+    """
+    model, train, valid = setup.model(), setup.split.train, setup.split.valid
+    flips = setup.config.augment.flip
+    watch = _Watch(reporter, len(train) * (1 + flips) + len(valid))
+    views = [_pooled(model, setup, train, parts, watch, mirrored=mirrored) for mirrored in (False, True)[: 1 + flips]]
+    seen = _pooled(model, setup, valid, parts, watch, mirrored=False)
+    return ProbeSetup(
+        model,
+        head_alone(model),
+        FeatureBatches(torch.stack(views), setup),
+        FeatureValidation(seen, setup.validation.targets, setup.config.batch_size),
+    )
+
+
+def _pooled(
+    model: BreedNet, setup: Setup, items: Sequence[int], parts: int, watch: "_Watch", *, mirrored: bool
+) -> Tensor:
+    """What the body makes of the items, float32 [n,pooled] on the CPU."""
+    model.eval()
+    found = []
+    batches = ValidationBatches(setup.cache, setup.labels, items, setup.config)
+    for batch in batches.load(setup.device, parts):
+        with torch.inference_mode(), setup.precision.autocast(setup.device):
+            found.append(model.pooled(batch.flip(3) if mirrored else batch).float().cpu())
+        watch.seen(len(batch))
+    return torch.cat(found).clone()
+
+
+class _Watch:
+    """Tells how far the pass is, and notices that it must stop."""
+
+    def __init__(self, reporter: Reporter, pictures: int) -> None:
+        self._reporter, self._pictures, self._done = reporter, pictures, 0
+        self._began = time.monotonic()
+
+    def seen(self, pictures: int) -> None:
+        """So many pictures more."""
+        self._done += pictures
+        left = (time.monotonic() - self._began) / self._done * (self._pictures - self._done)
+        self._reporter.on_progress(
+            Progress(stage="features", in_batches=True, step=self._done, steps=self._pictures, stage_eta_seconds=left)
+        )
+        if self._reporter.should_stop():
+            raise Stopped
+
+
+def head_alone(model: BreedNet) -> BreedNet:
+    """The same head without a body, for pooled features [n,pooled]; its tensors have the names that they have there."""
+    return BreedNet(nn.Sequential(), nn.Sequential(*(nn.Identity() for _ in range(POOLED)), *model.head[POOLED:]), 0)
+
+
+def with_body(head: BreedNet, model: BreedNet) -> BreedNet:
+    """The head that :func:`head_alone` made, on the model's body again."""
+    return BreedNet(model.body, nn.Sequential(*model.head[:POOLED], *head.head[POOLED:]), model.early)
+
+
+class FeatureBatches(TrainingBatches):
+    """The training side as what the body made of it, float32 [views,n,pooled], all views of a photo in turn."""
+
+    def __init__(self, features: Tensor, setup: Setup) -> None:
+        super().__init__(setup.cache, setup.labels, setup.split, setup.config)
+        self._features = features
+
+    def sample(self, step: int) -> SampledBatch:
+        """The features [n,pooled] of global step ``step``, each photo in one of its views."""
+        config = self._config
+        epoch, number = divmod(step, self.per_epoch)
+        order = epoch_order(len(self._items), self._seed, epoch, self._chances)
+        rows = order[number * config.batch_size : (number + 1) * config.batch_size]
+        views = torch.randint(len(self._features), (len(rows),), generator=generator(self._seed, "view", step))
+        nothing = BatchDraws(*(torch.zeros(len(rows)) for _ in range(4)))
+        blend = blend_of_step(config.mixup, 0, config.size, self._seed, step)
+        return SampledBatch(self._features[views, rows], self.targets[rows], nothing, None, blend)
+
+    def load(self, batch: SampledBatch, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Features and targets on the device."""
+        inputs = batch.images.to(device, non_blocking=True)
+        if batch.blend is not None:
+            inputs = batch.blend.inputs(inputs)
+        return inputs, batch.targets.to(device, non_blocking=True)
+
+
+class FeatureValidation(ValidationBatches):
+    """The validation side as what the body made of it, float32 [n,pooled]."""
+
+    def __init__(self, features: Tensor, targets: Tensor, batch_size: int) -> None:
+        self._features, self._targets, self._batch_size = features, targets, batch_size
+
+    @property
+    def targets(self) -> Tensor:
+        """Label ids [n], in order."""
+        return self._targets
+
+    def load(self, device: torch.device, parts: int = 1) -> Iterator[Tensor]:  # noqa: ARG002 - they are small
+        """Features [≤ batch_size,pooled], batch by batch."""
+        for rows in cuts(len(self._features), self._batch_size, 1):
+            yield self._features[rows].to(device)
