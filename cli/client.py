@@ -148,7 +148,7 @@ def plainly() -> Iterator[None]:
 
 def _told(error: errors.PedigreeError) -> CommandError:
     if error.problem or error.status >= FIRST_ERROR:
-        detail, hint = sentences({"detail": error.detail} | error.problem)
+        detail, hint = sentences({"detail": error.detail, **error.problem})
         return ServiceError(detail, hint, status=error.status)
     detail, hint = ended(error.detail), HINTS.get(error.code, error.hint)
     if error.status:

@@ -114,7 +114,7 @@ def forecast(
     return Forecast(epochs, searches, total, peak)
 
 
-def _of_probe(config: ResolvedConfig, train: int, valid: int, measured: Measured, peak: int | None) -> Forecast:
+def _of_probe(config: ResolvedConfig, train: int, valid: int, measured: PhaseSpeeds, peak: int | None) -> Forecast:
     """A pass over each photo and its mirror image, as fast as validation; the head's own epochs take next to none."""
     views = train * (1 + config.augment.flip) + valid
     once = _spread([views / speed.validation for speed in measured.speeds])

@@ -455,7 +455,7 @@ class ResolvedConfig(Answer):
     loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
     weight_decay: float = 0.01
     lr_sweep: LrSweep | None = None
-    recipe: Literal["fine_tune", "one_cycle", "phases"]
+    recipe: Literal["fine_tune", "one_cycle", "probe", "phases"]
     phases: list[ResolvedPhase]
 
 

@@ -18,7 +18,7 @@ from api.serving import export_process, exports
 from api.serving.export_process import ExportFailed, ExportProcess, ExportRequest, OnStage
 from ml.decode.images import Limits
 from ml.errors import OutOfMemory
-from ml.judge.judgement import JUDGEMENT
+from ml.run_files import JUDGEMENT
 from ml.serve.export.carried.predict import Model
 from store.artifacts import ArtifactStore
 from store.cache_names import export_copies
