@@ -75,7 +75,7 @@ class StopSignalWhileFollowing(StopSignal):
 @click.option(
     "--stay/--no-stay", default=None, help="Keep the page up at the end, until Ctrl-C  [default: stay on a terminal]."
 )
-@click.option("--again", hidden=True, help="What starts the service again, as whoever calls the demo types it.")
+@click.option("--again", hidden=True, help="What starts the service again, as the caller of the demo types it.")
 def demo(pets: Path | None, data: Path, *, arch: str, epochs: int | None, stay: bool | None, again: str | None) -> None:
     """Train, examine and serve a classifier, and show each step."""
     began, folder = monotonic(), DataFolder.at(data)

@@ -243,8 +243,8 @@ class Probe(TrainSettings):
     """The head alone, on what the published body makes of each photo once: seconds an epoch, no random changes."""
 
     recipe: Literal["probe"] = Field(description=RECIPE)
-    epochs: int = Field(20, ge=1, le=1000, description="times through what the body made of the training photos")
-    lr_max: LrMax = Field(3e-3, description=LR_MAX)
+    epochs: int = Field(10, ge=1, le=1000, description="times through what the body made of the training photos")
+    lr_max: LrMax = Field(2e-3, description=LR_MAX)
 
     @model_validator(mode="after")
     def _changes_no_photo(self) -> Self:

@@ -28,6 +28,13 @@ PRESETS: tuple[Preset, ...] = (
         {"recipe": "fine_tune", "freeze_epochs": 1, "epochs": 2, "base_lr": 2e-3},
     ),
     Preset(
+        "probe",
+        "Probe",
+        "Each photo is looked at once and the head alone learns from that: an answer in a tenth of the time.",
+        "train",
+        {"recipe": "probe", "epochs": 10, "lr_max": 2e-3},
+    ),
+    Preset(
         "find_rate",
         "Find a learning rate",
         "Trains nothing: tries rates from tiny to huge and shows where the loss falls.",

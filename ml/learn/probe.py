@@ -1,6 +1,6 @@
 """A probe: the body is run once over each photo as it was published, and the head alone learns from what it put out.
 
-The pictures are those of validation, mirrored too where that is asked for; the body's BatchNorm stays as it was.
+The pictures are made as validation's are, without random changes; the body's BatchNorm stays as it was published.
 """
 
 import time
@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from ml.augment.blend import blend_of_step
 from ml.augment.draws import BatchDraws, epoch_order
-from ml.augment.seed import generator
 from ml.errors import Stopped
 from ml.learn.batches import SampledBatch, TrainingBatches, ValidationBatches, cuts
 from ml.learn.model import BreedNet
@@ -40,28 +39,24 @@ def probe(setup: Setup, parts: int, reporter: Reporter) -> ProbeSetup:
         Stopped: the reporter asked for it.
     """
     model, train, valid = setup.model(), setup.split.train, setup.split.valid
-    flips = setup.config.augment.flip
-    watch = _Watch(reporter, len(train) * (1 + flips) + len(valid))
-    views = [_pooled(model, setup, train, parts, watch, mirrored=mirrored) for mirrored in (False, True)[: 1 + flips]]
-    seen = _pooled(model, setup, valid, parts, watch, mirrored=False)
+    watch = _Watch(reporter, len(train) + len(valid))
+    learned, seen = (_pooled(model, setup, items, parts, watch) for items in (train, valid))
     return ProbeSetup(
         model,
         head_alone(model),
-        FeatureBatches(torch.stack(views), setup),
+        FeatureBatches(learned, setup),
         FeatureValidation(seen, setup.validation.targets, setup.config.batch_size),
     )
 
 
-def _pooled(
-    model: BreedNet, setup: Setup, items: Sequence[int], parts: int, watch: "_Watch", *, mirrored: bool
-) -> Tensor:
+def _pooled(model: BreedNet, setup: Setup, items: Sequence[int], parts: int, watch: "_Watch") -> Tensor:
     """What the body makes of the items, float32 [n,pooled] on the CPU."""
     model.eval()
     found = []
     batches = ValidationBatches(setup.cache, setup.labels, items, setup.config)
     for batch in batches.load(setup.device, parts):
         with torch.inference_mode(), setup.precision.autocast(setup.device):
-            found.append(model.pooled(batch.flip(3) if mirrored else batch).float().cpu())
+            found.append(model.pooled(batch).float().cpu())
         watch.seen(len(batch))
     return torch.cat(found).clone()
 
@@ -95,22 +90,21 @@ def with_body(head: BreedNet, model: BreedNet) -> BreedNet:
 
 
 class FeatureBatches(TrainingBatches):
-    """The training side as what the body made of it, float32 [views,n,pooled], all views of a photo in turn."""
+    """The training side as what the body made of it, float32 [n,pooled]."""
 
     def __init__(self, features: Tensor, setup: Setup) -> None:
         super().__init__(setup.cache, setup.labels, setup.split, setup.config)
         self._features = features
 
     def sample(self, step: int) -> SampledBatch:
-        """The features [n,pooled] of global step ``step``, each photo in one of its views."""
+        """The features [n,pooled] of global step ``step``."""
         config = self._config
         epoch, number = divmod(step, self.per_epoch)
         order = epoch_order(len(self._items), self._seed, epoch, self._chances)
         rows = order[number * config.batch_size : (number + 1) * config.batch_size]
-        views = torch.randint(len(self._features), (len(rows),), generator=generator(self._seed, "view", step))
         nothing = BatchDraws(*(torch.zeros(len(rows)) for _ in range(4)))
         blend = blend_of_step(config.mixup, 0, config.size, self._seed, step)
-        return SampledBatch(self._features[views, rows], self.targets[rows], nothing, None, blend)
+        return SampledBatch(self._features[rows], self.targets[rows], nothing, None, blend)
 
     def load(self, batch: SampledBatch, device: torch.device) -> tuple[Tensor, Tensor]:
         """Features and targets on the device."""

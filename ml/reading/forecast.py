@@ -102,7 +102,7 @@ def forecast(
         search = _search(config.lr_sweep, batch, measured[config.freeze])
         return Forecast((), search, search, peak)
     if config.recipe == "probe":
-        return _of_probe(config, train, valid, measured[True], peak)
+        return _of_probe(config.epochs, train + valid, measured[True], peak)
     epochs = tuple(_epoch(train // batch * batch, valid, measured[phase.freeze].speeds) for phase in config.phases)
     searches = NOTHING
     for phase in config.phases:
@@ -114,11 +114,10 @@ def forecast(
     return Forecast(epochs, searches, total, peak)
 
 
-def _of_probe(config: ResolvedConfig, train: int, valid: int, measured: PhaseSpeeds, peak: int | None) -> Forecast:
-    """A pass over each photo and its mirror image, as fast as validation; the head's own epochs take next to none."""
-    views = train * (1 + config.augment.flip) + valid
-    once = _spread([views / speed.validation for speed in measured.speeds])
-    return Forecast((NOTHING,), NOTHING, once, peak)
+def _of_probe(epochs: int, pictures: int, measured: PhaseSpeeds, peak: int | None) -> Forecast:
+    """A pass over each picture, as fast as validation, shared out to the epochs, which take little themselves."""
+    once = [pictures / speed.validation for speed in measured.speeds]
+    return Forecast((_spread([seconds / epochs for seconds in once]),), NOTHING, _spread(once), peak)
 
 
 def speed_of_epoch(

@@ -32,7 +32,7 @@ export function settingsOf({ config: { recipe, phases, freeze } }) {
     lr_mult: Number((whole.lr_max[2] / whole.lr_max[0]).toPrecision(6)) };
 }
 
-const PRESET_OF = { fine_tune: "fine_tune", one_cycle: "head_only", phases: "head_then_all" };
+const PRESET_OF = { fine_tune: "fine_tune", probe: "probe", one_cycle: "head_only", phases: "head_then_all" };
 
 // All that the form needs: the preset, its fields, what each is at by itself, and what is sent in any case.
 export async function plan() {

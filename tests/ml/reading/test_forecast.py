@@ -1,6 +1,6 @@
 import pytest
 
-from ml.config import FineTune, LrFind, LrSweep, OneCycle, Phase, Phases, ResolvedConfig, TrainSettings, resolve
+from ml.config import FineTune, LrFind, LrSweep, OneCycle, Phase, Phases, Probe, ResolvedConfig, TrainSettings, resolve
 from ml.data.split import random_split
 from ml.reading.forecast import PhaseSpeeds, Speed, forecast, kinds_needed, speed_of_epoch, split_sizes
 
@@ -79,3 +79,9 @@ def test_an_epoch_that_was_resumed_in_its_middle_tells_nothing(seconds: float) -
     found = speed_of_epoch(train_items=80, valid_items=20, batch_size=8, images_per_second=20.0, seconds=seconds)
     assert found is None
     assert speed_of_epoch(train_items=8, valid_items=2, batch_size=8, images_per_second=0.0, seconds=1.0) is None
+
+
+def test_a_probe_is_one_pass_over_all_pictures_as_fast_as_validation() -> None:
+    made = forecast(resolve(Probe(recipe="probe", batch_size=8, epochs=4)), 120, BOTH)
+    assert (made.total.expected, made.total.low, made.total.high) == (3.0, 3.0, 6.0)
+    assert [epoch.expected for epoch in made.epochs] == [0.75]
