@@ -39,16 +39,7 @@ def main() -> None:
     """Measure and print."""
     options = _parser().parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        tell(
-            "machine",
-            {
-                "cpus": os.cpu_count(),
-                "platform": platform.platform(),
-                "avx512_bf16": "avx512_bf16" in cpu_flags(),
-                "versions": installed_versions(),
-                "arch": options.arch,
-            },
-        )
+        tell("machine", machine(options.arch))
         if "speed" in options.parts:
             tell("speed", measure_speed(options, Path(scratch)))
         if "error" in options.parts:
@@ -58,6 +49,18 @@ def main() -> None:
                 tell("error_rate", figures)
                 rights.append(right)
             tell("error_rate_of_all_seeds", over_seeds(rights))
+
+
+def machine(arch: str) -> dict[str, Any]:
+    """What is measured on, and with which versions."""
+    return {
+        "cpus": os.cpu_count(),
+        "platform": platform.platform(),
+        "avx512_bf16": "avx512_bf16" in cpu_flags(),
+        "amx_bf16": "amx_bf16" in cpu_flags(),
+        "versions": installed_versions(),
+        "arch": arch,
+    }
 
 
 def tell(part: str, figures: dict[str, Any]) -> None:
@@ -176,7 +179,7 @@ def train_ours(
     command += ["--weights", str(options.weights)]
     for setting in (*(f"{name}={value}" for name, value in settings.items()), *options.ours):
         command += ["--set", setting]
-    return _lines(command)
+    return lines_of(command)
 
 
 def train_fastai(options: argparse.Namespace, photos: Path, more: Sequence[str]) -> Lines:
@@ -184,10 +187,11 @@ def train_fastai(options: argparse.Namespace, photos: Path, more: Sequence[str])
     command = [str(options.fastai_python), str(options.peer), str(photos), "--arch", options.arch]
     weights = options.weights / f"{options.arch}.safetensors"
     command += ["--size", str(options.size), "--weights", str(weights), "--workers", str(options.workers), *more]
-    return _lines(command, STOCK_ENVIRONMENT)
+    return lines_of(command, STOCK_ENVIRONMENT)
 
 
-def _lines(command: Sequence[str], environment: dict[str, str] | None = None) -> Lines:
+def lines_of(command: Sequence[str], environment: dict[str, str] | None = None) -> Lines:
+    """Run a training and read the JSON lines that it prints; where it fails, so does this."""
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")

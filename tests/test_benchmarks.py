@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from api.serving.plain_forms import plain_parts
+from benchmarks.error_vs_fastai import Ending, beside, interval
 from benchmarks.load import length_of, load, request_of
 from benchmarks.predict_soak import HEAD, table
 from benchmarks.predict_vs_litserve import _summary, _turns
@@ -126,3 +127,20 @@ def test_a_soak_is_a_table_with_a_row_a_minute() -> None:
         "| 1 | 600 | 10.0 | 90.5 | 150.0 | 0 | 900 | 1200 | 12 | 1 |",
         "| 2 | 600 | 10.0 | 90.5 | 150.0 | 0 | 900 | 1200 | 24 | 2 |",
     ]
+
+
+def test_a_mean_s_interval_is_student_s() -> None:
+    found = interval([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert found["mean"] == 3
+    assert found["plus_minus"] == pytest.approx(2.776 * 1.5811 / 5**0.5, rel=1e-4)
+    assert interval([2.0]) == {"mean": 2.0, "plus_minus": None}
+
+
+def test_recipes_are_held_against_fastai_seed_by_seed() -> None:
+    ours = [Ending(0.10, 0.2, 0.30, 10.0), Ending(0.12, 0.2, 0.32, 20.0)]
+    theirs = [Ending(0.12, 0.2, 0.40, 100.0), Ending(0.14, 0.2, 0.42, 300.0)]
+    found = beside(ours, theirs)
+    assert found["error"]["difference"]["mean"] == pytest.approx(-0.02)
+    assert found["error"]["difference"]["plus_minus"] == pytest.approx(0, abs=1e-9)
+    assert found["fastai_takes_times"]["mean"] == 12.5
+    assert found["seconds"] == [15.0, 200.0]
