@@ -9,14 +9,13 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Discriminator, Field, JsonValue, Tag, TypeAdapter, model_validator
 
-from ml.config_regularising import SHARE, Regularising
-from ml.config_rules import AutoRate, Divisor, LrMax, Probability, Rate, Strict
+from ml.config_augment import SHARE, Augment
+from ml.config_regularising import Regularising
+from ml.config_rules import AutoRate, Divisor, LrMax, Rate, Strict
 from ml.config_rules import refusal as refusal  # noqa: PLC0414  # what checks a request takes it from here too
 
 LossName = Literal["cross_entropy", "binary_cross_entropy"]
 PIXELS: dict[str, JsonValue] = {"unit": "pixels"}
-DEGREES: dict[str, JsonValue] = {"unit": "degrees"}
-TIMES: dict[str, JsonValue] = {"unit": "times"}
 PHOTOS: dict[str, JsonValue] = {"unit": "photos"}
 LR_MAX = "highest learning rate; a pair spreads it from the first layers to the head, auto: a search finds it"
 RECIPE = "the order in which head and body are trained"
@@ -29,34 +28,6 @@ GroupRates = tuple[float, float, float]
 def _all_or_none_named(config: BaseModel, first: str, second: str) -> bool:
     """Whether a rule over two fields can be judged: where one is named, the other may yet be inherited."""
     return len({first, second} & config.model_fields_set) != 1
-
-
-class Augment(Strict):
-    """Random changes of each training picture. Degrees for rotation; the rest are fractions."""
-
-    flip: bool = Field(True, description="mirror every other photo at random, left to right")
-    max_rotate: float = Field(
-        10.0, ge=0, le=180, description="turn a photo by up to so much, to either side", json_schema_extra=DEGREES
-    )
-    max_zoom: float = Field(
-        1.1, ge=1, le=4, description="enlarge a photo by up to this factor", json_schema_extra=TIMES
-    )
-    max_lighting: float = Field(
-        0.2, ge=0, lt=1, description="change brightness and contrast by up to this share", json_schema_extra=SHARE
-    )
-    max_warp: float = Field(
-        0.2,
-        ge=0,
-        lt=0.5,
-        description="tilt a photo as if seen from the side, by up to this share",
-        json_schema_extra=SHARE,
-    )
-    p_affine: Probability = Field(
-        0.75, description="chance that a photo is turned; the same for zoom and for tilt", json_schema_extra=SHARE
-    )
-    p_lighting: Probability = Field(
-        0.75, description="chance that a photo changes its brightness; the same for contrast", json_schema_extra=SHARE
-    )
 
 
 class Phase(Strict):
@@ -116,8 +87,8 @@ class LrSweep(Strict):
         return self
 
 
-class TrainSettings(Regularising):
-    """What every recipe shares. Sizes are in pixels."""
+class _Settings(Strict):
+    """The settings that people ask for first. Sizes are in pixels."""
 
     arch: str = Field(
         "resnet34",
@@ -181,6 +152,10 @@ class TrainSettings(Regularising):
             detail, hint = f"it is larger than presize {self.presize}", "Raise presize or lower size."
             raise refusal(detail, hint, field="size", value=self.size)
         return self
+
+
+class TrainSettings(Regularising, _Settings):  # the last base's fields come first
+    """What every recipe shares. Sizes are in pixels."""
 
 
 class FineTune(TrainSettings):

@@ -1,10 +1,9 @@
 """Settings against learning by heart, and for breeds with few photos. All of them are off unless asked for."""
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
+from ml.config_augment import SHARE
 from ml.config_rules import Mixing, Probability, Strict
-
-SHARE: dict[str, JsonValue] = {"unit": "as a share"}
 
 
 class Regularising(Strict):

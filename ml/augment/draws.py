@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from ml.augment.geometry import draw, homography
 from ml.augment.lighting import draw_lighting
 from ml.augment.seed import generator
-from ml.config import Augment
+from ml.config_augment import Augment
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from ml.augment.geometry import masked
-from ml.config import Augment
+from ml.config_augment import Augment
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)

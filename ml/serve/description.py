@@ -7,7 +7,8 @@ from typing import Any, Self, get_args
 
 from pydantic import ValidationError
 
-from ml.config import Augment, LossName, TrainSettings
+from ml.config import LossName, TrainSettings
+from ml.config_augment import Augment
 from ml.decode.images import DECODING
 from ml.errors import CheckpointInvalid
 

@@ -15,7 +15,7 @@ from ml.augment.draws import draw_batch
 from ml.augment.geometry import grid
 from ml.augment.lighting import light, normalise
 from ml.augment.resample import resize_exactly, sample
-from ml.config import Augment
+from ml.config_augment import Augment
 from ml.learn.batches import SampledBatch, one_ahead
 from ml.learn.memory import peak_memory_bytes
 from ml.learn.objective import Objective

@@ -385,13 +385,6 @@ class LrSweep(Answer):
 class LrFind(Answer):
     """A search for a learning rate, on a fresh model or on a run's, with the body frozen or not; trains nothing."""
 
-    label_smoothing: float = 0.0
-    mixup: float = 0.0
-    cutmix: float = 0.0
-    erase: float = 0.0
-    balance_loss: float = 0.0
-    balance_sampling: float = 0.0
-    weight_averaging: float = 0.0
     arch: str = "resnet34"
     pretrained: bool = True
     presize: int = 460
@@ -407,6 +400,13 @@ class LrFind(Answer):
     loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
     weight_decay: float = 0.01
     lr_sweep: LrSweep | None = None
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    erase: float = 0.0
+    balance_loss: float = 0.0
+    balance_sampling: float = 0.0
+    weight_averaging: float = 0.0
     freeze: bool = True
 
 
@@ -433,13 +433,6 @@ class ResolvedPhase(Answer):
 class ResolvedConfig(Answer):
     """What a run records and trains: settings and phases, nothing left to choose."""
 
-    label_smoothing: float = 0.0
-    mixup: float = 0.0
-    cutmix: float = 0.0
-    erase: float = 0.0
-    balance_loss: float = 0.0
-    balance_sampling: float = 0.0
-    weight_averaging: float = 0.0
     arch: str = "resnet34"
     pretrained: bool = True
     presize: int = 460
@@ -455,6 +448,13 @@ class ResolvedConfig(Answer):
     loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
     weight_decay: float = 0.01
     lr_sweep: LrSweep | None = None
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    erase: float = 0.0
+    balance_loss: float = 0.0
+    balance_sampling: float = 0.0
+    weight_averaging: float = 0.0
     recipe: Literal["fine_tune", "one_cycle", "probe", "phases"]
     phases: list[ResolvedPhase]
 

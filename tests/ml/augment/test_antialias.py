@@ -9,7 +9,7 @@ from torch import Tensor
 from ml.augment.antialias import draw_once, scales, shrunk_side
 from ml.augment.geometry import crop_matrix, draw, grid, homography
 from ml.augment.resample import sample
-from ml.config import Augment
+from ml.config_augment import Augment
 from tests.ml.test_devices import DEVICES
 
 PRESIZE, SIZE = 460, 224

@@ -24,7 +24,7 @@ from ml.augment.geometry import (
 )
 from ml.augment.lighting import draw_lighting, light, normalise
 from ml.augment.resample import identity_grid, resize_exactly, sample, sample_like_fastai
-from ml.config import Augment
+from ml.config_augment import Augment
 from tests.ml.facts import cases
 
 AFFINE_TOLERANCE, REPLAY_TOLERANCE, LIGHT_TOLERANCE = 2e-4, 3e-4, 1e-5

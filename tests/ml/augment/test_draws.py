@@ -6,7 +6,7 @@ from ml.augment.draws import BatchDraws, draw_batch, draw_copies, draws_of_step,
 from ml.augment.geometry import draw, homography
 from ml.augment.lighting import draw_lighting
 from ml.augment.seed import generator
-from ml.config import Augment
+from ml.config_augment import Augment
 
 AUGMENT = Augment()
 
