@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import select
 
+from ml.architecture_facts import FACTS
 from store.db.jobs import change_state, claim
 from store.db.models import Job, Run
 from store.db.paces import Machine, ModelKey, record_throughput
@@ -267,3 +268,24 @@ def test_a_forecast_is_measured_and_said_once_it_is_there(visits: Visits, record
     expect(page.locator("#train-sum")).to_contain_text("1.0 GiB")
     expect(page.locator("#measure")).to_be_hidden()
     assert visits.complaints == []
+
+
+def test_a_network_whose_weights_are_here_is_offered_where_the_usual_one_s_are_not(
+    visits: Visits, records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "torch" / "hub" / "checkpoints"
+    cache.mkdir(parents=True)
+    (cache / FACTS["resnet18"].files[0]).touch()
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    records.dataset("drawn", drawn=True)
+    page = visits.page("/ui/train")
+    expect(page.locator("input[name=arch]:checked")).to_have_value("resnet18")
+    page.locator("input[name=arch][value=resnet34]").check()
+    expect(page.locator("input[name=arch]:checked")).to_have_value("resnet34")
+    page = visits.page("/ui/train?recipe=mixed_precision")  # a recipe that names its network means it
+    expect(page.locator("input[name=arch]:checked")).to_have_value("resnet50")
+    page = visits.page("/ui/train")
+    settled(page)
+    page.get_by_role("button", name="Start training").click()
+    expect(page).to_have_title(re.compile(r"^Run \d+"))
+    assert newest(records).config["arch"] == "resnet18"

@@ -5,7 +5,7 @@ import { byId, FINAL } from "../frame/parts.js";
 import { ask, reasonOf, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
 import { showArchs } from "./archs.js";
-import { fitBatch } from "./batch.js";
+import { fitted } from "./batch.js";
 import { choice, keep, keepSetting, RATES } from "./choice.js";
 import { dryRun, measure, sayFaults, showSum, start } from "./forecast.js";
 import { clearFaults, form, leaveForm, showDatasets, showFields, showFrom, showPresets, wrongFields } from "./form.js";
@@ -39,7 +39,7 @@ async function show() {
   const [config, next] = await Promise.all([about(), plan()]);
   if (question !== shows) return;
   const name = next.chosen.dataset ?? next.run?.dataset.name ?? (there.datasets.length === 1 ? there.datasets[0].name : null);
-  planned = fitBatch(next, there.datasets.find((one) => one.name === name)?.items ?? null);
+  planned = fitted(next, there.archs, there.datasets.find((one) => one.name === name)?.items ?? null);
   const { chosen, run, goesOn, values, preset } = planned;
   showDatasets(there.datasets, name);
   showPresets(config.presets, preset.name, goesOn);
