@@ -235,6 +235,22 @@ def test_a_checkpoint_of_another_config_is_not_used_and_that_is_said(tmp_path: P
     assert watcher.said[-1] == FROM_THE_START
 
 
+def test_a_checkpoint_from_before_a_setting_existed_is_used_where_that_setting_is_at_its_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = ResolvedConfig.model_dump_json
+    with monkeypatch.context() as before:
+        before.setattr(
+            ResolvedConfig, "model_dump_json", lambda one: written(one, exclude={"label_smoothing", "erase"})
+        )
+        put_down(tmp_path, 3)
+    path = tmp_path / "kept" / NEWEST
+    assert read_checkpoint(path, config=config(), revision="r").position.step == 3
+    for changed in ({"label_smoothing": 0.1}, {"erase": 0.5}):
+        with pytest.raises(CheckpointInvalid):
+            read_checkpoint(path, config=config().model_copy(update=changed), revision="r")
+
+
 @pytest.mark.parametrize("version", [2, 3])
 def test_a_checkpoint_of_a_version_before_is_not_used_and_that_is_said(version: int, tmp_path: Path) -> None:
     about = {"format_version": str(version), "config": config().model_dump_json(), "revision": "r", "position": "{}"}
