@@ -95,7 +95,7 @@ def past_epochs(session: Session, key: ModelKey, machine: Machine, *, freeze: bo
     here = [*_is_model(key), Run.device == machine.device, Run.precision == machine.precision]
     statement = select(Run).where(
         Run.kind == "train",
-        Run.config["recipe"].astext != "probe",
+        Run.config["recipe"].astext.is_distinct_from("probe"),
         *here,
         Run.plan.is_not(None),
         exists().where(Epoch.run_id == Run.id),

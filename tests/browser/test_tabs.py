@@ -247,7 +247,7 @@ def test_a_view_is_asked_for_once_when_it_is_loaded_and_once_when_it_is_shown_ag
 
 
 def test_what_is_said_while_a_view_is_drawn_is_drawn_after_it_and_not_beside_it(
-    visits: Visits, records: Records, tmp_path: Path
+    visits: Visits, records: Records, streams: Streams, tmp_path: Path
 ) -> None:
     world = busy(records, tmp_path)
     context = hears_only_events(visits.context())
@@ -256,6 +256,7 @@ def test_what_is_said_while_a_view_is_drawn_is_drawn_after_it_and_not_beside_it(
     page.goto(f"{visits.address}/ui/runs/{world.running.id}")
     rows = page.locator("#epochs tbody tr")
     expect(rows).to_have_count(1)
+    until(lambda: streams.open == 1, PATIENCE)
     progress(records, world.job, 1)
     shows_step(page, 1)
     held: list[Route] = []

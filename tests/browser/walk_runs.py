@@ -19,17 +19,29 @@ MIDDLE = """chart => {
   return [x[middle], box.left + xaxis._offset + xaxis.d2p(x[middle]), box.top + yaxis._offset + yaxis.d2p(y[middle])];
 }"""
 """The rate in the middle of a search's first curve, and where on the screen it is drawn."""
+STILL = """async view => {
+  for (let height = -1, same = 0; same < 10; await new Promise(requestAnimationFrame)) {
+    same = view.scrollHeight === height ? same + 1 : 0;
+    height = view.scrollHeight;
+  }
+}"""
+"""The view has kept its height for ten frames: nothing pushes its charts down any more."""
+
 MISTAKE = """chart => {
   const { xaxis, yaxis } = chart._fullLayout;
   const { x, y, z } = chart.data[0];
   chart.scrollIntoView({ block: "center" });
-  const box = chart.getBoundingClientRect();
-  for (const row of y.keys()) for (const column of x.keys()) if (row !== column && z[row][column])
-    return { actual: y[row], predicted: x[column],
-      x: box.left + xaxis._offset + xaxis.c2p(column), y: box.top + yaxis._offset + yaxis.c2p(row) };
+  const across = (column) => chart.getBoundingClientRect().left + xaxis._offset + xaxis.c2p(column);
+  for (const row of y.keys()) for (const column of x.keys()) if (row !== column && z[row][column]) {
+    let host = chart;
+    while (host && host.scrollWidth <= host.clientWidth) host = host.parentElement;
+    if (host && across(column) > innerWidth - 30) host.scrollLeft += across(column) - innerWidth / 2;
+    return { actual: y[row], predicted: x[column], x: across(column),
+      y: chart.getBoundingClientRect().top + yaxis._offset + yaxis.c2p(row) };
+  }
   return null;
 }"""
-"""A cell of what is taken for something else, and where on the screen it is."""
+"""A cell of what is taken for something else, brought into sight, and where on the screen it is."""
 
 
 def rate_clicked(walk: Walker, dataset: str) -> None:
@@ -109,8 +121,13 @@ def cell_opened(walk: Walker) -> None:
     walk.at("#run-tabs").get_by_text("Mistakes").click()
     expect(walk.page.get_by_role("application")).to_be_visible()
     walk.station("[data-figure=reliability] .main-svg")
-    place = walk.at("[data-figure=confusion] .js-plotly-plot").evaluate(MISTAKE)
+    chart = walk.at("[data-figure=confusion] .js-plotly-plot")
+    chart.scroll_into_view_if_needed()
+    walk.at("#view-run").evaluate(STILL)
+    place = chart.evaluate(MISTAKE)
     walk.page.mouse.move(place["x"], place["y"])
+    # Plotly looks for what lies under the mouse some frames later, and a click before that is nothing's.
+    walk.page.wait_for_function("chart => chart._hoverdata?.length", arg=chart.element_handle())
     walk.page.mouse.click(place["x"], place["y"])
     expect(walk.at("#shots-title")).to_have_text(f"{place['actual']}, taken for {place['predicted']}")
     walk.station("#shots-grid li")

@@ -39,6 +39,7 @@ def make_checkout(folder: Path) -> None:
     for part in (programs, programs.with_name(f"{programs.name}.libs")):
         shutil.copytree(part, site / part.name)
     shared = [path for path in sys.path if path.endswith("-packages")]
+    shutil.copytree(HOUSE / "client", folder / "client", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     (site / "shared.pth").write_text("\n".join(shared) + "\n")
     subprocess.run(["chmod", "-R", "go-rwx", folder], check=True)  # noqa: S607
 
@@ -61,7 +62,8 @@ class Checkout:
         return {"PATH": os.environ["PATH"], "HOME": str(self.home), "PEDIGREE_DEVICE": "cpu", **harmful}
 
     def command(self, *words: str) -> list[str]:
-        start = f"import sys; sys.path.insert(0, {str(self.folder)!r}); from cli.main import main; main()"
+        rooms = [str(self.folder), str(self.folder / "client" / "src")]
+        start = f"import sys; sys.path[:0] = {rooms!r}; from cli.main import main; main()"
         return [str(self.folder / ".venv" / "bin" / "python"), "-c", start, *words]
 
     def say(self, *words: str) -> subprocess.CompletedProcess[str]:

@@ -11,8 +11,12 @@ const MOST = 32;
 // The service puts those that wait together into one batch; a browser opens six connections to it.
 const AT_ONCE = 3;
 
+// A download asks to leave as well, and the page stays.
+const STAYED_MS = 3000;
+
 let cards = [];
 let waiting = [];
+let isLeaving = false;
 let busy = 0;
 
 const LOST = "The page was loaded again before this photo had an answer. Choose it again.";
@@ -86,6 +90,11 @@ function enqueue(some) {
   while (busy < AT_ONCE && waiting.length) work();
 }
 
+addEventListener("beforeunload", () => {
+  isLeaving = true;
+  setTimeout(() => { isLeaving = false; }, STAYED_MS);
+});
+
 async function work() {
   busy += 1;
   while (waiting.length) await answer(waiting.shift());
@@ -108,7 +117,8 @@ async function answer(card) {
     showAnswer(card);
   } catch (error) {
     card.small = await small;
-    if (asking.signal.aborted) return;
+    // Who leaves or reloads ends the request too: that is no failure of the service.
+    if (asking.signal.aborted || (error.isAway && isLeaving)) return;
     const again = make("button", { type: "button", class: "secondary", on: { click: () => enqueue([card]) } }, "Try again");
     showFailure(card, error.message, [again, ...easierTerms(error)]);
   }
