@@ -88,7 +88,7 @@ class LrSweep(Strict):
 
 
 class _Settings(Strict):
-    """The settings that people ask for first. Sizes are in pixels."""
+    """The settings that people ask for first."""
 
     arch: str = Field(
         "resnet34",

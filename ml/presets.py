@@ -30,7 +30,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "probe",
         "Probe",
-        "Each photo is looked at once and the head alone learns from that: an answer in a tenth of the time.",
+        "Each photo is looked at once, and the head alone learns from that. Good for a first look.",
         "train",
         {"recipe": "probe", "epochs": 10, "lr_max": 2e-3},
     ),

@@ -24,7 +24,7 @@ class Blend:
     box: Box | None = None
 
     def inputs(self, inputs: Tensor) -> Tensor:
-        """Blend a batch [n,3,h,w]."""
+        """Blend a batch [n,3,h,w], or of features [n,pooled] where there is no ``box``."""
         others = inputs.roll(1, 0)
         if self.box is None:
             return others.lerp_(inputs, self.share)
