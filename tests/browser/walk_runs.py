@@ -19,14 +19,6 @@ MIDDLE = """chart => {
   return [x[middle], box.left + xaxis._offset + xaxis.d2p(x[middle]), box.top + yaxis._offset + yaxis.d2p(y[middle])];
 }"""
 """The rate in the middle of a search's first curve, and where on the screen it is drawn."""
-STILL = """async view => {
-  for (let height = -1, same = 0; same < 10; await new Promise(requestAnimationFrame)) {
-    same = view.scrollHeight === height ? same + 1 : 0;
-    height = view.scrollHeight;
-  }
-}"""
-"""The view has kept its height for ten frames: nothing pushes its charts down any more."""
-
 MISTAKE = """chart => {
   const { xaxis, yaxis } = chart._fullLayout;
   const { x, y, z } = chart.data[0];
@@ -122,8 +114,6 @@ def cell_opened(walk: Walker) -> None:
     expect(walk.page.get_by_role("application")).to_be_visible()
     walk.station("[data-figure=reliability] .main-svg")
     chart = walk.at("[data-figure=confusion] .js-plotly-plot")
-    chart.scroll_into_view_if_needed()
-    walk.at("#view-run").evaluate(STILL)
     place = chart.evaluate(MISTAKE)
     walk.page.mouse.move(place["x"], place["y"])
     # Plotly looks for what lies under the mouse some frames later, and a click before that is nothing's.
