@@ -1,4 +1,4 @@
-"""A real Chromium, one for the session, before the real API with a classifier that costs nothing."""
+"""A real Chromium, one for these tests, before the real API with a classifier that costs nothing."""
 
 import os
 import socket
@@ -87,8 +87,9 @@ def address(streams: Streams) -> Iterator[str]:
         assert not thread.is_alive()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """One browser for these tests, ended with them: while it runs, this thread has a running event loop."""
     expect.set_options(timeout=PATIENCE_MS)
     sandbox = [] if os.getuid() else ["--no-sandbox"]
     with sync_playwright() as playwright:

@@ -17,6 +17,7 @@ FOREVER = 900
 def promoted_and_rolled_back(walk: Walker, run: int) -> None:
     """A run becomes a version, answers a share, then all, and then the one before it answers again."""
     walk.go(f"/ui/runs/{run}")
+    expect(walk.at("#served")).to_contain_text("In production: version")
     before = walk.at("#served").inner_text()
     walk.button("Register").click()
     walk.at("#run-steps").get_by_text(re.compile(r"^Version \d+$")).click()
