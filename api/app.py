@@ -23,10 +23,12 @@ from api.datasets.trials import Trials
 from api.datasets.uploads import UPLOAD_HINT
 from api.dependencies import Services, limits_of
 from api.figures.png import Painter
+from api.http.access import Access, Openness
 from api.http.bodies import RESUMABLE, Bodies, Places
 from api.http.cors import Cors
 from api.http.errors import install_error_handlers
 from api.http.gate import BodyLimit, Gate, LimitOf
+from api.http.keyring import Keyring
 from api.http.known_query import only_known_query
 from api.http.leaving import QuietLeave
 from api.http.media_types import FORM, JSON, OFFSET, is_picture
@@ -34,6 +36,7 @@ from api.http.methods import HeadAsGet
 from api.http.origins import normal_origin
 from api.http.paths import Below
 from api.http.ranges import Ranges
+from api.http.scopes import Scopes, only_judged
 from api.http.telemetry import RequestTimer, Telemetry
 from api.http.tus import Tus
 from api.http.whole_answers import WholeAnswers
@@ -53,6 +56,7 @@ from api.routes import (
     exports,
     figures,
     jobs,
+    keys,
     lr_find,
     models,
     operations,
@@ -118,19 +122,27 @@ ROUTERS: tuple[APIRouter, ...] = (
     explain.router,
     predictions.router,
     drift.router,
+    keys.router,
     operations.router,
     contract.router,
     page.router,
 )
 
 
-def create_app(settings: Settings, load: Loader | None = None, measure: Measure | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    load: Loader | None = None,
+    measure: Measure | None = None,
+    *,
+    openness: Openness = Openness.UNTIL_A_KEY_IS_MADE,
+) -> FastAPI:
     """The service's HTTP side.
 
     Args:
         settings: where database, broker and artifacts are, and the limits.
         load: from a folder with a model's files to a classifier; ``ml.serve.classifier.Classifier.load`` by default.
         measure: what chooses the way to run a version; by default nothing does where ``load`` is given.
+        openness: where nobody is asked for a key, unless PEDIGREE_OPEN says that nobody ever is.
 
     Raises:
         SettingsInvalid: a setting cannot be used.
@@ -145,7 +157,7 @@ def create_app(settings: Settings, load: Loader | None = None, measure: Measure 
         redoc_url=None,
         generate_unique_id_function=_operation_id,
         responses=problems(),
-        dependencies=[Depends(only_known_query)],
+        dependencies=[Depends(only_judged), Depends(only_known_query)],
     )
     app.root_path = settings.root_path
     app.state.services = services
@@ -154,6 +166,14 @@ def create_app(settings: Settings, load: Loader | None = None, measure: Measure 
     install_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
+    _stand_before(app, services, openness)
+    _describe(app)
+    return app
+
+
+def _stand_before(app: FastAPI, services: Services, openness: Openness) -> None:
+    """Put what every request passes before the routes."""
+    settings = services.settings
     # The last one added is the outermost.
     app.add_middleware(QuietLeave)
     app.add_middleware(WholeAnswers)
@@ -165,6 +185,12 @@ def create_app(settings: Settings, load: Loader | None = None, measure: Measure 
         uploads=settings.max_uploads,
         seconds=settings.request_seconds,
     )
+    app.add_middleware(
+        Access,
+        keyring=services.keyring,
+        scopes=Scopes(app.state.routes),
+        openness=Openness.ALWAYS if settings.open == "yes" else openness,
+    )
     friends = frozenset(filter(None, map(normal_origin, split_list(settings.cors_origins))))
     app.add_middleware(Gate, hosts=split_list(settings.allowed_hosts), limit_of=_body_limit(settings), friends=friends)
     app.add_middleware(Tus)
@@ -172,8 +198,6 @@ def create_app(settings: Settings, load: Loader | None = None, measure: Measure 
         app.add_middleware(Cors, origins=friends)
     app.add_middleware(Below)
     app.add_middleware(RequestTimer, telemetry=services.telemetry)
-    _describe(app)
-    return app
 
 
 def make_services(settings: Settings, load: Loader | None, measure: Measure | None) -> Services:
@@ -200,6 +224,7 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         sessions=sessions,
         artifacts=artifacts,
         celery=make_celery(settings),
+        keyring=Keyring(sessions),
         photos=photos,
         looks=Looks(photos, limits_of(settings)),
         rankings=ReviewRankings(photos, artifacts, settings.cache),
@@ -248,6 +273,7 @@ def _measuring(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
+    services.keyring.start()
     services.batcher.start()
     services.predictor.start()
     services.shadowing.start()
@@ -276,6 +302,7 @@ def _stop(services: Services) -> None:
     services.looks.close()
     services.exports.close()
     services.explaining.close()
+    services.keyring.stop()
     services.celery.close()
     services.engine.dispose()
 
@@ -323,7 +350,10 @@ def _describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schemas = generate()["components"]["schemas"]
+            document = generate()
+            document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            document["security"] = [{"key": []}]
+            schemas = document["components"]["schemas"]
             for model in (Problem, ArchiveUpload, Corrections):
                 found = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas.update(found.pop("$defs", {}))

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
         alias="PEDIGREE_CORS_ORIGINS",
         description="other sites whose pages may use the API, by commas, as https://pets.example.org",
     )
+    open: Literal["no", "yes"] = Field(
+        "no", alias="PEDIGREE_OPEN", description="yes: nobody is asked for a key, from wherever they come"
+    )
     root_path: str = Field(
         "", alias="PEDIGREE_ROOT_PATH", description="path below which a proxy has the service, as /pedigree"
     )
