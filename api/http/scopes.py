@@ -213,5 +213,5 @@ async def only_judged(request: Request) -> None:
     scope = request.scope
     path = getattr(scope.get("route"), "path", None)
     method = "GET" if scope["method"] == "HEAD" else scope["method"]
-    if JUDGED in scope and scope[JUDGED] != (method, path):
+    if scope.get(JUDGED) != (method, path):
         raise unlisted(method, str(path))
