@@ -25,6 +25,7 @@ from api.dependencies import Services, limits_of
 from api.figures.png import Painter
 from api.http.access import Access, Openness
 from api.http.bodies import RESUMABLE, Bodies, Places
+from api.http.changes import Changes
 from api.http.cors import Cors
 from api.http.errors import install_error_handlers
 from api.http.gate import BodyLimit, Gate, LimitOf
@@ -36,6 +37,7 @@ from api.http.methods import HeadAsGet
 from api.http.origins import normal_origin
 from api.http.paths import Below
 from api.http.ranges import Ranges
+from api.http.request_ids import RequestIds
 from api.http.scopes import Scopes, only_judged
 from api.http.telemetry import RequestTimer, Telemetry
 from api.http.tus import Tus
@@ -44,6 +46,7 @@ from api.kept.afterwards import Afterwards
 from api.routes import (
     aliases,
     answers,
+    audit,
     choices,
     compare,
     contract,
@@ -86,6 +89,7 @@ from ml.serve.classifier import Classifier
 from ml.serve.machine import machine_kind
 from store.artifacts import ArtifactStore
 from store.cache_names import uploads_folder
+from store.db.audit import keep_record
 from store.db.session import make_engine, make_sessions
 from store.queue import make_celery
 from store.scratch import remove_scratch
@@ -123,6 +127,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     predictions.router,
     drift.router,
     keys.router,
+    audit.router,
     operations.router,
     contract.router,
     page.router,
@@ -185,6 +190,7 @@ def _stand_before(app: FastAPI, services: Services, openness: Openness) -> None:
         uploads=settings.max_uploads,
         seconds=settings.request_seconds,
     )
+    app.add_middleware(Changes, sessions=services.sessions)
     app.add_middleware(
         Access,
         keyring=services.keyring,
@@ -198,12 +204,14 @@ def _stand_before(app: FastAPI, services: Services, openness: Openness) -> None:
         app.add_middleware(Cors, origins=friends)
     app.add_middleware(Below)
     app.add_middleware(RequestTimer, telemetry=services.telemetry)
+    app.add_middleware(RequestIds)
 
 
 def make_services(settings: Settings, load: Loader | None, measure: Measure | None) -> Services:
     """The parts, not yet running."""
     engine = make_engine(settings)
     sessions = make_sessions(engine)
+    keep_record(sessions)
     artifacts = ArtifactStore(settings.artifacts_url)
     telemetry = Telemetry()
     photos = PhotoShelf(artifacts, settings.cache, settings.cache_bytes)

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from store.access import Scope
 from store.db.access_keys import create_key, list_keys, revoke_key
 from store.db.access_tables import AccessKey
+from store.db.audit import Change, begin_change, keep_record
 from store.db.paging import MAX_LIMIT
 from store.db.session import make_engine, make_sessions
 from store.errors import AppError
@@ -43,7 +44,10 @@ def main() -> int:
 def _do(asked: Mapping[str, Any]) -> Json:
     engine = make_engine(load_settings())
     try:
-        with make_sessions(engine).begin() as session:
+        sessions = make_sessions(engine)
+        keep_record(sessions)
+        begin_change(Change(LOCAL, _OPERATIONS.get(asked["act"], ""), "/keys"))
+        with sessions.begin() as session:
             return _ACTS[asked["act"]](session, asked)
     finally:
         engine.dispose()
@@ -76,6 +80,7 @@ def _revoke(session: Session, asked: Mapping[str, Any]) -> Json:
     return _told(revoke_key(session, asked["id"]))
 
 
+_OPERATIONS = {"create": "POST /keys", "revoke": "DELETE /keys/{key_id}"}
 _ACTS = {"create": _create, "list": _list, "revoke": _revoke}
 
 

@@ -3,7 +3,9 @@
 import logging
 from types import TracebackType
 
-FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+from store.request_ids import request_id
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(request)s%(message)s"
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -15,7 +17,9 @@ class PlainFormatter(logging.Formatter):
     """
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
-        """The record's line, on one line."""
+        """The record's line, on one line, with the id of the request that it is about."""
+        found = request_id()
+        record.request = "" if found is None else f"[{found}] "
         return plain(super().formatMessage(record))
 
     def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - logging's own name

@@ -122,6 +122,9 @@ class Settings(BaseSettings):
         description="events of a job are kept so long after its end, but for its changes of state",
     )
 
+    audit_days: float = Field(
+        400.0, alias="PEDIGREE_AUDIT_DAYS", ge=1, description="the record of who changed what is kept so long"
+    )
     keep_predictions: Literal["no", "answers", "photos"] = Field(
         "no",
         alias="PEDIGREE_KEEP_PREDICTIONS",

@@ -120,6 +120,7 @@ DELETE /predictions
 GET /keys
 POST /keys
 DELETE /keys/{key_id}
+GET /audit
 """
 
 # The page's own files, by which it asks for a key. They tell nothing of what the service holds.

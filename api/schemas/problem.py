@@ -50,6 +50,7 @@ class Problem(BaseModel):
     value: str | None = Field(None, description=_VALUE, examples=["'pets'"])
     errors: list[FieldProblem] | None = Field(None, description="every wrong field; the first is the problem's own")
     more_errors: bool | None = Field(None, description="more fields are wrong than `errors` lists")
+    request_id: str | None = Field(None, description="under which the service's log has more; a header has it too")
     dependents: DependentsOut | None = Field(None, description="DELETE /runs/{id}: what hangs on the run")
     parts: dict[str, str] | None = Field(None, description="GET /readyz: each part, and what is wrong with it")
     lanes: dict[Lane, LaneOut] | None = Field(None, description="GET /readyz: each lane's workers and queued jobs")

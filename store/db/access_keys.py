@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from store.access import Scope, digest_of, new_secret, written_key
 from store.db.access_tables import AccessKey, KeySession
+from store.db.audit import note
 from store.db.paging import Page, check_limit, decode_cursor, make_page
 from store.errors import Hint, NameConflict, NotFound, Request, StateConflict
 
@@ -70,6 +71,7 @@ def create_key(
     session.add(key)
     session.flush()
     session.refresh(key)
+    note(target=f"/keys/{key.id}", after={"name": name, "scope": scope})
     return key, written_key(key.id, secret)
 
 
@@ -98,6 +100,7 @@ def revoke_key(session: Session, key_id: int) -> AccessKey:
         session.execute(update(AccessKey).where(AccessKey.id == key_id).values(revoked_at=func.now()))
         session.execute(delete(KeySession).where(KeySession.key_id == key_id))
         session.refresh(key)
+        note(target=f"/keys/{key_id}", before={"name": key.name, "scope": key.scope})
     return key
 
 
