@@ -5,7 +5,7 @@ from types import TracebackType
 
 from store.request_ids import request_id
 
-FORMAT = "%(asctime)s %(levelname)s %(name)s: %(request)s%(message)s"
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -19,7 +19,8 @@ class PlainFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
         """The record's line, on one line, with the id of the request that it is about."""
         found = request_id()
-        record.request = "" if found is None else f"[{found}] "
+        if found is not None:
+            record.message = f"[{found}] {record.message}"
         return plain(super().formatMessage(record))
 
     def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - logging's own name

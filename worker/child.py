@@ -1,6 +1,7 @@
 """``python -m worker.child JOB ATTEMPT``: the process in which one attempt of a job learns, and ends."""
 
 import logging
+import os
 import shutil
 import signal
 import sys
@@ -94,7 +95,7 @@ def _attempt(job_id: int, number: int, stop: StopRequest) -> int:
     sessions = make_sessions(make_engine(settings))
     job, scratch = patiently(lambda: _read(settings, sessions, job_id), seconds=OUTAGE_SECONDS, what=f"job {job_id}")
     follow_for_ever(job.request_id)
-    log.info("job %d: attempt %d: this is its process", job_id, number)
+    log.info("job %d: attempt %d begins in process %d", job_id, number, os.getpid())
     if job.attempt != number:
         log.warning("job %d: attempt %d is not wanted any more", job_id, number)
         return 0
