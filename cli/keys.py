@@ -59,9 +59,7 @@ def keys() -> None:
 @data_option
 @url_option
 @json_option
-def create(
-    name: str, scope: str, expires: datetime | None, data: Path | None, url: str | None, as_json: bool
-) -> None:
+def create(name: str, scope: str, expires: datetime | None, data: Path | None, url: str | None, as_json: bool) -> None:
     """Make a key called NAME and show it, this once."""
     asked: Json = {"name": _checked(name), "scope": scope, "expires_at": expires and expires.isoformat()}
     made = _send(data, url, "create", asked)

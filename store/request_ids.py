@@ -1,4 +1,4 @@
-"""The id of the request that work is done for: in the log of each process that takes part, in the queue and in the job's row."""
+"""The id of the request that work is done for: in each process's log, in the queue and in the job's row."""
 
 import re
 from collections.abc import Iterator

@@ -112,6 +112,4 @@ def _place(services: Services) -> str:
 
 def _session(caller: Caller, ends: datetime | None = None) -> SessionOut:
     key = caller.key
-    return SessionOut(
-        is_open=key is None, key=None if key is None else key.name, scope=caller.scope, expires_at=ends
-    )
+    return SessionOut(is_open=key is None, key=None if key is None else key.name, scope=caller.scope, expires_at=ends)

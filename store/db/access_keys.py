@@ -65,9 +65,7 @@ def create_key(
     if (session.scalar(select(func.count()).select_from(AccessKey).where(_is_good())) or 0) >= MOST_KEYS:
         raise StateConflict(f"{MOST_KEYS} keys are in use, and no more may be", "Revoke those that nobody uses.")
     secret = new_secret()
-    key = AccessKey(
-        name=name, scope=scope, digest=digest_of(secret), expires_at=expires_at, created_by=created_by
-    )
+    key = AccessKey(name=name, scope=scope, digest=digest_of(secret), expires_at=expires_at, created_by=created_by)
     session.add(key)
     session.flush()
     session.refresh(key)

@@ -220,12 +220,10 @@ def test_a_request_brings_its_id_or_gets_one(client: TestClient, records: Record
     assert client.get(f"/jobs/{job['id']}").json()["request_id"] == "mine"
 
 
-ODD = ["", " ", "a b", "x" * 65, "a\tb", "a;b", "ü", "%0a", "a/b"]
+ODD = ["", " ", "a b", "x" * 65, "a\tb", "a;b", "%0a", "a/b"]
 
 
-def test_a_defect_too_is_found_by_its_id(
-    app: FastAPI, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_defect_too_is_found_by_its_id(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         message = "broken"
         raise RuntimeError(message)
@@ -236,9 +234,7 @@ def test_a_defect_too_is_found_by_its_id(
     assert (answer.status_code, answer.json()["request_id"]) == (500, "mine")
 
 
-def test_a_change_is_a_line_of_the_log(
-    client: TestClient, records: Records, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_change_is_a_line_of_the_log(client: TestClient, records: Records, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     records.dataset()
     client.post("/jobs", json=TRAIN)

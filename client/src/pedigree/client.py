@@ -12,8 +12,8 @@ from pedigree.calls import Call, Value
 from pedigree.errors import PedigreeError
 from pedigree.events import Event, Following
 from pedigree.finding import find_url
-from pedigree.key import find_key
 from pedigree.kept import Datasets, Jobs, Models, Runs
+from pedigree.key import find_key
 from pedigree.packing import Form
 from pedigree.pictures import Picture, form_of, in_parts, is_one
 from pedigree.prediction import Answers, one_of
