@@ -1,6 +1,6 @@
 """``python -m store.keys_command``: keys made, listed and revoked in the database itself.
 
-This is how the first key is made: whoever may read the database's address may make one, and no request over HTTP can.
+This is how the first key is made: who may read the database's address may make one, and no request over HTTP can.
 It reads one object of JSON, ``{"act": "create", "name": …, "scope": …, "expires_at": …}``, ``{"act": "list"}`` or
 ``{"act": "revoke", "id": …}``, and writes one; where that has ``detail``, it is an error, and the exit status 1.
 """

@@ -113,7 +113,7 @@ class Access:
         return self.openness is Openness.ALWAYS
 
     def _unknown(self, path: str) -> Caller:
-        """Whoever asks while nobody knows whether there are keys."""
+        """Who asks while nobody knows whether there are keys."""
         if self.openness is Openness.ALWAYS:
             return ANYBODY
         if self.openness is Openness.UNTIL_A_KEY_IS_MADE and path in _TELLS_OF_ITSELF:

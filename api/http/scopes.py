@@ -185,11 +185,18 @@ class Scopes:
     def needed(self, method: str, path: str) -> tuple[Needed, Operation | None]:
         """What a request needs, and which operation that was found for."""
         asked = "GET" if method == "HEAD" else method
+        operation = self._find(asked, path)
+        if operation is not None:
+            return self._table.get(operation, Rule.UNLISTED), operation
+        # With a slash too many or too few the answer leads to the other.
+        other = self._find(asked, path[:-1] if path.endswith("/") else f"{path}/")
+        return (Rule.ANY_KEY if other is None else self._table.get(other, Rule.UNLISTED)), None
+
+    def _find(self, method: str, path: str) -> Operation | None:
         for one in self._listed:
-            if one.method == asked and one.pattern.match(path):
-                operation = (asked, one.path)
-                return self._table.get(operation, Rule.UNLISTED), operation
-        return Rule.ANY_KEY, None
+            if one.method == method and one.pattern.match(path):
+                return method, one.path
+        return None
 
 
 class Unlisted(AppError):

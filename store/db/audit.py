@@ -1,4 +1,4 @@
-"""The record of changes: a row in the transaction that makes the change, for whoever changes something over HTTP.
+"""The record of changes: a row in the transaction that makes the change, for all who change something over HTTP.
 
 The request says once who changes what (:func:`begin_change`). The first transaction of it that writes takes the row
 along, whichever function wrote; where one knows what was and what is, it says so by :func:`note`.

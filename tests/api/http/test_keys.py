@@ -434,6 +434,8 @@ def test_a_method_that_a_path_does_not_have_is_told_only_who_has_a_key(
     assert closed.patch("/jobs").status_code == 401
     assert closed.options("/jobs").status_code == 401
     assert closed.get("/nowhere").status_code == 401
+    assert closed.get("/jobs/").status_code == 401
+    assert {closed.get(path, follow_redirects=False).status_code for path in ("/ui", "/docs/")} == {307}
     key = bearer(keys[Scope.PREDICT])
     assert closed.patch("/jobs", headers=key).status_code == 405
     assert closed.get("/nowhere", headers=key).status_code == 404
