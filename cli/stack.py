@@ -162,7 +162,8 @@ class Stack:
         }
         unset = {name: value for name, value in own.items() if not os.environ.get(name)}
         # the rest as it is, empty ones too: to others an empty variable may say something
-        return dict(os.environ) | unset | {"PYTHONUNBUFFERED": "1"}
+        others = {name: value for name, value in os.environ.items() if name != "PEDIGREE_KEY"}  # a caller's, not ours
+        return others | unset | {"PYTHONUNBUFFERED": "1"}
 
     def _environment(self) -> dict[str, str]:
         """The settings of every process, with servers started where none are set."""

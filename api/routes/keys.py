@@ -75,7 +75,8 @@ def begin_a_session(request: Request, services: ServicesDep, caller: CallerDep, 
     Images, downloads and streams of events cannot send that header. The cookie is for this service's pages alone; no
     script can read it, and it ends with the browser, with its key, or after 12 hours.
     """
-    if caller.key is None:
+    # A session cannot be made of another, or one that was stolen would never end.
+    if caller.key is None or not request.headers.get("authorization", "").lower().startswith("bearer "):
         raise StateConflict("no key was shown", "Send one as Authorization: Bearer KEY.")
     with services.sessions.begin() as session:
         secret, ends = begin_session(session, caller.key.id, life=SESSION_LIFE)

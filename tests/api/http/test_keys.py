@@ -280,6 +280,7 @@ def test_a_browser_gets_a_session_in_place_of_the_key(closed: TestClient, keys: 
     assert [part in cookie for part in ("HttpOnly", "SameSite=strict", "Path=/", "Secure")] == [True, True, True, False]
     assert keys[Scope.TRAIN].rpartition("_")[2] not in cookie
     assert closed.get("/jobs").status_code == 200
+    assert closed.post("/session").status_code == 409
     assert closed.get("/keys").status_code == 403
     assert closed.get("/keys", headers=bearer(keys[Scope.ADMIN])).status_code == 200
     foreign = closed.post("/jobs", json=TRAIN, headers={"origin": "https://evil.example"})
