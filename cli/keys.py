@@ -26,7 +26,7 @@ url_option = click.option(
 )
 
 
-class Ending(click.ParamType):
+class Ending(click.ParamType[datetime]):
     """``90d``, ``12h``, ``30m``, or a day."""
 
     name = "when"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Row, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from store.access import Scope, digest_of, new_secret, written_key
@@ -108,7 +108,10 @@ def keys_on_record(session: Session) -> KeysOnRecord:
     if not any_made:
         return KeysOnRecord(any_made=False, keys=(), sessions=())
     good = select(AccessKey.id, AccessKey.name, AccessKey.scope, AccessKey.digest, AccessKey.expires_at)
-    keys = [_in_use(row) for row in session.execute(good.where(_is_good()))]
+    keys = [
+        KeyInUse(key_id, name, Scope(scope), digest, expires_at)
+        for key_id, name, scope, digest, expires_at in session.execute(good.where(_is_good()))
+    ]
     living = select(KeySession.digest, KeySession.key_id, KeySession.expires_at)
     sessions = [SessionInUse(*row) for row in session.execute(living.where(KeySession.expires_at > func.now()))]
     return KeysOnRecord(any_made=True, keys=keys, sessions=sessions)
@@ -150,8 +153,3 @@ def note_uses(session: Session, uses: Mapping[int, datetime]) -> None:
 def _is_good() -> ColumnElement[bool]:
     not_expired = or_(AccessKey.expires_at.is_(None), AccessKey.expires_at > func.now())
     return AccessKey.revoked_at.is_(None) & not_expired
-
-
-def _in_use(row: Row[tuple[int, str, str, bytes, datetime | None]]) -> KeyInUse:
-    key_id, name, scope, digest, expires_at = row
-    return KeyInUse(key_id, name, Scope(scope), digest, expires_at)

@@ -82,7 +82,7 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_client_shows_the_key_that_it_is_given() -> None:
-    page = {"items": [], "next_cursor": None}
+    page: dict[str, object] = {"items": [], "next_cursor": None}
     with serving({"GET /jobs?limit=50": [Answer(page)]}) as service, Client(service.url, key=KEY) as client:
         assert client.jobs.list() == []
         assert service.asked[0][1]["Authorization"] == f"Bearer {KEY}"
