@@ -82,7 +82,7 @@ from ml.serve.classifier import Classifier
 from ml.serve.machine import machine_kind
 from store.artifacts import ArtifactStore
 from store.cache_names import uploads_folder
-from store.db.session import make_engine, make_sessions
+from store.db.session import close_engine, make_engine, make_sessions
 from store.queue import make_celery
 from store.scratch import remove_scratch
 from store.settings import MIB, Settings, split_list
@@ -277,7 +277,7 @@ def _stop(services: Services) -> None:
     services.exports.close()
     services.explaining.close()
     services.celery.close()
-    services.engine.dispose()
+    close_engine(services.engine)
 
 
 def _body_limit(settings: Settings) -> LimitOf:

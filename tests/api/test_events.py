@@ -24,6 +24,7 @@ from store.states import State
 from tests.api.conftest import until
 from tests.api.records import Records
 from tests.conftest import environment_of
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
@@ -60,7 +61,7 @@ class Watcher:
             self.was_cut = True
 
     def _read(self) -> None:
-        with httpx.stream("GET", self.url, headers=self.headers, timeout=30) as answer:
+        with httpx.stream("GET", self.url, headers=self.headers, timeout=PATIENCE_SECONDS) as answer:
             self.content_type = answer.headers["content-type"]
             fields: dict[str, str] = {}
             for line in answer.iter_lines():
@@ -93,7 +94,7 @@ def running(settings: Settings, tmp_path: Path) -> Iterator[str]:
     finally:
         process.send_signal(signal.SIGTERM)
         # uvicorn closes everything and then lets the signal do its own work.
-        assert process.wait(30) == -signal.SIGTERM
+        assert process.wait(PATIENCE_SECONDS) == -signal.SIGTERM
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ from tests.api.records import Records
 from tests.api.web import TestClient
 from tests.ml.pictures import jpeg as noise
 from tests.ml.serve.trained import VOCAB, calibrated, trained
+from tests.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from api.dependencies import Services
@@ -58,7 +59,7 @@ class Held(ExportProcess):
     def make(self, request: ExportRequest, work: Path, on_stage: OnStage) -> Path:
         self.asked += 1
         on_stage("convert")
-        assert self.may_go.wait(60)
+        assert self.may_go.wait(PATIENCE_SECONDS)
         if self.failure is not None:
             raise self.failure
         (work / "export.zip").write_bytes(f"{request.form} of {request.version}".encode() * 100)
@@ -214,7 +215,7 @@ def test_closing_ends_the_process_that_runs(tmp_path: Path) -> None:
     until(lambda: process._running is not None)
     running = process._running
     process.close()
-    thread.join(30)
+    thread.join(PATIENCE_SECONDS)
     assert running is not None
     assert running.returncode == -signal.SIGKILL
     with pytest.raises(ExportFailed):
