@@ -31,17 +31,15 @@ EMPTY = "; ".join(
     [
         # All rows go, so that nobody need look whether one is still referred to.
         "SET LOCAL session_replication_role = replica",
-        *(f"DELETE FROM {table.name}" for table in Run.metadata.sorted_tables),
-        "SELECT setval((quote_ident(schemaname) || '.' || quote_ident(sequencename))::regclass, start_value, false)"
-        " FROM pg_sequences WHERE last_value IS NOT NULL",
+        *(str(table.delete()) for table in Run.metadata.sorted_tables),
+        """SELECT setval((quote_ident(schemaname) || '.' || quote_ident(sequencename))::regclass, start_value, false)
+           FROM pg_sequences WHERE last_value IS NOT NULL""",
     ]
 )
-"""Most tables have no rows after a test: a TRUNCATE of them all would write new files for each, in 30 times the time."""
+"""Most tables have no rows after a test; a TRUNCATE of them all would write new files for each."""
 
 # How long an example takes says how busy the machine is.
-hypothesis.settings.register_profile(
-    "pedigree", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
+hypothesis.settings.register_profile("pedigree", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("pedigree")
 
 

@@ -1,4 +1,4 @@
-"""In which order tests are run by several processes: what is long is begun first, so that no process ends alone with it."""
+"""In which order several processes run the tests: what is long is begun first, so that none ends alone with it."""
 
 from collections.abc import Iterator, Sequence
 from itertools import cycle
@@ -19,7 +19,7 @@ def long_first(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def spread(tests: Sequence[Test], files: Sequence[object], parts: int) -> list[Test]:
-    """Tests in the order in which xdist's worksteal, which cuts a list into even parts, has each part begin with long ones.
+    """Tests in an order in which each even part, as xdist's worksteal cuts them, begins with long ones.
 
     Args:
         tests: all of them.
@@ -31,7 +31,11 @@ def spread(tests: Sequence[Test], files: Sequence[object], parts: int) -> list[T
     for begin, of_file in zip(cycle(begins), long.values(), strict=False):
         begin.extend(of_file)
     others = iter([test for test, file in zip(tests, files, strict=True) if file is None])
-    return [test for begin, size in zip(begins, _sizes(len(tests), parts), strict=True) for test in _part(begin, others, size)]
+    return [
+        test
+        for begin, size in zip(begins, _sizes(len(tests), parts), strict=True)
+        for test in _part(begin, others, size)
+    ]
 
 
 def _sizes(count: int, parts: int) -> Iterator[int]:

@@ -108,7 +108,9 @@ def test_a_stack_keeps_itself_up_stops_cleanly_and_finds_everything_again(tmp_pa
         assert second.stderr == f"{taken} Stop that one, or name another folder with --data.\n"
 
         os.kill(stack["pids"]["worker"], signal.SIGKILL)
-        assert wait_until(lambda: (first.stack() or stack)["pids"]["worker"] != stack["pids"]["worker"], PATIENCE_SECONDS)
+        assert wait_until(
+            lambda: (first.stack() or stack)["pids"]["worker"] != stack["pids"]["worker"], PATIENCE_SECONDS
+        )
         restarted = first.stack()
         assert restarted is not None
         assert restarted["started_at"] == stack["started_at"]

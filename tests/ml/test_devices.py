@@ -24,6 +24,7 @@ from ml.learn.schedule import Hypers
 from ml.learn.step import TrainStep
 from tests.ml.learn.test_training import Listener, config, folder, train
 from tests.ml.toys import FixedBatches, toy, toy_inputs
+from tests.patience import PATIENCE_SECONDS
 
 __all__ = ["folder"]
 
@@ -148,7 +149,6 @@ class Torch:
 sys.meta_path.insert(0, Torch())
 importlib.import_module(sys.argv[1])
 import torch
-from tests.patience import PATIENCE_SECONDS
 """
 """Imports what it is told, and at the moment when torch is to come in, which takes seconds, says how threads wait."""
 

@@ -35,7 +35,7 @@ from worker.lifecycle import Host, Watch, _settle, kill_group, run_job, scratch_
 
 Sessions = sessionmaker[Session]
 LIGHT = "worker --lane light"
-"""Runs what is queued here, imports, as the others do; for want of a process that waits with torch it is there at once."""
+"""Runs imports, which are queued here, as any worker does; no process that waits with torch comes with it."""
 
 
 @pytest.fixture

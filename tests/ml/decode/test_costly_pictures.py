@@ -30,6 +30,7 @@ from tests.ml.hostile_pictures import (
     tile_bomb,
 )
 from tests.ml.pictures import encoded, fill, jpeg, open_rgb, picture
+from tests.patience import PATIENCE_SECONDS
 
 
 def refused(data: bytes, limits: Limits | None = None) -> str:
@@ -117,7 +118,6 @@ def test_the_processes_end_with_the_one_that_started_them(tmp_path: Path) -> Non
     bomb.write_bytes(slow_jpeg())
     code = f"""
 from ml.decode.images import Limits, examine_image
-from tests.patience import PATIENCE_SECONDS
 while True:
     examine_image(open({str(bomb)!r}, 'rb').read(), Limits())
 """
