@@ -1,5 +1,6 @@
 """Real servers for the whole session, a clean database and broker for each test."""
 
+import gc
 import os
 import re
 import shutil
@@ -41,6 +42,17 @@ EMPTY = "; ".join(
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile("pedigree", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("pedigree")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is imported for the tests stays: the garbage collector need not look at it again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
