@@ -126,14 +126,21 @@ def engine(postgres_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def settings_of_session(postgres_url: str, redis_url: str) -> Settings:
+    """Read and validated once, which takes longer than many a test."""
+    return _settings(postgres_url, redis_url, Path("/unused"))
+
+
 @pytest.fixture
-def settings(postgres_url: str, redis_url: str, engine: Engine, tmp_path: Path) -> Settings:
+def settings(settings_of_session: Settings, redis_url: str, engine: Engine, tmp_path: Path) -> Settings:
     """Settings of a stack with an empty database, an empty broker and folders of its own."""
     with engine.begin() as connection:
         connection.exec_driver_sql(EMPTY)
     with redis.Redis.from_url(redis_url.replace("redis+socket://", "unix://")) as broker:
         broker.flushall()
-    return _settings(postgres_url, redis_url, tmp_path)
+    own = {"artifacts_url": (tmp_path / "artifacts").as_uri(), "cache": tmp_path / "cache"}
+    return settings_of_session.model_copy(update=own)
 
 
 @pytest.fixture
