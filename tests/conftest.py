@@ -44,10 +44,13 @@ hypothesis.settings.register_profile("pedigree", deadline=None, suppress_health_
 hypothesis.settings.load_profile("pedigree")
 
 
+# What is imported for the tests stays: the garbage collector need not look at it again and again.
+gc.disable()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """What is imported for the tests stays: the garbage collector need not look at it again and again."""
-    gc.disable()
+    """From here on there is garbage."""
     try:
         return (yield)
     finally:

@@ -19,6 +19,7 @@ from api.serving.export_process import ExportFailed, ExportProcess, ExportReques
 from ml.decode.images import Limits
 from ml.errors import OutOfMemory
 from ml.run_files import JUDGEMENT
+from ml.serve.classifier import Classifier
 from ml.serve.export.carried.predict import Model
 from store.artifacts import ArtifactStore
 from store.cache_names import export_copies
@@ -101,7 +102,9 @@ def test_an_export_answers_as_predict_does_calibrated(settings: Settings, record
         records.artifact(found, name, (files / name).read_bytes())
     photo = noise(seed=5)
     (tmp_path / "photo.jpg").write_bytes(photo)
-    with TestClient(create_app(settings), base_url="http://localhost") as client:
+    # Given a loader, the app measures no ways: that takes a process and seconds.
+    app = create_app(settings, load=lambda folder, way: Classifier.load(folder, "cpu", way))
+    with TestClient(app, base_url="http://localhost") as client:
         assert client.post("/models", json={"run": found.id}).status_code == 201
         answer = client.post("/predict?model=1", files={"file": photo}).json()
         made = client.get("/models/1/export?format=safetensors")
