@@ -33,8 +33,9 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 
 
 def until(holds: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait for what another thread or process is about to do."""
-    deadline = time.monotonic() + seconds
+    """Wait for what another thread or process is about to do, and leave the processor to it in between."""
+    deadline, pause = time.monotonic() + seconds, 0.01
     while not holds():
         assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(1.3 * pause, 0.1)

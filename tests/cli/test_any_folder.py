@@ -116,6 +116,7 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(folder, home, elsewhere)
 
 
+@pytest.mark.long
 def test_a_stack_works_below_a_closed_folder_is_found_from_another_and_moves_with_its_data(
     checkout: Checkout, tmp_path: Path
 ) -> None:

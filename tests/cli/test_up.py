@@ -93,6 +93,7 @@ def all_gone(pids: dict[str, int]) -> bool:
     return wait_until(lambda: not any(lives(pid) for pid in pids.values()), PATIENCE_SECONDS)
 
 
+@pytest.mark.long
 def test_a_stack_keeps_itself_up_stops_cleanly_and_finds_everything_again(tmp_path: Path) -> None:
     data, pictures = tmp_path / "data", draw_pictures(tmp_path / "pictures", each=4)
     with up(data) as first:
@@ -130,6 +131,7 @@ def test_a_stack_keeps_itself_up_stops_cleanly_and_finds_everything_again(tmp_pa
         assert [job["state"] for job in jobs] == ["succeeded"]
 
 
+@pytest.mark.long
 def test_an_import_does_not_wait_for_a_training_and_a_second_training_says_that_it_does(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with up(data) as started:
@@ -159,6 +161,7 @@ def test_an_import_does_not_wait_for_a_training_and_a_second_training_says_that_
         assert f"behind job {first['id']} (train, run {first['run']}), about " in shown
 
 
+@pytest.mark.long
 def test_a_killed_stack_leaves_nothing_running_and_recovers(tmp_path: Path) -> None:
     data, pictures = tmp_path / "data", draw_pictures(tmp_path / "pictures", each=4)
     with up(data) as killed:

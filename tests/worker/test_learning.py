@@ -105,6 +105,7 @@ def finished(sessions: Sessions, job_id: int) -> Job:
     return job
 
 
+@pytest.mark.long
 def test_train_then_go_on_from_it_then_interpret(
     settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery, pets: int
 ) -> None:
@@ -209,6 +210,7 @@ def check_record(sessions: Sessions, artifacts: ArtifactStore, run_id: int, job_
     assert checkpoints_in(artifacts, run_id) == []
 
 
+@pytest.mark.long
 def test_a_training_whose_process_is_killed_goes_on_from_its_checkpoint(
     settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery, pets: int, tmp_path: Path
 ) -> None:
