@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from sqlalchemy.orm import Session, sessionmaker
+from starlette.routing import BaseRoute
 
 from api.datasets.archived_photos import ArchivedPhotos
 from api.datasets.looks import Looks
@@ -90,7 +91,7 @@ from ml.serve.machine import machine_kind
 from store.artifacts import ArtifactStore
 from store.cache_names import uploads_folder
 from store.db.audit import keep_record
-from store.db.session import make_engine, make_sessions
+from store.db.session import close_engine, make_engine, make_sessions
 from store.queue import make_celery
 from store.scratch import remove_scratch
 from store.settings import MIB, Settings, split_list
@@ -160,17 +161,14 @@ def create_app(
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
-        generate_unique_id_function=_operation_id,
-        responses=problems(),
-        dependencies=[Depends(only_judged), Depends(only_known_query)],
+        dependencies=[Depends(only_judged)],
     )
     app.root_path = settings.root_path
     app.state.services = services
     # Those of the app itself, such as /openapi.json; FastAPI keeps a router that is included as one of them, whole.
     app.state.routes = [*app.routes, *(route for router in ROUTERS for route in router.routes)]
     install_error_handlers(app)
-    for router in ROUTERS:
-        app.include_router(router)
+    app.router.routes.extend(_all_routes())
     _stand_before(app, services, openness)
     _describe(app)
     return app
@@ -205,6 +203,22 @@ def _stand_before(app: FastAPI, services: Services, openness: Openness) -> None:
     app.add_middleware(Below)
     app.add_middleware(RequestTimer, telemetry=services.telemetry)
     app.add_middleware(RequestIds)
+
+
+@cache
+def _all_routes() -> list[BaseRoute]:
+    """Those of all routers, with what holds for each.
+
+    FastAPI takes a tenth of a second to work them out, at the first request: once in a process, for all its apps.
+    """
+    whole = APIRouter(
+        generate_unique_id_function=_operation_id,
+        responses=problems(),
+        dependencies=[Depends(only_judged), Depends(only_known_query)],
+    )
+    for router in ROUTERS:
+        whole.include_router(router)
+    return whole.routes
 
 
 def make_services(settings: Settings, load: Loader | None, measure: Measure | None) -> Services:
@@ -312,7 +326,7 @@ def _stop(services: Services) -> None:
     services.explaining.close()
     services.keyring.stop()
     services.celery.close()
-    services.engine.dispose()
+    close_engine(services.engine)
 
 
 def _body_limit(settings: Settings) -> LimitOf:
