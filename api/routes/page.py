@@ -124,7 +124,7 @@ def get_an_asset(name: str, request: Request) -> Response:
 @router.get("/ui/{place:path}", response_class=Response)
 def get_the_page(place: str) -> Response:
     """The page at the address of one of its views: its scripts read the address."""
-    area = place.split("/")[0]
+    area = place.partition("/")[0]
     content = DOCUMENT.replace("{{modules}}", modules(area if area in AREAS else ""))
     content = content.replace("{{files}}", FILES).replace("{{up}}", "../" * place.count("/") or "./")
     return Response(content, media_type="text/html; charset=utf-8", headers=FRESH)

@@ -25,7 +25,8 @@ def test_what_an_address_names_by_its_content_is_kept_and_never_of_another_versi
 
 
 def ahead_of(client: TestClient, place: str) -> set[str]:
-    return set(re.findall(rf'<link rel="modulepreload" href="[./]*assets/of/{DIGEST}/([^"]+)">', client.get(place).text))
+    named = rf'<link rel="modulepreload" href="[./]*assets/of/{DIGEST}/([^"]+)">'
+    return set(re.findall(named, client.get(place).text))
 
 
 @pytest.mark.parametrize(
