@@ -48,7 +48,7 @@ def test_the_document_names_each_module_of_its_view_so_that_none_waits_for_anoth
     ahead = ahead_of(client, place)
     assert {"frame/page.js", "frame/parts.js", view} <= ahead
     for name in ahead:
-        taken = re.findall(r'from "([^"]+)"', (FOLDER / name).read_text())
+        taken = re.findall(r'^import .* from "([^"]+)";$', (FOLDER / name).read_text(), re.MULTILINE)
         assert {posixpath.normpath(posixpath.join(posixpath.dirname(name), one)) for one in taken} <= ahead
 
 
