@@ -27,8 +27,8 @@ from tests.store.rows import make_run
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import is_gone, job_in, running, until
 from worker.lifecycle import Host, run_job
-from worker.tether import LEARNING_NICENESS, LIGHT_NICENESS
 from worker.presence import Presence
+from worker.tether import LEARNING_NICENESS, LIGHT_NICENESS
 
 Sessions = sessionmaker[Session]
 TRAINS, LIGHT = (f"worker --lane {lane}" for lane in Lane)
