@@ -55,7 +55,10 @@ function show(isNew = false) {
   closePhotos();
   for (const question of document.querySelectorAll("dialog.confirm[open]")) question.close();
   forgetAllBut(["served", "address"]);
-  showOnly(shown.view, isNew);
+  // Of a view that nobody has brought yet nothing is shown: what is done in it would be lost.
+  showOnly(viewNamed(shown.view) ? shown.view : null);
+  markArea(shown.view);
+  if (isNew) scrollTo(0, 0);
   if (shown.view !== null) openView();
 }
 
@@ -76,18 +79,21 @@ async function bringAndOpen(opening) {
   const view = viewNamed(shown.view) ?? await bringView(shown.view);
   if (opening !== openings) return;
   entitle();
+  if (byId(`view-${shown.view}`).hidden) showOnly(shown.view);
   await view.open(shown.parts, shown.query);
 }
 
 // A screen reader and the keyboard begin at the view that has come, but not when the page is opened.
-function showOnly(view, isNew) {
+function showOnly(view) {
   for (const part of document.querySelectorAll(".view")) part.hidden = part.id !== `view-${view}`;
+  if (history.state?.ours) byId(`view-${view}`)?.focus({ preventScroll: true });
+}
+
+function markArea(view) {
   for (const link of document.querySelectorAll("nav a")) {
     if (link.dataset.area === (AREAS[view] ?? view)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (history.state?.ours) byId(`view-${view}`)?.focus({ preventScroll: true });
-  if (isNew) scrollTo(0, 0);
 }
 
 function refreshAll() {
