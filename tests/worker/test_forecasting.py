@@ -12,8 +12,8 @@ from ml.config import LrFind, TrainSettings
 from ml.errors import OutOfMemory, Stopped
 from store.artifacts import ArtifactStore
 from store.db.jobs import claim, create_job, request_cancel
-from store.db.models import Throughput
 from store.db.reading import events_after, get_job
+from store.db.throughput_table import Throughput
 from store.settings import Settings
 from store.states import State
 from tests.api.fake_classifier import FakeClassifier
@@ -35,6 +35,7 @@ def asked(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - config fields
     return {"kind": "forecast", "of": {"kind": "train", "dataset": "pets", "config": config}}
 
 
+@pytest.mark.long
 def test_a_worker_measures_and_the_job_has_the_forecast(
     settings: Settings, sessions: Sessions, artifacts: ArtifactStore
 ) -> None:
