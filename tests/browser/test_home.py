@@ -43,7 +43,7 @@ def photo(content: bytes, name: str = "it.jpg") -> FilePayload:
 
 def give(page: Page, kind: str, target: str, **files: bytes) -> Any:  # noqa: ANN401 - what the script says
     sent = [[f"{name}.jpg", base64.b64encode(content).decode()] for name, content in files.items()]
-    stands(page, "#drop")
+    stands(page, target)
     return page.evaluate(GIVE, [kind, target, sent])
 
 

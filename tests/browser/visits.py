@@ -10,6 +10,12 @@ PATIENCE_MS = 60_000
 """What a busy machine may take until something is seen."""
 
 
+STANDS = """within => {
+  const view = document.querySelector(within).closest(".view") ?? document.querySelector(".view:not([hidden])");
+  return Boolean(view && !view.hidden);
+}"""
+
+
 @dataclass
 class Visits:
     """Opens pages in one profile and keeps what they complain of."""
@@ -67,5 +73,5 @@ def attach(page: Page, chooser: str, files: Path | FilePayload | list[FilePayloa
 
 
 def stands(page: Page, within: str) -> None:
-    """Wait until the view that has this is shown."""
-    page.wait_for_function("within => document.querySelector(within).closest('.view:not([hidden])')", arg=within)
+    """Wait until the view that has this is shown; of what is in none, until one is shown."""
+    page.wait_for_function(STANDS, arg=within)
