@@ -59,16 +59,13 @@ def program(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     monkeypatch.setattr(worker.ready_process, "tethered", lambda *_, **__: [sys.executable, "-c", script])
 
 
-def test_what_learns_is_run_by_the_process_that_waits_an_import_leaves_it_and_another_waits_after_it(
+def test_what_learns_is_run_by_the_process_that_waits_and_another_waits_after_it_which_an_import_leaves(
     settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery
 ) -> None:
     imported, _ = queue_import(sessions, artifacts, archive())
     job_id, at_once = queue_broken_training(sessions), queue_broken_training(sessions)
     with running("worker", settings) as host:
         first = waiting_of(host)
-        dispatch_job(celery, sessions, imported)
-        job_in(sessions, imported, State.SUCCEEDED)
-        assert waiting_of(host) == first
         dispatch_job(celery, sessions, job_id)
         dispatch_job(celery, sessions, at_once)
         assert host.child() == first
@@ -76,6 +73,9 @@ def test_what_learns_is_run_by_the_process_that_waits_an_import_leaves_it_and_an
         # The one after it is given its job while it still imports.
         assert job_in(sessions, at_once, State.FAILED).attempt == 1
         second = until(lambda: (found := waiting_of(host)) != first and found, "another")
+        dispatch_job(celery, sessions, imported)
+        job_in(sessions, imported, State.SUCCEEDED)
+        assert waiting_of(host) == second
         os.kill(host.popen.pid, signal.SIGKILL)
         until(lambda: is_gone(second), "the end of it with its worker")
 
