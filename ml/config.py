@@ -10,64 +10,26 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, Discriminator, Field, JsonValue, Tag, TypeAdapter, model_validator
 
 from ml.config_augment import SHARE, Augment
+from ml.config_phases import LR_MAX, Phase, ResolvedPhase, check_pair, resolve_phase, spread_rates
 from ml.config_regularising import Regularising
-from ml.config_rules import AutoRate, Divisor, LrMax, Rate, Strict
+from ml.config_rules import AutoRate, Divisor, LrMax, Rate, Strict, TrainSize
 from ml.config_rules import refusal as refusal  # noqa: PLC0414  # what checks a request takes it from here too
 
 LossName = Literal["cross_entropy", "binary_cross_entropy"]
 PIXELS: dict[str, JsonValue] = {"unit": "pixels"}
 PHOTOS: dict[str, JsonValue] = {"unit": "photos"}
-LR_MAX = "highest learning rate; a pair spreads it from the first layers to the head, auto: a search finds it"
 RECIPE = "the order in which head and body are trained"
-GROUPS = 3
-"""Every architecture is cut into three parameter groups: early body, late body, head."""
-
-GroupRates = tuple[float, float, float]
+TRAIN_SIZE = (
+    "side of the photos in training, where it is to be less than in measuring and answering; a pair grows from one to "
+    "the other; size: as size, which it never passes"
+)
+ON_FEATURES = ("probe", "fast")
+"""Recipes whose first phase trains the head on what the body made of each photo once."""
 
 
 def _all_or_none_named(config: BaseModel, first: str, second: str) -> bool:
     """Whether a rule over two fields can be judged: where one is named, the other may yet be inherited."""
     return len({first, second} & config.model_fields_set) != 1
-
-
-class Phase(Strict):
-    """One one-cycle schedule with the body frozen or not."""
-
-    freeze: bool = Field(description="train the head alone and leave the pretrained body as it is")
-    epochs: int = Field(ge=1, le=1000, description="times that the phase goes through all training photos")
-    lr_max: LrMax = Field(3e-3, description=LR_MAX)
-    pct_start: float = Field(
-        0.25, gt=0, lt=1, description="part of the phase in which the rate rises", json_schema_extra=SHARE
-    )
-    div: Divisor = Field(25.0, description="the phase begins at the highest rate divided by this")
-    div_final: Divisor = Field(1e5, description="the phase ends at the highest rate divided by this")
-
-    @model_validator(mode="after")
-    def _pair_is_ordered(self) -> Self:
-        _check_pair(self.lr_max)
-        return self
-
-
-class ResolvedPhase(Strict):
-    """A phase with one maximal learning rate for each parameter group.
-
-    Where ``auto`` is set, ``lr_max`` holds multiples of a rate that a sweep finds: at this phase's start (``find``),
-    or the one that an earlier phase found (``found``).
-    """
-
-    freeze: bool
-    epochs: int
-    lr_max: GroupRates
-    auto: Literal["find", "found"] | None = None
-    pct_start: float
-    div: float
-    div_final: float
-    momentum: tuple[float, float, float] = (0.95, 0.85, 0.95)
-
-    def at_rate(self, rate: float) -> "ResolvedPhase":
-        """The phase with its multiples turned into rates."""
-        early, late, head = self.lr_max
-        return self.model_copy(update={"lr_max": (early * rate, late * rate, head * rate), "auto": None})
 
 
 class LrSweep(Strict):
@@ -110,6 +72,7 @@ class _Settings(Strict):
     size: int = Field(
         224, ge=32, le=1024, description="side of the photos that the network sees", json_schema_extra=PIXELS
     )
+    train_size: TrainSize = Field("size", description=TRAIN_SIZE, json_schema_extra=PIXELS)
     min_scale: float = Field(
         0.75,
         gt=0,
@@ -147,7 +110,10 @@ class _Settings(Strict):
     lr_sweep: LrSweep = Field(LrSweep(), description="how a rate is searched, by lr_find and for auto")
 
     @model_validator(mode="after")
-    def _size_fits_presize(self) -> Self:
+    def _sizes_fit(self) -> Self:
+        if isinstance(self.train_size, tuple) and self.train_size[0] > self.train_size[1]:
+            first, last = self.train_size
+            raise refusal(f"it falls from {first} to {last}", f"Give [{last}, {first}].", field="train_size")
         if _all_or_none_named(self, "size", "presize") and self.size > self.presize:
             detail, hint = f"it is larger than presize {self.presize}", "Raise presize or lower size."
             raise refusal(detail, hint, field="size", value=self.size)
@@ -206,7 +172,7 @@ class OneCycle(TrainSettings):
 
     @model_validator(mode="after")
     def _pair_is_ordered(self) -> Self:
-        _check_pair(self.lr_max)
+        check_pair(self.lr_max)
         return self
 
     def phases(self) -> tuple[ResolvedPhase, ...]:
@@ -234,6 +200,42 @@ class Probe(TrainSettings):
         return (resolve_phase(Phase(freeze=True, epochs=self.epochs, lr_max=self.lr_max)),)
 
 
+class Fast(TrainSettings):
+    """The head as a probe trains it, then the whole network a little, on small photos."""
+
+    recipe: Literal["fast"] = Field(description=RECIPE)
+    epochs: int = Field(1, ge=1, le=1000, description="times through all training photos once the body is free")
+    freeze_epochs: int = Field(
+        10, ge=1, le=1000, description="times before that through what the body made of them, with the head alone"
+    )
+    base_lr: AutoRate = Field(2e-3, description="highest learning rate of the head; auto: a search finds it")
+    lr_mult: Divisor = Field(100.0, description="the first layers learn so many times more slowly than the head")
+    train_size: TrainSize = Field((128, 160), description=TRAIN_SIZE, json_schema_extra=PIXELS)
+
+    def phases(self) -> tuple[ResolvedPhase, ...]:
+        """The head's schedule is a probe's, the whole network's is that of fine_tune."""
+        auto = self.base_lr == "auto"
+        head = ResolvedPhase(
+            freeze=True,
+            epochs=self.freeze_epochs,
+            lr_max=(1.0, 1.0, 1.0),
+            auto="find" if auto else None,
+            pct_start=0.25,
+            div=25.0,
+            div_final=1e5,
+        )
+        whole = ResolvedPhase(
+            freeze=False,
+            epochs=self.epochs,
+            lr_max=spread_rates(0.5 / self.lr_mult, 0.5),
+            auto="found" if auto else None,
+            pct_start=0.3,
+            div=5.0,
+            div_final=1e5,
+        )
+        return (head, whole) if self.base_lr == "auto" else (head.at_rate(self.base_lr), whole.at_rate(self.base_lr))
+
+
 class Phases(TrainSettings):
     """Any sequence of phases."""
 
@@ -256,13 +258,22 @@ class LrFind(TrainSettings):
 class ResolvedConfig(TrainSettings):
     """What a run records and trains: settings and phases, nothing left to choose."""
 
-    recipe: Literal["fine_tune", "one_cycle", "probe", "phases"]
+    recipe: Literal["fine_tune", "one_cycle", "probe", "fast", "phases"]
     phases: tuple[ResolvedPhase, ...]
 
     @property
     def epochs(self) -> int:
         """Epochs of all phases together."""
         return sum(phase.epochs for phase in self.phases)
+
+    @property
+    def feature_epochs(self) -> int:
+        """Of these, those that train the head on what the body made of each photo once; they come first."""
+        return self.phases[0].epochs if self.recipe in ON_FEATURES else 0
+
+    def on_features(self, phase: int) -> bool:
+        """Whether phase number ``phase``, from 0, is of these epochs."""
+        return phase == 0 and self.recipe in ON_FEATURES
 
 
 def _recipe_of(value: Any) -> str:  # noqa: ANN401 - pydantic hands over whatever the caller sent
@@ -275,6 +286,7 @@ TrainConfig = Annotated[
     Annotated[FineTune, Tag("fine_tune")]
     | Annotated[OneCycle, Tag("one_cycle")]
     | Annotated[Probe, Tag("probe")]
+    | Annotated[Fast, Tag("fast")]
     | Annotated[Phases, Tag("phases")],
     Discriminator(
         _recipe_of,
@@ -283,14 +295,14 @@ TrainConfig = Annotated[
         custom_error_context={
             "field": "recipe",
             "detail": "it is no recipe",
-            "hint": "Give 'fine_tune', 'one_cycle', 'probe' or 'phases'.",
+            "hint": "Give 'fine_tune', 'one_cycle', 'probe', 'fast' or 'phases'.",
         },
     ),
 ]
-train_config: TypeAdapter[FineTune | OneCycle | Probe | Phases] = TypeAdapter(TrainConfig)
+train_config: TypeAdapter[FineTune | OneCycle | Probe | Fast | Phases] = TypeAdapter(TrainConfig)
 
 
-def resolve(config: FineTune | OneCycle | Probe | Phases) -> ResolvedConfig:
+def resolve(config: FineTune | OneCycle | Probe | Fast | Phases) -> ResolvedConfig:
     """Turn a recipe into the phases it means.
 
     Raises:
@@ -299,37 +311,6 @@ def resolve(config: FineTune | OneCycle | Probe | Phases) -> ResolvedConfig:
     config = complete(config)
     shared = {name: getattr(config, name) for name in TrainSettings.model_fields}
     return ResolvedConfig(recipe=config.recipe, phases=config.phases(), **shared)
-
-
-def resolve_phase(phase: Phase) -> ResolvedPhase:
-    """Spread a phase's rate over the groups: a number is every group's, a pair is first to last."""
-    auto = phase.lr_max == "auto"
-    return ResolvedPhase(
-        freeze=phase.freeze,
-        epochs=phase.epochs,
-        lr_max=_group_rates(1.0 if phase.lr_max == "auto" else phase.lr_max),
-        auto="find" if auto else None,
-        pct_start=phase.pct_start,
-        div=phase.div,
-        div_final=phase.div_final,
-    )
-
-
-def _group_rates(lr_max: float | tuple[float, float]) -> GroupRates:
-    return spread_rates(*lr_max) if isinstance(lr_max, tuple) else (lr_max, lr_max, lr_max)
-
-
-def spread_rates(first: float, last: float) -> GroupRates:
-    """Geometric spread over the three groups: first, √(first·last), last."""
-    early, late, head = even_mults(first, last, GROUPS)
-    return early, late, head
-
-
-def even_mults(first: float, last: float, n: int) -> list[float]:
-    """Log-stepped values, first·(last/first)^(i/(n-1)); for n = 1 the last (workflow-spec 6)."""
-    if n == 1:
-        return [last]
-    return [first * (last / first) ** (i / (n - 1)) for i in range(n)]
 
 
 Settings = TypeVar("Settings", bound=TrainSettings)
@@ -366,10 +347,3 @@ def config_of_job(config: Mapping[str, Any]) -> ResolvedConfig | LrFind:
         ValueError: it is neither's (pydantic's ``ValidationError``).
     """
     return (ResolvedConfig if "phases" in config else LrFind).model_validate(config)
-
-
-def _check_pair(lr_max: float | tuple[float, float] | str) -> None:
-    if isinstance(lr_max, tuple) and lr_max[0] > lr_max[1]:
-        early, late = lr_max
-        hint = f"Give the early layers' rate first: [{late}, {early}]."
-        raise refusal(f"it falls from {early} to {late}", hint, field="lr_max")

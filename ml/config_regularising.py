@@ -35,3 +35,11 @@ class Regularising(Strict):
         lt=1,
         description="decay of a running mean of the weights, which is then what is measured and kept; 0: none",
     )
+    patience: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="epochs without a lower validation loss after which a phase ends, and its best epoch's weights "
+        "are kept; 0: each phase runs to its end",
+        json_schema_extra={"unit": "epochs"},
+    )

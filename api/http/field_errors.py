@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Tag, ValidationError
 
 from api.http.field_words import words_for
-from ml.config import FineTune, LrFind, OneCycle, Phases, Probe
+from ml.config import Fast, FineTune, LrFind, OneCycle, Phases, Probe
 
 Error = Mapping[str, Any]
 Location = tuple[str | int, ...]
@@ -45,7 +45,9 @@ _CONFUSED = {
 """What a field goes by in another recipe or in the workflow's own library, and what it may be called here."""
 
 _OF_RECIPES = frozenset(
-    field.alias or name for recipe in (FineTune, OneCycle, Probe, Phases) for name, field in recipe.model_fields.items()
+    field.alias or name
+    for recipe in (FineTune, OneCycle, Probe, Fast, Phases)
+    for name, field in recipe.model_fields.items()
 ) - set(LrFind.model_fields)
 
 _TAG_ERRORS = frozenset({"union_tag_invalid", "union_tag_not_found"})

@@ -5,19 +5,20 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.jobs import InterpretConfig, PredictRequest
-from ml.config import FineTune, LrFind, OneCycle, Phases, Probe, TrainSettings
+from ml.config import Fast, FineTune, LrFind, OneCycle, Phases, Probe, TrainSettings
 from ml.config_fields import GROUPS, ConfigField, fields_of
 from ml.presets import PRESETS
 
 Kind = Literal["train", "lr_find", "interpret", "predict"]
-RecipeName = Literal["fine_tune", "one_cycle", "probe", "phases"]
+RecipeName = Literal["fine_tune", "one_cycle", "probe", "fast", "phases"]
 _RECIPES: dict[RecipeName, type[TrainSettings]] = {
     "fine_tune": FineTune,
     "one_cycle": OneCycle,
     "probe": Probe,
+    "fast": Fast,
     "phases": Phases,
 }
-_SHARED = frozenset(field.name for field in fields_of(TrainSettings))
+_SHARED = fields_of(TrainSettings)
 
 
 class ConfigFieldOut(BaseModel):
@@ -48,7 +49,7 @@ class RecipeOut(BaseModel):
 
     name: RecipeName
     meaning: str
-    fields: list[str] = Field(description="those that it has beside the shared ones")
+    fields: list[str] = Field(description="those that it has beside the shared ones, or with another default")
 
 
 class PresetOut(BaseModel):
@@ -84,7 +85,7 @@ class ConfigOut(BaseModel):
 
 
 def _shared() -> list[ConfigFieldOut]:
-    return [_out(field, ["train", "lr_find"]) for field in fields_of(TrainSettings)]
+    return [_out(field, ["train", "lr_find"]) for field in _SHARED]
 
 
 def _of_recipes() -> list[ConfigFieldOut]:
@@ -100,7 +101,7 @@ def _of_kinds() -> list[ConfigFieldOut]:
 
 
 def _own(model: type[TrainSettings]) -> list[ConfigField]:
-    return [field for field in fields_of(model) if field.name not in _SHARED]
+    return [field for field in fields_of(model) if field not in _SHARED]
 
 
 def _out(field: ConfigField, kinds: list[Kind], recipe: RecipeName | None = None) -> ConfigFieldOut:

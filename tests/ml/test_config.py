@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from ml.config import ResolvedPhase, resolve, spread_rates, train_config
+from ml.config import resolve, train_config
+from ml.config_phases import ResolvedPhase, spread_rates
 from ml.learn.schedule import one_cycle
 
 LEAST, MOST = 1e-30, 1e30
