@@ -107,6 +107,13 @@ class _Settings(Strict):
     weight_decay: float = Field(
         0.01, ge=0, le=10, allow_inf_nan=False, description="how strongly large weights are pulled towards 0"
     )
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="each layer of the body learns at this share of the one behind it, beside its group's rate; 1: "
+        "groups alone count",
+    )
     lr_sweep: LrSweep = Field(LrSweep(), description="how a rate is searched, by lr_find and for auto")
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Training": ("recipe", "epochs", "freeze_epochs", "freeze", "phases"),
-    "Learning rate": ("base_lr", "lr_max", "lr_mult"),
+    "Learning rate": ("base_lr", "lr_max", "lr_mult", "layer_decay"),
     "Network": ("arch", "pretrained", "loss", "weight_decay"),
     "Photos": ("presize", "size", "train_size", "min_scale"),
     "Changes of photos": ("augment", "mixup", "cutmix", "erase"),

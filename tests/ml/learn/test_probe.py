@@ -9,7 +9,7 @@ from ml.decode.images import Limits
 from ml.errors import Stopped
 from ml.fetch.weights import load_state
 from ml.learn.model import build_model
-from ml.learn.probe import head_alone, with_body
+from ml.learn.probe import head_alone, load_learned
 from ml.serve.classifier import Classifier
 from tests.ml.learn.test_training import Listener, config, folder, train
 
@@ -27,7 +27,19 @@ def test_a_head_alone_learns_what_the_whole_model_then_answers_with() -> None:
         for one, other in zip(alone.outputs(model.pooled(inputs)), model.outputs(inputs), strict=True):
             torch.testing.assert_close(one, other)
     assert set(alone.state_dict()) < set(model.state_dict())
-    assert with_body(alone, model).state_dict().keys() == model.state_dict().keys()
+
+
+def test_a_model_takes_its_own_tensors_back_whole_or_the_head_s_alone() -> None:
+    torch.manual_seed(0)
+    learned, other = (build_model("resnet18", 3, None) for _ in range(2))
+    body = other.body.state_dict()["0.weight"].clone()
+    load_learned(other, head_alone(learned).state_dict())
+    assert torch.equal(other.head.state_dict()["8.weight"], learned.head.state_dict()["8.weight"])
+    assert torch.equal(other.body.state_dict()["0.weight"], body)
+    load_learned(other, learned.state_dict())
+    assert torch.equal(other.body.state_dict()["0.weight"], learned.body.state_dict()["0.weight"])
+    with pytest.raises(RuntimeError, match="Missing key"):
+        load_learned(other, {"0.0.weight": body})
 
 
 def test_a_probe_learns_the_head_and_leaves_the_body_bit_for_bit(folder: Path, tmp_path: Path) -> None:
