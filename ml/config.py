@@ -196,7 +196,7 @@ class Probe(TrainSettings):
 
     @model_validator(mode="after")
     def _changes_no_photo(self) -> Self:
-        for name in ("cutmix", "erase"):
+        for name in ("cutmix", "erase", "trivial_augment"):
             if value := getattr(self, name):
                 hint = f"Leave {name} out, or take another recipe."
                 raise refusal("it changes photos, and a probe reads each as it is", hint, field=name, value=value)

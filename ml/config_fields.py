@@ -11,7 +11,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Learning rate": ("base_lr", "lr_max", "lr_mult", "layer_decay"),
     "Network": ("arch", "pretrained", "loss", "weight_decay"),
     "Photos": ("presize", "size", "train_size", "min_scale"),
-    "Changes of photos": ("augment", "mixup", "cutmix", "erase"),
+    "Changes of photos": ("augment", "trivial_augment", "mixup", "cutmix", "erase"),
     "Against learning by heart": ("label_smoothing", "weight_averaging", "patience"),
     "Rare breeds": ("balance_loss", "balance_sampling"),
     "Split": ("split", "valid_pct", "split_seed"),

@@ -23,6 +23,9 @@ class Regularising(Strict):
     erase: Probability = Field(
         0.0, description="chance that a rectangle of a photo is blanked", json_schema_extra=SHARE
     )
+    trivial_augment: bool = Field(
+        False, description="change each photo in one more way, as strongly as chance has it (TrivialAugment)"
+    )
     balance_loss: Probability = Field(
         0.0, description="weigh mistakes in rare breeds more; 1: each breed counts as much in all, 0: each photo does"
     )

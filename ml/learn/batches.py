@@ -16,6 +16,7 @@ from ml.augment.augment import training_input, validation_input
 from ml.augment.blend import Blend, blend_of_step
 from ml.augment.draws import BatchDraws, draws_of_step, epoch_order
 from ml.augment.erase import erase, erased_of_step
+from ml.augment.trivial import trivial_of_step, trivially_changed
 from ml.config import TrainSettings
 from ml.data.cache import PresizedCache
 from ml.data.split import Split
@@ -31,7 +32,8 @@ Made = TypeVar("Made")
 class SampledBatch:
     """A training batch before it is made into inputs: uint8 images [n,S,S,3], targets [n] and their random changes.
 
-    ``erased`` [n,4] are the rectangles to be blanked and ``blend`` what is made of two pictures; None: nothing of it.
+    ``erased`` [n,4] are the rectangles to be blanked, ``trivial`` [n,2] the one more change of each, and ``blend`` what
+    is made of two pictures; None: nothing of it.
     ``size`` is the inputs' side in pixels; None: the config's.
     """
 
@@ -41,16 +43,19 @@ class SampledBatch:
     erased: Tensor | None = None
     blend: Blend | None = None
     size: int | None = None
+    trivial: Tensor | None = None
 
     def parts(self, count: int) -> "list[SampledBatch]":
         """The batch cut into ``count`` parts of nearly equal size, in order; each blends its own pictures."""
         if count == 1:
             return [self]
         cut = (tensor.tensor_split(count) for tensor in (self.images, self.targets, *self.draws.tensors()))
-        erased = [None] * count if self.erased is None else self.erased.tensor_split(count)
+        erased, trivial = (
+            [None] * count if one is None else one.tensor_split(count) for one in (self.erased, self.trivial)
+        )
         return [
-            SampledBatch(images, targets, BatchDraws(*draws), rectangles, self.blend, self.size)
-            for rectangles, images, targets, *draws in zip(erased, *cut, strict=True)
+            SampledBatch(images, targets, BatchDraws(*draws), rectangles, self.blend, self.size, changes)
+            for rectangles, changes, images, targets, *draws in zip(erased, trivial, *cut, strict=True)
         ]
 
     def pinned(self) -> "SampledBatch":
@@ -118,12 +123,15 @@ class TrainingBatches:
             erased_of_step(len(items), config.erase, self._seed, step) if config.erase else None,
             blend_of_step(config.mixup, config.cutmix, size, self._seed, step),
             size,
+            trivial_of_step(len(items), self._seed, step) if config.trivial_augment else None,
         )
 
     def load(self, batch: SampledBatch, device: torch.device) -> tuple[Tensor, Tensor]:
         """Input float32 [n,3,size,size] and targets [n], on the device."""
         images = batch.images.to(device, non_blocking=True)
         inputs = training_input(images, batch.draws, batch.size or self._config.size)
+        if batch.trivial is not None:
+            inputs = trivially_changed(inputs, batch.trivial)
         if batch.erased is not None:
             inputs = erase(inputs, batch.erased)
         if batch.blend is not None:

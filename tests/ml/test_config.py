@@ -90,7 +90,7 @@ def test_a_size_of_training_is_one_a_rising_pair_or_that_of_measuring(sent: obje
 @pytest.mark.parametrize("recipe", ["fine_tune", "one_cycle", "probe"])
 def test_what_is_new_is_off_unless_asked_for(recipe: str) -> None:
     config = resolve(train_config.validate_python({"recipe": recipe}))
-    assert (config.train_size, config.patience, config.layer_decay) == ("size", 0, 1.0)
+    assert (config.train_size, config.patience, config.layer_decay, config.trivial_augment) == ("size", 0, 1.0, False)
 
 
 def test_a_preset_of_a_recipe_says_the_recipe_s_own_defaults() -> None:

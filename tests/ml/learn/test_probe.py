@@ -72,7 +72,7 @@ def test_a_probe_that_is_stopped_goes_on_to_the_same_model(folder: Path, tmp_pat
         assert whole.files[name].read_bytes() == parts.files[name].read_bytes()
 
 
-@pytest.mark.parametrize("name", ["cutmix", "erase"])
+@pytest.mark.parametrize("name", ["cutmix", "erase", "trivial_augment"])
 def test_what_changes_photos_is_refused_by_name(name: str) -> None:
     with pytest.raises(ValueError, match="a probe reads each as it is"):
-        resolve(train_config.validate_python({"recipe": "probe", name: 0.5}))
+        resolve(train_config.validate_python({"recipe": "probe", name: name == "trivial_augment" or 0.5}))
