@@ -1,7 +1,7 @@
 """TrivialAugment (Müller and Hutter 2021): each training photo is changed in one way, as strongly as is drawn.
 
-Ways and greatest strengths are those of the paper's wide space, as torchvision has them, but for two: photos shear around
-their middle, and move by a share of their side, so that small ones are not moved out of sight.
+Ways and greatest strengths are those of the paper's wide space, as torchvision has them, but for two: photos shear
+around their middle, and move by a share of their side, so that small ones are not moved out of sight.
 """
 
 import math
@@ -23,7 +23,9 @@ Way = Callable[[Tensor, float], Tensor]
 """Changes uint8 [3,h,w] by a strength in [-1, 1]; where there are no two directions, its size alone counts."""
 
 
-def _affine(image: Tensor, turn: float = 0.0, move: tuple[float, float] = (0, 0), shear: tuple[float, float] = (0, 0)) -> Tensor:
+def _affine(
+    image: Tensor, turn: float = 0.0, move: tuple[float, float] = (0, 0), shear: tuple[float, float] = (0, 0)
+) -> Tensor:
     moved = [share * side for share, side in zip(move, (image.shape[2], image.shape[1]), strict=True)]
     bilinear = functional.InterpolationMode.BILINEAR
     return functional.affine(image, turn, moved, 1.0, list(shear), interpolation=bilinear, fill=_FILL)

@@ -235,7 +235,9 @@ class Trainer:
                 load_learned(model, part_of(self.best.tensors, f"{kind}/"))
             self.logits = self.features = None
             ended = f"phase {number + 1} ends with epoch {epoch + 1} of {phase.epochs}"
-            self.reporter.on_log(f"{ended} and keeps the weights of epoch {epoch + 1 - since}, its best by validation loss")
+            self.reporter.on_log(
+                f"{ended} and keeps the weights of epoch {epoch + 1 - since}, its best by validation loss"
+            )
         self.left_out += left
         self.best = BestEpoch(self.config.patience)
 

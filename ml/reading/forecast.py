@@ -1,9 +1,9 @@
 """How long a training will take, from how fast its kind of steps went before. Arithmetic alone; imports no torch.
 
 An epoch of T training and V validation pictures at batch size B takes (T // B) · B / s + V / v seconds, where s and v
-are pictures per second in training and in validation. A search for a rate takes sweeps · steps · B / s. Smaller training
-photos take as much less as their area is smaller. A phase on features is one pass over all pictures at v, and its epochs
-and searches take nothing beside it.
+are pictures per second in training and in validation. A search for a rate takes sweeps · steps · B / s. Smaller
+training photos take as much less as their area is smaller. A phase on features is one pass over all pictures at v, and
+its epochs and searches take nothing beside it.
 """
 
 from collections.abc import Mapping, Sequence

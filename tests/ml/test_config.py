@@ -96,7 +96,9 @@ def test_what_is_new_is_off_unless_asked_for(recipe: str) -> None:
 def test_a_preset_of_a_recipe_says_the_recipe_s_own_defaults() -> None:
     for name in ("probe", "fast"):
         preset = next(one for one in PRESETS if one.name == name)
-        assert resolve(train_config.validate_python(preset.config)) == resolve(train_config.validate_python({"recipe": name}))
+        assert resolve(train_config.validate_python(preset.config)) == resolve(
+            train_config.validate_python({"recipe": name})
+        )
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,12 @@ def test_a_wrong_field_is_named_with_its_value(client: TestClient) -> None:
         ({"recipe": "one_cycle", "lr_max": -1}, ("lr_max", "-1", f"it is not {A_RATE}", f"Give {A_RATE}.")),
         (
             {"recipe": "two_cycles"},
-            ("recipe", "'two_cycles'", "it is no recipe", "Give 'fine_tune', 'one_cycle', 'probe', 'fast' or 'phases'."),
+            (
+                "recipe",
+                "'two_cycles'",
+                "it is no recipe",
+                "Give 'fine_tune', 'one_cycle', 'probe', 'fast' or 'phases'.",
+            ),
         ),
         ({"recipe": "phases"}, ("phases", None, "it is missing", "Add it.")),
     ],

@@ -96,7 +96,9 @@ def test_a_rate_is_searched_on_features_once_and_serves_both_phases(folder: Path
     assert [found.phase for found in told.rates] == [0]
 
 
-@pytest.mark.parametrize(("recipe", "first"), [(SIZED, 3 * STEPS), ({"size": 64, "presize": 64, "train_size": [32, 64]}, 0)])
+@pytest.mark.parametrize(
+    ("recipe", "first"), [(SIZED, 3 * STEPS), ({"size": 64, "presize": 64, "train_size": [32, 64]}, 0)]
+)
 def test_the_photos_of_a_training_grow_and_the_measured_ones_do_not(
     recipe: dict[str, object], first: int, folder: Path, tmp_path: Path
 ) -> None:
@@ -112,7 +114,9 @@ def test_the_photos_of_a_training_grow_and_the_measured_ones_do_not(
 def prepared(folder: Path, tmp_path: Path, chosen: ResolvedConfig) -> object:
     manifest = scan_folder(folder, LabelRule(), name="colours")
     paths = Paths(cache=tmp_path / "cache", weights=None, work=tmp_path)
-    return set_up(chosen, manifest, Folder(folder, manifest), paths=paths, reporter=NullReporter(), device="cpu", initial=None)
+    return set_up(
+        chosen, manifest, Folder(folder, manifest), paths=paths, reporter=NullReporter(), device="cpu", initial=None
+    )
 
 
 def test_a_size_of_training_that_is_that_of_measuring_changes_no_bit(folder: Path, tmp_path: Path) -> None:

@@ -1,6 +1,17 @@
 import pytest
 
-from ml.config import FineTune, LrFind, LrSweep, OneCycle, Phases, Probe, ResolvedConfig, TrainSettings, resolve, train_config
+from ml.config import (
+    FineTune,
+    LrFind,
+    LrSweep,
+    OneCycle,
+    Phases,
+    Probe,
+    ResolvedConfig,
+    TrainSettings,
+    resolve,
+    train_config,
+)
 from ml.config_phases import Phase
 from ml.data.split import random_split
 from ml.reading.forecast import PhaseSpeeds, Speed, forecast, kinds_needed, speed_of_epoch, split_sizes
