@@ -102,7 +102,7 @@ def test_a_run_with_patience_that_was_stopped_ends_bit_for_bit_as_if_it_had_not_
         first.train()
     parts = learns_by_heart(tmp_path / "parts", Recorder(), config(weight_averaging=0.9))
     parts.restore()
-    assert parts.step == stop_before
+    assert parts.step >= stop_before  # more where an epoch of before was the last of its phase
     parts.train()
     check_equal(whole.learned.state_dict(), parts.learned.state_dict())
     check_equal(whole.model.state_dict(), parts.model.state_dict())
