@@ -19,10 +19,6 @@ LossName = Literal["cross_entropy", "binary_cross_entropy"]
 PIXELS: dict[str, JsonValue] = {"unit": "pixels"}
 PHOTOS: dict[str, JsonValue] = {"unit": "photos"}
 RECIPE = "the order in which head and body are trained"
-TRAIN_SIZE = (
-    "side of the photos in training, where it is to be less than in measuring and answering; a pair grows from one to "
-    "the other; size: as size, which it never passes"
-)
 ON_FEATURES = ("probe", "fast")
 """Recipes whose first phase trains the head on what the body made of each photo once."""
 
@@ -72,7 +68,12 @@ class _Settings(Strict):
     size: int = Field(
         224, ge=32, le=1024, description="side of the photos that the network sees", json_schema_extra=PIXELS
     )
-    train_size: TrainSize = Field("size", description=TRAIN_SIZE, json_schema_extra=PIXELS)
+    train_size: TrainSize = Field(
+        "size",
+        description="side of the photos in training, where it is to be less than in measuring and answering; a pair "
+        "grows from one to the other; size: as size, which it never passes",
+        json_schema_extra=PIXELS,
+    )
     min_scale: float = Field(
         0.75,
         gt=0,
@@ -208,7 +209,7 @@ class Probe(TrainSettings):
 
 
 class Fast(TrainSettings):
-    """The head as a probe trains it, then the whole network a little, on small photos."""
+    """The head as a probe trains it, then the whole network."""
 
     recipe: Literal["fast"] = Field(description=RECIPE)
     epochs: int = Field(1, ge=1, le=1000, description="times through all training photos once the body is free")
@@ -217,7 +218,6 @@ class Fast(TrainSettings):
     )
     base_lr: AutoRate = Field(2e-3, description="highest learning rate of the head; auto: a search finds it")
     lr_mult: Divisor = Field(100.0, description="the first layers learn so many times more slowly than the head")
-    train_size: TrainSize = Field((128, 160), description=TRAIN_SIZE, json_schema_extra=PIXELS)
 
     def phases(self) -> tuple[ResolvedPhase, ...]:
         """The head's schedule is a probe's, the whole network's is that of fine_tune."""

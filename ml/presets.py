@@ -37,9 +37,9 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "fast",
         "Fast",
-        "The head as a probe has it, then the whole network once, on small photos.",
+        "The head as a probe has it, then the whole network once.",
         "train",
-        {"recipe": "fast", "freeze_epochs": 10, "epochs": 1, "base_lr": 2e-3, "train_size": [128, 160]},
+        {"recipe": "fast", "freeze_epochs": 10, "epochs": 1, "base_lr": 2e-3},
     ),
     Preset(
         "find_rate",

@@ -18,7 +18,7 @@ _RECIPES: dict[RecipeName, type[TrainSettings]] = {
     "fast": Fast,
     "phases": Phases,
 }
-_SHARED = fields_of(TrainSettings)
+_SHARED = frozenset(field.name for field in fields_of(TrainSettings))
 
 
 class ConfigFieldOut(BaseModel):
@@ -49,7 +49,7 @@ class RecipeOut(BaseModel):
 
     name: RecipeName
     meaning: str
-    fields: list[str] = Field(description="those that it has beside the shared ones, or with another default")
+    fields: list[str] = Field(description="those that it has beside the shared ones")
 
 
 class PresetOut(BaseModel):
@@ -85,7 +85,7 @@ class ConfigOut(BaseModel):
 
 
 def _shared() -> list[ConfigFieldOut]:
-    return [_out(field, ["train", "lr_find"]) for field in _SHARED]
+    return [_out(field, ["train", "lr_find"]) for field in fields_of(TrainSettings)]
 
 
 def _of_recipes() -> list[ConfigFieldOut]:
@@ -101,7 +101,7 @@ def _of_kinds() -> list[ConfigFieldOut]:
 
 
 def _own(model: type[TrainSettings]) -> list[ConfigField]:
-    return [field for field in fields_of(model) if field not in _SHARED]
+    return [field for field in fields_of(model) if field.name not in _SHARED]
 
 
 def _out(field: ConfigField, kinds: list[Kind], recipe: RecipeName | None = None) -> ConfigFieldOut:

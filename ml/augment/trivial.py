@@ -28,7 +28,8 @@ def _affine(
 ) -> Tensor:
     moved = [share * side for share, side in zip(move, (image.shape[2], image.shape[1]), strict=True)]
     bilinear = functional.InterpolationMode.BILINEAR
-    return functional.affine(image, turn, moved, 1.0, list(shear), interpolation=bilinear, fill=_FILL)
+    turned: Tensor = functional.affine(image, turn, moved, 1.0, list(shear), interpolation=bilinear, fill=_FILL)
+    return turned
 
 
 def _degrees(strength: float) -> float:

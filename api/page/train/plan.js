@@ -22,14 +22,14 @@ const holdsModel = ({ kind, state, artifacts }) => kind === "train" && (state ==
 const rateOf = ({ lr_max: [first, , last], auto }) => (auto ? "auto" : first === last ? last : [first, last]);
 
 // What a run was asked for: the recipe's own fields, out of the phases that it records.
-export function settingsOf({ config: { recipe, phases, freeze, train_size } }) {
+export function settingsOf({ config: { recipe, phases, freeze } }) {
   if (!phases) return { freeze };
   if (recipe === "one_cycle") return { recipe, freeze: phases[0].freeze, epochs: phases[0].epochs, lr_max: rateOf(phases[0]) };
   if (recipe === "phases") return { recipe, phases: phases.map((one) => ({ freeze: one.freeze, epochs: one.epochs, lr_max: rateOf(one) })) };
   if (recipe === "probe") return { recipe, epochs: phases[0].epochs, lr_max: rateOf(phases[0]) };
   const whole = phases.at(-1);
   if (recipe === "fast") {
-    return { recipe, freeze_epochs: phases[0].epochs, epochs: whole.epochs, base_lr: rateOf(phases[0]), lr_mult: multOf(whole), train_size };
+    return { recipe, freeze_epochs: phases[0].epochs, epochs: whole.epochs, base_lr: rateOf(phases[0]), lr_mult: multOf(whole) };
   }
   const rate = whole.auto ? "auto" : Number((2 * whole.lr_max[2]).toPrecision(12));
   return { recipe, freeze_epochs: phases.length > 1 ? phases[0].epochs : 0, epochs: whole.epochs, base_lr: rate,
@@ -49,9 +49,7 @@ export async function plan() {
   const name = chosen.preset ?? (again?.recipe ? PRESET_OF[again.recipe] : again ? "find_rate" : goesOn ? "unfreeze" : "fine_tune");
   const preset = presets.find((one) => one.name === name) ?? presets[0];
   const recipe = preset.config.recipe ?? null;
-  const there = fields.filter((one) => one.kinds.includes(preset.kind) && (one.recipe === null || one.recipe === recipe) && !one.name.includes("[]") && one.name !== "recipe");
-  // A recipe may have another default for what all have.
-  const own = there.filter((one) => one.recipe !== null || !there.some(({ name, recipe: of }) => name === one.name && of !== null));
+  const own = fields.filter((one) => one.kinds.includes(preset.kind) && (one.recipe === null || one.recipe === recipe) && !one.name.includes("[]") && one.name !== "recipe");
   const defaults = Object.fromEntries(own.map((one) => [one.name, one.default]));
   const handed = run ? Object.fromEntries(flat(run.config).filter(([key]) => own.some((one) => one.name === key && one.recipe === null))) : {};
   delete handed.phases;

@@ -10,9 +10,10 @@ from ml.data.scan import scan_folder
 from ml.decode.images import Limits
 from ml.errors import Stopped
 from ml.fetch.weights import load_state
-from ml.learn.setup import Paths, set_up
+from ml.learn.setup import Paths, Setup, set_up
 from ml.reporting import EpochRecord, NullReporter, Progress
 from ml.serve.classifier import Classifier
+from tests.ml.learn.test_trainer import check_equal
 from tests.ml.learn.test_training import Listener, config, folder, train
 
 __all__ = ["folder"]
@@ -109,7 +110,7 @@ def test_the_photos_of_a_training_grow_and_the_measured_ones_do_not(
     assert next(setup.validation.load(setup.device)).shape[2:] == (64, 64)
 
 
-def prepared(folder: Path, tmp_path: Path, chosen: ResolvedConfig) -> object:
+def prepared(folder: Path, tmp_path: Path, chosen: ResolvedConfig) -> Setup:
     manifest = scan_folder(folder, LabelRule(), name="colours")
     paths = Paths(cache=tmp_path / "cache", weights=None, work=tmp_path)
     return set_up(
@@ -121,8 +122,5 @@ def test_a_size_of_training_that_is_that_of_measuring_changes_no_bit(folder: Pat
     usual, _ = train(folder, tmp_path / "usual", config())
     for asked in (32, [32, 32], 512):
         other, _ = train(folder, tmp_path / str(asked), config(train_size=asked))
-        assert load_all(usual) == load_all(other)
-
-
-def load_all(result: object) -> object:
-    return {name: tensor.tolist() for name, tensor in load_state(result.files["model.safetensors"]).items()}  # type: ignore[attr-defined]
+        files = (one.files["model.safetensors"] for one in (usual, other))
+        check_equal(*map(load_state, files))
