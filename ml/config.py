@@ -19,8 +19,6 @@ LossName = Literal["cross_entropy", "binary_cross_entropy"]
 PIXELS: dict[str, JsonValue] = {"unit": "pixels"}
 PHOTOS: dict[str, JsonValue] = {"unit": "photos"}
 RECIPE = "the order in which head and body are trained"
-ON_FEATURES = ("probe", "fast")
-"""Recipes whose first phase trains the head on what the body made of each photo once."""
 
 
 def _all_or_none_named(config: BaseModel, first: str, second: str) -> bool:
@@ -208,41 +206,6 @@ class Probe(TrainSettings):
         return (resolve_phase(Phase(freeze=True, epochs=self.epochs, lr_max=self.lr_max)),)
 
 
-class Fast(TrainSettings):
-    """The head as a probe trains it, then the whole network."""
-
-    recipe: Literal["fast"] = Field(description=RECIPE)
-    epochs: int = Field(1, ge=1, le=1000, description="times through all training photos once the body is free")
-    freeze_epochs: int = Field(
-        10, ge=1, le=1000, description="times before that through what the body made of them, with the head alone"
-    )
-    base_lr: AutoRate = Field(2e-3, description="highest learning rate of the head; auto: a search finds it")
-    lr_mult: Divisor = Field(100.0, description="the first layers learn so many times more slowly than the head")
-
-    def phases(self) -> tuple[ResolvedPhase, ...]:
-        """The head's schedule is a probe's, the whole network's is that of fine_tune."""
-        auto = self.base_lr == "auto"
-        head = ResolvedPhase(
-            freeze=True,
-            epochs=self.freeze_epochs,
-            lr_max=(1.0, 1.0, 1.0),
-            auto="find" if auto else None,
-            pct_start=0.25,
-            div=25.0,
-            div_final=1e5,
-        )
-        whole = ResolvedPhase(
-            freeze=False,
-            epochs=self.epochs,
-            lr_max=spread_rates(0.5 / self.lr_mult, 0.5),
-            auto="found" if auto else None,
-            pct_start=0.3,
-            div=5.0,
-            div_final=1e5,
-        )
-        return (head, whole) if self.base_lr == "auto" else (head.at_rate(self.base_lr), whole.at_rate(self.base_lr))
-
-
 class Phases(TrainSettings):
     """Any sequence of phases."""
 
@@ -265,7 +228,7 @@ class LrFind(TrainSettings):
 class ResolvedConfig(TrainSettings):
     """What a run records and trains: settings and phases, nothing left to choose."""
 
-    recipe: Literal["fine_tune", "one_cycle", "probe", "fast", "phases"]
+    recipe: Literal["fine_tune", "one_cycle", "probe", "phases"]
     phases: tuple[ResolvedPhase, ...]
 
     @property
@@ -276,11 +239,11 @@ class ResolvedConfig(TrainSettings):
     @property
     def feature_epochs(self) -> int:
         """Of these, those that train the head on what the body made of each photo once; they come first."""
-        return self.phases[0].epochs if self.recipe in ON_FEATURES else 0
+        return self.epochs if self.recipe == "probe" else 0
 
     def on_features(self, phase: int) -> bool:
         """Whether phase number ``phase``, from 0, is of these epochs."""
-        return phase == 0 and self.recipe in ON_FEATURES
+        return phase == 0 and self.feature_epochs > 0
 
 
 def _recipe_of(value: Any) -> str:  # noqa: ANN401 - pydantic hands over whatever the caller sent
@@ -293,7 +256,6 @@ TrainConfig = Annotated[
     Annotated[FineTune, Tag("fine_tune")]
     | Annotated[OneCycle, Tag("one_cycle")]
     | Annotated[Probe, Tag("probe")]
-    | Annotated[Fast, Tag("fast")]
     | Annotated[Phases, Tag("phases")],
     Discriminator(
         _recipe_of,
@@ -302,14 +264,14 @@ TrainConfig = Annotated[
         custom_error_context={
             "field": "recipe",
             "detail": "it is no recipe",
-            "hint": "Give 'fine_tune', 'one_cycle', 'probe', 'fast' or 'phases'.",
+            "hint": "Give 'fine_tune', 'one_cycle', 'probe' or 'phases'.",
         },
     ),
 ]
-train_config: TypeAdapter[FineTune | OneCycle | Probe | Fast | Phases] = TypeAdapter(TrainConfig)
+train_config: TypeAdapter[FineTune | OneCycle | Probe | Phases] = TypeAdapter(TrainConfig)
 
 
-def resolve(config: FineTune | OneCycle | Probe | Fast | Phases) -> ResolvedConfig:
+def resolve(config: FineTune | OneCycle | Probe | Phases) -> ResolvedConfig:
     """Turn a recipe into the phases it means.
 
     Raises:

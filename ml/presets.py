@@ -35,13 +35,6 @@ PRESETS: tuple[Preset, ...] = (
         {"recipe": "probe", "epochs": 10, "lr_max": 2e-3},
     ),
     Preset(
-        "fast",
-        "Fast",
-        "The head as a probe has it, then the whole network once.",
-        "train",
-        {"recipe": "fast", "freeze_epochs": 10, "epochs": 1, "base_lr": 2e-3},
-    ),
-    Preset(
         "find_rate",
         "Find a learning rate",
         "Trains nothing: tries rates from tiny to huge and shows where the loss falls.",

@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Tag, ValidationError
 
 from api.http.field_words import words_for
-from ml.config import Fast, FineTune, LrFind, OneCycle, Phases, Probe
+from ml.config import FineTune, LrFind, OneCycle, Phases, Probe
 
 Error = Mapping[str, Any]
 Location = tuple[str | int, ...]
@@ -46,7 +46,7 @@ _CONFUSED = {
 
 _OF_RECIPES = frozenset(
     field.alias or name
-    for recipe in (FineTune, OneCycle, Probe, Fast, Phases)
+    for recipe in (FineTune, OneCycle, Probe, Phases)
     for name, field in recipe.model_fields.items()
 ) - set(LrFind.model_fields)
 

@@ -5,17 +5,16 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.jobs import InterpretConfig, PredictRequest
-from ml.config import Fast, FineTune, LrFind, OneCycle, Phases, Probe, TrainSettings
+from ml.config import FineTune, LrFind, OneCycle, Phases, Probe, TrainSettings
 from ml.config_fields import GROUPS, ConfigField, fields_of
 from ml.presets import PRESETS
 
 Kind = Literal["train", "lr_find", "interpret", "predict"]
-RecipeName = Literal["fine_tune", "one_cycle", "probe", "fast", "phases"]
+RecipeName = Literal["fine_tune", "one_cycle", "probe", "phases"]
 _RECIPES: dict[RecipeName, type[TrainSettings]] = {
     "fine_tune": FineTune,
     "one_cycle": OneCycle,
     "probe": Probe,
-    "fast": Fast,
     "phases": Phases,
 }
 _SHARED = frozenset(field.name for field in fields_of(TrainSettings))

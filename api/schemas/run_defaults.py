@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ml.config import Fast, FineTune, LrFind, OneCycle, Probe, TrainSettings, resolve
+from ml.config import FineTune, LrFind, OneCycle, Probe, TrainSettings, resolve
 
 _BY_RECIPE = {
     "fine_tune": resolve(FineTune()),
     "one_cycle": resolve(OneCycle(recipe="one_cycle")),
     "probe": resolve(Probe(recipe="probe")),
-    "fast": resolve(Fast(recipe="fast")),
 }
 
 

@@ -182,8 +182,7 @@ def _trains_at_size() -> ColumnElement[bool]:
 def _epochs_of(session: Session, run: Run, freeze: bool) -> list[PastEpoch]:
     """The run's epochs of a kind that were trained in one go: from where it was last taken up again, on."""
     phases, plan = run.config["phases"], run.plan or {}
-    on_features = run.config.get("recipe") == "fast"  # in its first phase
-    of_kind = [n for n, phase in enumerate(phases) if phase["freeze"] == freeze and not (on_features and n == 0)]
+    of_kind = [number for number, phase in enumerate(phases) if phase["freeze"] == freeze]
     statement = select(Epoch).where(Epoch.run_id == run.id, Epoch.phase.in_(of_kind))
     epochs = session.scalars(statement.order_by(Epoch.phase, Epoch.epoch)).all()
     before = [sum(phase["epochs"] for phase in phases[:number]) for number in range(len(phases))]

@@ -38,7 +38,7 @@ def test_every_field_has_a_meaning_a_group_and_what_it_may_be(client: TestClient
     warp = next(field for field in told["fields"] if field["name"] == "augment.max_warp")
     assert (warp["default"], warp["least"], warp["below"], warp["unit"]) == (0.2, 0, 0.5, "as a share")
     epochs = {field["recipe"]: field["default"] for field in told["fields"] if field["name"] == "epochs"}
-    assert epochs == {"fine_tune": 2, "one_cycle": 3, "probe": 10, "fast": 1}
+    assert epochs == {"fine_tune": 2, "one_cycle": 3, "probe": 10}
 
 
 def test_the_openapi_document_says_the_same_of_a_field_as_the_config(app: FastAPI) -> None:

@@ -94,7 +94,7 @@ def test_what_is_new_is_off_unless_asked_for(recipe: str) -> None:
 
 
 def test_a_preset_of_a_recipe_says_the_recipe_s_own_defaults() -> None:
-    for name in ("probe", "fast"):
+    for name in ("fine_tune", "probe"):
         preset = next(one for one in PRESETS if one.name == name)
         assert resolve(train_config.validate_python(preset.config)) == resolve(
             train_config.validate_python({"recipe": name})

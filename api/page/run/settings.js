@@ -45,10 +45,7 @@ function told(value) {
 
 function phases({ config }) {
   if (!config.phases?.length) return make("p", {}, `The body is ${config.freeze ? "frozen" : "unfrozen"}.`);
-  // The first phase of these reads each photo once.
-  const once = ["probe", "fast"].includes(config.recipe) ? 0 : null;
-  const body = (phase, number) => (number === once ? "frozen, run once" : phase.freeze ? "frozen" : "unfrozen");
-  const rows = config.phases.map((phase, number) => make("tr", {}, cell(number + 1), cell(body(phase, number)),
+  const rows = config.phases.map((phase, number) => make("tr", {}, cell(number + 1), cell(phase.freeze ? "frozen" : "unfrozen"),
     cell(phase.epochs, true), cell(rates(phase))));
   const head = PHASE.map((name) => make("th", { scope: "col", class: name === "Epochs" ? "number" : null }, name));
   return make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)));

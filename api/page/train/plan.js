@@ -28,17 +28,12 @@ export function settingsOf({ config: { recipe, phases, freeze } }) {
   if (recipe === "phases") return { recipe, phases: phases.map((one) => ({ freeze: one.freeze, epochs: one.epochs, lr_max: rateOf(one) })) };
   if (recipe === "probe") return { recipe, epochs: phases[0].epochs, lr_max: rateOf(phases[0]) };
   const whole = phases.at(-1);
-  if (recipe === "fast") {
-    return { recipe, freeze_epochs: phases[0].epochs, epochs: whole.epochs, base_lr: rateOf(phases[0]), lr_mult: multOf(whole) };
-  }
   const rate = whole.auto ? "auto" : Number((2 * whole.lr_max[2]).toPrecision(12));
   return { recipe, freeze_epochs: phases.length > 1 ? phases[0].epochs : 0, epochs: whole.epochs, base_lr: rate,
-    lr_mult: multOf(whole) };
+    lr_mult: Number((whole.lr_max[2] / whole.lr_max[0]).toPrecision(6)) };
 }
 
-const multOf = ({ lr_max: [first, , last] }) => Number((last / first).toPrecision(6));
-
-const PRESET_OF = { fine_tune: "fine_tune", probe: "probe", fast: "fast", one_cycle: "head_only", phases: "head_then_all" };
+const PRESET_OF = { fine_tune: "fine_tune", probe: "probe", one_cycle: "head_only", phases: "head_then_all" };
 
 // All that the form needs: the preset, its fields, what each is at by itself, and what is sent in any case.
 export async function plan() {

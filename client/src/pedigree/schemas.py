@@ -463,7 +463,7 @@ class ResolvedConfig(Answer):
     balance_sampling: float = 0.0
     weight_averaging: float = 0.0
     patience: int = 0
-    recipe: Literal["fine_tune", "one_cycle", "probe", "fast", "phases"]
+    recipe: Literal["fine_tune", "one_cycle", "probe", "phases"]
     phases: list[ResolvedPhase]
 
 

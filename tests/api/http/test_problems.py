@@ -58,7 +58,7 @@ def train(**config: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
             train(recipe="magic"),
             "config.recipe",
             "'magic'",
-            "Give 'fine_tune', 'one_cycle', 'probe', 'fast' or 'phases'.",
+            "Give 'fine_tune', 'one_cycle', 'probe' or 'phases'.",
         ),
         ({"kind": "magic"}, "kind", "'magic'", "Give 'train', 'lr_find', 'interpret', 'forecast' or 'predict'."),
         ({"dataset": "pets"}, "kind", None, "Give 'train', 'lr_find', 'interpret', 'forecast' or 'predict'."),

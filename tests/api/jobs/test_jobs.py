@@ -16,7 +16,7 @@ from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records
 from tests.api.web import TestClient
 
-A_RECIPE = "'fine_tune', 'one_cycle', 'probe', 'fast' or 'phases'"
+A_RECIPE = "'fine_tune', 'one_cycle', 'probe' or 'phases'"
 A_RATE = 'a rate from 1e-30 to 1e30, a pair of them (the early layers\' first) or "auto"'
 TRAIN = {"kind": "train", "dataset": "pets", "config": {"arch": "resnet18", "epochs": 1, "batch_size": 4}}
 

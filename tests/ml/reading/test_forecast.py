@@ -10,7 +10,6 @@ from ml.config import (
     ResolvedConfig,
     TrainSettings,
     resolve,
-    train_config,
 )
 from ml.config_phases import Phase
 from ml.data.split import random_split
@@ -91,18 +90,6 @@ def test_an_epoch_that_was_resumed_in_its_middle_tells_nothing(seconds: float) -
     found = speed_of_epoch(train_items=80, valid_items=20, batch_size=8, images_per_second=20.0, seconds=seconds)
     assert found is None
     assert speed_of_epoch(train_items=8, valid_items=2, batch_size=8, images_per_second=0.0, seconds=1.0) is None
-
-
-def test_a_fast_run_is_that_pass_and_epochs_of_smaller_photos() -> None:
-    asked = {"recipe": "fast", "batch_size": 8, "epochs": 2, "freeze_epochs": 4, "size": 128, "train_size": 64}
-    made = forecast(resolve(train_config.validate_python(asked)), 101, BOTH)
-    # 101 pictures at 40, 40 and 20 a second; then 80 of a quarter of the area at 8 a second, and 20 validate at 40.
-    head, whole = made.epochs
-    assert head.expected * 4 == pytest.approx(101 / 40)
-    assert whole.expected == pytest.approx(80 / 4 / 8 + 20 / 40)
-    assert made.total.expected == pytest.approx(101 / 40 + 2 * (80 / 4 / 8 + 20 / 40))
-    searched = forecast(resolve(train_config.validate_python({**asked, "base_lr": "auto"})), 101, BOTH)
-    assert searched.searches.expected == 0
 
 
 def test_a_search_and_an_epoch_of_growing_photos_take_as_their_areas() -> None:
