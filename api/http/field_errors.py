@@ -45,9 +45,7 @@ _CONFUSED = {
 """What a field goes by in another recipe or in the workflow's own library, and what it may be called here."""
 
 _OF_RECIPES = frozenset(
-    field.alias or name
-    for recipe in (FineTune, OneCycle, Probe, Phases)
-    for name, field in recipe.model_fields.items()
+    field.alias or name for recipe in (FineTune, OneCycle, Probe, Phases) for name, field in recipe.model_fields.items()
 ) - set(LrFind.model_fields)
 
 _TAG_ERRORS = frozenset({"union_tag_invalid", "union_tag_not_found"})
