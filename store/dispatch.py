@@ -10,6 +10,7 @@ from store.db.jobs import mark_published
 from store.db.models import Job
 from store.lanes import lane_of
 from store.queue import publish_job
+from store.request_ids import following
 
 logger = logging.getLogger(__name__)
 
@@ -20,12 +21,14 @@ def dispatch_job(app: Celery, sessions: sessionmaker[Session], job_id: int) -> b
     False when the broker is out of reach: the row is there, and the repair process publishes it later.
     """
     with sessions.begin() as session:
-        lane = lane_of(session.get_one(Job, job_id).kind)
-    try:
-        publish_job(app, job_id, lane)
-    except OperationalError as error:
-        logger.warning("job %d stays unpublished for now: %s", job_id, error)
-        return False
+        job = session.get_one(Job, job_id)
+    with following(job.request_id):
+        try:
+            publish_job(app, job_id, lane_of(job.kind), job.request_id)
+        except OperationalError as error:
+            logger.warning("job %d stays unpublished for now: %s", job_id, error)
+            return False
+        logger.info("job %d: published", job_id)
     with sessions.begin() as session:
         mark_published(session, job_id)
     return True

@@ -1,6 +1,7 @@
 """``python -m worker.child JOB ATTEMPT``: the process in which one attempt of a job learns, and ends."""
 
 import logging
+import os
 import shutil
 import signal
 import sys
@@ -24,12 +25,14 @@ from store.db.reading import get_job
 from store.db.session import make_engine, make_sessions
 from store.errors import AppError
 from store.logs import log_to_stderr
+from store.request_ids import follow_for_ever
 from store.settings import Settings, load_settings
 from store.states import State
 from worker.attempt import Attempt
 from worker.lifecycle import EXIT_PUT_DOWN, scratch_folder
 from worker.patience import OUTAGE_SECONDS, OUTAGES, patiently
 from worker.reporter import JobReporter
+from worker.tether import LEARNING_NICENESS, give_way
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ _LEARNING: dict[str, Late[Work]] = {
     "forecast": Late("worker.forecasting", "measure_for_forecast"),
     "predict": Late("worker.predicting", "predict_pictures"),
 }
+_CHOOSE_DEVICE: Late[Callable[[str], Any]] = Late("ml.learn.precision", "choose_device")
 _MEMORY = "Give the machine more memory, or stop what else runs on it; then resume the job."
 _ROOM = "Free space where PEDIGREE_CACHE lies, or set it to a larger disk; then resume the job."
 _IMPORTING: Late[Work] = Late("worker.importing", "import_dataset")
@@ -92,6 +96,8 @@ def _attempt(job_id: int, number: int, stop: StopRequest) -> int:
     settings = load_settings()
     sessions = make_sessions(make_engine(settings))
     job, scratch = patiently(lambda: _read(settings, sessions, job_id), seconds=OUTAGE_SECONDS, what=f"job {job_id}")
+    follow_for_ever(job.request_id)
+    log.info("job %d: attempt %d begins in process %d", job_id, number, os.getpid())
     if job.attempt != number:
         log.warning("job %d: attempt %d is not wanted any more", job_id, number)
         return 0
@@ -114,7 +120,10 @@ def _run(attempt: Attempt) -> int:
     """Do the work; whatever goes wrong becomes a code and a sentence in the record."""
     try:
         attempt.work.mkdir(parents=True, exist_ok=True)
-        work_of(attempt.job.kind)(attempt)
+        work = work_of(attempt.job.kind)
+        if attempt.job.kind in _LEARNING:
+            _let_answers_come_first(attempt.settings.device)
+        work(attempt)
     except Stopped:
         attempt.reporter.flush_quietly()
         return EXIT_PUT_DOWN
@@ -133,6 +142,16 @@ def _run(attempt: Attempt) -> int:
         else:
             _fail(attempt, "internal_error", said, "See the worker's log.")
     return 0
+
+
+def _let_answers_come_first(device: str) -> None:
+    """Where there is no GPU, what answers people takes the CPU first; nothing else slows the learning down.
+
+    Raises:
+        DeviceUnavailable: the setting asks for a device that is not there.
+    """
+    if _CHOOSE_DEVICE.get()(device).type == "cpu":
+        give_way(LEARNING_NICENESS)
 
 
 def work_of(kind: str) -> Work:

@@ -239,6 +239,9 @@ class JobOut(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     dataset: str | None = Field(description="the dataset that an import makes; null for other kinds")
+    request_id: str | None = Field(
+        description="of the request that queued it last; logs have it on each line of the job"
+    )
 
     @classmethod
     def of(cls, job: Job, waiting: Mapping[int, Waiting], forecast: ForecastOut | None = None) -> Self:
@@ -261,6 +264,7 @@ class JobOut(BaseModel):
             started_at=job.started_at,
             finished_at=job.finished_at,
             dataset=job.payload.get("name") if job.kind == "import" else None,
+            request_id=job.request_id,
         )
 
 

@@ -19,10 +19,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
+from store.db.access_tables import AccessKey  # noqa: F401 - its module's tables are part of the schema
+from store.db.audit_table import AuditEntry  # noqa: F401 - as above
 from store.db.base import Base, Json
-from store.db.kept_tables import KeptPrediction  # noqa: F401 - its module's tables are part of the schema
+from store.db.kept_tables import KeptPrediction  # noqa: F401 - as above
 from store.db.label_review_table import LabelReview  # noqa: F401 - as above
 from store.db.revision_number import revision_number
+from store.db.throughput_table import Throughput  # noqa: F401 - as above
 from store.states import State
 
 _STATES = ", ".join(f"'{state}'" for state in State)
@@ -163,6 +166,8 @@ class Job(Base):
     published_at: Mapped[datetime | None]
     not_before: Mapped[datetime | None]
     """A job whose attempt ended without a verdict rests until then: so long no worker is told of it."""
+    request_id: Mapped[str | None] = mapped_column(Text)
+    """Of the request that queued it last; the log of everybody who works on it has the same."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -232,35 +237,6 @@ class RateFind(Base):
     """agree, weak or none."""
     content: Mapped[Json]
     """ml.reading.agreement.RateSearch.content()."""
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-
-class Throughput(Base):
-    """How fast a machine trains a kind of model, measured with a few real steps on made-up pictures."""
-
-    __tablename__ = "throughputs"
-    __table_args__ = (Index("ix_throughputs_arch_id", "arch", "id"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    arch: Mapped[str] = mapped_column(Text)
-    size: Mapped[int]
-    presize: Mapped[int]
-    batch_size: Mapped[int]
-    freeze: Mapped[bool]
-    device: Mapped[str] = mapped_column(Text)
-    precision: Mapped[str] = mapped_column(Text)
-    precision_asked: Mapped[str] = mapped_column(Text)
-    """What led to that precision: the same, or auto."""
-    images_per_second: Mapped[float] = mapped_column(Double)
-    """Training, at the median step."""
-    valid_images_per_second: Mapped[float] = mapped_column(Double)
-    step_images_per_second: Mapped[list[Any]]
-    """Of every timed training step."""
-    step_pictures: Mapped[int]
-    """Pictures in a timed step: a batch, or the part of it that was timed on a slow machine."""
-    accumulation: Mapped[int] = mapped_column(server_default=text("1"))
-    """Parts that they were trained in: 2 where the memory did not hold a whole batch."""
-    peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

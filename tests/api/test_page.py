@@ -22,6 +22,7 @@ from api.schemas.fields import AliasName, DatasetName, PageOut
 from api.schemas.forecast import ForecastOut
 from api.schemas.jobs import DryRun, HeldJob, JobOut, JobProgress, JobWaiting
 from api.schemas.kept import FeedbackOut
+from api.schemas.keys import SessionOut
 from api.schemas.lineage import Ancestor, PhaseRate
 from api.schemas.lr_find import LrFindOut
 from api.schemas.models import AliasOut, CanaryOut, ModelDetail, ModelOut, MoveOut
@@ -118,6 +119,7 @@ def test_the_page_finds_its_files_from_the_address_of_each_view(client: TestClie
 def imports(name: str) -> list[tuple[str, str]]:
     """What a module takes: names, and the module they are from."""
     found = re.findall(r'^import \{([^}]+)\} from "([\w./]+)";$', MODULES[name], re.MULTILINE)
+    found += re.findall(r'^  (\w+): \(\) => import\("([\w./]+)"\),$', MODULES[name], re.MULTILINE)
     return [(names, posixpath.normpath(posixpath.join(posixpath.dirname(name), source))) for names, source in found]
 
 
@@ -133,9 +135,9 @@ def test_every_view_that_an_address_names_is_in_the_page() -> None:
     (places,) = re.findall(
         r"^export const PLACES = \{\n(.*?)^\};", MODULES["frame/address.js"], re.MULTILINE | re.DOTALL
     )
-    (views,) = re.findall(r"^const VIEWS = \{ (.*?) \};$", MODULES[ENTRY], re.MULTILINE)
+    views = {name for name, _ in imports("frame/views.js")}
     named = set(re.findall(r': "(\w+)",$', places, re.MULTILINE))
-    assert named == set(views.split(", ")) == set(re.findall(r'id="view-(\w+)"', PAGE))
+    assert named == views == set(re.findall(r'id="view-(\w+)"', PAGE))
 
 
 def test_the_views_share_no_name_of_an_element() -> None:
@@ -280,6 +282,7 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         ("data/transfer.js", UploadOut, "id length offset"),
         ("data/adding.js", UploadOut, "id name length offset job"),
         ("data/trial.js", RuleTrialOut, "images labelled labels complete notes others counts examples without_label"),
+        ("frame/session.js", SessionOut, "key scope"),
         ("models/served.js", ModelOut, "version run arch dataset drawn aliases"),
         (
             "models/versions.js",

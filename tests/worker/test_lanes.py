@@ -20,6 +20,7 @@ from store.db.waiting import Reason, waiting_of
 from store.dispatch import dispatch_job
 from store.lanes import Lane, lane_of
 from store.queue import QUEUES, RUN_JOB, queue_length
+from store.request_ids import following
 from store.settings import Settings
 from store.states import State
 from tests.conftest import environment_of
@@ -27,8 +28,9 @@ from tests.patience import PATIENCE_SECONDS
 from tests.store.rows import make_run
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import is_gone, job_in, running, until
-from worker.lifecycle import LIGHT_NICENESS, Host, run_job
+from worker.lifecycle import Host, run_job
 from worker.presence import Presence
+from worker.tether import LEARNING_NICENESS, LIGHT_NICENESS
 
 Sessions = sessionmaker[Session]
 TRAINS, LIGHT = (f"worker --lane {lane}" for lane in Lane)
@@ -46,7 +48,8 @@ def training(sessions: Sessions, celery: Celery) -> int:
 @pytest.fixture
 def bringing(sessions: Sessions, artifacts: ArtifactStore) -> int:
     """An import job, not yet published."""
-    return queue_import(sessions, artifacts, archive())[0]
+    with following("of-an-import"):
+        return queue_import(sessions, artifacts, archive())[0]
 
 
 def state_of(sessions: Sessions, job_id: int) -> State:
@@ -76,9 +79,14 @@ def test_an_import_is_done_while_the_training_worker_is_busy(
 def test_a_light_worker_takes_no_training_and_the_training_says_what_it_waits_for(
     settings: Settings, sessions: Sessions, celery: Celery, training: int, bringing: int
 ) -> None:
-    with running(LIGHT, settings):
+    with running(LIGHT, settings) as light:
         dispatch_job(celery, sessions, bringing)
         job_in(sessions, bringing, State.SUCCEEDED)
+        until(lambda: f"job {bringing}: attempt 1 has its verdict" in light.said(), "the worker's last word")
+        # One grep follows the job: what its worker says of it and what its own process says.
+        said = [line for line in light.said().splitlines() if f"job {bringing}:" in line]
+        assert all("[of-an-import] job" in line for line in said)
+        assert [word for word in ("attempt 1 starts", "begins in process") if word not in "".join(said)] == []
         with sessions.begin() as session:
             job = get_job(session, training)
             assert (job.state, job.attempt) == (State.QUEUED, 0)
@@ -225,18 +233,34 @@ def test_a_light_job_gives_way_on_the_cpu_and_sees_no_gpu(
         assert state_of(sessions, training) == State.RUNNING
         dispatch_job(celery, sessions, bringing)
         children = [trained, light.paused_child()]
-        ours, theirs = (os.getpriority(os.PRIO_PROCESS, pid) for pid in children)
-        assert theirs == min(ours + LIGHT_NICENESS, 19), "19 is the kernel's last"
+        before, given = (os.getpriority(os.PRIO_PROCESS, pid) for pid in (light.popen.pid, children[1]))
+        assert given == min(before + LIGHT_NICENESS, 19), "19 is the kernel's last"
         sees = [b"CUDA_VISIBLE_DEVICES=" in variables_of(pid) for pid in children]
         assert sees == ["CUDA_VISIBLE_DEVICES" in environment_of(settings), True]
-        autogroups = [Path(f"/proc/{pid}/autogroup") for pid in children]
-        if all(path.exists() for path in autogroups):
-            nices = [re.findall(r"nice (-?\d+)", path.read_text()) for path in autogroups]
-            assert nices in ([["0"], [str(LIGHT_NICENESS)]], [[], []])
+        assert session_niceness(children[1]) in {LIGHT_NICENESS, None}
         for pid in children:
             os.kill(pid, signal.SIGKILL)
         trains.end(signal.SIGKILL)
         light.end(signal.SIGKILL)
+
+
+def test_what_learns_on_a_cpu_gives_way_to_what_answers(settings: Settings, training: int) -> None:
+    with running(TRAINS, settings) as trains:
+        child = trains.child()
+        wanted = min(os.getpriority(os.PRIO_PROCESS, trains.popen.pid) + LEARNING_NICENESS, 19)
+        until(lambda: os.getpriority(os.PRIO_PROCESS, child) == wanted, f"niceness of job {training}")
+        until(lambda: session_niceness(child) in {LEARNING_NICENESS, None}, "its session's niceness")
+        trains.end(signal.SIGKILL)
+
+
+def session_niceness(pid: int) -> int | None:
+    """Of its session as a whole, where Linux weighs those."""
+    try:
+        told = Path(f"/proc/{pid}/autogroup").read_text()
+    except FileNotFoundError:
+        return None
+    found = re.findall(r"nice (-?\d+)", told)
+    return int(found[0]) if found else None
 
 
 def variables_of(pid: int) -> list[bytes]:

@@ -634,6 +634,7 @@ class JobOut(Answer):
     started_at: datetime | None
     finished_at: datetime | None
     dataset: str | None
+    request_id: str | None
 
 
 class JudgementOut(Answer):
@@ -887,6 +888,7 @@ class Problem(Answer):
     value: str | None = None
     errors: list[FieldProblem] | None = None
     more_errors: bool | None = None
+    request_id: str | None = None
     dependents: DependentsOut | None = None
     parts: dict[str, str] | None = None
     lanes: dict[str, LaneOut] | None = None
