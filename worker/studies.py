@@ -5,7 +5,6 @@ transaction: it cannot be lost with a process, and nothing is done twice. The tr
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,14 +14,16 @@ from sqlalchemy.orm import Session
 from ml.architectures import check_arch
 from ml.config import ResolvedConfig, resolve
 from ml.errors import LearningError
+from ml.reading.metrics import macro_error
+from ml.study.best import best_of
 from ml.study.plan import DoesNotFit, StudyPlan, config_with
 from ml.study.replay import Outcome, ToldTrial, next_settings, pruned_after
 from store.db.base import Json
 from store.db.jobs import append_event, change_state, request_cancel, resume, save_progress
 from store.db.models import Epoch, Job, Run
-from store.db.reading import epochs_of, jobs_of_runs
+from store.db.reading import epochs_of, interpretation_of, jobs_of_runs
 from store.db.registry import register
-from store.db.studies import add_trial_run, held_study, macro_error_of, note_pruned, trials_of
+from store.db.studies import add_trial_run, held_study, note_pruned, trials_of
 from store.db.study_tables import Study, StudyTrial
 from store.states import FINAL, State
 
@@ -186,7 +187,7 @@ def _cut(step: Step, trial: StudyTrial, job: Job) -> None:
 def _settle(step: Step, trial: StudyTrial, job: Job) -> None:
     """The end of a trial whose training has ended."""
     if job.state == State.SUCCEEDED and job.run is not None:
-        trial.value = _value_of(step, job.run)
+        trial.value, trial.answer_ms = _value_of(step, job.run), job.run.answer_ms
         trial.pruned_epoch = None  # it had ended before it could be ended early
         _end(step, trial, "done")
     elif job.state == State.FAILED:
@@ -194,7 +195,8 @@ def _settle(step: Step, trial: StudyTrial, job: Job) -> None:
     elif trial.pruned_epoch is not None:
         # Where it was ended is what counts, not how far it came before it saw that.
         trial.curve = trial.curve[: trial.pruned_epoch]
-        trial.value = trial.curve[-1]
+        # What each breed's error was there, nobody measured.
+        trial.value = None if step.plan.objective == "macro_error" else trial.curve[-1]
         _end(step, trial, "pruned")
     elif step.job.state == State.CANCELLING:
         _end(step, trial, "stopped", reason="the search was cancelled")
@@ -208,7 +210,7 @@ def _settle(step: Step, trial: StudyTrial, job: Job) -> None:
 
 def _value_of(step: Step, run: Run) -> float | None:
     if step.plan.objective == "macro_error":
-        return macro_error_of(step.session, run)
+        return macro_error(interpretation_of(step.session, run.id, with_items=False).matrix)
     return run.valid_loss if step.plan.objective == "valid_loss" else run.error_rate
 
 
@@ -323,25 +325,6 @@ def _finish(step: Step, ended_by: str) -> None:
 def _within(plan: StudyPlan) -> str:
     asked = [plan.limits.train_minutes, plan.limits.answer_ms]
     return " within the limits" if any(one is not None for one in asked) else ""
-
-
-def best_of(plan: StudyPlan, trials: Sequence[StudyTrial]) -> StudyTrial | None:
-    """The trial with the lowest value among those that trained to their end, whose run is there and keeps the limits.
-
-    Of equal ones the first.
-    """
-    done = [one for one in trials if one.outcome == "done" and one.run_id is not None and _keeps(plan, one)]
-    return min(done, key=lambda one: (_finite(one.value), one.number), default=None)
-
-
-def _keeps(plan: StudyPlan, trial: StudyTrial) -> bool:
-    """One that was not measured is not known to keep its limit."""
-    most = plan.limits.answer_ms
-    return math.isfinite(_finite(trial.value)) and (most is None or (trial.answer_ms or math.inf) <= most)
-
-
-def _finite(value: float | None) -> float:
-    return math.inf if value is None else value
 
 
 def _save_progress(step: Step) -> None:

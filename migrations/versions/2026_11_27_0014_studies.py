@@ -51,10 +51,12 @@ def upgrade() -> None:
     )
     op.add_column("runs", sa.Column("study_id", sa.Integer(), nullable=True))
     op.add_column("runs", sa.Column("trial", sa.Integer(), nullable=True))
+    op.add_column("runs", sa.Column("answer_ms", sa.Double(), nullable=True))
     op.create_index(op.f("ix_runs_study_id"), "runs", ["study_id"])
 
 
 def downgrade() -> None:
+    op.drop_column("runs", "answer_ms")
     op.drop_column("runs", "trial")
     op.drop_column("runs", "study_id")
     op.drop_table("study_trials")

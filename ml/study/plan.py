@@ -97,8 +97,10 @@ class Limits(Strict):
 class StudyPlan(Strict):
     """A search, as it is carried out. ``seed`` decides which settings are tried."""
 
-    config: TrainConfig
-    space: Space
+    config: TrainConfig = Field(FineTune(), description="what every trial has where the space names nothing else")
+    space: Space = Field(
+        description="by the dotted name of each field that is searched: a list of its values, or a range of numbers"
+    )
     trials: int = Field(20, ge=1, le=MOST_TRIALS, description="how many settings are tried at most")
     minutes: float = Field(
         60.0, gt=0, le=MOST_MINUTES, description="after so long it ends, and a trial that still goes on is ended"

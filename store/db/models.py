@@ -97,6 +97,8 @@ class Run(Base):
     """The search that it is a trial of, by its job: such a job is never deleted."""
     trial: Mapped[int | None]
     """Which of that search's trials, from 1."""
+    answer_ms: Mapped[float | None] = mapped_column(Double)
+    """Milliseconds that its model took to answer one photo on its worker; of a trial whose search asks for that."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     dataset: Mapped[Dataset] = relationship(lazy="joined", innerjoin=True)

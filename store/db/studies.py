@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.db.jobs import IN_HAND, create_job
-from store.db.models import Interpretation, Job, Run
+from store.db.models import Job, Run
 from store.db.reading import get_job
 from store.db.study_tables import Study, StudyTrial
 from store.errors import Hint, Request, WrongKind
@@ -67,16 +67,6 @@ def trials_of(session: Session, job_id: int) -> Sequence[StudyTrial]:
     return session.scalars(select(StudyTrial).where(StudyTrial.study_id == job_id).order_by(StudyTrial.number)).all()
 
 
-def outcomes_of(session: Session, job_ids: Collection[int]) -> dict[int, dict[str | None, int]]:
-    """How many trials of each search came to what; None stands for those that go on."""
-    counts = select(StudyTrial.study_id, StudyTrial.outcome, func.count())
-    counts = counts.where(StudyTrial.study_id.in_(job_ids)).group_by(StudyTrial.study_id, StudyTrial.outcome)
-    found: dict[int, dict[str | None, int]] = {job_id: {} for job_id in job_ids}
-    for job_id, outcome, count in session.execute(counts):
-        found[job_id][outcome] = count
-    return found
-
-
 def add_trial_run(session: Session, trial: StudyTrial, run: Run, *, max_attempts: int) -> Job:
     """Queue a trial's training, as any other training is; publish it after the commit."""
     session.add(run)
@@ -92,14 +82,11 @@ def note_pruned(session: Session, job: Job, trial: StudyTrial, epoch: int) -> No
     session.flush()
 
 
-def macro_error_of(session: Session, run: Run) -> float | None:
-    """The mean of each breed's error rate on the run's own validation photos; None where nothing is stored."""
-    matrix = session.scalar(
-        select(Interpretation.matrix).where(
-            Interpretation.run_id == run.id, Interpretation.dataset_id == run.dataset_id
-        )
-    )
-    if not matrix:
-        return None
-    rates = [1 - row[i] / sum(row) for i, row in enumerate(matrix) if sum(row)]
-    return sum(rates) / len(rates) if rates else None
+def trials_of_studies(session: Session, job_ids: Collection[int]) -> dict[int, list[StudyTrial]]:
+    """The trials of each of the searches, in order."""
+    found: dict[int, list[StudyTrial]] = {job_id: [] for job_id in job_ids}
+    if found:
+        rows = select(StudyTrial).where(StudyTrial.study_id.in_(found)).order_by(StudyTrial.study_id, StudyTrial.number)
+        for trial in session.scalars(rows):
+            found[trial.study_id].append(trial)
+    return found
