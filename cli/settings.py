@@ -26,7 +26,7 @@ def read_settings(settings: tuple[str, ...]) -> Json:
                 raise CommandError(
                     f"--set {setting}: it names a field of {group}, which is set to {json.dumps(place)}."
                 )
-        place[last] = _value(text)
+        place[last] = value_of(text)
     return config
 
 
