@@ -93,7 +93,7 @@ def search(
         **({"register": False} if no_register else {}),
     }
     if dry_run:
-        answer = client.post("/jobs?dry_run=true", body)
+        answer = client.post("/jobs", body, dry_run="true")
         show_json(answer) if as_json else show_forecast(answer)
         return
     job = client.post("/jobs", body)

@@ -53,7 +53,6 @@ RunRequest = TrainRequest | LrFindRequest
 Request = RunRequest | InterpretRequest | ForecastRequest | PredictRequest | SearchRequest
 NO_FORECAST = "interpret jobs are not forecast: they predict each picture once, with tta five times"
 NO_FORECAST_OF_PREDICTIONS = "predict jobs are not forecast: once one runs, its progress says the time left"
-SEARCH_FORECAST = "of one trial with the config's own settings, trained to its end; the search ends after its minutes"
 
 
 @router.post("/jobs", status_code=202, responses={200: {"model": JobOut | DryRun}, **problems(400, 404, 409, 413, 415)})
@@ -165,11 +164,9 @@ def _dry_run(services: Services, request: Request) -> DryRun:
             version, dataset = check_predict(session, request)
             config = PredictConfig(version=version.id, pictures=dataset.items)
             return DryRun(config=config, forecast=None, forecast_reason=NO_FORECAST_OF_PREDICTIONS)
-        if isinstance(request, SearchRequest):
-            resolved, dataset = check_search(session, request)
-            forecast = forecast_on_record(session, resolved, dataset)
-            return DryRun(config=resolved, forecast=forecast, forecast_reason=SEARCH_FORECAST)
-        resolved, dataset = _checked(session, request)
+        # Of a search, one trial with the config's own settings, trained to its end.
+        is_search = isinstance(request, SearchRequest)
+        resolved, dataset = check_search(session, request) if is_search else _checked(session, request)
         forecast = forecast_on_record(session, resolved, dataset)
     return DryRun(config=resolved, forecast=forecast, forecast_reason=None if forecast else why_unknown(resolved))
 

@@ -12,6 +12,7 @@ import { showServed } from "../models/served.js";
 import { review } from "../review/review.js";
 import { run } from "../run/run.js";
 import { runs } from "../runs/runs.js";
+import { study } from "../study/study.js";
 import { train } from "../train/train.js";
 import { followLinks, placeOf } from "./address.js";
 import { closePhotos, preparePhotos } from "./enlarged.js";
@@ -30,8 +31,8 @@ import { scheme } from "./theme.js";
 //   hear(told)           an event of the stream;
 //   close()              another view comes.
 // All but the first two may be missing. Those that wait return their promise: what goes wrong is told in one line.
-const VIEWS = { home, runs, run, compare, train, data, dataset, review, label, models, model, jobs };
-const AREAS = { run: "runs", compare: "runs", dataset: "data", review: "data", label: "data", model: "models" };
+const VIEWS = { home, runs, run, compare, train, data, dataset, review, label, models, model, jobs, study };
+const AREAS = { run: "runs", compare: "runs", dataset: "data", review: "data", label: "data", model: "models", study: "jobs" };
 const REFRESH_MS = 5000;
 const SOON_MS = 200;
 const LOST = {
@@ -39,6 +40,7 @@ const LOST = {
   run: "No run is named so. Give a run’s number.",
   version: "No version is named so. Give a version’s number.",
   dataset: "No dataset is named so. Choose one of the list.",
+  search: "No search is named so. Give the number of its job.",
 };
 
 let shown = { view: null, parts: {}, query: new URLSearchParams() };
