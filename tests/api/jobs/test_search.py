@@ -3,10 +3,12 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
+from api.schemas.studies import SearchRequest
+from ml.config import FineTune, resolve
 from store.db.jobs import change_state, create_job
 from store.db.models import Job, Run
 from store.db.records import record_epoch
-from store.db.studies import note_pruned, trials_of
+from store.db.studies import add_study, note_pruned, trials_of
 from store.db.study_tables import Study, StudyTrial
 from store.states import State
 from tests.api.records import Records
@@ -31,16 +33,30 @@ def queued(client: TestClient, records: Records, **changes: Any) -> dict[str, An
     return job
 
 
-def with_trials(client: TestClient, records: Records) -> dict[str, Any]:
-    """A search with a trial that trained to its end, one that was pruned and one that goes on."""
-    job = queued(client, records)
+def queued_search(records: Records) -> int:
+    """The same, as the route leaves it."""
+    asked = SearchRequest.model_validate(SEARCH).plan().model_dump(mode="json", by_alias=True)
+    dataset = records.dataset()
     with records.sessions.begin() as session:
-        change_state(session, job["id"], State.RUNNING)
+        job = create_job(session, kind="search", payload={"dataset_id": dataset.id}, max_attempts=3)
+        add_study(session, job.id, dataset_id=dataset.id, name=None, asked=asked)
+        return job.id
+
+
+def with_trials(records: Records) -> int:
+    """A search with a trial that trained to its end, one that was pruned and one that goes on."""
+    job_id = queued_search(records)
+    with records.sessions.begin() as session:
+        change_state(session, job_id, State.RUNNING)
         for number, (rate, outcome, curve) in enumerate(
             ((2e-3, "done", [0.5, 0.25]), (9e-3, "pruned", [0.8]), (1e-3, None, [])), 1
         ):
-            _trial(session, job["id"], number, {"base_lr": rate, "size": 96}, outcome, curve)
-    found: dict[str, Any] = client.get(f"/jobs/{job['id']}").json()
+            _trial(session, job_id, number, {"base_lr": rate, "size": 96}, outcome, curve)
+    return job_id
+
+
+def searched(client: TestClient, records: Records) -> dict[str, Any]:
+    found: dict[str, Any] = client.get(f"/jobs/{with_trials(records)}").json()
     return found
 
 
@@ -48,7 +64,7 @@ def _trial(
     session: Session, job_id: int, number: int, settings: dict[str, Any], outcome: str | None, curve: list[float]
 ) -> None:
     study = session.get_one(Study, job_id)
-    config = {"arch": "resnet18", "seed": 42, "recipe": "fine_tune"}
+    config = resolve(FineTune(arch="resnet18", epochs=2, batch_size=4)).model_dump(mode="json")
     run = Run(kind="train", dataset_id=study.dataset_id, config=config, study_id=job_id, trial=number)
     session.add(run)
     session.flush()
@@ -90,7 +106,7 @@ def test_a_dry_run_says_what_one_trial_is(client: TestClient, records: Records) 
 
 
 def test_how_far_it_is_and_its_trials_are_told(client: TestClient, records: Records) -> None:
-    job = with_trials(client, records)
+    job = searched(client, records)
     counts = {name: count for name, count in job["study"]["counts"].items() if count}
     assert counts == {"done": 1, "pruned": 1, "running": 1}
     best = job["study"]["best"]
@@ -109,7 +125,7 @@ def test_how_far_it_is_and_its_trials_are_told(client: TestClient, records: Reco
 
 
 def test_the_trials_are_a_table_too(client: TestClient, records: Records) -> None:
-    job = with_trials(client, records)
+    job = searched(client, records)
     answer = client.get(f"/jobs/{job['id']}/trials", headers={"Accept": "text/csv"})
     assert answer.headers["content-type"].startswith("text/csv")
     header, first = answer.text.splitlines()[:2]
@@ -119,7 +135,7 @@ def test_the_trials_are_a_table_too(client: TestClient, records: Records) -> Non
 
 @pytest.mark.parametrize("name", ["trials", "setting"])
 def test_its_figures_are_drawn_both_ways(client: TestClient, records: Records, name: str) -> None:
-    job = with_trials(client, records)
+    job = searched(client, records)
     path = f"/jobs/{job['id']}/figures/{name}"
     for query in ("", "?setting=size", "?setting=base_lr"):
         drawn = client.get(path + query)
@@ -193,7 +209,7 @@ def test_a_search_is_cancelled_and_resumed_and_keeps_its_dataset(client: TestCli
 def test_a_trials_run_may_go_and_the_trial_stays(
     client: TestClient, records: Records, sessions: sessionmaker[Session]
 ) -> None:
-    job = with_trials(client, records)
+    job = searched(client, records)
     assert client.delete("/runs/1").status_code in {200, 204}
     first = client.get(f"/jobs/{job['id']}/trials").json()["items"][0]
     assert (first["run"], first["state"], first["value"], first["best"]) == (None, None, 0.25, False)
