@@ -19,7 +19,14 @@ from ml.study.best import best_of
 from ml.study.plan import DoesNotFit, StudyPlan, config_with
 from ml.study.replay import Outcome, ToldTrial, next_settings, pruned_after
 from store.db.base import Json
-from store.db.jobs import append_event, change_state, request_cancel, resume, save_progress
+from store.db.jobs import (
+    append_event,
+    begin_without_worker,
+    change_state,
+    request_cancel,
+    resume,
+    save_progress,
+)
 from store.db.models import Epoch, Job, Run
 from store.db.reading import epochs_of, interpretation_of, jobs_of_runs
 from store.db.registry import register
@@ -100,8 +107,7 @@ def fail(session: Session, job_id: int, detail: str) -> None:
 
 def _begin(step: Step) -> None:
     """Begin, or go on after a cancel or a failure: trainings that were put down go on from their checkpoints."""
-    values = {"attempt": Job.attempt + 1, "started_at": func.coalesce(Job.started_at, func.now())}
-    change_state(step.session, step.job.id, State.RUNNING, **values)
+    begin_without_worker(step.session, step.job.id)
     step.study.ticked_at = None
     step.study.since_trial = len(step.trials)
     for trial in step.trials:

@@ -54,6 +54,8 @@ class Studying:
                 self.round()
             except OUTAGES as error:
                 log.warning("the database is out of reach: %s", str(error).splitlines()[0])
+            except Exception:  # the last resort: the other searches go on
+                log.exception("moving searches on: unexpected")
             stop.wait(min(MOST_SECONDS, self.settings.repair_seconds))
 
     def _advance(self, job_id: int) -> None:

@@ -205,7 +205,7 @@ class JobEvent(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     event: Mapped[str] = mapped_column(Text)
-    """progress, batch, epoch, state or log."""
+    """progress, batch, epoch, trial, state or log."""
     data: Mapped[Json]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

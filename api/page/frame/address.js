@@ -26,6 +26,7 @@ export const PLACES = {
   "models/:version": "model",
   label: "label",
   jobs: "jobs",
+  searches: "searches",
   "searches/:search": "study",
 };
 

@@ -12,6 +12,7 @@ import { showServed } from "../models/served.js";
 import { review } from "../review/review.js";
 import { run } from "../run/run.js";
 import { runs } from "../runs/runs.js";
+import { searches } from "../study/searches.js";
 import { study } from "../study/study.js";
 import { train } from "../train/train.js";
 import { followLinks, placeOf } from "./address.js";
@@ -31,8 +32,8 @@ import { scheme } from "./theme.js";
 //   hear(told)           an event of the stream;
 //   close()              another view comes.
 // All but the first two may be missing. Those that wait return their promise: what goes wrong is told in one line.
-const VIEWS = { home, runs, run, compare, train, data, dataset, review, label, models, model, jobs, study };
-const AREAS = { run: "runs", compare: "runs", dataset: "data", review: "data", label: "data", model: "models", study: "jobs" };
+const VIEWS = { home, runs, run, compare, train, data, dataset, review, label, models, model, jobs, searches, study };
+const AREAS = { run: "runs", compare: "runs", dataset: "data", review: "data", label: "data", model: "models", study: "train", searches: "train" };
 const REFRESH_MS = 5000;
 const SOON_MS = 200;
 const LOST = {
