@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from ml.config import FineTune, OneCycle, Phases, Probe, TrainConfig, train_config
+from ml.config import FineTune, OneCycle, Phases, Probe, TrainConfig, resolve, train_config
 from ml.config_fields import ConfigField, fields_of
 from ml.config_rules import Strict, refusal
 
@@ -177,6 +177,16 @@ def value_of(config: Config, name: str) -> Setting:
 def is_whole(config: Config, name: str) -> bool:
     """Whether a field takes whole numbers alone."""
     return next(field for field in fields_of(type(config)) if field.name == name).type == "whole number"
+
+
+def most_epochs(plan: StudyPlan) -> int:
+    """Of the longest trial that the plan allows."""
+    longest = {name: _largest(plan.space[name]) for name in ("epochs", "freeze_epochs") if name in plan.space}
+    return resolve(config_with(plan.config, longest)).epochs
+
+
+def _largest(domain: list[Setting] | Range) -> int:
+    return int(domain.high) if isinstance(domain, Range) else max(int(str(one)) for one in domain)
 
 
 def combinations(space: Mapping[str, list[Setting] | Range]) -> int | None:

@@ -17,7 +17,7 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import RandomSampler, TPESampler
 from optuna.trial import Trial, TrialState
 
-from ml.study.plan import Range, Setting, StudyPlan, combinations, is_whole, value_of
+from ml.study.plan import Range, Setting, StudyPlan, combinations, is_whole, most_epochs, value_of
 
 Outcome = Literal["done", "pruned", "failed"]
 NAME = "study"
@@ -74,7 +74,7 @@ def pruned_after(plan: StudyPlan, told: Sequence[ToldTrial], number: int, epochs
     if plan.pruner == "none":
         return None
     others = [one for i, one in enumerate(told, 1) if i != number and one.outcome is not None]
-    study = _study(plan, _most_epochs(told, epochs))
+    study = _study(plan)
     for one in others:
         _tell(study, plan, one)
     asked = told[number - 1]
@@ -114,7 +114,7 @@ def _drawn(plan: StudyPlan, number: int, left: Sequence[dict[str, Setting]]) -> 
 
 
 def _proposed(plan: StudyPlan, told: Sequence[ToldTrial], attempt: int) -> dict[str, Setting]:
-    study = _study(plan, _most_epochs(told, 1))
+    study = _study(plan)
     for one in told:
         _tell(study, plan, one)
     startup = min(_MOST_STARTUP, max(_LEAST_STARTUP, plan.trials // _STARTUP_SHARE))
@@ -127,22 +127,18 @@ def _seed(plan: StudyPlan, number: int, attempt: int) -> int:
     return random.Random(f"{plan.seed} {number} {attempt}").getrandbits(31)  # noqa: S311 - no secret
 
 
-def _study(plan: StudyPlan, epochs: int) -> optuna.Study:
+def _study(plan: StudyPlan) -> optuna.Study:
     """One that nothing was told of. What it is told is given, and needs no clever sampler."""
     sampler = RandomSampler(seed=0)
-    return optuna.create_study(study_name=NAME, sampler=sampler, pruner=_pruner(plan, epochs), direction="minimize")
+    return optuna.create_study(study_name=NAME, sampler=sampler, pruner=_pruner(plan), direction="minimize")
 
 
-def _pruner(plan: StudyPlan, epochs: int) -> BasePruner:
+def _pruner(plan: StudyPlan) -> BasePruner:
     if plan.pruner == "median":
         return MedianPruner(n_startup_trials=min(_MOST_MEDIAN, max(_LEAST_MEDIAN, plan.trials // _MEDIAN_SHARE)))
     if plan.pruner == "hyperband":
-        return HyperbandPruner(min_resource=1, max_resource=epochs)
+        return HyperbandPruner(min_resource=1, max_resource=most_epochs(plan))
     return NopPruner()
-
-
-def _most_epochs(told: Sequence[ToldTrial], epochs: int) -> int:
-    return max([epochs, *(len(one.curve) for one in told)])
 
 
 def _tell(study: optuna.Study, plan: StudyPlan, told: ToldTrial) -> None:

@@ -100,7 +100,7 @@ def test_the_median_ends_what_is_worse_than_half_of_the_others_were() -> None:
 
 
 def test_hyperband_ends_the_worse_part_and_says_the_same_again() -> None:
-    asked = plan(pruner="hyperband", trials=12)
+    asked = plan(pruner="hyperband", trials=12, config={"epochs": 9, "freeze_epochs": 0})
     told = [done(at(1e-3 + n * 1e-4), *[0.5 + n / 100] * 9) for n in range(9)]
     ended = [pruned_after(asked, [*told, ToldTrial(at(9e-2), [0.95] * 8, None)], 10, 9) for _ in range(2)]
     assert ended[0] is not None
