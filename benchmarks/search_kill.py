@@ -2,10 +2,11 @@
 
     python -m benchmarks.search_kill
 
-A stack of its own, small networks and photos from scratch, so that a trial takes seconds. When half of the trials have begun and one is
-at work, every process of the stack gets SIGKILL at once, Postgres and Redis too. Then it is started again on the same folder
-and nothing else is done. Prints what came of the trials, how often a training was taken up, what is lost and what is there twice, and the
-seconds until the search moved on again. Exits with 1 where it did not end well.
+A stack of its own, small networks and photos from scratch, so that a trial takes seconds. When half of the trials have
+begun and one is at work, every process of the stack gets SIGKILL at once, Postgres and Redis too. Then it is started
+again on the same folder and nothing else is done. Prints what came of the trials, how often a training was taken up,
+what is lost and what is there twice, and the seconds until the search moved on again. Exits with 1 where it did not end
+well.
 """
 
 import argparse
@@ -89,7 +90,7 @@ def _wait(client: httpx.Client, job: int, holds: Any) -> list[Json]:  # noqa: AN
 
 
 def _is_at_work(trial: Json) -> bool:
-    return trial["state"] == "running" and trial["epochs"] > 0
+    return bool(trial["state"] == "running" and trial["epochs"] > 0)
 
 
 def _ended(client: httpx.Client, job: int) -> Json:
@@ -115,7 +116,9 @@ def _told(client: httpx.Client, job: Json, before: list[Json]) -> Json:
     """What came of it, held against what was there before the kill."""
     trials: list[Json] = client.get(f"/jobs/{job['id']}/trials").raise_for_status().json()["items"]
     runs = [trial["run"] for trial in trials]
-    jobs = [client.get("/jobs", params={"run": run, "kind": "train"}).raise_for_status().json()["items"] for run in runs]
+    jobs = [
+        client.get("/jobs", params={"run": run, "kind": "train"}).raise_for_status().json()["items"] for run in runs
+    ]
     settled = [trial for trial in before if trial["outcome"] is not None]
     values = [trial["value"] for trial in trials if trial["outcome"] == "done"]
     return {
@@ -145,7 +148,9 @@ def _kill_all(folder: Path) -> int:
 
 
 def _processes() -> Iterator[int]:
-    yield from (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and int(entry.name) != os.getpid())
+    yield from (
+        int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and int(entry.name) != os.getpid()
+    )
 
 
 def _is_of(pid: int, folder: Path) -> bool:

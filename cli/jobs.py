@@ -156,7 +156,7 @@ def cancel(client: Client, job: int, as_json: bool) -> None:
 @json_option
 @with_client
 def resume(client: Client, job: int, as_json: bool) -> None:
-    """Queue a failed or cancelled job again: a training from its checkpoint, a search with its trials, others afresh."""
+    """Queue a failed or cancelled job again: a training from its checkpoint, a search with its trials."""
     _show(client.post(f"/jobs/{job}/resume"), as_json=as_json)
 
 

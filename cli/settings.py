@@ -30,7 +30,8 @@ def read_settings(settings: tuple[str, ...]) -> Json:
     return config
 
 
-def _value(text: str) -> Any:  # noqa: ANN401  # JSON
+def value_of(text: str) -> Any:  # noqa: ANN401  # JSON
+    """The JSON that a word is, or the word itself."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:

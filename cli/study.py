@@ -60,6 +60,7 @@ LARGEST_FILE = 1 << 20
 @with_client
 def search(
     client: Client,
+    /,
     *,
     dataset: str,
     varied: tuple[str, ...],
@@ -90,7 +91,7 @@ def search(
         "name": name,
         **_given(asked),
         **({"limits": _given(limits)} if _given(limits) else {}),
-        **({"register": False} if no_register else {}),
+        **({"register_best": False} if no_register else {}),
     }
     if dry_run:
         answer = client.post("/jobs", body, dry_run="true")

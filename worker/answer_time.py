@@ -1,4 +1,4 @@
-"""How long the model of a trial takes to answer one photo: measured where it was trained, if its search asks for that."""
+"""How long a trial's model takes to answer one photo: measured where it was trained, if its search asks for that."""
 
 from collections.abc import Mapping
 from pathlib import Path

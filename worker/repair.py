@@ -1,8 +1,8 @@
 """``python -m worker.repair``: repairs what was lost — leases that ran out, messages that were never sent.
 
-What nothing in the artifact store needs any more is deleted, and so is what deleted runs left there. A thread of it moves
-searches over settings on (``worker.studying``). Any number of
-these may run; a row that one has in hand is passed over by the others.
+What nothing in the artifact store needs any more is deleted, and so is what deleted runs left there. A thread of it
+moves searches over settings on (``worker.studying``). Any number of these may run; a row that one has in hand is passed
+over by the others.
 """
 
 import logging

@@ -129,7 +129,8 @@ def _count_time(step: Step) -> None:
 
 
 def _now(session: Session) -> datetime:
-    return session.scalars(select(func.clock_timestamp())).one()
+    now: datetime = session.scalars(select(func.clock_timestamp())).one()
+    return now
 
 
 def _look(step: Step, trial: StudyTrial) -> None:

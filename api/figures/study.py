@@ -64,8 +64,8 @@ def study_chart(session: Session, job_id: int, name: str, setting: str | None) -
     plan = StudyPlan.model_validate(study.asked)
     seen = _Seen(job_id, study, plan, session.get(Dataset, study.dataset_id), trials_of(session, job_id))
     if setting is not None and setting not in plan.space:
-        hint = f"Name one of {', '.join(plan.space)}."
-        raise InvalidRequest("the search does not vary it", hint, field="query.setting", value=setting)
+        named = f"Name one of {', '.join(plan.space)}."
+        raise InvalidRequest("the search does not vary it", named, field="query.setting", value=setting)
     if not seen.measured:
         hint = Hint("Wait until a trial has ended.", Request("GET", f"/jobs/{job_id}"))
         raise NotReady(f"no trial of job {job_id} has come to anything yet", hint)

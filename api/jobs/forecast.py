@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from api.schemas.forecast import ForecastOut
 from ml.config import LrFind, ResolvedConfig, config_of_job
 from ml.reading.forecast import Forecast, PhaseSpeeds, Seconds, Speed, forecast, kinds_needed, speed_of_epoch
-from store.db.models import Dataset, Job, Throughput
+from store.db.models import Dataset, Job
 from store.db.paces import Machine, ModelKey, PastEpoch, newest_machine, newest_throughput, past_epochs
+from store.db.throughput_table import Throughput
 from store.states import State
 
 ON_TOP = (

@@ -165,8 +165,10 @@ def _dry_run(services: Services, request: Request) -> DryRun:
             config = PredictConfig(version=version.id, pictures=dataset.items)
             return DryRun(config=config, forecast=None, forecast_reason=NO_FORECAST_OF_PREDICTIONS)
         # Of a search, one trial with the config's own settings, trained to its end.
-        is_search = isinstance(request, SearchRequest)
-        resolved, dataset = check_search(session, request) if is_search else _checked(session, request)
+        if isinstance(request, SearchRequest):
+            resolved, dataset = check_search(session, request)
+        else:
+            resolved, dataset = _checked(session, request)
         forecast = forecast_on_record(session, resolved, dataset)
     return DryRun(config=resolved, forecast=forecast, forecast_reason=None if forecast else why_unknown(resolved))
 

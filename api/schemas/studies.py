@@ -25,7 +25,7 @@ OUTCOME = (
 class SearchRequest(StudyPlan):
     """Search over settings: trainings, one after the other, each with settings that those before it speak for.
 
-    The best becomes a version without an alias, unless `register` is false.
+    The best becomes a version without an alias, unless `register_best` is false.
     """
 
     model_config = ConfigDict(

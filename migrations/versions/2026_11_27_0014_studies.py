@@ -47,7 +47,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_study_trials_run_id_runs"), ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_study_trials")),
         sa.UniqueConstraint("run_id", name=op.f("uq_study_trials_run_id")),
-        sa.UniqueConstraint("study_id", "number", name=op.f("uq_study_trials_study_id")),
+        sa.UniqueConstraint("study_id", "number", name=op.f("uq_study_trials_study_id_number")),
     )
     op.add_column("runs", sa.Column("study_id", sa.Integer(), nullable=True))
     op.add_column("runs", sa.Column("trial", sa.Integer(), nullable=True))

@@ -1,10 +1,13 @@
 """What a search over settings is asked: which fields it varies, how, and how much it may take. Imports no optuna."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from math import prod
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    BaseModel,
+    ConfigDict,
     Discriminator,
     Field,
     JsonValue,
@@ -12,6 +15,7 @@ from pydantic import (
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    field_validator,
     model_validator,
 )
 
@@ -51,9 +55,13 @@ class Range(Strict):
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:
         if self.low >= self.high:
-            raise refusal(f"it is not below high {self.high:g}", "Lower low or raise high.", field="low", value=self.low)
+            raise refusal(
+                f"it is not below high {self.high:g}", "Lower low or raise high.", field="low", value=self.low
+            )
         if self.log and self.low <= 0:
-            raise refusal("no power of ten reaches it", "Give more than 0, or leave log out.", field="low", value=self.low)
+            raise refusal(
+                "no power of ten reaches it", "Give more than 0, or leave log out.", field="low", value=self.low
+            )
         if self.step is not None and self.log:
             raise refusal("steps are even, and log is not", "Leave step or log out.", field="step", value=self.step)
         if self.step is not None and self.low + self.step > self.high:
@@ -64,7 +72,9 @@ class Range(Strict):
 def _one_of_two(value: Any, take: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 - whatever the caller sent
     """One sentence where it is neither a list nor an object."""
     if not isinstance(value, dict | list | tuple | Range):
-        raise refusal("it is neither a list nor a range", 'Give [128, 160] or {"low": 1e-4, "high": 1e-2, "log": true}.')
+        raise refusal(
+            "it is neither a list nor a range", 'Give [128, 160] or {"low": 1e-4, "high": 1e-2, "log": true}.'
+        )
     return take(value)
 
 
@@ -94,8 +104,10 @@ class Limits(Strict):
     )
 
 
-class StudyPlan(Strict):
+class StudyPlan(BaseModel):
     """A search, as it is carried out. ``seed`` decides which settings are tried."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     config: TrainConfig = Field(FineTune(), description="what every trial has where the space names nothing else")
     space: Space = Field(
@@ -116,9 +128,15 @@ class StudyPlan(Strict):
     limits: Limits = Field(Limits(), description="what a trial has to keep to be the best")
     seed: int = Field(42, ge=0, lt=2**31, description="decides which settings are tried")
     at_once: int = Field(1, ge=1, le=8, description="trials that are under way at once, where there are workers")
-    register_best: bool = Field(
-        True, alias="register", description="make the best trial's run a version, without an alias: a candidate"
-    )
+    register_best: bool = Field(True, description="make the best trial's run a version, without an alias: a candidate")
+
+    @field_validator("trials", "minutes", "seed", "at_once", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any) -> Any:  # noqa: ANN401 - whatever the caller sent
+        """As ``Strict`` has it for all of its fields, which a request's ``kind`` cannot be one of."""
+        if isinstance(value, bool):
+            raise refusal("it is true or false, which is no value here", "Give a number.")
+        return value
 
 
 class SpaceRefused(ValueError):
@@ -176,12 +194,20 @@ def value_of(config: Config, name: str) -> Setting:
 
 def is_whole(config: Config, name: str) -> bool:
     """Whether a field takes whole numbers alone."""
-    return next(field for field in fields_of(type(config)) if field.name == name).type == "whole number"
+    return name in _whole_fields(type(config))
+
+
+@cache
+def _whole_fields(model: type[Config]) -> frozenset[str]:
+    """Reading them out of a model takes 20 ms, and each question to optuna wants them a hundred times."""
+    return frozenset(field.name for field in fields_of(model) if field.type == "whole number")
 
 
 def most_epochs(plan: StudyPlan) -> int:
     """Of the longest trial that the plan allows."""
-    longest = {name: _largest(plan.space[name]) for name in ("epochs", "freeze_epochs") if name in plan.space}
+    longest: dict[str, Setting] = {
+        name: _largest(plan.space[name]) for name in ("epochs", "freeze_epochs") if name in plan.space
+    }
     return resolve(config_with(plan.config, longest)).epochs
 
 
@@ -244,7 +270,10 @@ def _words(field: ConfigField, fault: Any) -> tuple[str, str]:  # noqa: ANN401 -
     about = fault.get("ctx", {})
     if "hint" in about:
         return about["detail"], about["hint"]
-    return "it takes no such value", f"Give {'one of ' + ', '.join(field.choices) if field.choices else _bounds(field)}."
+    return (
+        "it takes no such value",
+        f"Give {'one of ' + ', '.join(field.choices) if field.choices else _bounds(field)}.",
+    )
 
 
 def _bounds(field: ConfigField) -> str:

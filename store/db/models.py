@@ -24,6 +24,7 @@ from store.db.kept_tables import KeptPrediction  # noqa: F401 - its module's tab
 from store.db.label_review_table import LabelReview  # noqa: F401 - as above
 from store.db.revision_number import revision_number
 from store.db.study_tables import Study  # noqa: F401 - as above
+from store.db.throughput_table import Throughput  # noqa: F401 - as above
 from store.states import State
 
 _STATES = ", ".join(f"'{state}'" for state in State)
@@ -155,8 +156,8 @@ class Job(Base):
     """What the kind needs beside the run: interpret's config; forecast's config and dataset, and its machine once that
     is known; predict's version with its run, the dataset or the upload, and its answers' files once they are there;
     import's name, source and label rule; search's dataset, what was asked is in ``studies``. Of a trial that its search
-    ended early, ``pruned`` is {"study", "trial", "epoch"}. ``accumulation`` is there once the kernel has killed an attempt for want of
-    memory: the parts that a batch is cut into since."""
+    ended early, ``pruned`` is {"study", "trial", "epoch"}. ``accumulation`` is there once the kernel has killed an
+    attempt for want of memory: the parts that a batch is cut into since."""
     state: Mapped[str] = mapped_column(Text, default=State.QUEUED)
     attempt: Mapped[int] = mapped_column(default=0)
     """Claims so far; also the fence: a child writes only while the row still has its attempt."""
@@ -240,35 +241,6 @@ class RateFind(Base):
     """agree, weak or none."""
     content: Mapped[Json]
     """ml.reading.agreement.RateSearch.content()."""
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-
-class Throughput(Base):
-    """How fast a machine trains a kind of model, measured with a few real steps on made-up pictures."""
-
-    __tablename__ = "throughputs"
-    __table_args__ = (Index("ix_throughputs_arch_id", "arch", "id"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    arch: Mapped[str] = mapped_column(Text)
-    size: Mapped[int]
-    presize: Mapped[int]
-    batch_size: Mapped[int]
-    freeze: Mapped[bool]
-    device: Mapped[str] = mapped_column(Text)
-    precision: Mapped[str] = mapped_column(Text)
-    precision_asked: Mapped[str] = mapped_column(Text)
-    """What led to that precision: the same, or auto."""
-    images_per_second: Mapped[float] = mapped_column(Double)
-    """Training, at the median step."""
-    valid_images_per_second: Mapped[float] = mapped_column(Double)
-    step_images_per_second: Mapped[list[Any]]
-    """Of every timed training step."""
-    step_pictures: Mapped[int]
-    """Pictures in a timed step: a batch, or the part of it that was timed on a slow machine."""
-    accumulation: Mapped[int] = mapped_column(server_default=text("1"))
-    """Parts that they were trained in: 2 where the memory did not hold a whole batch."""
-    peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, and_, exists, select, true
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, lazyload
 
-from store.db.models import Epoch, Run, Throughput
+from store.db.models import Epoch, Run
+from store.db.throughput_table import Throughput
 
 RUNS_USED = 5
 RUNS_LOOKED_AT = 50

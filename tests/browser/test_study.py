@@ -35,7 +35,9 @@ def test_a_search_shows_its_best_its_trials_and_its_figures(visits: Visits, reco
     assert visits.complaints == []
 
 
-def test_a_search_is_cancelled_and_resumed_from_its_view_which_the_jobs_lead_to(visits: Visits, records: Records) -> None:
+def test_a_search_is_cancelled_and_resumed_from_its_view_which_the_jobs_lead_to(
+    visits: Visits, records: Records
+) -> None:
     job = queued_search(records)
     page = visits.page("/ui/jobs")
     page.get_by_role("link", name="its trials").click()

@@ -25,7 +25,7 @@ def trial(number: int, run: int | None, outcome: str | None, value: float | None
     return {**about, "best": False, "epochs": 2, **more}
 
 
-TRIALS = {
+TRIALS: dict[str, Any] = {
     "objective": "error_rate",
     "items": [
         trial(1, 7, "pruned", 0.5),
@@ -61,9 +61,22 @@ def test_what_is_written_otherwise_is_told(written: str) -> None:
 def test_a_search_is_asked_for_in_the_contracts_words(words: Any, tmp_path: Path) -> None:  # noqa: ANN401 - as above
     space = tmp_path / "space.json"
     space.write_text('{"size": [96, 128]}')
-    given = ("--space", str(space), "--vary", "base_lr=1e-4..1e-2:log", "--trials", "5", "--minutes", "9", "--arch", "resnet18")
+    given = (
+        "--space",
+        str(space),
+        "--vary",
+        "base_lr=1e-4..1e-2:log",
+        "--trials",
+        "5",
+        "--minutes",
+        "9",
+        "--arch",
+        "resnet18",
+    )
     more = ("--set", "epochs=3", "--answer-ms", "50", "--no-register", "--pruner", "hyperband", "--seed", "7")
-    code, out, err, service = words({"POST /jobs": [Answer({**SEARCH, "state": "queued"}, 202)]}, "search", "pets", *given, *more)
+    code, out, err, service = words(
+        {"POST /jobs": [Answer({**SEARCH, "state": "queued"}, 202)]}, "search", "pets", *given, *more
+    )
     assert (code, err) == (0, "")
     assert out.startswith("job 4: queued")
     assert json.loads(service.asked[0][2]) == {
@@ -77,13 +90,13 @@ def test_a_search_is_asked_for_in_the_contracts_words(words: Any, tmp_path: Path
         "pruner": "hyperband",
         "seed": 7,
         "limits": {"answer_ms": 50.0},
-        "register": False,
+        "register_best": False,
     }
 
 
 def test_a_search_is_followed_trial_by_trial_and_shown(words: Any) -> None:  # noqa: ANN401 - as above
-    begins = {**TRIALS["items"][1], "outcome": None, "value": None}  # type: ignore[index]
-    told = [("trial", begins), ("trial", TRIALS["items"][1]), ("state", {"state": "succeeded"})]  # type: ignore[index]
+    begins = {**TRIALS["items"][1], "outcome": None, "value": None}
+    told = [("trial", begins), ("trial", TRIALS["items"][1]), ("state", {"state": "succeeded"})]
     stream = "".join(f"id: {n}\nevent: {name}\ndata: {json.dumps(data)}\n\n" for n, (name, data) in enumerate(told, 1))
     answers = {
         "POST /jobs": [Answer(SEARCH, 202)],

@@ -35,6 +35,7 @@ def test_a_search_is_queued_read_cancelled_and_resumed(client: Client, records: 
     search = client.search("pets", SPACE, trials=5, minutes=9, name="sizes", arch="resnet18", batch_size=4)
     assert (search.state, search.best, search.trials) == ("queued", None, [])
     assert (search.study.name, search.study.asked.trials, search.study.asked.minutes) == ("sizes", 5, 9)
+    assert search.study.asked.config is not None
     assert search.study.asked.config.arch == "resnet18"
     assert search.cancel().state == "cancelled"
     assert search.resume().state == "queued"

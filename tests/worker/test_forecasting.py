@@ -12,8 +12,8 @@ from ml.config import LrFind, TrainSettings
 from ml.errors import OutOfMemory, Stopped
 from store.artifacts import ArtifactStore
 from store.db.jobs import claim, create_job, request_cancel
-from store.db.models import Throughput
 from store.db.reading import events_after, get_job
+from store.db.throughput_table import Throughput
 from store.settings import Settings
 from store.states import State
 from tests.api.fake_classifier import FakeClassifier

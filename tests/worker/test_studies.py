@@ -82,7 +82,7 @@ class Search:
     def learn(self, number: int, *errors: float) -> None:
         """Epochs, as a worker records them; the first of them anew."""
         run = self.run_of(number)
-        figures = {"train_loss": 1.0, "valid_loss": 1.0, "seconds": 1.0, "images_per_second": 10.0}
+        figures: dict[str, Any] = {"train_loss": 1.0, "valid_loss": 1.0, "seconds": 1.0, "images_per_second": 10.0}
         with self.sessions.begin() as session:
             for epoch, error in enumerate(errors):
                 record_epoch(session, run.id, phase=0, epoch=epoch, error_rate=error, **figures)
@@ -176,7 +176,7 @@ def test_a_trial_that_ended_before_it_could_be_ended_counts_whole(sessions: Sess
 
 
 def test_a_cancelled_search_stops_its_trial_and_goes_on_with_it_when_resumed(
-    search: Search, sessions: Sessions, celery: Celery
+    search: Search, sessions: Sessions
 ) -> None:
     search.step()
     search.finish(1, 0.4, 0.4, 0.4)
@@ -285,7 +285,7 @@ def test_the_best_keeps_the_limits_and_a_candidate_is_left_out_where_nobody_want
     sessions: Sessions, studying: Studying
 ) -> None:
     limits = {"answer_ms": 50, "train_minutes": 10}
-    search = Search(sessions, studying, limits=limits, trials=3, register=False)
+    search = Search(sessions, studying, limits=limits, trials=3, register_best=False)
     search.step()
     for number, (error, milliseconds) in enumerate(((0.1, 80.0), (0.3, 20.0), (0.2, None)), 1):
         with sessions.begin() as session:

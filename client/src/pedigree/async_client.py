@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from typing import Self, TypeVar, overload
 
 import httpx
@@ -161,7 +161,7 @@ class AsyncClient:
             config: what every trial has, such as ``arch="resnet18"`` or ``epochs=3``.
         """
         asked = {"trials": trials, "minutes": minutes, "pruner": pruner, "objective": objective, "limits": limits}
-        asked |= {"at_once": at_once, "register": register, "seed": search_seed}
+        asked |= {"at_once": at_once, "register_best": register, "seed": search_seed}
         body = requests.study(dataset, space, config, name=name, **asked)
         return AsyncSearch(self, await self.send(calls.queue(body)))
 

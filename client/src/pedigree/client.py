@@ -1,7 +1,7 @@
 """The synchronous client."""
 
 import os
-from collections.abc import Mapping, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from time import sleep
 from typing import Self, TypeVar, overload
 
@@ -159,7 +159,7 @@ class Client:
             config: what every trial has, such as ``arch="resnet18"`` or ``epochs=3``.
         """
         asked = {"trials": trials, "minutes": minutes, "pruner": pruner, "objective": objective, "limits": limits}
-        asked |= {"at_once": at_once, "register": register, "seed": search_seed}
+        asked |= {"at_once": at_once, "register_best": register, "seed": search_seed}
         body = requests.study(dataset, space, config, name=name, **asked)
         return Search(self, self.send(calls.queue(body)))
 

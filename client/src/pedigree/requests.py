@@ -45,7 +45,12 @@ def study(
     """The request of a search over settings; what is None is left to the service."""
     chosen = {key: value for key, value in asked.items() if value is not None}
     return {
-        "kind": "search", "dataset": dataset, "space": dict(space), "config": dict(config), "name": name, **chosen,
+        "kind": "search",
+        "dataset": dataset,
+        "space": dict(space),
+        "config": dict(config),
+        "name": name,
+        **chosen,
     }
 
 

@@ -77,7 +77,7 @@ def _trial(
     session.add(trial)
     session.flush()
     for epoch, error in enumerate(curve):
-        figures = {"train_loss": 1.0, "valid_loss": 1.0, "seconds": 1.0, "images_per_second": 10.0}
+        figures: dict[str, Any] = {"train_loss": 1.0, "valid_loss": 1.0, "seconds": 1.0, "images_per_second": 10.0}
         record_epoch(session, run.id, phase=0, epoch=epoch, error_rate=error, **figures)
     if outcome == "pruned":
         note_pruned(session, job, trial, 1)
@@ -89,7 +89,7 @@ def test_a_search_is_queued_and_says_what_it_was_asked(client: TestClient, recor
     study = job["study"]
     assert (study["name"], study["asked"]["trials"], study["asked"]["pruner"]) == ("rates", 4, "median")
     assert study["asked"]["space"] == {"base_lr": {**SPACE["base_lr"], "step": None}, "size": [96, 128]}
-    assert study["asked"]["register"] is True
+    assert study["asked"]["register_best"] is True
     assert (study["best"], study["counts"]["done"], study["seconds_left"]) == (None, 0, 300)
     assert client.get(f"/jobs/{job['id']}").json() == job
     assert client.get("/jobs?kind=search").json()["items"] == [job]
@@ -129,8 +129,9 @@ def test_the_trials_are_a_table_too(client: TestClient, records: Records) -> Non
     answer = client.get(f"/jobs/{job['id']}/trials", headers={"Accept": "text/csv"})
     assert answer.headers["content-type"].startswith("text/csv")
     header, first = answer.text.splitlines()[:2]
-    assert header.split(",")[:4] == ["trial", "run", "settings.base_lr", "settings.size"]
-    assert first.startswith("1,1,0.002,96,succeeded,done,0.25,")
+    row = dict(zip(header.split(","), first.split(","), strict=True))
+    assert (row["trial"], row["run"], row["settings.base_lr"], row["settings.size"]) == ("1", "1", "0.002", "96")
+    assert (row["outcome"], row["value"], row["best"]) == ("done", "0.25", "True")
 
 
 @pytest.mark.parametrize("name", ["trials", "setting"])

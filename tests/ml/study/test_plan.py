@@ -19,7 +19,9 @@ def checked(space: dict[str, Any], **config: Any) -> None:  # noqa: ANN401 - any
 
 
 def test_a_space_has_lists_and_ranges_of_any_field_that_the_config_has() -> None:
-    checked({"base_lr": LOG, "size": [96, 128], "augment.max_rotate": {"low": 0, "high": 20}, "pretrained": [True, False]})
+    checked(
+        {"base_lr": LOG, "size": [96, 128], "augment.max_rotate": {"low": 0, "high": 20}, "pretrained": [True, False]}
+    )
     checked({"lr_max": [1e-3, [1e-5, 1e-3]], "freeze": [True, False]}, recipe="one_cycle")
     checked({"batch_size": {"low": 8, "high": 64, "step": 8}})
 

@@ -5,7 +5,11 @@ import pytest
 from ml.study.plan import Range, StudyPlan
 from ml.study.replay import ToldTrial, next_settings, pruned_after
 
-SPACE = {"base_lr": {"low": 1e-4, "high": 1e-1, "log": True}, "size": [96, 128, 160], "batch_size": {"low": 8, "high": 64}}
+SPACE = {
+    "base_lr": {"low": 1e-4, "high": 1e-1, "log": True},
+    "size": [96, 128, 160],
+    "batch_size": {"low": 8, "high": 64},
+}
 
 
 def plan(**changes: Any) -> StudyPlan:  # noqa: ANN401 - any field of it
@@ -22,7 +26,7 @@ def searched(asked: StudyPlan, trials: int) -> list[ToldTrial]:
     for _ in range(trials):
         settings = next_settings(asked, told)
         assert settings is not None
-        rate, size = float(settings["base_lr"]), int(settings["size"])  # type: ignore[arg-type]
+        rate, size = float(str(settings["base_lr"])), int(str(settings["size"]))
         told.append(done(settings, abs(rate - 1e-3) * 10 + (160 - size) / 100))
     return told
 
@@ -47,8 +51,8 @@ def test_proposals_lie_in_the_space_in_few_digits_and_none_comes_twice() -> None
     for settings in told:
         rate, size, batch = settings["base_lr"], settings["size"], settings["batch_size"]
         assert isinstance(asked.space["base_lr"], Range)
-        assert 1e-4 <= float(rate) <= 1e-1
-        assert float(f"{rate:.4g}") == rate
+        assert 1e-4 <= float(str(rate)) <= 1e-1
+        assert float(f"{float(str(rate)):.4g}") == rate
         assert size in {96, 128, 160}
         assert isinstance(batch, int)
         assert 8 <= batch <= 64
@@ -91,7 +95,7 @@ GOOD = [done(at(rate), 0.5, 0.3, 0.2) for rate in (1e-3, 2e-3, 3e-3, 4e-3)]
 def test_the_median_ends_what_is_worse_than_half_of_the_others_were() -> None:
     bad = ToldTrial(at(1e-1), [0.9, 0.8], None)
     fine = ToldTrial(at(5e-3), [0.4, 0.2], None)
-    late = ToldTrial(at(5e-3), [0.4, 0.5, 0.6], None)
+    late = ToldTrial(at(5e-3), [0.25, 0.5, 0.6], None)
     assert pruned_after(plan(), [*GOOD, bad], 5, 3) == 1
     assert pruned_after(plan(), [*GOOD, fine], 5, 3) is None
     assert pruned_after(plan(), [*GOOD, late], 5, 3) is None, "its best so far counts, and its last epoch is its end"
