@@ -23,7 +23,7 @@ KINDS: tuple[tuple[str, str, str, Symbol], ...] = (
     ("best", "the best", VERMILION, "square"),
 )
 ROOM = 0.08
-MOST_LETTERS = 16
+MOST_LETTERS = 24
 """Of a choice's name on the axis."""
 BESIDE = 1.3
 """A logarithmic axis goes on by so many times."""

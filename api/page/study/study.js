@@ -13,13 +13,13 @@ import { showTrials } from "./trials.js";
 
 const MEASURED = new Set(["done", "pruned"]);
 const ENDED_BY = {
-  trials: "all its trials have been made",
+  trials: "all its trials were made",
   time: "its time was over",
-  space: "all settings that there are have been tried",
+  space: "all settings that there are were tried",
 };
 
 let number = null;
-let board = null;
+let boards = null;
 let asked = 0;
 
 async function show() {
@@ -51,7 +51,7 @@ function factsOf({ id, study, state }) {
   const came = Object.entries(counts).filter(([, count]) => count).map(([outcome, count]) => `${count} ${words(outcome)}`);
   const made = Object.values(counts).reduce((sum, count) => sum + count, 0);
   const time = `${duration(study.spent_seconds)} of ${duration(60 * plan.minutes)}`;
-  const end = study.ended_by ? ` It ended when ${ENDED_BY[study.ended_by]}.` : "";
+  const end = study.ended_by ? ` It ended because ${ENDED_BY[study.ended_by]}.` : "";
   return [`Job ${id}: ${made} of ${counted(plan.trials, "trial")}${came.length ? ` (${came.join(", ")})` : ""}, ${time}.${state === "succeeded" ? end : ""}`];
 }
 
@@ -93,14 +93,16 @@ async function showFigures(job, { items }) {
   byId("study-no-figures").hidden = hasSome;
   const setting = encodeURIComponent(chosen(Object.keys(job.study.asked.space)));
   const path = `/jobs/${job.id}/figures`;
-  board.place(hasSome ? [{ name: "trials", path: `${path}/trials`, query: "" }, { name: "setting", path: `${path}/setting`, query: `?setting=${setting}` }] : []);
-  await board.show();
+  const [trials, bySetting] = boards;
+  trials.place(hasSome ? [{ name: "trials", path: `${path}/trials`, query: "" }] : []);
+  bySetting.place(hasSome ? [{ name: "setting", path: `${path}/setting`, query: `?setting=${setting}` }] : []);
+  await Promise.all(boards.map((board) => board.show()));
 }
 
 export const study = {
   title: ({ search }) => `Search ${search}`,
   open({ search }) {
-    board ??= new Board(byId("study-figures"));
+    boards ??= ["trials-figure", "setting-figure"].map((id) => new Board(byId(id)));
     if (search !== number) {
       number = search;
       byId("study-parts").hidden = true;

@@ -14,7 +14,7 @@ export function showTrials({ asked }, { items }) {
   byId("no-trials").hidden = items.length > 0;
   byId("trials").hidden = items.length === 0;
   writeNew("trials", [names, items], (table) => {
-    const heads = ["Trial", "Run", ...names, "What came of it", "Epochs", "By epoch", ...hasTimes ? ["Answers in"] : [], soughtOf(asked.objective)];
+    const heads = ["Trial", "Run", soughtOf(asked.objective), "What came of it", ...names, "Epochs", "By epoch", ...hasTimes ? ["Answers in"] : []];
     const isNumber = (head) => ["Epochs", "Answers in", soughtOf(asked.objective)].includes(head);
     table.querySelector("thead tr").replaceChildren(...heads.map((head) => make("th", { scope: "col", class: isNumber(head) ? "number" : null }, head)));
     table.querySelector("tbody").replaceChildren(...[...items].reverse().map((trial) => row(trial, names, asked.objective, hasTimes)));
@@ -26,17 +26,17 @@ function row(trial, names, objective, hasTimes) {
   return make("tr", { "data-trial": trial.trial, "aria-current": trial.best },
     make("td", {}, String(trial.trial)),
     make("td", {}, trial.run === null ? "–" : runLink(trial.run)),
-    ...names.map((name) => make("td", {}, shownSetting(trial.settings[name]))),
+    number(shownValue(objective, trial.value)),
     make("td", { class: "came" }, ...cameOf(trial)),
+    ...names.map((name) => make("td", {}, shownSetting(trial.settings[name]))),
     number(String(trial.epochs)),
     make("td", {}, objective === "valid_loss" ? "" : spark(trial.curve.filter((value) => value !== null))),
-    ...hasTimes ? [number(trial.answer_ms === null ? "–" : `${trial.answer_ms.toFixed(1)} ms`)] : [],
-    number(shownValue(objective, trial.value)));
+    ...hasTimes ? [number(trial.answer_ms === null ? "–" : `${trial.answer_ms.toFixed(1)} ms`)] : []);
 }
 
 function cameOf({ best, outcome, state, reason, pruned_epoch: epoch }) {
   if (best) return [make("strong", {}, "the best")];
   if (outcome === null) return [UNDER_WAY[state] ?? "–"];
   if (outcome === "pruned") return [make("span", { class: "quiet" }, `ended early, after epoch ${epoch}`)];
-  return [outcome, reason ? make("div", { class: "quiet why" }, reason) : ""];
+  return [outcome, reason ? make("div", { class: "quiet reason" }, reason) : ""];
 }
