@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from sqlalchemy.orm import Session, sessionmaker
+from starlette.routing import BaseRoute
 
 from api.datasets.archived_photos import ArchivedPhotos
 from api.datasets.looks import Looks
@@ -83,7 +84,7 @@ from ml.serve.classifier import Classifier
 from ml.serve.machine import machine_kind
 from store.artifacts import ArtifactStore
 from store.cache_names import uploads_folder
-from store.db.session import make_engine, make_sessions
+from store.db.session import close_engine, make_engine, make_sessions
 from store.queue import make_celery
 from store.scratch import remove_scratch
 from store.settings import MIB, Settings, split_list
@@ -145,17 +146,13 @@ def create_app(settings: Settings, load: Loader | None = None, measure: Measure 
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
-        generate_unique_id_function=_operation_id,
-        responses=problems(),
-        dependencies=[Depends(only_known_query)],
     )
     app.root_path = settings.root_path
     app.state.services = services
     # Those of the app itself, such as /openapi.json; FastAPI keeps a router that is included as one of them, whole.
     app.state.routes = [*app.routes, *(route for router in ROUTERS for route in router.routes)]
     install_error_handlers(app)
-    for router in ROUTERS:
-        app.include_router(router)
+    app.router.routes.extend(_all_routes())
     # The last one added is the outermost.
     app.add_middleware(QuietLeave)
     app.add_middleware(WholeAnswers)
@@ -176,6 +173,22 @@ def create_app(settings: Settings, load: Loader | None = None, measure: Measure 
     app.add_middleware(RequestTimer, telemetry=services.telemetry)
     _describe(app)
     return app
+
+
+@cache
+def _all_routes() -> list[BaseRoute]:
+    """Those of all routers, with what holds for each.
+
+    FastAPI takes a tenth of a second to work them out, at the first request: once in a process, for all its apps.
+    """
+    whole = APIRouter(
+        generate_unique_id_function=_operation_id,
+        responses=problems(),
+        dependencies=[Depends(only_known_query)],
+    )
+    for router in ROUTERS:
+        whole.include_router(router)
+    return whole.routes
 
 
 def make_services(settings: Settings, load: Loader | None, measure: Measure | None) -> Services:
@@ -279,7 +292,7 @@ def _stop(services: Services) -> None:
     services.exports.close()
     services.explaining.close()
     services.celery.close()
-    services.engine.dispose()
+    close_engine(services.engine)
 
 
 def _body_limit(settings: Settings) -> LimitOf:

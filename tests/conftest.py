@@ -1,15 +1,18 @@
 """Real servers for the whole session, a clean database and broker for each test."""
 
+import gc
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from cli.servers import Postgres, Redis
@@ -19,11 +22,40 @@ from store.artifacts import ArtifactStore
 from store.db.models import Run
 from store.db.session import make_engine, make_sessions
 from store.settings import Settings
+from tests.order import long_first
 
 PROXIES = re.compile(r"(https?|all|no)_proxy", re.IGNORECASE)
 REPOSITORY = Path(__file__).parent.parent
 CHROMIUM = os.environ.get("PEDIGREE_TEST_CHROMIUM") or shutil.which("chromium")
 SHARED = Path(os.environ.get("PEDIGREE_TEST_SHARED") or REPOSITORY.parent / "shared")
+EMPTY = "; ".join(
+    [
+        # All rows go, so that nobody need look whether one is still referred to.
+        "SET LOCAL session_replication_role = replica",
+        *(str(table.delete()) for table in Run.metadata.sorted_tables),
+        """SELECT setval((quote_ident(schemaname) || '.' || quote_ident(sequencename))::regclass, start_value, false)
+           FROM pg_sequences WHERE last_value IS NOT NULL""",
+    ]
+)
+"""Most tables have no rows after a test; a TRUNCATE of them all would write new files for each."""
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("pedigree", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("pedigree")
+
+
+# What is imported for the tests stays: the garbage collector need not look at it again and again.
+gc.disable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """From here on there is garbage."""
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -39,6 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    long_first(config, items)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,6 +82,16 @@ def nothing_of_the_outside(tmp_path_factory: pytest.TempPathFactory) -> None:
     for name in ("PEDIGREE_URL", "PEDIGREE_DATA"):
         os.environ.pop(name, None)
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def freed_memory_goes_back() -> Iterator[None]:
+    """A training has malloc keep what it frees for the rest of a process's life; here many tests follow in it."""
+    with pytest.MonkeyPatch.context() as patched:
+        # Who trains in this process has imported it by now; for all others it would bring in torch.
+        if (memory := sys.modules.get("ml.learn.memory")) is not None:
+            patched.setattr(memory, "_malloc_is_set", lambda: True)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -86,15 +129,21 @@ def engine(postgres_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def settings_of_session(postgres_url: str, redis_url: str) -> Settings:
+    """Read and validated once, which takes longer than many a test."""
+    return _settings(postgres_url, redis_url, Path("/unused"))
+
+
 @pytest.fixture
-def settings(postgres_url: str, redis_url: str, engine: Engine, tmp_path: Path) -> Settings:
+def settings(settings_of_session: Settings, redis_url: str, engine: Engine, tmp_path: Path) -> Settings:
     """Settings of a stack with an empty database, an empty broker and folders of its own."""
     with engine.begin() as connection:
-        tables = ", ".join(table.name for table in Run.metadata.sorted_tables)
-        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        connection.exec_driver_sql(EMPTY)
     with redis.Redis.from_url(redis_url.replace("redis+socket://", "unix://")) as broker:
         broker.flushall()
-    return _settings(postgres_url, redis_url, tmp_path)
+    own = {"artifacts_url": (tmp_path / "artifacts").as_uri(), "cache": tmp_path / "cache"}
+    return settings_of_session.model_copy(update=own)
 
 
 @pytest.fixture

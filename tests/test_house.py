@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,9 +40,16 @@ def sources() -> list[Path]:
     return [path for path in tracked() if path.suffix == ".py" and path.relative_to(HOUSE).parts[0] in ROOMS]
 
 
-def trees() -> Iterator[tuple[Path, ast.Module]]:
-    for path in sources():
-        yield path.relative_to(HOUSE), ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def trees() -> list[tuple[Path, ast.Module]]:
+    return [(path.relative_to(HOUSE), ast.parse(path.read_text(encoding="utf-8"))) for path in sources()]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def parsed_once() -> Iterator[None]:
+    """Parsing takes seconds; and nobody after this file has a use for so many objects."""
+    yield
+    trees.cache_clear()
 
 
 def test_there_is_a_house_to_look_at() -> None:

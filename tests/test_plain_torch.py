@@ -1,10 +1,13 @@
-"""The script of docs/plain-torch.md, run as its reader would: its scores are those of our own prediction."""
+"""The script of docs/plain-torch.md: its scores are those of our own prediction."""
 
 import ast
+import io
 import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +32,8 @@ from tests.ml.pictures import encoded, fill, picture
 
 VOCAB = ["Abyssinian", "Birman", "pug"]
 ALLOWED = {"json", "sys", "pathlib", "numpy", "torch", "torchvision", "PIL", "safetensors"}
+Printed = Callable[[Path, Path], str]
+"""From a model's folder and a photo to what the script prints."""
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +42,34 @@ def script() -> str:
     document = (REPOSITORY / "docs" / "plain-torch.md").read_text(encoding="utf-8")
     (found,) = re.findall(r"^```python\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
     return str(found)
+
+
+@pytest.fixture
+def printed(script: str, monkeypatch: pytest.MonkeyPatch) -> Printed:
+    """Runs it in this process, which has imported torch already."""
+    code = compile(script, "docs/plain-torch.md", "exec")
+
+    def run(model: Path, photo: Path) -> str:
+        monkeypatch.setattr(sys, "argv", ["predict.py", str(model), str(photo)])
+        with redirect_stdout(io.StringIO()) as out:
+            exec(code, {"__name__": "__main__"})  # noqa: S102 - our own document
+        return out.getvalue()
+
+    return run
+
+
+@pytest.fixture
+def printed_alone(script: str, tmp_path: Path) -> Printed:
+    """Runs it as its reader would."""
+    (tmp_path / "predict.py").write_text(script, encoding="utf-8")
+
+    def run(model: Path, photo: Path) -> str:
+        command = [sys.executable, "-I", str(tmp_path / "predict.py"), str(model), str(photo)]
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    return run
 
 
 def test_it_imports_nothing_of_ours(script: str) -> None:
@@ -49,7 +82,7 @@ def test_it_imports_nothing_of_ours(script: str) -> None:
     assert imported == ALLOWED
 
 
-def test_a_trained_model_answers_as_it_does_here(script: str, tmp_path: Path) -> None:
+def test_a_trained_model_answers_as_it_does_here(printed_alone: Printed, tmp_path: Path) -> None:
     folder = fill(tmp_path / "pictures", [f"{breed}_{number}.jpg" for breed in VOCAB for number in range(8)])
     small = {"arch": "mobilenet_v3_small", "pretrained": False, "presize": 90, "size": 40, "batch_size": 8}
     manifest = scan_folder(folder, LabelRule(), name="colours")
@@ -62,7 +95,7 @@ def test_a_trained_model_answers_as_it_does_here(script: str, tmp_path: Path) ->
         keeper=LocalKeeper(tmp_path / "kept"),
         device="cpu",
     )
-    compare(script, tmp_path / "run-1", tmp_path, loss="cross_entropy")
+    compare(printed_alone, tmp_path / "run-1", tmp_path, loss="cross_entropy")
 
 
 @pytest.mark.parametrize(
@@ -74,24 +107,24 @@ def test_a_trained_model_answers_as_it_does_here(script: str, tmp_path: Path) ->
         ("swin_t", "cross_entropy", 100),
     ],
 )
-def test_a_model_of_each_family_does(arch: str, loss: str, presize: int, script: str, tmp_path: Path) -> None:
+def test_a_model_of_each_family_does(arch: str, loss: str, presize: int, printed: Printed, tmp_path: Path) -> None:
     torch.manual_seed(3)
     model = build_model(arch, len(VOCAB), None)
     # As after a training: a norm that forgot its statistics would show.
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d):
             module.running_mean, module.running_var = torch.rand(module.num_features), torch.rand(module.num_features)
-    compare(script, untrained(model, tmp_path, arch, loss, presize), tmp_path, loss=loss)
+    compare(printed, untrained(model, tmp_path, arch, loss, presize), tmp_path, loss=loss)
 
 
 @pytest.mark.parametrize("form", ["png", "tiff"])
-def test_grey_of_sixteen_bits_is_scaled_as_it_is_here(script: str, tmp_path: Path, form: str) -> None:
+def test_grey_of_sixteen_bits_is_scaled_as_it_is_here(printed: Printed, tmp_path: Path, form: str) -> None:
     torch.manual_seed(3)
     folder = untrained(build_model("resnet18", len(VOCAB), None), tmp_path, "resnet18", "cross_entropy", 64)
     grey = np.linspace(0, 2**16 - 1, 90 * 70).reshape(70, 90).astype(np.uint16)
     photo = tmp_path / f"photo.{form}"
     Image.fromarray(grey).save(photo)
-    hold(script, folder, tmp_path, photo, loss="cross_entropy")
+    hold(printed, folder, photo, loss="cross_entropy")
 
 
 def untrained(model: nn.Module, scratch: Path, arch: str, loss: str, presize: int) -> Path:
@@ -105,7 +138,7 @@ def untrained(model: nn.Module, scratch: Path, arch: str, loss: str, presize: in
     return folder
 
 
-def compare(script: str, model: Path, scratch: Path, *, loss: str) -> None:
+def compare(printed: Printed, model: Path, scratch: Path, *, loss: str) -> None:
     """Hold what the script prints of two pictures, one of them transparent, against ``ml.serve``'s scores of them."""
     exif = picture().getexif()
     exif[0x0112] = 6  # lies on its side
@@ -114,16 +147,12 @@ def compare(script: str, model: Path, scratch: Path, *, loss: str) -> None:
     for data in (encoded(picture(201, 150, seed=5), quality=90, exif=exif), encoded(clear, "PNG", exif=exif)):
         photo = scratch / "photo"
         photo.write_bytes(data)
-        hold(script, model, scratch, photo, loss=loss)
+        hold(printed, model, photo, loss=loss)
 
 
-def hold(script: str, model: Path, scratch: Path, photo: Path, *, loss: str) -> None:
+def hold(printed: Printed, model: Path, photo: Path, *, loss: str) -> None:
     """The same of a picture that is there."""
-    (scratch / "predict.py").write_text(script, encoding="utf-8")
-    command = [sys.executable, "-I", str(scratch / "predict.py"), str(model), str(photo)]
-    printed = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
-    assert printed.returncode == 0, printed.stderr
-    rows = [line.split() for line in printed.stdout.splitlines()]
+    rows = [line.split() for line in printed(model, photo).splitlines()]
     classifier = Classifier.load(model, "cpu")
     assert (classifier.loss, classifier.way.precision) == (loss, "fp32")
     ours = classifier.scores(list(classifier.run([classifier.prepare(photo.read_bytes(), Limits())]))).tolist()

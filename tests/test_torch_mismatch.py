@@ -11,9 +11,9 @@ import pytest
 from cli.weights import NoWeights, ask_for_weights
 from store.settings import Settings
 from tests.conftest import REPOSITORY, environment_of
+from tests.patience import PATIENCE_SECONDS
 
 SAID = "operator torchvision::nms does not exist"
-PATIENCE_SECONDS = 150
 
 
 @pytest.fixture

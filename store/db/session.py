@@ -1,7 +1,8 @@
 """Engine and sessions. A caller opens a visible ``with sessions.begin() as session:`` block; nothing else commits."""
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from store.settings import Settings
 
@@ -25,3 +26,16 @@ def make_engine(settings: Settings) -> Engine:
 def make_sessions(engine: Engine) -> sessionmaker[Session]:
     """Sessions whose objects stay readable after the block that loaded them has ended."""
     return sessionmaker(engine, expire_on_commit=False)
+
+
+def close_engine(engine: Engine) -> None:
+    """Close its connections: those at hand now, those that a thread still uses when it gives them back.
+
+    The pool that is left behind would keep the latter open until the garbage collector finds it.
+    """
+    event.listen(engine.pool, "checkin", _close)
+    engine.dispose()
+
+
+def _close(_: object, entry: ConnectionPoolEntry) -> None:
+    entry.invalidate()

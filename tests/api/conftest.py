@@ -13,8 +13,7 @@ from store.settings import Settings
 from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records
 from tests.api.web import TestClient
-
-DEADLINE_SECONDS = 20.0
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -33,9 +32,10 @@ def client(app: FastAPI) -> Iterator[TestClient]:
         yield client
 
 
-def until(holds: Callable[[], bool], seconds: float = DEADLINE_SECONDS) -> None:
-    """Wait for what another thread or process is about to do."""
-    deadline = time.monotonic() + seconds
+def until(holds: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait for what another thread or process is about to do, and leave the processor to it in between."""
+    deadline, pause = time.monotonic() + seconds, 0.01
     while not holds():
         assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(1.3 * pause, 0.1)

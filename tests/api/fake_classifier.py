@@ -16,6 +16,7 @@ from ml.serve.judgement import JudgedScores, judge, read_judgement
 from ml.serve.outputs import Output, Outputs
 from ml.serve.way import Way
 from tests.ml.pictures import open_rgb
+from tests.patience import PATIENCE_SECONDS
 
 Colour = NDArray[np.float32]
 
@@ -78,7 +79,7 @@ class FakeClassifier:
 
     def run(self, batch: Sequence[Colour]) -> Outputs:
         self.batches.append(len(batch))
-        assert self.may_go.wait(20)
+        assert self.may_go.wait(PATIENCE_SECONDS)
         if self.failure is not None:
             raise self.failure
         colours = np.stack(batch)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
-HELD_SECONDS = 0.2
-"""Four times what is promised of an ordinary machine: tests run on slow ones too. Before, there were minutes."""
+HELD_SECONDS = 2.0
+"""Many times what is promised of an ordinary machine: tests run on slow ones too. Before, there were minutes."""
 
 
 @dataclass

@@ -18,6 +18,7 @@ from store.states import State
 from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records, jpeg
 from tests.api.web import TestClient
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_a_fresh_stack_lives_and_lacks_only_a_model(client: TestClient) -> None:
@@ -182,7 +183,7 @@ def test_what_a_killed_api_left_in_its_cache_goes_with_the_next_start(settings: 
         left.write_bytes(b"half an archive")
     os.utime(old, (0, 0))
     with TestClient(create_app(settings, load=FakeClassifier.load), base_url="http://localhost"):
-        ends = time.monotonic() + 10
+        ends = time.monotonic() + PATIENCE_SECONDS
         while old.exists() and time.monotonic() < ends:
             time.sleep(0.01)
     assert (old.exists(), young.exists()) == (False, True)

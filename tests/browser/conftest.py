@@ -19,6 +19,7 @@ from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records
 from tests.browser.visits import PATIENCE_MS, Visits
 from tests.conftest import CHROMIUM
+from tests.patience import PATIENCE_SECONDS
 
 PLAIN_HOST = "plain.test"
 """This machine by a name that a browser takes for another's, where plain http has no locks."""
@@ -83,7 +84,7 @@ def address(streams: Streams) -> Iterator[str]:
         until(lambda: server.started, PATIENCE_MS / 1000)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
         assert not thread.is_alive()
 
 

@@ -16,8 +16,7 @@ from store.settings import Settings
 from store.states import State
 from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records
-
-START_SECONDS = 60.0
+from tests.patience import PATIENCE_SECONDS
 
 
 class LiveApi:
@@ -36,7 +35,7 @@ class LiveApi:
         self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=0))
         self._thread = Thread(target=self._server.run, args=([listener],))
         self._thread.start()
-        assert wait_until(lambda: self._server.started, START_SECONDS)
+        assert wait_until(lambda: self._server.started, PATIENCE_SECONDS)
 
     def go(self) -> None:
         """At once, with whatever is being answered."""

@@ -21,6 +21,7 @@ import pytest
 from cli.processes import wait_until
 from tests.cli.pictures import draw_pictures
 from tests.cli.test_up import UP_SECONDS
+from tests.patience import PATIENCE_SECONDS
 
 HOUSE = Path(__file__).parent.parent.parent
 ROOMS = ("api", "cli", "migrations", "ml", "store", "worker")
@@ -98,7 +99,7 @@ class Checkout:
             yield stack
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -115,6 +116,7 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(folder, home, elsewhere)
 
 
+@pytest.mark.long
 def test_a_stack_works_below_a_closed_folder_is_found_from_another_and_moves_with_its_data(
     checkout: Checkout, tmp_path: Path
 ) -> None:

@@ -34,6 +34,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return data, pictures
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)  # a service, a training, a prediction
 def test_on_a_terminal_the_page_stays_up_after_the_demo_until_ctrl_c(places: tuple[Path, Path]) -> None:
     data, pictures = places
@@ -72,6 +73,7 @@ def test_on_a_terminal_the_page_stays_up_after_the_demo_until_ctrl_c(places: tup
     assert not re.search(r"[━─]", said), "and none of them is left"
 
 
+@pytest.mark.long
 def test_for_a_script_the_demo_ends_by_itself_and_says_how_to_go_on(places: tuple[Path, Path]) -> None:
     data, pictures = places
     command = [*COMMAND, "demo", "--data", str(data), "--pets", str(pictures), "--epochs", "1"]

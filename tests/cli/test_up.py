@@ -17,6 +17,7 @@ import pytest
 from cli.processes import wait_until
 from tests.cli.pictures import draw_pictures
 from tests.cli.service import free_port
+from tests.patience import PATIENCE_SECONDS
 
 COMMAND = [sys.executable, "-m", "cli.main"]
 UP_SECONDS = 240.0
@@ -32,14 +33,15 @@ def environment(data: Path) -> dict[str, str]:
 
 
 class Up:
-    """A running `pedigree up`, with more words and variables where they are given."""
+    """A running `pedigree up`, with more words and variables where they are given; ``patch`` is Python run first."""
 
-    def __init__(self, data: Path, *words: str, **variables: str) -> None:
+    def __init__(self, data: Path, *words: str, patch: str | None = None, **variables: str) -> None:
+        patched = [sys.executable, "-c", f"{patch}; from cli.main import main; main()"]
         self.data = data
         self.said = data.with_suffix(".out")
         with self.said.open("w") as said:
             self.process = subprocess.Popen(
-                [*COMMAND, "up", "--port", "0", *words],
+                [*(COMMAND if patch is None else patched), "up", "--port", "0", *words],
                 env=environment(data) | variables,
                 stdout=said,
                 stderr=subprocess.STDOUT,
@@ -63,8 +65,8 @@ class Up:
 
 
 @contextmanager
-def up(data: Path, *words: str, **variables: str) -> Iterator[Up]:
-    started = Up(data, *words, **variables)
+def up(data: Path, *words: str, patch: str | None = None, **variables: str) -> Iterator[Up]:
+    started = Up(data, *words, patch=patch, **variables)
     try:
         yield started
     finally:
@@ -88,9 +90,10 @@ def lives(pid: int) -> bool:
 
 
 def all_gone(pids: dict[str, int]) -> bool:
-    return wait_until(lambda: not any(lives(pid) for pid in pids.values()), 30)
+    return wait_until(lambda: not any(lives(pid) for pid in pids.values()), PATIENCE_SECONDS)
 
 
+@pytest.mark.long
 def test_a_stack_keeps_itself_up_stops_cleanly_and_finds_everything_again(tmp_path: Path) -> None:
     data, pictures = tmp_path / "data", draw_pictures(tmp_path / "pictures", each=4)
     with up(data) as first:
@@ -106,7 +109,9 @@ def test_a_stack_keeps_itself_up_stops_cleanly_and_finds_everything_again(tmp_pa
         assert second.stderr == f"{taken} Stop that one, or name another folder with --data.\n"
 
         os.kill(stack["pids"]["worker"], signal.SIGKILL)
-        assert wait_until(lambda: (first.stack() or stack)["pids"]["worker"] != stack["pids"]["worker"], 60)
+        assert wait_until(
+            lambda: (first.stack() or stack)["pids"]["worker"] != stack["pids"]["worker"], PATIENCE_SECONDS
+        )
         restarted = first.stack()
         assert restarted is not None
         assert restarted["started_at"] == stack["started_at"]
@@ -114,7 +119,7 @@ def test_a_stack_keeps_itself_up_stops_cleanly_and_finds_everything_again(tmp_pa
         assert "! worker ended (signal SIGKILL); starting it again in 1 s" in first.said.read_text()
 
         first.process.terminate()
-        assert first.process.wait(60) == 0
+        assert first.process.wait(PATIENCE_SECONDS) == 0
         assert all_gone(restarted["pids"])
         assert not (data / "stack.json").exists()
         assert not (data / "postgres" / "postmaster.pid").exists()
@@ -126,6 +131,7 @@ def test_a_stack_keeps_itself_up_stops_cleanly_and_finds_everything_again(tmp_pa
         assert [job["state"] for job in jobs] == ["succeeded"]
 
 
+@pytest.mark.long
 def test_an_import_does_not_wait_for_a_training_and_a_second_training_says_that_it_does(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with up(data) as started:
@@ -145,16 +151,17 @@ def test_an_import_does_not_wait_for_a_training_and_a_second_training_says_that_
             behind = job(second["id"])["waiting"]["behind"]
             return behind is not None and behind["eta_seconds"] is not None
 
-        assert wait_until(is_known, 120), job(second["id"])
+        assert wait_until(is_known, PATIENCE_SECONDS), job(second["id"])
         more = pedigree(data, "datasets", "add", "others", str(pictures), "--no-wait")
         assert (more.returncode, more.stderr) == (0, "")
         brought = second["id"] + 1
-        assert wait_until(lambda: job(brought)["state"] == "succeeded", 60), job(brought)
+        assert wait_until(lambda: job(brought)["state"] == "succeeded", PATIENCE_SECONDS), job(brought)
         assert (job(first["id"])["state"], job(second["id"])["state"]) == ("running", "queued")
         shown = pedigree(data, "jobs", "show", str(second["id"])).stdout
         assert f"behind job {first['id']} (train, run {first['run']}), about " in shown
 
 
+@pytest.mark.long
 def test_a_killed_stack_leaves_nothing_running_and_recovers(tmp_path: Path) -> None:
     data, pictures = tmp_path / "data", draw_pictures(tmp_path / "pictures", each=4)
     with up(data) as killed:
@@ -173,7 +180,7 @@ def test_a_killed_stack_leaves_nothing_running_and_recovers(tmp_path: Path) -> N
         servers_come_back(again)
         assert pedigree(data, "datasets", "list").stdout == shown.stdout
         again.process.send_signal(signal.SIGINT)
-        assert again.process.wait(60) == 0
+        assert again.process.wait(PATIENCE_SECONDS) == 0
 
 
 def servers_come_back(running: Up) -> None:
@@ -186,17 +193,18 @@ def servers_come_back(running: Up) -> None:
         now = (running.stack() or {"pids": before})["pids"]
         return all(now[name] != before[name] for name in ("postgres", "redis"))
 
-    assert wait_until(both_are_new, 90), running.said.read_text()
+    assert wait_until(both_are_new, PATIENCE_SECONDS), running.said.read_text()
 
 
 def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
-    with up(tmp_path / "data") as started:
+    patient = "import cli.stack, signal; cli.stack.WORKER_STOP = ((signal.SIGTERM, 3600.0),)"
+    with up(tmp_path / "data", patch=patient) as started:
         pids = started.wait()["pids"]
         os.kill(pids["worker"], signal.SIGSTOP)  # a stopped process answers no request to end
         started.process.send_signal(signal.SIGINT)
-        assert wait_until(lambda: not lives(pids["api"]), 30)
+        assert wait_until(lambda: not lives(pids["api"]), PATIENCE_SECONDS)
         started.process.send_signal(signal.SIGINT)
-        assert started.process.wait(15) == 0  # the worker alone would have been given 30 seconds
+        assert started.process.wait(PATIENCE_SECONDS) == 0  # the worker alone would have been given an hour
         assert all_gone(pids)
 
 

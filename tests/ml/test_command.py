@@ -15,9 +15,9 @@ from ml.command import main
 from ml.learn.model import build_model
 from tests.conftest import REPOSITORY
 from tests.ml.pictures import fill
+from tests.patience import PATIENCE_SECONDS
 
 SMALL = ("arch=mobilenet_v3_small", "pretrained=false", "presize=40", "size=32", "batch_size=4", "precision=fp32")
-PATIENCE_SECONDS = 150
 Refused = Callable[..., str]
 
 

@@ -19,6 +19,7 @@ from store.db.aliases import (
 )
 from store.db.registry import register
 from store.errors import NotFound, NothingBefore, StateConflict
+from tests.patience import PATIENCE_SECONDS
 from tests.store.test_registry import succeeded_run
 
 Sessions = sessionmaker[Session]
@@ -91,7 +92,7 @@ def test_of_two_who_roll_back_at_once_one_is_told_of_the_other(sessions: Session
     def roll() -> int | None:
         with sessions.begin() as session:
             found = way_back(session, "production")
-        both.wait(20)
+        both.wait(PATIENCE_SECONDS)
         try:
             with sessions.begin() as session:
                 return roll_back(session, "production", found).version

@@ -22,6 +22,7 @@ from store.db.jobs import (
 from store.db.reading import events_after, get_job
 from store.errors import IdempotencyConflict, NotFound, Request, StateConflict
 from store.states import FINAL, MOVES, State
+from tests.patience import PATIENCE_SECONDS
 from tests.store.rows import ERROR, claimed, force_state, make_job
 
 Sessions = sessionmaker[Session]
@@ -59,7 +60,7 @@ def test_of_concurrent_claims_exactly_one_wins(sessions: Sessions) -> None:
     together = Barrier(4)
 
     def try_claim(number: int) -> bool:
-        together.wait(10)
+        together.wait(PATIENCE_SECONDS)
         with sessions.begin() as session:
             return claim(session, job_id, worker=f"w{number}", lease_seconds=30) is not None
 
@@ -240,7 +241,7 @@ def test_event_ids_are_in_commit_order_within_a_job(sessions: Sessions) -> None:
     with ThreadPoolExecutor(5) as pool:
         watcher = pool.submit(watch)
         list(pool.map(write, range(4)))
-        watcher.result(timeout=30)
+        watcher.result(timeout=PATIENCE_SECONDS)
     assert len(seen) == 41
     assert seen == sorted(seen)
 

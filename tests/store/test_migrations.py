@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, tex
 
 from migrations.engine import downgrade, make_config, upgrade
 from store.db.models import Run
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_what_was_timed_lives_on_without_its_question_and_back(empty_database: s
 def test_two_at_once_are_safe(empty_database: str) -> None:
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(upgrade, empty_database) for _ in range(2)]:
-            done.result(timeout=60)
+            done.result(timeout=PATIENCE_SECONDS)
     assert look(empty_database)[1] == []
 
 

@@ -17,20 +17,20 @@ from store.db.reading import get_job
 from store.settings import Settings
 from store.states import State
 from tests.conftest import REPOSITORY, environment_of
+from tests.patience import PATIENCE_SECONDS
 from worker.standby import NAME
 
 Found = TypeVar("Found")
-PATIENCE_SECONDS = 150.0
 
 
-def until(look: Callable[[], Found | None], what: str) -> Found:
-    """Look again and again until there is something to see."""
+def until(look: Callable[[], Found | None], what: str, pause: float = 0.05) -> Found:
+    """Look again and again until there is something to see, and leave the processor to others in between."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         found = look()
         if found:
             return found
-        time.sleep(0.01)
+        time.sleep(pause)
     message = f"never seen: {what}"
     raise AssertionError(message)
 
@@ -63,7 +63,7 @@ class Process:
     def child(self) -> int:
         """The process id of the job's process, once it is there and tied to the worker."""
         children = Path(f"/proc/{self.popen.pid}/task/{self.popen.pid}/children")
-        return until(lambda: next(filter(_is_job, map(int, children.read_text().split())), None), "a child")
+        return until(lambda: next(filter(_is_job, map(int, children.read_text().split())), None), "a child", 0.01)
 
     def paused_child(self) -> int:
         """The same, stopped before it can do anything; send it SIGCONT to go on."""

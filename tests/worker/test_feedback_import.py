@@ -180,7 +180,7 @@ def test_a_worker_takes_such_a_job(
     taught(sessions, photos, jpeg((9, 9, 9)), "pug")
     job_id = queued(sessions)
     dispatch_job(celery, sessions, job_id)
-    with running("worker", settings):
+    with running("worker --lane light", settings):
         job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
     assert (job.state, job.error) == (State.SUCCEEDED, None)
     with sessions.begin() as session:

@@ -35,6 +35,7 @@ def asked(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - config fields
     return {"kind": "forecast", "of": {"kind": "train", "dataset": "pets", "config": config}}
 
 
+@pytest.mark.long
 def test_a_worker_measures_and_the_job_has_the_forecast(
     settings: Settings, sessions: Sessions, artifacts: ArtifactStore
 ) -> None:

@@ -23,6 +23,7 @@ from store.queue import QUEUES, RUN_JOB, queue_length
 from store.settings import Settings
 from store.states import State
 from tests.conftest import environment_of
+from tests.patience import PATIENCE_SECONDS
 from tests.store.rows import make_run
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import is_gone, job_in, running, until
@@ -111,7 +112,7 @@ def test_a_worker_that_was_told_to_end_is_counted_no_more_while_its_job_is_put_d
         until(lambda: not workers_left(sessions), "a worker that takes no more jobs")
         assert state_of(sessions, bringing) == State.RUNNING
         os.kill(child, signal.SIGCONT)
-        assert light.popen.wait(60) == 0
+        assert light.popen.wait(PATIENCE_SECONDS) == 0
     assert state_of(sessions, bringing) == State.QUEUED
 
 
@@ -244,5 +245,5 @@ def variables_of(pid: int) -> list[bytes]:
 
 def test_a_lane_that_does_not_exist_is_refused_with_those_that_do(settings: Settings) -> None:
     with running("worker --lane heavy", settings) as wrong:
-        assert wrong.popen.wait(60) == 2
+        assert wrong.popen.wait(PATIENCE_SECONDS) == 2
         assert re.search(r"invalid choice: '?heavy'? \(choose from '?train'?, '?light'?\)", wrong.said())

@@ -1,4 +1,4 @@
-"""Train and interpret jobs with a real worker: tiny pictures, from scratch, the whole way."""
+"""Train and interpret jobs: tiny pictures, from scratch, the whole way; with a real worker, and worked off here."""
 
 import json
 import os
@@ -25,6 +25,7 @@ from store.errors import StateConflict
 from store.keys import manifest_key
 from store.settings import Settings
 from store.states import State
+from tests.worker.attempts import Stack
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import job_in, running, until
 
@@ -51,13 +52,16 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def pets(settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery) -> int:
+def pets(stack: Stack) -> int:
     """An imported dataset's id."""
-    job_id, _ = queue_import(sessions, artifacts, archive(PER_BREED))
-    dispatch_job(celery, sessions, job_id)
-    with running("worker", settings):
-        assert job_in(sessions, job_id, State.SUCCEEDED, State.FAILED).error is None
-    with sessions.begin() as session:
+    return brought(stack, PER_BREED)
+
+
+def brought(stack: Stack, per_breed: int) -> int:
+    """The id of a dataset's next revision, with so many pictures of each breed."""
+    job_id, _ = queue_import(stack.sessions, stack.artifacts, archive(per_breed))
+    done(stack, job_id)
+    with stack.sessions.begin() as session:
         dataset = current_dataset(session, "pets")
         assert dataset is not None
         return dataset.id
@@ -89,12 +93,19 @@ def checkpoints_in(artifacts: ArtifactStore, run_id: int) -> list[str]:
     return [found.key for found in artifacts.keys_below(f"runs/{run_id}/") if "/checkpoint" in found.key]
 
 
+def done(stack: Stack, *jobs: int) -> None:
+    """Work them off here."""
+    for job_id in jobs:
+        assert stack.worked_off(job_id).error is None
+
+
 def finished(sessions: Sessions, job_id: int) -> Job:
     job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
     assert job.error is None
     return job
 
 
+@pytest.mark.long
 def test_train_then_go_on_from_it_then_interpret(
     settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery, pets: int
 ) -> None:
@@ -121,25 +132,18 @@ def test_train_then_go_on_from_it_then_interpret(
 
 
 def test_interpret_with_copies_and_on_a_later_revision_of_the_dataset(
-    settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery, pets: int
+    stack: Stack, sessions: Sessions, artifacts: ArtifactStore, pets: int
 ) -> None:
     run_id, job_id = queue_training(sessions, pets)
+    done(stack, job_id)
     # The same pictures, and two more of each breed.
-    import_id, _ = queue_import(sessions, artifacts, archive(PER_BREED + 2))
-    with running("worker", settings):
-        for one in (job_id, import_id):
-            dispatch_job(celery, sessions, one)
-            finished(sessions, one)
-        with sessions.begin() as session:
-            later = current_dataset(session, "pets")
-            assert later is not None
-            before = interpretation_of(session, run_id)
-        averaged, elsewhere = (
-            queue_interpretation(sessions, run_id, about, tta=tta) for about, tta in ((pets, True), (later.id, False))
-        )
-        for one in (averaged, elsewhere):
-            dispatch_job(celery, sessions, one)
-            finished(sessions, one)
+    later = brought(stack, PER_BREED + 2)
+    with sessions.begin() as session:
+        before = interpretation_of(session, run_id)
+    averaged, elsewhere = (
+        queue_interpretation(sessions, run_id, about, tta=tta) for about, tta in ((pets, True), (later, False))
+    )
+    done(stack, averaged, elsewhere)
     with sessions.begin() as session:
         own, other = interpretation_of(session, run_id), interpretation_of(session, run_id, "pets")
         files = {file.name: file.key for file in artifacts_of(session, run_id)}
@@ -148,40 +152,30 @@ def test_interpret_with_copies_and_on_a_later_revision_of_the_dataset(
     assert (own.dataset_id, own.job_id, own.tta) == (pets, averaged, True)
     assert [row["item"] for row in own.items] == [row["item"] for row in before.items]
     assert own.valid_loss != before.valid_loss
-    assert (other.dataset_id, other.job_id, other.tta) == (later.id, elsewhere, False)
+    assert (other.dataset_id, other.job_id, other.tta) == (later, elsewhere, False)
     assert (other.vocab, [sum(row) for row in other.matrix]) == (["Birman", "pug"], [PER_BREED + 2] * 2)
     known = {row["path"] for row in other.items if row["trained_on"]}
     assert len(known) == 2 * PER_BREED - len(before.items)
     assert not known & {row["path"] for row in before.items}
     everything = 2 * (PER_BREED + 2)
     assert said == [f"the model was trained on {len(known)} of these {everything} pictures"]
-    lines = artifacts.get_bytes(files[f"predictions-{later.id}.jsonl"]).decode().splitlines()
+    lines = artifacts.get_bytes(files[f"predictions-{later}.jsonl"]).decode().splitlines()
     assert [json.loads(line)["item"] for line in lines] == list(range(everything))
     assert len(artifacts.get_bytes(files["predictions.jsonl"]).splitlines()) == len(own.items)
 
 
 def test_what_a_runs_ancestor_was_trained_on_counts_as_known(
-    settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery, pets: int
+    stack: Stack, sessions: Sessions, artifacts: ArtifactStore, pets: int
 ) -> None:
-    import_id, _ = queue_import(sessions, artifacts, archive(PER_BREED + 2))
-    with running("worker", settings):
-        dispatch_job(celery, sessions, import_id)
-        finished(sessions, import_id)
-        with sessions.begin() as session:
-            later = current_dataset(session, "pets")
-            assert later is not None
-        parent, first = queue_training(sessions, later.id)
-        child, second = queue_training(sessions, pets, split_seed=7, parent_id=parent)
-        for one in (first, second):
-            dispatch_job(celery, sessions, one)
-            finished(sessions, one)
-        jobs = [queue_interpretation(sessions, child, about, tta=False) for about in (pets, later.id)]
-        for one in jobs:
-            dispatch_job(celery, sessions, one)
-            finished(sessions, one)
+    later = brought(stack, PER_BREED + 2)
+    parent, first = queue_training(sessions, later)
+    child, second = queue_training(sessions, pets, split_seed=7, parent_id=parent)
+    done(stack, first, second)
+    jobs = [queue_interpretation(sessions, child, about, tta=False) for about in (pets, later)]
+    done(stack, *jobs)
     with sessions.begin() as session:
-        revisions = [session.get_one(Dataset, about).revision for about in (pets, later.id)]
-        readings = [session.get_one(Interpretation, (child, about)) for about in (pets, later.id)]
+        revisions = [session.get_one(Dataset, about).revision for about in (pets, later)]
+        readings = [session.get_one(Interpretation, (child, about)) for about in (pets, later)]
         said = [[e.data["message"] for e in events_after(session, one, 0) if e.event == "log"] for one in jobs]
     own, whole = (Manifest.model_validate_json(artifacts.get_bytes(manifest_key(one))) for one in revisions)
     seventh, usual = TrainSettings(split_seed=7), TrainSettings()
@@ -216,6 +210,7 @@ def check_record(sessions: Sessions, artifacts: ArtifactStore, run_id: int, job_
     assert checkpoints_in(artifacts, run_id) == []
 
 
+@pytest.mark.long
 def test_a_training_whose_process_is_killed_goes_on_from_its_checkpoint(
     settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery, pets: int, tmp_path: Path
 ) -> None:
@@ -238,17 +233,14 @@ def test_a_training_whose_process_is_killed_goes_on_from_its_checkpoint(
 
 
 def test_an_attempt_after_one_that_the_kernel_killed_trains_and_predicts_in_halves(
-    settings: Settings, sessions: Sessions, celery: Celery, pets: int
+    stack: Stack, sessions: Sessions, pets: int
 ) -> None:
     run_id, job_id = queue_training(sessions, pets)
     with sessions.begin() as session:
         get_job(session, job_id).payload = {"accumulation": 2}
-    dispatch_job(celery, sessions, job_id)
-    with running("worker", settings):
-        finished(sessions, job_id)
-        again = queue_interpretation(sessions, run_id, pets, tta=False)
-        dispatch_job(celery, sessions, again)
-        finished(sessions, again)
+    done(stack, job_id)
+    again = queue_interpretation(sessions, run_id, pets, tta=False)
+    done(stack, again)
     with sessions.begin() as session:
         plan = get_run(session, run_id).plan
         assert plan is not None
@@ -258,7 +250,7 @@ def test_an_attempt_after_one_that_the_kernel_killed_trains_and_predicts_in_halv
 
 
 def test_a_head_is_kept_where_the_search_after_it_has_no_answer_and_others_go_on_from_it(
-    settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery, pets: int
+    stack: Stack, sessions: Sessions, artifacts: ArtifactStore, pets: int
 ) -> None:
     shared = {name: value for name, value in CONFIG.items() if name not in {"recipe", "epochs", "freeze"}}
     phases = [{"freeze": True, "epochs": 1}, {"freeze": False, "epochs": 1, "lr_max": "auto"}]
@@ -268,11 +260,8 @@ def test_a_head_is_kept_where_the_search_after_it_has_no_answer_and_others_go_on
     child_id, child_job = queue_training(sessions, pets, parent_id=run_id)
     with sessions.begin() as session:
         get_run(session, run_id).config = resolve(train_config.validate_python(both)).model_dump(mode="json")
-    with running("worker", settings):
-        dispatch_job(celery, sessions, job_id)
-        failed = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
-        dispatch_job(celery, sessions, child_job)
-        finished(sessions, child_job)
+    failed = stack.worked_off(job_id)
+    done(stack, child_job)
     assert failed.error is not None
     assert failed.error["code"] == "no_rate_found"
     assert "before phase 2 has no answer" in failed.error["detail"]
@@ -292,16 +281,12 @@ def test_a_head_is_kept_where_the_search_after_it_has_no_answer_and_others_go_on
     assert checkpoints_in(artifacts, run_id) == []
 
 
-def test_an_impossible_training_fails_with_its_code(
-    settings: Settings, sessions: Sessions, celery: Celery, pets: int
-) -> None:
+def test_an_impossible_training_fails_with_its_code(stack: Stack, sessions: Sessions, pets: int) -> None:
     run_id, job_id = queue_training(sessions, pets)
     with sessions.begin() as session:
         run = get_run(session, run_id)
         run.config = {**run.config, "batch_size": 1024}
-    dispatch_job(celery, sessions, job_id)
-    with running("worker", settings):
-        job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
+    job = stack.worked_off(job_id)
     assert job.error is not None
     assert (job.error["code"], job.attempt) == ("batch_too_large", 1)
     assert job.error["hint"]

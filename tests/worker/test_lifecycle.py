@@ -26,6 +26,7 @@ from store.lanes import Lane
 from store.queue import publish_job, queue_length
 from store.settings import Settings
 from store.states import State
+from tests.patience import PATIENCE_SECONDS
 from tests.store.rows import ERROR, claimed, make_job, make_run
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import is_gone, job_in, running, until
@@ -33,6 +34,8 @@ from worker.leftovers import clean_cache, remove_leftovers
 from worker.lifecycle import Host, Watch, _settle, kill_group, run_job, scratch_folder
 
 Sessions = sessionmaker[Session]
+LIGHT = "worker --lane light"
+"""Runs imports, which are queued here, as any worker does; no process that waits with torch comes with it."""
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ def states_of(sessions: Sessions, job_id: int) -> list[str]:
 def test_a_killed_worker_takes_its_child_along_and_the_job_runs_again(
     settings: Settings, sessions: Sessions, job_id: int
 ) -> None:
-    with running("worker", settings) as worker:
+    with running(LIGHT, settings) as worker:
         child = worker.paused_child()
         worker.end(signal.SIGKILL)
         until(lambda: is_gone(child), "the end of a child whose worker was killed")
@@ -59,7 +62,7 @@ def test_a_killed_worker_takes_its_child_along_and_the_job_runs_again(
         left = work_folder(scratch_folder(settings, session), job_id, 1)
     left.mkdir(parents=True)
     (left / "pictures.tar").write_bytes(b"half an archive")
-    with running("worker.repair", settings) as repair, running("worker", settings):
+    with running("worker.repair", settings) as repair, running(LIGHT, settings):
         job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
         assert repair.end() == 0
     assert (job.state, job.attempt) == (State.SUCCEEDED, 2)
@@ -93,7 +96,7 @@ def test_what_attempts_of_another_database_hold_in_a_shared_cache_is_left_alone(
         elsewhere.dispose()
     theirs = work_folder(others, 1, 1)
     theirs.mkdir(parents=True)
-    with running("worker", settings):
+    with running(LIGHT, settings):
         job_in(sessions, job_id, State.SUCCEEDED)
     assert (theirs.exists(), list(own.iterdir())) == (True, [])
 
@@ -151,7 +154,7 @@ def test_a_child_that_reports_nothing_any_more_is_given_up(
 
 
 def test_a_killed_child_is_run_again(settings: Settings, sessions: Sessions, job_id: int) -> None:
-    with running("worker.repair", settings), running("worker", settings) as worker:
+    with running("worker.repair", settings), running(LIGHT, settings) as worker:
         os.kill(worker.paused_child(), signal.SIGKILL)
         job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
     assert (job.state, job.attempt) == (State.SUCCEEDED, 2)
@@ -164,7 +167,7 @@ def test_a_child_killed_on_its_last_attempt_fails_the_job(
 ) -> None:
     job_id, _ = queue_import(sessions, artifacts, archive(), max_attempts=1)
     dispatch_job(celery, sessions, job_id)
-    with running("worker", settings) as worker:
+    with running(LIGHT, settings) as worker:
         os.kill(worker.paused_child(), signal.SIGKILL)
         job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
     assert job.error is not None
@@ -283,7 +286,7 @@ def test_a_message_delivered_twice_runs_once(
     settings: Settings, sessions: Sessions, job_id: int, celery: Celery
 ) -> None:
     publish_job(celery, job_id, Lane.LIGHT)
-    with running("worker", settings) as worker:
+    with running(LIGHT, settings) as worker:
         job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
         until(lambda: "nothing to do" in worker.said(), "the second message")
     assert (job.state, job.attempt) == (State.SUCCEEDED, 1)
@@ -295,7 +298,7 @@ def test_a_queued_job_is_cancelled_at_once_and_never_runs(
 ) -> None:
     with sessions.begin() as session:
         request_cancel(session, job_id)
-    with running("worker", settings) as worker:
+    with running(LIGHT, settings) as worker:
         until(lambda: "nothing to do" in worker.said(), "the message of a cancelled job")
         assert queue_length(celery, Lane.LIGHT) == 0
     assert states_of(sessions, job_id) == ["queued", "cancelled"]
@@ -304,7 +307,7 @@ def test_a_queued_job_is_cancelled_at_once_and_never_runs(
 def test_a_running_job_is_cancelled_when_its_process_has_ended(
     settings: Settings, sessions: Sessions, job_id: int
 ) -> None:
-    with running("worker", settings) as worker:
+    with running(LIGHT, settings) as worker:
         child = worker.paused_child()
         with sessions.begin() as session:
             assert request_cancel(session, job_id).state == State.CANCELLING
@@ -319,21 +322,21 @@ def test_a_running_job_is_cancelled_when_its_process_has_ended(
 def test_a_worker_that_ends_puts_its_job_back_without_using_up_an_attempt(
     settings: Settings, sessions: Sessions, job_id: int
 ) -> None:
-    with running("worker", settings) as worker:
+    with running(LIGHT, settings) as worker:
         child = worker.paused_child()
         worker.popen.send_signal(signal.SIGTERM)
         until(lambda: "told to put its work down" in worker.said(), "the child being told")
         os.kill(child, signal.SIGCONT)
-        assert worker.popen.wait(60) == 0
+        assert worker.popen.wait(PATIENCE_SECONDS) == 0
     with sessions.begin() as session:
         job = get_job(session, job_id)
         assert (job.state, job.attempt, job.max_attempts) == (State.QUEUED, 1, 4)
-    with running("worker", settings):
+    with running(LIGHT, settings):
         assert job_in(sessions, job_id, State.SUCCEEDED, State.FAILED).attempt == 2
 
 
 def test_a_worker_that_lost_its_job_ends_the_child(settings: Settings, sessions: Sessions, job_id: int) -> None:
-    with running("worker", settings) as worker:
+    with running(LIGHT, settings) as worker:
         child = worker.paused_child()
         with sessions.begin() as session:
             assert hand_back(session, job_id, 1, error=ERROR) is not None

@@ -250,7 +250,7 @@ def test_postgres_killed_while_a_job_s_process_starts_costs_no_attempt(
     settings: Settings, artifacts: ArtifactStore, celery: Celery, tmp_path: Path
 ) -> None:
     patient = settings.model_copy(update={"lease_seconds": 30.0})
-    with own_database(tmp_path, patient) as (server, own), running("worker", own) as process:
+    with own_database(tmp_path, patient) as (server, own), running("worker --lane light", own) as process:
         engine = make_engine(own)
         sessions = make_sessions(engine)
         job_id, _ = queue_import(sessions, artifacts, archive())

@@ -1,8 +1,7 @@
-"""An lr_find job with a real worker: on a fresh model, on a run's, and one that can have no answer."""
+"""An lr_find job: on a fresh model, on a run's, and one that can have no answer."""
 
 from typing import Any
 
-from celery import Celery
 from sqlalchemy.orm import Session, sessionmaker
 
 from ml.config import LrFind
@@ -10,11 +9,8 @@ from store.db.jobs import create_job
 from store.db.models import Run
 from store.db.rates import rate_find_of
 from store.db.reading import artifacts_of, events_after, get_run
-from store.dispatch import dispatch_job
-from store.settings import Settings
-from store.states import State
-from tests.worker.processes import job_in, running
-from tests.worker.test_learning import CONFIG, finished, pets, queue_training, settings
+from tests.worker.attempts import Stack
+from tests.worker.test_learning import CONFIG, done, pets, queue_training, settings
 
 Sessions = sessionmaker[Session]
 SHARED = {name: value for name, value in CONFIG.items() if name not in {"recipe", "epochs"}}
@@ -32,18 +28,14 @@ def queue_search(sessions: Sessions, dataset_id: int, sweep: dict[str, Any], **c
 
 
 def test_a_search_on_a_fresh_model_and_on_a_run_s_is_recorded_and_leaves_no_files(
-    settings: Settings, sessions: Sessions, celery: Celery, pets: int
+    stack: Stack, sessions: Sessions, pets: int
 ) -> None:
     trained, training = queue_training(sessions, pets)
     fresh, fresh_job = queue_search(sessions, pets, {"steps": 24, "sweeps": 2})
     after, after_job = queue_search(sessions, pets, {"steps": 24, "sweeps": 2}, parent_id=trained)
     _, short_job = queue_search(sessions, pets, {"steps": 12})
-    with running("worker", settings):
-        for job_id in (training, fresh_job, after_job):
-            dispatch_job(celery, sessions, job_id)
-            finished(sessions, job_id)
-        dispatch_job(celery, sessions, short_job)
-        failed = job_in(sessions, short_job, State.SUCCEEDED, State.FAILED)
+    done(stack, training, fresh_job, after_job)
+    failed = stack.worked_off(short_job)
     assert failed.error is not None
     assert (failed.error["code"], failed.attempt) == ("sweep_too_short", 1)
     with sessions.begin() as session:

@@ -17,6 +17,7 @@ from store.db.reading import get_job
 from store.dispatch import dispatch_job
 from store.settings import Settings
 from store.states import State
+from tests.patience import PATIENCE_SECONDS
 from tests.store.rows import make_run
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import Process, is_gone, job_in, running, until
@@ -117,7 +118,7 @@ def test_it_hears_its_job(ready: ReadyProcess, monkeypatch: pytest.MonkeyPatch) 
     assert ready.refusal() is None
     taken = ready.take(12, 3)
     assert taken is not None
-    assert taken.wait(20) == 3
+    assert taken.wait(PATIENCE_SECONDS) == 3
     assert ready.take(12, 3) is None, "it was the only one"
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import Celery
 from sqlalchemy.orm import Session, sessionmaker
 
 from ml.config import FineTune, resolve
@@ -17,16 +16,13 @@ from store.db.jobs import claim, create_job
 from store.db.label_reviews import Decision, add_reviews
 from store.db.models import Dataset, Run
 from store.db.reading import events_after, get_job
-from store.dispatch import dispatch_job
 from store.kept_photos import KeptPhotos
 from store.keys import bundle_key, manifest_key
-from store.settings import Settings
 from store.states import State
 from tests.api.records import Records, jpeg
 from tests.store.test_kept import kept
 from tests.store.test_kept_photos import hash_of
 from tests.worker.attempts import Stack
-from tests.worker.processes import job_in, running
 from worker.review_import import apply_review
 from worker.revisions import DatasetChanged
 
@@ -137,23 +133,16 @@ def test_a_revision_that_came_meanwhile_is_not_undone(stack: Stack, pets: Datase
     assert current(stack.sessions).id == newer.id
 
 
-def test_a_worker_makes_a_revision_that_can_be_trained_on(
-    settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery, pets: Dataset
-) -> None:
-    item = manifest_of(artifacts, pets).items[0]
-    job_id = queued(sessions, pets, decided(item, "relabel", "pug" if item.label != "pug" else "beagle"))
-    dispatch_job(celery, sessions, job_id)
-    small = FineTune(arch="resnet18", pretrained=False, epochs=1, freeze_epochs=0, batch_size=4, presize=64, size=32)
-    with running("worker", settings):
-        made = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
-        assert (made.state, made.error) == (State.SUCCEEDED, None)
-        revised = current(sessions)
-        with sessions.begin() as session:
-            new = Run(kind="train", dataset_id=revised.id, config=resolve(small).model_dump(mode="json"))
-            session.add(new)
-            session.flush()
-            training = create_job(session, kind="train", run_id=new.id, max_attempts=1).id
-        dispatch_job(celery, sessions, training)
-        trained = job_in(sessions, training, State.SUCCEEDED, State.FAILED)
-    assert (trained.state, trained.error) == (State.SUCCEEDED, None)
+def test_a_revision_can_be_trained_on(stack: Stack, pets: Dataset) -> None:
+    item = manifest_of(stack.artifacts, pets).items[0]
+    run(stack, pets, decided(item, "relabel", "pug" if item.label != "pug" else "beagle"))
+    revised = current(stack.sessions)
     assert revised.id != pets.id
+    small = FineTune(arch="resnet18", pretrained=False, epochs=1, freeze_epochs=0, batch_size=4, presize=64, size=32)
+    with stack.sessions.begin() as session:
+        new = Run(kind="train", dataset_id=revised.id, config=resolve(small).model_dump(mode="json"))
+        session.add(new)
+        session.flush()
+        training = create_job(session, kind="train", run_id=new.id, max_attempts=1).id
+    trained = stack.worked_off(training)
+    assert (trained.state, trained.error) == (State.SUCCEEDED, None)

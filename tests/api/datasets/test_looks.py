@@ -24,6 +24,7 @@ from tests.api.conftest import until
 from tests.api.records import Records
 from tests.api.web import TestClient
 from tests.ml.pictures import encoded, picture
+from tests.patience import PATIENCE_SECONDS
 
 PICTURES = ("batch.png", "presizing.png")
 EVERY = (*PICTURES, "summary")
@@ -302,14 +303,14 @@ def test_too_many_looks_are_sent_away_while_the_rest_is_served(
 
     def held(*_: object, **__: object) -> Image.Image:
         inside.release()
-        go_on.wait(20)
+        go_on.wait(PATIENCE_SECONDS)
         return Image.new("RGB", (9, 9))
 
     monkeypatch.setattr(looks_module, "draw_presizing", held)
     with ThreadPoolExecutor(looks_module.MOST_WAITING) as pool:
         waiting = [pool.submit(client.get, "/datasets/pets/presizing.png") for _ in range(looks_module.MOST_WAITING)]
         for _ in range(looks_module.AT_ONCE):
-            assert inside.acquire(timeout=20)
+            assert inside.acquire(timeout=PATIENCE_SECONDS)
         until(lambda: app.state.services.looks._turns._free._value == 0)
         refused = client.get("/datasets/pets/batch.png")
         assert (refused.status_code, refused.json()["code"]) == (429, "queue_full")

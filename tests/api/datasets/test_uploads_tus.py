@@ -27,6 +27,7 @@ from store.settings import MIB, Settings
 from tests.api.conftest import until
 from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records, jpeg
+from tests.api.test_events import answers
 from tests.api.web import TestClient
 
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -361,17 +362,11 @@ def running_api(settings: Settings, port: int, logs: Path) -> Iterator["subproce
     command = [sys.executable, "-m", "api", "--port", str(port)]
     with (logs / "api.log").open("ab") as log, subprocess.Popen(command, env=environment, stderr=log) as process:
         try:
-            until(lambda: answers(port), 60)
+            until(lambda: answers(port) or process.poll() is not None)
+            assert process.poll() is None, (logs / "api.log").read_text()
             yield process
         finally:
             process.kill()
-
-
-def answers(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 @contextmanager

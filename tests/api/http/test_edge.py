@@ -20,10 +20,10 @@ from tests.api.conftest import until
 from tests.api.fake_classifier import FakeClassifier
 from tests.api.loop_time import HELD_SECONDS, longest_hold
 from tests.api.records import Records, jpeg
+from tests.patience import PATIENCE_SECONDS
 
 LINE = b"POST /jobs HTTP/1.1\r\nHost: localhost\r\n"
 JSON_HEAD = LINE + b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n"
-WAIT_SECONDS = 20
 
 
 class Service:
@@ -48,7 +48,7 @@ class Service:
         return f"http://127.0.0.1:{self.address[1]}"
 
     def connect(self, sent: bytes = b"") -> socket.socket:
-        connection = socket.create_connection(self.address, timeout=WAIT_SECONDS)
+        connection = socket.create_connection(self.address, timeout=PATIENCE_SECONDS)
         connection.sendall(sent)
         return connection
 

@@ -32,6 +32,7 @@ from tests.api.conftest import until
 from tests.api.kept.conftest import RED, ask, register
 from tests.api.records import Records
 from tests.api.web import TestClient
+from tests.patience import PATIENCE_SECONDS
 
 Sessions = sessionmaker[Session]
 
@@ -50,7 +51,7 @@ class Moody:
     @contextmanager
     def begin(self) -> Iterator[Session]:
         self.tries += 1
-        assert self.may_go.wait(20)
+        assert self.may_go.wait(PATIENCE_SECONDS)
         if self.before is not None:
             raise self.before
         with self.sessions.begin() as session:

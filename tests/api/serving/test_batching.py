@@ -15,6 +15,7 @@ from ml.serve.outputs import Output, Outputs
 from store.errors import AppError, ServiceUnavailable, TooBusy
 from tests.api.conftest import until
 from tests.api.fake_classifier import FakeClassifier
+from tests.patience import PATIENCE_SECONDS
 
 
 class Gated(FakeClassifier):
@@ -28,7 +29,7 @@ class Gated(FakeClassifier):
 
     def run(self, batch: Sequence[Any]) -> Outputs:
         self.passes.append([float(one[0]) for one in batch])
-        assert self.may_end.acquire(timeout=20)
+        assert self.may_end.acquire(timeout=PATIENCE_SECONDS)
         return Outputs(np.stack(batch), np.stack(batch))
 
 

@@ -25,6 +25,7 @@ from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records
 from tests.api.serving.test_predict import GREEN, send
 from tests.api.web import TestClient
+from tests.patience import PATIENCE_SECONDS
 
 QUICK = Way("openvino", "bf16", "direct", 2)
 CHOICE = Choice(QUICK, "here", (Candidate(QUICK, 400.0, 2.6, 1.0, 0.004, 3, passed=True),))
@@ -41,7 +42,7 @@ class FakeMeasure:
 
     def __call__(self, run: int) -> Choice:
         self.runs.append(run)
-        assert self.may_go.wait(20)
+        assert self.may_go.wait(PATIENCE_SECONDS)
         return self.does()
 
     def stop(self) -> None:

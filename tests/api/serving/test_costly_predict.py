@@ -25,6 +25,7 @@ from tests.api.serving.test_predict import GREEN, classifier_of, register, send
 from tests.api.web import TestClient
 from tests.ml.hostile_pictures import scan_bomb, slow_jpeg, tile_bomb
 from tests.ml.pictures import encoded, open_rgb
+from tests.patience import PATIENCE_SECONDS
 
 COSTLY = encoded(Image.new("RGB", (80, 60), (0, 220, 0)), "WEBP")
 
@@ -57,7 +58,7 @@ def test_who_sends_cheap_pictures_does_not_wait_for_those_who_send_costly_ones(
     def slow_where_costly(data: bytes, limits: Limits) -> Any:  # noqa: ANN401 - what the classifier makes of it
         if data == COSTLY:
             waiting.release()
-            assert may_go.wait(20)
+            assert may_go.wait(PATIENCE_SECONDS)
         return prepare(data, limits)
 
     monkeypatch.setattr(served, "prepare", slow_where_costly)
@@ -65,7 +66,7 @@ def test_who_sends_cheap_pictures_does_not_wait_for_those_who_send_costly_ones(
     for sender in senders:
         sender.start()
     for _ in senders:
-        assert waiting.acquire(timeout=20)
+        assert waiting.acquire(timeout=PATIENCE_SECONDS)
     assert send(client, GREEN).status_code == 200
     # One picture of each request at a time.
     assert not waiting.acquire(blocking=False)

@@ -18,6 +18,7 @@ from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records, jpeg
 from tests.api.web import TestClient
 from tests.ml.serve.trained import PRESIZE, trained
+from tests.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from api.dependencies import Services
@@ -48,7 +49,7 @@ class Held:
 
     def __call__(self, run: int) -> object:
         self.asked += 1
-        assert self.may_go.wait(60)
+        assert self.may_go.wait(PATIENCE_SECONDS)
         return self._original(run)
 
 

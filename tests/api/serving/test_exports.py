@@ -19,6 +19,7 @@ from api.serving.export_process import ExportFailed, ExportProcess, ExportReques
 from ml.decode.images import Limits
 from ml.errors import OutOfMemory
 from ml.run_files import JUDGEMENT
+from ml.serve.classifier import Classifier
 from ml.serve.export.carried.predict import Model
 from store.artifacts import ArtifactStore
 from store.cache_names import export_copies
@@ -29,6 +30,7 @@ from tests.api.records import Records
 from tests.api.web import TestClient
 from tests.ml.pictures import jpeg as noise
 from tests.ml.serve.trained import VOCAB, calibrated, trained
+from tests.patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from api.dependencies import Services
@@ -58,7 +60,7 @@ class Held(ExportProcess):
     def make(self, request: ExportRequest, work: Path, on_stage: OnStage) -> Path:
         self.asked += 1
         on_stage("convert")
-        assert self.may_go.wait(60)
+        assert self.may_go.wait(PATIENCE_SECONDS)
         if self.failure is not None:
             raise self.failure
         (work / "export.zip").write_bytes(f"{request.form} of {request.version}".encode() * 100)
@@ -100,7 +102,9 @@ def test_an_export_answers_as_predict_does_calibrated(settings: Settings, record
         records.artifact(found, name, (files / name).read_bytes())
     photo = noise(seed=5)
     (tmp_path / "photo.jpg").write_bytes(photo)
-    with TestClient(create_app(settings), base_url="http://localhost") as client:
+    # Given a loader, the app measures no ways: that takes a process and seconds.
+    app = create_app(settings, load=lambda folder, way: Classifier.load(folder, "cpu", way))
+    with TestClient(app, base_url="http://localhost") as client:
         assert client.post("/models", json={"run": found.id}).status_code == 201
         answer = client.post("/predict?model=1", files={"file": photo}).json()
         made = client.get("/models/1/export?format=safetensors")
@@ -214,7 +218,7 @@ def test_closing_ends_the_process_that_runs(tmp_path: Path) -> None:
     until(lambda: process._running is not None)
     running = process._running
     process.close()
-    thread.join(30)
+    thread.join(PATIENCE_SECONDS)
     assert running is not None
     assert running.returncode == -signal.SIGKILL
     with pytest.raises(ExportFailed):

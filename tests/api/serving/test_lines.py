@@ -13,6 +13,7 @@ from tests.api.conftest import until
 from tests.api.fake_classifier import FakeClassifier
 from tests.api.http.test_edge import Service, serving
 from tests.api.records import Records, jpeg
+from tests.patience import PATIENCE_SECONDS
 
 GREEN, BLUE = jpeg((0, 220, 0)), jpeg((0, 0, 220))
 LINES = {"Accept": "application/x-ndjson"}
@@ -62,7 +63,7 @@ def test_a_line_comes_as_soon_as_its_picture_is_ready(service: Service, monkeypa
     prepare = classifier.prepare
 
     def slow_where_blue(data: bytes, limits: Any) -> Any:  # noqa: ANN401 - the classifier's own
-        assert data != BLUE or may_go.wait(20)
+        assert data != BLUE or may_go.wait(PATIENCE_SECONDS)
         return prepare(data, limits)
 
     monkeypatch.setattr(classifier, "prepare", slow_where_blue)

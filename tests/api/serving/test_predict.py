@@ -18,6 +18,7 @@ from tests.api.conftest import until
 from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import VOCAB, Records, jpeg
 from tests.api.web import TestClient
+from tests.patience import PATIENCE_SECONDS
 
 GREEN = jpeg((0, 220, 0))
 
@@ -230,7 +231,7 @@ def test_a_look_that_began_before_an_alias_moved_does_not_bring_the_old_model_ba
         loaded = FakeClassifier.load(folder)
         if loaded.marker == b"slow":
             loading.set()
-            assert may_go.wait(20)
+            assert may_go.wait(PATIENCE_SECONDS)
         return loaded
 
     app = create_app(settings, load=load)
@@ -242,7 +243,7 @@ def test_a_look_that_began_before_an_alias_moved_does_not_bring_the_old_model_ba
         with records.sessions.begin() as session:
             set_alias(session, "production", slow)
         look = pool.submit(predictor.follow, "production")
-        assert loading.wait(20)
+        assert loading.wait(PATIENCE_SECONDS)
         with records.sessions.begin() as session:
             set_alias(session, "production", fast)
         may_go.set()

@@ -19,6 +19,7 @@ from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records, jpeg
 from tests.api.serving.test_predict import GREEN, classifier_of, register, send
 from tests.api.web import TestClient
+from tests.patience import PATIENCE_SECONDS
 
 RED, BLUE = jpeg((220, 0, 0)), jpeg((0, 0, 220))
 
@@ -172,7 +173,7 @@ def test_what_cannot_be_written_waits(client: TestClient, records: Records, app:
 
     shadow._sessions = Away()
     assert send(client, GREEN).status_code == 200
-    assert away.wait(20)
+    assert away.wait(PATIENCE_SECONDS)
     shadow._sessions = sessions
     until(lambda: compared_photos(client, new) == 1)
 

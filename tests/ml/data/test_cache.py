@@ -18,6 +18,7 @@ from ml.decode.presize import resize_square
 from ml.errors import DatasetUnusable, DiskFull, Stopped
 from tests.ml.cache_builder import SlowFolder
 from tests.ml.pictures import dataset, fill, jpeg, open_rgb
+from tests.patience import PATIENCE_SECONDS
 
 REPOSITORY = Path(__file__).parents[3]
 SIZE = 32
@@ -188,7 +189,7 @@ def test_a_disk_too_small_is_said_before_the_work(tmp_path: Path, monkeypatch: p
 def test_of_two_processes_one_builds_and_the_other_waits_and_says_so(tmp_path: Path) -> None:
     folder = fill(tmp_path / "pets", [f"breed{n % 2}_{n}.jpg" for n in range(40)])
     both = [builder(folder, tmp_path / "cache", 0.05) for _ in range(2)]
-    outputs = [process.communicate(timeout=60) for process in both]
+    outputs = [process.communicate(timeout=PATIENCE_SECONDS) for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     lines = [out.splitlines() for out, _ in outputs]
     last = sorted(lines, key=lambda found: found[-1])
@@ -204,7 +205,7 @@ def test_a_killed_builders_leftovers_are_cleaned_and_the_cache_is_built(tmp_path
     assert process.stdout is not None
     assert process.stdout.readline().startswith("progress")
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE_SECONDS)
     assert folder_of(root).suffix == ".part"
     manifest, _ = dataset(folder, breeds=0)
     cache = opened(manifest, Folder(folder, manifest), root)

@@ -30,6 +30,7 @@ from tests.ml.hostile_pictures import (
     tile_bomb,
 )
 from tests.ml.pictures import encoded, fill, jpeg, open_rgb, picture
+from tests.patience import PATIENCE_SECONDS
 
 
 def refused(data: bytes, limits: Limits | None = None) -> str:
@@ -124,7 +125,7 @@ while True:
         while not (found := children_of(parent.pid)):
             time.sleep(0.05)
         parent.kill()
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE_SECONDS
     while any(is_alive(one) for one in found):
         assert time.monotonic() < until, "it lives on"
         time.sleep(0.05)
