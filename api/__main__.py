@@ -10,14 +10,15 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.http.connections import ConnectionLimits, guarded
+from api.http.opening import KeysMissing, address_of_socket, settle
 from ml.errors import TorchMismatch
 from ml.late import Late
 from ml.versions import check_versions
 from store.errors import SettingsInvalid
 from store.logs import log_to_stderr
-from store.settings import Settings, load_settings
+from store.settings import load_settings
 
-_CREATE_APP: Late[Callable[[Settings], FastAPI]] = Late("api.app", "create_app")
+_CREATE_APP: Late[Callable[..., FastAPI]] = Late("api.app", "create_app")
 
 STOP_SECONDS = 3
 """How long open event streams may hold up a stop."""
@@ -34,9 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings()
         check_versions()
+        openness = settle(settings, options.host if options.fd is None else address_of_socket(options.fd))
         # torch comes in with the app: a pair that does not fit can be named only before that.
-        app = _CREATE_APP.get()(settings)
-    except (SettingsInvalid, TorchMismatch) as error:
+        app = _CREATE_APP.get()(settings, openness=openness)
+    except (SettingsInvalid, TorchMismatch, KeysMissing) as error:
         sys.stderr.write(f"{error.code}: {error.detail}. {error.hint or ''}\n")
         return 1
     config = uvicorn.Config(

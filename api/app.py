@@ -24,10 +24,13 @@ from api.datasets.trials import Trials
 from api.datasets.uploads import UPLOAD_HINT
 from api.dependencies import Services, limits_of
 from api.figures.png import Painter
+from api.http.access import Access, Openness
 from api.http.bodies import RESUMABLE, Bodies, Places
+from api.http.changes import Changes
 from api.http.cors import Cors
 from api.http.errors import install_error_handlers
 from api.http.gate import BodyLimit, Gate, LimitOf
+from api.http.keyring import Keyring
 from api.http.known_query import only_known_query
 from api.http.leaving import QuietLeave
 from api.http.media_types import FORM, JSON, OFFSET, is_picture
@@ -35,6 +38,8 @@ from api.http.methods import HeadAsGet
 from api.http.origins import normal_origin
 from api.http.paths import Below
 from api.http.ranges import Ranges
+from api.http.request_ids import RequestIds
+from api.http.scopes import Scopes, only_judged
 from api.http.telemetry import RequestTimer, Telemetry
 from api.http.tus import Tus
 from api.http.whole_answers import WholeAnswers
@@ -42,6 +47,7 @@ from api.kept.afterwards import Afterwards
 from api.routes import (
     aliases,
     answers,
+    audit,
     choices,
     compare,
     contract,
@@ -54,6 +60,7 @@ from api.routes import (
     exports,
     figures,
     jobs,
+    keys,
     lr_find,
     models,
     operations,
@@ -84,6 +91,7 @@ from ml.serve.classifier import Classifier
 from ml.serve.machine import machine_kind
 from store.artifacts import ArtifactStore
 from store.cache_names import uploads_folder
+from store.db.audit import keep_record
 from store.db.session import close_engine, make_engine, make_sessions
 from store.queue import make_celery
 from store.scratch import remove_scratch
@@ -121,19 +129,28 @@ ROUTERS: tuple[APIRouter, ...] = (
     explain.router,
     predictions.router,
     drift.router,
+    keys.router,
+    audit.router,
     operations.router,
     contract.router,
     page.router,
 )
 
 
-def create_app(settings: Settings, load: Loader | None = None, measure: Measure | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    load: Loader | None = None,
+    measure: Measure | None = None,
+    *,
+    openness: Openness = Openness.UNTIL_A_KEY_IS_MADE,
+) -> FastAPI:
     """The service's HTTP side.
 
     Args:
         settings: where database, broker and artifacts are, and the limits.
         load: from a folder with a model's files to a classifier; ``ml.serve.classifier.Classifier.load`` by default.
         measure: what chooses the way to run a version; by default nothing does where ``load`` is given.
+        openness: where nobody is asked for a key, unless PEDIGREE_OPEN says that nobody ever is.
 
     Raises:
         SettingsInvalid: a setting cannot be used.
@@ -146,6 +163,7 @@ def create_app(settings: Settings, load: Loader | None = None, measure: Measure 
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
+        dependencies=[Depends(only_judged)],
     )
     app.root_path = settings.root_path
     app.state.services = services
@@ -153,6 +171,14 @@ def create_app(settings: Settings, load: Loader | None = None, measure: Measure 
     app.state.routes = [*app.routes, *(route for router in ROUTERS for route in router.routes)]
     install_error_handlers(app)
     app.router.routes.extend(_all_routes())
+    _stand_before(app, services, openness)
+    _describe(app)
+    return app
+
+
+def _stand_before(app: FastAPI, services: Services, openness: Openness) -> None:
+    """Put what every request passes before the routes."""
+    settings = services.settings
     # The last one added is the outermost.
     app.add_middleware(QuietLeave)
     app.add_middleware(WholeAnswers)
@@ -164,6 +190,13 @@ def create_app(settings: Settings, load: Loader | None = None, measure: Measure 
         uploads=settings.max_uploads,
         seconds=settings.request_seconds,
     )
+    app.add_middleware(Changes, sessions=services.sessions)
+    app.add_middleware(
+        Access,
+        keyring=services.keyring,
+        scopes=Scopes(app.state.routes),
+        openness=Openness.ALWAYS if settings.open == "yes" else openness,
+    )
     friends = frozenset(filter(None, map(normal_origin, split_list(settings.cors_origins))))
     app.add_middleware(Gate, hosts=split_list(settings.allowed_hosts), limit_of=_body_limit(settings), friends=friends)
     app.add_middleware(Tus)
@@ -171,8 +204,7 @@ def create_app(settings: Settings, load: Loader | None = None, measure: Measure 
         app.add_middleware(Cors, origins=friends)
     app.add_middleware(Below)
     app.add_middleware(RequestTimer, telemetry=services.telemetry)
-    _describe(app)
-    return app
+    app.add_middleware(RequestIds)
 
 
 @cache
@@ -184,7 +216,7 @@ def _all_routes() -> list[BaseRoute]:
     whole = APIRouter(
         generate_unique_id_function=_operation_id,
         responses=problems(),
-        dependencies=[Depends(only_known_query)],
+        dependencies=[Depends(only_judged), Depends(only_known_query)],
     )
     for router in ROUTERS:
         whole.include_router(router)
@@ -195,6 +227,7 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
     """The parts, not yet running."""
     engine = make_engine(settings)
     sessions = make_sessions(engine)
+    keep_record(sessions)
     artifacts = ArtifactStore(settings.artifacts_url)
     telemetry = Telemetry()
     photos = PhotoShelf(artifacts, settings.cache, settings.cache_bytes)
@@ -215,6 +248,7 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         sessions=sessions,
         artifacts=artifacts,
         celery=make_celery(settings),
+        keyring=Keyring(sessions),
         photos=photos,
         looks=Looks(photos, limits_of(settings)),
         rankings=ReviewRankings(photos, artifacts, settings.cache),
@@ -263,6 +297,7 @@ def _measuring(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
+    services.keyring.start()
     services.batcher.start()
     services.predictor.start()
     services.shadowing.start()
@@ -291,6 +326,7 @@ def _stop(services: Services) -> None:
     services.looks.close()
     services.exports.close()
     services.explaining.close()
+    services.keyring.stop()
     services.celery.close()
     close_engine(services.engine)
 
@@ -338,7 +374,10 @@ def _describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schemas = generate()["components"]["schemas"]
+            document = generate()
+            document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            document["security"] = [{"key": []}]
+            schemas = document["components"]["schemas"]
             for model in (Problem, ArchiveUpload, Corrections):
                 found = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas.update(found.pop("$defs", {}))

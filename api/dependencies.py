@@ -17,6 +17,7 @@ from api.datasets.review_rankings import ReviewRankings
 from api.datasets.trials import Trials
 from api.figures.png import Painter
 from api.http.bodies import Places
+from api.http.keyring import Keyring
 from api.http.telemetry import Telemetry
 from api.kept.afterwards import Afterwards
 from api.schemas.fields import Cursor, Limit
@@ -43,6 +44,7 @@ class Services:
     sessions: sessionmaker[Session]
     artifacts: ArtifactStore
     celery: Celery
+    keyring: Keyring
     photos: PhotoShelf
     looks: Looks
     rankings: ReviewRankings

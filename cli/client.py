@@ -10,6 +10,7 @@ from cli.errors import CommandError
 from cli.problems import ended, sentences
 from cli.running import StackChoice, find_stack
 from pedigree import errors, wire
+from pedigree.key import find_key
 
 if TYPE_CHECKING:
     import httpx
@@ -63,10 +64,11 @@ class Client:
 
         Raises:
             Unreachable: it is no address, or the shell names a proxy or certificates that cannot be used.
+            CommandError: the user's key cannot be sent, or can be read by others.
         """
         self.found = found
         with plainly():
-            self.wire = wire.Wire(url)
+            self.wire = wire.Wire(url, key=find_key())
 
     def __enter__(self) -> Self:
         return self

@@ -141,10 +141,12 @@ def readiness(client: Client) -> dict[str, str]:
     That no model is in production is no fault: it comes of the first training.
 
     Raises:
-        CommandError: it is not Pedigree that answers.
+        CommandError: it is not Pedigree that answers, or it asks for a key.
     """
     answer = client.answer("GET", "/readyz")
     said = json_of(answer)
+    if isinstance(said, dict) and said.get("code") in {"key_needed", "scope_missing"}:
+        raise CommandError(*sentences(said))
     if not isinstance(said, dict) or not isinstance(said.get("parts"), dict):
         raise foreign(answer)
     parts = {name: str(state) for name, state in said["parts"].items()}

@@ -26,6 +26,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobs train": ("pedigree jobs train --dataset pets",),
     "jobs trials": ("pedigree jobs trials 12",),
     "jobs watch": ("pedigree jobs watch 7", "pedigree jobs watch 7 --json"),
+    "keys create": (
+        "pedigree keys create alice --scope admin",
+        "pedigree keys create ci --scope train --expires 90d",
+    ),
+    "keys list": ("pedigree keys list",),
+    "keys revoke": ("pedigree keys revoke alice",),
     "models alias": ("pedigree models alias production 4", "pedigree models alias old --drop"),
     "models canary": (
         "pedigree models canary production 5 --share 0.1",
@@ -78,7 +84,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pedigree train --dataset pets --set recipe=one_cycle --set lr_max=3e-3 --set freeze=true",
         "pedigree train --from-run 3 --epochs 6 --dry-run",
     ),
-    "up": ("pedigree up", "pedigree up --port 9000 --data ~/pedigree"),
+    "up": ("pedigree up", "pedigree up --port 9000 --data ~/pedigree", "pedigree up --host 0.0.0.0"),
     "weights fetch": ("pedigree weights fetch resnet34",),
 }
 EXIT_CODES = (

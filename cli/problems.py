@@ -17,6 +17,7 @@ OPTIONS = {
     "body.config.epochs": "--epochs",
     "body.config.tta": "--tta",
     "body.encoding": "--encoding",
+    "body.expires_at": "--expires",
     "body.from_run": "--from-run",
     "body.label_from": "--label-from",
     "body.labels": "--labels",

@@ -15,3 +15,12 @@ def unready_parts(url: str) -> dict[str, str]:
     except PedigreeError:
         return {"readiness": f"{url}/readyz does not answer"}
     return {name: state for name, state in answer.get("parts", {}).items() if state != "ok" and name != "model"}
+
+
+def is_open(url: str) -> bool:
+    """Whether the service asks nobody for a key."""
+    try:
+        with Wire(url, timeout=SECONDS) as wire:
+            return bool(json_of(wire.ask("GET", "/session"))["is_open"])
+    except PedigreeError:
+        return False

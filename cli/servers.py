@@ -28,6 +28,7 @@ from cli.processes import end_leftover, end_process, last_line, start_process, w
 START_SECONDS = 60.0
 SOCKET_PATH_BYTES = 100  # sun_path holds 108 on Linux and 104 on macOS, with the closing zero
 PG_SOCKET = ".s.PGSQL.5432"
+PG_SOCKET_LINE = 4  # of postmaster.pid
 PG_STOP = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))  # fast, immediate, no mercy
 REDIS_STOP = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
 PG_TELLING = (re.compile("No space left|Disk quota"), re.compile(r"\b(FATAL|PANIC):|: error:|: fatal:"))
@@ -286,6 +287,15 @@ def _private_folder(folder: Path, owner: tuple[int, int]) -> Path:
     if found.st_uid != owner[0]:
         os.chown(folder, *owner, follow_symlinks=False)
     return folder
+
+
+def sockets_of(folder: Path) -> Path | None:
+    """Where the running cluster of a folder has its socket, as it says itself; None where none runs there."""
+    try:
+        lines = (folder / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    return Path(lines[PG_SOCKET_LINE]) if len(lines) > PG_SOCKET_LINE else None
 
 
 def _pg_answers(sockets: Path) -> bool:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from cli import shell
 from cli.data_folder import DataFolder
 from cli.errors import StackError, StopSignal
-from cli.ports import listen, port_of
+from cli.ports import DEFAULT_HOST, listen, near, port_of
 from cli.processes import kill_group, last_line, wait_until
 from cli.running import forget, remember
 from cli.servers import Postgres, Redis
@@ -69,6 +69,7 @@ class Stack:
     say: Say
     port: int | None = None
     workers: int = 1
+    host: str = DEFAULT_HOST
     url: str = ""
     listener: socket.socket | None = None
     kept: list[SupervisedPart] = field(default_factory=list)
@@ -84,7 +85,7 @@ class Stack:
         """
         self.folder.stack_file.unlink(missing_ok=True)  # a killed stack's
         self.folder.close_to_others()
-        self.listener = listen(self.port, self.say)
+        self.listener = listen(self.port, self.say, self.host)
         check_settings(self._own_settings())
         environment = self._environment()
         with self._step("migrations"):
@@ -100,7 +101,7 @@ class Stack:
             held = self.listener.fileno()
             service = Service(["api", "--fd", str(held)], environment, self._log("api"), API_STOP, held)
             self._keep("api", PartKind.API, service)
-            self.url = f"http://127.0.0.1:{port_of(self.listener)}"
+            self.url = f"http://{near(self.host)}:{port_of(self.listener)}"
             self._wait_for_api()
         self._write()
         self._let_it_be_found()
@@ -161,7 +162,8 @@ class Stack:
         }
         unset = {name: value for name, value in own.items() if not os.environ.get(name)}
         # the rest as it is, empty ones too: to others an empty variable may say something
-        return dict(os.environ) | unset | {"PYTHONUNBUFFERED": "1"}
+        others = {name: value for name, value in os.environ.items() if name != "PEDIGREE_KEY"}  # a caller's, not ours
+        return others | unset | {"PYTHONUNBUFFERED": "1"}
 
     def _environment(self) -> dict[str, str]:
         """The settings of every process, with servers started where none are set."""
@@ -239,14 +241,16 @@ class Stack:
 
 
 @contextmanager
-def running_stack(folder: DataFolder, say: Say, *, port: int | None = None, workers: int = 1) -> Iterator[Stack]:
+def running_stack(
+    folder: DataFolder, say: Say, *, port: int | None = None, workers: int = 1, host: str = DEFAULT_HOST
+) -> Iterator[Stack]:
     """A started stack, stopped at the end whatever happens.
 
     Raises:
         StackError: it could not start.
         StopSignal: a signal came while the caller's block ran.
     """
-    stack = Stack(folder, say, port=port, workers=workers)
+    stack = Stack(folder, say, port=port, workers=workers, host=host)
     with folder.lock():
         before = {
             number: signal.signal(number, stack.on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -8,14 +8,21 @@ import click
 from cli.data_folder import DataFolder
 from cli.errors import StopSignal
 from cli.options import data_option
-from cli.readiness import unready_parts
+from cli.ports import DEFAULT_HOST
+from cli.readiness import is_open, unready_parts
 from cli.saying import say
 from cli.stack import running_stack
 
 
 @click.command()
 @data_option
-@click.option("--port", type=click.IntRange(0, 65535), help="Port on 127.0.0.1 [8000, or the next free one].")
+@click.option(
+    "--host",
+    default=DEFAULT_HOST,
+    show_default=True,
+    help="Address to listen on. One that other machines reach needs a key first: `pedigree keys create`.",
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="Port [8000, or the next free one].")
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
@@ -23,12 +30,14 @@ from cli.stack import running_stack
     show_default=True,
     help="Processes that train; one for imports comes besides.",
 )
-def up(data: Path | None, port: int | None, workers: int) -> None:
+def up(data: Path | None, host: str, port: int | None, workers: int) -> None:
     """Start the whole service on this machine; Ctrl-C stops it."""
     folder = DataFolder.at(data)
     try:
-        with running_stack(folder, say, port=port, workers=workers) as stack:
+        with running_stack(folder, say, port=port, workers=workers, host=host) as stack:
             say(f"\nPedigree answers at {stack.url}\nIts data is in {folder.root}; Ctrl-C stops it.")
+            if is_open(stack.url):
+                say("No key is asked for on this machine; `pedigree keys create NAME --scope admin` changes that.")
             for name, state in unready_parts(stack.url).items():
                 say(f"! {name}: {state}")
             stack.keep_up()

@@ -3,6 +3,8 @@
 import logging
 from types import TracebackType
 
+from store.request_ids import request_id
+
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -15,7 +17,10 @@ class PlainFormatter(logging.Formatter):
     """
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
-        """The record's line, on one line."""
+        """The record's line, on one line, with the id of the request that it is about."""
+        found = request_id()
+        if found is not None:
+            record.message = f"[{found}] {record.message}"
         return plain(super().formatMessage(record))
 
     def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - logging's own name

@@ -6,6 +6,7 @@ from celery import Celery
 from kombu.exceptions import ChannelError
 
 from store.lanes import Lane
+from store.request_ids import MESSAGE_HEADER
 from store.settings import Settings
 
 # The train lane's queue has the name of the only one there was before there were lanes: messages of then are taken by
@@ -53,13 +54,16 @@ def queues_of(lanes: Collection[Lane]) -> str:
     return ",".join(QUEUES[lane] for lane in Lane if lane in lanes)
 
 
-def publish_job(app: Celery, job_id: int, lane: Lane) -> None:
-    """Tell the workers of a lane of a queued job. Call it after the commit that made the job.
+def publish_job(app: Celery, job_id: int, lane: Lane, request_id: str | None = None) -> None:
+    """Tell the workers of a lane of a queued job, and of the request that queued it.
+
+    Call it after the commit that made the job.
 
     Raises:
         kombu.exceptions.OperationalError: the broker is out of reach; the repair process will publish the job later.
     """
-    app.send_task(RUN_JOB, args=[job_id], retry=False, queue=QUEUES[lane])
+    headers = {} if request_id is None else {MESSAGE_HEADER: request_id}
+    app.send_task(RUN_JOB, args=[job_id], retry=False, queue=QUEUES[lane], headers=headers)
 
 
 def queue_length(app: Celery, lane: Lane) -> int:

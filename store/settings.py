@@ -95,6 +95,9 @@ class Settings(BaseSettings):
         alias="PEDIGREE_CORS_ORIGINS",
         description="other sites whose pages may use the API, by commas, as https://pets.example.org",
     )
+    open: Literal["no", "yes"] = Field(
+        "no", alias="PEDIGREE_OPEN", description="yes: nobody is asked for a key, from wherever they come"
+    )
     root_path: str = Field(
         "", alias="PEDIGREE_ROOT_PATH", description="path below which a proxy has the service, as /pedigree"
     )
@@ -119,6 +122,9 @@ class Settings(BaseSettings):
         description="events of a job are kept so long after its end, but for its changes of state",
     )
 
+    audit_days: float = Field(
+        400.0, alias="PEDIGREE_AUDIT_DAYS", ge=1, description="the record of who changed what is kept so long"
+    )
     keep_predictions: Literal["no", "answers", "photos"] = Field(
         "no",
         alias="PEDIGREE_KEEP_PREDICTIONS",

@@ -79,9 +79,10 @@ def nothing_of_the_outside(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The shell that runs the tests decides nothing in them, and no stack of its user is found or noted."""
     for names in (PYTHON, POSTGRES, PROXIES):
         drop_variables(names)
-    for name in ("PEDIGREE_URL", "PEDIGREE_DATA"):
+    for name in ("PEDIGREE_URL", "PEDIGREE_DATA", "PEDIGREE_KEY", "PEDIGREE_KEY_FILE"):
         os.environ.pop(name, None)
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
 
 
 @pytest.fixture(scope="session", autouse=True)

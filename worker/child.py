@@ -1,6 +1,7 @@
 """``python -m worker.child JOB ATTEMPT``: the process in which one attempt of a job learns, and ends."""
 
 import logging
+import os
 import shutil
 import signal
 import sys
@@ -24,6 +25,7 @@ from store.db.reading import get_job
 from store.db.session import make_engine, make_sessions
 from store.errors import AppError
 from store.logs import log_to_stderr
+from store.request_ids import follow_for_ever
 from store.settings import Settings, load_settings
 from store.states import State
 from worker.attempt import Attempt
@@ -92,6 +94,8 @@ def _attempt(job_id: int, number: int, stop: StopRequest) -> int:
     settings = load_settings()
     sessions = make_sessions(make_engine(settings))
     job, scratch = patiently(lambda: _read(settings, sessions, job_id), seconds=OUTAGE_SECONDS, what=f"job {job_id}")
+    follow_for_ever(job.request_id)
+    log.info("job %d: attempt %d begins in process %d", job_id, number, os.getpid())
     if job.attempt != number:
         log.warning("job %d: attempt %d is not wanted any more", job_id, number)
         return 0

@@ -6,6 +6,8 @@ from datetime import timedelta
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore
+from store.db.audit import BATCH as MOST_CHANGES
+from store.db.audit import forget_old_changes
 from store.db.drift import forget_old_counts
 from store.db.kept import BATCH, forget_old
 from store.db.kept_photos import on_record
@@ -26,6 +28,15 @@ def forget_old_predictions(sessions: sessionmaker[Session], settings: Settings) 
     if deleted:
         log.info("%d kept predictions were deleted: too old, or too many", deleted)
     return deleted == BATCH
+
+
+def forget_changes(sessions: sessionmaker[Session], *, older_than: timedelta) -> bool:
+    """Delete a part of what the record of changes has of so long ago; returns whether more may be left."""
+    with sessions.begin() as session:
+        deleted = forget_old_changes(session, older_than=older_than)
+    if deleted:
+        log.info("%d changes made more than %s ago were deleted from their record", deleted, older_than)
+    return deleted == MOST_CHANGES
 
 
 def forget_counts(sessions: sessionmaker[Session]) -> None:

@@ -29,7 +29,7 @@ from store.lanes import Lane
 from store.logs import log_to_stderr
 from store.queue import make_celery, queue_length
 from store.settings import Settings, load_settings
-from worker.forgetting import forget_counts, forget_old_predictions, forget_photos
+from worker.forgetting import forget_changes, forget_counts, forget_old_predictions, forget_photos
 from worker.patience import OUTAGES
 from worker.studying import Studying
 from worker.unneeded import delete_unneeded, forget_old_events
@@ -71,6 +71,7 @@ class Repair:
         """Delete what nothing needs any more, and what is too old."""
         # First what needs the database alone: a store that is away must not keep it from being done.
         is_more = forget_old_events(self.sessions, older_than=timedelta(days=self.settings.event_days))
+        is_more |= forget_changes(self.sessions, older_than=timedelta(days=self.settings.audit_days))
         forget_counts(self.sessions)
         if forget_old_predictions(self.sessions, self.settings) or is_more:
             self.clean_from = time.monotonic()  # the next round goes on; leases and messages are looked at in between
@@ -106,8 +107,7 @@ class Repair:
             return [*unpublished, *lost(session, lane, older_than_seconds=seconds)]
 
     def _publish(self, job_id: int) -> None:
-        if dispatch_job(self.celery, self.sessions, job_id):
-            log.info("job %d: published", job_id)
+        dispatch_job(self.celery, self.sessions, job_id)
 
 
 def main() -> int:

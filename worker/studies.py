@@ -32,6 +32,7 @@ from store.db.reading import epochs_of, interpretation_of, jobs_of_runs
 from store.db.registry import register
 from store.db.studies import add_trial_run, held_study, note_pruned, trials_of
 from store.db.study_tables import Study, StudyTrial
+from store.request_ids import following
 from store.states import FINAL, State
 
 MOST_BETWEEN_SECONDS = 10.0
@@ -78,8 +79,12 @@ def advance(session: Session, job_id: int, *, max_attempts: int) -> list[int]:
     held = held_study(session, job_id)
     if held is None:
         return []
-    job, study = held
-    trials = list(trials_of(session, job_id))
+    with following(held[0].request_id):
+        return _moved_on(session, *held, max_attempts=max_attempts)
+
+
+def _moved_on(session: Session, job: Job, study: Study, *, max_attempts: int) -> list[int]:
+    trials = list(trials_of(session, job.id))
     step = Step(session, job, study, StudyPlan.model_validate(study.asked), trials, max_attempts)
     step.jobs = jobs_of_runs(session, [trial.run_id for trial in trials if trial.run_id is not None])
     if job.state == State.QUEUED:

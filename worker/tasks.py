@@ -7,6 +7,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from store.db.session import make_engine, make_sessions
 from store.lanes import Lane
 from store.queue import RUN_JOB
+from store.request_ids import MESSAGE_HEADER, following
 from worker.app import app, settings
 from worker.lifecycle import Host, run_job
 from worker.presence import Presence
@@ -23,10 +24,11 @@ presence = Presence(host)
 @app.task(name=RUN_JOB)  # type: ignore[untyped-decorator]  # celery ships no types
 def run(job_id: int) -> None:
     """Run the job, where it is still queued."""
-    try:
-        run_job(host, job_id)
-    finally:
-        get_ready()
+    with following(run.request.get(MESSAGE_HEADER)):
+        try:
+            run_job(host, job_id)
+        finally:
+            get_ready()
 
 
 def get_ready() -> None:

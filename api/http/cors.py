@@ -9,13 +9,14 @@ from api.http.origins import normal_origin
 
 _MAY_ASK = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
-    "Access-Control-Allow-Headers": "Accept, Content-Type, Idempotency-Key, Last-Event-ID, Range, If-None-Match, "
-    "Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, X-HTTP-Method-Override",
+    "Access-Control-Allow-Headers": "Accept, Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Range, "
+    "If-None-Match, X-Request-Id, Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, X-HTTP-Method-Override",
     "Access-Control-Max-Age": "600",
 }
 _MAY_READ = {
-    "Access-Control-Expose-Headers": "Location, Retry-After, Allow, ETag, Link, Content-Disposition, Tus-Extension, "
-    "Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length, Upload-Offset"
+    "Access-Control-Expose-Headers": "Location, Retry-After, Allow, ETag, Link, Content-Disposition, WWW-Authenticate, "
+    "X-Request-Id, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length, "
+    "Upload-Offset"
 }
 
 

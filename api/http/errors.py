@@ -22,6 +22,7 @@ from ml.decode.images import FORMAT_NAMES
 from ml.errors import LearningError
 from store.db.dependents import Undeletable
 from store.errors import AppError
+from store.request_ids import request_id
 from store.room import says_disk_full
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ class RefusedInside(HTTPException):
 
 def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """A problem as a response. ASCII only, so that whatever a caller sent can be said back."""
-    body = json.dumps(problem.model_dump(exclude_none=True))
+    body = json.dumps(problem.model_copy(update={"request_id": request_id()}).model_dump(exclude_none=True))
     return Response(body, problem.status, headers=dict(headers or {}), media_type=PROBLEM_TYPE)
 
 

@@ -243,6 +243,9 @@ class JobOut(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     dataset: str | None = Field(description="the dataset that an import makes; null for other kinds")
+    request_id: str | None = Field(
+        description="of the request that queued it last; logs have it on each line of the job"
+    )
 
     @classmethod
     def of(
@@ -273,6 +276,7 @@ class JobOut(BaseModel):
             started_at=job.started_at,
             finished_at=job.finished_at,
             dataset=job.payload.get("name") if job.kind == "import" else None,
+            request_id=job.request_id,
         )
 
 

@@ -50,6 +50,7 @@ class Problem(BaseModel):
     value: str | None = Field(None, description=_VALUE, examples=["'pets'"])
     errors: list[FieldProblem] | None = Field(None, description="every wrong field; the first is the problem's own")
     more_errors: bool | None = Field(None, description="more fields are wrong than `errors` lists")
+    request_id: str | None = Field(None, description="under which the service's log has more; a header has it too")
     dependents: DependentsOut | None = Field(None, description="DELETE /runs/{id}: what hangs on the run")
     parts: dict[str, str] | None = Field(None, description="GET /readyz: each part, and what is wrong with it")
     lanes: dict[Lane, LaneOut] | None = Field(None, description="GET /readyz: each lane's workers and queued jobs")
@@ -57,7 +58,8 @@ class Problem(BaseModel):
 
 _TITLES = {
     400: "Bad request; the detail names what is impossible",
-    403: "Refused: the request comes from another site",
+    401: "A key is needed, or the one that was sent is not good",
+    403: "Refused: the key's scope is too small, or the request comes from another site",
     404: "It does not exist",
     408: "The body stopped coming, or comes too slowly",
     409: "Not now, or not for this: see the code",
@@ -71,8 +73,10 @@ _TITLES = {
     507: "A disk of the service is full",
 }
 
+_ANY_ROUTE = frozenset({401, 403, 422, 503})
+
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's description of the error answers of a route; 422 and 503 are every route's."""
+    """OpenAPI's description of the error answers of a route; 401, 403, 422 and 503 are every route's."""
     content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": _TITLES[status], "content": content} for status in sorted({*statuses, 422, 503})}
+    return {status: {"description": _TITLES[status], "content": content} for status in sorted({*statuses, *_ANY_ROUTE})}

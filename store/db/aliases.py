@@ -14,6 +14,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from store.db.audit import note
 from store.db.models import AliasMove, ModelAlias, ModelVersion
 from store.db.paging import Page, check_limit, decode_cursor, make_page
 from store.db.registry import get_version, held_version, resolve_model
@@ -68,6 +69,7 @@ def set_alias(
     # Holds the row until the transaction ends, so that moves follow each other.
     _put(session, alias, version, canary)
     standing = _newest_move(session, alias)
+    _note(alias, None if standing is None else standing.version, version, canary)
     if standing is None or standing.version != version:
         before = standing.id if standing is not None and standing.version is not None else None
         session.add(AliasMove(alias=alias, how=how, version=version, before_id=before))
@@ -188,6 +190,7 @@ def roll_back(session: Session, alias: str, back: Return) -> ModelAlias:
     if target is None or target.version != back.version:
         raise _moved(alias)
     _put(session, alias, back.version, None)
+    _note(alias, standing.version, back.version, None)
     session.add(AliasMove(alias=alias, how="rolled_back", version=back.version, before_id=target.before_id))
     session.flush()
     return get_alias(session, alias)
@@ -223,6 +226,7 @@ def cancel_canary(session: Session, alias: str) -> None:
     found = _locked(session, alias)
     if found.canary_version is None:
         raise _no_canary(alias)
+    note(target=f"/models/aliases/{alias}", before={"canary": found.canary_version, "share": found.canary_share})
     found.canary_version = found.canary_share = None
 
 
@@ -240,6 +244,11 @@ def list_moves(session: Session, alias: str, *, cursor: str | None = None, limit
     if not found and _newest_move(session, alias) is None:
         raise _unknown(alias)
     return make_page(found, limit, lambda move: (move.id,))
+
+
+def _note(alias: str, before: int | None, version: int, canary: Canary | None) -> None:
+    beside = {} if canary is None else {"canary": canary.version, "share": canary.share}
+    note(target=f"/models/aliases/{alias}", before={"version": before}, after={"version": version, **beside})
 
 
 def _check_canary(session: Session, canary: Canary, version: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from store.db.audit import note
 from store.db.dependents import about, check_deletable, dependents_of
 from store.db.kept_tables import DriftCount, DriftReference
 from store.db.lineage import cut_short
@@ -43,6 +44,7 @@ def delete_run(session: Session, run_id: int, *, cascade: bool) -> DeletedRun:
     version = session.scalar(select(ModelVersion.id).where(ModelVersion.run_id == run_id).with_for_update())
     check_deletable(dependents_of(session, run_id), cascade=cascade)
     gone = _note(session, run, version, held)
+    note(before={"kind": run.kind, "name": run.name, "version": version})
     if version is not None:
         _delete_version(session, version)
     for rows in (

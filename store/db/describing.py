@@ -5,6 +5,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
+from store.db.audit import note
 from store.db.models import Run
 from store.db.reading import get_run, held_run
 
@@ -19,6 +20,7 @@ def describe_run(session: Session, run_id: int, parts: Mapping[Part, str | list[
     """
     held_run(session, run_id)
     run = get_run(session, run_id)
+    note(before={part: getattr(run, part) for part in parts}, after={str(part): value for part, value in parts.items()})
     for part, value in parts.items():
         setattr(run, part, value)
     session.flush()

@@ -8,12 +8,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
+from store.db.audit import note
 from store.db.base import Json
 from store.db.models import Job, JobEvent
 from store.db.reading import holds_model
 from store.db.storable import storable
 from store.errors import Hint, IdempotencyConflict, NotFound, Request, StateConflict, one_of
 from store.keys import ANSWERS_LINES
+from store.request_ids import request_id
 from store.states import FINAL, State, sources_of
 
 IN_HAND = frozenset({State.RUNNING, State.CANCELLING})
@@ -54,10 +56,12 @@ def create_job(
         idempotency_key=idempotency_key,
         request_sha256=request_sha256,
         finished_at=session.scalar(select(func.now())) if state in FINAL else None,
+        request_id=request_id(),
     )
     session.add(job)
     session.flush()
     _append_state_event(session, job)
+    note(target=f"/jobs/{job.id}", after={"job": job.id, "kind": kind, "state": state} | _about(run_id))
     return job
 
 
@@ -241,11 +245,13 @@ def request_cancel(session: Session, job_id: int) -> Job:
     job = _locked_or_raise(session, job_id)
     if job.state == State.CANCELLING:
         return job
-    target = State.CANCELLED if job.state == State.QUEUED else State.CANCELLING
+    before = job.state
+    target = State.CANCELLED if before == State.QUEUED else State.CANCELLING
     changed = change_state(session, job_id, target)
     if changed is None:
         hint = "It has ended, there is nothing to stop."
         raise StateConflict(f"job {job_id} is {job.state} and cannot be cancelled", hint)
+    note(target=f"/jobs/{job_id}", before={"state": before}, after={"state": target})
     return changed
 
 
@@ -261,6 +267,7 @@ def resume(session: Session, job_id: int, *, max_attempts: int = 3) -> Job:
     if job.kind == "train" and job.state == State.FAILED and holds_model(session, job):
         detail = f"job {job_id} failed, and its run {job.run_id} keeps the model of the phases that it finished"
         raise StateConflict(detail, (job.error or {}).get("hint"))
+    before = job.state
     changed = change_state(
         session,
         job_id,
@@ -270,10 +277,12 @@ def resume(session: Session, job_id: int, *, max_attempts: int = 3) -> Job:
         finished_at=None,
         published_at=None,
         not_before=None,
+        request_id=request_id() or job.request_id,
     )
     if changed is None:
         detail = f"job {job_id} is {job.state}, and only a failed or cancelled job can be resumed"
         raise StateConflict(detail, _INSTEAD_OF_RESUME.get(State(job.state)) or _after_success(job))
+    note(target=f"/jobs/{job_id}", before={"state": before}, after={"state": State.QUEUED})
     return changed
 
 
@@ -321,6 +330,10 @@ def _move(
     job = session.get_one(Job, job_id, populate_existing=True)
     _append_state_event(session, job)
     return job
+
+
+def _about(run_id: int | None) -> Json:
+    return {} if run_id is None else {"run": run_id}
 
 
 def _append_state_event(session: Session, job: Job) -> None:

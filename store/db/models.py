@@ -19,8 +19,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
+from store.db.access_tables import AccessKey  # noqa: F401 - its module's tables are part of the schema
+from store.db.audit_table import AuditEntry  # noqa: F401 - as above
 from store.db.base import Base, Json
-from store.db.kept_tables import KeptPrediction  # noqa: F401 - its module's tables are part of the schema
+from store.db.kept_tables import KeptPrediction  # noqa: F401 - as above
 from store.db.label_review_table import LabelReview  # noqa: F401 - as above
 from store.db.revision_number import revision_number
 from store.db.study_tables import Study  # noqa: F401 - as above
@@ -172,6 +174,8 @@ class Job(Base):
     published_at: Mapped[datetime | None]
     not_before: Mapped[datetime | None]
     """A job whose attempt ended without a verdict rests until then: so long no worker is told of it."""
+    request_id: Mapped[str | None] = mapped_column(Text)
+    """Of the request that queued it last; the log of everybody who works on it has the same."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

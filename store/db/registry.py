@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from store.db.audit import note
 from store.db.models import DeletedRun, ModelAlias, ModelVersion
 from store.db.paging import Page, check_limit, decode_cursor, make_page
 from store.db.reading import get_run, held_run, holds_model, state_of_run, wait_for
@@ -53,6 +54,7 @@ def register(session: Session, run_id: int) -> Registration:
     session.add(version)
     session.flush()
     session.refresh(version)  # with its run, which is read after the transaction
+    note(target=f"/models/{version.id}", after={"version": version.id, "run": run_id})
     return Registration(version, is_new=True)
 
 

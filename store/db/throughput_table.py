@@ -1,4 +1,4 @@
-"""The table of what machines train at, measured."""
+"""The table of how fast machines train."""
 
 from datetime import datetime
 from typing import Any

@@ -22,6 +22,7 @@ from api.schemas.fields import AliasName, DatasetName, PageOut
 from api.schemas.forecast import ForecastOut
 from api.schemas.jobs import DryRun, HeldJob, JobOut, JobProgress, JobWaiting
 from api.schemas.kept import FeedbackOut
+from api.schemas.keys import SessionOut
 from api.schemas.lineage import Ancestor, PhaseRate
 from api.schemas.lr_find import LrFindOut
 from api.schemas.models import AliasOut, CanaryOut, ModelDetail, ModelOut, MoveOut
@@ -280,6 +281,7 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         ("data/transfer.js", UploadOut, "id length offset"),
         ("data/adding.js", UploadOut, "id name length offset job"),
         ("data/trial.js", RuleTrialOut, "images labelled labels complete notes others counts examples without_label"),
+        ("frame/session.js", SessionOut, "key scope"),
         ("models/served.js", ModelOut, "version run arch dataset drawn aliases"),
         (
             "models/versions.js",

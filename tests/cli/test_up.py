@@ -208,6 +208,28 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
         assert all_gone(pids)
 
 
+def test_a_network_needs_a_key_first_which_is_made_without_a_service(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    everywhere = ("up", "--host", "0.0.0.0", "--port", "0")  # noqa: S104 - it is refused
+    refused = pedigree(data, *everywhere)
+    assert refused.returncode == 1
+    assert "keys_missing: 0.0.0.0 can be reached from other machines, and there is no key." in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    made = pedigree(data, "keys", "create", "alice", "--scope", "admin")
+    assert made.returncode == 0, made.stderr
+    with up(data, "--host", "0.0.0.0") as started:  # noqa: S104 - with a key
+        url = started.wait()["url"]
+        key = {"authorization": f"Bearer {made.stdout.strip()}"}
+        assert httpx.get(f"{url}/jobs", trust_env=False).status_code == 401
+        assert httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
+        assert httpx.get(f"{url}/jobs", headers=key, trust_env=False).status_code == 200
+        assert pedigree(data, "keys", "revoke", "alice").stdout == "key 1, alice, is revoked\n"
+        assert wait_until(lambda: httpx.get(f"{url}/jobs", headers=key, trust_env=False).status_code == 401, 30)
+        assert made.stdout.strip().rpartition("_")[2] not in "".join(
+            log.read_text() for log in (data / "logs").iterdir()
+        )
+
+
 def test_a_taken_port_that_was_asked_for_is_one_line(tmp_path: Path) -> None:
     with _listening() as port:
         refused = pedigree(tmp_path / "data", "up", "--port", str(port))

@@ -35,6 +35,7 @@ JOB: dict[str, Any] = {
     "created_at": NOW,
     "started_at": NOW,
     "finished_at": None,
+    "request_id": None,
 }
 
 

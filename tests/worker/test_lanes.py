@@ -20,6 +20,7 @@ from store.db.waiting import Reason, waiting_of
 from store.dispatch import dispatch_job
 from store.lanes import Lane, lane_of
 from store.queue import QUEUES, RUN_JOB, queue_length
+from store.request_ids import following
 from store.settings import Settings
 from store.states import State
 from tests.conftest import environment_of
@@ -46,7 +47,8 @@ def training(sessions: Sessions, celery: Celery) -> int:
 @pytest.fixture
 def bringing(sessions: Sessions, artifacts: ArtifactStore) -> int:
     """An import job, not yet published."""
-    return queue_import(sessions, artifacts, archive())[0]
+    with following("of-an-import"):
+        return queue_import(sessions, artifacts, archive())[0]
 
 
 def state_of(sessions: Sessions, job_id: int) -> State:
@@ -76,9 +78,14 @@ def test_an_import_is_done_while_the_training_worker_is_busy(
 def test_a_light_worker_takes_no_training_and_the_training_says_what_it_waits_for(
     settings: Settings, sessions: Sessions, celery: Celery, training: int, bringing: int
 ) -> None:
-    with running(LIGHT, settings):
+    with running(LIGHT, settings) as light:
         dispatch_job(celery, sessions, bringing)
         job_in(sessions, bringing, State.SUCCEEDED)
+        until(lambda: f"job {bringing}: attempt 1 has its verdict" in light.said(), "the worker's last word")
+        # One grep follows the job: what its worker says of it and what its own process says.
+        said = [line for line in light.said().splitlines() if f"job {bringing}:" in line]
+        assert all("[of-an-import] job" in line for line in said)
+        assert [word for word in ("attempt 1 starts", "begins in process") if word not in "".join(said)] == []
         with sessions.begin() as session:
             job = get_job(session, training)
             assert (job.state, job.attempt) == (State.QUEUED, 0)

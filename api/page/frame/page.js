@@ -21,6 +21,7 @@ import { redrawFigures } from "./figures.js";
 import { byId } from "./parts.js";
 import { showScrolling } from "./scrolls.js";
 import { forgetAllBut, tell } from "./service.js";
+import { showSession } from "./session.js";
 import { hear, keepStream } from "./stream.js";
 import { scheme } from "./theme.js";
 
@@ -132,6 +133,6 @@ setInterval(refreshAll, REFRESH_MS);
 showScrolling();
 preparePhotos();
 followLinks(show);
-tell("served", showServed());
+tell("served", showServed()).then(showSession);
 show();
 keepStream();

@@ -1,6 +1,7 @@
 // Asking the service, and the line that says when something went wrong.
 
 import { at } from "./address.js";
+import { keyGiven } from "./session.js";
 
 const troubles = new Map();
 
@@ -19,7 +20,7 @@ function said(field, value, detail) {
   return `${value === undefined ? name : `${name} is ${value}`}: ${detail}`;
 }
 
-async function answerOf(path, options) {
+async function answerOf(path, options, isAgain = false) {
   let answer;
   try {
     answer = await fetch(at(path), options);
@@ -27,6 +28,10 @@ async function answerOf(path, options) {
     throw Object.assign(new Error("The service does not answer."), { isAway: true });
   }
   if (answer.ok) return answer;
+  if (answer.status === 401 && !isAgain) {
+    await keyGiven();
+    return answerOf(path, options, true);
+  }
   const isProblem = answer.headers.get("Content-Type")?.includes("json");
   const problem = isProblem ? await answer.json() : { detail: `The service answers ${answer.status} to ${path}` };
   throw Object.assign(new Error(reasonOf(problem)), { code: problem.code, problem });

@@ -15,6 +15,7 @@ from pedigree.calls import Call, Value
 from pedigree.errors import PedigreeError, problem_of
 from pedigree.events import Event, EventReader, Following
 from pedigree.finding import find_url
+from pedigree.key import find_key
 from pedigree.packing import Form
 from pedigree.pictures import Picture, form_of, in_parts, is_one
 from pedigree.prediction import Answers, one_of
@@ -44,6 +45,7 @@ class AsyncClient:
         url: str | None = None,
         *,
         data: str | os.PathLike[str] | None = None,
+        key: str | None = None,
         timeout: float = 60.0,
         retries: int = 3,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -53,17 +55,19 @@ class AsyncClient:
         Args:
             url: its address; by default PEDIGREE_URL, else the stack on the data folder, else the one that runs.
             data: the data folder of a stack on this machine.
+            key: what the service knows the caller by; by default PEDIGREE_KEY, else that of the user's own file.
             timeout: seconds to wait for an answer.
             retries: how often a request that can be repeated without harm is, after a failure that may pass.
             transport: what sends requests in place of the network.
 
         Raises:
             Unreachable: no service is known.
+            UnusableKey: the key cannot be sent, or its file can be read by others.
         """
         self.url = find_url(url, data)
         self.retries = retries
         with usable(self.url):
-            self._http = httpx.AsyncClient(**options_of(self.url, timeout), transport=transport)
+            self._http = httpx.AsyncClient(**options_of(self.url, timeout, find_key(key)), transport=transport)
         self.runs, self.datasets = AsyncRuns(self), AsyncDatasets(self)
         self.models, self.jobs = AsyncModels(self), AsyncJobs(self)
 

@@ -13,6 +13,7 @@ from pedigree.errors import PedigreeError
 from pedigree.events import Event, Following
 from pedigree.finding import find_url
 from pedigree.kept import Datasets, Jobs, Models, Runs
+from pedigree.key import find_key
 from pedigree.packing import Form
 from pedigree.pictures import Picture, form_of, in_parts, is_one
 from pedigree.prediction import Answers, one_of
@@ -43,6 +44,7 @@ class Client:
         url: str | None = None,
         *,
         data: str | os.PathLike[str] | None = None,
+        key: str | None = None,
         timeout: float = 60.0,
         retries: int = 3,
         transport: httpx.BaseTransport | None = None,
@@ -52,16 +54,18 @@ class Client:
         Args:
             url: its address; by default PEDIGREE_URL, else the stack on the data folder, else the one that runs.
             data: the data folder of a stack on this machine.
+            key: what the service knows the caller by; by default PEDIGREE_KEY, else that of the user's own file.
             timeout: seconds to wait for an answer.
             retries: how often a request that can be repeated without harm is, after a failure that may pass.
             transport: what sends requests in place of the network.
 
         Raises:
             Unreachable: no service is known.
+            UnusableKey: the key cannot be sent, or its file can be read by others.
         """
         self.url = find_url(url, data)
         self.retries = retries
-        self.wire = Wire(self.url, timeout=timeout, transport=transport)
+        self.wire = Wire(self.url, key=find_key(key), timeout=timeout, transport=transport)
         self.runs, self.datasets = Runs(self), Datasets(self)
         self.models, self.jobs = Models(self), Jobs(self)
 

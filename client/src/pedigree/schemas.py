@@ -838,6 +838,7 @@ class JobOut(Answer):
     started_at: datetime | None
     finished_at: datetime | None
     dataset: str | None
+    request_id: str | None
 
 
 class JudgementOut(Answer):
@@ -1099,6 +1100,7 @@ class Problem(Answer):
     value: str | None = None
     errors: list[FieldProblem] | None = None
     more_errors: bool | None = None
+    request_id: str | None = None
     dependents: DependentsOut | None = None
     parts: dict[str, str] | None = None
     lanes: dict[str, LaneOut] | None = None

@@ -9,6 +9,7 @@ import httpx
 
 from pedigree.errors import PedigreeError, Unreachable, foreign, problem_of, unreachable
 from pedigree.events import SILENCE_SECONDS, Event, EventReader, Following
+from pedigree.key import KeyAuth
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 CONNECT_SECONDS = 5.0
@@ -25,7 +26,14 @@ class Wire:
         http: what sends.
     """
 
-    def __init__(self, url: str, *, timeout: float = 60.0, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        timeout: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         """Talk to ``url``; ``timeout`` in seconds, ``transport`` in place of the network.
 
         Raises:
@@ -33,7 +41,7 @@ class Wire:
         """
         self.url = url.rstrip("/")
         with usable(self.url):
-            self.http = httpx.Client(**options_of(self.url, timeout), transport=transport)
+            self.http = httpx.Client(**options_of(self.url, timeout, key), transport=transport)
 
     def __enter__(self) -> Self:
         return self
@@ -77,10 +85,15 @@ class Wire:
                     yield event
 
 
-def options_of(url: str, timeout: float) -> Mapping[str, Any]:
+def options_of(url: str, timeout: float, key: str | None = None) -> Mapping[str, Any]:
     """How httpx talks to a service; a proxy for the wide world is no way to our own machine."""
     near = httpx.URL(url).host in LOOPBACK
-    return {"base_url": url, "timeout": httpx.Timeout(timeout, connect=CONNECT_SECONDS), "trust_env": not near}
+    return {
+        "base_url": url,
+        "timeout": httpx.Timeout(timeout, connect=CONNECT_SECONDS),
+        "trust_env": not near,
+        "auth": None if key is None else KeyAuth(url, key),
+    }
 
 
 @contextmanager

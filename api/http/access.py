@@ -1,0 +1,155 @@
+"""Who may come in: each request is held against the table of scopes before its body is read."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.http.errors import app_error_response
+from api.http.keyring import Keyring, Known
+from api.http.paths import route_path
+from api.http.scopes import JUDGED, Needed, Rule, Scopes, unlisted
+from store import access
+from store.db.access_keys import KeyInUse
+from store.errors import AppError, ServiceUnavailable
+
+COOKIE = "pedigree_session"
+LOCAL = "local"
+"""Who changes something where no key is asked for: a user of this machine, as far as is known."""
+CALLER: Final = "pedigree.caller"
+"""Under this name a request's scope has who sent it."""
+_TELLS_OF_ITSELF = frozenset({"/readyz", "/metrics"})
+
+
+class Openness(StrEnum):
+    """Where nobody is asked for a key."""
+
+    ALWAYS = "always"
+    UNTIL_A_KEY_IS_MADE = "until_a_key_is_made"
+    NEVER = "never"
+
+
+class KeyNeeded(AppError):
+    """The request shows no key, or one that is not good."""
+
+    status = 401
+    code = "key_needed"
+    title = "Key needed"
+
+
+class ScopeMissing(AppError):
+    """The key is good, and not for this."""
+
+    status = 403
+    code = "scope_missing"
+    title = "Scope missing"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sent a request, and what they may do; ``key`` is None where none was asked for and none shown."""
+
+    scope: access.Scope
+    key: KeyInUse | None = None
+
+    @property
+    def name(self) -> str:
+        """For the record: the key's name."""
+        return LOCAL if self.key is None else self.key.name
+
+
+ANYBODY = Caller(access.Scope.ADMIN)
+
+
+class Access:
+    """ASGI middleware: finds out who sends a request, and refuses it where they may not."""
+
+    def __init__(self, app: ASGIApp, *, keyring: Keyring, scopes: Scopes, openness: Openness) -> None:
+        self.app = app
+        self.keyring = keyring
+        self.scopes = scopes
+        self.openness = openness
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse, or pass on with the caller's name."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = route_path(scope)
+        needed, operation = self.scopes.needed(scope["method"], path)
+        try:
+            if needed is Rule.UNLISTED:
+                raise unlisted(scope["method"], path)
+            if needed is not Rule.OPEN:
+                scope[CALLER] = await self._caller(Headers(scope=scope), needed, path)
+        except AppError as refusal:
+            await app_error_response(refusal)(scope, receive, send)
+            return
+        if operation is not None:
+            scope[JUDGED] = operation
+        await self.app(scope, receive, send)
+
+    async def _caller(self, headers: Headers, needed: Needed, path: str) -> Caller:
+        known = self.keyring.now_known() or await run_in_threadpool(self.keyring.learned)
+        if known is None:
+            return self._unknown(path)
+        key = key_shown(headers, known)
+        if key is None:
+            if self._is_open(known):
+                return ANYBODY
+            raise _key_needed(headers)
+        self.keyring.note_use(key)
+        if isinstance(needed, access.Scope) and not key.scope.covers(needed):
+            raise _scope_missing(key, needed)
+        return Caller(key.scope, key)
+
+    def _is_open(self, known: Known) -> bool:
+        if self.openness is Openness.UNTIL_A_KEY_IS_MADE:
+            return not known.any_made
+        return self.openness is Openness.ALWAYS
+
+    def _unknown(self, path: str) -> Caller:
+        """Who asks while nobody knows whether there are keys."""
+        if self.openness is Openness.ALWAYS:
+            return ANYBODY
+        if self.openness is Openness.UNTIL_A_KEY_IS_MADE and path in _TELLS_OF_ITSELF:
+            return ANYBODY
+        hint = "Try again when it does."
+        raise ServiceUnavailable("the database does not answer, which knows the keys", hint, {"Retry-After": "2"})
+
+
+def key_shown(headers: Headers, known: Known) -> KeyInUse | None:
+    """The key that a request shows, itself or by a browser's session; None where none is shown that is good."""
+    kind, _, text = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        found = access.read_key(text.strip())
+        return None if found is None else known.by_key(*found)
+    secret = session_shown(headers)
+    return None if secret is None else known.by_session(secret)
+
+
+def session_shown(headers: Headers) -> str | None:
+    """The secret of the browser's session, where the request has one."""
+    if COOKIE not in headers.get("cookie", ""):
+        return None
+    secret = cookie_parser(headers["cookie"]).get(COOKIE, "")
+    return secret if access.is_session(secret) else None
+
+
+def _key_needed(headers: Headers) -> KeyNeeded:
+    hint = "Send one as Authorization: Bearer KEY; the command reads it from PEDIGREE_KEY. Who runs the service makes "
+    hint += "keys with `pedigree keys create`."
+    if "authorization" not in headers and COOKIE not in headers.get("cookie", ""):
+        return KeyNeeded("this needs a key", hint, {"WWW-Authenticate": 'Bearer realm="pedigree"'})
+    told = {"WWW-Authenticate": 'Bearer realm="pedigree", error="invalid_token"'}
+    return KeyNeeded("the key is not one of this service, was revoked, or has expired", hint, told)
+
+
+def _scope_missing(key: KeyInUse, needed: access.Scope) -> ScopeMissing:
+    told = {"WWW-Authenticate": f'Bearer realm="pedigree", error="insufficient_scope", scope="{needed}"'}
+    detail = f"this needs a key of the scope {needed}, and {key.name} has {key.scope}"
+    return ScopeMissing(detail, f"Use a key of the scope {needed}.", told)

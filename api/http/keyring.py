@@ -1,0 +1,131 @@
+"""The keys in memory: no request asks the database whose it is."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hmac import compare_digest
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from store.access import digest_of
+from store.db.access_keys import KeyInUse, KeysOnRecord, SessionInUse, keys_on_record, note_uses
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+"""How long another process's revocation takes to arrive here."""
+OLDEST_SECONDS = 600.0
+"""While the database is away, what was known before holds for so long."""
+WRITE_SECONDS = 60.0
+"""Uses are written together, this far apart."""
+NOBODYS = digest_of("")
+"""What a key of an unknown number is compared with, so that the answer takes the same time."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was on record at one moment."""
+
+    any_made: bool
+    keys: Mapping[int, KeyInUse]
+    sessions: Mapping[bytes, SessionInUse]
+    read_at: float
+
+    @classmethod
+    def of(cls, found: KeysOnRecord) -> "Known":
+        keys = {key.id: key for key in found.keys}
+        return cls(found.any_made, keys, {one.digest: one for one in found.sessions}, time.monotonic())
+
+    def by_key(self, key_id: int, secret: str) -> KeyInUse | None:
+        """The key, where the secret is its own and it has not expired."""
+        key = self.keys.get(key_id)
+        is_its = compare_digest(digest_of(secret), NOBODYS if key is None else key.digest)
+        return key if key is not None and is_its and _lasts(key.expires_at) else None
+
+    def by_session(self, secret: str) -> KeyInUse | None:
+        """The key that a browser's session stands for."""
+        found = self.sessions.get(digest_of(secret))
+        key = None if found is None or not _lasts(found.expires_at) else self.keys.get(found.key_id)
+        return key if key is not None and _lasts(key.expires_at) else None
+
+
+@dataclass
+class Keyring:
+    """Follows the record from a thread of its own, and writes down when keys were used."""
+
+    sessions: sessionmaker[Session]
+    known: Known | None = None
+    _uses: dict[int, datetime] = field(default_factory=dict)
+    _written_at: float = field(default_factory=time.monotonic)
+    _over: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+    _is_away: bool = False
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread = threading.Thread(target=self._follow, name="keys", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is not written, and end."""
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._try(self._write_uses)
+
+    def refresh(self) -> None:
+        """Read the record now.
+
+        Raises:
+            SQLAlchemyError: the database does not answer.
+        """
+        with self.sessions.begin() as session:
+            self.known = Known.of(keys_on_record(session))
+
+    def now_known(self) -> Known | None:
+        """What is known, unless that was read too long ago to go by."""
+        known = self.known
+        return known if known is not None and time.monotonic() - known.read_at < OLDEST_SECONDS else None
+
+    def learned(self) -> Known | None:
+        """What is known; the record is asked where nothing is. None where the database does not answer."""
+        if self.now_known() is None:
+            self._try(self.refresh)
+        return self.now_known()
+
+    def note_use(self, key: KeyInUse) -> None:
+        """It was used now; written before long."""
+        self._uses[key.id] = datetime.now(UTC)
+
+    def _follow(self) -> None:
+        while True:
+            self._try(self.refresh)
+            if time.monotonic() - self._written_at >= WRITE_SECONDS:
+                self._try(self._write_uses)
+            if self._over.wait(LOOK_SECONDS):
+                return
+
+    def _write_uses(self) -> None:
+        self._written_at = time.monotonic()
+        uses, self._uses = self._uses, {}
+        if uses:
+            with self.sessions.begin() as session:
+                note_uses(session, uses)
+
+    def _try(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except SQLAlchemyError as error:
+            if not self._is_away:
+                logger.warning("the keys could not be read or noted: %s", str(error).splitlines()[0])
+            self._is_away = True
+            return
+        self._is_away = False
+
+
+def _lasts(until: datetime | None) -> bool:
+    return until is None or datetime.now(UTC) < until

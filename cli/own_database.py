@@ -1,0 +1,90 @@
+"""The service's database itself, for what nobody may ask of the service before there are keys."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from cli import shell
+from cli.data_folder import DataFolder
+from cli.errors import CommandError, StackError
+from cli.problems import ended
+from cli.running import find_stack
+from cli.servers import Postgres, sockets_of
+from cli.services import HOUSE, run_once
+
+Json = dict[str, Any]
+UNUSED = {"REDIS_URL": "redis://unused", "ARTIFACTS_URL": "file:///unused"}
+"""Settings that every process of ours wants and this one does not use."""
+
+
+def ask_database(data: Path | None, asked: Mapping[str, Any]) -> Json:
+    """Have ``store.keys_command`` do something in the database of DATABASE_URL, or in that of the data folder.
+
+    Raises:
+        CommandError: it cannot be done.
+    """
+    with _environment(data) as environment:
+        command = [sys.executable, "-m", "store.keys_command"]
+        done = subprocess.run(  # noqa: S603  # our own module
+            command,
+            cwd=HOUSE,
+            env=environment,
+            input=json.dumps(asked),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    try:
+        answer: Json = json.loads(done.stdout)
+    except ValueError:
+        why = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise CommandError(f"The database could not be asked: {ended(why)}") from None
+    if done.returncode:
+        detail, hint = str(answer["detail"]), answer.get("hint")
+        raise CommandError(ended(detail[0].upper() + detail[1:]), hint)
+    return answer
+
+
+@contextmanager
+def _environment(data: Path | None) -> Iterator[dict[str, str]]:
+    """Where the database is: in DATABASE_URL, in the stack that runs on the folder, or in one started for this."""
+    told = UNUSED | {name: value for name, value in os.environ.items() if value}
+    if os.environ.get("DATABASE_URL"):
+        yield told
+        return
+    shell.drop_variables(shell.POSTGRES)  # of a database of the user's own they may be part
+    told = {name: value for name, value in told.items() if not shell.POSTGRES.fullmatch(name)}
+    folder = find_stack(data).folder
+    if folder.running() is not None:
+        yield told | {"DATABASE_URL": _running_database(folder)}
+        return
+    with _started(folder, told) as url:
+        yield told | {"DATABASE_URL": url}
+
+
+def _running_database(folder: DataFolder) -> str:
+    sockets = sockets_of(folder.root / "postgres")
+    if sockets is None:
+        hint = "Give its database as DATABASE_URL."
+        raise StackError(f"The stack on {folder.root} has its database elsewhere.", hint)
+    return f"postgresql://postgres@/pedigree?host={quote(str(sockets), safe='/')}"
+
+
+@contextmanager
+def _started(folder: DataFolder, told: Mapping[str, str]) -> Iterator[str]:
+    """The folder's Postgres alone, migrated, for the time of the block."""
+    with folder.lock():
+        folder.close_to_others()
+        server = Postgres(folder.root / "postgres", folder.log("postgres"))
+        try:
+            url = server.start()
+            run_once(["migrations"], {**told, "DATABASE_URL": url}, folder.log("migrations"))
+            yield url
+        finally:
+            server.stop()

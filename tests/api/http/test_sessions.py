@@ -1,0 +1,49 @@
+"""The session that a browser has in place of a key."""
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from api.http.access import COOKIE
+from store.access import Scope
+from store.db.access_tables import AccessKey, KeySession
+from tests.api.http.conftest import bearer
+from tests.api.http.test_gate import TRAIN
+from tests.api.web import TestClient
+
+
+def test_a_browser_gets_a_session_in_place_of_the_key(closed: TestClient, keys: dict[Scope, str]) -> None:
+    begun = closed.post("/session", headers=bearer(keys[Scope.TRAIN]))
+    assert (begun.status_code, begun.json()["key"]) == (201, "train")
+    cookie = begun.headers["set-cookie"]
+    assert [part in cookie for part in ("HttpOnly", "SameSite=strict", "Path=/", "Secure")] == [True, True, True, False]
+    assert keys[Scope.TRAIN].rpartition("_")[2] not in cookie
+    assert closed.get("/jobs").status_code == 200
+    assert closed.post("/session").status_code == 409
+    assert closed.get("/keys").status_code == 403
+    assert closed.get("/keys", headers=bearer(keys[Scope.ADMIN])).status_code == 200
+    foreign = closed.post("/jobs", json=TRAIN, headers={"origin": "https://evil.example"})
+    assert (foreign.status_code, foreign.json()["code"]) == (403, "cross_origin")
+    token = closed.cookies[COOKIE]
+    assert closed.delete("/session").status_code == 204
+    assert COOKIE not in closed.cookies
+    assert closed.get("/jobs", headers={"cookie": f"{COOKIE}={token}"}).status_code == 401
+    secure = closed.post("/session", headers=bearer(keys[Scope.TRAIN]) | {"origin": "https://localhost"})
+    assert "Secure" in secure.headers["set-cookie"]
+
+
+def test_a_session_ends_with_its_key_and_a_key_has_few(
+    closed: TestClient, keys: dict[Scope, str], sessions: sessionmaker[Session]
+) -> None:
+    for _ in range(12):
+        assert closed.post("/session", headers=bearer(keys[Scope.TRAIN])).status_code == 201
+    with sessions.begin() as session:
+        assert session.query(KeySession).count() == 10
+        (train,) = session.query(AccessKey.id).filter_by(name="train").one()
+    assert closed.get("/jobs").status_code == 200
+    assert closed.delete(f"/keys/{train}", headers=bearer(keys[Scope.ADMIN])).status_code == 200
+    assert closed.get("/jobs").status_code == 401
+    with sessions.begin() as session:
+        assert session.query(KeySession).count() == 0
+
+
+def test_without_a_key_there_is_no_session(client: TestClient) -> None:
+    assert client.post("/session").status_code == 409
