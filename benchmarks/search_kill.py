@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def _begin(client: httpx.Client, asked: argparse.Namespace) -> int:
-    taken = client.post("/datasets/builtin", json={"name": "sample"}).raise_for_status().json()
+    taken = client.post("/datasets/builtin", json={"name": "sample", "builtin": "sample"}).raise_for_status().json()
     _job_ended(client, taken["id"])
     body = {"kind": "search", "dataset": "sample", "config": CONFIG, "space": SPACE}
     body |= {"trials": asked.trials, "minutes": asked.minutes, "pruner": asked.pruner}
