@@ -157,14 +157,13 @@ def drift(client: Client, version: int, days: int, as_json: bool) -> None:
 
 def _row(found: Json) -> list[object]:
     said = "" if found["feedback"] is None else found["feedback"]["breed"] or NONE_OF_THEM
-    unsure = "" if found["sure"] else " ?"
     photo = "kept" if found["photo"] else ""
     when = local_time(found["answered_at"])
     return [
         found["id"],
         when,
         found["version"],
-        f"{found['breed']}{unsure}",
+        f"{found['breed']}{' ?' if _doubt(found) else ''}",
         f"{found['probability']:.1%}",
         said,
         photo,
@@ -172,12 +171,19 @@ def _row(found: Json) -> list[object]:
 
 
 def _show(found: Json) -> None:
-    sure = "" if found["sure"] else ", not sure"
-    say(f"{found['id']}: {found['breed']} {found['probability']:.1%}{sure}")
+    doubt = f", {doubt}" if (doubt := _doubt(found)) else ""
+    say(f"{found['id']}: {found['breed']} {found['probability']:.1%}{doubt}")
     say(f"answered {local_time(found['answered_at'])} by version {found['version']} (asked for {found['asked']})")
     say(f"picture {found['sha256'][:12]}, {found['bytes']} bytes, {'kept' if found['photo'] else 'not kept'}")
     for one in found["history"]:
         say(f"{local_time(one['given_at'])}: {plain(one['breed'] or NONE_OF_THEM)}")
+
+
+def _doubt(found: Json) -> str:
+    """Why the breed may not be taken as said; nothing where it may."""
+    if found["known"] is False:
+        return "probably none of the model's breeds"
+    return "" if found["sure"] else "not sure"
 
 
 def _said(found: Json) -> str:

@@ -32,6 +32,7 @@ from worker.attempt import Attempt
 from worker.lifecycle import EXIT_PUT_DOWN, scratch_folder
 from worker.patience import OUTAGE_SECONDS, OUTAGES, patiently
 from worker.reporter import JobReporter
+from worker.tether import LEARNING_NICENESS, give_way
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ _LEARNING: dict[str, Late[Work]] = {
     "forecast": Late("worker.forecasting", "measure_for_forecast"),
     "predict": Late("worker.predicting", "predict_pictures"),
 }
+_CHOOSE_DEVICE: Late[Callable[[str], Any]] = Late("ml.learn.precision", "choose_device")
 _MEMORY = "Give the machine more memory, or stop what else runs on it; then resume the job."
 _ROOM = "Free space where PEDIGREE_CACHE lies, or set it to a larger disk; then resume the job."
 _IMPORTING: Late[Work] = Late("worker.importing", "import_dataset")
@@ -118,7 +120,10 @@ def _run(attempt: Attempt) -> int:
     """Do the work; whatever goes wrong becomes a code and a sentence in the record."""
     try:
         attempt.work.mkdir(parents=True, exist_ok=True)
-        work_of(attempt.job.kind)(attempt)
+        work = work_of(attempt.job.kind)
+        if attempt.job.kind in _LEARNING:
+            _let_answers_come_first(attempt.settings.device)
+        work(attempt)
     except Stopped:
         attempt.reporter.flush_quietly()
         return EXIT_PUT_DOWN
@@ -137,6 +142,16 @@ def _run(attempt: Attempt) -> int:
         else:
             _fail(attempt, "internal_error", said, "See the worker's log.")
     return 0
+
+
+def _let_answers_come_first(device: str) -> None:
+    """Where there is no GPU, what answers people takes the CPU first; nothing else slows the learning down.
+
+    Raises:
+        DeviceUnavailable: the setting asks for a device that is not there.
+    """
+    if _CHOOSE_DEVICE.get()(device).type == "cpu":
+        give_way(LEARNING_NICENESS)
 
 
 def work_of(kind: str) -> Work:

@@ -36,7 +36,7 @@ from worker.leftovers import clean_cache
 from worker.oom_kills import oom_kills
 from worker.patience import OUTAGE_SECONDS, OUTAGES, patiently
 from worker.ready_process import ReadyProcess
-from worker.tether import tethered
+from worker.tether import LIGHT_NICENESS, tethered
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +52,6 @@ STOP_GRACE_SECONDS = 15.0
 """From SIGTERM to SIGKILL: time for a step to end and its checkpoint to be kept."""
 
 VERDICT_GRACE_SECONDS = 10.0
-
-LIGHT_NICENESS = 10
-"""Against a training's 0 the kernel gives a process of this niceness about a tenth of a core that both want."""
 
 _POLL_SECONDS = 0.2
 

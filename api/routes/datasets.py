@@ -53,7 +53,7 @@ logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=TableRoute)
 
 Name = Annotated[DatasetName, Path()]
-ValidPct = Annotated[float, Query(gt=0, lt=1, description="share of the validation side")]
+ValidPct = Annotated[float, Query(gt=0, lt=1, allow_inf_nan=False, description="share of the validation side")]
 SplitSeed = Annotated[int, Query(ge=0, lt=2**63)]
 Seed = Annotated[int, Query(ge=0, lt=2**63, description="the same seed gives the same image")]
 SchemeQuery = Annotated[Scheme, Query(description="dark ink on white paper, or light ink on dark")]

@@ -48,7 +48,7 @@ class FigureQuery(BaseModel):
     height: int | None = Field(
         None, ge=200, le=2000, description="its own where left out; one without room for the labels is raised"
     )
-    scale: float = Field(1.0, ge=0.5, le=2, description="dots of the picture for each pixel")
+    scale: float = Field(1.0, ge=0.5, le=2, allow_inf_nan=False, description="dots of the picture for each pixel")
     phase: int | None = Field(
         None, ge=0, lt=1000, description="lr-find: the search before this phase, from 0; the first where left out"
     )
@@ -63,7 +63,7 @@ class CurvesQuery(BaseModel):
     runs: SeveralRuns
     width: int | None = Field(None, ge=LEAST_WIDTH, le=2000, description="its own where left out")
     height: int | None = Field(None, ge=200, le=2000, description="its own where left out")
-    scale: float = Field(1.0, ge=0.5, le=2, description="dots of the picture for each pixel")
+    scale: float = Field(1.0, ge=0.5, le=2, allow_inf_nan=False, description="dots of the picture for each pixel")
 
 
 # Before the figures of one run, whose number stands in the same place.

@@ -1,6 +1,10 @@
 """The page below ``/ui``: package files, and Plotly's script as its package brings it; nothing from elsewhere."""
 
 import gzip
+import posixpath
+import re
+from collections.abc import Iterable
+from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
 from pathlib import Path
@@ -29,14 +33,19 @@ KEPT = {"Cache-Control": "private, max-age=31536000, immutable", "Vary": "Accept
 STYLE_LINK = '<link rel="stylesheet" href="{{files}}/%s"%s>'
 AHEAD = '<link rel="modulepreload" href="{{files}}/%s">'
 """Without it a browser learns of a module from the one that takes it, some of them five deep."""
+TAKES = re.compile(r'\bfrom "(\.{1,2}/[^"]+)"')
+FOLDERS = {"": ("home",), "runs": ("runs", "run"), "data": ("data", "review")}
+"""Of the page's modules those that show what lies below a path, where the folder is not called as the path is."""
+FILES = f"{{{{up}}}}assets/of/{DIGEST}"
 PLOTLYS_STYLE = ' id="plotly.js-style-global" class="no-inline-styles"'
 """Plotly writes no rules into a page that has an element of this name and class."""
 
 
 def document(folder: Path) -> str:
-    """The page's one document: its frame with every folder's style and every view, and the names of all modules.
+    """The page's one document: its frame with every folder's style and every view.
 
-    ``{{up}}`` stands for the way from the address of a view up to the page's own.
+    ``{{up}}`` stands for the way from the address of a view up to the page's own, ``{{modules}}`` for what names the
+    modules that the view needs.
     """
     styles = sorted(folder.glob("*/*.css"), key=lambda path: (path.parent.name != "frame", path))
     links = [
@@ -48,19 +57,38 @@ def document(folder: Path) -> str:
         for path in sorted(folder.glob("*/*.html"))
         if path.parent.name != "frame"
     ]
-    ahead = [AHEAD % path.relative_to(folder).as_posix() for path in sorted(folder.glob("*/*.js"))]
     text = (folder / "frame" / "document.html").read_text(encoding="utf-8")
     for name, value in {
         "styles": "\n".join(links),
-        "modules": "\n".join(ahead),
         "views": "\n".join(views),
-        "files": f"{{{{up}}}}assets/of/{DIGEST}",
+        "files": FILES,
     }.items():
         text = text.replace(f"{{{{{name}}}}}", value)
     return text
 
 
+@cache
+def modules(area: str) -> str:
+    """What names the modules that the views below a path need first, by the path's first part: known or not."""
+    wanted = [name for name in ASSETS if name.endswith(".js") and name.split("/")[0] in FOLDERS.get(area, (area,))]
+    needed = _with_what_they_take(["frame/page.js", *wanted])
+    return "\n".join(AHEAD % name for name in sorted(needed))
+
+
+def _with_what_they_take(names: Iterable[str]) -> set[str]:
+    needed: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            taken = TAKES.findall(CONTENT[name].decode())
+            waiting += [posixpath.normpath(posixpath.join(posixpath.dirname(name), one)) for one in taken]
+    return needed
+
+
 DOCUMENT = document(FOLDER)
+AREAS = frozenset(name.split("/")[0] for name in ASSETS) | {""}
 
 
 @router.get("/", response_class=RedirectResponse)
@@ -96,7 +124,9 @@ def get_an_asset(name: str, request: Request) -> Response:
 @router.get("/ui/{place:path}", response_class=Response)
 def get_the_page(place: str) -> Response:
     """The page at the address of one of its views: its scripts read the address."""
-    content = DOCUMENT.replace("{{up}}", "../" * place.count("/") or "./")
+    area = place.partition("/")[0]
+    content = DOCUMENT.replace("{{modules}}", modules(area if area in AREAS else ""))
+    content = content.replace("{{files}}", FILES).replace("{{up}}", "../" * place.count("/") or "./")
     return Response(content, media_type="text/html; charset=utf-8", headers=FRESH)
 
 

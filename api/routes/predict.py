@@ -57,7 +57,12 @@ async def predict(
     tta: Annotated[bool, Query(description="average over four augmented copies and the plain picture")] = False,
     coverage: Annotated[
         float | None,
-        Query(ge=LEAST_COVERAGE, le=MOST_COVERAGE, description="a set of breeds that holds the true one so often"),
+        Query(
+            ge=LEAST_COVERAGE,
+            le=MOST_COVERAGE,
+            allow_inf_nan=False,
+            description="a set of breeds that holds the true one so often",
+        ),
     ] = None,
     keep: Annotated[
         Keep | None,

@@ -1,10 +1,11 @@
 """The page's scripts and styles at the address that names what is in them."""
 
+import posixpath
 import re
 
 import pytest
 
-from api.routes.page import DIGEST, DOCUMENT, FOLDER
+from api.routes.page import DIGEST, FOLDER
 from tests.api.web import TestClient
 
 
@@ -23,6 +24,33 @@ def test_what_an_address_names_by_its_content_is_kept_and_never_of_another_versi
     assert (other.text, other.headers["cache-control"]) == (plain.text, "no-cache")
 
 
-def test_the_document_names_every_module_so_that_none_waits_for_another() -> None:
-    ahead = re.findall(rf'<link rel="modulepreload" href="{{{{up}}}}assets/of/{DIGEST}/([^"]+)">', DOCUMENT)
-    assert sorted(ahead) == sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.glob("*/*.js"))
+def ahead_of(client: TestClient, place: str) -> set[str]:
+    named = rf'<link rel="modulepreload" href="[./]*assets/of/{DIGEST}/([^"]+)">'
+    return set(re.findall(named, client.get(place).text))
+
+
+@pytest.mark.parametrize(
+    ("place", "view"),
+    [
+        ("/ui/", "home/home.js"),
+        ("/ui/runs", "runs/runs.js"),
+        ("/ui/runs/1", "run/run.js"),
+        ("/ui/data/pets", "data/dataset.js"),
+        ("/ui/data/pets/review", "review/review.js"),
+        ("/ui/models/3", "models/model.js"),
+        ("/ui/label", "label/label.js"),
+        ("/ui/nowhere", "home/home.js"),
+    ],
+)
+def test_the_document_names_each_module_of_its_view_so_that_none_waits_for_another(
+    client: TestClient, place: str, view: str
+) -> None:
+    ahead = ahead_of(client, place)
+    assert {"frame/page.js", "frame/parts.js", view} <= ahead
+    for name in ahead:
+        taken = re.findall(r'^import .* from "([^"]+)";$', (FOLDER / name).read_text(), re.MULTILINE)
+        assert {posixpath.normpath(posixpath.join(posixpath.dirname(name), one)) for one in taken} <= ahead
+
+
+def test_what_other_views_need_is_not_named(client: TestClient) -> None:
+    assert not {name for name in ahead_of(client, "/ui/jobs") if name.split("/")[0] in {"review", "compare", "data"}}

@@ -19,7 +19,7 @@ from store.db.reading import list_jobs
 from store.settings import Settings
 from tests.api.records import Records, jpeg
 from tests.browser.test_looks import CUT, violations
-from tests.browser.visits import PATIENCE_MS, Visits
+from tests.browser.visits import PATIENCE_MS, Visits, attach
 
 pytestmark = pytest.mark.browser
 
@@ -68,7 +68,7 @@ def wait_until(page: Page, holds: Callable[[], bool]) -> None:
 
 
 def choose(page: Page, path: Path) -> None:
-    page.locator("#archive-file").set_input_files(path)
+    attach(page, "#archive-file", path)
 
 
 def test_an_archive_is_sent_a_rule_is_tried_and_the_import_begins(
@@ -194,7 +194,7 @@ def test_a_folder_is_packed_as_it_is_sent_and_its_rule_tried_meanwhile(
     page = visits.page("/ui/data")
     held: list[Route] = []
     page.route("**/uploads/*", lambda route, one: held.append(route) if one.method == "PATCH" else route.continue_())
-    page.locator("#photo-folder").set_input_files(photos)
+    attach(page, "#photo-folder", photos)
     expect(page.locator("#rule")).to_have_value("folder")
     expect(page.locator("#rule-outcome .verdict")).to_have_text("All 7 photos get a label: 2 breeds.")
     expect(page.locator("#import")).to_be_disabled()

@@ -8,7 +8,7 @@ from store.keys import PHOTOS
 from store.settings import Settings
 from tests.api.conftest import until
 from tests.api.records import VOCAB, Records, jpeg
-from tests.browser.visits import Visits
+from tests.browser.visits import Visits, attach
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +28,7 @@ def asked(visits: Visits, records: Records, *, keep: bool = False) -> Page:
     if keep:
         page.locator("#keep-photo").check()
     photo = FilePayload(name="it.jpg", mimeType="image/jpeg", buffer=jpeg((220, 10, 10)))
-    page.locator("#photo").set_input_files(files=photo)
+    attach(page, "#photo", photo)
     expect(page.locator("#answer h3")).to_contain_text("Abyssinian")
     return page
 

@@ -14,7 +14,7 @@ from ml.run_files import JUDGEMENT
 from store.db.models import Run
 from tests.api.records import Records, jpeg
 from tests.api.serving.test_judged import PURPLE, written
-from tests.browser.visits import Visits
+from tests.browser.visits import Visits, attach, stands
 
 pytestmark = pytest.mark.browser
 
@@ -43,11 +43,12 @@ def photo(content: bytes, name: str = "it.jpg") -> FilePayload:
 
 def give(page: Page, kind: str, target: str, **files: bytes) -> Any:  # noqa: ANN401 - what the script says
     sent = [[f"{name}.jpg", base64.b64encode(content).decode()] for name, content in files.items()]
+    stands(page, target)
     return page.evaluate(GIVE, [kind, target, sent])
 
 
 def choose(page: Page, *files: FilePayload) -> None:
-    page.locator("#photo").set_input_files(files=list(files))
+    attach(page, "#photo", list(files))
 
 
 def judged(records: Records, folder: Path) -> Run:
@@ -239,7 +240,7 @@ def test_on_a_telephone_a_photo_can_be_taken(visits: Visits, records: Records) -
     page.goto(f"{visits.address}/")
     expect(page.get_by_text("Take a photo")).to_be_visible()
     expect(page.get_by_text("or paste one")).to_be_hidden()
-    page.locator("#camera").set_input_files(files=photo(BLUE, "camera.jpg"))
+    attach(page, "#camera", photo(BLUE, "camera.jpg"))
     expect(page.locator(HEADLINES)).to_have_text("pug, a dog")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     desk = visits.page("/")

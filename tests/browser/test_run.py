@@ -11,7 +11,7 @@ from store.db.jobs import create_job, mark_published, request_cancel, save_progr
 from store.db.models import Job
 from store.states import State
 from tests.api.records import Records, jpeg
-from tests.browser.visits import Visits
+from tests.browser.visits import Visits, attach
 from tests.browser.worlds import busy
 
 pytestmark = pytest.mark.browser
@@ -108,7 +108,7 @@ def test_a_breed_is_the_answer_only_where_the_service_is_sure(
     page.locator("#register").click()
     expect(page.locator("#served")).to_contain_text("In production: version 1")
     page.locator("nav").get_by_text("Predict").click()
-    page.locator("#photo").set_input_files(files=FilePayload(name="it.jpg", mimeType="image/jpeg", buffer=jpeg(colour)))
+    attach(page, "#photo", FilePayload(name="it.jpg", mimeType="image/jpeg", buffer=jpeg(colour)))
     expect(page.locator("#answer h3")).to_have_text(re.compile(headline))
 
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import FilePayload, expect
 
 from tests.api.records import VOCAB, Records, jpeg
-from tests.browser.visits import Visits
+from tests.browser.visits import Visits, attach
 from tests.ml.serve.trained import PRESIZE, trained
 
 pytestmark = pytest.mark.browser
@@ -22,7 +22,7 @@ def test_the_photo_is_seen_under_its_heat(visits: Visits, records: Records, tmp_
     expect(page.locator("#served")).to_contain_text("In production: version 1")
     page.locator("nav").get_by_text("Predict").click()
     photo = FilePayload(name="it.jpg", mimeType="image/jpeg", buffer=jpeg((220, 10, 10)))
-    page.locator("#photo").set_input_files(files=photo)
+    attach(page, "#photo", photo)
     page.get_by_role("button", name="Why?").click()
     expect(page.locator("#answer")).to_contain_text("What is yellow speaks most for Abyssinian")
     picture = page.locator("#answer img")

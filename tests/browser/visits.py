@@ -1,12 +1,19 @@
 """Pages of the service in a browser, and what went wrong in them."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, FilePayload, Page, Request
 
 PATIENCE_MS = 60_000
 """What a busy machine may take until something is seen."""
+
+
+STANDS = """within => {
+  const view = document.querySelector(within).closest(".view") ?? document.querySelector(".view:not([hidden])");
+  return Boolean(view && !view.hidden);
+}"""
 
 
 @dataclass
@@ -57,3 +64,14 @@ class Visits:
     def _see(self, request: Request) -> None:
         if not request.url.startswith((self.address, "data:", "blob:")):
             self.elsewhere.append(request.url)
+
+
+def attach(page: Page, chooser: str, files: Path | FilePayload | list[FilePayload]) -> None:
+    """Choose files where their view stands: before, there is nobody who would take them."""
+    stands(page, chooser)
+    page.locator(chooser).set_input_files(files)
+
+
+def stands(page: Page, within: str) -> None:
+    """Wait until the view that has this is shown; of what is in none, until one is shown."""
+    page.wait_for_function(STANDS, arg=within)

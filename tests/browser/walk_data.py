@@ -6,7 +6,7 @@ from playwright.sync_api import Route, expect
 
 from tests.api.conftest import until
 from tests.browser.test_home import give
-from tests.browser.visits import PATIENCE_MS
+from tests.browser.visits import PATIENCE_MS, attach
 from tests.browser.walk_ground import FILLER, Ground
 from tests.browser.walker import Walker
 
@@ -50,7 +50,7 @@ def broken_off(walk: Walker, ground: Ground) -> None:
             route.continue_()
 
     walk.page.route("**/uploads/*", hold_second)
-    walk.at("#archive-file").set_input_files(ground.archive)
+    attach(walk.page, "#archive-file", ground.archive)
     until(lambda: bool(walk.page.evaluate("true") and held), PATIENCE_MS / 1000)
     held[0].abort("connectionreset")
     expect(walk.at("#sent-state")).to_contain_text("The connection is broken")
@@ -64,7 +64,7 @@ def broken_off(walk: Walker, ground: Ground) -> None:
         "request",
         lambda one: offsets.append(int(one.headers["upload-offset"])) if one.method == "PATCH" else None,
     )
-    walk.at("#archive-file").set_input_files(ground.archive)
+    attach(walk.page, "#archive-file", ground.archive)
     expect(walk.at("#sent-state")).to_have_text("Arrived")
     assert PIECE <= offsets[0] < FILLER
 

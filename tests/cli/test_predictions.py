@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
+from cli.predictions import _doubt
 from store.artifacts import ArtifactStore
 from store.keys import PHOTOS
 from store.settings import Settings
@@ -65,6 +66,20 @@ def test_a_prediction_is_corrected_learned_from_and_forgotten(
     assert "there is no kept prediction" in run("predictions", "show", one, code=1)
     assert "0 predictions and 0 photos" in run("predictions", "forget", "--before", "2020-01-01")
     assert "Give a prediction" in run("predictions", "forget", code=1)
+
+
+@pytest.mark.parametrize(
+    ("sure", "known", "doubt"),
+    [
+        (True, True, ""),
+        (True, None, ""),
+        (False, True, "not sure"),
+        (True, False, "probably none of the model's breeds"),
+        (False, False, "probably none of the model's breeds"),
+    ],
+)
+def test_an_unknown_picture_is_not_called_a_breed_alone(sure: bool, known: bool | None, doubt: str) -> None:
+    assert _doubt({"sure": sure, "known": known}) == doubt
 
 
 def test_where_nothing_is_kept_it_says_so(settings: Settings, capsys: Capture, monkeypatch: Patch) -> None:

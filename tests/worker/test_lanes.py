@@ -28,8 +28,9 @@ from tests.patience import PATIENCE_SECONDS
 from tests.store.rows import make_run
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import is_gone, job_in, running, until
-from worker.lifecycle import LIGHT_NICENESS, Host, run_job
+from worker.lifecycle import Host, run_job
 from worker.presence import Presence
+from worker.tether import LEARNING_NICENESS, LIGHT_NICENESS
 
 Sessions = sessionmaker[Session]
 TRAINS, LIGHT = (f"worker --lane {lane}" for lane in Lane)
@@ -232,18 +233,34 @@ def test_a_light_job_gives_way_on_the_cpu_and_sees_no_gpu(
         assert state_of(sessions, training) == State.RUNNING
         dispatch_job(celery, sessions, bringing)
         children = [trained, light.paused_child()]
-        ours, theirs = (os.getpriority(os.PRIO_PROCESS, pid) for pid in children)
-        assert theirs == min(ours + LIGHT_NICENESS, 19), "19 is the kernel's last"
+        before, given = (os.getpriority(os.PRIO_PROCESS, pid) for pid in (light.popen.pid, children[1]))
+        assert given == min(before + LIGHT_NICENESS, 19), "19 is the kernel's last"
         sees = [b"CUDA_VISIBLE_DEVICES=" in variables_of(pid) for pid in children]
         assert sees == ["CUDA_VISIBLE_DEVICES" in environment_of(settings), True]
-        autogroups = [Path(f"/proc/{pid}/autogroup") for pid in children]
-        if all(path.exists() for path in autogroups):
-            nices = [re.findall(r"nice (-?\d+)", path.read_text()) for path in autogroups]
-            assert nices in ([["0"], [str(LIGHT_NICENESS)]], [[], []])
+        assert session_niceness(children[1]) in {LIGHT_NICENESS, None}
         for pid in children:
             os.kill(pid, signal.SIGKILL)
         trains.end(signal.SIGKILL)
         light.end(signal.SIGKILL)
+
+
+def test_what_learns_on_a_cpu_gives_way_to_what_answers(settings: Settings, training: int) -> None:
+    with running(TRAINS, settings) as trains:
+        child = trains.child()
+        wanted = min(os.getpriority(os.PRIO_PROCESS, trains.popen.pid) + LEARNING_NICENESS, 19)
+        until(lambda: os.getpriority(os.PRIO_PROCESS, child) == wanted, f"niceness of job {training}")
+        until(lambda: session_niceness(child) in {LEARNING_NICENESS, None}, "its session's niceness")
+        trains.end(signal.SIGKILL)
+
+
+def session_niceness(pid: int) -> int | None:
+    """Of its session as a whole, where Linux weighs those."""
+    try:
+        told = Path(f"/proc/{pid}/autogroup").read_text()
+    except FileNotFoundError:
+        return None
+    found = re.findall(r"nice (-?\d+)", told)
+    return int(found[0]) if found else None
 
 
 def variables_of(pid: int) -> list[bytes]:

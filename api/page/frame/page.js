@@ -1,20 +1,6 @@
 // The page: one view at a time, by its address; everything it shows comes from the HTTP API.
 
-import { compare } from "../compare/compare.js";
-import { data } from "../data/data.js";
-import { dataset } from "../data/dataset.js";
-import { home } from "../home/home.js";
-import { jobs } from "../jobs/jobs.js";
-import { label } from "../label/label.js";
-import { model } from "../models/model.js";
-import { models } from "../models/models.js";
 import { showServed } from "../models/served.js";
-import { review } from "../review/review.js";
-import { run } from "../run/run.js";
-import { runs } from "../runs/runs.js";
-import { searches } from "../study/searches.js";
-import { study } from "../study/study.js";
-import { train } from "../train/train.js";
 import { followLinks, placeOf } from "./address.js";
 import { closePhotos, preparePhotos } from "./enlarged.js";
 import { redrawFigures } from "./figures.js";
@@ -24,6 +10,7 @@ import { forgetAllBut, tell } from "./service.js";
 import { showSession } from "./session.js";
 import { hear, keepStream } from "./stream.js";
 import { scheme } from "./theme.js";
+import { bringTheRest, bringView, viewNamed } from "./views.js";
 
 // A view is an object of
 //   title(parts)         what the window is called;
@@ -33,7 +20,6 @@ import { scheme } from "./theme.js";
 //   hear(told)           an event of the stream;
 //   close()              another view comes.
 // All but the first two may be missing. Those that wait return their promise: what goes wrong is told in one line.
-const VIEWS = { home, runs, run, compare, train, data, dataset, review, label, models, model, jobs, searches, study };
 const AREAS = { run: "runs", compare: "runs", dataset: "data", review: "data", label: "data", model: "models", study: "train", searches: "train" };
 const REFRESH_MS = 5000;
 const SOON_MS = 200;
@@ -51,7 +37,7 @@ let isMissed = false;
 let openings = 0;
 let isAway = false;
 
-const current = () => VIEWS[shown.view] ?? {};
+const current = () => viewNamed(shown.view) ?? {};
 
 // `isNew`: somebody has gone there, rather than back.
 function show(isNew = false) {
@@ -59,37 +45,57 @@ function show(isNew = false) {
   const next = placeOf();
   const isSame = next.view === before.view && JSON.stringify(next.parts) === JSON.stringify(before.parts);
   shown = next.lost ? { ...next, view: null } : next;
-  document.title = [current().title?.(next.parts), "Pedigree"].filter(Boolean).join(" · ");
+  entitle();
   tell("address", next.lost ? Promise.reject(new Error(LOST[next.lost])) : null);
   if (isSame && shown.view !== null) {
     if (current().turn) tell("view", current().turn(next.query));
     else openView();
     return;
   }
-  VIEWS[before.view]?.close?.();
+  viewNamed(before.view)?.close?.();
+  openings += 1;
   closePhotos();
   for (const question of document.querySelectorAll("dialog.confirm[open]")) question.close();
   forgetAllBut(["served", "address"]);
-  showOnly(shown.view, isNew);
+  // Of a view that nobody has brought yet nothing is shown: what is done in it would be lost.
+  showOnly(viewNamed(shown.view) ? shown.view : null);
+  markArea(shown.view);
+  if (isNew) scrollTo(0, 0);
   if (shown.view !== null) openView();
+}
+
+function entitle() {
+  document.title = [current().title?.(shown.parts), "Pedigree"].filter(Boolean).join(" · ");
 }
 
 // What is wrong with an address stays said; where the service was away the view is opened again.
 async function openView() {
   const opening = ++openings;
-  const failure = await tell("view", current().open(shown.parts, shown.query));
+  const failure = await tell("view", bringAndOpen(opening));
   if (opening === openings) isAway = failure?.isAway ?? false;
+  bringTheRest();
+}
+
+// Somebody may have gone elsewhere until the view is there.
+async function bringAndOpen(opening) {
+  const view = viewNamed(shown.view) ?? await bringView(shown.view);
+  if (opening !== openings) return;
+  entitle();
+  if (byId(`view-${shown.view}`).hidden) showOnly(shown.view);
+  await view.open(shown.parts, shown.query);
 }
 
 // A screen reader and the keyboard begin at the view that has come, but not when the page is opened.
-function showOnly(view, isNew) {
+function showOnly(view) {
   for (const part of document.querySelectorAll(".view")) part.hidden = part.id !== `view-${view}`;
+  if (history.state?.ours) byId(`view-${view}`)?.focus({ preventScroll: true });
+}
+
+function markArea(view) {
   for (const link of document.querySelectorAll("nav a")) {
     if (link.dataset.area === (AREAS[view] ?? view)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (history.state?.ours) byId(`view-${view}`)?.focus({ preventScroll: true });
-  if (isNew) scrollTo(0, 0);
 }
 
 function refreshAll() {

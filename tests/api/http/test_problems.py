@@ -144,6 +144,8 @@ def test_every_refusal_of_a_field_has_a_hint(client: TestClient, method: str, pa
         ("/models/%25/export?format=onnx", "name", "Give one of them, as production or 3."),
         ("/predictions?since=yesterday", "since", "Give one as 2026-01-31T12:00:00Z."),
         ("/predictions?since=2026-01-31T12:00:00", "since", "Add Z, or an offset as +01:00."),
+        ("/runs/1/figures/confusion?scale=nan", "scale", "Give a finite number."),
+        ("/runs/compare/figures/curves?runs=1,2&scale=nan", "scale", "Give a finite number."),
         ("/predictions/1", "prediction", "Give it as the service told it, 36 signs."),
     ],
 )
@@ -155,6 +157,11 @@ def test_a_word_of_an_address_that_is_none_is_told_with_what_to_give(
     assert (answer.status_code, told["field"].split(".")[-1], told["hint"]) == (422, field, hint)
     # Neither a pattern nor the words of who checked it.
     assert not re.search(r"\^|\$|Input should|UUID", told["detail"])
+
+
+def test_a_coverage_that_is_no_number_is_called_that(client: TestClient) -> None:
+    told = client.post("/predict?coverage=nan", files={"file": jpeg()}).json()
+    assert told["hint"] == "Give a finite number."
 
 
 def test_a_key_that_is_none_is_told_in_words(client: TestClient) -> None:
