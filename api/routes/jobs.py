@@ -164,12 +164,14 @@ def _dry_run(services: Services, request: Request) -> DryRun:
             version, dataset = check_predict(session, request)
             config = PredictConfig(version=version.id, pictures=dataset.items)
             return DryRun(config=config, forecast=None, forecast_reason=NO_FORECAST_OF_PREDICTIONS)
-        # Of a search, one trial with the config's own settings, trained to its end.
         if isinstance(request, SearchRequest):
-            resolved, dataset = check_search(session, request)
-        else:
-            resolved, dataset = _checked(session, request)
-        forecast = forecast_on_record(session, resolved, dataset)
+            # One trial with the config's own settings, trained to its end.
+            return _told(session, *check_search(session, request))
+        return _told(session, *_checked(session, request))
+
+
+def _told(session: Session, resolved: ResolvedConfig | LrFind, dataset: Dataset) -> DryRun:
+    forecast = forecast_on_record(session, resolved, dataset)
     return DryRun(config=resolved, forecast=forecast, forecast_reason=None if forecast else why_unknown(resolved))
 
 

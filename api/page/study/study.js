@@ -71,7 +71,8 @@ function actsOf({ state }) {
 
 function button(label, verb, style) {
   const act = async () => {
-    await ask(`/jobs/${number}/${verb}`, { method: "POST" });
+    const options = { method: "POST" };
+    await (verb === "cancel" ? ask(`/jobs/${number}/cancel`, options) : ask(`/jobs/${number}/resume`, options));
     await show();
   };
   return make("button", { type: "button", class: style, on: { click: ({ target }) => { target.disabled = true; tell("study act", act()); } } }, label);

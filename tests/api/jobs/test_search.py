@@ -68,7 +68,7 @@ def _trial(
     run = Run(kind="train", dataset_id=study.dataset_id, config=config, study_id=job_id, trial=number)
     session.add(run)
     session.flush()
-    state = {"done": State.SUCCEEDED, "pruned": State.CANCELLED, None: State.QUEUED}[outcome]
+    state = {"done": State.SUCCEEDED, "pruned": State.CANCELLED}.get(outcome or "", State.QUEUED)
     job = create_job(session, kind="train", run_id=run.id, max_attempts=3, state=state)
     value = curve[-1] if curve else None
     trial = StudyTrial(
