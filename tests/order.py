@@ -14,23 +14,23 @@ def long_first(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the marked tests in front of each process's part; without other processes nothing is gained by it."""
     processes: int = getattr(config, "workerinput", {}).get("workercount", 1)
     if processes > 1:
-        files = [item.path if item.get_closest_marker(MARK) else None for item in items]
-        items[:] = spread(items, files, processes)
+        folders = [item.path.parent if item.get_closest_marker(MARK) else None for item in items]
+        items[:] = spread(items, folders, processes)
 
 
-def spread(tests: Sequence[Test], files: Sequence[object], parts: int) -> list[Test]:
+def spread(tests: Sequence[Test], folders: Sequence[object], parts: int) -> list[Test]:
     """Tests in an order in which each even part, as xdist's worksteal cuts them, begins with long ones.
 
     Args:
         tests: all of them.
-        files: of each long test its file, whose tests share what they stand on and stay together; None of the others.
+        folders: of each long test its folder, whose long tests share what they stand on and stay together; else None.
         parts: processes.
     """
-    long = {file: [test for test, its in zip(tests, files, strict=True) if its == file] for file in files if file}
+    long = {one: [test for test, its in zip(tests, folders, strict=True) if its == one] for one in folders if one}
     begins: list[list[Test]] = [[] for _ in range(parts)]
-    for begin, of_file in zip(cycle(begins), long.values(), strict=False):
-        begin.extend(of_file)
-    others = iter([test for test, file in zip(tests, files, strict=True) if file is None])
+    for begin, together in zip(cycle(begins), long.values(), strict=False):
+        begin.extend(together)
+    others = iter([test for test, its in zip(tests, folders, strict=True) if its is None])
     return [
         test
         for begin, size in zip(begins, _sizes(len(tests), parts), strict=True)

@@ -9,7 +9,7 @@ import matplotlib as mpl
 import pytest
 
 from pedigree import Client
-from tests.examples.small_service import ARCH, small_service
+from tests.examples.small_service import ARCH, SmallService
 
 NOTEBOOK = Path(__file__).parent.parent.parent / "examples" / "chapter5.ipynb"
 SMALL = {
@@ -49,15 +49,16 @@ def test_the_notebook_is_committed_without_what_it_printed() -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(600)  # ten jobs, each a process
-def test_the_chapter_runs_from_the_first_cell_to_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_chapter_runs_from_the_first_cell_to_the_last(
+    service: SmallService, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mpl.use("agg")
-    with small_service(tmp_path) as service:
-        for name, value in {**SMALL, "PEDIGREE_URL": service.url}.items():
-            monkeypatch.setenv(name, value)
-        with Client() as client:
-            client.datasets.add("pets", service.pictures, progress=False)
-        names: dict[str, Any] = {}
-        shown = [run_cell("".join(cell["source"]), names) for cell in cells() if cell["cell_type"] == "code"]
+    for name, value in {**SMALL, "PEDIGREE_URL": service.url}.items():
+        monkeypatch.setenv(name, value)
+    with Client() as client:
+        client.datasets.add("pets", service.pictures, progress=False)
+    names: dict[str, Any] = {}
+    shown = [run_cell("".join(cell["source"]), names) for cell in cells() if cell["cell_type"] == "code"]
     texts = [text for text in shown if isinstance(text, str)]
     assert sum("valid_loss" in text for text in texts) >= 3
     assert any("<svg" in text for text in texts)

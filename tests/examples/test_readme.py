@@ -19,7 +19,7 @@ import pytest
 from api.schemas.predictions import Prediction, Predictions
 from cli.main import pedigree
 from tests.cli.pictures import draw_pictures
-from tests.examples.small_service import SmallService, small_service
+from tests.examples.small_service import SmallService
 
 HOUSE = Path(__file__).parent.parent.parent
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
@@ -90,7 +90,7 @@ def run(sample: Sample, service: SmallService, folder: Path) -> subprocess.Compl
 
 @pytest.mark.long
 @pytest.mark.timeout(600)  # three trainings
-def test_every_sample_does_what_it_says(tmp_path: Path) -> None:
+def test_every_sample_does_what_it_says(service: SmallService, tmp_path: Path) -> None:
     assert {sample.kind for sample in samples()} == {"python", "shell"}
     assert TRAINING in README
     assert TRAINING in OF_THE_CLIENT
@@ -99,12 +99,11 @@ def test_every_sample_does_what_it_says(tmp_path: Path) -> None:
     pictures = draw_pictures(folder, each=1)
     shutil.copy(pictures / "beagle_1.jpg", folder / "Birman_10.jpg")
     shutil.copy(pictures / "pug_1.jpg", folder / "photo.jpg")
-    with small_service(tmp_path) as service:
-        for sample in samples():
-            ended = run(sample, service, folder)
-            assert ended.returncode == 0, f"{sample.text}\n{ended.stdout}\n{ended.stderr}"
-            missing = set(KEY.findall(sample.shown)) - set(KEY.findall(ended.stdout))
-            assert missing == set(), f"{sample.text}\nhas no such fields: {ended.stdout}"
+    for sample in samples():
+        ended = run(sample, service, folder)
+        assert ended.returncode == 0, f"{sample.text}\n{ended.stdout}\n{ended.stderr}"
+        missing = set(KEY.findall(sample.shown)) - set(KEY.findall(ended.stdout))
+        assert missing == set(), f"{sample.text}\nhas no such fields: {ended.stdout}"
 
 
 def test_the_sample_of_an_answer_leaves_no_field_out() -> None:

@@ -6,7 +6,6 @@ import sys
 import threading
 from datetime import timedelta
 from itertools import count
-from pathlib import Path
 
 import pytest
 from celery import Celery
@@ -346,9 +345,3 @@ def test_a_worker_that_lost_its_job_ends_the_child(settings: Settings, sessions:
     with sessions.begin() as session:
         job = get_job(session, job_id)
         assert (job.state, job.worker, job.attempt) == (State.RUNNING, "another", 2)
-
-
-def test_the_worker_itself_imports_no_torch(settings: Settings) -> None:
-    with running("worker", settings) as worker:
-        until(lambda: " ready." in worker.said(), "a worker that is ready")
-        assert "torch" not in Path(f"/proc/{worker.popen.pid}/maps").read_text()

@@ -59,9 +59,10 @@ def program(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     monkeypatch.setattr(worker.ready_process, "tethered", lambda *_, **__: [sys.executable, "-c", script])
 
 
-def test_what_learns_is_run_by_the_process_that_waits_and_another_waits_after_it(
-    settings: Settings, sessions: Sessions, celery: Celery
+def test_what_learns_is_run_by_the_process_that_waits_and_another_waits_after_it_which_an_import_leaves(
+    settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery
 ) -> None:
+    imported, _ = queue_import(sessions, artifacts, archive())
     job_id, at_once = queue_broken_training(sessions), queue_broken_training(sessions)
     with running("worker", settings) as host:
         first = waiting_of(host)
@@ -72,6 +73,9 @@ def test_what_learns_is_run_by_the_process_that_waits_and_another_waits_after_it
         # The one after it is given its job while it still imports.
         assert job_in(sessions, at_once, State.FAILED).attempt == 1
         second = until(lambda: (found := waiting_of(host)) != first and found, "another")
+        dispatch_job(celery, sessions, imported)
+        job_in(sessions, imported, State.SUCCEEDED)
+        assert waiting_of(host) == second
         os.kill(host.popen.pid, signal.SIGKILL)
         until(lambda: is_gone(second), "the end of it with its worker")
 
@@ -86,17 +90,6 @@ def test_a_job_is_run_where_the_one_that_waited_was_killed(
         dispatch_job(celery, sessions, job_id)
         job = job_in(sessions, job_id, State.FAILED)
     assert (job.attempt, job.error["code"] if job.error else None) != (1, "job_crashed")
-
-
-def test_an_import_leaves_it_waiting(
-    settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery
-) -> None:
-    job_id, _ = queue_import(sessions, artifacts, archive())
-    with running("worker", settings) as host:
-        waiting = waiting_of(host)
-        dispatch_job(celery, sessions, job_id)
-        job_in(sessions, job_id, State.SUCCEEDED)
-        assert waiting_of(host) == waiting
 
 
 def test_a_worker_of_light_jobs_has_none(

@@ -244,7 +244,7 @@ def test_a_rate_left_to_a_search_is_found_on_the_pictures_and_recorded(folder: P
     assert [auto.files[name].read_bytes() for name in names] == [given.files[name].read_bytes() for name in names]
 
 
-STILL = {"steps": 40, "sweeps": 2, "start_lr": 1e-12, "end_lr": 1e-11}
+STILL = {"steps": 24, "sweeps": 1, "start_lr": 1e-12, "end_lr": 1e-11}
 """A search that can have no answer."""
 
 
