@@ -14,7 +14,7 @@ from store.states import State
 from tests.api.records import Records
 from tests.api.web import TestClient
 
-SPACE = {"base_lr": {"low": 1e-4, "high": 1e-2, "log": True}, "size": [96, 128]}
+SPACE: dict[str, Any] = {"base_lr": {"low": 1e-4, "high": 1e-2, "log": True}, "size": [96, 128]}
 SEARCH: dict[str, Any] = {
     "kind": "search",
     "dataset": "pets",
