@@ -10,64 +10,20 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, Discriminator, Field, JsonValue, Tag, TypeAdapter, model_validator
 
 from ml.config_augment import SHARE, Augment
+from ml.config_phases import LR_MAX, Phase, ResolvedPhase, check_pair, resolve_phase, spread_rates
 from ml.config_regularising import Regularising
-from ml.config_rules import AutoRate, Divisor, LrMax, Rate, Strict
+from ml.config_rules import AutoRate, Divisor, LrMax, Rate, Strict, TrainSize
 from ml.config_rules import refusal as refusal  # noqa: PLC0414  # what checks a request takes it from here too
 
 LossName = Literal["cross_entropy", "binary_cross_entropy"]
 PIXELS: dict[str, JsonValue] = {"unit": "pixels"}
 PHOTOS: dict[str, JsonValue] = {"unit": "photos"}
-LR_MAX = "highest learning rate; a pair spreads it from the first layers to the head, auto: a search finds it"
 RECIPE = "the order in which head and body are trained"
-GROUPS = 3
-"""Every architecture is cut into three parameter groups: early body, late body, head."""
-
-GroupRates = tuple[float, float, float]
 
 
 def _all_or_none_named(config: BaseModel, first: str, second: str) -> bool:
     """Whether a rule over two fields can be judged: where one is named, the other may yet be inherited."""
     return len({first, second} & config.model_fields_set) != 1
-
-
-class Phase(Strict):
-    """One one-cycle schedule with the body frozen or not."""
-
-    freeze: bool = Field(description="train the head alone and leave the pretrained body as it is")
-    epochs: int = Field(ge=1, le=1000, description="times that the phase goes through all training photos")
-    lr_max: LrMax = Field(3e-3, description=LR_MAX)
-    pct_start: float = Field(
-        0.25, gt=0, lt=1, description="part of the phase in which the rate rises", json_schema_extra=SHARE
-    )
-    div: Divisor = Field(25.0, description="the phase begins at the highest rate divided by this")
-    div_final: Divisor = Field(1e5, description="the phase ends at the highest rate divided by this")
-
-    @model_validator(mode="after")
-    def _pair_is_ordered(self) -> Self:
-        _check_pair(self.lr_max)
-        return self
-
-
-class ResolvedPhase(Strict):
-    """A phase with one maximal learning rate for each parameter group.
-
-    Where ``auto`` is set, ``lr_max`` holds multiples of a rate that a sweep finds: at this phase's start (``find``),
-    or the one that an earlier phase found (``found``).
-    """
-
-    freeze: bool
-    epochs: int
-    lr_max: GroupRates
-    auto: Literal["find", "found"] | None = None
-    pct_start: float
-    div: float
-    div_final: float
-    momentum: tuple[float, float, float] = (0.95, 0.85, 0.95)
-
-    def at_rate(self, rate: float) -> "ResolvedPhase":
-        """The phase with its multiples turned into rates."""
-        early, late, head = self.lr_max
-        return self.model_copy(update={"lr_max": (early * rate, late * rate, head * rate), "auto": None})
 
 
 class LrSweep(Strict):
@@ -110,6 +66,12 @@ class _Settings(Strict):
     size: int = Field(
         224, ge=32, le=1024, description="side of the photos that the network sees", json_schema_extra=PIXELS
     )
+    train_size: TrainSize = Field(
+        "size",
+        description="side of the photos in training, where it is to be less than in measuring and answering; a pair "
+        "grows from one to the other; size: as size, which it never passes",
+        json_schema_extra=PIXELS,
+    )
     min_scale: float = Field(
         0.75,
         gt=0,
@@ -144,10 +106,20 @@ class _Settings(Strict):
     weight_decay: float = Field(
         0.01, ge=0, le=10, allow_inf_nan=False, description="how strongly large weights are pulled towards 0"
     )
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="each layer of the body learns at this share of the one behind it, beside its group's rate; 1: "
+        "groups alone count",
+    )
     lr_sweep: LrSweep = Field(LrSweep(), description="how a rate is searched, by lr_find and for auto")
 
     @model_validator(mode="after")
-    def _size_fits_presize(self) -> Self:
+    def _sizes_fit(self) -> Self:
+        if isinstance(self.train_size, tuple) and self.train_size[0] > self.train_size[1]:
+            first, last = self.train_size
+            raise refusal(f"it falls from {first} to {last}", f"Give [{last}, {first}].", field="train_size")
         if _all_or_none_named(self, "size", "presize") and self.size > self.presize:
             detail, hint = f"it is larger than presize {self.presize}", "Raise presize or lower size."
             raise refusal(detail, hint, field="size", value=self.size)
@@ -206,7 +178,7 @@ class OneCycle(TrainSettings):
 
     @model_validator(mode="after")
     def _pair_is_ordered(self) -> Self:
-        _check_pair(self.lr_max)
+        check_pair(self.lr_max)
         return self
 
     def phases(self) -> tuple[ResolvedPhase, ...]:
@@ -223,7 +195,7 @@ class Probe(TrainSettings):
 
     @model_validator(mode="after")
     def _changes_no_photo(self) -> Self:
-        for name in ("cutmix", "erase"):
+        for name in ("cutmix", "erase", "trivial_augment"):
             if value := getattr(self, name):
                 hint = f"Leave {name} out, or take another recipe."
                 raise refusal("it changes photos, and a probe reads each as it is", hint, field=name, value=value)
@@ -264,6 +236,15 @@ class ResolvedConfig(TrainSettings):
         """Epochs of all phases together."""
         return sum(phase.epochs for phase in self.phases)
 
+    @property
+    def feature_epochs(self) -> int:
+        """Of these, those that train the head on what the body made of each photo once; they come first."""
+        return self.epochs if self.recipe == "probe" else 0
+
+    def on_features(self, phase: int) -> bool:
+        """Whether phase number ``phase``, from 0, is of these epochs."""
+        return phase == 0 and self.feature_epochs > 0
+
 
 def _recipe_of(value: Any) -> str:  # noqa: ANN401 - pydantic hands over whatever the caller sent
     if isinstance(value, dict):
@@ -301,37 +282,6 @@ def resolve(config: FineTune | OneCycle | Probe | Phases) -> ResolvedConfig:
     return ResolvedConfig(recipe=config.recipe, phases=config.phases(), **shared)
 
 
-def resolve_phase(phase: Phase) -> ResolvedPhase:
-    """Spread a phase's rate over the groups: a number is every group's, a pair is first to last."""
-    auto = phase.lr_max == "auto"
-    return ResolvedPhase(
-        freeze=phase.freeze,
-        epochs=phase.epochs,
-        lr_max=_group_rates(1.0 if phase.lr_max == "auto" else phase.lr_max),
-        auto="find" if auto else None,
-        pct_start=phase.pct_start,
-        div=phase.div,
-        div_final=phase.div_final,
-    )
-
-
-def _group_rates(lr_max: float | tuple[float, float]) -> GroupRates:
-    return spread_rates(*lr_max) if isinstance(lr_max, tuple) else (lr_max, lr_max, lr_max)
-
-
-def spread_rates(first: float, last: float) -> GroupRates:
-    """Geometric spread over the three groups: first, √(first·last), last."""
-    early, late, head = even_mults(first, last, GROUPS)
-    return early, late, head
-
-
-def even_mults(first: float, last: float, n: int) -> list[float]:
-    """Log-stepped values, first·(last/first)^(i/(n-1)); for n = 1 the last (workflow-spec 6)."""
-    if n == 1:
-        return [last]
-    return [first * (last / first) ** (i / (n - 1)) for i in range(n)]
-
-
 Settings = TypeVar("Settings", bound=TrainSettings)
 
 
@@ -366,10 +316,3 @@ def config_of_job(config: Mapping[str, Any]) -> ResolvedConfig | LrFind:
         ValueError: it is neither's (pydantic's ``ValidationError``).
     """
     return (ResolvedConfig if "phases" in config else LrFind).model_validate(config)
-
-
-def _check_pair(lr_max: float | tuple[float, float] | str) -> None:
-    if isinstance(lr_max, tuple) and lr_max[0] > lr_max[1]:
-        early, late = lr_max
-        hint = f"Give the early layers' rate first: [{late}, {early}]."
-        raise refusal(f"it falls from {early} to {late}", hint, field="lr_max")

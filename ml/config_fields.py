@@ -8,11 +8,11 @@ from pydantic import BaseModel
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Training": ("recipe", "epochs", "freeze_epochs", "freeze", "phases"),
-    "Learning rate": ("base_lr", "lr_max", "lr_mult"),
+    "Learning rate": ("base_lr", "lr_max", "lr_mult", "layer_decay"),
     "Network": ("arch", "pretrained", "loss", "weight_decay"),
-    "Photos": ("presize", "size", "min_scale"),
-    "Changes of photos": ("augment", "mixup", "cutmix", "erase"),
-    "Against learning by heart": ("label_smoothing", "weight_averaging"),
+    "Photos": ("presize", "size", "train_size", "min_scale"),
+    "Changes of photos": ("augment", "trivial_augment", "mixup", "cutmix", "erase"),
+    "Against learning by heart": ("label_smoothing", "weight_averaging", "patience"),
     "Rare breeds": ("balance_loss", "balance_sampling"),
     "Split": ("split", "valid_pct", "split_seed"),
     "Search for a rate": ("lr_sweep",),

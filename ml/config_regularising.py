@@ -23,6 +23,9 @@ class Regularising(Strict):
     erase: Probability = Field(
         0.0, description="chance that a rectangle of a photo is blanked", json_schema_extra=SHARE
     )
+    trivial_augment: bool = Field(
+        False, description="change each photo in one more way, as strongly as chance has it (TrivialAugment)"
+    )
     balance_loss: Probability = Field(
         0.0, description="weigh mistakes in rare breeds more; 1: each breed counts as much in all, 0: each photo does"
     )
@@ -34,4 +37,12 @@ class Regularising(Strict):
         ge=0,
         lt=1,
         description="decay of a running mean of the weights, which is then what is measured and kept; 0: none",
+    )
+    patience: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="epochs without a lower validation loss after which a phase ends, and its best epoch's weights "
+        "are kept; 0: each phase runs to its end",
+        json_schema_extra={"unit": "epochs"},
     )

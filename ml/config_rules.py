@@ -53,6 +53,12 @@ LrMax = Annotated[
     _or_say('a rate from 1e-30 to 1e30, a pair of them (the early layers\' first) or "auto"'),
 ]
 """One rate for every group, a pair spread from the first group to the last, or ``"auto"``: a sweep finds it."""
+_Side = Annotated[int, Field(ge=32, le=1024)]
+TrainSize = Annotated[
+    _Side | tuple[_Side, _Side] | Literal["size"],
+    _or_say('a whole number of pixels from 32 to 1024, a pair of them (the smaller one first) or "size"'),
+]
+"""One size, a pair that is grown through, or ``"size"``: as large as what is measured and served."""
 
 
 class Strict(BaseModel):

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from api.schemas.lineage import Ancestor, PhaseRate, Story
 from api.schemas.scores import loss_of
-from ml.config import ResolvedPhase
+from ml.config_phases import ResolvedPhase
 from store.db.lineage import Ancestor as AncestorRow
 from store.db.lineage import ancestors_of, children_of, cut_short
 from store.db.models import DeletedRun, Epoch, RateFind, Run

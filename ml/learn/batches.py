@@ -16,11 +16,13 @@ from ml.augment.augment import training_input, validation_input
 from ml.augment.blend import Blend, blend_of_step
 from ml.augment.draws import BatchDraws, draws_of_step, epoch_order
 from ml.augment.erase import erase, erased_of_step
+from ml.augment.trivial import trivial_of_step, trivially_changed
 from ml.config import TrainSettings
 from ml.data.cache import PresizedCache
 from ml.data.split import Split
 from ml.errors import BatchTooLarge, batch_hint
 from ml.learn.objective import breed_weights
+from ml.sizes import sizes_of
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -30,7 +32,9 @@ Made = TypeVar("Made")
 class SampledBatch:
     """A training batch before it is made into inputs: uint8 images [n,S,S,3], targets [n] and their random changes.
 
-    ``erased`` [n,4] are the rectangles to be blanked and ``blend`` what is made of two pictures; None: nothing of it.
+    ``erased`` [n,4] are the rectangles to be blanked, ``trivial`` [n,2] the one more change of each, and ``blend`` what
+    is made of two pictures; None: nothing of it.
+    ``size`` is the inputs' side in pixels; None: the config's.
     """
 
     images: Tensor
@@ -38,16 +42,20 @@ class SampledBatch:
     draws: BatchDraws
     erased: Tensor | None = None
     blend: Blend | None = None
+    size: int | None = None
+    trivial: Tensor | None = None
 
     def parts(self, count: int) -> "list[SampledBatch]":
         """The batch cut into ``count`` parts of nearly equal size, in order; each blends its own pictures."""
         if count == 1:
             return [self]
         cut = (tensor.tensor_split(count) for tensor in (self.images, self.targets, *self.draws.tensors()))
-        erased = [None] * count if self.erased is None else self.erased.tensor_split(count)
+        erased, trivial = (
+            [None] * count if one is None else one.tensor_split(count) for one in (self.erased, self.trivial)
+        )
         return [
-            SampledBatch(images, targets, BatchDraws(*draws), rectangles, self.blend)
-            for rectangles, images, targets, *draws in zip(erased, *cut, strict=True)
+            SampledBatch(images, targets, BatchDraws(*draws), rectangles, self.blend, self.size, changes)
+            for rectangles, changes, images, targets, *draws in zip(erased, trivial, *cut, strict=True)
         ]
 
     def pinned(self) -> "SampledBatch":
@@ -71,10 +79,14 @@ def check_batch(split: Split, config: TrainSettings) -> None:
 class TrainingBatches:
     """The shuffled, augmented training side; an incomplete last batch is dropped."""
 
+    _held: int | None = None
+    """The step whose size all have; None: each has its own."""
+
     def __init__(self, cache: PresizedCache, labels: Sequence[int], split: Split, config: TrainSettings) -> None:
         check_batch(split, config)
         self.per_epoch = len(split.train) // config.batch_size
         self._cache, self._config = cache, config
+        self._sizes = sizes_of(config, self.per_epoch)
         self._seed = config.seed
         self._items = torch.tensor(split.train)
         self._labels = torch.tensor(labels)
@@ -91,9 +103,15 @@ class TrainingBatches:
         other._seed = seed  # noqa: SLF001 - of its own class
         return other
 
+    def held_at(self, step: int) -> Self:
+        """The same pictures, all at the size of global step ``step``."""
+        other = copy.copy(self)
+        other._held = step  # noqa: SLF001 - of its own class
+        return other
+
     def sample(self, step: int) -> SampledBatch:
         """Gather the images of global step ``step`` (from 0) and draw their changes."""
-        config = self._config
+        config, size = self._config, self._sizes.at(step if self._held is None else self._held)
         epoch, number = divmod(step, self.per_epoch)
         order = epoch_order(len(self._items), self._seed, epoch, self._chances)
         items = self._items[order[number * config.batch_size : (number + 1) * config.batch_size]]
@@ -103,13 +121,17 @@ class TrainingBatches:
             self._labels[items],
             draws,
             erased_of_step(len(items), config.erase, self._seed, step) if config.erase else None,
-            blend_of_step(config.mixup, config.cutmix, config.size, self._seed, step),
+            blend_of_step(config.mixup, config.cutmix, size, self._seed, step),
+            size,
+            trivial_of_step(len(items), self._seed, step) if config.trivial_augment else None,
         )
 
     def load(self, batch: SampledBatch, device: torch.device) -> tuple[Tensor, Tensor]:
         """Input float32 [n,3,size,size] and targets [n], on the device."""
         images = batch.images.to(device, non_blocking=True)
-        inputs = training_input(images, batch.draws, self._config.size)
+        inputs = training_input(images, batch.draws, batch.size or self._config.size)
+        if batch.trivial is not None:
+            inputs = trivially_changed(inputs, batch.trivial)
         if batch.erased is not None:
             inputs = erase(inputs, batch.erased)
         if batch.blend is not None:

@@ -88,7 +88,8 @@ class Position:
     ``scaler`` is what the gradients' scaler says of itself, empty but in fp16. ``rate`` is what the last search for a
     learning rate found, None where there was none. ``accumulation`` is how many parts a batch is trained in; where it
     is more than one, from step ``halved_from`` on. ``skipped`` are the fp16 steps that changed nothing, of the phase's
-    finished epochs.
+    finished epochs. ``best_loss`` is the phase's lowest validation loss, ``since_best`` epochs ago; None: nobody keeps
+    it. ``left_out`` counts the epochs of phases that ended early.
     """
 
     step: int
@@ -99,15 +100,19 @@ class Position:
     accumulation: int
     halved_from: int
     skipped: int
+    best_loss: float | None = None
+    since_best: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A read checkpoint; ``average`` is empty where no mean of the weights is kept."""
+    """A read checkpoint; ``average`` is empty where no mean of the weights is kept, ``best`` where no best epoch is."""
 
     position: Position
     model: dict[str, Tensor]
     average: dict[str, Tensor]
+    best: dict[str, Tensor]
     optimizer: dict[str, Tensor]
 
 
@@ -148,12 +153,13 @@ def write_checkpoint(
     position: Position,
     model: dict[str, Tensor],
     average: dict[str, Tensor],
+    best: dict[str, Tensor],
     optimizer: dict[str, Tensor],
     config: ResolvedConfig,
     revision: str,
 ) -> None:
-    """Write the state after ``position.step`` finished steps; ``average`` is empty where no mean is kept."""
-    parts = {"model": model, "average": average, "optimizer": optimizer}
+    """Write the state after ``position.step`` finished steps; ``average`` and ``best`` may be empty."""
+    parts = {"model": model, "average": average, "best": best, "optimizer": optimizer}
     tensors = {f"{part}/{n}": t.detach().cpu().contiguous() for part, named in parts.items() for n, t in named.items()}
     about = {
         "format_version": str(FORMAT_VERSION),
@@ -176,13 +182,15 @@ def read_checkpoint(path: Path, *, config: ResolvedConfig, revision: str) -> Che
     _check_sum(about, tensors)
     return Checkpoint(
         position=Position(**json.loads(about["position"])),
-        model=_part(tensors, "model/"),
-        average=_part(tensors, "average/"),
-        optimizer=_part(tensors, "optimizer/"),
+        model=part_of(tensors, "model/"),
+        average=part_of(tensors, "average/"),
+        best=part_of(tensors, "best/"),
+        optimizer=part_of(tensors, "optimizer/"),
     )
 
 
-def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those whose names begin so, without that beginning."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 

@@ -78,6 +78,19 @@ class BreedNet(nn.Sequential):
         """The three groups; normalisation layers and biases are not decayed."""
         return [_parameter_group(modules) for modules in self.groups]
 
+    def layer_groups(self, decay: float) -> list[ParameterGroup]:
+        """The body's children and the head, each at ``decay`` times the share of the one behind it; the head has 1."""
+        learning = [
+            (child, 0 if place < self.early else 1)
+            for place, child in enumerate(self.body.children())
+            if any(True for _ in child.parameters())
+        ]
+        groups = [_parameter_group([child], number) for child, number in learning]
+        groups.append(_parameter_group([self.head], len(self.groups) - 1))
+        for depth, group in enumerate(reversed(groups)):
+            group.share = decay**depth
+        return groups
+
 
 def outputs_of_pooled(head: nn.Sequential, pooled: Tensor) -> tuple[Tensor, Tensor]:
     """The rest of ``BreedNet.outputs``: from [n,pooled] to logits and features."""
@@ -183,8 +196,8 @@ def _load_body(model: nn.Module, state: dict[str, Tensor], arch: str) -> None:
     model.load_state_dict(usable, strict=False)
 
 
-def _parameter_group(modules: list[nn.Module]) -> ParameterGroup:
-    group = ParameterGroup([], [])
+def _parameter_group(modules: list[nn.Module], number: int | None = None) -> ParameterGroup:
+    group = ParameterGroup([], [], number)
     for parameter, plain in _parameters_with_kind(modules):
         (group.plain if plain else group.decayed).append(parameter)
     return group

@@ -20,6 +20,9 @@ EPS = 1e-5
 _NUMBER = "number"
 """Which of the model's groups a group of the optimizer belongs to: the index of its rate."""
 
+_SHARE = "share"
+"""What part of that rate it learns at."""
+
 _STEPS = "step"
 _STATE = (_STEPS, "exp_avg", "exp_avg_sq")
 """AdamW's names of what it keeps for a parameter."""
@@ -27,10 +30,15 @@ _STATE = (_STEPS, "exp_avg", "exp_avg_sq")
 
 @dataclass
 class ParameterGroup:
-    """Parameters that share a learning rate. ``decayed`` get weight decay, ``plain`` (BatchNorm, biases) do not."""
+    """Parameters that share a learning rate. ``decayed`` get weight decay, ``plain`` (BatchNorm, biases) do not.
+
+    ``number`` is the index of the rate, None: the group's own place; it learns at ``share`` of it.
+    """
 
     decayed: list[Tensor]
     plain: list[Tensor]
+    number: int | None = None
+    share: float = 1.0
 
 
 def make_optimizer(groups: Sequence[ParameterGroup], weight_decay: float) -> AdamW:
@@ -39,8 +47,9 @@ def make_optimizer(groups: Sequence[ParameterGroup], weight_decay: float) -> Ada
     A phase makes its own optimizer, which is what clearing the state at freeze and unfreeze means.
     """
     parts = [
-        {"params": trainable, "weight_decay": decay, _NUMBER: number}
-        for number, group in enumerate(groups)
+        {"params": trainable, "weight_decay": decay, _NUMBER: number, _SHARE: group.share}
+        for place, group in enumerate(groups)
+        for number in (place if group.number is None else group.number,)
         for members, decay in ((group.decayed, weight_decay), (group.plain, 0.0))
         if (trainable := [parameter for parameter in members if parameter.requires_grad])
     ]
@@ -50,7 +59,7 @@ def make_optimizer(groups: Sequence[ParameterGroup], weight_decay: float) -> Ada
 def set_hypers(optimizer: AdamW, hypers: Hypers) -> None:
     """Say what is in force for the next step."""
     for group in optimizer.param_groups:
-        group["lr"] = hypers.lr[group[_NUMBER]]
+        group["lr"] = hypers.lr[group[_NUMBER]] * group[_SHARE]
         group["betas"] = (hypers.momentum, SQUARE_MOMENTUM)
 
 

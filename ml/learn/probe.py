@@ -1,11 +1,10 @@
-"""A probe: the body is run once over each photo as it was published, and the head alone learns from what it put out.
+"""Phases on features: the body is run once over each photo, and the head alone learns from what it put out.
 
-The pictures are made as validation's are, without random changes; the body's BatchNorm stays as it was published.
+The pictures are made as validation's are, without random changes; the body's BatchNorm stays as it is.
 """
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +13,7 @@ from ml.augment.blend import blend_of_step
 from ml.augment.draws import BatchDraws, epoch_order
 from ml.errors import Stopped
 from ml.learn.batches import SampledBatch, TrainingBatches, ValidationBatches, cuts
+from ml.learn.lesson import Lesson
 from ml.learn.model import BreedNet
 from ml.learn.setup import Setup
 from ml.reporting import Progress, Reporter
@@ -22,28 +22,17 @@ POOLED = 2
 """The head's first modules, which pool and flatten what the body puts out; they have no weights."""
 
 
-@dataclass(frozen=True)
-class ProbeSetup:
-    """What learns in a probe, and on what. ``head`` shares its weights with that of ``model``."""
-
-    model: BreedNet
-    head: BreedNet
-    training: "FeatureBatches"
-    validation: "FeatureValidation"
-
-
-def probe(setup: Setup, parts: int, reporter: Reporter) -> ProbeSetup:
-    """Run the body over both sides, in ``parts`` parts a batch.
+def run_body(setup: Setup, reporter: Reporter, model: BreedNet, parts: int) -> Lesson:
+    """The head's lesson on what the body makes of both sides; the body is run here, in ``parts`` parts a batch.
 
     Raises:
         Stopped: the reporter asked for it.
     """
-    model, train, valid = setup.model(), setup.split.train, setup.split.valid
+    train, valid = setup.split.train, setup.split.valid
     watch = _Watch(reporter, len(train) + len(valid))
     learned, seen = (_pooled(model, setup, items, parts, watch) for items in (train, valid))
-    return ProbeSetup(
-        model,
-        head_alone(model),
+    return Lesson(
+        head_alone,
         FeatureBatches(learned, setup),
         FeatureValidation(seen, setup.validation.targets, setup.config.batch_size),
     )
@@ -80,13 +69,14 @@ class _Watch:
 
 
 def head_alone(model: BreedNet) -> BreedNet:
-    """The same head without a body, for pooled features [n,pooled]; its tensors have the names that they have there."""
+    """The same head without a body, for pooled features [n,pooled]; it shares its tensors, and their names."""
     return BreedNet(nn.Sequential(), nn.Sequential(*(nn.Identity() for _ in range(POOLED)), *model.head[POOLED:]), 0)
 
 
-def with_body(head: BreedNet, model: BreedNet) -> BreedNet:
-    """The head that :func:`head_alone` made, on the model's body again."""
-    return BreedNet(model.body, nn.Sequential(*model.head[:POOLED], *head.head[POOLED:]), model.early)
+def load_learned(model: BreedNet, tensors: dict[str, Tensor]) -> None:
+    """Give a model its tensors again: all of them, or the head's where nothing else has learned."""
+    whole = model.state_dict()
+    model.load_state_dict({**whole, **tensors} if tensors.keys() <= head_alone(model).state_dict().keys() else tensors)
 
 
 class FeatureBatches(TrainingBatches):

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from ml.config import ResolvedPhase
+from ml.config_phases import ResolvedPhase
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ def one_cycle(phase: ResolvedPhase, position: float) -> Hypers:
     low_start, low, low_end = phase.momentum
     momentum = cosine_pair(low_start, low, low_end, pct_start=phase.pct_start, position=position)
     return Hypers(lr=lr, momentum=momentum)
+
+
+def hypers_of(phase: ResolvedPhase, steps: int, step: int) -> Hypers:
+    """Rates and momentum at a step of a phase."""
+    return one_cycle(phase, position_in_phase(step, steps))
 
 
 def exponential(start: float, end: float, position: float) -> float:

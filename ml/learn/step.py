@@ -42,7 +42,9 @@ class TrainStep:
 
     def optimizer(self) -> AdamW:
         """A fresh one, over what is trainable now."""
-        return make_optimizer(self.model.parameter_groups(), self.config.weight_decay)
+        model, decay = self.model, self.config.layer_decay
+        groups = model.parameter_groups() if decay == 1 else model.layer_groups(decay)
+        return make_optimizer(groups, self.config.weight_decay)
 
     def scaler(self) -> GradScaler:
         """A fresh one, which does nothing but in fp16."""

@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ml.config import GROUPS, LrSweep
+from ml.config import LrSweep
+from ml.config_phases import GROUPS
 from ml.errors import LossDiverged
 from ml.learn.batches import sampled_ahead
 from ml.learn.precision import check_scale

@@ -1,6 +1,7 @@
 """One run from config to weights: phases, steps, validation, checkpoints (workflow-spec 12)."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -8,12 +9,15 @@ import torch
 from torch import Tensor
 from torch.optim import AdamW
 
-from ml.config import ResolvedConfig, ResolvedPhase
+from ml.config import ResolvedConfig
+from ml.config_phases import ResolvedPhase
 from ml.errors import CheckpointInvalid, LossDiverged, NoRateFound, Stopped
 from ml.learn.averaging import WeightAverage
 from ml.learn.batches import TrainingBatches, ValidationBatches, sampled_ahead
-from ml.learn.checkpoint import Checkpoint, CheckpointKeeper, Position, read_checkpoint, write_checkpoint
+from ml.learn.best_epoch import BestEpoch
+from ml.learn.checkpoint import Checkpoint, CheckpointKeeper, Position, part_of, read_checkpoint, write_checkpoint
 from ml.learn.evaluation import loss_and_error, predict_outputs
+from ml.learn.lesson import Lesson, whole
 from ml.learn.lr_find import find_rate, record_of
 from ml.learn.memory import peak_memory_bytes
 from ml.learn.model import BreedNet
@@ -21,7 +25,8 @@ from ml.learn.objective import Objective
 from ml.learn.optimizer import load_optimizer_state, optimizer_state, steps_made
 from ml.learn.pace import Pace
 from ml.learn.precision import Precision, check_scale
-from ml.learn.schedule import Hypers, one_cycle, position_in_phase
+from ml.learn.probe import load_learned
+from ml.learn.schedule import Hypers, hypers_of
 from ml.learn.smoothing import SmoothLoss
 from ml.learn.step import TrainStep
 from ml.reporting import BatchRecord, EpochRecord, Progress, Reporter
@@ -53,6 +58,8 @@ class Trainer:
     keeper: CheckpointKeeper
     work: Path
     checkpoint_seconds: float
+    run_body: Callable[[BreedNet, int], Lesson] | None = None
+    """Makes the lesson of phases on features from the model, in so many parts a batch; None where there are none."""
     accumulation: int = 1
     """Parts that a batch is trained in; what a checkpoint says is kept to, where it is more."""
     halved_from: int = 0
@@ -63,8 +70,10 @@ class Trainer:
     """What the last search for a learning rate found."""
     skipped: int = 0
     """Steps of the phase's finished epochs that fp16 left out."""
+    left_out: int = 0
+    """Epochs of phases that ended early."""
     logits: Tensor | None = None
-    """Validation logits of the last finished epoch."""
+    """Validation logits of the weights as they stand after an epoch."""
     features: Tensor | None = None
     """What the model made of the first ``MOST_FEATURES`` of these pictures."""
 
@@ -80,11 +89,14 @@ class Trainer:
             accumulation=self.accumulation,
         )
         self.average = WeightAverage(self.model, self.config.weight_averaging) if self.config.weight_averaging else None
+        self.lesson = Lesson(whole, self.training, self.validation)
+        self.best = BestEpoch(self.config.patience)
         self.scaler = self.train_step.scaler()
         self.pace = Pace(self.config, self.training.per_epoch)
         self._waiting: list[tuple[BatchRecord, Tensor]] = []
         self._restored: dict[str, Tensor] | None = None
         self._began = False
+        self._taken_up: int | None = None
         self._kept_at = time.monotonic()
 
     @property
@@ -93,9 +105,19 @@ class Trainer:
         return self.model if self.average is None else self.average.model
 
     @property
+    def _models(self) -> dict[str, BreedNet]:
+        """The model, and the mean where one is kept, by the names that checkpoints have for them."""
+        return {"model": self.model} | ({} if self.average is None else {"average": self.average.model})
+
+    @property
     def steps(self) -> int:
         """Steps of all phases together."""
         return self.config.epochs * self.training.per_epoch
+
+    @property
+    def epochs_trained(self) -> int:
+        """Finished epochs of all phases."""
+        return self.step // self.training.per_epoch - self.left_out
 
     def restore(self) -> None:
         """Go on from the newest kept checkpoint that is whole; whoever watches is told of those that are not."""
@@ -115,10 +137,11 @@ class Trainer:
             self.reporter.on_log("no kept checkpoint can be used: the training starts from the beginning")
 
     def _go_on_from(self, checkpoint: Checkpoint) -> None:
-        self.model.load_state_dict(checkpoint.model)
-        if self.average is not None:
-            self.average.model.load_state_dict(checkpoint.average)
+        for model, tensors in zip(self._models.values(), (checkpoint.model, checkpoint.average), strict=False):
+            load_learned(model, tensors)
         position = checkpoint.position
+        self.best = BestEpoch(self.config.patience, position.best_loss, position.since_best, checkpoint.best)
+        self.left_out = position.left_out
         self.step, self.rate = position.step, position.rate
         self.smooth = SmoothLoss(position.smooth_value, position.smooth_count)
         if position.scaler:  # empty where the attempt before, on another device, scaled nothing
@@ -141,6 +164,7 @@ class Trainer:
         for number, phase in enumerate(self.config.phases):
             last = first + phase.epochs * self.training.per_epoch
             if self.step < last:
+                self._take_up(number)
                 self._say_where(number, (self.step - first) // self.training.per_epoch)
                 self._train_phase(number, phase, first, last)
             first = last
@@ -150,6 +174,7 @@ class Trainer:
         if self.logits is None or self.features is None:
             phase = len(self.config.phases) - 1
             epoch = self.config.phases[phase].epochs - 1
+            self._take_up(phase)
             self._say_where(phase, epoch)
             self.logits, self.features = self._validate(phase, epoch)
         return self.logits, self.features
@@ -158,6 +183,20 @@ class Trainer:
         """That the trained model is being looked at."""
         phase = len(self.config.phases) - 1
         self.reporter.on_progress(self._progress("validate", phase, self.config.phases[phase].epochs - 1))
+
+    def _take_up(self, phase: int) -> None:
+        """Make the phase's lesson, unless it was made before."""
+        if self._taken_up == phase:
+            return
+        self.lesson = Lesson(whole, self.training, self.validation)
+        if self.config.on_features(phase):
+            if self.run_body is None:
+                message = "a phase on features needs run_body"
+                raise ValueError(message)
+            self.lesson = self.run_body(self.model, self.accumulation)
+        part = self.lesson.part(self.model)
+        self.train_step = replace(self.train_step, model=part, batches=self.lesson.training)
+        self._taken_up = phase
 
     def _say_where(self, phase: int, epoch: int) -> None:
         """So that it is known that there are batches if this process is killed for its memory."""
@@ -168,7 +207,7 @@ class Trainer:
     def _train_phase(self, number: int, phase: ResolvedPhase, first: int, last: int) -> None:
         if phase.auto is not None:
             phase = phase.at_rate(self._rate_for(number, phase, first))
-        self.model.freeze_body(phase.freeze)
+        self.train_step.model.freeze_body(phase.freeze)
         optimizer = self.train_step.optimizer()
         if self.step == first:
             self.smooth, self.skipped = SmoothLoss(), 0
@@ -177,15 +216,36 @@ class Trainer:
         self._restored = None
         for epoch in range((self.step - first) // self.training.per_epoch, phase.epochs):
             end = first + (epoch + 1) * self.training.per_epoch
-            self._train_epoch(number, epoch, optimizer, phase, range(first, last), end)
+            valid_loss = self._train_epoch(number, epoch, optimizer, phase, range(first, last), end)
+            self.best.finished(valid_loss, self.lesson.tensors(self._models))
+            if self.best.is_over or self.step == last:
+                self._end_phase(number, epoch, phase)
+                self.step = last
             self._keep(optimizer)
             if self.reporter.should_stop():
                 raise Stopped
+            if self.step == last:
+                return
+
+    def _end_phase(self, number: int, epoch: int, phase: ResolvedPhase) -> None:
+        """Go back to the best epoch, where one is kept; ``epoch`` is the last that was trained."""
+        left, since = phase.epochs - epoch - 1, self.best.since
+        if since:
+            for kind, model in self._models.items():
+                load_learned(model, part_of(self.best.tensors, f"{kind}/"))
+            self.logits = self.features = None
+            ended = f"phase {number + 1} ends with epoch {epoch + 1} of {phase.epochs}"
+            self.reporter.on_log(
+                f"{ended} and keeps the weights of epoch {epoch + 1 - since}, its best by validation loss"
+            )
+        self.left_out += left
+        self.best = BestEpoch(self.config.patience)
 
     def _rate_for(self, number: int, phase: ResolvedPhase, first: int) -> float:
         """The rate of a phase that names none. It is searched at the phase's start, never again after a step of it."""
         if self.rate is None or (phase.auto == "find" and self.step == first):
-            found = find_rate(self.train_step, freeze=phase.freeze, reporter=self.reporter, phase=number)
+            tried = replace(self.train_step, batches=self.lesson.training.held_at(first))
+            found = find_rate(tried, freeze=phase.freeze, reporter=self.reporter, phase=number)
             self.reporter.on_rate(record_of(found, number))
             self.rate = found.rate
         if self.rate is None:
@@ -195,16 +255,17 @@ class Trainer:
 
     def _train_epoch(
         self, number: int, epoch: int, optimizer: AdamW, phase: ResolvedPhase, steps: range, end: int
-    ) -> None:
+    ) -> float:
+        """Train to step ``end`` and validate; returns the validation loss."""
         started, began_at = time.perf_counter(), self.step
-        self.model.train()
-        with sampled_ahead(self.training, self.step, end, self.device) as batches:
+        self.train_step.model.train()
+        with sampled_ahead(self.lesson.training, self.step, end, self.device) as batches:
             for batch in batches:
                 hypers = hypers_of(phase, len(steps), self.step - steps.start)
                 loss = self.train_step.take(batch, self.step, optimizer, hypers, self.scaler)
                 self._note_step(loss, hypers, number)
                 if self.average is not None:
-                    self.average.stepped(self.model, self.step)
+                    self.average.stepped(self.train_step.model, self.step)
                 self._after_step(optimizer, number, epoch, end)
         self._flush()
         self._tell_skipped(number, epoch, end - steps.start - steps_made(optimizer))
@@ -225,6 +286,7 @@ class Trainer:
                 peak_memory_bytes=peak_memory_bytes(self.device),
             )
         )
+        return valid_loss
 
     def _note_step(self, loss: Tensor, hypers: Hypers, phase: int) -> None:
         """Note a finished step, whose loss is read back later."""
@@ -237,7 +299,7 @@ class Trainer:
     def _after_step(self, optimizer: AdamW, phase: int, epoch: int, end: int) -> None:
         if self.device.type == "cpu" or len(self._waiting) >= _SYNC_EVERY:
             self._flush()
-        speed = self.pace.stepped(self.config.batch_size)
+        speed = self.pace.stepped(self.config.batch_size, self.step)
         self.reporter.on_progress(self._progress("train", phase, epoch, speed))
         if self.step == end:
             # The epoch's row comes first: a checkpoint from before it would resume in the next epoch, without it.
@@ -297,10 +359,10 @@ class Trainer:
         def tell() -> None:
             self.reporter.on_progress(self._progress("validate", phase, epoch))
 
-        with self.pace.validating():
+        with self.pace.validating(self.step):
             return predict_outputs(
-                self.learned,
-                self.validation.load(self.device, self.accumulation),
+                self.lesson.part(self.learned),
+                self.lesson.validation.load(self.device, self.accumulation),
                 precision=self.precision,
                 device=self.device,
                 on_batch=tell,
@@ -318,20 +380,20 @@ class Trainer:
             rate=self.rate,
             accumulation=self.accumulation,
             halved_from=self.halved_from,
+            best_loss=self.best.loss,
+            since_best=self.best.since,
+            left_out=self.left_out,
         )
+        learned = self.lesson.tensors(self._models)
         write_checkpoint(
             path,
             position=position,
-            model=self.model.state_dict(),
-            average=self.average.model.state_dict() if self.average else {},
+            model=part_of(learned, "model/"),
+            average=part_of(learned, "average/"),
+            best=self.best.tensors,
             optimizer=optimizer_state(optimizer),
             config=self.config,
             revision=self.revision,
         )
         self.keeper.keep(path, self.step)
         self._kept_at = time.monotonic()
-
-
-def hypers_of(phase: ResolvedPhase, steps: int, step: int) -> Hypers:
-    """Rates and momentum at a step of a phase."""
-    return one_cycle(phase, position_in_phase(step, steps))

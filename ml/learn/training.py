@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from ml.data.manifest import Manifest
 from ml.decode.images import DECODING
 from ml.errors import NoRateFound
 from ml.judge.fitting import Worth
-from ml.learn.batches import TrainingBatches, ValidationBatches
 from ml.learn.checkpoint import CheckpointKeeper, save_tensors
 from ml.learn.judging import fit_on
 from ml.learn.known import known_pictures
@@ -19,7 +19,7 @@ from ml.learn.lr_find import check_sweep
 from ml.learn.memory import halving, last_try
 from ml.learn.model import BreedNet
 from ml.learn.predictions import LearnedPictures, read_logits
-from ml.learn.probe import probe, with_body
+from ml.learn.probe import run_body
 from ml.learn.setup import Paths, Setup, set_up
 from ml.learn.trainer import Trainer
 from ml.reading.metrics import Reading
@@ -87,41 +87,18 @@ def fit(
     setup = set_up(config, manifest, source, paths=paths, reporter=reporter, device=device, initial=initial)
 
     def attempt(accumulation: int) -> FitResult:
-        lesson = _lesson(setup, accumulation, reporter)
-        trainer = _trainer(setup, lesson, config, paths.work, reporter, keeper, checkpoint_seconds, accumulation)
+        trainer = _trainer(setup, config, paths.work, reporter, keeper, checkpoint_seconds, accumulation)
         trainer.restore()
         if trainer.accumulation > accumulation:
             with last_try(config):
-                return _finish(trainer, lesson, setup, paths.work, earlier)
-        return _finish(trainer, lesson, setup, paths.work, earlier)
+                return _finish(trainer, setup, paths.work, earlier)
+        return _finish(trainer, setup, paths.work, earlier)
 
     return halving(attempt, config, setup.device, reporter, first=accumulation)
 
 
-@dataclass(frozen=True)
-class _Lesson:
-    """What is trained, and on what; ``whole`` is what there is beside it of the model, None: it is all."""
-
-    model: BreedNet
-    training: TrainingBatches
-    validation: ValidationBatches
-    whole: BreedNet | None = None
-
-    def all_of(self, learned: BreedNet) -> BreedNet:
-        """The model that serves, with what was learned."""
-        return learned if self.whole is None else with_body(learned, self.whole)
-
-
-def _lesson(setup: Setup, accumulation: int, reporter: Reporter) -> _Lesson:
-    if isinstance(setup.config, ResolvedConfig) and setup.config.recipe == "probe":
-        found = probe(setup, accumulation, reporter)
-        return _Lesson(found.head, found.training, found.validation, found.model)
-    return _Lesson(setup.model(), setup.training, setup.validation)
-
-
 def _trainer(
     setup: Setup,
-    lesson: _Lesson,
     config: ResolvedConfig,
     work: Path,
     reporter: Reporter,
@@ -132,21 +109,22 @@ def _trainer(
     return Trainer(
         config=config,
         revision=setup.manifest.revision,
-        model=lesson.model,
+        model=setup.model(),
         objective=setup.objective,
-        training=lesson.training,
-        validation=lesson.validation,
+        training=setup.training,
+        validation=setup.validation,
         device=setup.device,
         precision=setup.precision,
         reporter=reporter,
         keeper=keeper,
         work=work,
         checkpoint_seconds=checkpoint_seconds,
+        run_body=partial(run_body, setup, reporter),
         accumulation=accumulation,
     )
 
 
-def _finish(trainer: Trainer, lesson: _Lesson, setup: Setup, work: Path, earlier: frozenset[str]) -> FitResult:
+def _finish(trainer: Trainer, setup: Setup, work: Path, earlier: frozenset[str]) -> FitResult:
     """Train to the end, and leave what serving and reading need."""
     plan = setup.plan(
         steps=trainer.steps,
@@ -161,12 +139,11 @@ def _finish(trainer: Trainer, lesson: _Lesson, setup: Setup, work: Path, earlier
         LearnedPictures(manifest.vocab, earlier | {manifest.items[i].sha256 for i in split.train}) if earlier else None
     )
     loss, (logits, features) = trainer.config.loss, trainer.last_outputs()
-    model = lesson.all_of(trainer.learned)
+    model = trainer.learned
     known = known_pictures(model, setup, trainer.accumulation, trainer.tell_validating)
     fitted = fit_on(loss, logits, manifest, split.valid, learned, features, known)
     reading = read_logits(loss, logits, manifest, split.valid, work, learned, fitted.calibrated)
-    epochs = trainer.step // trainer.training.per_epoch
-    saved = save_model(model, trainer.config, setup.precision.name, manifest, reading, epochs, work)
+    saved = save_model(model, trainer.config, setup.precision.name, manifest, reading, trainer.epochs_trained, work)
     fitted.judgement.write(work / JUDGEMENT)
     files = {PREDICTIONS: work / PREDICTIONS, JUDGEMENT: work / JUDGEMENT, **saved}
     return FitResult(files, reading, fitted.worth, failure)

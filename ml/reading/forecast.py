@@ -1,7 +1,9 @@
 """How long a training will take, from how fast its kind of steps went before. Arithmetic alone; imports no torch.
 
 An epoch of T training and V validation pictures at batch size B takes (T // B) · B / s + V / v seconds, where s and v
-are pictures per second in training and in validation. A search for a rate takes sweeps · steps · B / s.
+are pictures per second in training and in validation. A search for a rate takes sweeps · steps · B / s. Smaller
+training photos take as much less as their area is smaller. A phase on features is one pass over all pictures at v, and
+its epochs and searches take nothing beside it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from ml.config import LrFind, LrSweep, ResolvedConfig, TrainSettings
+from ml.sizes import Sizes, sizes_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Seconds:
     def __add__(self, other: "Seconds") -> "Seconds":
         return Seconds(self.expected + other.expected, self.low + other.low, self.high + other.high)
 
-    def __mul__(self, times: int) -> "Seconds":
+    def __mul__(self, times: float) -> "Seconds":
         return Seconds(self.expected * times, self.low * times, self.high * times)
 
 
@@ -96,28 +99,36 @@ def forecast(
         the job's process are not in it.
     """
     train, valid = split_sizes(items, config, given)
-    batch = config.batch_size
+    batch, steps = config.batch_size, train // config.batch_size
+    sizes = sizes_of(config, steps)
     peak = _largest([measured[kind].peak_memory_bytes for kind in kinds_needed(config)])
     if isinstance(config, LrFind):
-        search = _search(config.lr_sweep, batch, measured[config.freeze])
+        search = _search(config.lr_sweep, batch, measured[config.freeze]) * sizes.work(0, 1)
         return Forecast((), search, search, peak)
-    if config.recipe == "probe":
-        return _of_probe(config.epochs, train + valid, measured[True], peak)
-    epochs = tuple(_epoch(train // batch * batch, valid, measured[phase.freeze].speeds) for phase in config.phases)
-    searches = NOTHING
-    for phase in config.phases:
-        if phase.auto == "find":
-            searches += _search(config.lr_sweep, batch, measured[phase.freeze])
+    epochs, searches, first = [], NOTHING, 0
+    for number, phase in enumerate(config.phases):
+        known, end = measured[phase.freeze], first + phase.epochs * steps
+        if config.on_features(number):
+            epochs.append(_pass(train + valid, known.speeds) * (1 / phase.epochs))
+        else:
+            epochs.append(_epoch(steps * batch * _share(sizes, first, end), valid, known.speeds))
+            if phase.auto == "find":
+                searches += _search(config.lr_sweep, batch, known) * sizes.work(first, first + 1)
+        first = end
     total = searches
     for phase, seconds in zip(config.phases, epochs, strict=True):
         total += seconds * phase.epochs
-    return Forecast(epochs, searches, total, peak)
+    return Forecast(tuple(epochs), searches, total, peak)
 
 
-def _of_probe(epochs: int, pictures: int, measured: PhaseSpeeds, peak: int | None) -> Forecast:
-    """A pass over each picture, as fast as validation, shared out to the epochs, which take little themselves."""
-    once = [pictures / speed.validation for speed in measured.speeds]
-    return Forecast((_spread([seconds / epochs for seconds in once]),), NOTHING, _spread(once), peak)
+def _share(sizes: Sizes, first: int, end: int) -> float:
+    """What a step of these costs on average, beside one at the size of validation."""
+    return sizes.work(first, end) / (end - first) if end > first else 1.0
+
+
+def _pass(pictures: int, speeds: Sequence[Speed]) -> Seconds:
+    """The body over all pictures, as fast as validation."""
+    return _spread([pictures / speed.validation for speed in speeds])
 
 
 def speed_of_epoch(
@@ -141,7 +152,7 @@ def speed_of_epoch(
     return Speed(images_per_second, valid_items / validating) if validating > 0 else None
 
 
-def _epoch(train: int, valid: int, speeds: Sequence[Speed]) -> Seconds:
+def _epoch(train: float, valid: int, speeds: Sequence[Speed]) -> Seconds:
     return _spread([train / speed.training + valid / speed.validation for speed in speeds])
 
 

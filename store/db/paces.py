@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, select, true
+from sqlalchemy import ColumnElement, and_, exists, func, select, true
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, lazyload
 
@@ -92,11 +92,15 @@ def newest_machine(session: Session, precision: str) -> Machine | None:
 
 
 def past_epochs(session: Session, key: ModelKey, machine: Machine, *, freeze: bool) -> list[PastEpoch]:
-    """Whole epochs of the newest runs of this model on this machine, with the body frozen or without."""
+    """Whole epochs of the newest runs of this model on this machine, with the body frozen or without.
+
+    What learned from features alone, or from photos of another size, is not among them.
+    """
     here = [*_is_model(key), Run.device == machine.device, Run.precision == machine.precision]
     statement = select(Run).where(
         Run.kind == "train",
         Run.config["recipe"].astext.is_distinct_from("probe"),
+        _trains_at_size(),
         *here,
         Run.plan.is_not(None),
         exists().where(Epoch.run_id == Run.id),
@@ -171,6 +175,11 @@ def _is_model(key: ModelKey) -> list[ColumnElement[bool]]:
     ]
 
 
+def _trains_at_size() -> ColumnElement[bool]:
+    """Whether a run's training photos are as large as those that it measures; runs of before could not do otherwise."""
+    return func.coalesce(Run.config["train_size"].astext, "size") == "size"
+
+
 def _epochs_of(session: Session, run: Run, freeze: bool) -> list[PastEpoch]:
     """The run's epochs of a kind that were trained in one go: from where it was last taken up again, on."""
     phases, plan = run.config["phases"], run.plan or {}
@@ -234,7 +243,7 @@ def _run_paces(session: Session) -> dict[str, NewestPace]:
     newest = (
         select(Run.id, Epoch.phase, Epoch.epoch)
         .join(Epoch, Epoch.run_id == Run.id)
-        .where(Run.arch == archs.c.arch, Run.device.is_not(None), is_unfrozen)
+        .where(Run.arch == archs.c.arch, Run.device.is_not(None), is_unfrozen, _trains_at_size())
         .order_by(Run.id.desc(), Epoch.phase.desc(), Epoch.epoch.desc())
         .limit(1)
         .correlate(archs)

@@ -87,8 +87,7 @@ def test_a_training_is_asked_for_in_the_contracts_words(
     assert (code, out) == (0, "job 4, run 2: running\n")
     asked, headers, body = service.asked[0]
     assert asked == "POST /jobs"
-    # Nobody reads a key, so none is sent.
-    assert "Authorization" not in headers
+    assert headers["Authorization"] == "Bearer k1"
     assert json.loads(body) == {
         "kind": "train",
         "dataset": "pets",

@@ -6,6 +6,7 @@ import re
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
+from pedigree.wire import Wire
 from store.access import Scope
 from store.db.access_keys import create_key
 from store.settings import Settings
@@ -44,6 +45,13 @@ def test_the_first_key_is_made_in_the_database_and_the_next_by_it(
         listed = run("keys", "list")[0]
         assert key.strip().rpartition("_")[2] not in listed
         assert [line.split()[1] for line in listed.splitlines()[1:]] == ["ci", "alice"]
+        with Wire(api.url, key=key.strip()) as wire:
+            told = [(one["who"], one["operation"], one["target"]) for one in wire.ask("GET", "/audit").json()["items"]]
+        assert told == [
+            ("alice", "DELETE /keys/{key_id}", "/keys/2"),
+            ("alice", "POST /keys", "/keys/2"),
+            ("local", "POST /keys", "/keys/1"),
+        ]
     monkeypatch.delenv("PEDIGREE_URL")
     assert "key 1, alice, is revoked" in run("keys", "revoke", "1")[0]
 

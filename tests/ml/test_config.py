@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from ml.config import ResolvedPhase, resolve, spread_rates, train_config
+from ml.config import resolve, train_config
+from ml.config_phases import ResolvedPhase, spread_rates
 from ml.learn.schedule import one_cycle
+from ml.presets import PRESETS
 
 LEAST, MOST = 1e-30, 1e30
 PHASE = {"freeze": False, "epochs": 1}
@@ -64,6 +66,39 @@ def test_a_fine_tune_at_auto_has_the_rates_of_the_one_that_is_given_the_found_ra
         auto, given = (resolve(train_config.validate_python({**shared, "base_lr": lr})) for lr in ("auto", rate))
         assert tuple(phase.at_rate(rate) for phase in auto.phases) == given.phases
         assert given.phases[-1].lr_max == pytest.approx(spread_rates(rate / 2 / lr_mult, rate / 2))
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (31, "it is not a whole number of pixels from 32 to 1024"),
+        (2000, "it is not a whole number of pixels from 32 to 1024"),
+        (100.5, "it is not a whole number of pixels from 32 to 1024"),
+        ("auto", "it is not a whole number of pixels from 32 to 1024"),
+        ([128], "it is not a whole number of pixels from 32 to 1024"),
+        ([160, 128], "it falls from 160 to 128"),
+        (True, "it is true or false"),
+    ],
+)
+def test_a_size_of_training_is_one_a_rising_pair_or_that_of_measuring(sent: object, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        train_config.validate_python({"train_size": sent})
+    for fine in (32, "size", [128, 128], [32, 1024]):
+        train_config.validate_python({"train_size": fine})
+
+
+@pytest.mark.parametrize("recipe", ["fine_tune", "one_cycle", "probe"])
+def test_what_is_new_is_off_unless_asked_for(recipe: str) -> None:
+    config = resolve(train_config.validate_python({"recipe": recipe}))
+    assert (config.train_size, config.patience, config.layer_decay, config.trivial_augment) == ("size", 0, 1.0, False)
+
+
+def test_a_preset_of_a_recipe_says_the_recipe_s_own_defaults() -> None:
+    for name in ("fine_tune", "probe"):
+        preset = next(one for one in PRESETS if one.name == name)
+        assert resolve(train_config.validate_python(preset.config)) == resolve(
+            train_config.validate_python({"recipe": name})
+        )
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,21 @@ def test_past_epochs_are_those_of_the_phases_of_the_asked_kind(sessions: Session
     assert (frozen[0].train_items, frozen[0].valid_items, frozen[0].images_per_second) == (80, 20, 4.0)
 
 
+def test_epochs_on_features_and_on_photos_of_another_size_tell_nothing_of_a_network_s_pace(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        usual, small, probe = trained(session, True, False), trained(session, True, False), trained(session, True)
+        for run, changes in (
+            (usual, {"train_size": "size"}),
+            (small, {"train_size": [128, 160]}),
+            (probe, {"recipe": "probe"}),
+        ):
+            session.get_one(Run, run).config = {**session.get_one(Run, run).config, **changes}
+        session.flush()
+        assert [epoch.run_id for epoch in past_epochs(session, KEY, CPU, freeze=True)] == [usual]
+        assert [epoch.run_id for epoch in past_epochs(session, KEY, CPU, freeze=False)] == [usual]
+        assert [pace.run for pace in newest_paces(session).values()] == [usual]
+
+
 def test_the_newest_measurement_of_the_same_kind_counts(sessions: Sessions) -> None:
     with sessions.begin() as session:
         timed(session)

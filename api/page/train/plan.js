@@ -26,6 +26,7 @@ export function settingsOf({ config: { recipe, phases, freeze } }) {
   if (!phases) return { freeze };
   if (recipe === "one_cycle") return { recipe, freeze: phases[0].freeze, epochs: phases[0].epochs, lr_max: rateOf(phases[0]) };
   if (recipe === "phases") return { recipe, phases: phases.map((one) => ({ freeze: one.freeze, epochs: one.epochs, lr_max: rateOf(one) })) };
+  if (recipe === "probe") return { recipe, epochs: phases[0].epochs, lr_max: rateOf(phases[0]) };
   const whole = phases.at(-1);
   const rate = whole.auto ? "auto" : Number((2 * whole.lr_max[2]).toPrecision(12));
   return { recipe, freeze_epochs: phases.length > 1 ? phases[0].epochs : 0, epochs: whole.epochs, base_lr: rate,

@@ -398,6 +398,7 @@ class LrFind(Answer):
     pretrained: bool = True
     presize: int = 460
     size: int = 224
+    train_size: int | tuple[int, int] | Literal["size"] | None = None
     min_scale: float = 0.75
     augment: Augment | None = None
     batch_size: int = 64
@@ -408,14 +409,17 @@ class LrFind(Answer):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
     weight_decay: float = 0.01
+    layer_decay: float = 1.0
     lr_sweep: LrSweep | None = None
     label_smoothing: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
     erase: float = 0.0
+    trivial_augment: bool = False
     balance_loss: float = 0.0
     balance_sampling: float = 0.0
     weight_averaging: float = 0.0
+    patience: int = 0
     freeze: bool = True
 
 
@@ -446,6 +450,7 @@ class ResolvedConfig(Answer):
     pretrained: bool = True
     presize: int = 460
     size: int = 224
+    train_size: int | tuple[int, int] | Literal["size"] | None = None
     min_scale: float = 0.75
     augment: Augment | None = None
     batch_size: int = 64
@@ -456,14 +461,17 @@ class ResolvedConfig(Answer):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
     weight_decay: float = 0.01
+    layer_decay: float = 1.0
     lr_sweep: LrSweep | None = None
     label_smoothing: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
     erase: float = 0.0
+    trivial_augment: bool = False
     balance_loss: float = 0.0
     balance_sampling: float = 0.0
     weight_averaging: float = 0.0
+    patience: int = 0
     recipe: Literal["fine_tune", "one_cycle", "probe", "phases"]
     phases: list[ResolvedPhase]
 

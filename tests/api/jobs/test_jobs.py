@@ -16,6 +16,7 @@ from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records
 from tests.api.web import TestClient
 
+A_RECIPE = "'fine_tune', 'one_cycle', 'probe' or 'phases'"
 A_RATE = 'a rate from 1e-30 to 1e30, a pair of them (the early layers\' first) or "auto"'
 TRAIN = {"kind": "train", "dataset": "pets", "config": {"arch": "resnet18", "epochs": 1, "batch_size": 4}}
 
@@ -159,10 +160,7 @@ def test_a_wrong_field_is_named_with_its_value(client: TestClient) -> None:
             ),
         ),
         ({"recipe": "one_cycle", "lr_max": -1}, ("lr_max", "-1", f"it is not {A_RATE}", f"Give {A_RATE}.")),
-        (
-            {"recipe": "two_cycles"},
-            ("recipe", "'two_cycles'", "it is no recipe", "Give 'fine_tune', 'one_cycle', 'probe' or 'phases'."),
-        ),
+        ({"recipe": "two_cycles"}, ("recipe", "'two_cycles'", "it is no recipe", f"Give {A_RECIPE}.")),
         ({"recipe": "phases"}, ("phases", None, "it is missing", "Add it.")),
     ],
 )

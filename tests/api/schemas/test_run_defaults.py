@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from api.schemas.run_defaults import changed_settings
-from ml.config import FineTune, LrFind, OneCycle, Phase, Phases, resolve
+from ml.config import FineTune, LrFind, OneCycle, Phases, resolve
+from ml.config_phases import Phase
 from tests.api.records import Records
 from tests.api.web import TestClient
 

@@ -61,6 +61,17 @@ def test_every_family_trains_a_step_in_three_groups(arch: str) -> None:
     assert all(p.grad is not None for p in model.parameters())
 
 
+def test_each_layer_learns_at_a_share_of_the_one_behind_it() -> None:
+    model = build_model("resnet18", 3, None)
+    groups = model.layer_groups(0.5)
+    # conv, BatchNorm, four stages and the head; conv to the second stage are the early body
+    assert [group.share for group in groups] == [0.5**depth for depth in range(6, -1, -1)]
+    assert [group.number for group in groups] == [0, 0, 0, 0, 1, 1, 2]
+    members = [parameter for group in groups for parameter in (*group.decayed, *group.plain)]
+    assert {id(parameter) for parameter in members} == {id(parameter) for parameter in model.parameters()}
+    assert len(members) == len(list(model.parameters()))
+
+
 def test_the_body_takes_pretrained_values_and_the_classifier_is_left_out() -> None:
     donor = _state(build_model("resnet18", 3, None))
     model = build_model("resnet18", 3, donor | {"fc.weight": torch.zeros(9, 9)})

@@ -46,6 +46,18 @@ def test_each_group_has_its_rate_and_what_is_plain_no_decay() -> None:
     assert [weight[0].item() for weight in weights] == pytest.approx([0.95, 1.0, 0.975, 0.975])
 
 
+def test_a_group_may_learn_at_a_share_of_another_s_rate() -> None:
+    weights = [torch.ones(2, requires_grad=True) for _ in range(3)]
+    shares = (
+        ParameterGroup(weights[:1], [], 1, 0.25),
+        ParameterGroup(weights[1:2], [], 1),
+        ParameterGroup(weights[2:], []),
+    )
+    optimizer = make_optimizer(shares, 0.1)
+    set_hypers(optimizer, Hypers((0.5, 1.0, 0.2), 0.9))
+    assert [group["lr"] for group in optimizer.param_groups] == [0.25, 1.0, 0.2]
+
+
 def test_a_frozen_parameter_stays_bit_for_bit_even_with_weight_decay() -> None:
     frozen, free = torch.ones(3), torch.ones(3, requires_grad=True)
     optimizer = make_optimizer([ParameterGroup([frozen, free], [])], weight_decay=0.1)

@@ -9,7 +9,7 @@ from ml.decode.images import Limits
 from ml.errors import Stopped
 from ml.fetch.weights import load_state
 from ml.learn.model import build_model
-from ml.learn.probe import head_alone, with_body
+from ml.learn.probe import head_alone, load_learned
 from ml.serve.classifier import Classifier
 from tests.ml.learn.test_training import Listener, config, folder, train
 
@@ -27,7 +27,19 @@ def test_a_head_alone_learns_what_the_whole_model_then_answers_with() -> None:
         for one, other in zip(alone.outputs(model.pooled(inputs)), model.outputs(inputs), strict=True):
             torch.testing.assert_close(one, other)
     assert set(alone.state_dict()) < set(model.state_dict())
-    assert with_body(alone, model).state_dict().keys() == model.state_dict().keys()
+
+
+def test_a_model_takes_its_own_tensors_back_whole_or_the_head_s_alone() -> None:
+    torch.manual_seed(0)
+    learned, other = (build_model("resnet18", 3, None) for _ in range(2))
+    body = other.body.state_dict()["0.weight"].clone()
+    load_learned(other, head_alone(learned).state_dict())
+    assert torch.equal(other.head.state_dict()["8.weight"], learned.head.state_dict()["8.weight"])
+    assert torch.equal(other.body.state_dict()["0.weight"], body)
+    load_learned(other, learned.state_dict())
+    assert torch.equal(other.body.state_dict()["0.weight"], learned.body.state_dict()["0.weight"])
+    with pytest.raises(RuntimeError, match="Missing key"):
+        load_learned(other, {"0.0.weight": body})
 
 
 def test_a_probe_learns_the_head_and_leaves_the_body_bit_for_bit(folder: Path, tmp_path: Path) -> None:
@@ -60,7 +72,19 @@ def test_a_probe_that_is_stopped_goes_on_to_the_same_model(folder: Path, tmp_pat
         assert whole.files[name].read_bytes() == parts.files[name].read_bytes()
 
 
-@pytest.mark.parametrize("name", ["cutmix", "erase"])
+def test_a_probe_with_patience_and_a_mean_that_is_stopped_goes_on_to_the_same_model(
+    folder: Path, tmp_path: Path
+) -> None:
+    chosen = config(**PROBE, patience=1, weight_averaging=0.5)
+    whole, _ = train(folder, tmp_path / "whole", chosen)
+    with pytest.raises(Stopped):
+        train(folder, tmp_path / "parts", chosen, Listener(stop_at=4))
+    parts, _ = train(folder, tmp_path / "parts", chosen)
+    for name in ("model.safetensors", "predictions.jsonl"):
+        assert whole.files[name].read_bytes() == parts.files[name].read_bytes()
+
+
+@pytest.mark.parametrize("name", ["cutmix", "erase", "trivial_augment"])
 def test_what_changes_photos_is_refused_by_name(name: str) -> None:
     with pytest.raises(ValueError, match="a probe reads each as it is"):
-        resolve(train_config.validate_python({"recipe": "probe", name: 0.5}))
+        resolve(train_config.validate_python({"recipe": "probe", name: name == "trivial_augment" or 0.5}))

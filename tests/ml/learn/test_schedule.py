@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 import torch
 
-from ml.config import FineTune, Phase, ResolvedPhase, even_mults, resolve, resolve_phase, train_config
+from ml.config import FineTune, resolve, train_config
+from ml.config_phases import Phase, ResolvedPhase, even_mults, resolve_phase
 from ml.learn.schedule import cosine_pair, exponential, one_cycle, position_in_phase
 from tests.ml.facts import cases
 

@@ -265,8 +265,8 @@ def test_the_time_left_counts_the_searches_that_are_to_come(monkeypatch: pytest.
     for lr_max in (1e-3, "auto"):
         phases = [{"freeze": True, "epochs": 1}, {"freeze": False, "epochs": 1, "lr_max": lr_max}]
         pace = Pace(of(recipe="phases", phases=phases), 10)
-        pace.stepped(8)
-        pace.stepped(8)
+        pace.stepped(8, 1)
+        pace.stepped(8, 2)
         left.append((pace.eta_seconds(2), pace.eta_seconds(11)))
     (given, given_later), (searched, searched_later) = left
     assert given is not None
@@ -278,9 +278,9 @@ def test_the_time_left_is_known_where_an_epoch_is_one_step(monkeypatch: pytest.M
     ticks = iter(range(100))
     monkeypatch.setattr(time, "perf_counter", lambda: float(next(ticks)))
     pace = Pace(of(recipe="phases", phases=[{"freeze": False, "epochs": 5}]), 1)
-    for _ in range(2):
-        pace.stepped(8)
-        with pace.validating():
+    for step in (1, 2):
+        pace.stepped(8, step)
+        with pace.validating(step):
             pass
     assert pace.eta_seconds(2) == 3 * (1 + 1)  # three steps and three validations of one second each
 

@@ -285,6 +285,9 @@ EVERYTHING = {
     "balance_loss": 0.5,
     "balance_sampling": 0.5,
     "weight_averaging": 0.9,
+    "trivial_augment": True,
+    "patience": 1,
+    "layer_decay": 0.7,
 }
 
 

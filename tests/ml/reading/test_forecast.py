@@ -1,6 +1,17 @@
 import pytest
 
-from ml.config import FineTune, LrFind, LrSweep, OneCycle, Phase, Phases, Probe, ResolvedConfig, TrainSettings, resolve
+from ml.config import (
+    FineTune,
+    LrFind,
+    LrSweep,
+    OneCycle,
+    Phases,
+    Probe,
+    ResolvedConfig,
+    TrainSettings,
+    resolve,
+)
+from ml.config_phases import Phase
 from ml.data.split import random_split
 from ml.reading.forecast import PhaseSpeeds, Speed, forecast, kinds_needed, speed_of_epoch, split_sizes
 
@@ -79,6 +90,16 @@ def test_an_epoch_that_was_resumed_in_its_middle_tells_nothing(seconds: float) -
     found = speed_of_epoch(train_items=80, valid_items=20, batch_size=8, images_per_second=20.0, seconds=seconds)
     assert found is None
     assert speed_of_epoch(train_items=8, valid_items=2, batch_size=8, images_per_second=0.0, seconds=1.0) is None
+
+
+def test_a_search_and_an_epoch_of_growing_photos_take_as_their_areas() -> None:
+    search = LrFind(batch_size=8, freeze=False, size=128, train_size=(64, 128), lr_sweep=LrSweep(steps=100, sweeps=3))
+    assert forecast(search, 101, BOTH).total.expected == 300.0 / 4
+    made = forecast(fine_tune(size=128, train_size=(64, 128), freeze_epochs=1, epochs=2), 101, BOTH)
+    # Ten steps each: at 64, at 96, at 128.
+    shares = [(side / 128) ** 2 for side in (64, 96, 128)]
+    assert made.epochs[0].expected == pytest.approx(80 * shares[0] / 20 + 0.5)
+    assert made.epochs[1].expected == pytest.approx(80 * (shares[1] + shares[2]) / 2 / 8 + 0.5)
 
 
 def test_a_probe_is_one_pass_over_all_pictures_as_fast_as_validation() -> None:
