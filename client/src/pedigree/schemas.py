@@ -536,6 +536,7 @@ class FineTune(Answer):
     pretrained: bool = True
     presize: int = 460
     size: int = 224
+    train_size: int | tuple[int, int] | Literal["size"] | None = None
     min_scale: float = 0.75
     augment: Augment | None = None
     batch_size: int = 64
@@ -546,14 +547,17 @@ class FineTune(Answer):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
     weight_decay: float = 0.01
+    layer_decay: float = 1.0
     lr_sweep: LrSweep | None = None
     label_smoothing: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
     erase: float = 0.0
+    trivial_augment: bool = False
     balance_loss: float = 0.0
     balance_sampling: float = 0.0
     weight_averaging: float = 0.0
+    patience: int = 0
     recipe: Literal["fine_tune"] = "fine_tune"
     epochs: int = 2
     freeze_epochs: int = 1
@@ -680,6 +684,7 @@ class OneCycle(Answer):
     pretrained: bool = True
     presize: int = 460
     size: int = 224
+    train_size: int | tuple[int, int] | Literal["size"] | None = None
     min_scale: float = 0.75
     augment: Augment | None = None
     batch_size: int = 64
@@ -690,14 +695,17 @@ class OneCycle(Answer):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
     weight_decay: float = 0.01
+    layer_decay: float = 1.0
     lr_sweep: LrSweep | None = None
     label_smoothing: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
     erase: float = 0.0
+    trivial_augment: bool = False
     balance_loss: float = 0.0
     balance_sampling: float = 0.0
     weight_averaging: float = 0.0
+    patience: int = 0
     recipe: Literal["one_cycle"]
     epochs: int = 3
     lr_max: float | tuple[float, float] | Literal["auto"] | None = None
@@ -722,6 +730,7 @@ class Phases(Answer):
     pretrained: bool = True
     presize: int = 460
     size: int = 224
+    train_size: int | tuple[int, int] | Literal["size"] | None = None
     min_scale: float = 0.75
     augment: Augment | None = None
     batch_size: int = 64
@@ -732,14 +741,17 @@ class Phases(Answer):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
     weight_decay: float = 0.01
+    layer_decay: float = 1.0
     lr_sweep: LrSweep | None = None
     label_smoothing: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
     erase: float = 0.0
+    trivial_augment: bool = False
     balance_loss: float = 0.0
     balance_sampling: float = 0.0
     weight_averaging: float = 0.0
+    patience: int = 0
     recipe: Literal["phases"]
     phases: list[Phase]
 
@@ -751,6 +763,7 @@ class Probe(Answer):
     pretrained: bool = True
     presize: int = 460
     size: int = 224
+    train_size: int | tuple[int, int] | Literal["size"] | None = None
     min_scale: float = 0.75
     augment: Augment | None = None
     batch_size: int = 64
@@ -761,14 +774,17 @@ class Probe(Answer):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
     weight_decay: float = 0.01
+    layer_decay: float = 1.0
     lr_sweep: LrSweep | None = None
     label_smoothing: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
     erase: float = 0.0
+    trivial_augment: bool = False
     balance_loss: float = 0.0
     balance_sampling: float = 0.0
     weight_averaging: float = 0.0
+    patience: int = 0
     recipe: Literal["probe"]
     epochs: int = 10
     lr_max: float | tuple[float, float] | Literal["auto"] | None = None
