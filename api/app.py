@@ -71,6 +71,7 @@ from api.routes import (
     run_deletion,
     run_items,
     runs,
+    studies,
     uploads,
 )
 from api.schemas.datasets import ArchiveUpload
@@ -106,6 +107,7 @@ FORM_BYTES = MIB
 ROUTERS: tuple[APIRouter, ...] = (
     predict.router,  # first, as it is asked most: each router before it looks at every path
     jobs.router,
+    studies.router,
     choices.router,
     answers.router,
     events.router,

@@ -11,6 +11,7 @@ from cli.options import KIND, STATE, json_lines_option, json_option, with_client
 from cli.progress_line import position, time_left
 from cli.saying import say
 from cli.settings import read_settings
+from cli.study import trials
 from cli.tables import show_json, show_pairs, show_table
 from cli.times import local_time, times_of
 from cli.waiting import where_it_waits
@@ -87,6 +88,7 @@ def jobs() -> None:
 
 jobs.add_command(train)
 jobs.add_command(search)
+jobs.add_command(trials)
 
 
 @jobs.command("list")
@@ -154,7 +156,7 @@ def cancel(client: Client, job: int, as_json: bool) -> None:
 @json_option
 @with_client
 def resume(client: Client, job: int, as_json: bool) -> None:
-    """Queue a failed or cancelled job again: a training from its checkpoint, any other from the beginning."""
+    """Queue a failed or cancelled job again: a training from its checkpoint, a search with its trials."""
     _show(client.post(f"/jobs/{job}/resume"), as_json=as_json)
 
 

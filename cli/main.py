@@ -36,6 +36,10 @@ COMMANDS = {
     "predictions": Place("cli.predictions", "Look at kept predictions, say what is right, and forget them."),
     "review": Place("cli.review", "Look at labels that may be wrong, and correct them."),
     "runs": Place("cli.runs", "Look at runs: how they went and what they confuse."),
+    "search": Place(
+        "cli.study",
+        "Search over settings: a training with each, one after the other, and the best becomes a version.",
+    ),
     "train": Place("cli.jobs", "Train a classifier on a dataset, fresh or from where another run stands."),
     "up": Place("cli.up", "Start the whole service on this machine; Ctrl-C stops it."),
     "weights": Place("cli.weights", "Get pretrained weights."),

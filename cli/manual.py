@@ -24,6 +24,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobs resume": ("pedigree jobs resume 7",),
     "jobs show": ("pedigree jobs show 7",),
     "jobs train": ("pedigree jobs train --dataset pets",),
+    "jobs trials": ("pedigree jobs trials 12",),
     "jobs watch": ("pedigree jobs watch 7", "pedigree jobs watch 7 --json"),
     "keys create": (
         "pedigree keys create alice --scope admin",
@@ -73,6 +74,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "runs show": ("pedigree runs show 3",),
     "runs tag": ("pedigree runs tag 3 paper best", "pedigree runs tag 3 --remove best"),
     "runs top-losses": ("pedigree runs top-losses 3 --k 20",),
+    "search": (
+        "pedigree search pets --vary base_lr=1e-4..1e-2:log --vary size=128,160 --trials 20 --minutes 120 --follow",
+        "pedigree search pets --vary arch=resnet18,resnet34,mobilenet_v3_large --train-minutes 10 --answer-ms 50",
+        "pedigree search pets --space space.json --pruner hyperband --epochs 9",
+    ),
     "train": (
         "pedigree train --dataset pets --arch resnet18 --follow",
         "pedigree train --dataset pets --set recipe=one_cycle --set lr_max=3e-3 --set freeze=true",

@@ -27,7 +27,7 @@ def known_architecture(ctx: click.Context, param: click.Parameter, value: str | 
 
 
 STATE = click.Choice([state.value for state in State])
-KIND = click.Choice(["train", "lr_find", "interpret", "forecast", "predict", "import"])
+KIND = click.Choice(["train", "lr_find", "interpret", "forecast", "predict", "import", "search"])
 
 P = ParamSpec("P")
 R = TypeVar("R")

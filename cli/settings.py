@@ -26,11 +26,12 @@ def read_settings(settings: tuple[str, ...]) -> Json:
                 raise CommandError(
                     f"--set {setting}: it names a field of {group}, which is set to {json.dumps(place)}."
                 )
-        place[last] = _value(text)
+        place[last] = value_of(text)
     return config
 
 
-def _value(text: str) -> Any:  # noqa: ANN401  # JSON
+def value_of(text: str) -> Any:  # noqa: ANN401  # JSON
+    """The JSON that a word is, or the word itself."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:

@@ -84,6 +84,8 @@ class _ForPeople(ABC):
             self._epoch(event.data)
         elif event.name == "log":
             self._say(said(event.data))
+        elif event.name == "trial":
+            self._say(trial_words(event.data))
         elif event.name == "waiting":
             self._waiting(waiting_words({"waiting": event.data}))
         elif event.name == "state":
@@ -236,6 +238,14 @@ class Terminal(_ForPeople):
 def said(log: Json) -> str:
     """What a job says to people."""
     return "\n".join(map(plain, str(log.get("message", "")).splitlines()))
+
+
+def trial_words(data: Json) -> str:
+    """What became of a trial of a search, or what it tries."""
+    settings = ", ".join(f"{name} {json.dumps(value)}" for name, value in data["settings"].items())
+    value = "" if data["value"] is None else f" {data['value']:.4g}"
+    run = "" if data["run"] is None else f" (run {data['run']})"
+    return plain(f"trial {data['trial']}{run}: {data['outcome'] or 'begins'}{value}; {settings}")
 
 
 def state_of(data: Json) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from store.db.jobs import mark_published
 from store.db.models import Job
-from store.lanes import lane_of
+from store.lanes import UNQUEUED_KINDS, lane_of
 from store.queue import publish_job
 from store.request_ids import following
 
@@ -18,10 +18,13 @@ logger = logging.getLogger(__name__)
 def dispatch_job(app: Celery, sessions: sessionmaker[Session], job_id: int) -> bool:
     """Publish a job in the lane of its kind and note it in the row.
 
-    False when the broker is out of reach: the row is there, and the repair process publishes it later.
+    False when the broker is out of reach: the row is there, and the repair process publishes it later. It moves on by
+    itself what no worker takes: nobody is told of that, and it is False too.
     """
     with sessions.begin() as session:
         job = session.get_one(Job, job_id)
+    if job.kind in UNQUEUED_KINDS:
+        return False
     with following(job.request_id):
         try:
             publish_job(app, job_id, lane_of(job.kind), job.request_id)

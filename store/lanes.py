@@ -13,6 +13,8 @@ class Lane(StrEnum):
 
 
 LIGHT_KINDS = frozenset({"import"})
+UNQUEUED_KINDS = frozenset({"search"})
+"""Kinds that no worker takes: the repair process moves a search on, and its trials wait in the lane ``train``."""
 
 
 def lane_of(kind: str) -> Lane:

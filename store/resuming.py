@@ -14,6 +14,7 @@ WORTH_RESUMING = frozenset(
         "internal_error",
         "job_crashed",
         "torch_mismatch",
+        "trials_failed",
         "unavailable",
         "unknown_kind",
         "weights_invalid",

@@ -1,7 +1,8 @@
 """``python -m worker.repair``: repairs what was lost — leases that ran out, messages that were never sent.
 
-What nothing in the artifact store needs any more is deleted, and so is what deleted runs left there. Any number of
-these may run; a row that one has in hand is passed over by the others.
+What nothing in the artifact store needs any more is deleted, and so is what deleted runs left there. A thread of it
+moves searches over settings on (``worker.studying``). Any number of these may run; a row that one has in hand is passed
+over by the others.
 """
 
 import logging
@@ -30,6 +31,7 @@ from store.queue import make_celery, queue_length
 from store.settings import Settings, load_settings
 from worker.forgetting import forget_changes, forget_counts, forget_old_predictions, forget_photos
 from worker.patience import OUTAGES
+from worker.studying import Studying
 from worker.unneeded import delete_unneeded, forget_old_events
 
 log = logging.getLogger(__name__)
@@ -121,6 +123,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     repair = Repair(settings, make_sessions(make_engine(settings)), make_celery(settings), artifacts)
+    Studying(settings, repair.sessions, repair.celery).start(stop)
     while not stop.is_set():
         repair.round()
         stop.wait(settings.repair_seconds)

@@ -6,6 +6,7 @@ from ml.config import ResolvedConfig
 from ml.errors import NoRateFound
 from ml.learn.training import fit
 from store.db.records import record_final
+from worker.answer_time import answer_time
 from worker.attempt import Attempt
 from worker.checkpoints import CheckpointStore
 from worker.learned import learned_earlier
@@ -36,6 +37,7 @@ def train_run(attempt: Attempt) -> None:
         earlier=learned_earlier(attempt),
     )
     attempt.reporter.flush()
+    milliseconds = answer_time(attempt, result.files)
     stored = attempt.store_files(result.files)
 
     def write(session: Session) -> None:
@@ -47,6 +49,7 @@ def train_run(attempt: Attempt) -> None:
             valid_loss=result.reading.valid_loss,
             error_rate=result.reading.error_rate,
             judgement=None if result.worth is None else result.worth.content(),
+            answer_ms=milliseconds,
         )
         if result.failure is None:
             attempt.succeed(session)

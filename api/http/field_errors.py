@@ -165,6 +165,8 @@ def _part_of(kind: object, part: str | int) -> object:
     if _is_model(kind):
         fields = kind.model_fields.items()  # type: ignore[attr-defined]
         return next((field.annotation for name, field in fields if part == (field.alias or name)), None)
+    if get_origin(kind) is dict:
+        return get_args(kind)[1]
     return get_args(kind)[0] if get_origin(kind) in {list, tuple} else None
 
 

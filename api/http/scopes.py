@@ -60,6 +60,8 @@ POST /jobs/archives
 GET /jobs/{job_id}/answers/{name}
 GET /jobs/{job_id}/label-next
 GET /jobs/{job_id}/events
+GET /jobs/{job_id}/trials
+GET /jobs/{job_id}/figures/{name}
 GET /events
 GET /config
 GET /architectures

@@ -82,7 +82,7 @@ PLACE = [Depends(a_place)]
 async def watch_a_job(
     job_id: Annotated[Id, Path()], services: ServicesDep, after: Annotated[int, Depends(starting_point)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """Events `progress`, `batch`, `epoch`, `state` and `log`, each with its id; ends after the final state.
+    """Events `progress`, `batch`, `epoch`, `trial`, `state` and `log`, each with its id; ends after the final state.
 
     While the job is queued, `waiting` says what for, as in `GET /jobs/{id}`, whenever that changes. It has no id, as it
     is no part of the record.

@@ -80,7 +80,7 @@ def get_a_figure_of_some(
     ids = ids_of(query.runs)
     with services.sessions.begin() as session:
         chart = curves_chart(get_runs(session, ids), epochs_of_runs(session, ids))
-    if name.endswith(SUFFIX) or _wants_picture(accept):
+    if name.endswith(SUFFIX) or wants_picture(accept):
         picture = services.painter.as_png(chart, width=query.width, height=query.height, scale=query.scale)
         return Response(picture, media_type=PNG, headers=HEADERS)
     return JSONResponse(as_plotly(chart, width=query.width, height=query.height), headers=HEADERS)
@@ -103,13 +103,13 @@ def get_a_figure(
     asked = FigureChoice(phase=query.phase, dataset=query.dataset)
     with services.sessions.begin() as session:
         chart = chart_of(session, run_id, name.removesuffix(SUFFIX), asked)
-    if name.endswith(SUFFIX) or _wants_picture(accept):
+    if name.endswith(SUFFIX) or wants_picture(accept):
         picture = services.painter.as_png(chart, width=query.width, height=query.height, scale=query.scale)
         return Response(picture, media_type=PNG, headers=HEADERS)
     return JSONResponse(as_plotly(chart, width=query.width, height=query.height), headers=HEADERS)
 
 
-def _wants_picture(accept: str) -> bool:
+def wants_picture(accept: str) -> bool:
     """Whether a picture is asked for by name and JSON is not."""
     kinds = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
     return bool(kinds & {PNG, "image/*"}) and "application/json" not in kinds

@@ -12,6 +12,7 @@ from api.dependencies import Services, ServicesDep, SliceDep
 from api.http.tables import TableRoute
 from api.jobs.forecast import forecast_of_job, forecast_on_record, why_unknown
 from api.jobs.job_checks import check_interpret, check_lr_find, check_predict, check_train
+from api.jobs.studies import check_search, studies_on_record
 from api.schemas.fields import Id, PageOut, in_words
 from api.schemas.jobs import (
     DryRun,
@@ -26,11 +27,13 @@ from api.schemas.jobs import (
     TrainRequest,
 )
 from api.schemas.problem import problems
+from api.schemas.studies import SearchRequest
 from ml.config import LrFind, ResolvedConfig
 from store.db.base import Json
 from store.db.jobs import create_job, find_by_idempotency_key, request_cancel, resume
 from store.db.models import Dataset, Job, Run
 from store.db.reading import get_job, list_jobs
+from store.db.studies import add_study
 from store.db.waiting import Waiting, waiting_of
 from store.errors import AppError
 from store.states import State
@@ -47,7 +50,7 @@ IdempotencyKey = Annotated[
     Header(description="the same key and body again is the same job"),
 ]
 RunRequest = TrainRequest | LrFindRequest
-Request = RunRequest | InterpretRequest | ForecastRequest | PredictRequest
+Request = RunRequest | InterpretRequest | ForecastRequest | PredictRequest | SearchRequest
 NO_FORECAST = "interpret jobs are not forecast: they predict each picture once, with tta five times"
 NO_FORECAST_OF_PREDICTIONS = "predict jobs are not forecast: once one runs, its progress says the time left"
 
@@ -62,7 +65,7 @@ def create_a_job(
         bool, Query(description="validate, resolve and forecast by what is on record; queue nothing")
     ] = False,
 ) -> JobOut | DryRun:
-    """Queue a train, lr_find, interpret, forecast or predict job: 202.
+    """Queue a train, lr_find, interpret, forecast, predict or search job: 202.
 
     A job that is on record is 200, and so is a forecast that the record tells: its job has succeeded already.
     """
@@ -75,11 +78,11 @@ def create_a_job(
         is_new = job is None
         if job is None:
             job = _queue(session, request, services.settings.max_attempts, idempotency_key, digest)
-        forecast = forecast_of_job(session, job)
+        forecast, studies = forecast_of_job(session, job), studies_on_record(session, [job])
         is_new = is_new and job.state == State.QUEUED
     response.status_code = 202 if is_new else 200
     response.headers["Location"] = f"{services.settings.root_path}/jobs/{job.id}"
-    return JobOut.of(job, services.publish(job) if is_new else _waiting(services, job), forecast)
+    return JobOut.of(job, services.publish(job) if is_new else _waiting(services, job), forecast, studies)
 
 
 @router.get("/jobs", responses=problems(400))
@@ -93,8 +96,8 @@ def list_the_jobs(
     """Jobs, newest first."""
     with services.sessions.begin() as session:
         page = list_jobs(session, kind=kind, state=state, run=run, cursor=part.cursor, limit=part.limit)
-        waiting = waiting_of(session, page.items)
-    return PageOut(items=[JobOut.of(job, waiting) for job in page.items], next_cursor=page.next_cursor)
+        waiting, studies = waiting_of(session, page.items), studies_on_record(session, page.items)
+    return PageOut(items=[JobOut.of(job, waiting, None, studies) for job in page.items], next_cursor=page.next_cursor)
 
 
 @router.get("/jobs/{job_id}", responses=problems(404))
@@ -102,22 +105,28 @@ def get_a_job(job_id: Annotated[Id, Path()], services: ServicesDep) -> JobOut:
     """A job as it stands; of a queued one, what it waits for."""
     with services.sessions.begin() as session:
         job = get_job(session, job_id)
-        return JobOut.of(job, waiting_of(session, [job]), forecast_of_job(session, job))
+        waiting, studies = waiting_of(session, [job]), studies_on_record(session, [job])
+        return JobOut.of(job, waiting, forecast_of_job(session, job), studies)
 
 
 @router.post("/jobs/{job_id}/cancel", status_code=202, responses=problems(404, 409))
 def cancel_a_job(job_id: Annotated[Id, Path()], services: ServicesDep) -> JobOut:
-    """Cancel a queued job at once; ask a running one to stop. It says `cancelled` when its process has ended."""
+    """Cancel a queued job at once; ask a running one to stop. It says `cancelled` when its process has ended.
+
+    A search that is cancelled stops its trials, and says so when the last has ended.
+    """
     with services.sessions.begin() as session:
-        return JobOut.of(request_cancel(session, job_id), {})
+        job = request_cancel(session, job_id)
+        return JobOut.of(job, {}, None, studies_on_record(session, [job]))
 
 
 @router.post("/jobs/{job_id}/resume", status_code=202, responses=problems(404, 409))
 def resume_a_job(job_id: Annotated[Id, Path()], services: ServicesDep) -> JobOut:
-    """Queue a failed or cancelled job again; a training goes on from its last checkpoint."""
+    """Queue a failed or cancelled job again; a training goes on from its last checkpoint, a search with its trials."""
     with services.sessions.begin() as session:
         job = resume(session, job_id, max_attempts=services.settings.max_attempts)
-    return JobOut.of(job, services.publish(job))
+        studies = studies_on_record(session, [job])
+    return JobOut.of(job, services.publish(job), None, studies)
 
 
 def _waiting(services: Services, job: Job) -> dict[int, Waiting]:
@@ -132,7 +141,7 @@ def _digest(request: Request) -> str:
     return _sha256(_asked(request))
 
 
-def _asked(request: RunRequest | InterpretRequest | PredictRequest) -> Json:
+def _asked(request: RunRequest | InterpretRequest | PredictRequest | SearchRequest) -> Json:
     asked = request.model_dump(mode="json", by_alias=True)
     if isinstance(request, RunRequest) and request.from_run is not None:
         # What is left unsaid is inherited: saying a default is another request.
@@ -155,8 +164,14 @@ def _dry_run(services: Services, request: Request) -> DryRun:
             version, dataset = check_predict(session, request)
             config = PredictConfig(version=version.id, pictures=dataset.items)
             return DryRun(config=config, forecast=None, forecast_reason=NO_FORECAST_OF_PREDICTIONS)
-        resolved, dataset = _checked(session, request)
-        forecast = forecast_on_record(session, resolved, dataset)
+        if isinstance(request, SearchRequest):
+            # One trial with the config's own settings, trained to its end.
+            return _told(session, *check_search(session, request))
+        return _told(session, *_checked(session, request))
+
+
+def _told(session: Session, resolved: ResolvedConfig | LrFind, dataset: Dataset) -> DryRun:
+    forecast = forecast_on_record(session, resolved, dataset)
     return DryRun(config=resolved, forecast=forecast, forecast_reason=None if forecast else why_unknown(resolved))
 
 
@@ -176,9 +191,9 @@ def _checked(
 
 
 def _queue(session: Session, request: Request, max_attempts: int, key: str | None, digest: str) -> Job:
-    """Add the job, and for a training or a search its run; a forecast that the record tells has succeeded at once."""
+    """Add the job with its run, or what it searches; a forecast that the record tells has succeeded at once."""
     run_id, payload, state = _work(session, request)
-    return create_job(
+    job = create_job(
         session,
         kind=request.kind,
         run_id=run_id,
@@ -188,6 +203,10 @@ def _queue(session: Session, request: Request, max_attempts: int, key: str | Non
         request_sha256=digest if key else None,
         state=state,
     )
+    if isinstance(request, SearchRequest):
+        asked = request.plan().model_dump(mode="json", by_alias=True)
+        add_study(session, job.id, dataset_id=payload["dataset_id"], name=request.name, asked=asked)
+    return job
 
 
 def _work(session: Session, request: Request) -> tuple[int | None, Json, State]:
@@ -200,6 +219,9 @@ def _work(session: Session, request: Request) -> tuple[int | None, Json, State]:
         version, pictures = check_predict(session, request)
         answering: Json = {"version": version.id, "run_id": version.run_id, "dataset_id": pictures.id}
         return None, answering, State.QUEUED
+    if isinstance(request, SearchRequest):
+        _, learned = check_search(session, request)
+        return None, {"dataset_id": learned.id}, State.QUEUED
     if isinstance(request, ForecastRequest):
         config, dataset = _checked(session, request)
         payload: Json = {"config": config.model_dump(mode="json"), "dataset_id": dataset.id}

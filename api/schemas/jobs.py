@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validato
 
 from api.schemas.fields import Body, DatasetName, ModelName, SentId, ShortText
 from api.schemas.forecast import ForecastOut
+from api.schemas.studies import PrunedOut, SearchRequest, StudyOut
 from ml.config import FineTune, LrFind, ResolvedConfig, TrainConfig
 from ml.config_rules import refusal
 from store.db.jobs import IN_HAND
@@ -19,7 +20,7 @@ from store.resuming import is_resumable
 from store.states import State
 
 RunKind = Literal["train", "lr_find"]
-JobKind = Literal[RunKind, "interpret", "forecast", "predict", "import"]
+JobKind = Literal[RunKind, "interpret", "forecast", "predict", "import", "search"]
 
 
 class InterpretConfig(Body):
@@ -115,7 +116,8 @@ class PredictRequest(Body):
 
 
 JobRequest = Annotated[
-    TrainRequest | LrFindRequest | InterpretRequest | ForecastRequest | PredictRequest, Discriminator("kind")
+    TrainRequest | LrFindRequest | InterpretRequest | ForecastRequest | PredictRequest | SearchRequest,
+    Discriminator("kind"),
 ]
 
 
@@ -222,7 +224,7 @@ class JobOut(BaseModel):
 
     id: int
     kind: str
-    lane: Lane = Field(description="whose workers take it")
+    lane: Lane = Field(description="whose workers take it; of a search, whose workers take its trials")
     run: int | None
     config: InterpretConfig | None = Field(description="what an interpret job is asked to do; null for other kinds")
     state: State
@@ -235,6 +237,8 @@ class JobOut(BaseModel):
         description="what a forecast job that has succeeded came to, by what is on record now; null in lists"
     )
     answers: Answers | None = Field(description="of a predict job; null for other kinds")
+    study: StudyOut | None = Field(description="of a search; null for other kinds")
+    pruned: PrunedOut | None = Field(description="of a training that a search ended early")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -244,8 +248,14 @@ class JobOut(BaseModel):
     )
 
     @classmethod
-    def of(cls, job: Job, waiting: Mapping[int, Waiting], forecast: ForecastOut | None = None) -> Self:
-        """From the record, what the queued ones among the jobs wait for, and a forecast job's forecast."""
+    def of(
+        cls,
+        job: Job,
+        waiting: Mapping[int, Waiting],
+        forecast: ForecastOut | None = None,
+        studies: Mapping[int, StudyOut] | None = None,
+    ) -> Self:
+        """From the record: what the queued ones among the jobs wait for, a forecast, and how far searches are."""
         return cls(
             id=job.id,
             kind=job.kind,
@@ -260,6 +270,8 @@ class JobOut(BaseModel):
             resumable=is_resumable(State(job.state), job.error),
             forecast=forecast,
             answers=Answers.of(job.payload) if job.kind == "predict" else None,
+            study=(studies or {}).get(job.id),
+            pruned=PrunedOut.of(job),
             created_at=job.created_at,
             started_at=job.started_at,
             finished_at=job.finished_at,

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.schemas.describing import MOST_TAGS, Tag
-from api.schemas.fields import ArchName, Cursor, DatasetName, Limit, Text
+from api.schemas.fields import ArchName, Cursor, DatasetName, Id, Limit, Text
 from api.schemas.jobs import RunKind
 from ml.config import refusal
 from store.db.run_list import Order, RunQuery, Sort
@@ -34,6 +34,7 @@ class RunFilters(BaseModel):
     error_below: float | None = Field(
         None, gt=0, le=1, allow_inf_nan=False, description="runs whose error rate is below it"
     )
+    study: Id | None = Field(None, description="the trials of this search, by its job")
     q: Annotated[Text, AfterValidator(_few_words)] = Field(
         "",
         max_length=200,
@@ -51,6 +52,7 @@ class RunFilters(BaseModel):
             arch=self.arch,
             tags=self.tag,
             error_below=self.error_below,
+            study=self.study,
             q=self.q,
             sort=self.sort,
             order=self.order,

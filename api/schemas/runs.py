@@ -10,6 +10,7 @@ from api.schemas.judgement import JudgementOut
 from api.schemas.lineage import PhaseRate, Story
 from api.schemas.run_defaults import changed_settings
 from api.schemas.scores import Scoring
+from api.schemas.studies import StudyOfRun
 from ml.config import ResolvedConfig
 from ml.reading.chance import Chance
 from ml.reading.curves import PlannedRun, Word, read_curves
@@ -51,6 +52,7 @@ class RunSummary(BaseModel):
     arch: str
     dataset: RunDataset
     parent: int | None
+    study: StudyOfRun | None = Field(description="the search that it is a trial of")
     tags: list[str] = Field(description="what people sort runs by", examples=[["baseline", "good"]])
     note: str | None
     error_rate: float | None
@@ -201,6 +203,7 @@ def _summary(run: Run, job: Job, spark: Sequence[float]) -> dict[str, Any]:
         "arch": run.config["arch"],
         "dataset": RunDataset.of(run.dataset),
         "parent": run.parent_id,
+        "study": _study(run),
         "tags": run.tags,
         "note": run.note,
         "error_rate": run.error_rate,
@@ -214,6 +217,12 @@ def _summary(run: Run, job: Job, spark: Sequence[float]) -> dict[str, Any]:
         "seconds": _seconds(job.started_at, job.finished_at),
         "spark": list(spark),
     }
+
+
+def _study(run: Run) -> StudyOfRun | None:
+    if run.study_id is None or run.trial is None:
+        return None
+    return StudyOfRun(job=run.study_id, trial=run.trial)
 
 
 def _margin(run: Run) -> float | None:

@@ -123,6 +123,17 @@ def claim(session: Session, job_id: int, *, worker: str, lease_seconds: float) -
     return _move(session, job_id, State.RUNNING, sources_of(State.RUNNING), None, values)
 
 
+def begin_without_worker(session: Session, job_id: int) -> Job | None:
+    """Begin a queued job that no worker takes. It has no lease: who moves it on holds its row meanwhile."""
+    values = {
+        "attempt": Job.attempt + 1,
+        "started_at": func.coalesce(Job.started_at, func.now()),
+        "error": None,
+        "not_before": None,
+    }
+    return _move(session, job_id, State.RUNNING, {State.QUEUED}, None, values)
+
+
 def renew_lease(session: Session, job_id: int, attempt: int, lease_seconds: float) -> State | None:
     """Push the lease's end; the state says whether to go on. None: the job is no longer this attempt's."""
     statement = (
@@ -338,6 +349,8 @@ def _after_success(job: Job) -> Hint:
         return Hint("It is done. Look at what came of it.", Request("GET", f"/runs/{job.run_id}/confusion"))
     if job.kind == "predict":
         return Hint("It is done. Fetch its answers.", Request("GET", f"/jobs/{job.id}/answers/{ANSWERS_LINES}"))
+    if job.kind == "search":
+        return Hint("It is done. Look at what it has tried.", Request("GET", f"/jobs/{job.id}/trials"))
     if job.kind == "forecast":
         return Hint("It is done. Look at the forecast.", Request("GET", f"/jobs/{job.id}"))
     return Hint("It is done. Queue a new job, or look at what it made.", Request("GET", f"/runs/{job.run_id}"))

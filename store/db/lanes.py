@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, lazyload
 
 from store.db.jobs import IN_HAND
 from store.db.models import Job, Worker
-from store.lanes import LIGHT_KINDS, Lane, lane_of
+from store.lanes import LIGHT_KINDS, UNQUEUED_KINDS, Lane, lane_of
 from store.states import State
 
 
@@ -20,6 +20,11 @@ def is_of(lane: Lane, kind: InstrumentedAttribute[str]) -> ColumnElement[bool]:
     """The condition that a column of kinds names one of the lane, as :func:`store.lanes.lane_of` would say."""
     is_light = kind.in_(LIGHT_KINDS)
     return is_light if lane is Lane.LIGHT else ~is_light
+
+
+def is_queued(kind: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """The condition that a column of kinds names one that workers take."""
+    return kind.not_in(UNQUEUED_KINDS)
 
 
 @dataclass(frozen=True)

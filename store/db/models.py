@@ -25,6 +25,7 @@ from store.db.base import Base, Json
 from store.db.kept_tables import KeptPrediction  # noqa: F401 - as above
 from store.db.label_review_table import LabelReview  # noqa: F401 - as above
 from store.db.revision_number import revision_number
+from store.db.study_tables import Study  # noqa: F401 - as above
 from store.db.throughput_table import Throughput  # noqa: F401 - as above
 from store.states import State
 
@@ -95,6 +96,12 @@ class Run(Base):
     error_rate: Mapped[float | None] = mapped_column(Double)
     judgement: Mapped[Json | None]
     """ml.judge.fitting.Worth.content(): how far its answers can be trusted."""
+    study_id: Mapped[int | None] = mapped_column(index=True)
+    """The search that it is a trial of, by its job: such a job is never deleted."""
+    trial: Mapped[int | None]
+    """Which of that search's trials, from 1."""
+    answer_ms: Mapped[float | None] = mapped_column(Double)
+    """Milliseconds that its model took to answer one photo on its worker; of a trial whose search asks for that."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     dataset: Mapped[Dataset] = relationship(lazy="joined", innerjoin=True)
@@ -145,13 +152,14 @@ class Job(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(Text)
-    """train, lr_find, interpret, forecast, predict or import."""
+    """train, lr_find, interpret, forecast, predict, import or search."""
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), index=True)
     payload: Mapped[Json]
     """What the kind needs beside the run: interpret's config; forecast's config and dataset, and its machine once that
     is known; predict's version with its run, the dataset or the upload, and its answers' files once they are there;
-    import's name, source and label rule. ``accumulation`` is there once the kernel has killed an attempt for want of
-    memory: the parts that a batch is cut into since."""
+    import's name, source and label rule; search's dataset, what was asked is in ``studies``. Of a trial that its search
+    ended early, ``pruned`` is {"study", "trial", "epoch"}. ``accumulation`` is there once the kernel has killed an
+    attempt for want of memory: the parts that a batch is cut into since."""
     state: Mapped[str] = mapped_column(Text, default=State.QUEUED)
     attempt: Mapped[int] = mapped_column(default=0)
     """Claims so far; also the fence: a child writes only while the row still has its attempt."""
@@ -202,7 +210,7 @@ class JobEvent(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     event: Mapped[str] = mapped_column(Text)
-    """progress, batch, epoch, state or log."""
+    """progress, batch, epoch, trial, state or log."""
     data: Mapped[Json]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

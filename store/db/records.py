@@ -86,10 +86,21 @@ def record_epoch(
 
 
 def record_final(
-    session: Session, run_id: int, *, valid_loss: float, error_rate: float, judgement: Json | None = None
+    session: Session,
+    run_id: int,
+    *,
+    valid_loss: float,
+    error_rate: float,
+    judgement: Json | None = None,
+    answer_ms: float | None = None,
 ) -> None:
     """Keep what the finished run's validation says; the training loss stays the last epoch's."""
-    values = {"valid_loss": valid_loss, "error_rate": error_rate, "judgement": storable(judgement)}
+    values = {
+        "valid_loss": valid_loss,
+        "error_rate": error_rate,
+        "judgement": storable(judgement),
+        "answer_ms": answer_ms,
+    }
     session.execute(update(Run).where(Run.id == run_id).values(values))
 
 

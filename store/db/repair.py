@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from store.db.jobs import IN_HAND, hand_back
-from store.db.lanes import is_of
+from store.db.lanes import is_of, is_queued
 from store.db.models import Job, JobEvent
 from store.lanes import Lane
 from store.states import State
@@ -74,7 +74,7 @@ def awaited_uploads(session: Session) -> set[str]:
 
 def _queued(session: Session, lane: Lane, *which: ColumnElement[bool]) -> Sequence[int]:
     rested = or_(Job.not_before.is_(None), Job.not_before <= func.now())
-    queued = select(Job.id).where(Job.state == State.QUEUED, is_of(lane, Job.kind), rested, *which)
+    queued = select(Job.id).where(Job.state == State.QUEUED, is_queued(Job.kind), is_of(lane, Job.kind), rested, *which)
     return session.scalars(queued.order_by(Job.id).limit(BATCH)).all()
 
 

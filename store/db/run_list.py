@@ -28,6 +28,7 @@ _MOST_DIGITS = 9
 class RunQuery:
     """Which runs, and in what order; None and nothing stand for all.
 
+    ``study`` is the job of a search whose trials they are.
     ``tags`` are all on the run. ``error_below`` leaves out runs without an error rate. Each word of ``q`` stands in the
     run's name, note, tags, architecture or dataset, or is its number. Runs without the value that they are sorted by
     come last, whichever way round.
@@ -37,6 +38,7 @@ class RunQuery:
     state: State | None = None
     dataset: str | None = None
     arch: str | None = None
+    study: int | None = None
     tags: Collection[str] = ()
     error_below: float | None = None
     q: str = ""
@@ -114,6 +116,8 @@ def _filters(asked: RunQuery) -> Iterator[ColumnElement[bool]]:
         yield Run.dataset_id.in_(select(Dataset.id).where(Dataset.name == asked.dataset))
     if asked.arch is not None:
         yield Run.arch == asked.arch
+    if asked.study is not None:
+        yield Run.study_id == asked.study
     if asked.tags:
         yield Run.tags.contains(list(asked.tags))
     if asked.error_below is not None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from store.db.lanes import is_of, jobs_in_hand, living_workers
+from store.db.lanes import is_of, is_queued, jobs_in_hand, living_workers
 from store.db.models import Job, Worker
 from store.lanes import Lane, lane_of
 from store.states import State
@@ -105,7 +105,7 @@ def _places(session: Session, job_ids: Collection[int]) -> Mapping[int, int]:
     """How many queued jobs of its lane come before each: a lane's queue keeps the order of publication."""
     lane = case((is_of(Lane.LIGHT, Job.kind), Lane.LIGHT), else_=Lane.TRAIN)
     place = func.row_number().over(partition_by=lane, order_by=(Job.published_at.nulls_last(), Job.id))
-    places = select(Job.id, (place - 1).label("ahead")).where(Job.state == State.QUEUED).subquery()
+    places = select(Job.id, (place - 1).label("ahead")).where(Job.state == State.QUEUED, is_queued(Job.kind)).subquery()
     found = session.execute(select(places.c.id, places.c.ahead).where(places.c.id.in_(job_ids)))
     return dict(found.all())
 

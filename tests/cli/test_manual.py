@@ -22,6 +22,7 @@ FOLLOWING = {
     "jobs watch",
     "review apply",
     "runs interpret",
+    "search",
     "train",
 }
 """With --json they print a line of JSON for each event."""

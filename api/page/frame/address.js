@@ -10,7 +10,7 @@ const SERVICE = new URL("../", PAGE).pathname;
 
 const number = (text) => (NUMBER.test(text ?? "") ? Number(text) : null);
 const name = (text) => (DATASET_NAME.test(text ?? "") ? text : null);
-const READ = { run: number, version: number, dataset: name };
+const READ = { run: number, version: number, search: number, dataset: name };
 
 // The views by their paths below the page; what a colon begins is a part that changes.
 export const PLACES = {
@@ -26,6 +26,8 @@ export const PLACES = {
   "models/:version": "model",
   label: "label",
   jobs: "jobs",
+  searches: "searches",
+  "searches/:search": "study",
 };
 
 let follow = () => {};

@@ -20,7 +20,7 @@ import { bringTheRest, bringView, viewNamed } from "./views.js";
 //   hear(told)           an event of the stream;
 //   close()              another view comes.
 // All but the first two may be missing. Those that wait return their promise: what goes wrong is told in one line.
-const AREAS = { run: "runs", compare: "runs", dataset: "data", review: "data", label: "data", model: "models" };
+const AREAS = { run: "runs", compare: "runs", dataset: "data", review: "data", label: "data", model: "models", study: "train", searches: "train" };
 const REFRESH_MS = 5000;
 const SOON_MS = 200;
 const LOST = {
@@ -28,6 +28,7 @@ const LOST = {
   run: "No run is named so. Give a run’s number.",
   version: "No version is named so. Give a version’s number.",
   dataset: "No dataset is named so. Choose one of the list.",
+  search: "No search is named so. Give the number of its job.",
 };
 
 let shown = { view: null, parts: {}, query: new URLSearchParams() };

@@ -5,7 +5,7 @@
 import { at } from "./address.js";
 
 const NAME = "pedigree-events";
-const KINDS = ["start", "progress", "batch", "epoch", "state", "log"];
+const KINDS = ["start", "progress", "batch", "epoch", "state", "trial", "log"];
 const AGAIN_MS = 3000;
 // Without locks (plain http to another machine) each tab in sight has a stream of its own, and none out of sight.
 const hasLocks = Boolean(navigator.locks);

@@ -13,6 +13,8 @@ const VIEWS = {
   models: () => import("../models/models.js"),
   model: () => import("../models/model.js"),
   jobs: () => import("../jobs/jobs.js"),
+  searches: () => import("../study/searches.js"),
+  study: () => import("../study/study.js"),
 };
 
 const brought = {};

@@ -1,5 +1,6 @@
 // A job of the queue as an item of a list, with what can be done about it.
 
+import { addressOf } from "../frame/address.js";
 import { make, progressLine, runLink, words } from "../frame/parts.js";
 import { reasonOf } from "../frame/service.js";
 import { duration, localTime, shortTime } from "../frame/times.js";
@@ -11,7 +12,8 @@ const RESUMED = new Set(["failed", "cancelled"]);
 export const kindOf = (kind) => KINDS[kind] ?? words(kind);
 
 function about({ id, kind, run, state }, ...more) {
-  const parts = [make("strong", {}, `Job ${id}`), kindOf(kind), ...(run === null ? [] : [runLink(run)])];
+  const trials = kind === "search" ? [make("a", { href: addressOf(`searches/${id}`) }, "its trials")] : [];
+  const parts = [make("strong", {}, `Job ${id}`), kindOf(kind), ...(run === null ? [] : [runLink(run)]), ...trials];
   return make("div", { class: "about" }, ...parts, make("span", { class: "tag", "data-state": state }, state), ...more);
 }
 

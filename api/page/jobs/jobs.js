@@ -12,7 +12,7 @@ const PAGE = 20;
 const MOST = 200;
 const UNDER_WAY = ["running", "cancelling", "queued"];
 const LANES = { train: "Training lane", light: "Light lane" };
-const ABOUT = { train: "train, find a rate, interpret, forecast, predict", light: "imports" };
+const ABOUT = { train: "train, find a rate, interpret, forecast, predict, search", light: "imports" };
 
 let asked = 0;
 

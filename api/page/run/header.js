@@ -23,8 +23,8 @@ export function showHeader(run) {
 const write = (id, text) => writeNew(id, text, (place) => { place.textContent = text; });
 
 // What the facts are made of.
-const knownOf = ({ state, error_rate: errors, error_rate_margin: margin, recipe, kind, arch, seed, dataset, device, precision, precision_reason: reason }) =>
-  [state, errors, margin, recipe, kind, arch, seed, dataset, device, precision, reason];
+const knownOf = ({ state, error_rate: errors, error_rate_margin: margin, recipe, kind, arch, seed, dataset, study, device, precision, precision_reason: reason }) =>
+  [state, errors, margin, recipe, kind, arch, seed, dataset, study, device, precision, reason];
 
 const fact = (name, value, part = "", main = false) => make("div", {}, make("dt", {}, name),
   make("dd", {}, make("span", main ? { class: "main" } : {}, value), part && make("span", { class: "part" }, part)));
@@ -36,6 +36,7 @@ function factsOf(run) {
     fact("Kind", run.recipe ? words(run.recipe) : words(run.kind)),
     fact("Architecture", run.arch, `seed ${run.seed}`),
     fact("Dataset", datasetLink(run.dataset.name), `${revisionName(run.dataset)}: ${run.dataset.items} items of ${run.dataset.breeds} breeds`),
+    ...run.study ? [fact("Trial", make("a", { href: addressOf(`searches/${run.study.job}`) }, `${run.study.trial} of search ${run.study.job}`))] : [],
     fact("Computed on", run.device ?? whereOf(run), run.device ? `${run.precision} (${run.precision_reason})` : "")];
 }
 

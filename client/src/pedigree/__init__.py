@@ -15,16 +15,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pedigree.async_client import AsyncClient
     from pedigree.async_run import AsyncRun
+    from pedigree.async_search import AsyncSearch
     from pedigree.client import Client
     from pedigree.errors import JobFailed, PedigreeError, Unreachable
     from pedigree.prediction import Answers
     from pedigree.results import Comparison, Confusion, RateSearch, TopLosses
     from pedigree.run import Run
+    from pedigree.search import Search
 
 __all__ = [
     "Answers",
     "AsyncClient",
     "AsyncRun",
+    "AsyncSearch",
     "Client",
     "Comparison",
     "Confusion",
@@ -32,6 +35,7 @@ __all__ = [
     "PedigreeError",
     "RateSearch",
     "Run",
+    "Search",
     "TopLosses",
     "Unreachable",
 ]
@@ -40,6 +44,7 @@ PLACES = {
     "Answers": "prediction",
     "AsyncClient": "async_client",
     "AsyncRun": "async_run",
+    "AsyncSearch": "async_search",
     "Client": "client",
     "Comparison": "results",
     "Confusion": "results",
@@ -47,6 +52,7 @@ PLACES = {
     "PedigreeError": "errors",
     "RateSearch": "results",
     "Run": "run",
+    "Search": "search",
     "TopLosses": "results",
     "Unreachable": "errors",
 }

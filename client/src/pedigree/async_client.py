@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from typing import Self, TypeVar, overload
 
 import httpx
@@ -10,6 +10,7 @@ import httpx
 from pedigree import calls, requests, routes, schemas
 from pedigree.async_kept import AsyncDatasets, AsyncJobs, AsyncModels, AsyncRuns
 from pedigree.async_run import AsyncRun, wait_for
+from pedigree.async_search import AsyncSearch
 from pedigree.calls import Call, Value
 from pedigree.errors import PedigreeError, problem_of
 from pedigree.events import Event, EventReader, Following
@@ -129,6 +130,44 @@ class AsyncClient:
         body = requests.search(dataset, config, arch=arch, from_run=parent, name=name)
         run = await self._run_of(await self.send(calls.queue(body)))
         return await (await run.wait(progress=progress)).rate_search()
+
+    async def search(
+        self,
+        dataset: str,
+        space: Mapping[str, object],
+        *,
+        trials: int | None = None,
+        minutes: float | None = None,
+        pruner: str | None = None,
+        objective: str | None = None,
+        limits: Mapping[str, float] | None = None,
+        at_once: int | None = None,
+        register: bool | None = None,
+        search_seed: int | None = None,
+        name: str | None = None,
+        **config: object,
+    ) -> AsyncSearch:
+        """Queue a search over settings; ``wait()`` follows it. What is left out is the service's choice.
+
+        Args:
+            dataset: its name.
+            space: fields of the configuration by their dotted names: a list of values, or a range as
+                ``{"low": 1e-4, "high": 1e-2, "log": True}``.
+            trials: how many settings are tried at most.
+            minutes: after so long it ends.
+            pruner: ``median``, ``hyperband`` or ``none``.
+            objective: ``error_rate``, ``valid_loss`` or ``macro_error``.
+            limits: ``train_minutes`` and ``answer_ms``, which the best has to keep.
+            at_once: trials that are under way at once.
+            register: whether the best becomes a version.
+            search_seed: decides which settings are tried.
+            name: for people.
+            config: what every trial has, such as ``arch="resnet18"`` or ``epochs=3``.
+        """
+        asked = {"trials": trials, "minutes": minutes, "pruner": pruner, "objective": objective, "limits": limits}
+        asked |= {"at_once": at_once, "register_best": register, "seed": search_seed}
+        body = requests.study(dataset, space, config, name=name, **asked)
+        return AsyncSearch(self, await self.send(calls.queue(body)))
 
     @overload  # a text is a path, not a sequence of letters
     async def predict(self, pictures: Picture, *, model: str | int = ..., **wishes: Value) -> schemas.Prediction: ...  # type: ignore[overload-overlap]

@@ -91,6 +91,11 @@ def resume(number: int) -> Call[schemas.JobOut]:
     return Call(routes.RESUME, schemas.JobOut, {"job_id": number})
 
 
+def trials(number: int) -> Call[schemas.TrialsOut]:
+    """What a search has tried."""
+    return Call(routes.TRIALS, schemas.TrialsOut, {"job_id": number})
+
+
 def jobs(**query: Value) -> Call[schemas.PageOutJobOut]:
     """A page of jobs."""
     return Call(routes.LIST_JOBS, schemas.PageOutJobOut, query=query)

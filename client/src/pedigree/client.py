@@ -1,7 +1,7 @@
 """The synchronous client."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from time import sleep
 from typing import Self, TypeVar, overload
 
@@ -19,6 +19,7 @@ from pedigree.pictures import Picture, form_of, in_parts, is_one
 from pedigree.prediction import Answers, one_of
 from pedigree.results import RateSearch
 from pedigree.run import Run, number_of, wait_for
+from pedigree.search import Search
 from pedigree.sending import Tries, answer_of
 from pedigree.wire import UPLOAD, Wire
 
@@ -127,6 +128,44 @@ class Client:
         body = requests.search(dataset, config, arch=arch, from_run=parent, name=name)
         run = self._run_of(self.send(calls.queue(body))).wait(progress=progress)
         return run.rate_search()
+
+    def search(
+        self,
+        dataset: str,
+        space: Mapping[str, object],
+        *,
+        trials: int | None = None,
+        minutes: float | None = None,
+        pruner: str | None = None,
+        objective: str | None = None,
+        limits: Mapping[str, float] | None = None,
+        at_once: int | None = None,
+        register: bool | None = None,
+        search_seed: int | None = None,
+        name: str | None = None,
+        **config: object,
+    ) -> Search:
+        """Queue a search over settings; ``wait()`` follows it. What is left out is the service's choice.
+
+        Args:
+            dataset: its name.
+            space: fields of the configuration by their dotted names: a list of values, or a range as
+                ``{"low": 1e-4, "high": 1e-2, "log": True}``.
+            trials: how many settings are tried at most.
+            minutes: after so long it ends.
+            pruner: ``median``, ``hyperband`` or ``none``.
+            objective: ``error_rate``, ``valid_loss`` or ``macro_error``.
+            limits: ``train_minutes`` and ``answer_ms``, which the best has to keep.
+            at_once: trials that are under way at once.
+            register: whether the best becomes a version.
+            search_seed: decides which settings are tried.
+            name: for people.
+            config: what every trial has, such as ``arch="resnet18"`` or ``epochs=3``.
+        """
+        asked = {"trials": trials, "minutes": minutes, "pruner": pruner, "objective": objective, "limits": limits}
+        asked |= {"at_once": at_once, "register_best": register, "seed": search_seed}
+        body = requests.study(dataset, space, config, name=name, **asked)
+        return Search(self, self.send(calls.queue(body)))
 
     @overload  # a text is a path, not a sequence of letters
     def predict(self, pictures: Picture, *, model: str | int = ..., **wishes: Value) -> schemas.Prediction: ...  # type: ignore[overload-overlap]

@@ -39,6 +39,21 @@ def search(
     return _learning("lr_find", dataset, {**chosen, **config}, from_run=from_run, name=name)
 
 
+def study(
+    dataset: str, space: Mapping[str, Any], config: Config, *, name: str | None, **asked: object
+) -> dict[str, Any]:
+    """The request of a search over settings; what is None is left to the service."""
+    chosen = {key: value for key, value in asked.items() if value is not None}
+    return {
+        "kind": "search",
+        "dataset": dataset,
+        "space": dict(space),
+        "config": dict(config),
+        "name": name,
+        **chosen,
+    }
+
+
 def interpretation(run: int, *, tta: bool, dataset: str | None) -> dict[str, Any]:
     """The request to predict a run's pictures again."""
     return {"kind": "interpret", "run": run, "config": {"tta": tta, "dataset": dataset}}

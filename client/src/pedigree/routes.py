@@ -17,6 +17,7 @@ QUEUE = Route("POST", "/jobs", ("dry_run",))
 CANCEL = Route("POST", "/jobs/{job_id}/cancel")
 RESUME = Route("POST", "/jobs/{job_id}/resume")
 EVENTS = Route("GET", "/jobs/{job_id}/events")
+TRIALS = Route("GET", "/jobs/{job_id}/trials")
 
 LIST_RUNS = Route("GET", "/runs", ("kind", "state", "dataset", "arch", "sort", "limit", "cursor"))
 RUN = Route("GET", "/runs/{run_id}")

@@ -88,6 +88,15 @@ class Batches(Answer):
     momentum: list[float]
 
 
+class BestTrial(Answer):
+    """The best trial so far."""
+
+    trial: int
+    run: int
+    value: float
+    settings: dict[str, Any]
+
+
 State = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
 
 
@@ -520,6 +529,42 @@ class FieldProblem(Answer):
     value: str | None = None
 
 
+class FineTune(Answer):
+    """Head first, then everything at half the rate, spread over the groups."""
+
+    arch: str = "resnet34"
+    pretrained: bool = True
+    presize: int = 460
+    size: int = 224
+    train_size: int | tuple[int, int] | Literal["size"] | None = None
+    min_scale: float = 0.75
+    augment: Augment | None = None
+    batch_size: int = 64
+    valid_pct: float = 0.2
+    split_seed: int = 42
+    split: Literal["given", "random"] = "given"
+    seed: int = 42
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
+    weight_decay: float = 0.01
+    layer_decay: float = 1.0
+    lr_sweep: LrSweep | None = None
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    erase: float = 0.0
+    trivial_augment: bool = False
+    balance_loss: float = 0.0
+    balance_sampling: float = 0.0
+    weight_averaging: float = 0.0
+    patience: int = 0
+    recipe: Literal["fine_tune"] = "fine_tune"
+    epochs: int = 2
+    freeze_epochs: int = 1
+    base_lr: float | Literal["auto"] | None = None
+    lr_mult: float = 100.0
+
+
 class Guess(Answer):
     """A breed with its calibrated probability, 0 to 1."""
 
@@ -614,6 +659,187 @@ class JobWaiting(Answer):
     behind: HeldJob | None
 
 
+class PrunedOut(Answer):
+    """Which search ended a training early, as which of its trials, and after which epoch, from 1."""
+
+    study: int
+    trial: int
+    epoch: int
+
+
+JsonValue = Any
+
+
+class Limits(Answer):
+    """What a trial has to keep to be the best."""
+
+    train_minutes: float | None = None
+    answer_ms: float | None = None
+
+
+class OneCycle(Answer):
+    """A single one-cycle schedule, frozen or not."""
+
+    arch: str = "resnet34"
+    pretrained: bool = True
+    presize: int = 460
+    size: int = 224
+    train_size: int | tuple[int, int] | Literal["size"] | None = None
+    min_scale: float = 0.75
+    augment: Augment | None = None
+    batch_size: int = 64
+    valid_pct: float = 0.2
+    split_seed: int = 42
+    split: Literal["given", "random"] = "given"
+    seed: int = 42
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
+    weight_decay: float = 0.01
+    layer_decay: float = 1.0
+    lr_sweep: LrSweep | None = None
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    erase: float = 0.0
+    trivial_augment: bool = False
+    balance_loss: float = 0.0
+    balance_sampling: float = 0.0
+    weight_averaging: float = 0.0
+    patience: int = 0
+    recipe: Literal["one_cycle"]
+    epochs: int = 3
+    lr_max: float | tuple[float, float] | Literal["auto"] | None = None
+    freeze: bool = True
+
+
+class Phase(Answer):
+    """One one-cycle schedule with the body frozen or not."""
+
+    freeze: bool
+    epochs: int
+    lr_max: float | tuple[float, float] | Literal["auto"] | None = None
+    pct_start: float = 0.25
+    div: float = 25.0
+    div_final: float = 100000.0
+
+
+class Phases(Answer):
+    """Any sequence of phases."""
+
+    arch: str = "resnet34"
+    pretrained: bool = True
+    presize: int = 460
+    size: int = 224
+    train_size: int | tuple[int, int] | Literal["size"] | None = None
+    min_scale: float = 0.75
+    augment: Augment | None = None
+    batch_size: int = 64
+    valid_pct: float = 0.2
+    split_seed: int = 42
+    split: Literal["given", "random"] = "given"
+    seed: int = 42
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
+    weight_decay: float = 0.01
+    layer_decay: float = 1.0
+    lr_sweep: LrSweep | None = None
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    erase: float = 0.0
+    trivial_augment: bool = False
+    balance_loss: float = 0.0
+    balance_sampling: float = 0.0
+    weight_averaging: float = 0.0
+    patience: int = 0
+    recipe: Literal["phases"]
+    phases: list[Phase]
+
+
+class Probe(Answer):
+    """The head alone, on what the published body makes of each photo once: seconds an epoch, no random changes."""
+
+    arch: str = "resnet34"
+    pretrained: bool = True
+    presize: int = 460
+    size: int = 224
+    train_size: int | tuple[int, int] | Literal["size"] | None = None
+    min_scale: float = 0.75
+    augment: Augment | None = None
+    batch_size: int = 64
+    valid_pct: float = 0.2
+    split_seed: int = 42
+    split: Literal["given", "random"] = "given"
+    seed: int = 42
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    loss: Literal["cross_entropy", "binary_cross_entropy"] = "cross_entropy"
+    weight_decay: float = 0.01
+    layer_decay: float = 1.0
+    lr_sweep: LrSweep | None = None
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    erase: float = 0.0
+    trivial_augment: bool = False
+    balance_loss: float = 0.0
+    balance_sampling: float = 0.0
+    weight_averaging: float = 0.0
+    patience: int = 0
+    recipe: Literal["probe"]
+    epochs: int = 10
+    lr_max: float | tuple[float, float] | Literal["auto"] | None = None
+
+
+class Range(Answer):
+    """Numbers from `low` to `high`, both included."""
+
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+
+
+class StudyPlan(Answer):
+    """A search, as it is carried out. `seed` decides which settings are tried."""
+
+    config: FineTune | OneCycle | Probe | Phases | None = None
+    space: dict[str, list[JsonValue] | Range]
+    trials: int = 20
+    minutes: float = 60.0
+    pruner: Literal["median", "hyperband", "none"] = "median"
+    objective: Literal["error_rate", "valid_loss", "macro_error"] = "error_rate"
+    limits: Limits | None = None
+    seed: int = 42
+    at_once: int = 1
+    register_best: bool = True
+
+
+class TrialCounts(Answer):
+    """How many trials came to what."""
+
+    running: int = 0
+    done: int = 0
+    pruned: int = 0
+    cut: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    stopped: int = 0
+    refused: int = 0
+
+
+class StudyOut(Answer):
+    """A search as it stands."""
+
+    name: str | None
+    asked: StudyPlan
+    counts: TrialCounts
+    best: BestTrial | None
+    spent_seconds: float
+    seconds_left: float | None
+    ended_by: Literal["trials", "time", "space"] | None
+    version: int | None
+
+
 class JobOut(Answer):
     """A job as it stands."""
 
@@ -630,6 +856,8 @@ class JobOut(Answer):
     resumable: bool
     forecast: ForecastOut | None
     answers: Answers | None
+    study: StudyOut | None
+    pruned: PrunedOut | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -782,6 +1010,13 @@ class PageOutModelOut(Answer):
     next_cursor: str | None
 
 
+class StudyOfRun(Answer):
+    """The search that a run is a trial of, by its job, and which of its trials."""
+
+    job: int
+    trial: int
+
+
 class RunSummary(Answer):
     """A run in a list. `job` is the job that carries its state."""
 
@@ -793,6 +1028,7 @@ class RunSummary(Answer):
     arch: str
     dataset: RunDataset
     parent: int | None
+    study: StudyOfRun | None
     tags: list[str]
     note: str | None
     error_rate: float | None
@@ -909,6 +1145,7 @@ class RunOut(Answer):
     arch: str
     dataset: RunDataset
     parent: int | None
+    study: StudyOfRun | None
     tags: list[str]
     note: str | None
     error_rate: float | None
@@ -949,3 +1186,30 @@ class TopLoss(Answer):
     probability_actual: float
     trained_on: bool = False
     image: str
+
+
+class TrialOut(Answer):
+    """A trial of a search."""
+
+    trial: int
+    run: int | None
+    settings: dict[str, Any]
+    state: State | None
+    outcome: Literal["done", "pruned", "cut", "failed", "cancelled", "stopped", "refused"] | None
+    value: float | None
+    best: bool
+    epochs: int
+    curve: list[float | None]
+    answer_ms: float | None
+    pruned_epoch: int | None
+    reason: str | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class TrialsOut(Answer):
+    """All trials of a search, in order."""
+
+    objective: str
+    items: list[TrialOut]
+    next_cursor: None = None

@@ -1,0 +1,60 @@
+"""What a search over settings has tried: its trials as a table, and its figures."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from api.dependencies import ServicesDep
+from api.figures.paper import LEAST_WIDTH
+from api.figures.plotly_json import as_plotly
+from api.figures.study import FIGURES, study_chart
+from api.http.tables import AS_CSV, TableRoute
+from api.routes.figures import ANSWERS, HEADERS, PNG, SUFFIX, wants_picture
+from api.schemas.fields import Id
+from api.schemas.problem import problems
+from api.schemas.studies import TrialsOut
+from store.db.reading import jobs_of_runs
+from store.db.studies import get_study, trials_of
+
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=TableRoute)
+
+
+class StudyFigureQuery(BaseModel):
+    """Which of the settings that were searched, and the figure's size in pixels."""
+
+    setting: str | None = Field(None, max_length=64, description="setting: the field; the first where left out")
+    width: int | None = Field(None, ge=LEAST_WIDTH, le=2000, description="its own where left out")
+    height: int | None = Field(None, ge=200, le=2000, description="its own where left out")
+    scale: float = Field(1.0, ge=0.5, le=2, description="dots of the picture for each pixel")
+
+
+@router.get("/{job_id}/trials", responses={200: AS_CSV, **problems(404, 409)})
+def get_the_trials(job_id: Annotated[Id, Path()], services: ServicesDep) -> TrialsOut:
+    """The trials of a search, in the order in which they were made: what each tried, and what came of it."""
+    with services.sessions.begin() as session:
+        _, study = get_study(session, job_id)
+        trials = trials_of(session, job_id)
+        jobs = jobs_of_runs(session, [trial.run_id for trial in trials if trial.run_id is not None])
+        return TrialsOut.of(study, trials, jobs)
+
+
+@router.get("/{job_id}/figures/{name}", response_class=Response, responses=ANSWERS)
+def get_a_figure_of_a_search(
+    job_id: Annotated[Id, Path()],
+    name: Annotated[str, Path(max_length=64, description=f"{', '.join(FIGURES)}; with `.png` the picture")],
+    query: Annotated[StudyFigureQuery, Query()],
+    services: ServicesDep,
+    accept: Annotated[str, Header(description="with `image/png` the picture")] = "",
+) -> Response:
+    """A figure of a search, as far as it has come: Plotly's JSON, or a PNG.
+
+    `trials` shows what each trial came to and the best so far; `setting` what was sought over one of the settings.
+    """
+    with services.sessions.begin() as session:
+        chart = study_chart(session, job_id, name.removesuffix(SUFFIX), query.setting)
+    if name.endswith(SUFFIX) or wants_picture(accept):
+        picture = services.painter.as_png(chart, width=query.width, height=query.height, scale=query.scale)
+        return Response(picture, media_type=PNG, headers=HEADERS)
+    return JSONResponse(as_plotly(chart, width=query.width, height=query.height), headers=HEADERS)
