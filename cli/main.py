@@ -27,7 +27,10 @@ COMMANDS = {
         "Show settings (without secrets), versions, device, disk and the service; exit code 1 where one is not well.",
     ),
     "jobs": Place("cli.jobs", "Look at jobs, watch, cancel and resume them; queue trainings and searches for a rate."),
-    "keys": Place("cli.keys", "Make, list and revoke the keys that requests over a network need."),
+    "keys": Place(
+        "cli.keys",
+        "Make, list and revoke the keys that requests need; the first is made on the service's own machine.",
+    ),
     "models": Place("cli.models", "Register runs to be served, and say which one is in production."),
     "predict": Place(
         "cli.models",
