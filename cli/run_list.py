@@ -30,6 +30,7 @@ COLUMNS = ("run", "name", "recipe", "arch", "dataset", "state", "error rate", "c
     help="Only runs with a lower error rate, as 0.2.",
 )
 @click.option("--tag", "tags", multiple=True, help="Only runs with this tag; given again, with all of them.")
+@click.option("--study", metavar="JOB", type=click.IntRange(1), help="Only the trials of this search over settings.")
 @click.option("--search", metavar="WORDS", help="Words that all stand in name, note, tags, architecture or dataset.")
 @click.option("--sort", type=SORT, help="Newest, best, alphabetical or quickest first.  [default: created]")
 @click.option("--reverse", is_flag=True, help="The other way round.")
@@ -46,6 +47,7 @@ def list_runs(
     kind: str | None,
     error_below: float | None,
     tags: tuple[str, ...],
+    study: int | None,
     search: str | None,
     sort: str | None,
     reverse: bool,
@@ -57,7 +59,8 @@ def list_runs(
     sort = sort or ("error_rate" if best else None)
     # Only the order by date begins at its end.
     order = None if not reverse else "asc" if sort in {None, "created"} else "desc"
-    filters = {"dataset": dataset, "arch": arch, "state": state, "kind": kind, "error_below": error_below, "q": search}
+    filters = {"dataset": dataset, "arch": arch, "state": state, "kind": kind, "error_below": error_below}
+    filters |= {"study": study, "q": search}
     found = client.items("/runs", limit=limit, **filters, tag=tags, sort=sort, order=order)
     if as_json:
         show_json(found)

@@ -114,9 +114,10 @@ def _located(error: Error, kind: object) -> Error:
     place, inside = _walk(kind, error["loc"])
     about = error.get("ctx", {})
     if error["type"] in _TAG_ERRORS:
-        names = [repr(name) for member in _members(inside) for name in _names_of(member)]
         # A discriminator that is a field's name takes no words of ours.
-        about = {"field": about["discriminator"].strip("'"), "expected": f"{', '.join(names[:-1])} or {names[-1]}"}
+        tag = about["discriminator"].strip("'")
+        names = [repr(name) for member in _members(inside) for name in _names_of(member, tag)]
+        about = {"field": tag, "expected": f"{', '.join(names[:-1])} or {names[-1]}"}
     chooser = about.get("field")
     if chooser is None:
         return {**error, "place": place}
@@ -152,12 +153,13 @@ def _members(kind: object) -> list[object]:
     return [kind]
 
 
-def _names_of(member: object) -> Iterable[object]:
-    """What pydantic may call a member of a union."""
+def _names_of(member: object, tag: str | None = None) -> Iterable[object]:
+    """What pydantic may call a member of a union; ``tag`` is the field that tells members apart, where it is known."""
     if get_origin(member) is Annotated:
         return [note.tag for note in get_args(member)[1:] if isinstance(note, Tag)]
-    fields = member.model_fields.values() if _is_model(member) else ()  # type: ignore[attr-defined]
-    return [name for field in fields if get_origin(field.annotation) is Literal for name in get_args(field.annotation)]
+    fields = member.model_fields.items() if _is_model(member) else ()  # type: ignore[attr-defined]
+    told = [field.annotation for key, field in fields if tag in {None, key}]
+    return [name for annotation in told if get_origin(annotation) is Literal for name in get_args(annotation)]
 
 
 def _part_of(kind: object, part: str | int) -> object:

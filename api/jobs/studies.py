@@ -11,7 +11,7 @@ from ml.architectures import check_arch
 from ml.config import ResolvedConfig
 from ml.errors import LearningError
 from ml.reading.forecast import split_sizes
-from ml.study.plan import Range, SpaceRefused, check_space
+from ml.study.plan import Config, Range, SpaceRefused, check_space, config_with
 from store.db.models import Dataset, Job
 from store.db.studies import studies_of, trials_of_studies
 from store.errors import InvalidRequest
@@ -24,12 +24,13 @@ def check_search(session: Session, request: SearchRequest) -> tuple[ResolvedConf
         InvalidRequest: a field of the space cannot be searched so.
         UnknownArch, BatchTooLarge, SweepTooShort, NotFound: as ``api.jobs.job_checks.check_train``.
     """
-    train = TrainRequest(kind="train", dataset=request.dataset, config=request.config, name=request.name)
-    resolved, dataset = check_train(session, train)
     try:
         check_space(request.config, request.space, request.objective)
     except SpaceRefused as error:
         raise _refused(error) from None
+    config = _with_smallest_batches(request)
+    train = TrainRequest(kind="train", dataset=request.dataset, config=config, name=request.name)
+    resolved, dataset = check_train(session, train)
     _check_archs(request)
     _check_batches(request, resolved, dataset)
     return resolved, dataset
@@ -54,6 +55,15 @@ def _check_archs(request: SearchRequest) -> None:
             check_arch(str(arch))
         except LearningError as error:
             raise InvalidRequest(error.detail, error.hint, field="body.space.arch", value=arch) from None
+
+
+def _with_smallest_batches(request: SearchRequest) -> Config:
+    """The base config; where batches are searched, its own is not what trains."""
+    domain = request.space.get("batch_size")
+    if domain is None:
+        return request.config
+    smallest = domain.low if isinstance(domain, Range) else min(one for one in domain if isinstance(one, int))
+    return config_with(request.config, {"batch_size": int(smallest)})
 
 
 def _check_batches(request: SearchRequest, resolved: ResolvedConfig, dataset: Dataset) -> None:

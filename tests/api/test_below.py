@@ -37,7 +37,9 @@ def test_every_file_of_the_page_is_found_from_each_view(below: TestClient, passe
         answer = below.get(path)
         assert answer.status_code == 200, path
         found = re.findall(r'(?:src|href)="([^"]+\.(?:js|css))"', answer.text) if path == passed + view else []
-        found += re.findall(r'^import .* from "([^"]+)";', answer.text, re.MULTILINE) if path.endswith(".js") else []
+        if path.endswith(".js"):
+            found += re.findall(r'^import .* from "([^"]+)";', answer.text, re.MULTILINE)
+            found += re.findall(r'\bimport\("([^"]+)"\)', answer.text)
         assert not [one for one in found if one.startswith("/")], path
         ahead += {urljoin(path, one) for one in found} - seen - set(ahead)
     assets = {

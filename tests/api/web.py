@@ -2,6 +2,7 @@
 
 import warnings
 
+import httpx
 from starlette.exceptions import StarletteDeprecationWarning
 
 with warnings.catch_warnings():
@@ -9,4 +10,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", StarletteDeprecationWarning)
     from fastapi.testclient import TestClient
 
-__all__ = ["TestClient"]
+__all__ = ["TestClient", "same_headers"]
+
+
+def same_headers(answer: httpx.Response) -> dict[str, str]:
+    """What two answers to the same request have alike: all but the request's own id."""
+    return {name: value for name, value in answer.headers.items() if name != "x-request-id"}

@@ -61,7 +61,7 @@ def test_a_search_is_begun_from_the_form_whose_words_stay_in_the_address(visits:
     expect(page.locator("#search-vary")).to_have_value("base_lr = 1e-4..1e-2 log\nsize = 112..448")
     page.reload()
     expect(page.locator("#search-vary")).to_have_value("base_lr = 1e-4..1e-2 log\nsize = 112..448")
-    page.locator("#search-vary").fill("nothing = 1, 2")
+    page.locator("#search-vary").fill("nothing = 1, 2\nbatch_size = 4, 8")
     view.get_by_role("button", name="Start the search").click()
     expect(page.locator('[data-error="space"]')).to_contain_text("It is no field of this recipe")
     page.locator("#search-vary").fill("batch_size = 4, 8\naugment.max_rotate = 0..20 step 5")

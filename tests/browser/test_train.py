@@ -110,10 +110,10 @@ def test_a_wrong_rate_is_mended_by_a_suggestion(visits: Visits, records: Records
     page = visits.page(f"/ui/train?dataset=pets&search={world.search.id}&set=batch_size=8")
     start = page.get_by_role("button", name="Start training")
     field(page, "base_lr").fill("quick")
-    expect(page.locator("[data-error=base_lr]")).not_to_be_empty()
+    expect(page.locator("#view-train [data-error=base_lr]")).not_to_be_empty()
     expect(start).to_be_disabled()
     page.get_by_role("button", name="valley: 1.2e-3").click()
-    expect(page.locator("[data-error=base_lr]")).to_be_empty()
+    expect(page.locator("#view-train [data-error=base_lr]")).to_be_empty()
     expect(field(page, "base_lr")).to_have_value("0.0012")
     expect(start).to_be_enabled()
 
@@ -178,13 +178,13 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_can_start(visits: Visits
     page = visits.page("/ui/train?set=batch_size=8")
     settled(page)
     field(page, "epochs").fill("0")
-    expect(page.locator("[data-error=epochs]")).to_have_text("Give a whole number from 1 to 1000.")
+    expect(page.locator("#view-train [data-error=epochs]")).to_have_text("Give a whole number from 1 to 1000.")
     expect(page.get_by_role("button", name="Start training")).to_be_disabled()
     field(page, "epochs").fill("2")
-    expect(page.locator("[data-error=epochs]")).to_be_empty()
+    expect(page.locator("#view-train [data-error=epochs]")).to_be_empty()
     # What only the service knows: a rule over two fields, found where the settings are folded.
     page.goto(f"{visits.address}/ui/train?set=batch_size=8;size=300;presize=200")
-    expect(page.locator("[data-error=size]")).to_have_text(
+    expect(page.locator("#view-train [data-error=size]")).to_have_text(
         "It is larger than presize 200. Raise presize or lower size."
     )
     expect(page.locator("[data-of=size] input")).to_have_attribute("aria-invalid", "true")

@@ -179,6 +179,7 @@ def test_every_filter_of_the_services_list_can_be_given(words: Any) -> None:  # 
         "--dataset": "pets",
         "--arch": "resnet18",
         "--tag": "good",
+        "--study": "5",
         "--error-below": "0.2",
         "--search": "baseline",
         "--sort": "arch",

@@ -31,6 +31,8 @@ JOB: dict[str, Any] = {
     "progress": None,
     "forecast": None,
     "answers": None,
+    "study": None,
+    "pruned": None,
     "dataset": None,
     "created_at": NOW,
     "started_at": NOW,

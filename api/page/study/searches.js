@@ -48,9 +48,13 @@ function fill() {
   byId("search-start").disabled = !value("dataset");
 }
 
+// While it is typed: a line that goes as the button is pressed would move the button away below the mouse.
+function forgive({ target }) {
+  if (target.name) clearFault(target.name === "vary" ? "space" : target.name);
+}
+
 function keep({ target }) {
   if (!target.name) return;
-  clearFault(target.name === "vary" ? "space" : target.name);
   amend({ [target.name]: target.value === USUAL[target.name] ? null : target.value });
 }
 
@@ -129,6 +133,7 @@ export const searches = {
   title: () => "Search settings",
   open() {
     form().onsubmit = begin;
+    form().oninput = forgive;
     form().onchange = keep;
     byId("search-add").onchange = add;
     return show();

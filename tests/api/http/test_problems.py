@@ -60,8 +60,13 @@ def train(**config: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
             "'magic'",
             "Give 'fine_tune', 'one_cycle', 'probe' or 'phases'.",
         ),
-        ({"kind": "magic"}, "kind", "'magic'", "Give 'train', 'lr_find', 'interpret', 'forecast' or 'predict'."),
-        ({"dataset": "pets"}, "kind", None, "Give 'train', 'lr_find', 'interpret', 'forecast' or 'predict'."),
+        (
+            {"kind": "magic"},
+            "kind",
+            "'magic'",
+            "Give 'train', 'lr_find', 'interpret', 'forecast', 'predict' or 'search'.",
+        ),
+        ({"dataset": "pets"}, "kind", None, "Give 'train', 'lr_find', 'interpret', 'forecast', 'predict' or 'search'."),
         ({"kind": "train"}, "dataset", None, "Name one, or a run to start from with from_run."),
         ({"kind": "interpret", "run": 1, "nonsense": 2}, "nonsense", "2", "The fields here are kind, run, config."),
         (
@@ -136,7 +141,11 @@ def test_every_refusal_of_a_field_has_a_hint(client: TestClient, method: str, pa
 @pytest.mark.parametrize(
     ("path", "field", "hint"),
     [
-        ("/jobs?kind=foo", "kind", "Give 'train', 'lr_find', 'interpret', 'forecast', 'predict' or 'import'."),
+        (
+            "/jobs?kind=foo",
+            "kind",
+            "Give 'train', 'lr_find', 'interpret', 'forecast', 'predict', 'import' or 'search'.",
+        ),
         ("/runs?kind=interpret", "kind", "Give 'train' or 'lr_find'."),
         ("/runs.csv?kind=foo", "kind", "Give 'train' or 'lr_find'."),
         ("/runs?cursor=%25", "cursor", "Take next_cursor of the page before, or leave it out."),
