@@ -8,9 +8,11 @@ from pydantic import BaseModel, Field
 
 from api.dependencies import ServicesDep
 from api.figures.catalogue import FIGURES, FigureChoice, chart_of
+from api.figures.chart import Chart
 from api.figures.curves import curves_chart
 from api.figures.paper import LEAST_WIDTH
 from api.figures.plotly_json import as_plotly
+from api.figures.png import Painter
 from api.schemas.comparison import SeveralRuns, ids_of
 from api.schemas.fields import DatasetName, Id
 from api.schemas.problem import problems
@@ -36,7 +38,15 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 HEADERS = {"Vary": "Accept", "Cache-Control": "no-cache"}
 
 
-class FigureQuery(BaseModel):
+class FigureSize(BaseModel):
+    """A figure's size in pixels."""
+
+    width: int | None = Field(None, ge=LEAST_WIDTH, le=2000, description="its own where left out")
+    height: int | None = Field(None, ge=200, le=2000, description="its own where left out")
+    scale: float = Field(1.0, ge=0.5, le=2, allow_inf_nan=False, description="dots of the picture for each pixel")
+
+
+class FigureQuery(FigureSize):
     """Which of several figures of a name, and its size in pixels."""
 
     width: int | None = Field(
@@ -48,7 +58,6 @@ class FigureQuery(BaseModel):
     height: int | None = Field(
         None, ge=200, le=2000, description="its own where left out; one without room for the labels is raised"
     )
-    scale: float = Field(1.0, ge=0.5, le=2, allow_inf_nan=False, description="dots of the picture for each pixel")
     phase: int | None = Field(
         None, ge=0, lt=1000, description="lr-find: the search before this phase, from 0; the first where left out"
     )
@@ -57,13 +66,10 @@ class FigureQuery(BaseModel):
     )
 
 
-class CurvesQuery(BaseModel):
+class CurvesQuery(FigureSize):
     """The runs whose curves lie over each other, and the figure's size in pixels."""
 
     runs: SeveralRuns
-    width: int | None = Field(None, ge=LEAST_WIDTH, le=2000, description="its own where left out")
-    height: int | None = Field(None, ge=200, le=2000, description="its own where left out")
-    scale: float = Field(1.0, ge=0.5, le=2, allow_inf_nan=False, description="dots of the picture for each pixel")
 
 
 # Before the figures of one run, whose number stands in the same place.
@@ -80,10 +86,7 @@ def get_a_figure_of_some(
     ids = ids_of(query.runs)
     with services.sessions.begin() as session:
         chart = curves_chart(get_runs(session, ids), epochs_of_runs(session, ids))
-    if name.endswith(SUFFIX) or wants_picture(accept):
-        picture = services.painter.as_png(chart, width=query.width, height=query.height, scale=query.scale)
-        return Response(picture, media_type=PNG, headers=HEADERS)
-    return JSONResponse(as_plotly(chart, width=query.width, height=query.height), headers=HEADERS)
+    return drawn(chart, services.painter, query, as_picture=name.endswith(SUFFIX) or wants_picture(accept))
 
 
 @router.get("/{run_id}/figures/{name}", response_class=Response, responses=ANSWERS)
@@ -103,10 +106,15 @@ def get_a_figure(
     asked = FigureChoice(phase=query.phase, dataset=query.dataset)
     with services.sessions.begin() as session:
         chart = chart_of(session, run_id, name.removesuffix(SUFFIX), asked)
-    if name.endswith(SUFFIX) or wants_picture(accept):
-        picture = services.painter.as_png(chart, width=query.width, height=query.height, scale=query.scale)
+    return drawn(chart, services.painter, query, as_picture=name.endswith(SUFFIX) or wants_picture(accept))
+
+
+def drawn(chart: Chart, painter: Painter, size: FigureSize, *, as_picture: bool) -> Response:
+    """The answer with a figure: the picture, or Plotly's JSON."""
+    if as_picture:
+        picture = painter.as_png(chart, width=size.width, height=size.height, scale=size.scale)
         return Response(picture, media_type=PNG, headers=HEADERS)
-    return JSONResponse(as_plotly(chart, width=query.width, height=query.height), headers=HEADERS)
+    return JSONResponse(as_plotly(chart, width=size.width, height=size.height), headers=HEADERS)
 
 
 def wants_picture(accept: str) -> bool:

@@ -3,15 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.dependencies import ServicesDep
-from api.figures.paper import LEAST_WIDTH
-from api.figures.plotly_json import as_plotly
 from api.figures.study import FIGURES, study_chart
 from api.http.tables import AS_CSV, TableRoute
-from api.routes.figures import ANSWERS, HEADERS, PNG, SUFFIX, wants_picture
+from api.routes.figures import ANSWERS, SUFFIX, FigureSize, drawn, wants_picture
 from api.schemas.fields import Id
 from api.schemas.problem import problems
 from api.schemas.studies import TrialsOut
@@ -21,13 +18,10 @@ from store.db.studies import get_study, trials_of
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=TableRoute)
 
 
-class StudyFigureQuery(BaseModel):
+class StudyFigureQuery(FigureSize):
     """Which of the settings that were searched, and the figure's size in pixels."""
 
     setting: str | None = Field(None, max_length=64, description="setting: the field; the first where left out")
-    width: int | None = Field(None, ge=LEAST_WIDTH, le=2000, description="its own where left out")
-    height: int | None = Field(None, ge=200, le=2000, description="its own where left out")
-    scale: float = Field(1.0, ge=0.5, le=2, description="dots of the picture for each pixel")
 
 
 @router.get("/{job_id}/trials", responses={200: AS_CSV, **problems(404, 409)})
@@ -54,7 +48,4 @@ def get_a_figure_of_a_search(
     """
     with services.sessions.begin() as session:
         chart = study_chart(session, job_id, name.removesuffix(SUFFIX), query.setting)
-    if name.endswith(SUFFIX) or wants_picture(accept):
-        picture = services.painter.as_png(chart, width=query.width, height=query.height, scale=query.scale)
-        return Response(picture, media_type=PNG, headers=HEADERS)
-    return JSONResponse(as_plotly(chart, width=query.width, height=query.height), headers=HEADERS)
+    return drawn(chart, services.painter, query, as_picture=name.endswith(SUFFIX) or wants_picture(accept))

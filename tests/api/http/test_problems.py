@@ -154,6 +154,7 @@ def test_every_refusal_of_a_field_has_a_hint(client: TestClient, method: str, pa
         ("/predictions?since=yesterday", "since", "Give one as 2026-01-31T12:00:00Z."),
         ("/predictions?since=2026-01-31T12:00:00", "since", "Add Z, or an offset as +01:00."),
         ("/runs/1/figures/confusion?scale=nan", "scale", "Give a finite number."),
+        ("/jobs/1/figures/trials?scale=nan", "scale", "Give a finite number."),
         ("/runs/compare/figures/curves?runs=1,2&scale=nan", "scale", "Give a finite number."),
         ("/predictions/1", "prediction", "Give it as the service told it, 36 signs."),
     ],
