@@ -76,3 +76,17 @@ def test_the_contract_is_a_click_away_from_every_view(visits: Visits, records: R
     page.locator(f'#runs a[href="/ui/runs/{world.good.id}"]').first.click()
     page.locator("footer a").click()
     expect(page).to_have_url(f"{visits.address}/docs")
+
+
+def test_a_view_whose_script_does_not_come_says_so_and_is_there_once_it_comes(visits: Visits, records: Records) -> None:
+    records.dataset()
+    page = visits.context().new_page()
+    page.route("**/jobs/jobs.js", lambda route: route.abort())
+    page.goto(f"{visits.address}/ui/data")
+    expect(page.locator("#datasets tbody tr")).to_have_count(1)
+    page.locator("nav").get_by_text("Jobs").click()
+    expect(page.locator("#trouble")).to_contain_text("The service does not answer.")
+    expect(page.locator("#view-jobs")).to_be_hidden()
+    page.unroute("**/jobs/jobs.js")
+    expect(page.locator("#view-jobs")).to_be_visible()
+    expect(page.locator("#trouble")).to_be_empty()

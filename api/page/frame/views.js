@@ -30,6 +30,8 @@ export async function bringView(name) {
     brought[name] = view;
     return view;
   } catch (cause) {
+    // What a browser says of a file that does not come; anything else is a fault of the view's own.
+    if (!(cause instanceof TypeError)) throw cause;
     throw Object.assign(new Error("The service does not answer.", { cause }), { isAway: true });
   }
 }
