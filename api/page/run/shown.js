@@ -17,9 +17,9 @@ import { showSettings } from "./settings.js";
 import { showStory } from "./story.js";
 import { hideTabs, showTab, tabOf } from "./tabs.js";
 
-const FIGURES_MS = 1500;
+const FIGURES_MS = 2000;
 // For so many times as long as a look took there is none: a busy machine gets fewer.
-const REST = 4;
+const REST = 9;
 const MODEL = "model.safetensors";
 const PARTS = { curves: showCurves, mistakes: showMistakes, config: showSettings, files: showFiles };
 
