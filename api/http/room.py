@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from store.errors import NoRoom
@@ -10,6 +11,8 @@ from store.settings import MIB
 
 LEAST_FREE_BYTES = 64 * MIB
 """What a disk must have free to count as having room."""
+_NAMES = {"cache": "PEDIGREE_CACHE", "temporary": "its temporary files", "artifacts": "ARTIFACTS_URL"}
+"""What sets the place of each, for whoever has to make room."""
 
 
 def some_disk_full() -> NoRoom:
@@ -23,6 +26,21 @@ def database_disk_full() -> NoRoom:
     return NoRoom("the disk of the database is full", "Make room there and send the request again.")
 
 
+@dataclass(frozen=True)
+class DiskUsage:
+    """Bytes of a disk."""
+
+    total: int
+    used: int
+    free: int
+
+
+def disk_places(cache: Path, artifacts: Path | None) -> dict[str, Path]:
+    """Our own folders by what they hold; ``artifacts`` is None where they lie in no folder."""
+    places = {"cache": cache, "temporary": Path(tempfile.gettempdir())}
+    return places if artifacts is None else places | {"artifacts": artifacts}
+
+
 def check_disks(cache: Path, artifacts: Path | None) -> None:
     """Look whether our own disks have room.
 
@@ -33,19 +51,23 @@ def check_disks(cache: Path, artifacts: Path | None) -> None:
     Raises:
         NoRoom: one of them is full, or nearly.
     """
-    places = {"PEDIGREE_CACHE": cache, "its temporary files": Path(tempfile.gettempdir())}
-    if artifacts is not None:
-        places["ARTIFACTS_URL"] = artifacts
-    full = [name for name, folder in places.items() if _free_bytes(folder) < LEAST_FREE_BYTES]
+    full = [
+        _NAMES[place]
+        for place, folder in disk_places(cache, artifacts).items()
+        if disk_of(folder).free < LEAST_FREE_BYTES
+    ]
     if full:
         least = LEAST_FREE_BYTES // MIB
         raise NoRoom(f"the disk of {_listed(full)} has less than {least} MiB free", "Make room there.")
 
 
-def _free_bytes(folder: Path) -> int:
-    """Of the disk that the folder lies on, or will lie on."""
-    there = next(one for one in (folder, *folder.parents) if one.exists())
-    return shutil.disk_usage(there).free
+def disk_of(folder: Path) -> DiskUsage:
+    """The disk that the folder lies on, or will lie on; in bytes.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    return DiskUsage(*shutil.disk_usage(next(one for one in (folder, *folder.parents) if one.exists())))
 
 
 def _listed(names: Iterable[str]) -> str:

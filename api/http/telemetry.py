@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summ
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.work_telemetry import WorkTelemetry
 from ml.errors import ImageRejected
 from store.errors import AppError
 from store.lanes import Lane
@@ -78,6 +79,7 @@ class Telemetry:
             ["version"],
             registry=self.registry,
         )
+        self.work = WorkTelemetry(self.registry)
         self.models = Gauge(
             "pedigree_models_in_memory",
             "Models in memory, those too that only requests under way still hold",

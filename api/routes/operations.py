@@ -15,12 +15,13 @@ from sqlalchemy.orm import Session
 
 from api.dependencies import Services, ServicesDep
 from api.http.errors import problem_response
-from api.http.room import check_disks, database_disk_full
+from api.http.room import check_disks, database_disk_full, disk_places
 from api.schemas.lanes import LaneOut
 from api.schemas.problem import Problem, problems
 from ml.errors import LearningError
 from store.db.lanes import count_jobs, count_workers
 from store.db.registry import DEFAULT_ALIAS
+from store.db.work_figures import work_figures
 from store.errors import AppError, NoModel
 from store.lanes import Lane
 from store.room import says_disk_full
@@ -90,9 +91,11 @@ def get_the_figures(services: ServicesDep) -> Response:
     try:
         with services.sessions.begin() as session:
             services.telemetry.set_lanes(count_jobs(session), count_workers(session))
+            services.telemetry.work.set_work(work_figures(session))
     except SQLAlchemyError as error:
         # The other figures matter most when the database is away.
         logger.warning("jobs and workers could not be counted: %s", error)
+    services.telemetry.work.set_disks(disk_places(services.settings.cache, services.artifacts.folder))
     return Response(services.telemetry.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
