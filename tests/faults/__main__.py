@@ -49,11 +49,11 @@ def main() -> None:
 def _in_world(store: Store, asked: argparse.Namespace, seconds: float, tally: Tally) -> bool:
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     faults = [fault for fault in faults_of(store) if asked.fault is None or asked.fault in fault.name]
-    deadline, are_well = time.monotonic() + seconds, True
+    are_well = True
     with world(folder, store) as made:
         ground = prepare(made)
         tally.before += [calm(made, ground, f"before-{number}") for number in range(CALM)]
-        number = asked.round or 0
+        number, deadline = asked.round or 0, time.monotonic() + seconds
         while time.monotonic() < deadline:
             chance = random.Random(f"{asked.seed}-{number}")  # noqa: S311 - no secret
             drawn = _drawn(faults, chance)

@@ -63,11 +63,18 @@ def calm(world: World, ground: Ground, name: str) -> float:
 
 
 def disturbed(
-    world: World, ground: Ground, name: str, faults: Sequence[Fault], chance: random.Random, tally: Tally
+    world: World,
+    ground: Ground,
+    name: str,
+    faults: Sequence[Fault],
+    chance: random.Random,
+    tally: Tally,
+    *,
+    quick: bool = False,
 ) -> list[Finding]:
     """The faults one after the other while there is work; what does not hold in the end."""
-    work = Work(world, name, searches=int(chance.random() < 1 / 3), expected=ground.answer)
-    work.start(interpret=ground.run, trainings=2)
+    work = Work(world, name, searches=int(not quick and chance.random() < 1 / 3), expected=ground.answer)
+    work.start(interpret=None if quick else ground.run, trainings=1 if quick else 2)
     done, findings = [], []
     for fault in faults:
         _let_pass(world, chance.uniform(0.0, PAUSE_SECONDS))
