@@ -160,7 +160,7 @@ def storeless(attempt: Attempt, away: Away, clock: Moments) -> Attempt:
     "ask",
     [
         lambda attempt: attempt.fetch_model(1).read_bytes() == b"weights",
-        lambda attempt: isinstance(attempt.manifest(attempt.run.dataset), Manifest),
+        lambda attempt: isinstance(attempt.dataset(1)[0], Manifest),
         lambda attempt: attempt.store_files({"made": attempt.work / "made"})[0][3] == 4,
     ],
     ids=["fetch_model", "manifest", "store_files"],
