@@ -272,6 +272,7 @@ FAULTS = [
     Fault("Postgres slow", "slow", _gate("postgres", Way.SLOW)),
     Fault("store slow", "slow", _gate("store", Way.SLOW), "s3"),
     Fault("store cut off", "cut off", _gate("store", Way.SHUT), "s3"),
+    Fault("store full", "full", _gate("store", Way.FULL), "s3"),
     Fault("store stalled", "slow", _gate("store", Way.STALLED), "s3"),
     Fault("store's folder gone for a while", "cut off", _move_store_away, "folder"),
     Fault("killed while a checkpoint goes out", "write", _kill_during("checkpoint", Moment.BODY), "s3"),

@@ -14,6 +14,10 @@ CHUNK_BYTES = 64 * 1024
 SLOW_SECONDS = 0.05
 """That each chunk takes while the gate is slow."""
 
+_LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
+_SAID = b"<Error><Code>XMinioStorageFull</Code></Error>"
+_FULL = b"HTTP/1.1 507 Insufficient Storage\r\nContent-Length: %d\r\n\r\n%s" % (len(_SAID), _SAID)
+
 Result = TypeVar("Result")
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Address = Path | int
@@ -29,6 +33,8 @@ class Way(Enum):
     SLOW = auto()
     STALLED = auto()
     """Connections stay, and nothing passes."""
+    FULL = auto()
+    """Uploads over HTTP are answered as by a server whose disk is full; all else passes."""
 
 
 class Moment(Enum):
@@ -142,7 +148,7 @@ class Gate:
         held = _Held()
         self._open.add(server[1])
         ways = [
-            asyncio.ensure_future(self._up(client[0], server[1], held)),
+            asyncio.ensure_future(self._up(client, server[1], held)),
             asyncio.ensure_future(self._down(server[0], client[1], held)),
         ]
         try:
@@ -154,8 +160,11 @@ class Gate:
             self._open.discard(server[1])
             server[1].transport.abort()
 
-    async def _up(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, held: "_Held") -> None:
-        while chunk := await reader.read(CHUNK_BYTES):
+    async def _up(self, client: Streams, writer: asyncio.StreamWriter, held: "_Held") -> None:
+        while chunk := await client[0].read(CHUNK_BYTES):
+            if self._way is Way.FULL and chunk.startswith(b"PUT "):
+                await _refuse(chunk, client)
+                continue
             trap = self._trap
             if trap is not None and trap.closes_on(chunk):
                 held.by = trap
@@ -190,3 +199,14 @@ class _Held:
 async def _hold(trap: Trap) -> None:
     trap.caught.set()
     await trap.released.wait()
+
+
+async def _refuse(chunk: bytes, client: Streams) -> None:
+    """Read an upload to its end, and say that there is no room for it."""
+    head, _, body = chunk.partition(b"\r\n\r\n")
+    length = _LENGTH.search(head)
+    left = int(length[1]) - len(body) if length is not None else 0
+    while left > 0 and (more := await client[0].read(min(left, CHUNK_BYTES))):
+        left -= len(more)
+    client[1].write(_FULL)
+    await client[1].drain()
