@@ -19,8 +19,6 @@ from tests.faults.tally import Tally
 from tests.faults.world import Store, world
 
 FAULTS_PER_ROUND = 10
-CALM = 2
-"""Rounds without faults, before and after."""
 STORES: tuple[Store, ...] = ("s3", "folder")
 
 
@@ -32,6 +30,7 @@ def main() -> None:
     parser.add_argument("--round", type=int, help="this one alone")
     parser.add_argument("--store", choices=STORES, help="this one alone; each has its half of the minutes")
     parser.add_argument("--fault", help="faults whose names have this in them, and no other")
+    parser.add_argument("--calm", type=int, default=2, help="rounds without faults, before and after")
     asked = parser.parse_args()
     tally, are_well = Tally(), True
     stores: tuple[Store, ...] = STORES if asked.store is None else (asked.store,)
@@ -52,7 +51,7 @@ def _in_world(store: Store, asked: argparse.Namespace, seconds: float, tally: Ta
     are_well = True
     with world(folder, store) as made:
         ground = prepare(made)
-        tally.before += [calm(made, ground, f"before-{number}") for number in range(CALM)]
+        tally.before += [calm(made, ground, f"before-{number}") for number in range(asked.calm)]
         number, deadline = asked.round or 0, time.monotonic() + seconds
         while time.monotonic() < deadline:
             chance = random.Random(f"{asked.seed}-{number}")  # noqa: S311 - no secret
@@ -65,7 +64,7 @@ def _in_world(store: Store, asked: argparse.Namespace, seconds: float, tally: Ta
             if asked.round is not None or findings:
                 break
             number += 1
-        tally.after += [calm(made, ground, f"after-{number}") for number in range(CALM)] if are_well else []
+        tally.after += [calm(made, ground, f"after-{number}") for number in range(asked.calm)] if are_well else []
     if are_well:
         shutil.rmtree(folder)
     else:

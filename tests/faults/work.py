@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -54,12 +55,9 @@ class Caller:
             Stuck: there was none until the work was given up.
         """
         while not self._over.is_set():
-            try:
+            with suppress(httpx.TransportError):
                 answer = next(self._turns).request(method, path, **sent)
-            except httpx.TransportError:
-                pass
-            else:
-                if answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR and answer.status_code != 429:
+                if not answer.is_server_error and answer.status_code != HTTPStatus.TOO_MANY_REQUESTS:
                     return answer
             self._over.wait(LOOK_SECONDS)
         raise Stuck(f"{method} {path} is never answered")

@@ -60,9 +60,9 @@ class JobLife(RuleBasedStateMachine):
         self.state, self.attempt, self.budget = State.QUEUED, 0, ATTEMPTS
         self.has_run_out = False
         with sessions.begin() as session:
-            job = create_job(
-                session, kind="import", max_attempts=ATTEMPTS, idempotency_key=self.key, request_sha256="a"
-            )
+            payload = {"name": "pets"}
+            asked = {"idempotency_key": self.key, "request_sha256": "a"}
+            job = create_job(session, kind="import", payload=payload, max_attempts=ATTEMPTS, **asked)
         self.job = job.id
 
     @property
