@@ -34,15 +34,22 @@ def main() -> None:
     asked = parser.parse_args()
     tally, are_well = Tally(), True
     stores: tuple[Store, ...] = STORES if asked.store is None else (asked.store,)
-    for store in stores:
-        are_well &= _in_world(store, asked, asked.minutes * 60 / len(stores), tally)
+    try:
+        for store in stores:
+            are_well &= _in_world(store, asked, asked.minutes * 60 / len(stores), tally)
+    finally:
+        _tell(tally, asked.seed)
+    sys.exit(0 if are_well else 1)
+
+
+def _tell(tally: Tally, seed: int) -> None:
+    """What came of it, also where it was broken off."""
     print(tally.table())
-    print(f"\n{tally.rounds} rounds, {tally.jobs} jobs, {tally.answers} answers to photos, seed {asked.seed}")
+    print(f"\n{tally.rounds} rounds, {tally.jobs} jobs, {tally.answers} answers to photos, seed {seed}")
     print(f"rate of work after against before: {tally.rate()}")
     print(f"jobs that failed by a fault and were resumed: {len(tally.resumed)}")
     for said in sorted(set(tally.resumed)):
         print(f"  {said}")
-    sys.exit(0 if are_well else 1)
 
 
 def _in_world(store: Store, asked: argparse.Namespace, seconds: float, tally: Tally) -> bool:
