@@ -7,6 +7,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DATA ?= .pedigree
 PETS ?=
+MINUTES ?= 90
+SEED ?= 1
 
 # Of a shell's variables nothing that is meant for another Python reaches this one, and pip gets only what says where
 # packages come from: PIP_USER, PIP_TARGET and the like would put them elsewhere.
@@ -21,10 +23,10 @@ made_here = python=$$(pwd -P)/.venv/bin/python; [ -x "$$python" ] && \
 	grep -qsF -e "!$$python" -e "\"$$python" -e "' $$python" .venv/bin/pip
 elsewhere := $(shell $(made_here) || echo elsewhere)
 
-.PHONY: help install demo up check test coverage bench clean elsewhere
+.PHONY: help install demo up check test test-faults coverage bench clean elsewhere
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: .venv/.installed ## make .venv with the pedigree command in it
 
@@ -54,6 +56,9 @@ check: install ## ruff, mypy and the import contracts
 # both cores spend their time waiting for each other. One that is done takes tests from the others.
 test: install ## the whole test suite, with real Postgres, Redis and workers
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 3 --dist worksteal
+
+test-faults: install ## faults of the whole service, drawn by SEED, for MINUTES; prints the table of docs/reliability.md
+	$(BIN)/python -m tests.faults --minutes "$(MINUTES)" --seed "$(SEED)"
 
 coverage: install ## the test suite, and which lines and branches it never came to
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --cov --cov-report=term-missing

@@ -66,4 +66,4 @@ class AnswerParts:
             self._attempt.drop(part["key"])
 
     def _fetched(self, part: dict[str, Any], into: Path) -> Path:
-        return self._attempt.artifacts.fetch(part["key"], into, expected_sha256=part["sha256"])
+        return self._attempt.fetch(part["key"], into, expected_sha256=part["sha256"])

@@ -16,7 +16,7 @@ from ml.decode.images import Limits
 from ml.errors import ArchiveRejected, Stopped
 from ml.reading.metrics import Reading
 from ml.reporting import Progress
-from store.artifacts import ArtifactStore
+from store.artifacts import ArtifactStore, StoredFile
 from store.db.jobs import change_state
 from store.db.models import Artifact, Dataset, Job, Run
 from store.db.reading import get_artifact
@@ -26,7 +26,7 @@ from store.keys import MODEL, bundle_key, manifest_key, output_key
 from store.settings import Settings
 from store.states import State
 from worker.fetched import FetchedBundle
-from worker.patience import OUTAGE_SECONDS, patiently
+from worker.patience import OUTAGE_SECONDS, STORE, patiently
 from worker.reporter import JobReporter
 
 log = logging.getLogger(__name__)
@@ -94,6 +94,23 @@ class Attempt:
 
         return patiently(once, seconds=OUTAGE_SECONDS, what=f"job {self.job.id}")
 
+    def stored(self, action: Callable[[ArtifactStore], Result]) -> Result:
+        """What ``action`` does with the artifact store, waiting out an outage: for what the job cannot do without.
+
+        Raises:
+            Stopped: the store is away, and the work is to be put down or is not ours any more.
+        """
+        tries = 0
+
+        def once() -> Result:
+            nonlocal tries
+            tries += 1
+            if tries > 1 and self.reporter.should_stop():
+                raise Stopped
+            return action(self.artifacts)
+
+        return patiently(once, seconds=OUTAGE_SECONDS, what=f"job {self.job.id}", server=STORE)
+
     def succeed(self, session: Session, **found: object) -> None:
         """Speak the verdict, in the transaction that writes what came of the job.
 
@@ -136,14 +153,25 @@ class Attempt:
 
         Two names may share a revision, hence its files; the manifest gets the name of the dataset that was chosen.
         """
-        stored = Manifest.model_validate_json(self.artifacts.get_bytes(manifest_key(chosen.revision)))
+        content = self.stored(lambda artifacts: artifacts.get_bytes(manifest_key(chosen.revision)))
+        stored = Manifest.model_validate_json(content)
         return stored.model_copy(update={"name": chosen.name, "drawn": chosen.drawn})
 
     def fetch_model(self, run_id: int) -> Path:
         """A finished run's ``model.safetensors`` in a folder of the work folder."""
         model = self.read(lambda session: get_artifact(session, run_id, MODEL))
         path = self.work / f"run-{run_id}" / model.name
-        return self.artifacts.fetch(model.key, path, expected_sha256=model.sha256, on_bytes=self.tell_bytes("fetch"))
+        return self.fetch(model.key, path, expected_sha256=model.sha256)
+
+    def fetch(self, key: str, into: Path, *, expected_sha256: str | None = None) -> Path:
+        """A copy of an artifact, as ``store.artifacts.ArtifactStore.fetch`` makes it, with its progress told."""
+        tell = self.tell_bytes("fetch")
+        return self.stored(lambda artifacts: artifacts.fetch(key, into, expected_sha256=expected_sha256, on_bytes=tell))
+
+    def put(self, key: str, path: Path) -> StoredFile:
+        """Store a file, as ``store.artifacts.ArtifactStore.put_file`` does, with its progress told."""
+        tell = self.tell_bytes("store")
+        return self.stored(lambda artifacts: artifacts.put_file(key, path, on_bytes=tell))
 
     def fetch_upload(self, key: str, name: str) -> Path:
         """An uploaded archive, read where the store is this host's.
@@ -153,7 +181,7 @@ class Attempt:
         """
         try:
             local = self.artifacts.open_local(key)
-            return local or self.artifacts.fetch(key, self.work / name, on_bytes=self.tell_bytes("fetch"))
+            return local or self.fetch(key, self.work / name)
         except ArtifactMissing as error:
             detail = "the uploaded archive is gone: it is kept until a job has used it, and for a day at most"
             raise ArchiveRejected(detail, hint="Upload the archive again.") from error
@@ -166,7 +194,7 @@ class Attempt:
         stored = []
         for name, path in files.items():
             key = output_key(self.run.id, self.job.id, self.number, name)
-            done = self.artifacts.put_file(key, path, on_bytes=self.tell_bytes("store"))
+            done = self.put(key, path)
             stored.append((name, done.key, done.sha256, done.bytes))
         return stored
 
@@ -217,8 +245,9 @@ class Attempt:
         key = bundle_key(revision)
         self.reporter.on_progress(Progress(stage="fetch"))
         if not copy.exists():
-            make_room(self.settings.cache, self.artifacts.size_of(key), self.settings.cache_bytes)
-        self.artifacts.fetch(key, copy, on_bytes=self.tell_bytes("fetch"))
+            size = self.stored(lambda artifacts: artifacts.size_of(key))
+            make_room(self.settings.cache, size, self.settings.cache_bytes)
+        self.fetch(key, copy)
         note_opened(copy)
         return copy
 

@@ -79,7 +79,7 @@ class CheckpointStore:
             return recorded
         old = old_checkpoint_key(self.attempt.run.id)
         # What a first attempt finds there is of another database's run.
-        if self.attempt.number > 1 and self.attempt.artifacts.exists(old):
+        if self.attempt.number > 1 and self.attempt.stored(lambda artifacts: artifacts.exists(old)):
             return [CheckpointRecord(old, None)]
         return []
 
@@ -87,7 +87,7 @@ class CheckpointStore:
         local = self.attempt.work / "resumed.safetensors"
         local.unlink(missing_ok=True)
         try:
-            return self.attempt.artifacts.fetch(checkpoint.key, local, on_bytes=self.attempt.tell_bytes("fetch"))
+            return self.attempt.fetch(checkpoint.key, local)
         except ArtifactMissing as error:
             days = self.attempt.settings.checkpoint_days
             detail = f"the checkpoint of step {checkpoint.step} is not in the artifact store any more"

@@ -19,8 +19,9 @@ def store_dataset(attempt: Attempt, manifest: Manifest, bundle: Path) -> None:
     deleting them could take them from another job's dataset.
     """
     attempt.reporter.on_progress(Progress(stage="store"))
-    attempt.artifacts.put_file(bundle_key(manifest.revision), bundle, on_bytes=attempt.tell_bytes("store"))
-    attempt.artifacts.put_bytes(manifest_key(manifest.revision), manifest.model_dump_json().encode())
+    attempt.put(bundle_key(manifest.revision), bundle)
+    content = manifest.model_dump_json().encode()
+    attempt.stored(lambda artifacts: artifacts.put_bytes(manifest_key(manifest.revision), content))
 
 
 def record_dataset(session: Session, attempt: Attempt, manifest: Manifest, made_from: Json | None = None) -> None:

@@ -18,7 +18,7 @@ FOLDER = "feedback"
 def kept_item(attempt: Attempt, sha256: str, label: str, decoding: int) -> Item | Literal["no_photo", "unusable"]:
     """A photo as an item, its bytes put at :func:`place_of`; or why it is none."""
     try:
-        data = attempt.artifacts.get_bytes(photo_key(sha256))
+        data = attempt.stored(lambda artifacts: artifacts.get_bytes(photo_key(sha256)))
     except ArtifactMissing:
         return "no_photo"  # it was forgotten since the record was read
     try:

@@ -1,12 +1,15 @@
-"""Waiting out a Postgres that is away for a moment: restarted, failed over, out of connections."""
+"""Waiting out a Postgres that is away for a moment (restarted, failed over, all in use), or an artifact store."""
 
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from store.errors import NoRoom, ServiceUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -21,8 +24,21 @@ LONGEST_DELAY_SECONDS = 2.0
 Result = TypeVar("Result")
 
 
-def patiently(action: Callable[[], Result], *, seconds: float, what: str) -> Result:
-    """Do ``action``, again while the database is away, for up to ``seconds``; then its error comes through.
+@dataclass(frozen=True)
+class Server:
+    """Something that may be away: the errors that say so, and those among them that no waiting mends."""
+
+    name: str
+    away: tuple[type[Exception], ...]
+    stays: tuple[type[Exception], ...] = ()
+
+
+DATABASE = Server("database", OUTAGES)
+STORE = Server("artifact store", (ServiceUnavailable,), stays=(NoRoom,))
+
+
+def patiently(action: Callable[[], Result], *, seconds: float, what: str, server: Server = DATABASE) -> Result:
+    """Do ``action``, again while the server is away, for up to ``seconds``; then its error comes through.
 
     The action must bear repetition: a commit whose answer was lost may have happened.
     """
@@ -30,9 +46,9 @@ def patiently(action: Callable[[], Result], *, seconds: float, what: str) -> Res
     while True:
         try:
             return action()
-        except OUTAGES as error:
-            if time.monotonic() + delay > deadline:
+        except server.away as error:
+            if isinstance(error, server.stays) or time.monotonic() + delay > deadline:
                 raise
-            logger.warning("%s waits for the database: %s", what, str(error).splitlines()[0])
+            logger.warning("%s waits for the %s: %s", what, server.name, str(error).splitlines()[0])
             time.sleep(delay)
             delay = min(delay * 2, LONGEST_DELAY_SECONDS)

@@ -61,8 +61,7 @@ def predict_pictures(attempt: Attempt) -> None:
 def _model(attempt: Attempt, run_id: int) -> Path:
     folder = attempt.work / "model"
     for file in attempt.read(lambda session: files_to_serve(session, run_id)):
-        tell = attempt.tell_bytes("fetch")
-        attempt.artifacts.fetch(file.key, folder / file.name, expected_sha256=file.sha256, on_bytes=tell)
+        attempt.fetch(file.key, folder / file.name, expected_sha256=file.sha256)
     return folder
 
 
@@ -144,6 +143,6 @@ def _store(attempt: Attempt, files: AnswerFiles) -> dict[str, dict[str, Any]]:
     stored = {}
     for name, path in ((ANSWERS_CSV, files.csv), (ANSWERS_LINES, files.lines)):
         key = answers_key(attempt.job.id, attempt.number, name)
-        done = attempt.artifacts.put_file(key, path, on_bytes=attempt.tell_bytes("store"))
+        done = attempt.put(key, path)
         stored[name] = {"key": done.key, "sha256": done.sha256, "bytes": done.bytes}
     return stored

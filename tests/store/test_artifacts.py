@@ -18,6 +18,8 @@ from store import keys
 from store.artifacts import CHUNK_BYTES, ArtifactStore
 from store.errors import ArtifactMissing, NoRoom, ServiceUnavailable, SettingsInvalid
 from tests.conftest import REPOSITORY
+from tests.faults.gate import Gate, Way
+from tests.faults.world import S3
 
 KEY = "runs/7/model.safetensors"
 
@@ -37,10 +39,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         return ArtifactStore((tmp_path / "a store").as_uri())
     endpoint = request.getfixturevalue("s3_endpoint")
     for name, value in {
+        **S3,
         "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
     bucket = f"b{uuid4().hex}"
@@ -124,6 +124,16 @@ def test_only_a_folder_opens_in_place(store: ArtifactStore) -> None:
     assert (local is not None) == store.url.startswith("file:")
     assert local is None or local.read_bytes() == b"x"
     assert store.open_local("nothing") is None
+
+
+def test_an_s3_server_without_room_says_so(monkeypatch: pytest.MonkeyPatch, s3_endpoint: str) -> None:
+    gate = Gate(int(s3_endpoint.rsplit(":", 1)[1]))
+    for name, value in {**S3, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{gate.address}"}.items():
+        monkeypatch.setenv(name, value)
+    gate.set(Way.FULL)
+    with pytest.raises(NoRoom, match=KEY):
+        ArtifactStore("s3://full").put_bytes(KEY, b"x")
+    gate.close()
 
 
 def test_a_put_that_breaks_off_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

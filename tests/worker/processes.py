@@ -62,8 +62,7 @@ class Process:
 
     def child(self) -> int:
         """The process id of the job's process, once it is there and tied to the worker."""
-        children = Path(f"/proc/{self.popen.pid}/task/{self.popen.pid}/children")
-        return until(lambda: next(filter(_is_job, map(int, children.read_text().split())), None), "a child", 0.01)
+        return until(lambda: job_process_of(self.popen.pid), "a child", 0.01)
 
     def paused_child(self) -> int:
         """The same, stopped before it can do anything; send it SIGCONT to go on."""
@@ -95,6 +94,19 @@ def running(module: str, settings: Settings, **environment: str) -> Iterator[Pro
             except subprocess.TimeoutExpired:
                 process.popen.kill()
                 process.popen.wait()
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that its first thread has started; none where it is gone."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def job_process_of(worker: int) -> int | None:
+    """The process of the job that a worker has in hand."""
+    return next(filter(_is_job, children_of(worker)), None)
 
 
 def _is_job(pid: int) -> bool:

@@ -20,13 +20,15 @@ from cli.servers import Postgres
 from migrations.engine import upgrade
 from ml.config import LrFind
 from ml.data.manifest import Manifest
+from ml.errors import Stopped
 from ml.throughput import Throughput
-from store.artifacts import ArtifactStore
-from store.db.jobs import claim
+from store.artifacts import ArtifactStore, StoredFile
+from store.db.jobs import claim, request_cancel
 from store.db.reading import get_job
 from store.db.records import record_artifact
 from store.db.session import make_engine, make_sessions
 from store.dispatch import dispatch_job
+from store.errors import NoRoom, ServiceUnavailable
 from store.keys import MODEL, manifest_key
 from store.settings import Settings
 from store.states import State
@@ -38,6 +40,7 @@ from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import job_in, running, until
 from worker import child, patience
 from worker.attempt import Attempt
+from worker.checkpoints import CheckpointStore
 from worker.forecasting import measure_for_forecast
 from worker.learned import learned_earlier
 from worker.lifecycle import EXIT_PUT_DOWN, Host, run_job
@@ -118,6 +121,78 @@ def test_whatever_an_attempt_asks_of_the_database_waits_for_it(
 ) -> None:
     assert look(attempt)
     assert clock.now - 1000.0 >= MINUTE
+
+
+class StoreAway(ArtifactStore):
+    """A store that is away until a minute of that clock is over."""
+
+    def __init__(self, url: str, clock: Moments) -> None:
+        super().__init__(url)
+        self.clock, self.back_at = clock, clock.now + MINUTE
+
+    def put_file(self, *words: Any, **named: Any) -> StoredFile:  # noqa: ANN401 - as the store's own
+        self._ask()
+        return super().put_file(*words, **named)
+
+    def get_bytes(self, key: str) -> bytes:
+        self._ask()
+        return super().get_bytes(key)
+
+    def fetch(self, *words: Any, **named: Any) -> Path:  # noqa: ANN401 - as the store's own
+        self._ask()
+        return super().fetch(*words, **named)
+
+    def _ask(self) -> None:
+        if self.clock.now < self.back_at:
+            raise ServiceUnavailable("the artifact store does not answer")
+
+
+@pytest.fixture
+def storeless(attempt: Attempt, away: Away, clock: Moments) -> Attempt:
+    """The same attempt with its database there, and its store away."""
+    away.back_at = 0.0
+    object.__setattr__(attempt, "artifacts", StoreAway(attempt.artifacts.url, clock))
+    (attempt.work / "made").write_bytes(b"made")
+    return attempt
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda attempt: attempt.fetch_model(1).read_bytes() == b"weights",
+        lambda attempt: isinstance(attempt.dataset(1)[0], Manifest),
+        lambda attempt: attempt.store_files({"made": attempt.work / "made"})[0][3] == 4,
+    ],
+    ids=["fetch_model", "manifest", "store_files"],
+)
+def test_what_an_attempt_cannot_do_without_waits_for_the_store(
+    storeless: Attempt, clock: Moments, ask: Callable[[Attempt], bool]
+) -> None:
+    """Else a training of hours fails because the store was restarted when it ended."""
+    assert ask(storeless)
+    assert clock.now - 1000.0 >= MINUTE
+
+
+def test_a_checkpoint_does_not_wait_for_the_store(storeless: Attempt, clock: Moments) -> None:
+    CheckpointStore(storeless).keep(storeless.work / "made", 1)
+    assert clock.now == 1000.0
+
+
+def test_who_must_stop_does_not_wait_for_the_store(storeless: Attempt, clock: Moments) -> None:
+    with storeless.sessions.begin() as session:
+        request_cancel(session, storeless.job.id)
+    with pytest.raises(Stopped):
+        storeless.fetch_model(1)
+    assert clock.now - 1000.0 < MINUTE
+
+
+def test_a_full_store_is_told_at_once(storeless: Attempt, clock: Moments) -> None:
+    def full(_: ArtifactStore) -> None:
+        raise NoRoom("the artifact store has no room")
+
+    with pytest.raises(NoRoom):
+        storeless.stored(full)
+    assert clock.now == 1000.0
 
 
 def test_a_forecast_waits_for_the_database_before_it_measures_and_with_what_it_measured(
