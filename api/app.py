@@ -34,12 +34,14 @@ from api.http.keyring import Keyring
 from api.http.known_query import only_known_query
 from api.http.leaving import QuietLeave
 from api.http.media_types import FORM, JSON, OFFSET, is_picture
+from api.http.meter import Meter
 from api.http.methods import HeadAsGet
 from api.http.origins import normal_origin
 from api.http.paths import Below
 from api.http.ranges import Ranges
 from api.http.request_ids import RequestIds
 from api.http.scopes import Scopes, only_judged
+from api.http.shared_buckets import SharedBuckets
 from api.http.telemetry import RequestTimer, Telemetry
 from api.http.tus import Tus
 from api.http.whole_answers import WholeAnswers
@@ -196,6 +198,7 @@ def _stand_before(app: FastAPI, services: Services, openness: Openness) -> None:
         keyring=services.keyring,
         scopes=Scopes(app.state.routes),
         openness=Openness.ALWAYS if settings.open == "yes" else openness,
+        meter=services.meter,
     )
     friends = frozenset(filter(None, map(normal_origin, split_list(settings.cors_origins))))
     app.add_middleware(Gate, hosts=split_list(settings.allowed_hosts), limit_of=_body_limit(settings), friends=friends)
@@ -249,6 +252,11 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         artifacts=artifacts,
         celery=make_celery(settings),
         keyring=Keyring(sessions),
+        meter=Meter(
+            key_quota=settings.max_key_requests,
+            address_quota=settings.max_address_requests,
+            shared=SharedBuckets(settings.redis_url),
+        ),
         photos=photos,
         looks=Looks(photos, limits_of(settings)),
         rankings=ReviewRankings(photos, artifacts, settings.cache),
@@ -307,6 +315,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         cleaning.cancel()
+        await services.meter.close()
         await run_in_threadpool(_stop, services)
 
 
