@@ -3,7 +3,7 @@
 import math
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Scope, Send
@@ -13,6 +13,8 @@ from api.http.buckets import WINDOW_SECONDS, Bucket, Buckets
 from api.http.scopes import Operation
 from api.http.shared_buckets import SharedBuckets
 from store.errors import TooBusy
+
+Policy = Literal["key", "page", "address"]
 
 UNMETERED: Final[frozenset[Operation]] = frozenset(
     {("GET", "/events"), ("GET", "/jobs/{job_id}/events"), ("GET", "/readyz"), ("GET", "/metrics")}
@@ -33,7 +35,7 @@ class TooManyRequests(TooBusy):
 class Allowance:
     """What the sender of a request may send: ``quota`` requests a minute, of which ``left`` are left now."""
 
-    policy: str
+    policy: Policy
     quota: int
     left: int
     full_in_seconds: int
@@ -76,7 +78,7 @@ class Meter:
         """
         if not self._key_quota:
             return None
-        policy = "page" if by_page else "key"
+        policy: Policy = "page" if by_page else "key"
         return self._count(f"{policy}:{key_id}", policy, f"key {name}", self._key_quota)
 
     def count_address(self, scope: Scope) -> Allowance | None:
@@ -95,7 +97,7 @@ class Meter:
         """End what is under way, in the loop that served."""
         await self._shared.close()
 
-    def _count(self, name: str, policy: str, who: str, quota: int) -> Allowance:
+    def _count(self, name: str, policy: Policy, who: str, quota: int) -> Allowance:
         now = time.monotonic()
         bucket = self.buckets.of(name, quota, now)
         if not bucket.take(now):
@@ -105,7 +107,7 @@ class Meter:
         return Allowance(policy, quota, int(bucket.tokens), math.ceil(bucket.seconds_until(quota)))
 
 
-def _too_many(bucket: Bucket, policy: str, who: str) -> TooManyRequests:
+def _too_many(bucket: Bucket, policy: Policy, who: str) -> TooManyRequests:
     seconds = max(1, math.ceil(bucket.seconds_until(1)))
     variable = _VARIABLE["address" if policy == "address" else "key"]
     told = Allowance(policy, bucket.quota, 0, math.ceil(bucket.seconds_until(bucket.quota)))

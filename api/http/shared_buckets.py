@@ -63,6 +63,11 @@ class SharedBuckets:
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._send())
 
+    async def settle(self) -> None:
+        """Wait until Redis has been told of all that is known so far."""
+        if self._task is not None:
+            await self._task
+
     async def close(self) -> None:
         """End what is under way, in the loop that it began in."""
         if self._task is not None:

@@ -52,14 +52,14 @@ def jobs_of_owner(session: Session, owner: str) -> OwnersJobs:
 def dataset_bytes(session: Session, owner: str) -> int:
     """Of the owner's datasets, each revision's photos once."""
     each = select(func.max(Dataset.bytes).label("bytes")).where(Dataset.owner == owner).group_by(Dataset.revision)
-    return int(session.scalar(select(func.coalesce(func.sum(each.subquery().c.bytes), 0))) or 0)
+    return int(session.execute(select(func.sum(each.subquery().c.bytes))).scalar() or 0)
 
 
 def sent_bytes(session: Session, owner: str) -> int:
     """Of the archives that the owner's jobs which have not ended were sent with."""
     size = Job.payload[SENT_BYTES].astext.cast(BigInteger)
-    total = select(func.coalesce(func.sum(size), 0)).where(Job.owner == owner, Job.state.in_(LIVE))
-    return int(session.scalar(total) or 0)
+    total = select(func.sum(size)).where(Job.owner == owner, Job.state.in_(LIVE))
+    return int(session.execute(total).scalar() or 0)
 
 
 def largest_dataset(session: Session, owner: str) -> LargestDataset | None:
