@@ -67,4 +67,4 @@ def largest_dataset(session: Session, owner: str) -> LargestDataset | None:
     total = func.sum(Dataset.bytes)
     statement = select(Dataset.name, total).where(Dataset.owner == owner, Dataset.bytes.is_not(None))
     found = session.execute(statement.group_by(Dataset.name).order_by(total.desc(), Dataset.name).limit(1)).first()
-    return None if found is None else LargestDataset(found[0], int(found[1]))
+    return None if found is None else LargestDataset(found[0], int(found[1] or 0))
