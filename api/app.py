@@ -41,7 +41,6 @@ from api.http.paths import Below
 from api.http.ranges import Ranges
 from api.http.request_ids import RequestIds
 from api.http.scopes import Scopes, only_judged
-from api.http.shared_buckets import SharedBuckets
 from api.http.telemetry import RequestTimer, Telemetry
 from api.http.tus import Tus
 from api.http.whole_answers import WholeAnswers
@@ -254,11 +253,7 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         artifacts=artifacts,
         celery=make_celery(settings),
         keyring=Keyring(sessions),
-        meter=Meter(
-            key_quota=settings.max_key_requests,
-            address_quota=settings.max_address_requests,
-            shared=SharedBuckets(settings.redis_url),
-        ),
+        meter=Meter.of(settings),
         photos=photos,
         looks=Looks(photos, limits_of(settings)),
         rankings=ReviewRankings(photos, artifacts, settings.cache),

@@ -31,8 +31,8 @@ def check_bytes(
     if in_datasets + in_uploads + size <= settings.max_key_bytes:
         return
     detail = (
-        f"the data sets of {owner} take {in_datasets} bytes and their uploads {in_uploads}; with {size} more they "
-        f"are over {settings.max_key_bytes}"
+        f"the data sets of {owner} take {in_datasets} bytes and their uploads {in_uploads}, "
+        f"and with {size} more they are over {settings.max_key_bytes}"
     )
     largest = largest_dataset(session, owner)
     most = "" if largest is None else f" ({largest.name} takes most, {largest.bytes} bytes)"

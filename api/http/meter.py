@@ -2,10 +2,8 @@
 
 import math
 import time
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple, Self
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Scope, Send
 
 from api.http.addresses import network_of
@@ -13,6 +11,7 @@ from api.http.buckets import WINDOW_SECONDS, Bucket, Buckets
 from api.http.scopes import Operation
 from api.http.shared_buckets import SharedBuckets
 from store.errors import TooBusy
+from store.settings import Settings
 
 Policy = Literal["key", "page", "address"]
 
@@ -31,8 +30,7 @@ class TooManyRequests(TooBusy):
     code = "too_many_requests"
 
 
-@dataclass(frozen=True)
-class Allowance:
+class Allowance(NamedTuple):
     """What the sender of a request may send: ``quota`` requests a minute, of which ``left`` are left now."""
 
     policy: Policy
@@ -50,11 +48,11 @@ class Allowance:
 
     def on(self, send: Send) -> Send:
         """Say so in the answer."""
-        told = self.headers
+        told = [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
 
         async def send_with_allowance(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(told)
+                message["headers"] = [*message.get("headers", ()), *told]
             await send(message)
 
         return send_with_allowance
@@ -69,6 +67,12 @@ class Meter:
         self._key_quota = key_quota
         self._address_quota = address_quota
         self._shared = shared
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As the settings say."""
+        shared = SharedBuckets(settings.redis_url)
+        return cls(key_quota=settings.max_key_requests, address_quota=settings.max_address_requests, shared=shared)
 
     def count_key(self, key_id: int, name: str, *, by_page: bool) -> Allowance | None:
         """Count a request of a key. A browser that shows its session is counted apart from the key itself.

@@ -146,7 +146,7 @@ def test_bytes_beyond_what_an_owner_may_store_are_refused_before_they_are_stored
     told = refused.json()
     assert (refused.status_code, told["code"]) == (413, "too_much_stored")
     taken = f"the data sets of local take {MANY} bytes and their uploads 100"
-    assert told["detail"] == f"{taken}; with {len(archive())} more they are over {most}"
+    assert told["detail"] == f"{taken}, and with {len(archive())} more they are over {most}"
     assert f"large takes most, {MANY} bytes" in told["hint"]
     assert "PEDIGREE_MAX_KEY_BYTES" in told["hint"]
     assert list(records.artifacts.keys_below("uploads/")) == []
