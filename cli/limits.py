@@ -26,7 +26,7 @@ def limits(client: Client, as_json: bool) -> None:
             ("owner", plain(found["owner"])),
             ("requests", _requests(found["requests"])),
             ("jobs", f"{jobs['queued']} queued and {jobs['running']} running of {jobs['most']}"),
-            ("stored", f"{_gib(taken)} of {_gib(stored['most'])} GiB, {_gib(stored['uploads'])} of it uploads"),
+            ("stored", f"{_mib(taken)} of {_mib(stored['most'])} MiB, {_mib(stored['uploads'])} of it uploads"),
         ]
     )
 
@@ -37,5 +37,5 @@ def _requests(requests: Json | None) -> str:
     return f"{requests['left']} of {requests['most']} a minute left, by {_COUNTED_BY[requests['counted_by']]}"
 
 
-def _gib(count: int) -> str:
-    return f"{count / 2**30:.2f}"
+def _mib(count: int) -> str:
+    return f"{count / 2**20:.1f}"
