@@ -46,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         host=options.host,
         port=options.port,
         loop="uvloop",
-        http=guarded(ConnectionLimits(settings.max_connections, settings.request_seconds)),
+        http=guarded(
+            ConnectionLimits(settings.max_connections, settings.request_seconds, settings.max_address_connections)
+        ),
         workers=1,  # said, or uvicorn would take WEB_CONCURRENCY, which an app that is no import string forbids
         log_config=None,
         access_log=False,

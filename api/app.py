@@ -34,6 +34,7 @@ from api.http.keyring import Keyring
 from api.http.known_query import only_known_query
 from api.http.leaving import QuietLeave
 from api.http.media_types import FORM, JSON, OFFSET, is_picture
+from api.http.meter import Meter
 from api.http.methods import HeadAsGet
 from api.http.origins import normal_origin
 from api.http.paths import Below
@@ -61,6 +62,7 @@ from api.routes import (
     figures,
     jobs,
     keys,
+    limits,
     lr_find,
     models,
     operations,
@@ -131,6 +133,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     drift.router,
     keys.router,
     audit.router,
+    limits.router,
     operations.router,
     contract.router,
     page.router,
@@ -196,6 +199,7 @@ def _stand_before(app: FastAPI, services: Services, openness: Openness) -> None:
         keyring=services.keyring,
         scopes=Scopes(app.state.routes),
         openness=Openness.ALWAYS if settings.open == "yes" else openness,
+        meter=services.meter,
     )
     friends = frozenset(filter(None, map(normal_origin, split_list(settings.cors_origins))))
     app.add_middleware(Gate, hosts=split_list(settings.allowed_hosts), limit_of=_body_limit(settings), friends=friends)
@@ -249,6 +253,7 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         artifacts=artifacts,
         celery=make_celery(settings),
         keyring=Keyring(sessions),
+        meter=Meter.of(settings),
         photos=photos,
         looks=Looks(photos, limits_of(settings)),
         rankings=ReviewRankings(photos, artifacts, settings.cache),
@@ -307,6 +312,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         cleaning.cancel()
+        await services.meter.close()
         await run_in_threadpool(_stop, services)
 
 

@@ -18,6 +18,7 @@ from api.datasets.trials import Trials
 from api.figures.png import Painter
 from api.http.bodies import Places
 from api.http.keyring import Keyring
+from api.http.meter import Meter
 from api.http.telemetry import Telemetry
 from api.kept.afterwards import Afterwards
 from api.schemas.fields import Cursor, Limit
@@ -45,6 +46,7 @@ class Services:
     artifacts: ArtifactStore
     celery: Celery
     keyring: Keyring
+    meter: Meter
     photos: PhotoShelf
     looks: Looks
     rankings: ReviewRankings

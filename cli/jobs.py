@@ -9,7 +9,7 @@ from cli.forecast import ask_for_forecast, in_all, show_forecast
 from cli.lr_find import search
 from cli.options import KIND, STATE, json_lines_option, json_option, with_client
 from cli.progress_line import position, time_left
-from cli.saying import say
+from cli.saying import plain, say
 from cli.settings import read_settings
 from cli.study import trials
 from cli.tables import show_json, show_pairs, show_table
@@ -95,14 +95,22 @@ jobs.add_command(trials)
 @click.option("--state", type=STATE, help="Only those in this state.")
 @click.option("--kind", type=KIND, help="Only those of this kind.")
 @click.option("--run", type=click.IntRange(1), shell_complete=completion.runs, help="Only those of this run.")
+@click.option("--owner", help="Only those that the key of this name posted; local: without a key.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
 @json_option
 @with_client
 def list_jobs(
-    client: Client, state: str | None, kind: str | None, run: int | None, *, limit: int, as_json: bool
+    client: Client,
+    *,
+    state: str | None,
+    kind: str | None,
+    run: int | None,
+    owner: str | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List the newest jobs."""
-    found = client.items("/jobs", limit=limit, state=state, kind=kind, run=run)
+    found = client.items("/jobs", limit=limit, state=state, kind=kind, run=run, owner=owner)
     if as_json:
         show_json(found)
         return
@@ -112,13 +120,14 @@ def list_jobs(
             job["kind"],
             job["run"],
             job["state"],
+            plain(job["owner"]),
             _position(job) or where_it_waits(job),
             local_time(job["created_at"]),
         ]
         for job in found
     ]
-    empty = NONE_LIKE_THAT if state or kind or run else NO_JOBS
-    show_table(("job", "kind", "run", "state", "progress", "created"), rows, empty=empty)
+    empty = NONE_LIKE_THAT if state or kind or run or owner else NO_JOBS
+    show_table(("job", "kind", "run", "state", "owner", "progress", "created"), rows, empty=empty)
 
 
 @jobs.command()
@@ -164,7 +173,9 @@ def _show(job: Json, *, as_json: bool) -> None:
     if as_json:
         show_json(job)
         return
-    pairs: list[tuple[str, object]] = [(name, job.get(name)) for name in ("id", "kind", "run", "state", "attempt")]
+    pairs: list[tuple[str, object]] = [
+        (name, job.get(name)) for name in ("id", "kind", "run", "state", "owner", "attempt")
+    ]
     pairs += [(name, time) for name, time in times_of(job) if time is not None]
     error = job.get("error")
     if error:

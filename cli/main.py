@@ -31,6 +31,7 @@ COMMANDS = {
         "cli.keys",
         "Make, list and revoke the keys that requests need; the first is made on the service's own machine.",
     ),
+    "limits": Place("cli.limits", "Show what your key may take of the service, and has taken."),
     "models": Place("cli.models", "Register runs to be served, and say which one is in production."),
     "predict": Place(
         "cli.models",

@@ -32,6 +32,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "keys list": ("pedigree keys list",),
     "keys revoke": ("pedigree keys revoke alice",),
+    "limits": ("pedigree limits",),
     "models alias": ("pedigree models alias production 4", "pedigree models alias old --drop"),
     "models canary": (
         "pedigree models canary production 5 --share 0.1",

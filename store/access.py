@@ -6,6 +6,8 @@ from hashlib import sha256
 from secrets import token_urlsafe
 
 SECRET_BYTES = 32
+LOCAL = "local"
+"""Who changes something where no key is asked for: a user of this machine, as far as is known."""
 _KEY = re.compile(r"pdg_([1-9][0-9]{0,8})_([A-Za-z0-9_-]{43})")
 _SESSION = re.compile(r"[A-Za-z0-9_-]{43}")
 

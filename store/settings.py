@@ -78,6 +78,31 @@ class Settings(BaseSettings):
     )
     max_uploads: int = Field(4, alias="PEDIGREE_MAX_UPLOADS", ge=1, description="archives that arrive at once")
     max_connections: int = Field(512, alias="PEDIGREE_MAX_CONNECTIONS", ge=8)
+    max_address_connections: int = Field(
+        256,
+        alias="PEDIGREE_MAX_ADDRESS_CONNECTIONS",
+        ge=1,
+        description="connections from one address; this machine's own are not counted",
+    )
+    max_key_requests: int = Field(
+        30_000, alias="PEDIGREE_MAX_KEY_REQUESTS", ge=0, description="requests of one key in a minute; 0: no limit"
+    )
+    max_address_requests: int = Field(
+        30_000,
+        alias="PEDIGREE_MAX_ADDRESS_REQUESTS",
+        ge=0,
+        description="requests of one address in a minute where no key is shown, this machine's own not counted; "
+        "0: no limit",
+    )
+    max_key_jobs: int = Field(
+        1000, alias="PEDIGREE_MAX_KEY_JOBS", ge=1, description="jobs of one key that wait or run, a search as one"
+    )
+    max_key_bytes: int = Field(
+        1024 * 1024 * MIB,
+        alias="PEDIGREE_MAX_KEY_BYTES",
+        ge=MIB,
+        description="data sets and uploads of one key together",
+    )
     max_streams: int = Field(100, alias="PEDIGREE_MAX_STREAMS", ge=1, description="open event streams")
     request_seconds: float = Field(
         30.0, alias="PEDIGREE_REQUEST_SECONDS", gt=0, description="a head may take, a body be silent, an answer unread"

@@ -12,6 +12,11 @@ from store.keys import bundle_key, manifest_key
 from worker.attempt import Attempt
 
 
+def packed_photos(attempt: Attempt) -> Path:
+    """Where an import packs its photos before they are stored; the file is there until its attempt ends."""
+    return attempt.work / "images.tar"
+
+
 def store_dataset(attempt: Attempt, manifest: Manifest, bundle: Path) -> None:
     """Put a dataset's files where they belong, once they have been found good.
 
@@ -36,5 +41,7 @@ def record_dataset(session: Session, attempt: Attempt, manifest: Manifest, made_
         items=len(manifest.items),
         summary=manifest.summary(),
         made_from=made_from,
+        owner=attempt.job.owner,
+        stored_bytes=packed_photos(attempt).stat().st_size,
     )
     attempt.succeed(session)

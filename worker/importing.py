@@ -18,7 +18,7 @@ from ml.versions import check_versions
 from store.db.label_reviews import SOURCE
 from worker.adding import add_photos
 from worker.attempt import MIB, Attempt
-from worker.dataset_record import record_dataset, store_dataset
+from worker.dataset_record import packed_photos, record_dataset, store_dataset
 from worker.feedback_import import add_feedback
 from worker.review_import import apply_review
 from worker.stage_progress import StageProgress
@@ -51,7 +51,7 @@ def import_dataset(attempt: Attempt) -> None:
         if source.get("add"):
             add_photos(attempt, folder, manifest)
             return
-        bundle = attempt.work / "images.tar"
+        bundle = packed_photos(attempt)
         write_bundle(folder, manifest, bundle, on_progress=StageProgress(attempt, "pack"))
         store_dataset(attempt, manifest, bundle)
         attempt.write(lambda session: record_dataset(session, attempt, manifest))

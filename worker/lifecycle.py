@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,8 +28,10 @@ from store.db.jobs import IN_HAND, append_event, claim, hand_back, renew_lease
 from store.db.models import Job
 from store.db.reading import get_job
 from store.db.repair import seconds_silent
+from store.db.turns import hold_turns, next_in_turn
 from store.dispatch import dispatch_job
 from store.lanes import Lane, lane_of
+from store.request_ids import following
 from store.settings import Settings
 from store.states import State
 from worker.exit_status import describe_status
@@ -74,7 +77,10 @@ class Host:
 
 
 def run_job(host: Host, job_id: int) -> None:
-    """Run a queued job to its verdict; a job that is not queued any more is left alone, one of another lane sent on."""
+    """Run the job whose turn it is in the lane of this one, to its verdict.
+
+    Any message brings a worker to its lane's next job; the message of a job of another lane is sent on.
+    """
     asked, scratch = _wait_for_database(lambda: _look(host, job_id), job_id)
     if asked is not None and asked.state == State.QUEUED and lane_of(asked.kind) not in host.lanes:
         log.info("job %d is of another lane and sent on", job_id)
@@ -82,11 +88,17 @@ def run_job(host: Host, job_id: int) -> None:
         return
     # before the claim: nobody renews the lease while large folders are removed
     _wait_for_database(lambda: clean_cache(host.settings.cache, scratch, host.sessions), job_id)
-    job = None if asked is None else _wait_for_database(lambda: _claim(host, job_id, asked.attempt), job_id)
+    job = None if asked is None else _take_next(host, lane_of(asked.kind))
     if job is None:
-        log.info("job %d is not queued any more; nothing to do", job_id)
+        log.info("job %d is not queued any more, and no other of its lane is; nothing to do", job_id)
         return
-    attempt = job.attempt
+    with following(job.request_id):
+        _run_claimed(host, job, scratch)
+
+
+def _run_claimed(host: Host, job: Job, scratch: Path) -> None:
+    """Run a job that is ours to its verdict."""
+    job_id, attempt = job.id, job.attempt
     log.info("job %d: attempt %d starts", job_id, attempt)
     killed_before = oom_kills()
     child = _child_for(host, job)
@@ -104,8 +116,9 @@ def run_job(host: Host, job_id: int) -> None:
     _settle(host, job_id, attempt, child.returncode, starved=starved, fell_silent=watch.fell_silent, spare=spare)
 
 
-def _wait_for_database(action: Callable[[], Result], job_id: int) -> Result:
-    return patiently(action, seconds=OUTAGE_SECONDS, what=f"job {job_id}")
+def _wait_for_database(action: Callable[[], Result], job_id: int | None) -> Result:
+    what = "the next job" if job_id is None else f"job {job_id}"
+    return patiently(action, seconds=OUTAGE_SECONDS, what=what)
 
 
 def _look(host: Host, job_id: int) -> tuple[Job | None, Path]:
@@ -113,14 +126,34 @@ def _look(host: Host, job_id: int) -> tuple[Job | None, Path]:
         return session.get(Job, job_id), scratch_folder(host.settings, session)
 
 
-def _claim(host: Host, job_id: int, attempts_before: int) -> Job | None:
-    """Take the job. One that is ours already was taken by a try of ours whose answer was lost with the database."""
+def _take_next(host: Host, lane: Lane) -> Job | None:
+    """Claim the lane's job whose turn it is; None where none is queued."""
+    while (chosen := _wait_for_database(lambda: _next(host, lane), None)) is not None:
+        job_id, attempts_before = chosen
+        job = _wait_for_database(partial(_claim, host, lane, job_id, attempts_before), job_id)
+        if job is not None:
+            return job
+    return None
+
+
+def _next(host: Host, lane: Lane) -> tuple[int, int] | None:
     with host.sessions.begin() as session:
-        taken = claim(session, job_id, worker=host.name, lease_seconds=host.settings.lease_seconds)
-        found = session.get(Job, job_id) if taken is None else taken
-        if found is None or (found.worker, found.attempt) != (host.name, attempts_before + 1):
-            return taken
-        return found if found.state in IN_HAND else None
+        return next_in_turn(session, lane)
+
+
+def _claim(host: Host, lane: Lane, job_id: int, attempts_before: int) -> Job | None:
+    """Take the job, where it is its turn still.
+
+    One that is ours already was taken by a try of ours whose answer was lost with the database.
+    """
+    with host.sessions.begin() as session:
+        hold_turns(session, lane)
+        found = session.get(Job, job_id)
+        if found is not None and (found.worker, found.attempt) == (host.name, attempts_before + 1):
+            return found if found.state in IN_HAND else None
+        if next_in_turn(session, lane) != (job_id, attempts_before):
+            return None
+        return claim(session, job_id, worker=host.name, lease_seconds=host.settings.lease_seconds)
 
 
 def scratch_folder(settings: Settings, session: Session) -> Path:

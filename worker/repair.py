@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore
 from store.db.lanes import forget_lost_workers
-from store.db.repair import hand_back_expired, long_published_jobs, overtaken_jobs, unpublished_jobs
+from store.db.repair import hand_back_expired, jobs_without_message, unpublished_jobs
 from store.db.session import make_engine, make_sessions
 from store.deleted_files import delete_remaining_files
 from store.dispatch import dispatch_job
@@ -93,7 +93,7 @@ class Repair:
     def publish_waiting(self) -> None:
         """Publish queued jobs that no message may stand for; one too many is harmless, as a job is claimed once.
 
-        Those are never published; or published a while ago, with their lane's queue empty or a later message taken.
+        Those were never published; or the lane has fewer messages than jobs that were published a while ago.
         """
         for lane in Lane:
             for job_id in self._waiting(lane):
@@ -101,10 +101,11 @@ class Repair:
 
     def _waiting(self, lane: Lane) -> list[int]:
         seconds = self.settings.repair_seconds
-        lost = long_published_jobs if queue_length(self.celery, lane) == 0 else overtaken_jobs
+        messages = queue_length(self.celery, lane)
         with self.sessions.begin() as session:
             unpublished = unpublished_jobs(session, lane, older_than_seconds=seconds)
-            return [*unpublished, *lost(session, lane, older_than_seconds=seconds)]
+            lost = jobs_without_message(session, lane, messages, older_than_seconds=seconds)
+            return [*unpublished, *lost]
 
     def _publish(self, job_id: int) -> None:
         dispatch_job(self.celery, self.sessions, job_id)

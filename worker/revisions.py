@@ -12,7 +12,7 @@ from store.db.datasets import current_dataset, lock_dataset
 from store.db.models import Dataset
 from store.errors import AppError
 from worker.attempt import Attempt
-from worker.dataset_record import record_dataset, store_dataset
+from worker.dataset_record import packed_photos, record_dataset, store_dataset
 from worker.stage_progress import StageProgress
 
 
@@ -50,7 +50,7 @@ class OldAndNew:
 def store_revision(attempt: Attempt, revised: Manifest, source: OldAndNew) -> None:
     """Pack the items and put them into the artifact store."""
     source.prepare()
-    bundle = attempt.work / "images.tar"
+    bundle = packed_photos(attempt)
     pack_bundle(source, revised, bundle, on_progress=StageProgress(attempt, "pack"))
     store_dataset(attempt, revised, bundle)
 

@@ -312,7 +312,7 @@ def _begin_trial(step: Step, settings: Json) -> None:
         study_id=step.job.id,
         trial=number,
     )
-    job = add_trial_run(step.session, trial, run, max_attempts=step.max_attempts)
+    job = add_trial_run(step.session, trial, run, owner=step.job.owner, max_attempts=step.max_attempts)
     step.jobs[run.id] = job
     step.to_publish.append(job.id)
     append_event(step.session, step.job.id, "trial", _event(trial))

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from api.datasets.uploads import UPLOAD_HINT
 from api.http.room import LEAST_FREE_BYTES
+from store.access import LOCAL
 from store.cache_names import RESUMABLE, is_resumable, resumable_folder, resumable_folders
 from store.errors import AppError, Hint, InvalidRequest, NoRoom, NotFound, PayloadTooLarge, Request, StateConflict
 from store.room import says_disk_full
@@ -54,6 +55,8 @@ class Upload:
     created_at: datetime
     expires_at: datetime
     job: int | None = None
+    owner: str = LOCAL
+    """The name of the key that began it."""
 
     @property
     def is_whole(self) -> bool:
@@ -147,7 +150,7 @@ class Uploads:
         """The longest upload that is taken."""
         return self._most_bytes
 
-    def create(self, length: int, name: str) -> Upload:
+    def create(self, length: int, name: str, owner: str = LOCAL) -> Upload:
         """Make room for an upload.
 
         Raises:
@@ -163,9 +166,14 @@ class Uploads:
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._admitting():
                 self._check_room(length)
-                return self._begin(length, name)
+                return self._begin(length, name, owner)
         except OSError as error:
             raise _told(error) from error
+
+    def promised_to(self, owner: str, *, but: str | None = None) -> int:
+        """Bytes that the owner's open uploads have or are to have, without that of one id."""
+        mine = (upload for upload in self._open_ones() if upload.owner == owner and upload.id != but)
+        return sum(upload.length for upload in mine)
 
     def find(self, upload_id: str) -> Upload:
         """An upload as it stands; what it has by then is on the disk.
@@ -224,8 +232,7 @@ class Uploads:
             yield
 
     def _check_room(self, length: int) -> None:
-        found = (_try_to_read(folder, synced=False) for folder in resumable_folders(self._folder))
-        open_ones = [upload for upload in found if upload is not None and upload.job is None]
+        open_ones = self._open_ones()
         promised = sum(upload.length for upload in open_ones)
         if len(open_ones) >= MOST_OPEN:
             raise NoRoom(f"{len(open_ones)} uploads are open already", "End one by DELETE, or wait a day.")
@@ -236,13 +243,17 @@ class Uploads:
         if coming + length + LEAST_FREE_BYTES > shutil.disk_usage(self._folder).free:
             raise _full()
 
-    def _begin(self, length: int, name: str) -> Upload:
+    def _open_ones(self) -> list[Upload]:
+        found = (_try_to_read(folder, synced=False) for folder in resumable_folders(self._folder))
+        return [upload for upload in found if upload is not None and upload.job is None]
+
+    def _begin(self, length: int, name: str, owner: str) -> Upload:
         upload_id = uuid4().hex
         folder = resumable_folder(self._folder, upload_id)
         folder.mkdir()
         (folder / _BYTES).touch()
         now = datetime.now(UTC)
-        _write_about(folder, Upload(upload_id, name, length, 0, now, now))
+        _write_about(folder, Upload(upload_id, name, length, 0, now, now, owner=owner))
         return _read(folder)
 
 
@@ -294,6 +305,7 @@ def _read(folder: Path, *, synced: bool = True) -> Upload:
         created_at=datetime.fromisoformat(about["created_at"]),
         expires_at=_end_of(folder),
         job=job,
+        owner=about.get("owner", LOCAL),
     )
 
 
@@ -319,6 +331,7 @@ def _write_about(folder: Path, upload: Upload) -> None:
         "length": upload.length,
         "created_at": upload.created_at.isoformat(),
         "job": upload.job,
+        "owner": upload.owner,
     }
     scratch = until_whole(folder / _ABOUT)
     with scratch.open("x") as file:

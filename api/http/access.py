@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.errors import app_error_response
 from api.http.keyring import Keyring, Known
+from api.http.meter import ALLOWANCE, UNMETERED, Allowance, Meter
 from api.http.paths import route_path
 from api.http.scopes import JUDGED, Needed, Rule, Scopes, unlisted
 from store import access
@@ -18,8 +19,6 @@ from store.db.access_keys import KeyInUse
 from store.errors import AppError, ServiceUnavailable
 
 COOKIE = "pedigree_session"
-LOCAL = "local"
-"""Who changes something where no key is asked for: a user of this machine, as far as is known."""
 CALLER: Final = "pedigree.caller"
 """Under this name a request's scope has who sent it."""
 _TELLS_OF_ITSELF = frozenset({"/readyz", "/metrics"})
@@ -59,7 +58,7 @@ class Caller:
     @property
     def name(self) -> str:
         """For the record: the key's name."""
-        return LOCAL if self.key is None else self.key.name
+        return access.LOCAL if self.key is None else self.key.name
 
 
 ANYBODY = Caller(access.Scope.ADMIN)
@@ -68,8 +67,9 @@ ANYBODY = Caller(access.Scope.ADMIN)
 class Access:
     """ASGI middleware: finds out who sends a request, and refuses it where they may not."""
 
-    def __init__(self, app: ASGIApp, *, keyring: Keyring, scopes: Scopes, openness: Openness) -> None:
+    def __init__(self, app: ASGIApp, *, keyring: Keyring, scopes: Scopes, openness: Openness, meter: Meter) -> None:
         self.app = app
+        self.meter = meter
         self.keyring = keyring
         self.scopes = scopes
         self.openness = openness
@@ -85,7 +85,11 @@ class Access:
             if needed is Rule.UNLISTED:
                 raise unlisted(scope["method"], path)
             if needed is not Rule.OPEN:
-                scope[CALLER] = await self._caller(Headers(scope=scope), needed, path)
+                headers = Headers(scope=scope)
+                scope[CALLER] = await self._caller(scope, headers, needed, path)
+                if operation not in UNMETERED:
+                    scope[ALLOWANCE] = allowance = self._count(scope, headers)
+                    send = send if allowance is None else allowance.on(send)
         except AppError as refusal:
             await app_error_response(refusal)(scope, receive, send)
             return
@@ -93,7 +97,7 @@ class Access:
             scope[JUDGED] = operation
         await self.app(scope, receive, send)
 
-    async def _caller(self, headers: Headers, needed: Needed, path: str) -> Caller:
+    async def _caller(self, scope: Scope, headers: Headers, needed: Needed, path: str) -> Caller:
         known = self.keyring.now_known() or await run_in_threadpool(self.keyring.learned)
         if known is None:
             return self._unknown(path)
@@ -101,11 +105,19 @@ class Access:
         if key is None:
             if self._is_open(known):
                 return ANYBODY
+            # Who tries keys is counted, too.
+            self.meter.count_address(scope)
             raise _key_needed(headers)
         self.keyring.note_use(key)
         if isinstance(needed, access.Scope) and not key.scope.covers(needed):
             raise _scope_missing(key, needed)
         return Caller(key.scope, key)
+
+    def _count(self, scope: Scope, headers: Headers) -> Allowance | None:
+        key = scope[CALLER].key
+        if key is None:
+            return self.meter.count_address(scope)
+        return self.meter.count_key(key.id, key.name, by_page="authorization" not in headers)
 
     def _is_open(self, known: Known) -> bool:
         if self.openness is Openness.UNTIL_A_KEY_IS_MADE:

@@ -6,6 +6,8 @@ between the pieces of a body. What is here does, whichever loop runs it.
 
 import asyncio
 import json
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
@@ -13,6 +15,7 @@ from typing import Any, ClassVar, cast
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from api.http.addresses import network_of
 from api.http.bodies import AGAIN_SECONDS
 from api.schemas.problem import PROBLEM_TYPE, Problem
 
@@ -38,6 +41,13 @@ FULL = Problem(
     detail="as many connections are open as may be",
     code="too_many_connections",
     hint="Try again after Retry-After seconds, or raise PEDIGREE_MAX_CONNECTIONS.",
+)
+FULL_OF_ADDRESS = Problem(
+    title="Too many requests",
+    status=429,
+    detail="as many connections of this address are open as may be of one",
+    code="too_many_connections",
+    hint="Use fewer at a time and keep them; PEDIGREE_MAX_ADDRESS_CONNECTIONS sets how many may be open.",
 )
 LONG_HEAD = Problem(
     title="Request header fields too large",
@@ -66,10 +76,14 @@ NOT_HTTP = Problem(
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """The most connections, and the seconds that a head may take and that an answer may lie unread."""
+    """The most connections, and the seconds that a head may take and that an answer may lie unread.
+
+    ``most_of_address`` are those of one address; this machine's own may be as many as all.
+    """
 
     most: int
     seconds: float
+    most_of_address: int = sys.maxsize
 
 
 def guarded(limits: ConnectionLimits) -> type[asyncio.Protocol]:
@@ -99,6 +113,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._read_timer: asyncio.TimerHandle | None = None
         self._answering: RequestResponseCycle | None = None
         self._in_head = False
+        self._address: str | None = None
         self._said_bytes: int | None = 0
         self._head_bytes = self._fed_bytes = self._body_bytes = 0
 
@@ -119,8 +134,13 @@ class GuardedProtocol(HttpToolsProtocol):
         """Take the connection; one too many takes the place of the one that has waited longest for its request."""
         super().connection_made(transport)
         self._await_head()
+        self._address = _counted_address(transport)
         if len(self.connections) > self.limits.most:
-            self._make_room()
+            self._make_room(self.connections, FULL)
+        elif self._address is not None and len(self.connections) > self.limits.most_of_address:
+            mine = {one for one in self.connections if getattr(one, "_address", None) == self._address}
+            if len(mine) > self.limits.most_of_address:
+                self._make_room(mine, FULL_OF_ADDRESS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timers; tell the request that is being answered, which with more behind it uvicorn does not."""
@@ -223,17 +243,17 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.is_waiting and not self.transport.is_closing():
             self._answer(SLOW)
 
-    def _make_room(self) -> None:
+    def _make_room(self, among: Iterable[object], refusal: Problem) -> None:
         """Close the connection that has waited longest for its request; where none waits, this one.
 
         Connections that only lie there shut nobody out.
         """
-        others = [one for one in self.connections if isinstance(one, GuardedProtocol) and one is not self]
+        others = [one for one in among if isinstance(one, GuardedProtocol) and one is not self]
         waiting = [one for one in others if one.is_waiting and not one.transport.is_closing()]
         if waiting:
             min(waiting, key=lambda one: one.opened).transport.close()
         else:
-            self._answer(FULL)
+            self._answer(refusal)
 
     def _refuse(self, problem: Problem) -> None:
         """Answer what cannot be read, unless an answer to something else is on its way; close in any case."""
@@ -256,6 +276,12 @@ class GuardedProtocol(HttpToolsProtocol):
         phrase = HTTPStatus(problem.status).phrase
         self.transport.write(f"HTTP/1.1 {problem.status} {phrase}\r\n{head}\r\n{body}".encode("ascii"))
         self.transport.close()
+
+
+def _counted_address(transport: asyncio.Transport) -> str | None:
+    """Whose the connection is, by the socket and never by what is sent; None: this machine's own."""
+    peer = transport.get_extra_info("peername")
+    return network_of(str(peer[0])) if isinstance(peer, tuple) else None
 
 
 class Intake(asyncio.BufferedProtocol):

@@ -41,6 +41,7 @@ GET /models/{version}/shadow
 GET /models/aliases
 GET /models/aliases/{alias}
 GET /models/aliases/{alias}/moves
+GET /limits
 GET /session
 POST /session
 DELETE /session

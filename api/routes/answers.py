@@ -7,18 +7,21 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
+from api.datasets.allowed_bytes import check_bytes
 from api.datasets.kept_uploads import keep_uploads
 from api.datasets.resumable import check_whole
 from api.datasets.uploads import read_form, scratch_file
 from api.dependencies import Services, ServicesDep
 from api.http.media_types import FORM
+from api.jobs.queueing import queue_job
 from api.routes.downloads import BINARY
 from api.schemas.fields import Id
 from api.schemas.jobs import JobOut
 from api.schemas.problem import problems
 from store.cache_names import uploads_folder
-from store.db.jobs import create_job
+from store.db.audit import who_changes
 from store.db.models import Job
+from store.db.owned import SENT_BYTES
 from store.db.reading import get_job, wait_for
 from store.db.registry import DEFAULT_ALIAS, resolve_model
 from store.errors import ArtifactMissing, InvalidRequest, NotReady, WrongKind
@@ -110,21 +113,28 @@ def get_the_answers(job_id: Annotated[Id, Path()], name: AnswersName, services: 
 def _queue(services: Services, model: str, archive: Folder, upload: str | None) -> JobOut:
     with services.sessions.begin() as session:
         version = resolve_model(session, model)
+        check_bytes(session, services.settings, services.uploads, who_changes(), _size_of(archive))
     payload: dict[str, Any] = {"version": version.id, "run_id": version.run_id}
     if upload is None:
-        payload["upload"] = _kept(services, archive)
+        payload |= _kept(services, archive)
     else:
         # Nobody ends it or makes a dataset of it meanwhile.
         with services.uploads.writer(upload) as held:
             check_whole(held.upload)
-            payload |= {"upload": _kept(services, held.path), "from_upload": upload}
+            payload |= {**_kept(services, held.path), "from_upload": upload}
     with services.sessions.begin() as session:
-        job = create_job(session, kind="predict", payload=payload, max_attempts=services.settings.max_attempts)
+        check_bytes(session, services.settings, services.uploads, who_changes(), payload[SENT_BYTES])
+        job = queue_job(session, services.settings, kind="predict", payload=payload)
     return JobOut.of(job, services.publish(job))
 
 
-def _kept(services: Services, archive: Folder) -> str:
-    return keep_uploads(services.artifacts, services.settings, {"archive": archive})["archive"]
+def _kept(services: Services, archive: Folder) -> dict[str, Any]:
+    key = keep_uploads(services.artifacts, services.settings, {"archive": archive})["archive"]
+    return {"upload": key, SENT_BYTES: _size_of(archive)}
+
+
+def _size_of(archive: Folder) -> int:
+    return archive.stat().st_size
 
 
 def answers_of(job: Job, name: AnswersName) -> dict[str, Any]:

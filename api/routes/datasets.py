@@ -2,12 +2,14 @@
 
 import logging
 from contextlib import ExitStack
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import TypeAdapter, ValidationError
 
+from api.datasets.allowed_bytes import check_bytes
 from api.datasets.kept_uploads import keep_uploads
 from api.datasets.label_rules import encoding_of, label_rule
 from api.datasets.looks import MAX_BATCH, Side
@@ -17,6 +19,7 @@ from api.dependencies import Services, ServicesDep, SliceDep
 from api.http.field_errors import BodyRefused
 from api.http.media_types import FORM
 from api.http.tables import TableRoute
+from api.jobs.queueing import queue_job
 from api.schemas.datasets import (
     BUILTINS,
     ArchiveForm,
@@ -41,11 +44,12 @@ from ml.look.contact_sheet import Scheme
 from ml.look.labelled_batch import Shown
 from store.cache_names import uploads_folder
 from store.dataset_files import delete_dataset_files
+from store.db.audit import who_changes
 from store.db.base import Json
 from store.db.dataset_deletion import delete_dataset
 from store.db.datasets import get_dataset, list_datasets, runs_of_datasets
-from store.db.jobs import create_job
 from store.db.models import Dataset
+from store.db.owned import SENT_BYTES
 from store.db.taught import nothing_taught, taught_photos
 from store.errors import ArtifactMissing, InvalidRequest, NameConflict, ServiceUnavailable
 
@@ -173,18 +177,19 @@ def get_the_steps_of_an_item(
     )
 
 
-@router.post("", status_code=202, openapi_extra=FORM_BODY, responses=problems(400, 404, 409, 413, 415, 423, 507))
+@router.post("", status_code=202, openapi_extra=FORM_BODY, responses=problems(400, 404, 409, 413, 415, 423, 429, 507))
 async def upload_a_dataset(request: Request, services: ServicesDep, response: Response) -> JobOut:
     """Queue the import of an archive that comes in the form, or has come before as `upload`."""
     with ExitStack() as held:
         payload, upload = await _archive_payload(request, services, held)
-        queued = await run_in_threadpool(_queue_import, services, payload, response)
+        becomes = None if upload is None else upload.upload.id
+        queued = await run_in_threadpool(partial(_queue_import, services, payload, response, upload=becomes))
         if upload is not None:
             await run_in_threadpool(upload.become, queued.id)
     return queued
 
 
-@router.post("/builtin", status_code=202, responses=problems(400, 409, 413, 415))
+@router.post("/builtin", status_code=202, responses=problems(400, 409, 413, 415, 429))
 def add_a_builtin_dataset(asked: BuiltinRequest, services: ServicesDep, response: Response) -> JobOut:
     """Queue the import of a dataset that the project draws or downloads itself."""
     _check_name(asked.name, asked.builtin)
@@ -193,7 +198,7 @@ def add_a_builtin_dataset(asked: BuiltinRequest, services: ServicesDep, response
     return _queue_import(services, payload, response)
 
 
-@router.post("/{name}/from-feedback", status_code=202, responses=problems(404, 409, 413, 415))
+@router.post("/{name}/from-feedback", status_code=202, responses=problems(404, 409, 413, 415, 429))
 def make_a_revision_from_feedback(name: Name, asked: FromFeedback, services: ServicesDep, response: Response) -> JobOut:
     """Queue an import that adds the kept photos whose breed people named, as the dataset's next revision.
 
@@ -205,7 +210,8 @@ def make_a_revision_from_feedback(name: Name, asked: FromFeedback, services: Ser
     if not taught.photos:
         raise nothing_taught(taught)
     source = {"kind": "feedback", **asked.model_dump(mode="json")}
-    return _queue_import(services, {"name": name, "source": source, "rule": dataset.label_rule}, response)
+    payload = {"name": name, "source": source, "rule": dataset.label_rule}
+    return _queue_import(services, payload, response, size=dataset.bytes or 0)
 
 
 def _check_name(name: str, own: Builtin) -> None:
@@ -242,13 +248,23 @@ async def _archive_payload(request: Request, services: Services, held: ExitStack
             upload = await run_in_threadpool(held.enter_context, services.uploads.writer(fields.upload))
             check_whole(upload.upload)
         files = {"key": archive if upload is None else upload.path} | ({"labels": labels} if beside else {})
+        size = sum(file.stat().st_size for file in files.values())
+        becomes = None if fields.keep_upload else fields.upload
+        # Once more when the job is on record: this time it is for the store, which need not take in what is refused.
+        await run_in_threadpool(_check_bytes, services, size, becomes)
         keys = await run_in_threadpool(keep_uploads, services.artifacts, services.settings, files)
     if fields.keep_upload:
         upload = None
     source: Json = {"kind": "archive", **keys} | ({} if encoding is None else {"encoding": encoding})
     if fields.add:
         source["add"] = True
-    return {"name": fields.name, "source": source, "rule": rule.model_dump(mode="json")}, upload
+    payload = {"name": fields.name, "source": source, "rule": rule.model_dump(mode="json"), SENT_BYTES: size}
+    return payload, upload
+
+
+def _check_bytes(services: Services, size: int, becomes: str | None) -> None:
+    with services.sessions.begin() as session:
+        check_bytes(session, services.settings, services.uploads, who_changes(), size, upload=becomes)
 
 
 def _check_parts(form: Form, upload: str | None) -> None:
@@ -275,8 +291,21 @@ def _png(picture: bytes) -> Response:
     return Response(picture, media_type="image/png", headers={"Cache-Control": "private, no-cache"})
 
 
-def _queue_import(services: Services, payload: Json, response: Response) -> JobOut:
+def _queue_import(
+    services: Services, payload: Json, response: Response, *, size: int = 0, upload: str | None = None
+) -> JobOut:
+    """Queue an import within what its owner may have.
+
+    Args:
+        services: the app's parts.
+        payload: the job's.
+        response: gets its address.
+        size: what it is about to add, in bytes, where nothing was sent with it.
+        upload: the upload that becomes the import.
+    """
     with services.sessions.begin() as session:
-        job = create_job(session, kind="import", payload=payload, max_attempts=services.settings.max_attempts)
+        adds = payload.get(SENT_BYTES, size)
+        check_bytes(session, services.settings, services.uploads, who_changes(), adds, upload=upload)
+        job = queue_job(session, services.settings, kind="import", payload=payload)
     response.headers["Location"] = f"{services.settings.root_path}/jobs/{job.id}"
     return JobOut.of(job, services.publish(job))

@@ -12,8 +12,9 @@ from api.dependencies import Services, ServicesDep, SliceDep
 from api.http.tables import TableRoute
 from api.jobs.forecast import forecast_of_job, forecast_on_record, why_unknown
 from api.jobs.job_checks import check_interpret, check_lr_find, check_predict, check_train
+from api.jobs.queueing import queue_again, queue_job
 from api.jobs.studies import check_search, studies_on_record
-from api.schemas.fields import Id, PageOut, in_words
+from api.schemas.fields import Id, PageOut, ShortText, in_words
 from api.schemas.jobs import (
     DryRun,
     ForecastRequest,
@@ -30,12 +31,13 @@ from api.schemas.problem import problems
 from api.schemas.studies import SearchRequest
 from ml.config import LrFind, ResolvedConfig
 from store.db.base import Json
-from store.db.jobs import create_job, find_by_idempotency_key, request_cancel, resume
+from store.db.jobs import find_by_idempotency_key, request_cancel
 from store.db.models import Dataset, Job, Run
 from store.db.reading import get_job, list_jobs
 from store.db.studies import add_study
 from store.db.waiting import Waiting, waiting_of
 from store.errors import AppError
+from store.settings import Settings
 from store.states import State
 
 router = APIRouter(tags=["jobs"], route_class=TableRoute)
@@ -55,7 +57,9 @@ NO_FORECAST = "interpret jobs are not forecast: they predict each picture once, 
 NO_FORECAST_OF_PREDICTIONS = "predict jobs are not forecast: once one runs, its progress says the time left"
 
 
-@router.post("/jobs", status_code=202, responses={200: {"model": JobOut | DryRun}, **problems(400, 404, 409, 413, 415)})
+@router.post(
+    "/jobs", status_code=202, responses={200: {"model": JobOut | DryRun}, **problems(400, 404, 409, 413, 415, 429)}
+)
 def create_a_job(
     request: JobRequest,
     services: ServicesDep,
@@ -77,7 +81,7 @@ def create_a_job(
         job = find_by_idempotency_key(session, idempotency_key, digest) if idempotency_key else None
         is_new = job is None
         if job is None:
-            job = _queue(session, request, services.settings.max_attempts, idempotency_key, digest)
+            job = _queue(session, request, services.settings, idempotency_key, digest)
         forecast, studies = forecast_of_job(session, job), studies_on_record(session, [job])
         is_new = is_new and job.state == State.QUEUED
     response.status_code = 202 if is_new else 200
@@ -92,10 +96,13 @@ def list_the_jobs(
     kind: JobKind | None = None,
     state: State | None = None,
     run: Annotated[Id | None, Query(description="only the jobs of this run: its own, and its interpretations")] = None,
+    owner: Annotated[
+        ShortText | None, Query(description="only those that this key posted, by its name; local: without a key")
+    ] = None,
 ) -> PageOut[JobOut]:
     """Jobs, newest first."""
     with services.sessions.begin() as session:
-        page = list_jobs(session, kind=kind, state=state, run=run, cursor=part.cursor, limit=part.limit)
+        page = list_jobs(session, kind=kind, state=state, run=run, owner=owner, cursor=part.cursor, limit=part.limit)
         waiting, studies = waiting_of(session, page.items), studies_on_record(session, page.items)
     return PageOut(items=[JobOut.of(job, waiting, None, studies) for job in page.items], next_cursor=page.next_cursor)
 
@@ -120,11 +127,11 @@ def cancel_a_job(job_id: Annotated[Id, Path()], services: ServicesDep) -> JobOut
         return JobOut.of(job, {}, None, studies_on_record(session, [job]))
 
 
-@router.post("/jobs/{job_id}/resume", status_code=202, responses=problems(404, 409))
+@router.post("/jobs/{job_id}/resume", status_code=202, responses=problems(404, 409, 429))
 def resume_a_job(job_id: Annotated[Id, Path()], services: ServicesDep) -> JobOut:
     """Queue a failed or cancelled job again; a training goes on from its last checkpoint, a search with its trials."""
     with services.sessions.begin() as session:
-        job = resume(session, job_id, max_attempts=services.settings.max_attempts)
+        job = queue_again(session, services.settings, job_id)
         studies = studies_on_record(session, [job])
     return JobOut.of(job, services.publish(job), None, studies)
 
@@ -190,15 +197,15 @@ def _checked(
     return check_train(session, request, ("body", *within))
 
 
-def _queue(session: Session, request: Request, max_attempts: int, key: str | None, digest: str) -> Job:
+def _queue(session: Session, request: Request, settings: Settings, key: str | None, digest: str) -> Job:
     """Add the job with its run, or what it searches; a forecast that the record tells has succeeded at once."""
     run_id, payload, state = _work(session, request)
-    job = create_job(
+    job = queue_job(
         session,
+        settings,
         kind=request.kind,
         run_id=run_id,
         payload=payload,
-        max_attempts=max_attempts,
         idempotency_key=key,
         request_sha256=digest if key else None,
         state=state,

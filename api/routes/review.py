@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
+from api.datasets.allowed_bytes import check_bytes
 from api.datasets.corrections import NamedPredictions, changes_items, decisions_of
 from api.datasets.label_next import Labelled, Pictures, next_to_label
 from api.datasets.review_queue import RANKED, ranked_page, run_of_cursor, sent_page
@@ -14,13 +15,14 @@ from api.http.field_errors import BodyRefused
 from api.http.media_types import JSON, is_json, media_type
 from api.http.tables import TableRoute
 from api.http.unreadable import unsaid_json
+from api.jobs.queueing import queue_job
 from api.routes.answers import answers_of
 from api.schemas.fields import DatasetName, Id
 from api.schemas.jobs import JobOut
 from api.schemas.problem import problems
 from api.schemas.review import Corrections, LabelNext, ReviewItem, ReviewPage, Source
+from store.db.audit import who_changes
 from store.db.datasets import get_dataset, lock_dataset
-from store.db.jobs import create_job
 from store.db.label_reviews import SOURCE, Decision, add_reviews, review_in_hand
 from store.db.models import Dataset, Job
 from store.db.reading import get_job
@@ -69,7 +71,7 @@ def get_the_review(
 
 
 @router.post(
-    "/datasets/{name}/revisions", status_code=202, openapi_extra=BODY, responses=problems(400, 404, 409, 413, 415)
+    "/datasets/{name}/revisions", status_code=202, openapi_extra=BODY, responses=problems(400, 404, 409, 413, 415, 429)
 )
 async def make_a_revision(name: Name, request: Request, services: ServicesDep, response: Response) -> JobOut:
     """Queue an import that makes the dataset's next revision of what people decided, or remember that all is right.
@@ -204,7 +206,9 @@ def _record(services: Services, base: Dataset, asked: Corrections, decisions: li
         if (other := review_in_hand(session, base.name)) is not None:
             detail = f"job {other.id} makes the next revision of dataset {base.name!r} already"
             raise StateConflict(detail, Hint("Wait until it has ended.", Instead("GET", f"/jobs/{other.id}")))
-        most = services.settings.max_attempts
-        job = create_job(session, kind="import", payload=payload, max_attempts=most, state=state)
+        if state == State.QUEUED:
+            # A revision has all its photos anew.
+            check_bytes(session, services.settings, services.uploads, who_changes(), base.bytes or 0)
+        job = queue_job(session, services.settings, kind="import", payload=payload, state=state)
         add_reviews(session, decisions, dataset=base.name, job_id=job.id, reviewer=asked.reviewer)
     return job

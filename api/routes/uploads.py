@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from api.datasets.allowed_bytes import check_bytes
 from api.datasets.resumable import Upload, Writer
 from api.dependencies import ServicesDep
 from api.http.errors import RefusedInside
@@ -16,6 +17,7 @@ from api.http.tus import EXTENSIONS, VERSION, name_in, number_in
 from api.schemas.problem import problems
 from api.schemas.uploads import RuleOnNames, RuleOnUpload, RuleTrialOut, UploadOut
 from ml.data.rule_trial import RuleTrial
+from store.db.audit import who_changes
 from store.errors import UnsupportedMedia
 
 router = APIRouter(tags=["uploads"])
@@ -43,7 +45,10 @@ def begin_an_upload(request: Request, services: ServicesDep, response: Response)
 
     `Upload-Metadata` may tell the file's name: `filename` and the name in base64.
     """
-    upload = services.uploads.create(number_in(request.headers, "Upload-Length"), name_in(request.headers))
+    length, owner = number_in(request.headers, "Upload-Length"), who_changes()
+    with services.sessions.begin() as session:
+        check_bytes(session, services.settings, services.uploads, owner, length)
+        upload = services.uploads.create(length, name_in(request.headers), owner)
     response.headers.update(_state_of(upload))
     response.headers["Location"] = f"{services.settings.root_path}/uploads/{upload.id}"
     return UploadOut.model_validate(upload)

@@ -239,6 +239,7 @@ class JobOut(BaseModel):
     answers: Answers | None = Field(description="of a predict job; null for other kinds")
     study: StudyOut | None = Field(description="of a search; null for other kinds")
     pruned: PrunedOut | None = Field(description="of a training that a search ended early")
+    owner: str = Field(description="the name of the key that posted it; local where none was shown")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -272,6 +273,7 @@ class JobOut(BaseModel):
             answers=Answers.of(job.payload) if job.kind == "predict" else None,
             study=(studies or {}).get(job.id),
             pruned=PrunedOut.of(job),
+            owner=job.owner,
             created_at=job.created_at,
             started_at=job.started_at,
             finished_at=job.finished_at,

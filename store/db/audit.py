@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import delete, event, func, select
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, sessionmaker
 
+from store.access import LOCAL
 from store.db.audit_table import AuditEntry
 from store.db.base import Json
 from store.db.paging import Page, check_limit, decode_cursor, make_page
@@ -71,6 +72,12 @@ _current: ContextVar[Change | None] = ContextVar("change", default=None)
 def begin_change(change: Change) -> None:
     """Whatever this task and the threads it waits for write is part of the change."""
     _current.set(change)
+
+
+def who_changes() -> str:
+    """Who makes the change that is under way; a user of this machine where none is."""
+    change = _current.get()
+    return LOCAL if change is None else change.who
 
 
 def note(*, target: str | None = None, before: Json | None = None, after: Json | None = None) -> None:

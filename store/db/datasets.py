@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from store.access import LOCAL
 from store.db.base import Json
 from store.db.models import Dataset, Run
 from store.db.paging import Page, check_limit, decode_cursor, make_page
@@ -70,6 +71,8 @@ def add_dataset(
     items: int,
     summary: Json,
     made_from: Json | None = None,
+    owner: str = LOCAL,
+    stored_bytes: int | None = None,
 ) -> Dataset:
     """Make this revision the name's current one; where it already is, its row says what this import found.
 
@@ -80,6 +83,7 @@ def add_dataset(
     current = current_dataset(session, name)
     if current is not None and current.revision == revision:
         current.label_rule, current.summary = label_rule, summary
+        current.bytes = stored_bytes if current.bytes is None else current.bytes
         session.flush()
         return current
     dataset = Dataset(
@@ -91,6 +95,8 @@ def add_dataset(
         items=items,
         summary=summary,
         made_from=made_from,
+        owner=owner,
+        bytes=stored_bytes,
     )
     session.add(dataset)
     session.flush()

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from store.db.audit import note
+from store.db.audit import note, who_changes
 from store.db.base import Json
 from store.db.models import Job, JobEvent
 from store.db.reading import holds_model
@@ -41,10 +41,12 @@ def create_job(
     idempotency_key: str | None = None,
     request_sha256: str | None = None,
     state: State = State.QUEUED,
+    owner: str | None = None,
 ) -> Job:
     """Add a job and its first event; flushes, so that the id is there to be published after the commit.
 
-    It is queued; or, where there is nothing left to do, in the ``state`` in which it ends.
+    It is queued; or, where there is nothing left to do, in the ``state`` in which it ends. Its ``owner`` is who makes
+    the change that is under way, where none is named.
     """
     job = Job(
         kind=kind,
@@ -57,6 +59,7 @@ def create_job(
         request_sha256=request_sha256,
         finished_at=session.scalar(select(func.now())) if state in FINAL else None,
         request_id=request_id(),
+        owner=owner or who_changes(),
     )
     session.add(job)
     session.flush()
@@ -117,6 +120,8 @@ def claim(session: Session, job_id: int, *, worker: str, lease_seconds: float) -
         "worker": worker,
         "lease_until": _lease_end(lease_seconds),
         "started_at": func.coalesce(Job.started_at, func.now()),
+        # Of this moment: whose turn is next goes by it, and claims of a lane wait for each other.
+        "claimed_at": func.clock_timestamp(),
         "error": None,
         "not_before": None,
     }
@@ -287,8 +292,9 @@ def resume(session: Session, job_id: int, *, max_attempts: int = 3) -> Job:
 
 
 def mark_published(session: Session, job_id: int) -> None:
-    """Note that the broker took the job's message."""
-    session.execute(update(Job).where(Job.id == job_id, Job.state == State.QUEUED).values(published_at=func.now()))
+    """Note that the broker took the job's message; one that is sent once more does not change its place."""
+    first = (Job.id == job_id, Job.state == State.QUEUED, Job.published_at.is_(None))
+    session.execute(update(Job).where(*first).values(published_at=func.now()))
 
 
 def append_event(session: Session, job_id: int, event: str, data: Json) -> int:

@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
+from store.access import LOCAL
 from store.db.access_tables import AccessKey  # noqa: F401 - its module's tables are part of the schema
 from store.db.audit_table import AuditEntry  # noqa: F401 - as above
 from store.db.base import Base, Json
@@ -54,6 +55,10 @@ class Dataset(Base):
     """ml.data.manifest.Manifest.summary(): counts per breed, sizes, formats, exclusions."""
     made_from: Mapped[Json | None]
     """{"revision", "job", "relabelled", "dropped", "kept", "added"} of a revision that a review made of another."""
+    owner: Mapped[str] = mapped_column(Text, default=LOCAL, server_default=LOCAL, index=True)
+    """The owner of the import that brought it in."""
+    bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """Of its photos as they are stored; null of what was imported before this was kept."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     revision_number: Mapped[int] = column_property(revision_number(name, id))  # noqa: A003 - its own
 
@@ -147,6 +152,7 @@ class Job(Base):
     __table_args__ = (
         CheckConstraint(f"state IN ({_STATES})", name="state_known"),
         Index("ix_jobs_state_lease_until", "state", "lease_until"),
+        Index("ix_jobs_owner_claimed_at", "owner", "claimed_at"),
         Index("uq_jobs_own_job_of_run", "run_id", unique=True, postgresql_where=text("kind <> 'interpret'")),
     )
 
@@ -176,8 +182,12 @@ class Job(Base):
     """A job whose attempt ended without a verdict rests until then: so long no worker is told of it."""
     request_id: Mapped[str | None] = mapped_column(Text)
     """Of the request that queued it last; the log of everybody who works on it has the same."""
+    owner: Mapped[str] = mapped_column(Text, default=LOCAL, server_default=LOCAL)
+    """The name of the key that posted it, local where none was shown; of a trial, its search's."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]
+    claimed_at: Mapped[datetime | None]
+    """When a worker took it last: whose turn is next goes by that."""
     finished_at: Mapped[datetime | None]
 
     run: Mapped[Run | None] = relationship(lazy="joined")

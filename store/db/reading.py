@@ -46,10 +46,11 @@ def list_jobs(
     kind: str | None = None,
     state: State | None = None,
     run: int | None = None,
+    owner: str | None = None,
     cursor: str | None = None,
     limit: int = 50,
 ) -> Page[Job]:
-    """Jobs, newest first; with ``run`` those that are about it.
+    """Jobs, newest first; with ``run`` those that are about it, with ``owner`` those that are somebody's.
 
     Raises:
         InvalidRequest: the limit or the cursor cannot be used.
@@ -61,6 +62,8 @@ def list_jobs(
         statement = statement.where(Job.state == state)
     if run is not None:
         statement = statement.where(Job.run_id == run)
+    if owner is not None:
+        statement = statement.where(Job.owner == owner)
     if cursor is not None:
         statement = statement.where(Job.id < decode_cursor(cursor)[0])
     return make_page(session.scalars(statement).all(), limit, lambda job: (job.id,))

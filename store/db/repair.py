@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from store.db.jobs import IN_HAND, hand_back
 from store.db.lanes import is_of, is_queued
@@ -36,25 +36,16 @@ def hand_back_expired(session: Session) -> list[Job]:
 def unpublished_jobs(session: Session, lane: Lane, *, older_than_seconds: float) -> Sequence[int]:
     """Queued jobs of a lane that the broker was never told of, except those whose maker may be about to."""
     unborn = func.now() - timedelta(seconds=older_than_seconds)
-    return _queued(session, lane, Job.published_at.is_(None), Job.created_at < unborn)
+    return _queued(session, lane, Job.published_at.is_(None), Job.created_at < unborn)[:BATCH]
 
 
-def long_published_jobs(session: Session, lane: Lane, *, older_than_seconds: float) -> Sequence[int]:
-    """Queued jobs of a lane whose message went out a while ago; where the lane's queue is empty, it is lost."""
-    return _queued(session, lane, Job.published_at < func.now() - timedelta(seconds=older_than_seconds))
+def jobs_without_message(session: Session, lane: Lane, messages: int, *, older_than_seconds: float) -> Sequence[int]:
+    """Queued jobs of a lane that were published a while ago, as many as are more than its ``messages``.
 
-
-def overtaken_jobs(session: Session, lane: Lane, *, older_than_seconds: float) -> Sequence[int]:
-    """Queued jobs of a lane whose message went out a while ago, while one that was sent later has been taken.
-
-    A lane's queue keeps its order, so theirs is lost, or held by a worker that is busy with another job.
+    Any message brings a worker to the lane's next job, so that they are counted, and which job one names is nothing.
     """
-    taken = aliased(Job)
-    newest = select(func.max(taken.published_at)).where(is_of(lane, taken.kind))
-    # A job that was resumed keeps the time of its first start, and says nothing about its last message.
-    newest = newest.where(taken.state != State.QUEUED, taken.started_at >= taken.published_at)
-    old = Job.published_at < func.now() - timedelta(seconds=older_than_seconds)
-    return _queued(session, lane, old, Job.published_at < newest.scalar_subquery())
+    published = _queued(session, lane, Job.published_at < func.now() - timedelta(seconds=older_than_seconds))
+    return published[: max(0, len(published) - messages)][:BATCH]
 
 
 def seconds_silent(session: Session, job_id: int) -> float:
@@ -75,7 +66,7 @@ def awaited_uploads(session: Session) -> set[str]:
 def _queued(session: Session, lane: Lane, *which: ColumnElement[bool]) -> Sequence[int]:
     rested = or_(Job.not_before.is_(None), Job.not_before <= func.now())
     queued = select(Job.id).where(Job.state == State.QUEUED, is_queued(Job.kind), is_of(lane, Job.kind), rested, *which)
-    return session.scalars(queued.order_by(Job.id).limit(BATCH)).all()
+    return session.scalars(queued.order_by(Job.id)).all()
 
 
 def _lost(worker: str | None) -> dict[str, str | None]:

@@ -67,12 +67,12 @@ def trials_of(session: Session, job_id: int) -> Sequence[StudyTrial]:
     return session.scalars(select(StudyTrial).where(StudyTrial.study_id == job_id).order_by(StudyTrial.number)).all()
 
 
-def add_trial_run(session: Session, trial: StudyTrial, run: Run, *, max_attempts: int) -> Job:
-    """Queue a trial's training, as any other training is; publish it after the commit."""
+def add_trial_run(session: Session, trial: StudyTrial, run: Run, *, owner: str, max_attempts: int) -> Job:
+    """Queue a trial's training for its search's owner, as any other training is; publish it after the commit."""
     session.add(run)
     session.flush()
     trial.run_id = run.id
-    return create_job(session, kind="train", run_id=run.id, max_attempts=max_attempts)
+    return create_job(session, kind="train", run_id=run.id, max_attempts=max_attempts, owner=owner)
 
 
 def note_pruned(session: Session, job: Job, trial: StudyTrial, epoch: int) -> None:

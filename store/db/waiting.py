@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from store.db.lanes import is_of, is_queued, jobs_in_hand, living_workers
+from store.db.lanes import jobs_in_hand, living_workers
 from store.db.models import Job, Worker
+from store.db.turns import places_in_turn
 from store.lanes import Lane, lane_of
 from store.states import State
 
@@ -87,7 +88,7 @@ def waiting_of(session: Session, jobs: Collection[Job], *, told: Collection[int]
         return {}
     workers = _lane_workers(session)
     # After the workers: a job that was claimed between the two looks has no place any more, and is not behind itself.
-    places = _places(session, queued)
+    places = {**places_in_turn(session, Lane.TRAIN, queued), **places_in_turn(session, Lane.LIGHT, queued)}
     now = session.scalars(select(func.clock_timestamp())).one()
 
     def wait(job: Job) -> Waiting:
@@ -99,15 +100,6 @@ def waiting_of(session: Session, jobs: Collection[Job], *, told: Collection[int]
         return workers[lane].wait(lane, places[job.id], is_published=is_published, is_resting=is_resting)
 
     return {job_id: wait(job) for job_id, job in queued.items()}
-
-
-def _places(session: Session, job_ids: Collection[int]) -> Mapping[int, int]:
-    """How many queued jobs of its lane come before each: a lane's queue keeps the order of publication."""
-    lane = case((is_of(Lane.LIGHT, Job.kind), Lane.LIGHT), else_=Lane.TRAIN)
-    place = func.row_number().over(partition_by=lane, order_by=(Job.published_at.nulls_last(), Job.id))
-    places = select(Job.id, (place - 1).label("ahead")).where(Job.state == State.QUEUED, is_queued(Job.kind)).subquery()
-    found = session.execute(select(places.c.id, places.c.ahead).where(places.c.id.in_(job_ids)))
-    return dict(found.all())
 
 
 def _lane_workers(session: Session) -> dict[Lane, LaneWorkers]:

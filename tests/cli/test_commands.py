@@ -18,6 +18,7 @@ JOB = {
     "kind": "train",
     "run": 2,
     "state": "running",
+    "owner": "local",
     "attempt": 1,
     "progress": {"stage": "train", "step": 10, "steps": 40, "eta_seconds": 75.0},
     "error": None,
@@ -373,3 +374,23 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     command = f"{sys.executable} -m cli.main --help | head -1"
     ended = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)  # noqa: S607
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_limits_say_what_is_taken_of_how_much(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {
+        "owner": "alice",
+        "requests": {"counted_by": "key", "most": 120, "left": 118},
+        "jobs": {"most": 3, "queued": 1, "running": 2},
+        "bytes": {"most": 2**30, "datasets": 3 * 2**20, "uploads": 2**19},
+    }
+    _, said, _, _ = ask(
+        capsys, monkeypatch, {"GET /limits": [Answer(told), Answer({**told, "requests": None})]}, "limits"
+    )
+    assert [" ".join(line.split()) for line in said.splitlines()] == [
+        "owner alice",
+        "requests 118 of 120 a minute left, by the key",
+        "jobs 1 queued and 2 running of 3",
+        "stored 3.5 of 1024.0 MiB, 0.5 of it uploads",
+    ]

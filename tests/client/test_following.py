@@ -37,6 +37,7 @@ JOB: dict[str, Any] = {
     "created_at": NOW,
     "started_at": NOW,
     "finished_at": None,
+    "owner": "local",
     "request_id": None,
 }
 

@@ -205,7 +205,9 @@ def queue_run(sessions: Sessions, kind: str = "train", max_attempts: int = 3) ->
 
 
 def after(host: Host, job_id: int) -> tuple[Job, list[str]]:
-    """The job after one more attempt, and its log so far."""
+    """The job after one more attempt, and its log so far. Its rest after the one before is over."""
+    with host.sessions.begin() as session:
+        session.execute(update(Job).where(Job.id == job_id).values(not_before=None))
     run_job(host, job_id)
     with host.sessions.begin() as session:
         told = [event.data["message"] for event in events_after(session, job_id, 0) if event.event == "log"]

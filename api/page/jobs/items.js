@@ -11,10 +11,13 @@ const RESUMED = new Set(["failed", "cancelled"]);
 
 export const kindOf = (kind) => KINDS[kind] ?? words(kind);
 
-function about({ id, kind, run, state }, ...more) {
+// Where everybody is the same one, it need not be said.
+const whose = (owner) => (owner === "local" ? [] : [make("span", { class: "quiet" }, `by ${owner}`)]);
+
+function about({ id, kind, run, state, owner }, ...more) {
   const trials = kind === "search" ? [make("a", { href: addressOf(`searches/${id}`) }, "its trials")] : [];
   const parts = [make("strong", {}, `Job ${id}`), kindOf(kind), ...(run === null ? [] : [runLink(run)]), ...trials];
-  return make("div", { class: "about" }, ...parts, make("span", { class: "tag", "data-state": state }, state), ...more);
+  return make("div", { class: "about" }, ...parts, make("span", { class: "tag", "data-state": state }, state), ...whose(owner), ...more);
 }
 
 // Its key lets the focus stay with it when the list is written again.

@@ -159,7 +159,14 @@ class Jobs:
         return self._client.send(calls.job(job))
 
     def list(
-        self, *, state: schemas.State | None = None, kind: str | None = None, run: int | None = None, limit: int = 50
+        self,
+        *,
+        state: schemas.State | None = None,
+        kind: str | None = None,
+        run: int | None = None,
+        owner: str | None = None,
+        limit: int = 50,
     ) -> JobList:
-        """The newest jobs."""
-        return self._client.send(calls.jobs(state=state, kind=kind, run=run, limit=min(limit, PAGE))).items
+        """The newest jobs; with ``owner`` those that the key of this name posted."""
+        query = calls.jobs(state=state, kind=kind, run=run, owner=owner, limit=min(limit, PAGE))
+        return self._client.send(query).items

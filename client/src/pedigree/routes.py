@@ -11,7 +11,7 @@ class Route(NamedTuple):
     query: tuple[str, ...] = ()
 
 
-LIST_JOBS = Route("GET", "/jobs", ("kind", "state", "run", "limit", "cursor"))
+LIST_JOBS = Route("GET", "/jobs", ("kind", "state", "run", "owner", "limit", "cursor"))
 JOB = Route("GET", "/jobs/{job_id}")
 QUEUE = Route("POST", "/jobs", ("dry_run",))
 CANCEL = Route("POST", "/jobs/{job_id}/cancel")

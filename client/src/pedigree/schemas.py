@@ -858,6 +858,7 @@ class JobOut(Answer):
     answers: Answers | None
     study: StudyOut | None
     pruned: PrunedOut | None
+    owner: str
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -13,6 +13,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from api.app import create_app
+from api.http import connections
 from api.http.bodies import Bodies
 from api.http.connections import ConnectionLimits, guarded
 from store.settings import Settings
@@ -31,7 +32,7 @@ class Service:
 
     def __init__(self, settings: Settings, loop: Literal["asyncio", "uvloop"]) -> None:
         self.app = create_app(settings, load=FakeClassifier.load)
-        limits = ConnectionLimits(settings.max_connections, settings.request_seconds)
+        limits = ConnectionLimits(settings.max_connections, settings.request_seconds, settings.max_address_connections)
         config = uvicorn.Config(
             self.app, port=0, http=guarded(limits), loop=loop, log_config=None, timeout_graceful_shutdown=1
         )
@@ -339,3 +340,32 @@ def test_a_client_that_leaves_in_the_middle_of_a_body_is_no_failure(settings: Se
             until(lambda: service.open == 1)
         until(lambda: service.open == 0)
         assert 'status="500"' not in httpx.get(f"{service.url}/metrics").text
+
+
+def test_an_address_has_so_many_connections_and_its_own_idle_one_makes_room(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "network_of", lambda host: host)  # this machine's own are not counted
+    with serving(settings, max_address_connections=2) as service:
+        idle = service.connect()
+        until(lambda: service.open == 1)
+        busy = service.connect(JSON_HEAD)
+        until(lambda: service.open == 2)
+        third = service.connect(JSON_HEAD)
+        assert told(idle) == b"", "it waited for nothing, and made room"
+        until(lambda: service.open == 2)
+        fourth = service.connect()
+        refused = told(fourth)
+        assert refused.startswith(b"HTTP/1.1 429 ")
+        assert b"too_many_connections" in refused
+        assert b"PEDIGREE_MAX_ADDRESS_CONNECTIONS" in refused
+        for connection in (idle, busy, third, fourth):
+            connection.close()
+
+
+def test_this_machines_own_connections_are_not_counted(settings: Settings) -> None:
+    with serving(settings, max_address_connections=1) as service:
+        held = [service.connect() for _ in range(4)]
+        until(lambda: service.open == 4)
+        for connection in held:
+            connection.close()
