@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from api.http.bodies import AGAIN_SECONDS
+from api.http.stopping import Stopping
 from api.schemas.problem import PROBLEM_TYPE, Problem
 
 READ_BYTES = 16 * 1024
@@ -72,7 +73,7 @@ class ConnectionLimits:
     seconds: float
 
 
-def guarded(limits: ConnectionLimits) -> type[asyncio.Protocol]:
+def guarded(limits: ConnectionLimits, stopping: Stopping | None = None) -> type[asyncio.Protocol]:
     """Uvicorn's protocol with limits, for one server: its connections share a buffer, as one loop serves them."""
 
     class Guarded(GuardedProtocol):
@@ -83,6 +84,7 @@ def guarded(limits: ConnectionLimits) -> type[asyncio.Protocol]:
         buffer = memoryview(bytearray(BODY_READ_BYTES))
 
     Guarded.limits = limits
+    Guarded.stopping = stopping or Stopping()
     # uvicorn hands it to the loop, which takes either kind of protocol; its types know of one.
     return cast("type[asyncio.Protocol]", ServersIntake)
 
@@ -91,6 +93,7 @@ class GuardedProtocol(HttpToolsProtocol):
     """A connection that is closed where its client holds it without asking or reading anything."""
 
     limits: ConnectionLimits
+    stopping: Stopping
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **options)
@@ -184,6 +187,15 @@ class GuardedProtocol(HttpToolsProtocol):
         """Say that it is no HTTP."""
         self._refuse(NOT_HTTP)
 
+    def shutdown(self) -> None:
+        """The process stops: in patience, what may be on its way is answered, and told that it is the last."""
+        if not self.stopping.is_patient:
+            super().shutdown()
+        elif self._answering is None:  # what has had an answer is closed by uvicorn itself, some seconds after it
+            self.loop.call_later(self.config.timeout_keep_alive, self._close_if_waiting)
+        elif not (self._answering.response_complete or self._answering.response_started):
+            self._answering.keep_alive = False
+
     def pause_writing(self) -> None:
         """The client does not read: it may do so for a while."""
         super().pause_writing()
@@ -196,6 +208,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
         self._answering = cycle
+        if self.stopping.is_patient and not self.pipeline:
+            cycle.keep_alive = False
         super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]  # two names for one thing
 
     def _is_mostly_wrapping(self) -> bool:
@@ -217,6 +231,10 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._read_timer is not None:
             self._read_timer.cancel()
             self._read_timer = None
+
+    def _close_if_waiting(self) -> None:
+        if self.is_waiting:
+            self.transport.close()
 
     def _end_head(self) -> None:
         self._head_timer = None
