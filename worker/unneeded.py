@@ -10,6 +10,7 @@ from store.dataset_files import delete_dataset_files
 from store.db.old_events import BATCH, delete_old_events
 from store.db.repair import awaited_uploads
 from store.db.unneeded import unneeded_answers, unneeded_files
+from store.deletions import delete_unheld
 from store.keys import ANSWERS, DATASETS, PHOTOS, RUNS, UPLOADS, is_upload, read_run_file
 from worker.forgetting import unknown_photos
 
@@ -22,7 +23,8 @@ LIFE = timedelta(days=1)
 def delete_unneeded(artifacts: ArtifactStore, sessions: sessionmaker[Session], *, checkpoint_life: timedelta) -> None:
     """Delete, where it is older than a day, what no job waits for, no record names and no process goes on writing.
 
-    Only keys of our own making: a bucket or folder may hold somebody's own files beside them.
+    While a backup is made nothing goes. Only keys of our own making: a bucket or folder may hold somebody's own files
+    beside them.
 
     Raises:
         ServiceUnavailable: the artifact store does not answer.
@@ -41,8 +43,8 @@ def delete_unneeded(artifacts: ArtifactStore, sessions: sessionmaker[Session], *
     for key in delete_dataset_files(artifacts, sessions, datasets):
         log.info("%s: no dataset has it any more; it was deleted", key)
     for key in [*(key for key in uploads if key not in awaited), *unneeded]:
-        artifacts.delete(key)
-        log.info("%s: nothing needs it any more; it was deleted", key)
+        if delete_unheld(artifacts, sessions, [key]):
+            log.info("%s: nothing needs it any more; it was deleted", key)
 
 
 def forget_old_events(sessions: sessionmaker[Session], *, older_than: timedelta) -> bool:
