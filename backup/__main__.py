@@ -1,5 +1,7 @@
 """``python -m backup``: make, look at or restore a backup, in the database and the artifact store of the settings.
 
+Or examine both, for `pedigree doctor`.
+
 It writes lines of JSON: while it works ``{"stage", "done", "total"}``, at the end what it did; or ``{"detail",
 "hint"}``, and the exit status 1.
 """
@@ -16,6 +18,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from backup.description import Contents, Head
+from backup.examine import examine
 from backup.restoring import check_backup, restore_backup
 from backup.writing import write_backup
 from store.errors import AppError
@@ -29,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what is asked; 0 when it is done."""
     parser = argparse.ArgumentParser(prog="python -m backup", description=__doc__)
     parser.add_argument("act", choices=sorted(_ACTS))
-    parser.add_argument("file", type=Path)
+    parser.add_argument("file", type=Path, nargs="?", default=Path())
     parser.add_argument("--allow-missing", action="store_true")
     asked = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was begun is taken away
@@ -70,6 +73,11 @@ def _check(asked: argparse.Namespace) -> Json:
     return {"file": str(asked.file), "bytes": found.size, **_told(found.head, found.contents)}
 
 
+def _examine(_: argparse.Namespace) -> Json:
+    findings = examine(load_settings())
+    return {"found": findings.found, "faults": findings.faults, "needed_bytes": findings.needed_bytes}
+
+
 def _restore(asked: argparse.Namespace) -> Json:
     done = restore_backup(load_settings(), asked.file, _Progress())
     told = _told(done.backup.head, done.backup.contents)
@@ -94,7 +102,12 @@ def _say(line: Json) -> None:
     sys.stdout.flush()
 
 
-_ACTS: dict[str, Callable[[argparse.Namespace], Json]] = {"write": _write, "check": _check, "restore": _restore}
+_ACTS: dict[str, Callable[[argparse.Namespace], Json]] = {
+    "write": _write,
+    "check": _check,
+    "examine": _examine,
+    "restore": _restore,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -157,7 +157,7 @@ def _write(
         sequences = last_numbers(connection, tables)
         with Session(connection) as session:
             named = named_files(session)
-    sizes = {file.key: file.bytes if file.bytes is not None else _size(artifacts, file) for file in named}
+    sizes = {file.key: size_of(artifacts, file) for file in named}
     _check_room(path, sum(sizes.values()))
     files = _write_files(artifacts, writer, named, sizes, tell)
     missing = _still_named(engine, [file for file in files.absent if file.is_needed])
@@ -228,9 +228,10 @@ def _content(artifacts: ArtifactStore, file: NamedFile) -> Iterator[bytes]:
         raise ArtifactMissing(f"{file.key} is damaged")
 
 
-def _size(artifacts: ArtifactStore, file: NamedFile) -> int:
+def size_of(artifacts: ArtifactStore, file: NamedFile) -> int:
+    """A file's bytes, as the record or else the store says; 0 where neither does."""
     try:
-        return artifacts.size_of(file.key)
+        return artifacts.size_of(file.key) if file.bytes is None else file.bytes
     except ArtifactMissing:
         return 0
 

@@ -44,7 +44,7 @@ def backup(place: Path, data: Path | None, allow_missing: bool, as_json: bool) -
     """
     target = _target(place)
     words = ["write", str(target), *(["--allow-missing"] if allow_missing else [])]
-    with _stack_environment(data) as environment:
+    with stack_environment(data) as environment:
         made = run_backup(words, environment)
     if as_json:
         show_json(made)
@@ -125,8 +125,12 @@ def _source(place: Path) -> Path:
 
 
 @contextmanager
-def _stack_environment(data: Path | None) -> Iterator[dict[str, str]]:
-    """The settings of the service whose data it is; its database is started where it does not run."""
+def stack_environment(data: Path | None) -> Iterator[dict[str, str]]:
+    """The settings of the service whose data it is; its database is started where it does not run.
+
+    Raises:
+        CommandError: there is no data.
+    """
     folder = find_stack(data).folder
     if not os.environ.get("DATABASE_URL") and folder.running() is None and not _has_database(folder):
         raise CommandError(f"{folder.root} holds no data.", "Name the data folder with --data.")

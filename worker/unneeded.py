@@ -20,7 +20,13 @@ LIFE = timedelta(days=1)
 """Nothing younger is touched: whoever wrote it may be about to name it."""
 
 
-def delete_unneeded(artifacts: ArtifactStore, sessions: sessionmaker[Session], *, checkpoint_life: timedelta) -> None:
+def delete_unneeded(
+    artifacts: ArtifactStore,
+    sessions: sessionmaker[Session],
+    *,
+    checkpoint_life: timedelta,
+    upload_life: timedelta = LIFE,
+) -> None:
     """Delete, where it is older than a day, what no job waits for, no record names and no process goes on writing.
 
     While a backup is made nothing goes. Only keys of our own making: a bucket or folder may hold somebody's own files
@@ -32,7 +38,7 @@ def delete_unneeded(artifacts: ArtifactStore, sessions: sessionmaker[Session], *
     for name in artifacts.remove_unfinished(older_than=LIFE):
         log.info("%s: what a killed process had begun to store was removed", name)
     # The keys come first: what is written after the database was asked is no part of the answer.
-    uploads, runs = filter(is_upload, _old_keys(artifacts, UPLOADS)), _old_keys(artifacts, RUNS)
+    uploads, runs = filter(is_upload, _old_keys(artifacts, UPLOADS, upload_life)), _old_keys(artifacts, RUNS)
     files = [file for file in map(read_run_file, runs) if file is not None]
     photos = _old_keys(artifacts, PHOTOS)
     datasets, answers = _old_keys(artifacts, DATASETS), _old_keys(artifacts, ANSWERS)
@@ -56,6 +62,6 @@ def forget_old_events(sessions: sessionmaker[Session], *, older_than: timedelta)
     return deleted == BATCH
 
 
-def _old_keys(artifacts: ArtifactStore, prefix: str) -> list[str]:
-    before = datetime.now(UTC) - LIFE
+def _old_keys(artifacts: ArtifactStore, prefix: str, life: timedelta = LIFE) -> list[str]:
+    before = datetime.now(UTC) - life
     return [listed.key for listed in artifacts.keys_below(prefix) if listed.modified_at < before]
