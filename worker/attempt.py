@@ -156,7 +156,8 @@ class Attempt:
             local = self.artifacts.open_local(key)
             return local or self.artifacts.fetch(key, self.work / name, on_bytes=self.tell_bytes("fetch"))
         except ArtifactMissing as error:
-            detail = "the uploaded archive is gone: it is kept until a job has used it, and for a day at most"
+            days = self.settings.upload_days
+            detail = f"the uploaded archive is gone: it is kept until a job has used it, and for {days:g} days at most"
             raise ArchiveRejected(detail, hint="Upload the archive again.") from error
 
     def store_files(self, files: dict[str, Path]) -> list[tuple[str, str, str, int]]:
