@@ -126,8 +126,8 @@ def _follow(load: Load, url: str) -> None:
                     for _ in answer.iter_lines():
                         if load.over.is_set():
                             return
-            except httpx.ReadTimeout:
-                continue  # nothing has happened: a comment comes each 15 seconds alone
+            except (httpx.ReadTimeout, httpx.RemoteProtocolError):
+                continue  # nothing has happened for a second, or the stream was cut for its reader to go on elsewhere
             except httpx.HTTPError as error:
                 load.faults[f"stream: {type(error).__name__}: {error}"] += 1
 

@@ -54,6 +54,8 @@ UPGRADE = Problem(
     code="upgrade_unsupported",
     hint="Leave the header Upgrade out, or send it with a GET first.",
 )
+STREAM_SECONDS = 1.0
+"""Of a stream of events that is asked for while the process stops."""
 MOST_PIPELINED = 1024
 """Requests that one connection may send ahead of their answers; no honest client sends many."""
 NOT_HTTP = Problem(
@@ -193,7 +195,12 @@ class GuardedProtocol(HttpToolsProtocol):
             super().shutdown()
         elif self._answering is None:  # what has had an answer is closed by uvicorn itself, some seconds after it
             self.loop.call_later(self.config.timeout_keep_alive, self._close_if_waiting)
-        elif not (self._answering.response_complete or self._answering.response_started):
+        elif self._answering.response_complete:
+            return
+        elif _is_stream(self._answering):
+            # Cut, not ended: a stream that ends says that there is nothing more to hear.
+            self.transport.close()
+        elif not self._answering.response_started:
             self._answering.keep_alive = False
 
     def pause_writing(self) -> None:
@@ -210,6 +217,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._answering = cycle
         if self.stopping.is_patient and not self.pipeline:
             cycle.keep_alive = False
+            if _is_stream(cycle):
+                self.loop.call_later(STREAM_SECONDS, self.transport.close)
         super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]  # two names for one thing
 
     def _is_mostly_wrapping(self) -> bool:
@@ -274,6 +283,11 @@ class GuardedProtocol(HttpToolsProtocol):
         phrase = HTTPStatus(problem.status).phrase
         self.transport.write(f"HTTP/1.1 {problem.status} {phrase}\r\n{head}\r\n{body}".encode("ascii"))
         self.transport.close()
+
+
+def _is_stream(cycle: RequestResponseCycle) -> bool:
+    """Whether it answers with events, which do not end by themselves."""
+    return str(cycle.scope["path"]).endswith("/events")
 
 
 class Intake(asyncio.BufferedProtocol):

@@ -18,11 +18,13 @@ PATIENT_SECONDS = 120
 
 @dataclass
 class Stopping:
-    """Whether the process was asked to stop; event streams then end, for their readers to go on elsewhere."""
+    """How the process was asked to stop, if it was."""
 
-    is_asked: bool = False
     is_patient: bool = False
-    """Connections stay until their next answer, which says that it is the last, or until they have been idle."""
+    """Connections stay until their next answer, which says that it is the last, or until they have been idle.
+
+    Event streams alone are cut, for their readers to go on elsewhere.
+    """
 
 
 class PatientServer(uvicorn.Server):
@@ -50,7 +52,6 @@ class PatientServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop, in the way that the signal asks for."""
-        self._stopping.is_asked = True
         self._stopping.is_patient = sig == signal.SIGTERM and not self.should_exit
         self.config.timeout_graceful_shutdown = PATIENT_SECONDS if self._stopping.is_patient else QUICK_SECONDS
         super().handle_exit(sig, frame)

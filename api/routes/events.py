@@ -93,7 +93,7 @@ async def watch_a_job(
     """
     said: JobWaiting | None = None
     due = 0.0
-    while not services.stopping.is_asked:
+    while True:
         seen = await to_thread.run_sync(_read, services, job_id, after, limiter=services.watchers)
         for event in seen.events:
             yield ServerSentEvent(data=event.data, event=event.event, id=str(event.id))
@@ -123,7 +123,7 @@ async def watch_all_jobs(
     the newest. One such stream tells a page with any number of jobs all that there is to know.
     """
     yield ServerSentEvent(data={}, event="start", id=str(after))
-    while not services.stopping.is_asked:
+    while True:
         events = await to_thread.run_sync(_read_all, services, after, limiter=services.watchers)
         for event in events:
             yield ServerSentEvent(data={"job": event.job_id, "data": event.data}, event=event.event, id=str(event.id))
