@@ -12,6 +12,7 @@ COPY requirements.lock ./
 RUN python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY api api
+COPY backup backup
 COPY cli cli
 COPY client client
 COPY migrations migrations

@@ -5,12 +5,14 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import uvicorn
 from fastapi import FastAPI
 
 from api.http.connections import ConnectionLimits, guarded
 from api.http.opening import KeysMissing, address_of_socket, settle
+from api.http.stopping import PatientServer
 from ml.errors import TorchMismatch
 from ml.late import Late
 from ml.versions import check_versions
@@ -18,10 +20,10 @@ from store.errors import SettingsInvalid
 from store.logs import log_to_stderr
 from store.settings import load_settings
 
-_CREATE_APP: Late[Callable[..., FastAPI]] = Late("api.app", "create_app")
+if TYPE_CHECKING:
+    from api.dependencies import Services
 
-STOP_SECONDS = 3
-"""How long open event streams may hold up a stop."""
+_CREATE_APP: Late[Callable[..., FastAPI]] = Late("api.app", "create_app")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--fd", type=int, help="descriptor of a socket that listens already, instead of host and port")
+    parser.add_argument("--ready-fd", type=int, help="descriptor that is written to once requests are taken")
     options = parser.parse_args(arguments)
     log_to_stderr()
     try:
@@ -41,21 +44,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SettingsInvalid, TorchMismatch, KeysMissing) as error:
         sys.stderr.write(f"{error.code}: {error.detail}. {error.hint or ''}\n")
         return 1
+    services: Services = app.state.services
     config = uvicorn.Config(
         app,
         host=options.host,
         port=options.port,
         loop="uvloop",
         http=guarded(
-            ConnectionLimits(settings.max_connections, settings.request_seconds, settings.max_address_connections)
+            ConnectionLimits(settings.max_connections, settings.request_seconds, settings.max_address_connections),
+            services.stopping,
         ),
         workers=1,  # said, or uvicorn would take WEB_CONCURRENCY, which an app that is no import string forbids
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=STOP_SECONDS,
     )
-    return serve(uvicorn.Server(config), options.fd)
+    server = PatientServer(config, services.stopping, lambda: services.predictor.follow("production"), options.ready_fd)
+    return serve(server, options.fd)
 
 
 def serve(server: uvicorn.Server, fd: int | None) -> int:

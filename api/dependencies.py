@@ -1,6 +1,6 @@
 """What routes are given: the parts of the service that live as long as the app."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, cast
 
 from anyio import CapacityLimiter
@@ -19,6 +19,7 @@ from api.figures.png import Painter
 from api.http.bodies import Places
 from api.http.keyring import Keyring
 from api.http.meter import Meter
+from api.http.stopping import Stopping
 from api.http.telemetry import Telemetry
 from api.kept.afterwards import Afterwards
 from api.schemas.fields import Cursor, Limit
@@ -65,6 +66,7 @@ class Services:
     watchers: CapacityLimiter
     """Threads for the event streams' reads, beside those that serve the other routes."""
     streams: Places
+    stopping: Stopping = field(default_factory=Stopping)
 
     @property
     def image_limits(self) -> Limits:

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from cli.backup import stack_environment
+from cli.backup_process import run_backup
 from cli.client import Client, find_service, foreign, json_of
 from cli.data_folder import DataFolder
 from cli.errors import CommandError
@@ -25,6 +27,7 @@ from store.settings import Settings
 
 GIB = 1024**3
 LEAST_FREE_GIB = 5.0
+STOPPING_GIB = 0.25
 WEIGHT_FILES = {".safetensors", ".pth"}
 MOST_NAMED = 8
 EMBEDDED = "(started by `pedigree up` in the data folder)"
@@ -64,6 +67,7 @@ def doctor(data: Path | None, url: str | None, as_json: bool) -> None:
             **look_at_disk(folder),
         },
         "weights": look_at_weights(folder),
+        "database and store": look_at_stores(folder, url),
         "service": look_at_service(url, data),
     }
     if as_json:
@@ -72,7 +76,8 @@ def doctor(data: Path | None, url: str | None, as_json: bool) -> None:
         for title, found in report.items():
             say(f"\n{title}")
             show_pairs([(f"  {name}", value) for name, value in found.items()])
-    wrong = [fault for fault in (learning["fault"], report["service"].get("fault")) if fault]
+    sections = (report["machine"], report["database and store"], report["service"])
+    wrong = [fault for fault in (learning["fault"], *(one.get("fault") for one in sections)) if fault]
     if wrong:
         raise CommandError(" ".join(wrong))
 
@@ -112,7 +117,29 @@ def look_at_disk(folder: DataFolder) -> dict[str, str]:
         place = place.parent
     free = shutil.disk_usage(place).free / GIB
     little = "" if free >= LEAST_FREE_GIB else f"; less than {LEAST_FREE_GIB:.0f} GiB is little"
-    return {"free disk": f"{free:.1f} GiB at {place}{little}"}
+    said = {"free disk": f"{free:.1f} GiB at {place}{little}"}
+    if free < STOPPING_GIB:
+        said["fault"] = f"{free:.2f} GiB are free at {place}, and trainings need more. Make room there."
+    return said
+
+
+def look_at_stores(folder: DataFolder, url: str | None) -> dict[str, str]:
+    """Schema, clock, workers and lost jobs, whether the store takes a file, and the room for a backup.
+
+    They are asked themselves, where they are this machine's to ask: no service that was named by its address is.
+    """
+    if url or os.environ.get("PEDIGREE_URL") or not (os.environ.get("DATABASE_URL") or folder.running()):
+        return {"state": "not looked at; they are where the service runs on this data folder, or DATABASE_URL is set"}
+    try:
+        with stack_environment(folder.root) as environment:
+            told = run_backup(["examine"], environment)
+    except CommandError as error:
+        return {"fault": str(error)}
+    found: dict[str, str] = told["found"]
+    if told["needed_bytes"] is not None:
+        free = shutil.disk_usage(folder.root if folder.root.exists() else Path.cwd()).free
+        found["a backup"] = f"takes about {told['needed_bytes'] / GIB:.1f} GiB; {free / GIB:.1f} GiB are free here"
+    return found | ({"fault": " ".join(told["faults"])} if told["faults"] else {})
 
 
 def look_at_weights(folder: DataFolder) -> dict[str, str]:

@@ -17,6 +17,7 @@ MOST_SHOWN = 20
 
 COMMANDS = {
     "archs": Place("cli.choices", "List the architectures that can be trained, with what each costs."),
+    "backup": Place("cli.backup", "Save database and artifacts in one file while the service runs."),
     "config": Place(
         "cli.choices", "Say what can be set of a job: each FIELD with its meaning, default and range, or one alone."
     ),
@@ -38,6 +39,8 @@ COMMANDS = {
         "Name the breed in each picture; a folder or a dataset goes as a job.",
     ),
     "predictions": Place("cli.predictions", "Look at kept predictions, say what is right, and forget them."),
+    "restore": Place("cli.backup", "Restore a backup into a new data folder, or an empty database and store."),
+    "restart": Place("cli.restart", "Have a new API process take over from the one that runs; no request fails."),
     "review": Place("cli.review", "Look at labels that may be wrong, and correct them."),
     "runs": Place("cli.runs", "Look at runs: how they went and what they confuse."),
     "search": Place(

@@ -29,7 +29,7 @@ def ask_database(data: Path | None, asked: Mapping[str, Any]) -> Json:
     Raises:
         CommandError: it cannot be done.
     """
-    with _environment(data) as environment:
+    with database_environment(data) as environment:
         command = [sys.executable, "-m", "store.keys_command"]
         done = subprocess.run(  # noqa: S603  # our own module
             command,
@@ -52,7 +52,7 @@ def ask_database(data: Path | None, asked: Mapping[str, Any]) -> Json:
 
 
 @contextmanager
-def _environment(data: Path | None) -> Iterator[dict[str, str]]:
+def database_environment(data: Path | None) -> Iterator[dict[str, str]]:
     """Where the database is: in DATABASE_URL, in the stack that runs on the folder, or in one started for this."""
     told = UNUSED | {name: value for name, value in os.environ.items() if value}
     if os.environ.get("DATABASE_URL"):

@@ -18,7 +18,7 @@ Escalation = Sequence[tuple[signal.Signals, float]]
 
 WORKER_STOP: Escalation = ((signal.SIGTERM, 30.0), (signal.SIGKILL, 5.0))  # a job puts its work down first
 REPAIR_STOP: Escalation = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
-API_STOP: Escalation = ((signal.SIGTERM, 8.0), (signal.SIGINT, 2.0), (signal.SIGKILL, 5.0))
+API_STOP: Escalation = ((signal.SIGINT, 8.0), (signal.SIGINT, 2.0), (signal.SIGKILL, 5.0))  # SIGTERM is the patient way
 
 
 class Part(Protocol):

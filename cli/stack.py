@@ -23,6 +23,7 @@ from cli.processes import kill_group, last_line, wait_until
 from cli.running import forget, remember
 from cli.servers import Postgres, Redis
 from cli.services import API_STOP, REPAIR_STOP, WORKER_STOP, Part, Service, run_once
+from cli.succession import Succession
 from pedigree.errors import PedigreeError
 from pedigree.wire import Wire
 from store.settings import Settings, wrong_setting
@@ -74,6 +75,11 @@ class Stack:
     listener: socket.socket | None = None
     kept: list[SupervisedPart] = field(default_factory=list)
     signals: int = 0
+    wants_restart: bool = False
+    restarts: int = 0
+    restart_error: str | None = None
+    succession: Succession | None = None
+    leaving: list[Service] = field(default_factory=list)
     stopping: bool = False
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
@@ -117,6 +123,7 @@ class Stack:
 
     def look_after(self) -> None:
         """One round of looking: say what has ended, and start it again when its pause is over."""
+        self._look_after_restart()
         for kept in self.kept:
             process = kept.part.process
             if kept.due_at is None and (process is None or process.poll() is not None):
@@ -130,8 +137,10 @@ class Stack:
         forget(self.folder)
         if self.listener is not None:
             self.listener.close()  # the API has its own; without one, whoever connects is refused at once
-        for kept in sorted(self.kept, key=lambda one: one.kind):
-            kept.part.stop()
+        if self.succession is not None:
+            self.succession.stop()
+        for part in [*self.leaving, *(kept.part for kept in sorted(self.kept, key=lambda one: one.kind))]:
+            part.stop()
         self.folder.stack_file.unlink(missing_ok=True)
 
     def on_signal(self, _number: int, _frame: object) -> None:
@@ -143,7 +152,40 @@ class Stack:
         if self.signals > 1:
             self._insist()
 
+    def on_restart(self, _number: int, _frame: object) -> None:
+        """Ask for a new API process in place of the one that runs."""
+        self.wants_restart = True
+
+    def _look_after_restart(self) -> None:
+        """Begin, follow and end the taking over by a new API process; whoever asks meanwhile has the one under way."""
+        for part in [part for part in self.leaving if _has_ended(part)]:
+            part.stop()
+            self.leaving.remove(part)
+        kept = next(one for one in self.kept if one.kind is PartKind.API)
+        if self.wants_restart and self.succession is None and isinstance(kept.part, Service):
+            self.say("– api: a new process starts beside the one that runs")
+            self.succession = Succession(kept.part)
+        self.wants_restart = False
+        found = None if self.succession is None else self.succession.look()
+        if found is None:
+            return
+        self.succession = None
+        self.restarts += 1
+        if isinstance(found, Service):
+            self.restart_error = None
+            if isinstance(kept.part, Service):
+                self.leaving.append(kept.part)
+            kept.part, kept.started_at, kept.due_at = found, monotonic(), None
+            self.say("✓ api: a new process has taken over")
+        else:
+            self.restart_error = found
+            self.say(f"! api: no new process has taken over, {found}; the one before goes on")
+        self._write()
+
     def _insist(self) -> None:
+        for part in self.leaving:
+            if part.process is not None:
+                kill_group(part.process)
         for kept in self.kept:
             process = kept.part.process
             if process is not None and process.poll() is None:
@@ -224,7 +266,8 @@ class Stack:
     def _write(self) -> None:
         pids = {kept.name: kept.part.process.pid for kept in self.kept if kept.part.process is not None}
         where = {"url": self.url, "data": str(self.folder.root), "pid": os.getpid()}
-        self.folder.write_stack({**where, "started_at": self.started_at, "pids": pids})
+        restarts = {"restarts": self.restarts, "restart_error": self.restart_error}
+        self.folder.write_stack({**where, "started_at": self.started_at, "pids": pids, **restarts})
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:
@@ -255,6 +298,7 @@ def running_stack(
         before = {
             number: signal.signal(number, stack.on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         }
+        before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, stack.on_restart)
         try:
             stack.start()
             yield stack

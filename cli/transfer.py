@@ -8,6 +8,7 @@ from cli.live_line import LiveLine, can_redraw
 from cli.pace import Pace
 from cli.progress_line import fitted
 from cli.saying import say
+from cli.tables import short_time
 
 MIB = 1024 * 1024
 
@@ -18,11 +19,14 @@ class Transfer:
     Args:
         verb: what happens to the bytes.
         then: what is waited for when all are done.
+
+    ``seconds_left`` is said where somebody sets it.
     """
 
     def __init__(self, verb: str, then: str = "") -> None:
         self.verb, self.then = verb, then
         self.done = self.size = 0
+        self.seconds_left: float | None = None
         self._pace = Pace()
         self._live = ExitStack()
         self._redraws = can_redraw(sys.stderr)
@@ -51,4 +55,6 @@ class Transfer:
         if not self.done:
             return ""
         text = f"{self.verb} {self.done / MIB:.0f}{f' of {self.size / MIB:.0f}' if self.size else ''} MiB"
+        if self.seconds_left is not None:
+            return f"{text}, {short_time(self.seconds_left)} left"
         return f"{text}; {self.then}" if self.is_done and self.then else text

@@ -73,21 +73,36 @@ class ArtifactStore:
             NoRoom: the store has no room for it.
             ServiceUnavailable: the store did not take it; nothing is visible under the key that was not before.
         """
-        digest, size = sha256(), path.stat().st_size
+        size = path.stat().st_size
 
         def parts() -> Iterator[bytes]:
             with path.open("rb") as file:
                 while part := file.read(CHUNK_BYTES):
-                    digest.update(part)
                     yield part
                     if on_bytes is not None:
                         on_bytes(file.tell(), size)
 
+        return self.put_parts(key, parts(), size)
+
+    def put_parts(self, key: str, parts: Iterator[bytes], size: int) -> StoredFile:
+        """Store ``size`` bytes that come in parts, hashing what was really sent.
+
+        Raises:
+            NoRoom: the store has no room for it.
+            ServiceUnavailable: the store did not take it; nothing is visible under the key that was not before.
+        """
+        digest = sha256()
+
+        def hashed() -> Iterator[bytes]:
+            for part in parts:
+                digest.update(part)
+                yield part
+
         with self._spoken(key):
             if size <= CHUNK_BYTES:
-                self._store.put(key, b"".join(parts()), use_multipart=False)
+                self._store.put(key, b"".join(hashed()), use_multipart=False)
             else:
-                self._store.put(key, parts(), chunk_size=CHUNK_BYTES, max_concurrency=2)
+                self._store.put(key, hashed(), chunk_size=CHUNK_BYTES, max_concurrency=2)
         return StoredFile(key, digest.hexdigest(), size)
 
     def put_bytes(self, key: str, data: bytes) -> StoredFile:

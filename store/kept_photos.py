@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore
+from store.db.backup_hold import may_delete
 from store.db.kept_photos import begin_photos, drop_photo, note_stored, photos_beyond, unwanted_photos
 from store.keys import photo_key
 
@@ -39,7 +40,9 @@ class KeptPhotos:
         for sha256, data in photos.items():
             self._artifacts.put_bytes(photo_key(sha256), data)
         with self._sessions.begin() as session:
-            for sha256 in note_stored(session, photos):
+            unwanted = note_stored(session, photos)
+            # Where a backup goes on they stay on record as not stored, and go after a day.
+            for sha256 in unwanted if unwanted and may_delete(session) else ():
                 drop_photo(session, sha256, even_wanted=True)
                 self._artifacts.delete(photo_key(sha256))
 
@@ -56,7 +59,7 @@ class KeptPhotos:
         return self.drop(unwanted)
 
     def drop(self, hashes: Iterable[str], *, even_wanted: bool = False) -> int:
-        """Delete photos, but for those that a prediction still names; how many were deleted.
+        """Delete photos, but for those that a prediction still names; how many were deleted: none during a backup.
 
         Raises:
             ServiceUnavailable: the artifact store does not answer; what it holds stays on record.
@@ -64,6 +67,8 @@ class KeptPhotos:
         dropped = 0
         for sha256 in hashes:
             with self._sessions.begin() as session:
+                if not may_delete(session):
+                    break
                 if drop_photo(session, sha256, even_wanted=even_wanted):
                     # Within the transaction: where it fails, the record still names the file.
                     self._artifacts.delete(photo_key(sha256))

@@ -140,6 +140,12 @@ class Settings(BaseSettings):
         ge=1,
         description="checkpoints of a failed or cancelled job are kept so long after its end",
     )
+    upload_days: float = Field(
+        1.0,
+        alias="PEDIGREE_UPLOAD_DAYS",
+        ge=1,
+        description="uploads that no job waits for any more are kept so long, for a job that failed to be resumed",
+    )
     event_days: float = Field(
         90.0,
         alias="PEDIGREE_EVENT_DAYS",

@@ -15,7 +15,7 @@ from cli.main import pedigree
 from store.settings import Settings
 
 REPOSITORY = Path(__file__).parent.parent
-ROOMS = ("api", "cli", "ml", "store", "worker")
+ROOMS = ("api", "backup", "cli", "ml", "store", "worker")
 UNCOMMON = re.compile(
     r"\b(whoever|for (lack|want) of|mend(s|ed|ing)?|anew|manieth|one shot on them|twins?|fingerprints?|bits apart)\b",
     re.IGNORECASE,

@@ -21,6 +21,7 @@ from store.db.jobs import change_state
 from store.db.models import Artifact, Dataset, Job, Run
 from store.db.reading import get_artifact
 from store.db.records import record_artifact, record_interpretation
+from store.deletions import delete_unheld
 from store.errors import AppError, ArtifactMissing, ServiceUnavailable
 from store.keys import MODEL, bundle_key, manifest_key, output_key
 from store.settings import Settings
@@ -183,7 +184,8 @@ class Attempt:
             local = self.artifacts.open_local(key)
             return local or self.fetch(key, self.work / name)
         except ArtifactMissing as error:
-            detail = "the uploaded archive is gone: it is kept until a job has used it, and for a day at most"
+            days = self.settings.upload_days
+            detail = f"the uploaded archive is gone: it is kept until a job has used it, and for {days:g} days at most"
             raise ArchiveRejected(detail, hint="Upload the archive again.") from error
 
     def store_files(self, files: dict[str, Path]) -> list[tuple[str, str, str, int]]:
@@ -204,9 +206,16 @@ class Attempt:
         return None if found is None else found.key
 
     def drop(self, key: str) -> None:
-        """Delete what nobody needs any more, after the verdict: where the store is away, `repair` does it later."""
+        """Delete what nobody needs any more, after the verdict.
+
+        Where the store is away, or a backup goes on, `repair` does it later.
+        """
+
+        def delete() -> bool:
+            return delete_unheld(self.artifacts, self.sessions, [key])
+
         try:
-            self.artifacts.delete(key)
+            patiently(delete, seconds=OUTAGE_SECONDS, what=f"job {self.job.id}")
         except ServiceUnavailable as error:
             log.warning("job %d: %s stays for the repair process to delete: %s", self.job.id, key, error.detail)
 

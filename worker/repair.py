@@ -78,7 +78,8 @@ class Repair:
             return
         forget_photos(self.sessions, self.artifacts, self.settings)
         life = timedelta(days=self.settings.checkpoint_days)
-        delete_unneeded(self.artifacts, self.sessions, checkpoint_life=life)
+        uploads = timedelta(days=self.settings.upload_days)
+        delete_unneeded(self.artifacts, self.sessions, checkpoint_life=life, upload_life=uploads)
 
     def repair_leases(self) -> None:
         """Give every job whose worker was lost its next state, and forget that worker."""

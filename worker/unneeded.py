@@ -10,6 +10,7 @@ from store.dataset_files import delete_dataset_files
 from store.db.old_events import BATCH, delete_old_events
 from store.db.repair import awaited_uploads
 from store.db.unneeded import unneeded_answers, unneeded_files
+from store.deletions import delete_unheld
 from store.keys import ANSWERS, DATASETS, PHOTOS, RUNS, UPLOADS, is_upload, read_run_file
 from worker.forgetting import unknown_photos
 
@@ -19,10 +20,17 @@ LIFE = timedelta(days=1)
 """Nothing younger is touched: whoever wrote it may be about to name it."""
 
 
-def delete_unneeded(artifacts: ArtifactStore, sessions: sessionmaker[Session], *, checkpoint_life: timedelta) -> None:
+def delete_unneeded(
+    artifacts: ArtifactStore,
+    sessions: sessionmaker[Session],
+    *,
+    checkpoint_life: timedelta,
+    upload_life: timedelta = LIFE,
+) -> None:
     """Delete, where it is older than a day, what no job waits for, no record names and no process goes on writing.
 
-    Only keys of our own making: a bucket or folder may hold somebody's own files beside them.
+    While a backup is made nothing goes. Only keys of our own making: a bucket or folder may hold somebody's own files
+    beside them.
 
     Raises:
         ServiceUnavailable: the artifact store does not answer.
@@ -30,7 +38,7 @@ def delete_unneeded(artifacts: ArtifactStore, sessions: sessionmaker[Session], *
     for name in artifacts.remove_unfinished(older_than=LIFE):
         log.info("%s: what a killed process had begun to store was removed", name)
     # The keys come first: what is written after the database was asked is no part of the answer.
-    uploads, runs = filter(is_upload, _old_keys(artifacts, UPLOADS)), _old_keys(artifacts, RUNS)
+    uploads, runs = filter(is_upload, _old_keys(artifacts, UPLOADS, upload_life)), _old_keys(artifacts, RUNS)
     files = [file for file in map(read_run_file, runs) if file is not None]
     photos = _old_keys(artifacts, PHOTOS)
     datasets, answers = _old_keys(artifacts, DATASETS), _old_keys(artifacts, ANSWERS)
@@ -41,8 +49,8 @@ def delete_unneeded(artifacts: ArtifactStore, sessions: sessionmaker[Session], *
     for key in delete_dataset_files(artifacts, sessions, datasets):
         log.info("%s: no dataset has it any more; it was deleted", key)
     for key in [*(key for key in uploads if key not in awaited), *unneeded]:
-        artifacts.delete(key)
-        log.info("%s: nothing needs it any more; it was deleted", key)
+        if delete_unheld(artifacts, sessions, [key]):
+            log.info("%s: nothing needs it any more; it was deleted", key)
 
 
 def forget_old_events(sessions: sessionmaker[Session], *, older_than: timedelta) -> bool:
@@ -54,6 +62,6 @@ def forget_old_events(sessions: sessionmaker[Session], *, older_than: timedelta)
     return deleted == BATCH
 
 
-def _old_keys(artifacts: ArtifactStore, prefix: str) -> list[str]:
-    before = datetime.now(UTC) - LIFE
+def _old_keys(artifacts: ArtifactStore, prefix: str, life: timedelta = LIFE) -> list[str]:
+    before = datetime.now(UTC) - life
     return [listed.key for listed in artifacts.keys_below(prefix) if listed.modified_at < before]

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from api.http.addresses import network_of
 from api.http.bodies import AGAIN_SECONDS
+from api.http.stopping import Stopping
 from api.schemas.problem import PROBLEM_TYPE, Problem
 
 READ_BYTES = 16 * 1024
@@ -63,6 +64,8 @@ UPGRADE = Problem(
     code="upgrade_unsupported",
     hint="Leave the header Upgrade out, or send it with a GET first.",
 )
+STREAM_SECONDS = 1.0
+"""Of a stream of events that is asked for while the process stops."""
 MOST_PIPELINED = 1024
 """Requests that one connection may send ahead of their answers; no honest client sends many."""
 NOT_HTTP = Problem(
@@ -86,7 +89,7 @@ class ConnectionLimits:
     most_of_address: int = sys.maxsize
 
 
-def guarded(limits: ConnectionLimits) -> type[asyncio.Protocol]:
+def guarded(limits: ConnectionLimits, stopping: Stopping | None = None) -> type[asyncio.Protocol]:
     """Uvicorn's protocol with limits, for one server: its connections share a buffer, as one loop serves them."""
 
     class Guarded(GuardedProtocol):
@@ -97,6 +100,7 @@ def guarded(limits: ConnectionLimits) -> type[asyncio.Protocol]:
         buffer = memoryview(bytearray(BODY_READ_BYTES))
 
     Guarded.limits = limits
+    Guarded.stopping = stopping or Stopping()
     # uvicorn hands it to the loop, which takes either kind of protocol; its types know of one.
     return cast("type[asyncio.Protocol]", ServersIntake)
 
@@ -105,6 +109,7 @@ class GuardedProtocol(HttpToolsProtocol):
     """A connection that is closed where its client holds it without asking or reading anything."""
 
     limits: ConnectionLimits
+    stopping: Stopping
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **options)
@@ -204,6 +209,20 @@ class GuardedProtocol(HttpToolsProtocol):
         """Say that it is no HTTP."""
         self._refuse(NOT_HTTP)
 
+    def shutdown(self) -> None:
+        """The process stops: in patience, what may be on its way is answered, and told that it is the last."""
+        if not self.stopping.is_patient:
+            super().shutdown()
+        elif self._answering is None:  # what has had an answer is closed by uvicorn itself, some seconds after it
+            self.loop.call_later(self.config.timeout_keep_alive, self._close_if_waiting)
+        elif self._answering.response_complete:
+            return
+        elif _is_stream(self._answering):
+            # Cut, not ended: a stream that ends says that there is nothing more to hear.
+            self.transport.close()
+        elif not self._answering.response_started:
+            self._answering.keep_alive = False
+
     def pause_writing(self) -> None:
         """The client does not read: it may do so for a while."""
         super().pause_writing()
@@ -216,6 +235,10 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
         self._answering = cycle
+        if self.stopping.is_patient and not self.pipeline:
+            cycle.keep_alive = False
+            if _is_stream(cycle):
+                self.loop.call_later(STREAM_SECONDS, self.transport.close)
         super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]  # two names for one thing
 
     def _is_mostly_wrapping(self) -> bool:
@@ -237,6 +260,10 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._read_timer is not None:
             self._read_timer.cancel()
             self._read_timer = None
+
+    def _close_if_waiting(self) -> None:
+        if self.is_waiting:
+            self.transport.close()
 
     def _end_head(self) -> None:
         self._head_timer = None
@@ -282,6 +309,11 @@ def _counted_address(transport: asyncio.Transport) -> str | None:
     """Whose the connection is, by the socket and never by what is sent; None: this machine's own."""
     peer = transport.get_extra_info("peername")
     return network_of(str(peer[0])) if isinstance(peer, tuple) else None
+
+
+def _is_stream(cycle: RequestResponseCycle) -> bool:
+    """Whether it answers with events, which do not end by themselves."""
+    return str(cycle.scope["path"]).endswith("/events")
 
 
 class Intake(asyncio.BufferedProtocol):

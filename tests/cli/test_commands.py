@@ -296,7 +296,9 @@ def test_doctor_hides_passwords_and_names_versions(
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:s3cret@db.example.org/pedigree")
     code, out, err = pedigree(capsys, monkeypatch, "doctor", "--data", str(tmp_path), "--json")
     assert code == 1
-    assert err == f"pedigree: {json.loads(out)['service']['fault']}\n"
+    stores = json.loads(out)["database and store"]["fault"]
+    assert err == f"pedigree: {stores} {json.loads(out)['service']['fault']}\n"
+    assert "The database does not answer: " in stores
     assert f"no stack runs on {tmp_path}" in err
     assert "s3cret" not in out
     report = json.loads(out)

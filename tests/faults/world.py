@@ -25,6 +25,7 @@ from store.db.session import make_engine, make_sessions
 from store.queue import make_celery
 from store.settings import Settings
 from tests.faults.gate import Gate
+from tests.store.s3 import CREDENTIALS
 from tests.worker.processes import job_process_of
 
 Store = Literal["folder", "s3"]
@@ -43,7 +44,6 @@ QUICK = {
     "OMP_NUM_THREADS": "1",
 }
 """Losses are noticed within seconds; a lease is longer than a machine that is busy with learning takes to renew it."""
-S3 = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
 ENDPOINT = "AWS_ENDPOINT_URL"
 
 
@@ -178,7 +178,7 @@ def _add_bucket(
     httpx.put(f"{endpoint}/{BUCKET}", trust_env=False).raise_for_status()
     gates["store"] = Gate(port)
     held.callback(gates["store"].close)
-    url = {"ARTIFACTS_URL": f"s3://{BUCKET}/prefix", **S3}
+    url = {"ARTIFACTS_URL": f"s3://{BUCKET}/prefix", **CREDENTIALS}
     own |= {**url, ENDPOINT: endpoint}
     theirs |= {**url, ENDPOINT: f"http://127.0.0.1:{gates['store'].address}"}
 

@@ -6,11 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from uuid import uuid4
 
-import httpx
 import pytest
-from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 from obstore.exceptions import GenericError
 from obstore.store import LocalStore
 
@@ -19,18 +16,15 @@ from store.artifacts import CHUNK_BYTES, ArtifactStore
 from store.errors import ArtifactMissing, NoRoom, ServiceUnavailable, SettingsInvalid
 from tests.conftest import REPOSITORY
 from tests.faults.gate import Gate, Way
-from tests.faults.world import S3
+from tests.store.s3 import make_bucket, s3_server, variables_of
 
 KEY = "runs/7/model.safetensors"
 
 
 @pytest.fixture(scope="module")
 def s3_endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with s3_server() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(params=["file", "s3"])
@@ -38,14 +32,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     if request.param == "file":
         return ArtifactStore((tmp_path / "a store").as_uri())
     endpoint = request.getfixturevalue("s3_endpoint")
-    for name, value in {
-        **S3,
-        "AWS_ENDPOINT_URL": endpoint,
-    }.items():
+    for name, value in variables_of(endpoint).items():
         monkeypatch.setenv(name, value)
-    bucket = f"b{uuid4().hex}"
-    httpx.put(f"{endpoint}/{bucket}").raise_for_status()
-    return ArtifactStore(f"s3://{bucket}/some/prefix")
+    return ArtifactStore(f"s3://{make_bucket(endpoint)}/some/prefix")
 
 
 @pytest.mark.parametrize("size", [0, 5, CHUNK_BYTES, CHUNK_BYTES * 2 + 3])
@@ -128,7 +117,7 @@ def test_only_a_folder_opens_in_place(store: ArtifactStore) -> None:
 
 def test_an_s3_server_without_room_says_so(monkeypatch: pytest.MonkeyPatch, s3_endpoint: str) -> None:
     gate = Gate(int(s3_endpoint.rsplit(":", 1)[1]))
-    for name, value in {**S3, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{gate.address}"}.items():
+    for name, value in variables_of(f"http://127.0.0.1:{gate.address}").items():
         monkeypatch.setenv(name, value)
     gate.set(Way.FULL)
     with pytest.raises(NoRoom, match=KEY):

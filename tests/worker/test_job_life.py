@@ -31,7 +31,7 @@ from store.db.jobs import (
 )
 from store.db.models import Job
 from store.db.reading import events_after, get_job
-from store.db.repair import hand_back_expired, long_published_jobs, unpublished_jobs
+from store.db.repair import hand_back_expired, jobs_without_message, unpublished_jobs
 from store.errors import StateConflict
 from store.lanes import Lane
 from store.states import FINAL, MOVES, State
@@ -257,7 +257,7 @@ class JobLife(RuleBasedStateMachine):
         with self.sessions.begin() as session:
             found = [
                 *unpublished_jobs(session, Lane.LIGHT, older_than_seconds=-1),
-                *long_published_jobs(session, Lane.LIGHT, older_than_seconds=-1),
+                *jobs_without_message(session, Lane.LIGHT, 0, older_than_seconds=-1),
             ]
         assert self.job in found
 

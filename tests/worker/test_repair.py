@@ -198,6 +198,10 @@ def test_an_old_upload_goes_unless_a_job_waits_for_it(
     two_days_ago = time.time() - 2 * 24 * 3600
     for key in (awaited, left, *somebodys):
         os.utime(folder / key, (two_days_ago, two_days_ago))
+    mine, repair.settings = repair.settings, repair.settings.model_copy(update={"upload_days": 3.0})
+    repair.round()
+    assert artifacts.exists(left)
+    repair.settings, repair.clean_from = mine, 0.0
     repair.round()
     assert [artifacts.exists(key) for key in (awaited, left, fresh)] == [True, False, True]
     assert all(map(artifacts.exists, somebodys))
