@@ -31,7 +31,6 @@ class DiskUsage:
     """Bytes of a disk."""
 
     total: int
-    used: int
     free: int
 
 
@@ -67,7 +66,8 @@ def disk_of(folder: Path) -> DiskUsage:
     Raises:
         OSError: it cannot be looked at.
     """
-    return DiskUsage(*shutil.disk_usage(next(one for one in (folder, *folder.parents) if one.exists())))
+    found = shutil.disk_usage(next(one for one in (folder, *folder.parents) if one.exists()))
+    return DiskUsage(found.total, found.free)
 
 
 def _listed(names: Iterable[str]) -> str:

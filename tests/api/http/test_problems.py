@@ -231,7 +231,7 @@ def test_a_full_disk_of_the_database_is_called_that(client: TestClient, monkeypa
 
 
 def test_a_disk_without_room_is_seen_by_readyz(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.http.room.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    monkeypatch.setattr("api.http.room.shutil.disk_usage", lambda _: SimpleNamespace(total=2**40, free=1000))
     answer = client.get("/readyz")
     assert answer.status_code == 503
     said = answer.json()["parts"]["disks"]
