@@ -24,7 +24,7 @@ from tests.cli.test_up import UP_SECONDS
 from tests.patience import PATIENCE_SECONDS
 
 HOUSE = Path(__file__).parent.parent.parent
-ROOMS = ("api", "cli", "migrations", "ml", "store", "worker")
+ROOMS = ("api", "backup", "cli", "migrations", "ml", "store", "worker")
 
 
 def make_checkout(folder: Path) -> None:
