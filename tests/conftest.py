@@ -47,6 +47,9 @@ hypothesis.settings.load_profile("pedigree")
 # What is imported for the tests stays: the garbage collector need not look at it again and again.
 gc.disable()
 
+LONG_SECONDS = 900
+"""A test that is long anyway may take three times as long as others on a busy machine before it counts as hanging."""
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
@@ -71,6 +74,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    for item in items:
+        if item.get_closest_marker("long") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONG_SECONDS))
     long_first(config, items)
 
 

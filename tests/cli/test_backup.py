@@ -10,7 +10,7 @@ from tests.cli.test_up import pedigree
 
 @pytest.mark.long
 def test_jobs_of_a_backup_made_in_their_midst_end_where_it_is_restored(tmp_path: Path) -> None:
-    found = measured(tmp_path, jobs=3)
+    found = measured(tmp_path, jobs=1)
     assert is_well(found), found
     assert found["files_compared"] >= 3
     assert found["were_running"] + found["were_queued"] >= 1

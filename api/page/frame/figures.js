@@ -11,19 +11,13 @@ const CONFIG = { displayModeBar: false, responsive: true, displaylogo: false };
 
 const SCRIPT = "/ui/assets/plotly.min.js";
 
-// A browser complains of what it was told to bring and nobody used.
-const USED_AFTER_MS = 2000;
-
 let coming = null;
 let script = null;
 
-// Have the 5 MB of Plotly on their way while it is not known yet what there is to draw. They are read once: what a link
-// brings is what the script's tag takes.
+// Have the 5 MB of Plotly on their way while it is not known yet what there is to draw. Where they do not come, whoever
+// draws finds out.
 export function prepareFigures() {
-  if (coming) return;
-  coming = make("link", { rel: "preload", as: "script", href: at(SCRIPT), fetchpriority: "low" });
-  document.head.append(coming);
-  setTimeout(plotly, USED_AFTER_MS);
+  coming ??= fetch(at(SCRIPT), { priority: "low" }).then((answer) => answer.blob()).catch(() => null);
 }
 
 // What is read is shown first: a browser takes a second or more to compile the script, and does nothing else meanwhile,
@@ -32,7 +26,7 @@ const shown = () => new Promise((done) => { requestAnimationFrame(() => setTimeo
 
 // True once Plotly can draw.
 function plotly() {
-  script ??= shown().then(() => new Promise((done) => {
+  script ??= Promise.all([coming, shown()]).then(() => new Promise((done) => {
     const tag = make("script", { src: at(SCRIPT) });
     tag.addEventListener("load", () => done(Boolean(window.Plotly)), { once: true });
     tag.addEventListener("error", () => done(false), { once: true });
