@@ -37,10 +37,11 @@ place_argument = click.argument("place", metavar="FILE|FOLDER", type=click.Path(
 )
 @json_option
 def backup(place: Path, data: Path | None, allow_missing: bool, as_json: bool) -> None:
-    """Save database and artifacts of this moment in FILE, or in a new file in FOLDER, while the service runs.
+    """Save database and artifacts in one file while the service runs.
 
-    It has everything but settings, weights, presized caches and what the service logged. Photos and models are in it as
-    they are, keys as their hashes: keep it where only you can read it.
+    It is FILE, or a new one in FOLDER, and what it holds is of one moment. It has everything but settings, weights,
+    presized caches and what the service logged. Photos and models are in it as they are, keys as their hashes: keep
+    it where only you can read it.
     """
     target = _target(place)
     words = ["write", str(target), *(["--allow-missing"] if allow_missing else [])]
@@ -60,9 +61,10 @@ def backup(place: Path, data: Path | None, allow_missing: bool, as_json: bool) -
 @click.option("--check", "only_check", is_flag=True, help="Read it whole, say what is in it, and restore nothing.")
 @json_option
 def restore(place: Path, data: Path | None, only_check: bool, as_json: bool) -> None:
-    """Restore FILE, or the newest backup in FOLDER, into a new data folder, or an empty database and store.
+    """Restore a backup into a new data folder, or an empty database and store.
 
-    Jobs that ran or waited when it was made are queued again, and go on once the service is started.
+    It is FILE, or the newest in FOLDER. Jobs that ran or waited when it was made are queued again, and go on once
+    the service is started.
     """
     source = _source(place)
     if only_check:

@@ -119,15 +119,15 @@ def list_jobs(
             job["id"],
             job["kind"],
             job["run"],
-            job["state"],
             plain(job["owner"]),
+            job["state"],
             _position(job) or where_it_waits(job),
             local_time(job["created_at"]),
         ]
         for job in found
     ]
     empty = NONE_LIKE_THAT if state or kind or run or owner else NO_JOBS
-    show_table(("job", "kind", "run", "state", "owner", "progress", "created"), rows, empty=empty)
+    show_table(("job", "kind", "run", "owner", "state", "progress", "created"), rows, empty=empty)
 
 
 @jobs.command()

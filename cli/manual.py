@@ -4,6 +4,7 @@ import click
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "archs": ("pedigree archs", "pedigree archs --in-reach"),
+    "backup": ("pedigree backup pets.tar", "pedigree backup ~/backups --json"),
     "config": ("pedigree config", "pedigree config one_cycle"),
     "datasets add": (
         "pedigree datasets add sample",
@@ -59,6 +60,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "predictions forget": ("pedigree predictions forget --before 2026-01-01",),
     "predictions list": ("pedigree predictions list",),
     "predictions show": ("pedigree predictions show 0b6cf0a2-63bf-4d3a-9a44-7f6f0c5c7c11",),
+    "restart": ("pedigree restart", "pedigree restart --data ~/pedigree"),
+    "restore": (
+        "pedigree restore pets.tar --data ~/restored",
+        "pedigree restore ~/backups --check",
+    ),
     "review apply": ("pedigree review apply pets decided.csv",),
     "review list": ("pedigree review list pets --limit 20", "pedigree review list pets --csv"),
     "review next": ("pedigree review next 9",),

@@ -22,10 +22,10 @@ SPARE_SECONDS = 20.0
 @data_option
 @json_option
 def restart(data: Path | None, as_json: bool) -> None:
-    """Have a new API process take over from the one that runs; no request fails, and jobs go on.
+    """Have a new API process take over from the one that runs; no request fails.
 
-    The new one starts, loads the model in production and takes what comes next; then the old one answers what it has
-    and ends. Where the new one does not start, the old one goes on.
+    Jobs go on. The new one starts, loads the model in production and takes what comes next; then the old one
+    answers what it has and ends. Where the new one does not start, the old one goes on.
     """
     folder = find_stack(data).folder
     before = folder.running()
