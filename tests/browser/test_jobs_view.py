@@ -30,7 +30,10 @@ def test_the_queue_says_what_runs_what_waits_for_what_and_who_does_it(
     world = busy(records, tmp_path)
     at_work(records)
     progress(records, world.job, 12)
-    page = visits.page("/ui/jobs")
+    page = visits.context().new_page()
+    # What happens before the stream begins is told by the next look only.
+    with page.expect_response(re.compile(r"/events$")):
+        page.goto(f"{visits.address}/ui/jobs")
     expect(page.locator("#jobs-summary")).to_have_text("1 at work, 2 waiting")
     running = page.locator(f'#jobs-lanes [data-job="{world.job.id}"]')
     expect(running).to_contain_text("train 12/30")

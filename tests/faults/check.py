@@ -1,5 +1,6 @@
 """What must hold when nothing runs any more: of jobs, their records and their files."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,10 +19,12 @@ from store.errors import ArtifactMissing
 from store.keys import MODEL, bundle_key, manifest_key
 from store.states import FINAL, MOVES, State
 from tests.faults.work import TRIALS, Accepted, Work
-from tests.faults.world import World
+from tests.faults.world import LOOK_SECONDS, World
 from worker.unneeded import delete_unneeded
 
 ANY_AGE = timedelta(days=-1)
+SWEEP_SECONDS = 30.0
+"""In which an attempt that another has replaced learns of it; what it stored until then is found afterwards."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +141,18 @@ def _of_files(world: World) -> Iterator[Finding]:
             yield Finding("wrong", f"{key} has another content than the record says")
     needed = {*named, *(key(one) for one in datasets for key in (manifest_key, bundle_key))}
     needed |= {one["key"] for found in answers for one in found.values()}
-    with mock.patch("worker.unneeded.LIFE", ANY_AGE):
-        delete_unneeded(world.artifacts, world.sessions, checkpoint_life=ANY_AGE)
-    there = {one.key for one in world.artifacts.keys_below("")}
+    there = _swept(world, needed | kept)
     yield from (Finding("lost", f"{key} was needed and is gone") for key in needed - there)
     yield from (Finding("wrong", f"{key} is in the store and on no record") for key in there - needed - kept)
+
+
+def _swept(world: World, named: set[str]) -> set[str]:
+    """What is in the store once what nothing needs has been deleted."""
+    deadline = time.monotonic() + SWEEP_SECONDS
+    while True:
+        with mock.patch("worker.unneeded.LIFE", ANY_AGE):
+            delete_unneeded(world.artifacts, world.sessions, checkpoint_life=ANY_AGE)
+        there = {one.key for one in world.artifacts.keys_below("")}
+        if there <= named or time.monotonic() > deadline:
+            return there
+        time.sleep(LOOK_SECONDS)
