@@ -1,0 +1,1 @@
+"""Pictures and archives changed by a seed, read as the service reads them."""
