@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, FastAPI
@@ -28,6 +27,7 @@ from api.http.access import Access, Openness
 from api.http.bodies import RESUMABLE, Bodies, Places
 from api.http.changes import Changes
 from api.http.cors import Cors
+from api.http.document import describe
 from api.http.errors import install_error_handlers
 from api.http.gate import BodyLimit, Gate, LimitOf
 from api.http.keyring import Keyring
@@ -76,9 +76,7 @@ from api.routes import (
     studies,
     uploads,
 )
-from api.schemas.datasets import ArchiveUpload
-from api.schemas.problem import Problem, problems
-from api.schemas.review import Corrections
+from api.schemas.problem import problems
 from api.serving.batching import Batcher
 from api.serving.choosing import ChosenWays, ExactWays, Measure
 from api.serving.decoding import Decoding
@@ -175,7 +173,7 @@ def create_app(
     install_error_handlers(app)
     app.router.routes.extend(_all_routes())
     _stand_before(app, services, openness)
-    _describe(app)
+    describe(app)
     return app
 
 
@@ -372,24 +370,3 @@ def _body_limit(settings: Settings) -> LimitOf:
 
 def _operation_id(route: APIRoute) -> str:
     return route.name
-
-
-def _describe(app: FastAPI) -> None:
-    """Add to the OpenAPI document what no route's signature says."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = generate()
-            document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-            document["security"] = [{"key": []}]
-            schemas = document["components"]["schemas"]
-            for model in (Problem, ArchiveUpload, Corrections):
-                found = model.model_json_schema(ref_template="#/components/schemas/{model}")
-                schemas.update(found.pop("$defs", {}))
-                schemas[model.__name__] = found
-            for unused in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(unused, None)
-        return generate()
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own documented way to extend the document

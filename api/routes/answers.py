@@ -14,7 +14,7 @@ from api.datasets.uploads import read_form, scratch_file
 from api.dependencies import Services, ServicesDep
 from api.http.media_types import FORM
 from api.jobs.queueing import queue_job
-from api.routes.downloads import BINARY
+from api.routes.downloads import AS_BYTES
 from api.schemas.fields import Id
 from api.schemas.jobs import JobOut
 from api.schemas.problem import problems
@@ -37,7 +37,7 @@ MEDIA_TYPES: dict[AnswersName, str] = {
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The file's bytes",
-        "content": {BINARY: {"schema": {"type": "string", "format": "binary"}}},
+        "content": {kind.partition(";")[0]: {"schema": AS_BYTES} for kind in MEDIA_TYPES.values()},
         "headers": {"ETag": {"description": "the sha256 of the file, hex, in quotes", "schema": {"type": "string"}}},
     },
     **problems(404, 409),

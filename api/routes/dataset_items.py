@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from api.dependencies import ServicesDep, SliceDep
-from api.schemas.dataset_items import DatasetItem
-from api.schemas.fields import DatasetName, PageOut
+from api.schemas.dataset_items import PHOTO, DatasetItem
+from api.schemas.fields import DatasetName, PageOut, Text
 from api.schemas.problem import problems
 from store.db.datasets import current_dataset, dataset_of_revision, get_dataset
 from store.db.paging import check_limit, decode_cursor, make_page
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/datasets", tags=["datasets"])
 
 Name = Annotated[DatasetName, Path()]
 Revision = Annotated[
-    str | None, Query(max_length=64, description="of the dataset; the current one without it. Its photos never change")
+    Text | None, Query(max_length=64, description="of the dataset; the current one without it. Its photos never change")
 ]
 IMAGE_CACHE = "private, max-age=86400, immutable"
 
@@ -47,7 +47,7 @@ def list_the_photos_of_a_dataset(
     return PageOut(items=told, next_cursor=page.next_cursor)
 
 
-@router.get("/{name}/items/{item}/image", response_class=Response, responses=problems(404))
+@router.get("/{name}/items/{item}/image", response_class=Response, responses={**PHOTO, **problems(404)})
 def get_a_photo_of_a_dataset(
     name: Name,
     item: Annotated[int, Path(ge=-(2**63), lt=2**63, description="position in the dataset, from 0")],

@@ -14,11 +14,12 @@ from store.errors import ArtifactMissing
 router = APIRouter(prefix="/runs", tags=["runs"])
 
 BINARY = "application/octet-stream"
+AS_BYTES = {"type": "string", "format": "binary"}
 MEDIA_TYPES = {".json": "application/json", ".jsonl": "application/x-ndjson"}
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The file's bytes",
-        "content": {BINARY: {"schema": {"type": "string", "format": "binary"}}},
+        "content": {kind: {"schema": AS_BYTES} for kind in (BINARY, *MEDIA_TYPES.values())},
         "headers": {
             "ETag": {"description": "the sha256 of the file, hex, in quotes", "schema": {"type": "string"}},
             "Content-Disposition": {"description": "a file name with the run's number", "schema": {"type": "string"}},

@@ -85,7 +85,7 @@ def is_it_ready(services: ServicesDep) -> Ready | Response:
     return problem_response(problem, {"Retry-After": "2"})
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 def get_the_figures(services: ServicesDep) -> Response:
     """Figures in Prometheus' text format."""
     try:

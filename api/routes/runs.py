@@ -11,6 +11,7 @@ from api.runs.interpretations import ABOUT, StoredInterpretation
 from api.runs.listing import page_of_runs, whole_run
 from api.runs.stored_predictions import predictions_file
 from api.runs.table import table_page, whole_table
+from api.schemas.dataset_items import PHOTO
 from api.schemas.describing import RunChange
 from api.schemas.fields import DatasetName, Id, PageOut
 from api.schemas.problem import problems
@@ -165,7 +166,7 @@ def get_the_top_losses(
 @router.get(
     "/{run_id}/predictions",
     response_class=FileResponse,
-    responses={200: {"headers": ABOUT}, **problems(404, 409)},
+    responses={200: {"headers": ABOUT, "content": {"application/x-ndjson": {}}}, **problems(404, 409)},
 )
 def get_the_predictions(run_id: RunId, services: ServicesDep, dataset: Interpreted = None) -> FileResponse:
     """The stored scores as JSON lines, one row an item; the headers say what they are scores of."""
@@ -176,7 +177,7 @@ def get_the_predictions(run_id: RunId, services: ServicesDep, dataset: Interpret
     return FileResponse(path, media_type="application/x-ndjson", headers=stored.headers())
 
 
-@router.get("/{run_id}/items/{item}/image", response_class=Response, responses=problems(404, 409))
+@router.get("/{run_id}/items/{item}/image", response_class=Response, responses={**PHOTO, **problems(404, 409)})
 def get_an_image(
     run_id: RunId,
     item: Annotated[int, Path(ge=-(2**63), lt=2**63, description="position in the dataset, from 0")],

@@ -14,6 +14,7 @@ from api.dependencies import ServicesDep
 from api.http.errors import RefusedInside
 from api.http.media_types import OFFSET, media_type
 from api.http.tus import EXTENSIONS, VERSION, name_in, number_in
+from api.schemas.dataset_items import PHOTO
 from api.schemas.problem import problems
 from api.schemas.uploads import RuleOnNames, RuleOnUpload, RuleTrialOut, UploadOut
 from ml.data.rule_trial import RuleTrial
@@ -90,7 +91,9 @@ def end_an_upload(upload_id: UploadId, services: ServicesDep) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/uploads/{upload_id}/photo", response_class=Response, responses=problems(400, 404, 409, 413, 429))
+@router.get(
+    "/uploads/{upload_id}/photo", response_class=Response, responses={**PHOTO, **problems(400, 404, 409, 413, 429)}
+)
 def get_a_photo_of_an_upload(
     upload_id: UploadId,
     path: Annotated[str, Query(min_length=1, max_length=4096, description="in the archive")],

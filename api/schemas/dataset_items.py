@@ -1,11 +1,16 @@
 """The photos of a dataset in a list."""
 
-from typing import Self
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, Field
 
 from ml.data.given_split import Side
 from ml.data.manifest import Item
+
+PHOTO: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"image/*": {}}, "description": "the photo as it was added"}
+}
+"""What a route says that answers with one."""
 
 
 class DatasetItem(BaseModel):

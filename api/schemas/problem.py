@@ -73,10 +73,10 @@ _TITLES = {
     507: "A disk of the service is full",
 }
 
-_ANY_ROUTE = frozenset({401, 403, 422, 503})
+_ANY_ROUTE = frozenset({401, 403, 422, 429, 503})
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's description of the error answers of a route; 401, 403, 422 and 503 are every route's."""
+    """OpenAPI's description of the error answers of a route; 401, 403, 422, 429 and 503 are every route's."""
     content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": _TITLES[status], "content": content} for status in sorted({*statuses, *_ANY_ROUTE})}

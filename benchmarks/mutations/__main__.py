@@ -43,7 +43,7 @@ def main() -> None:
     begun = time.monotonic()
     tally = Tally.of(path.read_text() for path in asked.sum) if asked.sum else _read(asked)
     print(tally.table())
-    print(f"\nlargest process that decoded: {tally.children_mib:.0f} MiB")
+    print(f"\nlargest decoding process that was ended: {tally.children_mib:.0f} MiB")
     print(f"seed {asked.seed}, {time.monotonic() - begun:.0f} s; {_machine()}")
     for trial in tally.bad:
         print(f"--seed {asked.seed} --only {trial.what}:{trial.number}: {trial}", file=sys.stderr)

@@ -12,6 +12,8 @@ from benchmarks.mutations.packing import Packed
 OUTSIDE = str(Path(tempfile.gettempdir()) / "pedigree-mutations-outside.jpg")
 """An absolute name: nothing may ever lie there."""
 BOMB_BYTES = 96 << 20
+MANY = 600
+"""Empty files of a bomb. How many files there may be at most is a limit of its own, and each takes a disk its time."""
 _LONG = 10_000
 _NAMES = (
     "../outside_1.jpg",
@@ -90,7 +92,7 @@ def bombs(chance: random.Random, entries: Entries) -> Entries:
     kinds: list[Callable[[], Entries]] = [
         lambda: [Packed("breed/zeros_1.jpg", bytes(BOMB_BYTES))],
         lambda: [Packed(f"breed/zeros_{number}.jpg", bytes(BOMB_BYTES // 8)) for number in range(8)],
-        lambda: [Packed(f"breed/empty_{number}.jpg") for number in range(3000)],
+        lambda: [Packed(f"breed/empty_{number}.jpg") for number in range(MANY)],
         lambda: [Packed("labels.csv", b"a,b\n" * (BOMB_BYTES // 16))],
         lambda: [Packed(f"{'d/' * 20}{number}/x_1.jpg") for number in range(300)],
     ]

@@ -30,10 +30,13 @@ _DECODE_ERRORS = (
     TypeError,
     RuntimeError,
     ArithmeticError,
+    AssertionError,
+    AttributeError,
     struct.error,
     zlib.error,
     EOFError,
 )
+"""Of broken files Pillow raises these, an assertion for a palette that is nowhere."""
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 _SAMPLES, _STRIP_ROWS, _TILE_WIDTH, _TILE_LENGTH = 277, 278, 322, 323
 _NO_RANGE = {"I": "signed or 32-bit integers", "F": "floating-point numbers"}
@@ -155,9 +158,12 @@ def _check_canvas(data: bytes, limits: Limits) -> None:
 def _check_pieces(image: TiffImagePlugin.TiffImageFile, limits: Limits) -> None:
     """Refuse a TIFF whose tile or strip is larger than the picture itself may be in memory."""
     tags = image.tag_v2
-    width = int(tags.get(_TILE_WIDTH, image.width))
-    rows = int(tags.get(_TILE_LENGTH, min(int(tags.get(_STRIP_ROWS, image.height)), image.height)))
-    deep = sum(int(bits) for bits in tags.get(_BITS_PER_SAMPLE, (8,))) * (1 if _SAMPLES in tags else 3)
+    try:
+        width = int(tags.get(_TILE_WIDTH, image.width))
+        rows = int(tags.get(_TILE_LENGTH, min(int(tags.get(_STRIP_ROWS, image.height)), image.height)))
+        deep = sum(int(bits) for bits in tags.get(_BITS_PER_SAMPLE, (8,))) * (1 if _SAMPLES in tags else 3)
+    except _DECODE_ERRORS as error:
+        raise ImageRejected("not_an_image", f"the header cannot be read ({_reason(error)})") from None
     needs, most = width * rows * max(8, deep) // 8, limits.memory("TIFF", image.width * image.height)
     if needs > most:
         detail = f"the TIFF of {image.width}x{image.height} pixels has pieces of {width}x{rows}, {needs} bytes each"
