@@ -9,6 +9,7 @@ DATA ?= .pedigree
 PETS ?=
 MINUTES ?= 90
 SEED ?= 1
+EXAMPLES ?= 8
 
 # Of a shell's variables nothing that is meant for another Python reaches this one, and pip gets only what says where
 # packages come from: PIP_USER, PIP_TARGET and the like would put them elsewhere.
@@ -23,7 +24,7 @@ made_here = python=$$(pwd -P)/.venv/bin/python; [ -x "$$python" ] && \
 	grep -qsF -e "!$$python" -e "\"$$python" -e "' $$python" .venv/bin/pip
 elsewhere := $(shell $(made_here) || echo elsewhere)
 
-.PHONY: help install demo up check test test-faults coverage bench clean elsewhere
+.PHONY: help install demo up check test test-faults test-contract coverage bench clean elsewhere
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +60,10 @@ test: install ## the whole test suite, with real Postgres, Redis and workers
 
 test-faults: install ## faults of the whole service, drawn by SEED, for MINUTES; prints the table of docs/reliability.md
 	$(BIN)/python -m tests.faults --minutes "$(MINUTES)" --seed "$(SEED)"
+
+test-contract: install ## EXAMPLES requests of each sort to each operation, drawn by SEED from the OpenAPI document
+	OMP_NUM_THREADS=1 PEDIGREE_TEST_EXAMPLES="$(EXAMPLES)" PEDIGREE_TEST_SEED="$(SEED)" \
+		$(BIN)/pytest --timeout 0 tests/api/test_drawn_requests.py
 
 coverage: install ## the test suite, and which lines and branches it never came to
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --cov --cov-report=term-missing

@@ -44,9 +44,9 @@ def main() -> None:
     tally = Tally.of(path.read_text() for path in asked.sum) if asked.sum else _read(asked)
     print(tally.table())
     print(f"\nlargest decoding process that was ended: {tally.children_mib:.0f} MiB")
-    print(f"seed {asked.seed}, {time.monotonic() - begun:.0f} s; {_machine()}")
+    print(f"{'' if asked.sum else f'seed {asked.seed}, '}{time.monotonic() - begun:.0f} s; {_machine()}")
     for trial in tally.bad:
-        print(f"--seed {asked.seed} --only {trial.what}:{trial.number}: {trial}", file=sys.stderr)
+        print(f"--seed {trial.seed} --only {trial.what}:{trial.number}: {trial}", file=sys.stderr)
     sys.exit(0 if tally.holds() else 1)
 
 

@@ -60,7 +60,7 @@ class _Owner:
         kind, form, _ = drawn(what, self.seed, number, self.originals)
         seconds = time.monotonic() - self.begun
         said = f"{how}, exit status {self.process.exitcode}"
-        return Trial(what, number, kind, form, "crashed", seconds, 0.0, said)
+        return Trial(what, self.seed, number, kind, form, "crashed", seconds, 0.0, said)
 
 
 def read_by_processes(

@@ -32,12 +32,13 @@ _RULES = (LabelRule(), LabelRule(kind="folder"), LabelRule(kind="csv"))
 
 @dataclass(frozen=True)
 class Trial:
-    """A file by its number, and what became of it.
+    """A file by its seed and number, and what became of it.
 
     ``verdict`` is ``read``, the code of a refusal, or ``crashed``; then ``said`` tells how.
     """
 
     what: What
+    seed: int
     number: int
     kind: str
     form: str
@@ -73,7 +74,7 @@ def tried(what: What, seed: int, number: int, originals: dict[str, list[bytes]],
         verdict, said = "crashed", f"left behind or outside: {found}"
     shutil.rmtree(folder)
     folder.mkdir()
-    return Trial(what, number, kind, form, verdict, measured.seconds, measured.mib, said)
+    return Trial(what, seed, number, kind, form, verdict, measured.seconds, measured.mib, said)
 
 
 def _import(folder: Path, rule: LabelRule) -> None:
