@@ -63,6 +63,7 @@ def schema_of(app: FastAPI) -> BaseSchema:
     return schemathesis.openapi.from_dict(document, config=CONFIG)
 
 
+@pytest.mark.thorough
 def test_answers_are_as_the_document_says(client: TestClient, app: FastAPI, known: Known) -> None:
     cases = (case for operation in operations(schema_of(app)) for case in drawn(operation, known))
     found = disagreements(client, cases, TUS)
