@@ -289,7 +289,6 @@ def test_unknown_words_are_answered_with_the_usage(
     assert "No such option" in err
 
 
-@pytest.mark.thorough
 def test_doctor_hides_passwords_and_names_versions(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
