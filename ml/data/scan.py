@@ -45,6 +45,7 @@ def scan_folder(
     limits: Limits | None = None,
     labels: Path | None = None,
     encoding: str | None = None,
+    one_breed: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Manifest:
     """Look at every file of a folder: decode it, read its label, note what is left out.
@@ -60,11 +61,12 @@ def scan_folder(
         limits: what an image may cost; default Limits().
         labels: a list of labels beside the folder, which the rule ``csv`` reads in place of one in it.
         encoding: of the list's text; None: UTF-8.
+        one_breed: whether a single breed will do, with a note: it may be for a model or dataset that has others.
         on_progress: called with files done and files in all.
 
     Raises:
-        DatasetUnusable: no folder, no image with a label, only one of them, only one breed, a regex that is not
-            accepted, or a list of labels that cannot be used.
+        DatasetUnusable: no folder, no image with a label, only one of them, only one breed where that is not enough, a
+            regex that is not accepted, or a list of labels that cannot be used.
     """
     _check_rule(rule)
     if not folder.is_dir():
@@ -80,7 +82,10 @@ def scan_folder(
     exclusions: list[Exclusion] = []
     for outcome in _examined(files, found.by_path, limits or Limits(), on_progress):
         (items if isinstance(outcome, Item) else exclusions).append(outcome)  # type: ignore[arg-type]  # each goes to its own list
-    _check_enough(items, exclusions, rule, found.notes, hidden)
+    one = _check_enough(items, exclusions, rule, found.notes, hidden)
+    if one is not None and not one_breed:
+        raise DatasetUnusable(one, hint=_one_label(rule))
+    only = [f"{one}: a training takes another breed beside it"] if one is not None else []
     return Manifest(
         name=name,
         decoding=DECODING,
@@ -88,7 +93,7 @@ def scan_folder(
         rule=rule,
         items=tuple(items),
         exclusions=tuple(exclusions),
-        notes=(*found.notes, *([hidden] if hidden else [])),
+        notes=(*found.notes, *only, *([hidden] if hidden else [])),
         label_list=found.report,
     )
 
@@ -224,7 +229,8 @@ def item_of(
 
 def _check_enough(
     items: list[Item], exclusions: list[Exclusion], rule: LabelRule, notes: list[str], hidden: str | None
-) -> None:
+) -> str | None:
+    """Refuse what is nothing; what to say where all are of one breed, else None."""
     if not items:
         raise DatasetUnusable(_nothing(exclusions, hidden), hint=_hint(exclusions, rule, notes, hidden))
     left_out = _left_out(exclusions, hidden)
@@ -232,9 +238,9 @@ def _check_enough(
         detail = f"there is only one usable image ({items[0].path}), and {left_out}"
         raise DatasetUnusable(detail, hint="Add images.")
     labels = {item.label for item in items}
-    if len(labels) == 1:
-        detail = f"all {len(items)} usable images have the same label ({items[0].label}), and {left_out}"
-        raise DatasetUnusable(detail, hint=_one_label(rule))
+    if len(labels) > 1:
+        return None
+    return f"all {len(items)} usable images have the same label ({items[0].label}), and {left_out}"
 
 
 def _one_label(rule: LabelRule) -> str:
