@@ -230,7 +230,7 @@ class AddedBreeds(Strict):
     """Breeds that came to a run's own dataset's, from the photos of another dataset."""
 
     dataset: str
-    revision: str = Field(pattern=r"^[0-9a-f]{64}$", description="of that dataset, when they were added")
+    revision: str = Field(description="of that dataset, when they were added")
     breeds: tuple[str, ...]
 
 

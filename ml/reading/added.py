@@ -82,7 +82,8 @@ class Answered:
     @property
     def wrong(self) -> NDArray[np.bool_]:
         """Which were taken for another breed."""
-        return self.targets != self.guesses
+        wrong: NDArray[np.bool_] = self.targets != self.guesses
+        return wrong
 
 
 def read_added(

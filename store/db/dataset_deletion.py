@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select, union_all
-from sqlalchemy.dialects.postgresql import JSONB, array
+from sqlalchemy import ColumnElement, Select, cast, delete, func, or_, select, union_all
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH, array
 from sqlalchemy.orm import Session
 
 from store.db.datasets import lock_dataset
@@ -14,6 +14,8 @@ from store.keys import bundle_key, manifest_key, revision_of_key
 from store.states import FINAL
 
 _SHOWN = 10
+_ADDED = "$.added[*].revision"
+"""Where a run's config has the datasets whose breeds were added."""
 
 
 class DatasetInUse(StateConflict):
@@ -74,7 +76,7 @@ def _check_runs(session: Session, name: str, revisions: Mapping[int, str]) -> No
 
 def _learned_from(table: type[Run] | type[DeletedRun], revisions: Mapping[int, str]) -> ColumnElement[bool]:
     """Whether a run is of these datasets, or added their breeds to another's."""
-    added = func.jsonb_path_query_array(table.config, "$.added[*].revision", type_=JSONB)
+    added = func.jsonb_path_query_array(table.config, cast(_ADDED, JSONPATH), type_=JSONB)
     return or_(table.dataset_id.in_(revisions), added.has_any(array([*revisions.values()])))
 
 
