@@ -27,7 +27,7 @@ from ml.learn.known import known_items
 from ml.learn.memory import PREDICTED, halving, keep_freed_memory
 from ml.learn.model import BreedNet, build_model
 from ml.learn.new_breeds import Addition, NewPhotos
-from ml.learn.new_rows import Examples, fit_layer
+from ml.learn.new_rows import Examples, fit_layer, held_apart
 from ml.learn.precision import Precision, choose_device, choose_precision
 from ml.learn.predictions import label_ids
 from ml.learn.read_before import ReadBefore
@@ -146,6 +146,7 @@ class _Fitting:
         self._last = cast("Tensor", network.head[-1].weight).detach().cpu()
         self._trained, self._before = addition.trained(self._last), before
         self._read, self._targets = features[:, -network.read :], addition.new_targets
+        self._known = Examples(before.valid.double(), addition.valid_targets)
         self._learned_targets = addition.learned_targets(before.targets)
         self._folds = torch.from_numpy(addition.folds())
 
@@ -154,7 +155,8 @@ class _Fitting:
         kept = torch.ones(len(self._folds), dtype=torch.bool) if without is None else self._folds != without
         read = torch.cat([self._before.learned, self._read[kept]]).double()
         targets = torch.cat([self._learned_targets, self._targets[kept]])
-        return fit_layer(self._addition.config.loss, self._trained, Examples(read, targets))
+        fitted = fit_layer(self._addition.config.loss, self._trained, Examples(read, targets))
+        return held_apart(fitted, self._trained, self._known)
 
     def before(self) -> Tensor:
         """Logits of the validation side as the parent gives them, float32 [n, classes before]."""

@@ -21,7 +21,7 @@ from ml.learn.added_files import AddResult
 from ml.learn.adding import add_breeds
 from ml.learn.examine import interpret
 from ml.learn.new_breeds import NewPhotos
-from ml.learn.new_rows import Examples, Trained, fit_layer
+from ml.learn.new_rows import MOST_MOVED, Examples, Trained, fit_layer, held_apart
 from ml.learn.setup import Paths
 from ml.reporting import Progress
 from ml.serve.classifier import Classifier
@@ -213,3 +213,16 @@ def test_rows_tell_new_breeds_apart_and_leave_the_trained_rows(loss: LossName) -
     assert torch.equal(layer[[0, 2, 4]], trained.rows)
     assert torch.equal((read @ layer.T).argmax(1), targets)
     assert torch.equal(layer, fit_layer(loss, trained, Examples(read, targets)))
+
+
+def test_new_rows_are_as_strong_as_known_photos_let_them_be() -> None:
+    chance = torch.Generator().manual_seed(0)
+    trained = Trained(torch.eye(4, dtype=torch.float64)[:2] * 3, torch.tensor([0, 1]), torch.tensor([2]))
+    targets = torch.arange(2).repeat_interleave(200)
+    read = torch.eye(4, dtype=torch.float64)[targets] + torch.randn(400, 4, generator=chance, dtype=torch.float64) * 0.2
+    layer = trained.layer(torch.tensor([[1.5, 1.5, 1.0, 0.0]], dtype=torch.float64))
+    held = held_apart(layer, trained, Examples(read, targets))
+    assert torch.equal(held[:2], trained.rows)
+    right = (read @ trained.rows.T).argmax(1) == targets
+    lost = (right & ((read @ held.T).argmax(1) != targets)).sum()
+    assert lost == int(MOST_MOVED * 400) == 3
