@@ -23,7 +23,7 @@ made_here = python=$$(pwd -P)/.venv/bin/python; [ -x "$$python" ] && \
 	grep -qsF -e "!$$python" -e "\"$$python" -e "' $$python" .venv/bin/pip
 elsewhere := $(shell $(made_here) || echo elsewhere)
 
-.PHONY: help install demo up check test test-faults coverage bench clean elsewhere
+.PHONY: help install demo up check test test-all test-faults coverage bench clean elsewhere
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,7 +54,10 @@ check: install ## ruff, mypy and the import contracts
 
 # Three processes with one thread each for two cores: much of a test with workers is waiting, and processes that each use
 # both cores spend their time waiting for each other. One that is done takes tests from the others.
-test: install ## the whole test suite, with real Postgres, Redis and workers
+test: install ## the tests that every change passes, with real Postgres, Redis and workers
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 3 --dist worksteal -m "not thorough"
+
+test-all: install ## those and all that takes long: every family, every export, whole services, walks through the page
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 3 --dist worksteal
 
 test-faults: install ## faults of the whole service, drawn by SEED, for MINUTES; prints the table of docs/reliability.md

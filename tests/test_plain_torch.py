@@ -82,6 +82,7 @@ def test_it_imports_nothing_of_ours(script: str) -> None:
     assert imported == ALLOWED
 
 
+@pytest.mark.thorough
 def test_a_trained_model_answers_as_it_does_here(printed_alone: Printed, tmp_path: Path) -> None:
     folder = fill(tmp_path / "pictures", [f"{breed}_{number}.jpg" for breed in VOCAB for number in range(8)])
     small = {"arch": "mobilenet_v3_small", "pretrained": False, "presize": 90, "size": 40, "batch_size": 8}
@@ -102,9 +103,9 @@ def test_a_trained_model_answers_as_it_does_here(printed_alone: Printed, tmp_pat
     ("arch", "loss", "presize"),
     [
         ("resnet18", "binary_cross_entropy", 48),
-        ("regnet_x_400mf", "cross_entropy", 64),
-        ("convnext_tiny", "cross_entropy", 70),
-        ("swin_t", "cross_entropy", 100),
+        pytest.param("regnet_x_400mf", "cross_entropy", 64, marks=pytest.mark.thorough),
+        pytest.param("convnext_tiny", "cross_entropy", 70, marks=pytest.mark.thorough),
+        pytest.param("swin_t", "cross_entropy", 100, marks=pytest.mark.thorough),
     ],
 )
 def test_a_model_of_each_family_does(arch: str, loss: str, presize: int, printed: Printed, tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_a_model_of_each_family_does(arch: str, loss: str, presize: int, printed
     compare(printed, untrained(model, tmp_path, arch, loss, presize), tmp_path, loss=loss)
 
 
-@pytest.mark.parametrize("form", ["png", "tiff"])
+@pytest.mark.parametrize("form", [pytest.param("png", marks=pytest.mark.thorough), "tiff"])
 def test_grey_of_sixteen_bits_is_scaled_as_it_is_here(printed: Printed, tmp_path: Path, form: str) -> None:
     torch.manual_seed(3)
     folder = untrained(build_model("resnet18", len(VOCAB), None), tmp_path, "resnet18", "cross_entropy", 64)

@@ -139,6 +139,7 @@ def test_watchers_see_every_event_once_in_order_until_the_final_state(server: st
         assert watcher.events[-1].data["state"] == "succeeded"
 
 
+@pytest.mark.thorough
 def test_a_reconnect_goes_on_after_the_last_event_without_loss(server: str, records: Records) -> None:
     job = _job(records)
     records.move(job, State.RUNNING)
@@ -159,6 +160,7 @@ def test_a_reconnect_goes_on_after_the_last_event_without_loss(server: str, reco
         assert [event.id for event in watcher.events] == [event.id for event in whole.events]
 
 
+@pytest.mark.thorough
 def test_a_queued_jobs_watchers_are_told_what_it_waits_for_and_when_that_changes(server: str, records: Records) -> None:
     dataset = records.dataset()
     _, first = records.run(dataset)
@@ -248,6 +250,7 @@ def test_watchers_that_leave_are_let_go(server: str, records: Records) -> None:
     until(lambda: watcher.ended)
 
 
+@pytest.mark.thorough
 def test_a_stop_does_not_wait_for_watchers(settings: Settings, records: Records, tmp_path: Path) -> None:
     job = _job(records)
     with running(settings, tmp_path) as server:

@@ -270,6 +270,7 @@ def test_a_backup_of_a_newer_version_is_refused_by_name(backup: Path, elsewhere:
     is_refused(elsewhere, backup, "is of format 2, and this version reads 1")
 
 
+@pytest.mark.thorough
 def test_what_no_backup_holds_is_refused_and_nothing_is_left(backup: Path, elsewhere: Settings) -> None:
     parts = parts_of(backup)
     contents = json.loads(parts["contents.json"])

@@ -16,6 +16,7 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"root_path": ROOT})
 
 
+@pytest.mark.thorough
 def test_views_figures_pictures_and_events_are_found_there(visits: Visits, records: Records) -> None:
     run = records.finished(records.dataset(), epochs=1)
     waiting, _ = records.run(run.dataset)

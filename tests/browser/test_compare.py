@@ -29,6 +29,7 @@ def two_runs(records: Records, folder: Path) -> tuple[Run, Run]:
     )
 
 
+@pytest.mark.thorough
 def test_two_runs_are_held_against_each_other_in_words_counts_curves_and_settings(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -53,6 +54,7 @@ def test_two_runs_are_held_against_each_other_in_words_counts_curves_and_setting
     assert visits.complaints == []
 
 
+@pytest.mark.thorough
 def test_the_photos_that_only_one_got_right_are_shown_and_enlarged(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -79,6 +81,7 @@ def test_the_photos_that_only_one_got_right_are_shown_and_enlarged(
     assert visits.complaints == []
 
 
+@pytest.mark.thorough
 def test_of_three_runs_each_pair_has_its_row_and_one_is_left_out(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from tests.browser.visits import Visits
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.thorough
 def test_the_contract_is_read_and_tried(visits: Visits) -> None:
     page = visits.page("/docs")
     page.locator("#operations-tag-operations, .opblock-summary-path").first.wait_for()

@@ -104,6 +104,7 @@ def test_an_archive_is_sent_a_rule_is_tried_and_the_import_begins(
     expect(page.locator("#unfinished li")).to_have_count(0)
 
 
+@pytest.mark.thorough
 def test_a_closed_tab_goes_on_where_it_stood(visits: Visits, settings: Settings, tmp_path: Path) -> None:
     data = archive(tmp_path / "pets.zip", filler=3 * PIECE)
     context = visits.context()
@@ -139,6 +140,7 @@ def test_a_closed_tab_goes_on_where_it_stood(visits: Visits, settings: Settings,
     assert kept.read_bytes() == data
 
 
+@pytest.mark.thorough
 def test_a_broken_connection_is_waited_for(visits: Visits, settings: Settings, tmp_path: Path) -> None:
     data = archive(tmp_path / "pets.zip", filler=3 * PIECE)
     context = visits.context()
@@ -163,6 +165,7 @@ def test_a_broken_connection_is_waited_for(visits: Visits, settings: Settings, t
     assert bytes_of(settings, page).read_bytes() == data
 
 
+@pytest.mark.thorough
 def test_an_upload_is_paused_looked_away_from_and_cancelled(visits: Visits, settings: Settings, tmp_path: Path) -> None:
     archive(tmp_path / "pets.zip", filler=2 * PIECE)
     page = visits.page("/ui/data")

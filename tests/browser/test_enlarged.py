@@ -19,6 +19,7 @@ SWIPE = """(dialog, by) => {
 }"""
 
 
+@pytest.mark.thorough
 def test_photos_of_a_breed_and_of_pairs_are_shown_large(visits: Visits, records: Records, tmp_path: Path) -> None:
     pets(records, tmp_path / "pets")
     page = visits.page("/ui/data/pets?breed=Birman")

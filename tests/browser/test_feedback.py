@@ -33,6 +33,7 @@ def asked(visits: Visits, records: Records, *, keep: bool = False) -> Page:
     return page
 
 
+@pytest.mark.thorough
 def test_an_answer_is_confirmed_and_corrected(visits: Visits, records: Records, artifacts: ArtifactStore) -> None:
     page = asked(visits, records, keep=True)
     until(lambda: len(artifacts.keys_below(PHOTOS)) == 1)

@@ -33,6 +33,7 @@ def test_what_is_wrong_with_an_address_stays_said(
     expect(page.locator("#trouble")).to_be_empty()
 
 
+@pytest.mark.thorough
 def test_a_view_that_could_not_be_read_comes_when_the_service_is_back(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -78,6 +79,7 @@ def test_the_contract_is_a_click_away_from_every_view(visits: Visits, records: R
     expect(page).to_have_url(f"{visits.address}/docs")
 
 
+@pytest.mark.thorough
 def test_a_view_whose_script_does_not_come_says_so_and_is_there_once_it_comes(visits: Visits, records: Records) -> None:
     records.dataset()
     page = visits.context().new_page()

@@ -142,6 +142,7 @@ def test_what_is_not_sure_or_unknown_is_said_in_words(visits: Visits, records: R
     expect(page.locator(CARDS).nth(1)).not_to_contain_text("cannot say")
 
 
+@pytest.mark.thorough
 def test_a_set_is_shown_at_the_coverage_that_is_chosen_and_stays_chosen(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -163,6 +164,7 @@ def test_a_set_is_shown_at_the_coverage_that_is_chosen_and_stays_chosen(
     expect(page.locator("#trouble")).to_contain_text("Choose one beside “Set of breeds”.")
 
 
+@pytest.mark.thorough
 def test_where_the_terms_cannot_be_kept_a_button_leads_to_those_that_can(visits: Visits, records: Records) -> None:
     serve(visits, records.served())
     page = visits.page("/ui/?coverage=0.9")
@@ -178,6 +180,7 @@ def test_where_the_terms_cannot_be_kept_a_button_leads_to_those_that_can(visits:
     assert page.url.endswith("/ui/")
 
 
+@pytest.mark.thorough
 def test_another_version_answers_what_is_shown_and_is_in_the_address(visits: Visits, records: Records) -> None:
     dataset = records.dataset()
     first, second = records.served(dataset), records.served(dataset, content=b"other")
@@ -248,6 +251,7 @@ def test_on_a_telephone_a_photo_can_be_taken(visits: Visits, records: Records) -
     expect(desk.get_by_text("Take a photo")).to_be_hidden()
 
 
+@pytest.mark.thorough
 def test_a_reload_and_back_keep_what_was_answered_and_clear_forgets_it(visits: Visits, records: Records) -> None:
     serve(visits, records.served())
     page = visits.page("/")

@@ -60,6 +60,7 @@ def label(page: Page, key: str, file: str, said: str) -> None:
     expect(first).to_contain_text(said)
 
 
+@pytest.mark.thorough
 def test_an_upload_is_looked_through_labelled_by_keyboard_and_saved(visits: Visits, records: Records) -> None:
     served(visits, records.served())
     upload = sent(visits)
@@ -117,6 +118,7 @@ def saved(page: Page, records: Records) -> None:
     expect(page.locator("#label-saved").get_by_text("Train on it")).to_have_attribute("href", "/ui/train?dataset=mine")
 
 
+@pytest.mark.thorough
 def test_of_a_dataset_labels_become_its_next_revision(visits: Visits, records: Records, tmp_path: Path) -> None:
     served(visits, predicted_run(records, photos(records, tmp_path / "pets")))
     page = visits.page("/ui/data/pets/review")

@@ -55,6 +55,7 @@ def test_the_table_has_every_version_with_where_it_stands(visits: Visits, record
     assert visits.complaints == []
 
 
+@pytest.mark.thorough
 def test_rolling_back_says_what_it_changes_and_does_it_once_agreed(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -77,6 +78,7 @@ def test_rolling_back_says_what_it_changes_and_does_it_once_agreed(
     expect(production.get_by_role("button", name="Roll back to version 1")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_a_canary_is_promoted(visits: Visits, records: Records, tmp_path: Path) -> None:
     several(records, tmp_path)
     page = visits.page("/ui/models")
@@ -86,6 +88,7 @@ def test_a_canary_is_promoted(visits: Visits, records: Records, tmp_path: Path) 
     assert alias(visits) == {"alias": "production", "version": 4, "canary": None, "before": 3}
 
 
+@pytest.mark.thorough
 def test_from_its_view_a_version_is_put_where_it_shall_answer(visits: Visits, records: Records, tmp_path: Path) -> None:
     several(records, tmp_path)
     page = visits.page("/ui/models/3")
@@ -118,6 +121,7 @@ def test_from_its_view_a_version_is_put_where_it_shall_answer(visits: Visits, re
     assert visits.complaints == []
 
 
+@pytest.mark.thorough
 def test_a_versions_view_has_its_check_and_what_its_shadow_answered(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -145,6 +149,7 @@ def test_a_versions_view_has_its_check_and_what_its_shadow_answered(
     expect(page.locator("#trouble")).to_be_empty()
 
 
+@pytest.mark.thorough
 def test_production_is_found_however_many_versions_came_after_it(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -163,6 +168,7 @@ def test_production_is_found_however_many_versions_came_after_it(
     expect(page.locator("#no-model")).to_be_hidden()
 
 
+@pytest.mark.thorough
 def test_a_version_is_saved_for_use_elsewhere(visits: Visits, records: Records, tmp_path: Path) -> None:
     run = records.finished()
     files = trained(tmp_path / "trained", vocab=tuple(VOCAB))

@@ -114,6 +114,7 @@ def revise(records: Records, job: Job) -> None:
     records.move(job, State.SUCCEEDED)
 
 
+@pytest.mark.thorough
 def test_many_are_decided_at_once_and_compared_once_trained(visits: Visits, records: Records, pets: Dataset) -> None:
     page = visits.page("/ui/data/pets/review?view=grid")
     boxes = page.locator("#grid-photos input")
@@ -213,6 +214,7 @@ def test_two_tabs_keep_what_the_other_has_decided(visits: Visits, pets: Dataset)
     expect(other.locator("#tray-counts")).to_have_text("1 dropped, 1 kept")
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("pets")
 def test_a_reload_finds_the_photo_pages_on_and_one_moves_on_when_no_page_comes(visits: Visits) -> None:
     page = visits.context().new_page()

@@ -17,6 +17,7 @@ from tests.browser.worlds import busy
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.thorough
 def test_a_run_tells_how_it_was_asked_to_train_and_when(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
     page = visits.page(f"/ui/runs/{world.good.id}?tab=config")
@@ -47,6 +48,7 @@ def test_a_run_tells_how_it_was_asked_to_train_and_when(visits: Visits, records:
     expect(page.locator("#runs tbody time").first).to_have_text(re.compile(r"\d\d:\d\d|\d{4}"))
 
 
+@pytest.mark.thorough
 def test_a_failed_run_asks_for_nothing_that_it_does_not_have(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
     asked: list[int] = []
@@ -71,6 +73,7 @@ def test_a_failed_run_asks_for_nothing_that_it_does_not_have(visits: Visits, rec
     assert visits.complaints == []
 
 
+@pytest.mark.thorough
 def test_production_is_offered_to_a_run_that_is_not_there_yet(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
     page = visits.page(f"/ui/runs/{world.good.id}")
@@ -128,6 +131,7 @@ def tell_workers(records: Records) -> None:
             mark_published(session, job.id)
 
 
+@pytest.mark.thorough
 def test_what_waits_says_behind_what(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
     tell_workers(records)
@@ -151,6 +155,7 @@ def test_what_waits_says_behind_what(visits: Visits, records: Records, tmp_path:
     expect(page.locator("#imports")).to_have_text(re.compile(r"^Import \d+ queued, no worker of the light lane runs$"))
 
 
+@pytest.mark.thorough
 def test_cells_of_the_confusion_are_read_in_words(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
     page = visits.page(f"/ui/runs/{world.good.id}?tab=mistakes")

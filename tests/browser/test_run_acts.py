@@ -20,6 +20,7 @@ from tests.browser.worlds import BREEDS, busy
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.thorough
 def test_a_cell_opens_its_photos_one_of_them_opens_larger_and_back_closes_each(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -48,6 +49,7 @@ def test_a_cell_opens_its_photos_one_of_them_opens_larger_and_back_closes_each(
     assert visits.complaints == []
 
 
+@pytest.mark.thorough
 def test_a_click_on_the_heat_map_a_pair_and_a_breed_open_their_photos(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -78,6 +80,7 @@ def test_a_click_on_the_heat_map_a_pair_and_a_breed_open_their_photos(
     expect(page.locator("#shots")).to_be_hidden()
 
 
+@pytest.mark.thorough
 def test_an_interpretation_on_another_dataset_is_started_beside_the_mistakes(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -111,6 +114,7 @@ def test_the_arrow_keys_lead_through_the_photos_and_one_back_closes_them(
     assert page.url.endswith("?tab=mistakes")
 
 
+@pytest.mark.thorough
 def test_a_late_answer_for_a_run_that_was_left_is_dropped(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
     page = visits.page("/ui/runs")
@@ -157,6 +161,7 @@ def test_a_run_is_cancelled_and_taken_up_again(visits: Visits, records: Records,
     assert visits.complaints == []
 
 
+@pytest.mark.thorough
 def test_a_run_is_named_tagged_and_noted(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
     page = visits.page(f"/ui/runs/{world.good.id}?tab=config")
@@ -206,6 +211,7 @@ def test_what_hangs_on_a_run_is_told_before_it_is_deleted_and_needs_a_second_cho
     assert visits.complaints == []
 
 
+@pytest.mark.thorough
 def test_a_late_answer_about_one_run_does_not_make_the_question_about_another_delete_it(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -294,6 +300,7 @@ def failed(records: Records, code: str, **config: Any) -> Run:  # noqa: ANN401 -
     return run
 
 
+@pytest.mark.thorough
 def test_whatever_holds_a_model_can_be_registered_and_nothing_else(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -310,6 +317,7 @@ def test_whatever_holds_a_model_can_be_registered_and_nothing_else(
         expect(page.locator("#register")).to_be_visible(visible=is_offered)
 
 
+@pytest.mark.thorough
 def test_production_is_rolled_back_from_the_run_that_answers(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
     page = visits.page(f"/ui/runs/{world.other.id}")

@@ -76,6 +76,7 @@ def test_a_heads_button_sorts_and_again_turns_it_round_and_reload_keeps_it(visit
     assert asked(page) == {}
 
 
+@pytest.mark.thorough
 def test_search_and_filters_stand_in_the_address_and_can_be_taken_back(visits: Visits, records: Records) -> None:
     worse, better, waiting = three_runs(records)
     page = visits.page("/ui/runs")
@@ -139,6 +140,7 @@ def test_no_more_runs_are_picked_than_fit_beside_each_other(visits: Visits, reco
     expect(page.get_by_label("Pick run 7 to compare")).to_be_enabled()
 
 
+@pytest.mark.thorough
 def test_more_runs_come_as_they_are_asked_for(visits: Visits, records: Records) -> None:
     dataset = records.dataset()
     for _ in range(60):

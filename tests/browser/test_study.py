@@ -12,6 +12,7 @@ from tests.browser.visits import Visits
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.thorough
 def test_a_search_shows_its_best_its_trials_and_its_figures(visits: Visits, records: Records) -> None:
     job = with_trials(records)
     page = visits.page(f"/ui/searches/{job}")
@@ -50,6 +51,7 @@ def test_a_search_is_cancelled_and_resumed_from_its_view_which_the_jobs_lead_to(
     expect(page.locator("#study-facts")).to_have_text("There is no such search.")
 
 
+@pytest.mark.thorough
 def test_a_search_is_begun_from_the_form_whose_words_stay_in_the_address(visits: Visits, records: Records) -> None:
     records.dataset()
     page = visits.page("/ui/train")

@@ -89,6 +89,7 @@ def test_more_tabs_than_connections_share_a_stream_and_all_stay_live_even_reload
     assert streams.most < CONNECTIONS
 
 
+@pytest.mark.thorough
 def test_when_the_tab_with_the_stream_goes_another_goes_on_without_a_gap(
     visits: Visits, records: Records, streams: Streams, tmp_path: Path
 ) -> None:
@@ -107,6 +108,7 @@ def test_when_the_tab_with_the_stream_goes_another_goes_on_without_a_gap(
         until(lambda: streams.open == 1, PATIENCE)
 
 
+@pytest.mark.thorough
 def test_a_page_that_is_left_keeps_no_stream_and_lives_on_when_it_is_shown_again(
     visits: Visits, records: Records, streams: Streams, tmp_path: Path
 ) -> None:
@@ -127,6 +129,7 @@ def test_a_page_that_is_left_keeps_no_stream_and_lives_on_when_it_is_shown_again
     shows_step(page, 6)
 
 
+@pytest.mark.thorough
 def test_there_is_no_stream_where_nothing_is_at_work(
     visits: Visits, records: Records, streams: Streams, tmp_path: Path
 ) -> None:
@@ -151,6 +154,7 @@ def test_there_is_no_stream_where_nothing_is_at_work(
     expect(page.locator("#runs tbody tr").first).to_contain_text("succeeded")
 
 
+@pytest.mark.thorough
 def test_a_tab_out_of_sight_hands_the_stream_on_and_comes_back_without_the_old_events(
     visits: Visits, records: Records, streams: Streams, tmp_path: Path
 ) -> None:
@@ -177,6 +181,7 @@ def test_a_tab_out_of_sight_hands_the_stream_on_and_comes_back_without_the_old_e
     shows_step(first, 4)
 
 
+@pytest.mark.thorough
 def test_a_tab_that_the_browser_stops_hands_the_stream_on(
     visits: Visits, records: Records, streams: Streams, tmp_path: Path
 ) -> None:
@@ -195,6 +200,7 @@ def test_a_tab_that_the_browser_stops_hands_the_stream_on(
     shows_step(first, 4)
 
 
+@pytest.mark.thorough
 def test_without_locks_each_tab_in_sight_has_a_stream_and_none_out_of_sight(
     visits: Visits, records: Records, streams: Streams, tmp_path: Path
 ) -> None:
@@ -215,6 +221,7 @@ def test_without_locks_each_tab_in_sight_has_a_stream_and_none_out_of_sight(
         shows_step(tab, 4)
 
 
+@pytest.mark.thorough
 def test_a_view_is_asked_for_once_when_it_is_loaded_and_once_when_it_is_shown_again(
     visits: Visits, records: Records, streams: Streams, tmp_path: Path
 ) -> None:
@@ -248,6 +255,7 @@ def test_a_view_is_asked_for_once_when_it_is_loaded_and_once_when_it_is_shown_ag
     assert asked.count(SERVED) <= MOST_LOOKS
 
 
+@pytest.mark.thorough
 def test_what_is_said_while_a_view_is_drawn_is_drawn_after_it_and_not_beside_it(
     visits: Visits, records: Records, streams: Streams, tmp_path: Path
 ) -> None:

@@ -86,6 +86,7 @@ def test_another_recipe_keeps_what_is_set_but_what_is_the_recipes_own(visits: Vi
     expect(page.locator("input[name=arch]:checked")).to_have_value("resnet18")
 
 
+@pytest.mark.thorough
 def test_few_photos_get_batches_that_they_fill(visits: Visits, records: Records) -> None:
     records.dataset()
     page = visits.page("/ui/train")
@@ -105,6 +106,7 @@ def test_few_photos_get_batches_that_they_fill(visits: Visits, records: Records)
     assert visits.complaints == []
 
 
+@pytest.mark.thorough
 def test_a_wrong_rate_is_mended_by_a_suggestion(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
     page = visits.page(f"/ui/train?dataset=pets&search={world.search.id}&set=batch_size=8")
@@ -118,6 +120,7 @@ def test_a_wrong_rate_is_mended_by_a_suggestion(visits: Visits, records: Records
     expect(start).to_be_enabled()
 
 
+@pytest.mark.thorough
 def test_a_click_on_the_curve_of_a_search_puts_that_rate_into_the_form(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -147,6 +150,7 @@ def test_a_click_on_the_curve_of_a_search_puts_that_rate_into_the_form(
     assert visits.complaints == []
 
 
+@pytest.mark.thorough
 def test_a_search_that_is_shown_is_not_asked_for_again_while_somebody_types(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -191,6 +195,7 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_can_start(visits: Visits
     expect(page.get_by_role("button", name="Start training")).to_be_disabled()
 
 
+@pytest.mark.thorough
 def test_a_run_is_gone_on_from_and_one_without_weights_lends_its_settings(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -270,6 +275,7 @@ def test_a_forecast_is_measured_and_said_once_it_is_there(visits: Visits, record
     assert visits.complaints == []
 
 
+@pytest.mark.thorough
 def test_a_network_whose_weights_are_here_is_offered_where_the_usual_one_s_are_not(
     visits: Visits, records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

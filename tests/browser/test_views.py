@@ -16,6 +16,7 @@ def shown_losses(page: Page) -> int:
     return page.locator("#worst li").count()
 
 
+@pytest.mark.thorough
 def test_back_and_forward_move_between_views_and_the_title_names_them(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -53,6 +54,7 @@ def test_back_and_forward_move_between_views_and_the_title_names_them(
     expect(page).to_have_title(f"Run {world.other.id} · Pedigree")
 
 
+@pytest.mark.thorough
 def test_what_is_opened_in_a_run_stays_open_after_a_reload(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
     page = visits.page(f"/ui/runs/{world.good.id}?tab=mistakes")
@@ -73,6 +75,7 @@ def test_what_is_opened_in_a_run_stays_open_after_a_reload(visits: Visits, recor
     expect(page.locator("#confusion-facts")).to_contain_text("validation photos of dataset pets")
 
 
+@pytest.mark.thorough
 def test_a_top_loss_opens_larger_with_its_name_and_closes_without_a_trace(
     visits: Visits, records: Records, tmp_path: Path
 ) -> None:
@@ -104,6 +107,7 @@ def test_a_top_loss_opens_larger_with_its_name_and_closes_without_a_trace(
     expect(page.locator("#trouble")).to_contain_text("not among the top losses")
 
 
+@pytest.mark.thorough
 def test_an_address_that_names_nothing_says_so(visits: Visits, records: Records, tmp_path: Path) -> None:
     world = busy(records, tmp_path)
     page = visits.page("/ui/runs/x")

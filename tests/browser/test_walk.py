@@ -18,7 +18,7 @@ from tests.browser.walk_review import reviewed, trained_again
 from tests.browser.walk_runs import cell_opened, rate_clicked, watched
 from tests.browser.walker import Walker
 
-pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, pytest.mark.thorough, pytest.mark.long, pytest.mark.timeout(900)]
 
 TABS = 10
 VIEWS = {

@@ -12,6 +12,7 @@ from tests.ml.serve.trained import PRESIZE, trained
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.thorough
 def test_the_photo_is_seen_under_its_heat(visits: Visits, records: Records, tmp_path: Path) -> None:
     run = records.finished()
     files = trained(tmp_path / "trained", vocab=tuple(VOCAB))

@@ -8,6 +8,7 @@ from benchmarks.backup_midway import is_well, measured
 from tests.cli.test_up import pedigree
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 def test_jobs_of_a_backup_made_in_their_midst_end_where_it_is_restored(tmp_path: Path) -> None:
     found = measured(tmp_path, jobs=1)
@@ -16,6 +17,7 @@ def test_jobs_of_a_backup_made_in_their_midst_end_where_it_is_restored(tmp_path:
     assert found["were_running"] + found["were_queued"] >= 1
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_done_is_said_in_a_line(tmp_path: Path) -> None:
     data, file = tmp_path / "data", tmp_path / "it.tar"
     file.write_text("mine")

@@ -289,6 +289,7 @@ def test_unknown_words_are_answered_with_the_usage(
     assert "No such option" in err
 
 
+@pytest.mark.thorough
 def test_doctor_hides_passwords_and_names_versions(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -343,6 +344,7 @@ def test_doctor_ends_as_the_service_is(
         assert found["address"] == service.url
 
 
+@pytest.mark.thorough
 def test_doctor_fails_where_nothing_answers(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -351,6 +353,7 @@ def test_doctor_fails_where_nothing_answers(
     assert (code, err) == (1, f"pedigree: Nothing answers at {url}. Start the service with `pedigree up`.\n")
 
 
+@pytest.mark.thorough
 def test_doctor_fails_on_a_setting_that_cannot_be_used(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

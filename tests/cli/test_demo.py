@@ -73,6 +73,7 @@ def test_on_a_terminal_the_page_stays_up_after_the_demo_until_ctrl_c(places: tup
     assert not re.search(r"[━─]", said), "and none of them is left"
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 def test_for_a_script_the_demo_ends_by_itself_and_says_how_to_go_on(places: tuple[Path, Path]) -> None:
     data, pictures = places
@@ -98,6 +99,7 @@ def test_a_demo_that_is_broken_off_says_what_becomes_of_its_job(tmp_path: Path) 
     assert not (data / "stack.json").exists()
 
 
+@pytest.mark.thorough
 def test_a_demo_that_cannot_go_on_ends_in_one_line_and_stops_what_it_started(tmp_path: Path) -> None:
     data = tmp_path / "data"
     empty = tmp_path / "empty"

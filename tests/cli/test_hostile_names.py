@@ -84,6 +84,7 @@ def test_no_command_passes_what_a_record_holds_on_to_the_terminal(api: LiveApi) 
     assert b"\\u009b31m\\u202egpj" in told
 
 
+@pytest.mark.thorough
 def test_nor_what_a_user_gives_or_the_service_says_of_it(api: LiveApi, tmp_path: Path) -> None:
     photo, folder = tmp_path / f"{EVIL}.jpg", tmp_path / f"{EVIL}.d"
     photo.write_bytes(jpeg())

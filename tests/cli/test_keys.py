@@ -17,6 +17,7 @@ Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
 
 
+@pytest.mark.thorough
 def test_the_first_key_is_made_in_the_database_and_the_next_by_it(
     settings: Settings, capsys: Capture, monkeypatch: Patch
 ) -> None:

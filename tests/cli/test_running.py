@@ -170,6 +170,7 @@ def test_json_comes_alone(capsys: Capture, monkeypatch: Patch, tmp_path: Path) -
         assert (code, err) == (0, f"service: {service.url} (data in {tmp_path / 'a'})\n")
 
 
+@pytest.mark.thorough
 def test_weights_are_fetched_to_where_the_running_stack_looks(
     capsys: Capture, monkeypatch: Patch, tmp_path: Path
 ) -> None:

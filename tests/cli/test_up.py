@@ -93,6 +93,7 @@ def all_gone(pids: dict[str, int]) -> bool:
     return wait_until(lambda: not any(lives(pid) for pid in pids.values()), PATIENCE_SECONDS)
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 def test_a_stack_keeps_itself_up_stops_cleanly_and_finds_everything_again(tmp_path: Path) -> None:
     data, pictures = tmp_path / "data", draw_pictures(tmp_path / "pictures", each=4)
@@ -131,6 +132,7 @@ def test_a_stack_keeps_itself_up_stops_cleanly_and_finds_everything_again(tmp_pa
         assert [job["state"] for job in jobs] == ["succeeded"]
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 def test_an_import_does_not_wait_for_a_training_and_a_second_training_says_that_it_does(tmp_path: Path) -> None:
     data = tmp_path / "data"
@@ -161,6 +163,7 @@ def test_an_import_does_not_wait_for_a_training_and_a_second_training_says_that_
         assert f"behind job {first['id']} (train, run {first['run']}), about " in shown
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 def test_a_killed_stack_leaves_nothing_running_and_recovers(tmp_path: Path) -> None:
     data, pictures = tmp_path / "data", draw_pictures(tmp_path / "pictures", each=4)
@@ -208,6 +211,7 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
         assert all_gone(pids)
 
 
+@pytest.mark.thorough
 def test_a_network_needs_a_key_first_which_is_made_without_a_service(tmp_path: Path) -> None:
     data = tmp_path / "data"
     everywhere = ("up", "--host", "0.0.0.0", "--port", "0")  # noqa: S104 - it is refused

@@ -47,6 +47,7 @@ def test_the_notebook_is_committed_without_what_it_printed() -> None:
         assert cell["cell_type"] == "markdown" or (cell["outputs"], cell["execution_count"]) == ([], None)
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 @pytest.mark.timeout(600)  # ten jobs, each a process
 def test_the_chapter_runs_from_the_first_cell_to_the_last(

@@ -88,6 +88,7 @@ def run(sample: Sample, service: SmallService, folder: Path) -> subprocess.Compl
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 @pytest.mark.timeout(600)  # three trainings
 def test_every_sample_does_what_it_says(service: SmallService, tmp_path: Path) -> None:

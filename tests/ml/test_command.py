@@ -44,6 +44,7 @@ def run(folder: Path, name: str, *settings: str) -> subprocess.CompletedProcess[
     )
 
 
+@pytest.mark.thorough
 def test_lr_find_prints_the_record_and_then_a_table_of_the_suggestions(folder: Path) -> None:
     done = run(folder, "lr-find", "lr_sweep.steps=24", "lr_sweep.sweeps=2", "freeze=false")
     assert (done.returncode, done.stderr) == (0, "")
@@ -58,6 +59,7 @@ def test_lr_find_prints_the_record_and_then_a_table_of_the_suggestions(folder: P
     assert rows[5:] == ([content["advice"]] if content["advice"] else [])
 
 
+@pytest.mark.thorough
 def test_what_is_wrong_with_a_sweep_is_one_line_and_status_1(folder: Path) -> None:
     short = run(folder, "lr-find", "lr_sweep.steps=12")
     assert (short.returncode, short.stdout) == (1, "")
@@ -94,6 +96,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(folder: Path, refused: Refused
     assert refused("--cache", str(occupied)).startswith(f"disk: {occupied}: File exists")
 
 
+@pytest.mark.thorough
 def test_a_disk_without_room_is_one_line(folder: Path) -> None:
     limited = ["bash", "-c", 'ulimit -f 8; exec "$@"', "-", *command(folder, "lr-find")]
     done = subprocess.run(
@@ -134,7 +137,7 @@ def test_a_wrong_setting_is_one_line(refused: Refused, words: list[str], says: s
     assert refused(*words).startswith(says)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.thorough)])
 def test_a_training_that_is_told_to_end_says_so_in_a_line_and_can_be_gone_on_with(
     how: signal.Signals, folder: Path
 ) -> None:
@@ -153,6 +156,7 @@ def test_a_training_that_is_told_to_end_says_so_in_a_line_and_can_be_gone_on_wit
     assert (folder.parent / "out" / "checkpoint" / "checkpoint.safetensors").exists()
 
 
+@pytest.mark.thorough
 def test_a_training_without_a_rate_for_its_second_phase_says_so_and_leaves_the_first_one_s_model(folder: Path) -> None:
     phases = [{"freeze": True, "epochs": 1}, {"freeze": False, "epochs": 1, "lr_max": "auto"}]
     sweep = {"steps": 24, "sweeps": 1, "start_lr": 1e-12, "end_lr": 1e-11}

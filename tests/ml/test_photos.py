@@ -25,6 +25,7 @@ def photos(shared: Path) -> tuple[Path, Manifest]:
     return folder, scan_folder(folder, LabelRule(), name="pets")
 
 
+@pytest.mark.thorough
 def test_every_photo_of_the_37_breeds_is_usable(photos: tuple[Path, Manifest]) -> None:
     _, manifest = photos
     summary = manifest.summary()

@@ -110,6 +110,7 @@ def test_a_store_that_is_away_after_the_verdict_changes_nothing_about_it(
     assert stack.artifacts.exists(checkpoint_key(1, 1, 3)), "left for the repair process"
 
 
+@pytest.mark.thorough
 def test_an_upload_goes_with_a_useless_archive_and_stays_where_a_resume_can_use_it(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def stored(stack: Stack) -> set[str]:
     return {found.key for found in stack.artifacts.keys_below("runs/")}
 
 
+@pytest.mark.thorough
 def test_the_last_two_are_kept_and_named(stack: Stack, keeper: CheckpointStore, job_id: int) -> None:
     assert list(keeper.kept()) == []
     for step in (10, 20, 30):

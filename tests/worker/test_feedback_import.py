@@ -174,6 +174,7 @@ def test_a_revision_that_came_meanwhile_is_not_undone(
     assert pets.items == 3
 
 
+@pytest.mark.thorough
 def test_a_worker_takes_such_a_job(
     settings: Settings, sessions: Sessions, celery: Celery, pets: Dataset, photos: KeptPhotos
 ) -> None:

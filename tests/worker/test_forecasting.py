@@ -35,6 +35,7 @@ def asked(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - config fields
     return {"kind": "forecast", "of": {"kind": "train", "dataset": "pets", "config": config}}
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 def test_a_worker_measures_and_the_job_has_the_forecast(
     settings: Settings, sessions: Sessions, artifacts: ArtifactStore
@@ -113,6 +114,7 @@ def test_a_forecast_that_is_cancelled_stops_between_two_steps(stack: Stack, atte
     assert measurements(stack.sessions) == 0
 
 
+@pytest.mark.thorough
 def test_after_the_kernel_killed_whole_batches_halves_are_timed(stack: Stack, attempt: Attempt) -> None:
     attempt.job.payload["accumulation"] = 2
     measure_for_forecast(attempt)

@@ -62,6 +62,7 @@ def test_what_up_starts_serves_every_lane_and_trains_as_often_as_asked() -> None
     assert list(workers_of_lanes(3).values()) == ["train"] * 3 + ["light"]
 
 
+@pytest.mark.thorough
 def test_an_import_is_done_while_the_training_worker_is_busy(
     settings: Settings, sessions: Sessions, celery: Celery, training: int, bringing: int
 ) -> None:
@@ -76,6 +77,7 @@ def test_an_import_is_done_while_the_training_worker_is_busy(
     assert (job.state, job.attempt) == (State.SUCCEEDED, 1)
 
 
+@pytest.mark.thorough
 def test_a_light_worker_takes_no_training_and_the_training_says_what_it_waits_for(
     settings: Settings, sessions: Sessions, celery: Celery, training: int, bringing: int
 ) -> None:
@@ -94,6 +96,7 @@ def test_a_light_worker_takes_no_training_and_the_training_says_what_it_waits_fo
     assert queue_length(celery, Lane.TRAIN) == 1
 
 
+@pytest.mark.thorough
 def test_workers_are_counted_from_their_start_to_their_end(settings: Settings, sessions: Sessions) -> None:
     def counts() -> list[int]:
         with sessions.begin() as session:
@@ -110,6 +113,7 @@ def test_workers_are_counted_from_their_start_to_their_end(settings: Settings, s
             assert left.name.endswith(f":{trains.popen.pid}")
 
 
+@pytest.mark.thorough
 def test_a_worker_that_was_told_to_end_is_counted_no_more_while_its_job_is_put_down(
     settings: Settings, sessions: Sessions, celery: Celery, bringing: int
 ) -> None:
@@ -151,6 +155,7 @@ def of_old(celery: Celery, job_id: int) -> None:
     celery.send_task(RUN_JOB, args=[job_id], queue="pedigree")
 
 
+@pytest.mark.thorough
 def test_a_message_of_the_version_before_finds_its_lane(
     settings: Settings, sessions: Sessions, celery: Celery, bringing: int
 ) -> None:
@@ -164,6 +169,7 @@ def test_a_message_of_the_version_before_finds_its_lane(
     assert queue_length(celery, Lane.TRAIN) == 0
 
 
+@pytest.mark.thorough
 def test_a_message_of_the_version_before_that_nobody_comes_to_is_sent_again_in_its_lane(
     settings: Settings, sessions: Sessions, celery: Celery, training: int, bringing: int
 ) -> None:
@@ -200,6 +206,7 @@ def test_a_job_of_another_lane_is_sent_on_once_and_not_claimed(
     assert sum(queue_length(celery, one) for one in Lane) == 1
 
 
+@pytest.mark.thorough
 def test_an_emptied_broker_is_filled_again_lane_by_lane(
     settings: Settings, sessions: Sessions, celery: Celery, training: int, bringing: int
 ) -> None:
@@ -225,6 +232,7 @@ def test_a_killed_light_worker_loses_nothing(
     assert (job.state, job.attempt) == (State.SUCCEEDED, 2)
 
 
+@pytest.mark.thorough
 def test_a_light_job_gives_way_on_the_cpu_and_sees_no_gpu(
     settings: Settings, sessions: Sessions, celery: Celery, training: int, bringing: int
 ) -> None:
@@ -244,6 +252,7 @@ def test_a_light_job_gives_way_on_the_cpu_and_sees_no_gpu(
         light.end(signal.SIGKILL)
 
 
+@pytest.mark.thorough
 def test_what_learns_on_a_cpu_gives_way_to_what_answers(settings: Settings, training: int) -> None:
     with running(TRAINS, settings) as trains:
         child = trains.child()

@@ -106,6 +106,7 @@ def finished(sessions: Sessions, job_id: int) -> Job:
     return job
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 def test_train_then_go_on_from_it_then_interpret(
     settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery, pets: int
@@ -132,6 +133,7 @@ def test_train_then_go_on_from_it_then_interpret(
         assert len(epochs_of(session, child_id)) == 2
 
 
+@pytest.mark.thorough
 def test_interpret_with_copies_and_on_a_later_revision_of_the_dataset(
     stack: Stack, sessions: Sessions, artifacts: ArtifactStore, pets: int
 ) -> None:
@@ -165,6 +167,7 @@ def test_interpret_with_copies_and_on_a_later_revision_of_the_dataset(
     assert len(artifacts.get_bytes(files["predictions.jsonl"]).splitlines()) == len(own.items)
 
 
+@pytest.mark.thorough
 def test_what_a_runs_ancestor_was_trained_on_counts_as_known(
     stack: Stack, sessions: Sessions, artifacts: ArtifactStore, pets: int
 ) -> None:
@@ -211,6 +214,7 @@ def check_record(sessions: Sessions, artifacts: ArtifactStore, run_id: int, job_
     assert checkpoints_in(artifacts, run_id) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 def test_a_training_whose_process_is_killed_goes_on_from_its_checkpoint(
     settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery, pets: int, tmp_path: Path
@@ -233,6 +237,7 @@ def test_a_training_whose_process_is_killed_goes_on_from_its_checkpoint(
     assert not list(tmp_path.glob("cache/work/*/*"))
 
 
+@pytest.mark.thorough
 def test_an_attempt_after_one_that_the_kernel_killed_trains_and_predicts_in_halves(
     stack: Stack, sessions: Sessions, pets: int
 ) -> None:
@@ -250,6 +255,7 @@ def test_an_attempt_after_one_that_the_kernel_killed_trains_and_predicts_in_halv
     assert set(steps) == {2}  # four pictures, four a batch, in two halves
 
 
+@pytest.mark.thorough
 def test_a_head_is_kept_where_the_search_after_it_has_no_answer_and_others_go_on_from_it(
     stack: Stack, sessions: Sessions, artifacts: ArtifactStore, pets: int
 ) -> None:

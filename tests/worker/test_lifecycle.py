@@ -81,6 +81,7 @@ def test_only_what_no_attempt_holds_is_removed(settings: Settings, sessions: Ses
     assert (held.exists(), lost.exists(), foreign.exists()) == (True, False, True)
 
 
+@pytest.mark.thorough
 def test_what_attempts_of_another_database_hold_in_a_shared_cache_is_left_alone(
     settings: Settings, sessions: Sessions, job_id: int
 ) -> None:
@@ -161,6 +162,7 @@ def test_a_killed_child_is_run_again(settings: Settings, sessions: Sessions, job
         assert current_dataset(session, "pets") is not None
 
 
+@pytest.mark.thorough
 def test_a_child_killed_on_its_last_attempt_fails_the_job(
     settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery
 ) -> None:
@@ -294,6 +296,7 @@ def test_a_message_delivered_twice_runs_once(
     assert states_of(sessions, job_id) == ["queued", "running", "succeeded"]
 
 
+@pytest.mark.thorough
 def test_a_queued_job_is_cancelled_at_once_and_never_runs(
     settings: Settings, sessions: Sessions, job_id: int, celery: Celery
 ) -> None:
@@ -305,6 +308,7 @@ def test_a_queued_job_is_cancelled_at_once_and_never_runs(
     assert states_of(sessions, job_id) == ["queued", "cancelled"]
 
 
+@pytest.mark.thorough
 def test_a_running_job_is_cancelled_when_its_process_has_ended(
     settings: Settings, sessions: Sessions, job_id: int
 ) -> None:
@@ -320,6 +324,7 @@ def test_a_running_job_is_cancelled_when_its_process_has_ended(
         assert current_dataset(session, "pets") is None
 
 
+@pytest.mark.thorough
 def test_a_worker_that_ends_puts_its_job_back_without_using_up_an_attempt(
     settings: Settings, sessions: Sessions, job_id: int
 ) -> None:
@@ -336,6 +341,7 @@ def test_a_worker_that_ends_puts_its_job_back_without_using_up_an_attempt(
         assert job_in(sessions, job_id, State.SUCCEEDED, State.FAILED).attempt == 2
 
 
+@pytest.mark.thorough
 def test_a_worker_that_lost_its_job_ends_the_child(settings: Settings, sessions: Sessions, job_id: int) -> None:
     with running(LIGHT, settings) as worker:
         child = worker.paused_child()

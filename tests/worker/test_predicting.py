@@ -58,6 +58,7 @@ def registered(records: Records, folder: Path) -> Run:
     return run
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 def test_a_worker_answers_for_a_dataset_and_for_an_archive(
     settings: Settings, sessions: Sessions, artifacts: ArtifactStore, tmp_path: Path

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from ml.config import LrFind
@@ -27,6 +28,7 @@ def queue_search(sessions: Sessions, dataset_id: int, sweep: dict[str, Any], **c
         return run.id, create_job(session, kind="lr_find", run_id=run.id, max_attempts=3).id
 
 
+@pytest.mark.thorough
 def test_a_search_on_a_fresh_model_and_on_a_run_s_is_recorded_and_leaves_no_files(
     stack: Stack, sessions: Sessions, pets: int
 ) -> None:

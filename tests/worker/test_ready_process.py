@@ -59,6 +59,7 @@ def program(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     monkeypatch.setattr(worker.ready_process, "tethered", lambda *_, **__: [sys.executable, "-c", script])
 
 
+@pytest.mark.thorough
 def test_what_learns_is_run_by_the_process_that_waits_and_another_waits_after_it_which_an_import_leaves(
     settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery
 ) -> None:
@@ -80,6 +81,7 @@ def test_what_learns_is_run_by_the_process_that_waits_and_another_waits_after_it
         until(lambda: is_gone(second), "the end of it with its worker")
 
 
+@pytest.mark.thorough
 def test_a_job_is_run_where_the_one_that_waited_was_killed(
     settings: Settings, sessions: Sessions, celery: Celery
 ) -> None:
@@ -92,6 +94,7 @@ def test_a_job_is_run_where_the_one_that_waited_was_killed(
     assert (job.attempt, job.error["code"] if job.error else None) != (1, "job_crashed")
 
 
+@pytest.mark.thorough
 def test_a_worker_of_light_jobs_has_none(
     settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery
 ) -> None:

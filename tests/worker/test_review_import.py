@@ -133,6 +133,7 @@ def test_a_revision_that_came_meanwhile_is_not_undone(stack: Stack, pets: Datase
     assert current(stack.sessions).id == newer.id
 
 
+@pytest.mark.thorough
 def test_a_revision_can_be_trained_on(stack: Stack, pets: Dataset) -> None:
     item = manifest_of(stack.artifacts, pets).items[0]
     run(stack, pets, decided(item, "relabel", "pug" if item.label != "pug" else "beagle"))

@@ -61,6 +61,7 @@ def jobs_in(sessions: Sessions, search: int) -> dict[int, Job]:
         return jobs_of_runs(session, [trial.run_id for trial in trials_of(session, search) if trial.run_id])
 
 
+@pytest.mark.thorough
 @pytest.mark.long
 def test_a_search_whose_processes_are_killed_goes_on_and_ends(
     settings: Settings, sessions: Sessions, artifacts: ArtifactStore, celery: Celery

@@ -308,6 +308,7 @@ def test_half_an_upload_becomes_no_import(client: TestClient, records: Records) 
     assert offset_of(client, place) == 6
 
 
+@pytest.mark.thorough
 def test_a_body_that_breaks_off_keeps_what_has_come(served: str, settings: Settings) -> None:
     with httpx.Client(base_url=served) as client:
         place = begin(client, 100)

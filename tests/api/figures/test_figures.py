@@ -353,6 +353,7 @@ print(json.dumps([before, len(data), "matplotlib.pyplot" in sys.modules]))
 """
 
 
+@pytest.mark.thorough
 def test_matplotlib_comes_in_with_the_first_picture_and_keeps_its_cache_in_ours(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()

@@ -63,6 +63,7 @@ def test_another_failure_passes_also_when_the_client_has_left() -> None:
     assert [type(error) for error in raised.value.exceptions] == [KeyError]
 
 
+@pytest.mark.thorough
 def test_many_watchers_that_vanish_at_once_leave_nothing_in_the_log(
     settings: Settings, records: Records, tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_network_without_keys_is_refused(settings: Settings, make: Make, sessi
         settle(settings, everywhere)
 
 
+@pytest.mark.thorough
 def test_the_server_says_in_one_line_that_it_needs_a_key_first(settings: Settings) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "api", "--host", "0.0.0.0", "--port", "0"],  # noqa: S104 - it is refused

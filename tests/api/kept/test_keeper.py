@@ -202,6 +202,7 @@ def test_a_photo_that_the_store_does_not_take_is_counted_and_its_answer_stays(
         assert bench.count() == 1
 
 
+@pytest.mark.thorough
 def test_predictions_go_on_while_postgres_is_away_and_are_kept_when_it_is_back(
     keeping: Callable[..., TestClient], settings: Settings, artifacts: ArtifactStore, tmp_path: Path
 ) -> None:

@@ -135,6 +135,7 @@ def test_rolling_back_leads_past_what_was_deleted(client: TestClient, records: R
     assert client.post("/models/aliases/production/rollback").json()["version"] == 1
 
 
+@pytest.mark.thorough
 def test_all_that_hangs_on_it_is_told_and_needs_a_word(client: TestClient, records: Records) -> None:
     pets = records.dataset()
     run = records.served(pets)
@@ -249,6 +250,7 @@ def test_deletes_at_once_are_one(client: TestClient, records: Records, artifacts
     assert keys(artifacts) == []
 
 
+@pytest.mark.thorough
 def test_a_delete_beside_a_registration_leaves_both_or_neither(client: TestClient, records: Records) -> None:
     pets = records.dataset()
     for number in range(8):
@@ -265,6 +267,7 @@ def test_a_delete_beside_a_registration_leaves_both_or_neither(client: TestClien
         assert is_there == (deleted.status_code == 409)
 
 
+@pytest.mark.thorough
 def test_a_delete_beside_new_work_leaves_both_or_neither(client: TestClient, records: Records) -> None:
     pets = records.dataset()
     for _ in range(5):

@@ -3,6 +3,8 @@ import io
 import re
 from typing import Any
 
+import pytest
+
 from tests.api.records import Records
 from tests.api.web import TestClient
 
@@ -34,6 +36,7 @@ def test_the_list_is_a_table_too_page_by_page(client: TestClient, records: Recor
     assert listed.headers["content-type"] == "application/json"
 
 
+@pytest.mark.thorough
 def test_the_whole_table_has_all_runs_that_the_filters_leave(client: TestClient, records: Records) -> None:
     dataset = records.dataset()
     for _ in range(203):

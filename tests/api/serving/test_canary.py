@@ -173,6 +173,7 @@ def test_no_request_fails_while_the_model_changes_on_two_replicas(settings: Sett
     assert answered_by == set(versions)
 
 
+@pytest.mark.thorough
 def test_what_was_swapped_out_goes_from_memory_with_its_last_request(
     client: TestClient, records: Records, app: FastAPI
 ) -> None:

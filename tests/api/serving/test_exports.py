@@ -76,6 +76,7 @@ def held(app: FastAPI) -> Iterator[Held]:
     process.may_go.set()
 
 
+@pytest.mark.thorough
 def test_an_archive_is_made_by_a_process_and_then_kept(client: TestClient, run: int, app: FastAPI) -> None:
     answer = client.get("/models/1/export?format=safetensors")
     assert answer.status_code == 200, answer.text
@@ -93,6 +94,7 @@ def test_an_archive_is_made_by_a_process_and_then_kept(client: TestClient, run: 
     assert [*services.settings.cache.glob("exports/work-*")] == []
 
 
+@pytest.mark.thorough
 def test_an_export_answers_as_predict_does_calibrated(settings: Settings, records: Records, tmp_path: Path) -> None:
     dataset = records.dataset_with_photos(tmp_path / "photos")
     found = records.finished(dataset, valid_pct=0.5)
@@ -168,6 +170,7 @@ def test_too_many_at_once_are_sent_away(client: TestClient, held: Held, monkeypa
     assert client.get("/models/1/export?format=openvino").status_code == 200
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("run")
 def test_only_so_many_are_kept(client: TestClient, held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "MOST_KEPT", 2)
@@ -231,6 +234,7 @@ def _make_quietly(process: ExportProcess, folder: Path) -> None:
         process.make(*asked(folder), on_stage=lambda _: None)
 
 
+@pytest.mark.thorough
 def test_what_takes_too_much_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_process, "_memory", lambda _: 60 << 20)
     with pytest.raises((ExportFailed, OutOfMemory)):

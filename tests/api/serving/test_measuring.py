@@ -46,6 +46,7 @@ def registered_and_measured(client: TestClient, run: Run) -> int:
     return version
 
 
+@pytest.mark.thorough
 def test_a_registration_measures_on_the_runs_own_photos(settings: Settings, run: Run) -> None:
     with TestClient(create_app(settings), base_url="http://localhost") as client:
         version = registered_and_measured(client, run)

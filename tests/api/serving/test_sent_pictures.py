@@ -158,6 +158,7 @@ def test_a_form_that_is_cut_short_is_called_that(serving: TestClient) -> None:
         assert (answer.status_code, answer.json()["detail"]) == (400, "the form ends in the middle"), end
 
 
+@pytest.mark.thorough
 def test_a_part_of_another_name_is_told_what_the_name_is(serving: TestClient) -> None:
     wrong = serving.post("/predict", files={"image": GREEN}).json()
     assert "'image'" in wrong["detail"]
@@ -199,6 +200,7 @@ def test_an_archive_may_come_in_base64(client: TestClient, app: FastAPI) -> None
     assert content in stored
 
 
+@pytest.mark.thorough
 def test_the_contract_shows_every_way(client: TestClient) -> None:
     body = client.get("/openapi.json").json()["paths"]["/predict"]["post"]["requestBody"]
     assert set(body["content"]) == {"multipart/form-data", "application/json", "image/*", "application/octet-stream"}

@@ -139,6 +139,7 @@ def test_a_scan_takes_perceptual_hashes_and_the_revision_stays_what_it_was(tmp_p
     assert old.items[0].perceptual_hash is None
 
 
+@pytest.mark.thorough
 @pytest.mark.photos
 def test_the_pet_photos_have_sixteen_near_duplicates(shared: Path) -> None:
     # Every one of them was looked at; the first strangers differ in 18 bits.

@@ -132,6 +132,7 @@ def test_a_sweep_without_restoring_does_change_the_model() -> None:
         check_restored(before, found.model)
 
 
+@pytest.mark.thorough
 def test_sweeps_see_different_batches_and_the_same_ones_when_searched_again() -> None:
     first, again = (find_rate(train_step(), freeze=False, reporter=Listener()) for _ in range(2))
     assert first == again
@@ -139,6 +140,7 @@ def test_sweeps_see_different_batches_and_the_same_ones_when_searched_again() ->
     assert len(set(losses)) == 3
 
 
+@pytest.mark.thorough
 def test_a_frozen_search_leaves_the_body_still_during_the_sweep() -> None:
     frozen, free = (find_rate(train_step(), freeze=freeze, reporter=Listener()) for freeze in (True, False))
     assert (frozen.freeze, free.freeze) == (True, False)
@@ -229,6 +231,7 @@ def search_pictures(folder: Path, listener: Listener, **config: object) -> RateS
     return search(chosen, manifest, Folder(folder / "pets", manifest), paths=paths, reporter=listener, device="cpu")
 
 
+@pytest.mark.thorough
 def test_a_search_on_pictures_tells_its_plan_and_what_it_found(tmp_path: Path) -> None:
     listener = Listener()
     found = search_pictures(tmp_path, listener, lr_sweep={"steps": 24, "sweeps": 2}, freeze=False)

@@ -73,6 +73,7 @@ def test_a_batch_that_the_memory_does_not_hold_is_trained_in_halves_and_the_run_
     assert len(result.reading.items) == 7
 
 
+@pytest.mark.thorough
 def test_a_later_phase_that_does_not_fit_goes_on_in_halves_from_the_last_checkpoint(
     folder: Path, tmp_path: Path, memory: Callable[[Narrow], None]
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_run_that_went_on_in_halves_and_was_cut_off_is_not_halved_again(
     assert (narrow.seen, listener.logs) == ([4], [])
 
 
+@pytest.mark.thorough
 def test_halves_that_began_in_the_middle_are_still_told_from_there_after_a_resume(
     folder: Path, tmp_path: Path, memory: Callable[[Narrow], None]
 ) -> None:
@@ -122,6 +124,7 @@ def test_halves_that_began_in_the_middle_are_still_told_from_there_after_a_resum
     assert (plan.accumulation, plan.resumed_from_step, plan.halved_from_step) == (2, 5, 3)
 
 
+@pytest.mark.thorough
 def test_halves_that_are_asked_for_are_not_tried_whole_first(
     folder: Path, tmp_path: Path, memory: Callable[[Narrow], None]
 ) -> None:
@@ -151,6 +154,7 @@ def test_an_error_that_is_not_about_memory_is_not_mistaken_for_one(
     assert narrow.seen == [8]
 
 
+@pytest.mark.thorough
 def test_a_search_that_the_memory_does_not_hold_is_made_in_halves(
     folder: Path, tmp_path: Path, memory: Callable[[Narrow], None]
 ) -> None:

@@ -45,6 +45,7 @@ def test_a_mapped_file_does_not_count(tmp_path: Path) -> None:
     assert peak_memory_bytes(CPU) < before + BIG // 2
 
 
+@pytest.mark.thorough
 def test_what_was_held_when_it_was_looked_at_stays_the_peak() -> None:
     """In a process of its own: this one may hold that much already, kept from an earlier test's training."""
     script = """
@@ -101,6 +102,7 @@ def cleared(word: str, **environment: str) -> list[int]:
     return alone(STEPS, word, **environment)[-2:]
 
 
+@pytest.mark.thorough
 @with_mallopt
 def test_on_a_cpu_what_a_step_frees_is_there_for_the_next_one() -> None:
     assert max(cleared("keep")) < min(cleared("leave")) / 4
@@ -114,6 +116,7 @@ def test_who_has_said_how_malloc_is_to_be_is_left_alone(said: dict[str, str]) ->
     assert min(cleared("keep", **said)) > min(cleared("leave", **said)) / 2
 
 
+@pytest.mark.thorough
 @with_mallopt
 def test_what_a_failed_attempt_held_is_given_back_and_is_not_the_peak_of_the_next() -> None:
     script = """

@@ -72,6 +72,7 @@ def test_a_probe_that_is_stopped_goes_on_to_the_same_model(folder: Path, tmp_pat
         assert whole.files[name].read_bytes() == parts.files[name].read_bytes()
 
 
+@pytest.mark.thorough
 def test_a_probe_with_patience_and_a_mean_that_is_stopped_goes_on_to_the_same_model(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -40,6 +40,7 @@ def test_the_photos_of_a_training_grow_and_the_measured_ones_do_not(folder: Path
     assert next(setup.validation.load(setup.device)).shape[2:] == (64, 64)
 
 
+@pytest.mark.thorough
 def test_it_serves_at_the_size_that_was_measured_and_goes_on_to_the_same_model(folder: Path, tmp_path: Path) -> None:
     chosen = config(**GROWN, patience=1, weight_averaging=0.9)
     whole, _ = train(folder, tmp_path / "whole", chosen)
@@ -57,6 +58,7 @@ def test_it_serves_at_the_size_that_was_measured_and_goes_on_to_the_same_model(f
         assert whole.files[name].read_bytes() == parts.files[name].read_bytes()
 
 
+@pytest.mark.thorough
 def test_a_size_of_training_that_is_that_of_measuring_changes_no_bit(folder: Path, tmp_path: Path) -> None:
     results = [
         train(folder, tmp_path / str(number), config(epochs=1, **asked))[0]

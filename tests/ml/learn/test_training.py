@@ -147,6 +147,7 @@ def test_a_run_stopped_in_the_middle_resumes_to_the_same_weights(folder: Path, t
     assert cut.reading == whole.reading
 
 
+@pytest.mark.thorough
 def test_a_renewed_interpretation_equals_the_one_of_training(folder: Path, tmp_path: Path) -> None:
     result, manifest = train(folder, tmp_path / "out", config(epochs=1))
     renewed = interpret(
@@ -161,6 +162,7 @@ def test_a_renewed_interpretation_equals_the_one_of_training(folder: Path, tmp_p
     assert renewed.reading == result.reading
 
 
+@pytest.mark.thorough
 def test_a_parent_s_weights_are_where_a_child_run_starts(folder: Path, tmp_path: Path) -> None:
     parent, manifest = train(folder, tmp_path / "parent", config(epochs=3))
     still = config(recipe="one_cycle", epochs=1, lr_max=1e-12, freeze=False, weight_decay=0)
@@ -229,6 +231,7 @@ def test_an_absent_device_is_named(folder: Path, tmp_path: Path, device: str, mo
         train(folder, tmp_path / "out", config(), device=device)
 
 
+@pytest.mark.thorough
 def test_binary_cross_entropy_learns_and_scores_each_breed_on_its_own(folder: Path, tmp_path: Path) -> None:
     result, _ = train(folder, tmp_path / "out", config(loss="binary_cross_entropy", epochs=6))
     assert result.reading.error_rate < 0.5
@@ -238,6 +241,7 @@ def test_binary_cross_entropy_learns_and_scores_each_breed_on_its_own(folder: Pa
     assert json.loads(result.files["model.json"].read_text())["loss"] == "binary_cross_entropy"
 
 
+@pytest.mark.thorough
 def test_a_rate_left_to_a_search_is_found_on_the_pictures_and_recorded(folder: Path, tmp_path: Path) -> None:
     listener = Listener()
     sweep = {"steps": 60, "sweeps": 2, "start_lr": 1e-5}
@@ -254,6 +258,7 @@ STILL = {"steps": 24, "sweeps": 1, "start_lr": 1e-12, "end_lr": 1e-11}
 """A search that can have no answer."""
 
 
+@pytest.mark.thorough
 def test_what_the_head_learned_is_kept_where_the_search_after_it_has_no_answer(folder: Path, tmp_path: Path) -> None:
     head = {"freeze": True, "epochs": 2}
     whole = {"freeze": False, "epochs": 1, "lr_max": "auto"}
@@ -297,6 +302,7 @@ EVERYTHING = {
 }
 
 
+@pytest.mark.thorough
 def test_with_all_that_can_be_added_a_resumed_run_is_still_the_same_bit_for_bit(folder: Path, tmp_path: Path) -> None:
     chosen = config(epochs=2, **EVERYTHING)
     whole, _ = train(folder, tmp_path / "whole", chosen)
@@ -309,6 +315,7 @@ def test_with_all_that_can_be_added_a_resumed_run_is_still_the_same_bit_for_bit(
     assert whole.files["model.safetensors"].read_bytes() != plain.files["model.safetensors"].read_bytes()
 
 
+@pytest.mark.thorough
 def test_the_mean_of_the_weights_is_what_is_measured_and_served(folder: Path, tmp_path: Path) -> None:
     mean, _ = train(folder, tmp_path / "out", config(epochs=3, weight_averaging=0.9))
     last, _ = train(folder, tmp_path / "last", config(epochs=3))

@@ -71,6 +71,7 @@ def test_without_samples_the_exact_way_is_chosen(folder: Path) -> None:
     assert choice.machine == machine_kind("cpu")
 
 
+@pytest.mark.thorough
 def test_the_quickest_of_those_that_answer_as_stored_is_chosen(folder: Path) -> None:
     choice = choose(folder, samples(folder), Limits(), "cpu")
     assert {one.way for one in choice.candidates} >= {EXACT, *quick_ways(EXACT, torch.device("cpu"))}
@@ -155,6 +156,7 @@ def test_a_runs_own_format_allows_what_it_moves_itself_within_a_bound(noise: flo
     assert allowed(stored, unrounded) == pytest.approx(most, abs=1e-6)
 
 
+@pytest.mark.thorough
 def test_a_run_validated_in_bf16_is_held_to_fp32_too(tmp_path: Path) -> None:
     """The exact way in fp32 passes, however far bf16's noise had carried what was stored."""
     folder = write_model(tmp_path / "noisy", precision="bf16")

@@ -19,6 +19,7 @@ def choose(folder: Path, *, seconds: float = 120.0) -> None:
     choose_apart(folder, [], Limits(), "cpu", seconds=seconds, started=lambda _: None)
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_measured_says_why(tmp_path: Path) -> None:
     with pytest.raises(ChoosingFailed, match="description cannot be read"):
         choose(tmp_path)
@@ -46,6 +47,7 @@ def test_what_is_sent_is_read_again() -> None:
     assert Limits(**json.loads(line)["limits"]) == Limits()
 
 
+@pytest.mark.thorough
 def test_it_does_not_begin_for_a_parent_that_is_gone() -> None:
     command = [sys.executable, "-m", "ml.serve.choosing", str(os.getppid())]
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)

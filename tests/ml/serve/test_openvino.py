@@ -33,7 +33,13 @@ def test_every_family_is_tried() -> None:
     assert len(tried) == len(FAMILIES)
 
 
-@pytest.mark.parametrize("arch", ONE_OF_EACH.values())
+@pytest.mark.parametrize(
+    "arch",
+    [
+        pytest.param(one, marks=[pytest.mark.thorough] if one in {"swin_t", "convnext_tiny"} else [])
+        for one in ONE_OF_EACH.values()
+    ],
+)
 def test_every_family_puts_out_what_torch_does(arch: str, tmp_path: Path) -> None:
     folder = write_model(tmp_path / "model", arch, precision="fp32")
     exact = Classifier.load(folder, "cpu")
@@ -96,6 +102,7 @@ def test_openvino_comes_in_by_its_door_alone() -> None:
     assert others == []
 
 
+@pytest.mark.thorough
 def test_a_conversion_tells_nobody(tmp_path: Path) -> None:
     """Else it opens a connection to OpenVINO's makers, and keeps a number for this machine in the home folder."""
     script = """

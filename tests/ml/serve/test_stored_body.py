@@ -63,6 +63,7 @@ def test_one_that_is_not_whole_is_made_again(name: str, tmp_path: Path, makings:
     assert (logits(folder), makings.count) == (expected, 2), "the new one is whole"
 
 
+@pytest.mark.thorough
 def test_other_weights_or_another_size_have_another_graph(tmp_path: Path, makings: Makings) -> None:
     folder = write_model(tmp_path / "model")
     first = logits(folder)

@@ -57,11 +57,11 @@ def served(model: Path, photo: bytes) -> dict[str, float]:
     "arch",
     [
         "resnet18",
-        "convnext_tiny",
-        "efficientnet_b0",
+        pytest.param("convnext_tiny", marks=pytest.mark.thorough),
+        pytest.param("efficientnet_b0", marks=pytest.mark.thorough),
         "mobilenet_v3_small",
-        "regnet_y_400mf",
-        "swin_t",
+        pytest.param("regnet_y_400mf", marks=pytest.mark.thorough),
+        pytest.param("swin_t", marks=pytest.mark.thorough),
     ],
 )
 def test_every_family_answers_in_every_format_as_the_network_does(arch: str, tmp_path: Path) -> None:
@@ -83,7 +83,9 @@ def test_every_family_answers_in_every_format_as_the_network_does(arch: str, tmp
             assert found == pytest.approx(expected[:count], abs=1e-4), form
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "form", ["onnx", *(pytest.param(form, marks=pytest.mark.thorough) for form in FORMS if form != "onnx")]
+)
 def test_the_carried_script_answers_for_a_photo_as_the_service_does(form: Form, tmp_path: Path) -> None:
     model = trained(tmp_path / "model")
     calibrated(model, temperature=2.5)
@@ -108,7 +110,7 @@ def test_the_carried_script_answers_for_a_photo_as_the_service_does(form: Form, 
         assert ended.stderr == ""
 
 
-@pytest.mark.parametrize("form", ["onnx", "safetensors"])
+@pytest.mark.parametrize("form", [pytest.param("onnx", marks=pytest.mark.thorough), "safetensors"])
 def test_a_model_of_binary_cross_entropy_scores_each_breed_on_its_own(form: Form, tmp_path: Path) -> None:
     model = trained(tmp_path / "model", loss="binary_cross_entropy")
     path = tmp_path / "photo.jpg"
