@@ -82,10 +82,7 @@ def scan_folder(
     exclusions: list[Exclusion] = []
     for outcome in _examined(files, found.by_path, limits or Limits(), on_progress):
         (items if isinstance(outcome, Item) else exclusions).append(outcome)  # type: ignore[arg-type]  # each goes to its own list
-    one = _check_enough(items, exclusions, rule, found.notes, hidden)
-    if one is not None and not one_breed:
-        raise DatasetUnusable(one, hint=_one_label(rule))
-    only = [f"{one}: a training takes another breed beside it"] if one is not None else []
+    one = _check_enough(items, exclusions, rule, found.notes, hidden, one_breed=one_breed)
     return Manifest(
         name=name,
         decoding=DECODING,
@@ -93,7 +90,7 @@ def scan_folder(
         rule=rule,
         items=tuple(items),
         exclusions=tuple(exclusions),
-        notes=(*found.notes, *only, *([hidden] if hidden else [])),
+        notes=(*found.notes, *one, *([hidden] if hidden else [])),
         label_list=found.report,
     )
 
@@ -228,9 +225,15 @@ def item_of(
 
 
 def _check_enough(
-    items: list[Item], exclusions: list[Exclusion], rule: LabelRule, notes: list[str], hidden: str | None
-) -> str | None:
-    """Refuse what is nothing; what to say where all are of one breed, else None."""
+    items: list[Item],
+    exclusions: list[Exclusion],
+    rule: LabelRule,
+    notes: list[str],
+    hidden: str | None,
+    *,
+    one_breed: bool,
+) -> list[str]:
+    """Refuse what is nothing, and one breed where that is not enough; else what is to be said of it."""
     if not items:
         raise DatasetUnusable(_nothing(exclusions, hidden), hint=_hint(exclusions, rule, notes, hidden))
     left_out = _left_out(exclusions, hidden)
@@ -239,8 +242,11 @@ def _check_enough(
         raise DatasetUnusable(detail, hint="Add images.")
     labels = {item.label for item in items}
     if len(labels) > 1:
-        return None
-    return f"all {len(items)} usable images have the same label ({items[0].label}), and {left_out}"
+        return []
+    detail = f"all {len(items)} usable images have the same label ({items[0].label}), and {left_out}"
+    if not one_breed:
+        raise DatasetUnusable(detail, hint=_one_label(rule))
+    return [f"{detail}: a training takes another breed beside it"]
 
 
 def _one_label(rule: LabelRule) -> str:

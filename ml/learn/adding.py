@@ -82,12 +82,10 @@ def add_breeds(
 
     def look(parts: int) -> tuple[BreedNet, ReadBefore, Tensor]:
         network = _network(addition, parent / WEIGHTS).to(chosen)
-        sides = (
-            {} if own is None else {"valid": addition.split.valid, "learned": known_items(addition.split, config.seed)}
-        )
+        sides = {} if own is None else _sides(addition)
         pictures = sum(map(len, (*sides.values(), *(one.items for one in fresh))))
         gaze = Gaze(network, precision, chosen, parts, reporter, pictures)
-        before = _before(addition, gaze, own, sides) if own is not None else ReadBefore.read(parent / FEATURES)
+        before = ReadBefore.read(parent / FEATURES) if own is None else _before(addition, gaze, own, sides)
         photos = (ValidationBatches(cache, (), one.items, config) for cache, one in zip(new, fresh, strict=True))
         return network, before, torch.cat([gaze.features(some) for some in photos])
 
@@ -100,8 +98,13 @@ def add_breeds(
     return leave_files(addition, network.cpu(), layer, answers, judgement, precision.name, paths.work, earlier)
 
 
+def _sides(addition: Addition) -> dict[str, Sequence[int]]:
+    """Items of which the parent's training did not keep what is needed."""
+    return {"valid": addition.split.valid, "learned": known_items(addition.split, addition.config.seed)}
+
+
 def _before(addition: Addition, gaze: Gaze, cache: PresizedCache, sides: Mapping[str, Sequence[int]]) -> ReadBefore:
-    """What the training of the parent did not keep."""
+    """What it would have kept."""
     labels = label_ids(addition.manifest)
     read = {name: gaze.read(ValidationBatches(cache, (), items, addition.config)) for name, items in sides.items()}
     return ReadBefore(**read, targets=torch.tensor([labels[item] for item in sides["learned"]]))

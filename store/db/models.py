@@ -108,16 +108,16 @@ class Run(Base):
     answer_ms: Mapped[float | None] = mapped_column(Double)
     """Milliseconds that its model took to answer one photo on its worker; of a trial whose search asks for that."""
     added: Mapped[Json | None]
-    """ml.reading.added.AddedReading.content() of a run that added breeds to its parent's, once it has ended."""
+    """ml.reading.added.AddedReading.content() of a run that added breeds, once it has ended; with its "version"."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
     dataset: Mapped[Dataset] = relationship(lazy="joined", innerjoin=True)
 
     @property
     def vocab(self) -> list[str]:
-        """The breeds that its model knows: its dataset's, and those that were added. In the order of the classes."""
-        added = (breed for one in self.config.get("added", ()) for breed in one["breeds"])
-        return sorted({*self.dataset.vocab, *added})
+        """The breeds that its model knows, those that were added with them, in the order of the classes."""
+        return sorted(
+            {*self.dataset.vocab, *(breed for one in self.config.get("added", ()) for breed in one["breeds"])}
+        )
 
 
 class DeletedRun(Base):

@@ -162,6 +162,7 @@ def test_more_breeds_come_beside_those_that_came_before(parent: Trained3, tmp_pa
     assert [row["predicted"] for row in again.reading.items] == [row["predicted"] for row in result.fit.reading.items]
 
 
+@pytest.mark.thorough
 def test_what_a_run_of_before_did_not_keep_is_looked_at_again(parent: Trained3, tmp_path: Path) -> None:
     left, fresh = tmp_path / "left", [photos_of(painted(tmp_path / "fresh", {"collie": NEW["collie"]}, 2))]
     left.mkdir()
@@ -193,6 +194,7 @@ class _StopAt(Listener):
         return self.reached
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stage", ["features", "train"])
 def test_an_addition_stops_where_it_is_asked_to(parent: Trained3, tmp_path: Path, stage: str) -> None:
     with pytest.raises(Stopped):
