@@ -107,8 +107,7 @@ class Run(Base):
     """Which of that search's trials, from 1."""
     answer_ms: Mapped[float | None] = mapped_column(Double)
     """Milliseconds that its model took to answer one photo on its worker; of a trial whose search asks for that."""
-    added: Mapped[Json | None]
-    """ml.reading.added.AddedReading.content() of a run that added breeds, once it has ended; with its "version"."""
+    added: Mapped[Json | None]  # ml.reading.added.AddedReading.content() with "version", of a run that added breeds
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     dataset: Mapped[Dataset] = relationship(lazy="joined", innerjoin=True)
 
@@ -146,7 +145,6 @@ class DeletedRun(Base):
     """{"key", "sha256"} of the files that the record named; empty once they are gone."""
     files_gone_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
     dataset: Mapped[Dataset] = relationship(
         primaryjoin="foreign(DeletedRun.dataset_id) == Dataset.id", lazy="joined", viewonly=True
     )
