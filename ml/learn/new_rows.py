@@ -18,7 +18,7 @@ from ml.learn.losses import item_losses
 
 PHOTOS_OF_A_BREED = 5.0
 """What all photos of a breed weigh together, in photos."""
-PRIOR = 0.002
+PRIOR = 0.005
 """How strongly a row is held to where the trained ones lie, in parts of the prior: measured in docs/experiments.md."""
 MOST_MOVED = 0.0075
 """Of photos of the trained breeds, the share that may become wrong by being taken for a new breed."""
