@@ -69,7 +69,7 @@ def _start(
     if dataset is None:
         raise no_dataset("body.dataset", name)
     if len(dataset.vocab) < LEAST_BREEDS:
-        hint = "Name a dataset of more breeds, or add this one to a model (`POST /models/{version}/breeds`)."
+        hint = "Name a dataset of more breeds, or add this one to those of a model."
         detail = f"all its photos have the label {dataset.vocab[0]!r}, and there is nothing to tell apart"
         raise InvalidRequest(detail, hint, field="body.dataset", value=name)
     if parent is not None:
