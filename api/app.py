@@ -65,6 +65,7 @@ from api.routes import (
     limits,
     lr_find,
     models,
+    new_breeds,
     operations,
     page,
     predict,
@@ -125,6 +126,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     uploads.router,
     aliases.router,  # before the models: an alias's path is none of a version
     models.router,
+    new_breeds.router,
     exports.router,
     explain.router,
     predictions.router,

@@ -34,6 +34,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "keys list": ("pedigree keys list",),
     "keys revoke": ("pedigree keys revoke alice",),
     "limits": ("pedigree limits",),
+    "models add-breeds": ("pedigree models add-breeds 4 new-breeds --follow",),
     "models alias": ("pedigree models alias production 4", "pedigree models alias old --drop"),
     "models canary": (
         "pedigree models canary production 5 --share 0.1",

@@ -14,6 +14,7 @@ from cli.csv_answers import pictures_of, write_csv
 from cli.errors import CommandError
 from cli.export import export
 from cli.many import predict_many
+from cli.new_breeds import add_breeds
 from cli.options import json_option, with_client
 from cli.pasted import PastedPath
 from cli.predictions import drift
@@ -94,7 +95,7 @@ def register(client: Client, run: int, alias: str | None, as_json: bool) -> None
         say(DRAWN)
 
 
-for _command in (point, roll_back, list_moves, canary, show_shadow, drift):
+for _command in (add_breeds, point, roll_back, list_moves, canary, show_shadow, drift):
     models.add_command(_command)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from cli.client import Json
+from cli.new_breeds import added_words
 
 
 def story(run: Json) -> Iterator[tuple[str, object]]:
@@ -11,6 +12,7 @@ def story(run: Json) -> Iterator[tuple[str, object]]:
         yield "lineage", " → ".join([*map(_ancestor, run["lineage"]), f"run {run['id']}"])
     if run["children"]:
         yield "children", ", ".join(f"run {child}" for child in run["children"])
+    yield from added_words(run.get("added"))
     for rate in run["rates"]:
         yield f"rate of phase {rate['phase'] + 1}", _rate(rate)
     for curve in run.get("curves") or []:

@@ -4,7 +4,8 @@ Imports no torch, so that the API and the command can use it. Names and defaults
 (workflow of the fastai book, chapter 5).
 """
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Discriminator, Field, JsonValue, Tag, TypeAdapter, model_validator
@@ -225,16 +226,32 @@ class LrFind(TrainSettings):
     freeze: bool = Field(True, description="search for the head alone, with the pretrained body left as it is")
 
 
-class ResolvedConfig(TrainSettings):
-    """What a run records and trains: settings and phases, nothing left to choose."""
+class AddedBreeds(Strict):
+    """Breeds that came to a run's own dataset's, from the photos of another dataset."""
 
-    recipe: Literal["fine_tune", "one_cycle", "probe", "phases"]
+    dataset: str
+    revision: str = Field(description="of that dataset, when they were added")
+    breeds: tuple[str, ...]
+
+
+class ResolvedConfig(TrainSettings):
+    """What a run records and trains: settings and phases, nothing left to choose.
+
+    Where breeds were added, ``phases`` is empty: what was trained before stays as it is.
+    """
+
+    recipe: Literal["fine_tune", "one_cycle", "probe", "phases", "add_breeds"]
     phases: tuple[ResolvedPhase, ...]
+    added: tuple[AddedBreeds, ...] = Field((), exclude_if=operator.not_, description="the first to come are first")
 
     @property
     def epochs(self) -> int:
         """Epochs of all phases together."""
         return sum(phase.epochs for phase in self.phases)
+
+    def vocab(self, of_dataset: Iterable[str]) -> tuple[str, ...]:
+        """What the model knows, in the order of its classes: the dataset's breeds, and those that were added."""
+        return tuple(sorted({*of_dataset, *(breed for one in self.added for breed in one.breeds)}))
 
     @property
     def feature_epochs(self) -> int:

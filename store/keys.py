@@ -16,6 +16,8 @@ PREDICTIONS = "predictions.jsonl"
 """A run's own, on its validation pictures."""
 JUDGEMENT = "judgement.safetensors"
 """For judging its answers; runs of before there were any have none."""
+FEATURES = "features.safetensors"
+"""What its network made of its photos, so that breeds can be added at once; runs of before there was that have none."""
 TO_SERVE = (MODEL, DESCRIPTION)
 """The files that a model cannot be served without."""
 ANSWERS = "jobs/"

@@ -5,5 +5,11 @@ from store import keys
 
 
 def test_learning_and_the_store_call_a_models_files_by_the_same_names() -> None:
-    learning = (run_files.WEIGHTS, run_files.DESCRIPTION, run_files.PREDICTIONS, run_files.JUDGEMENT)
-    assert learning == (keys.MODEL, keys.DESCRIPTION, keys.PREDICTIONS, keys.JUDGEMENT)
+    learning = (
+        run_files.WEIGHTS,
+        run_files.DESCRIPTION,
+        run_files.PREDICTIONS,
+        run_files.JUDGEMENT,
+        run_files.FEATURES,
+    )
+    assert learning == (keys.MODEL, keys.DESCRIPTION, keys.PREDICTIONS, keys.JUDGEMENT, keys.FEATURES)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from sqlalchemy.orm import Session, sessionmaker
 
 from ml.cache_names import bundle_copy
+from ml.config import AddedBreeds
 from ml.data.bundle import Bundle, ImageSource
 from ml.data.cache_room import make_room, note_opened
 from ml.data.manifest import Manifest
@@ -17,6 +18,7 @@ from ml.errors import ArchiveRejected, Stopped
 from ml.reading.metrics import Reading
 from ml.reporting import Progress
 from store.artifacts import ArtifactStore, StoredFile
+from store.db.datasets import dataset_of_revision
 from store.db.jobs import change_state
 from store.db.models import Artifact, Dataset, Job, Run
 from store.db.reading import get_artifact
@@ -148,6 +150,19 @@ class Attempt:
             return manifest, Bundle(local, manifest)
         copy = bundle_copy(self.settings.cache, chosen.revision)
         return manifest, FetchedBundle(copy, lambda: self._fetch_bundle(chosen.revision, copy), manifest)
+
+    def added_dataset(self, added: AddedBreeds) -> Dataset:
+        """The dataset of breeds that were added.
+
+        Raises:
+            JobBroken: it is not there.
+        """
+        found = self.read(lambda session: dataset_of_revision(session, added.dataset, added.revision))
+        if found is None:
+            raise JobBroken(
+                f"dataset {added.dataset!r}, whose breeds were added, is not there in revision {added.revision}"
+            )
+        return found
 
     def manifest(self, chosen: Dataset) -> Manifest:
         """A dataset's items.

@@ -94,6 +94,7 @@ def _scan(attempt: Attempt, folder: Path, payload: dict[str, Any]) -> Manifest:
         limits=attempt.limits,
         labels=attempt.fetch_upload(source["labels"], "labels") if "labels" in source else None,
         encoding=source.get("encoding"),
+        one_breed=True,
         on_progress=StageProgress(attempt, "scan"),
     )
 

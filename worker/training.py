@@ -8,23 +8,30 @@ from ml.learn.training import fit
 from store.db.records import record_final
 from worker.answer_time import answer_time
 from worker.attempt import Attempt
+from worker.breed_adding import add_breeds_to_run
 from worker.checkpoints import CheckpointStore
 from worker.learned import learned_earlier
 from worker.paths import paths_of
 
 
 def train_run(attempt: Attempt) -> None:
-    """Train the job's run. One that ends for want of a later phase's rate is recorded with what it learned before.
+    """Train the job's run, or add breeds to its parent.
+
+    A training that ends for want of a later phase's rate is recorded with what it learned before.
 
     Raises:
         LearningError: with a code, whatever a user can act on.
         Stopped: the work was put down, its checkpoint kept, or the job is not ours any more.
     """
     run = attempt.run
+    config = ResolvedConfig.model_validate(run.config)
+    if config.recipe == "add_breeds":
+        add_breeds_to_run(attempt, config)
+        return
     manifest, bundle = attempt.dataset()
     keeper = CheckpointStore(attempt)
     result = fit(
-        ResolvedConfig.model_validate(run.config),
+        config,
         manifest,
         bundle,
         paths=paths_of(attempt),

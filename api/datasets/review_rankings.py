@@ -95,7 +95,7 @@ class ReviewRankings:
         is_same = predicted.dataset.revision == current.revision
         then = now if is_same else self._photos.manifest(predicted.dataset.revision)
         path = predictions_file(self._artifacts, self._cache, predicted.file)
-        scores = read_scores(path, then, now, predicted.run.dataset.vocab)
+        scores = read_scores(path, then, now, predicted.run.vocab)
         doubts = find_doubts(scores.scores, scores.labels)
         losses = np.array([item.loss for item in scores.items])
         wrong = np.flatnonzero(scores.scores.argmax(1) != scores.labels) if scores.items else np.array([], dtype=int)

@@ -106,6 +106,7 @@ GET /uploads/{upload_id}/photo
 POST /uploads/{upload_id}/try-labels
 POST /label-rules/try
 GET /models/{name}/export
+POST /models/{version}/breeds
 GET /predictions
 """
 

@@ -20,6 +20,7 @@ from store.db.registry import held_version, resolve_model
 from store.errors import InvalidRequest, NotFound, NotReady, WrongKind, one_of
 
 NAMED_BREEDS = 5
+LEAST_BREEDS = 2
 BODY = ("body",)
 
 Settings = TypeVar("Settings", bound=TrainSettings)
@@ -35,6 +36,7 @@ def check_train(
         BatchTooLarge: fewer training pictures than a batch.
         SweepTooShort: a rate is left to a search of too few steps.
         NotFound: no such dataset or parent run.
+        InvalidRequest: the dataset has a single breed.
         AppError: as ``api.jobs.parents``, where the parent cannot be gone on from.
     """
     config, dataset = _start(session, request, request.config, place)
@@ -66,6 +68,10 @@ def _start(
     dataset = current_dataset(session, name)
     if dataset is None:
         raise no_dataset("body.dataset", name)
+    if len(dataset.vocab) < LEAST_BREEDS:
+        hint = "Name a dataset of more breeds, or add this one to those of a model."
+        detail = f"all its photos have the label {dataset.vocab[0]!r}, and there is nothing to tell apart"
+        raise InvalidRequest(detail, hint, field="body.dataset", value=name)
     if parent is not None:
         check_fits(session, parent, config, dataset)
     train, _ = split_sizes(dataset.items, config, dataset.summary.get("split"))
@@ -112,7 +118,7 @@ def check_interpret(session: Session, request: InterpretRequest) -> tuple[Run, D
     dataset = current_dataset(session, name)
     if dataset is None:
         raise no_dataset("body.config.dataset", name)
-    learned = set(run.dataset.vocab)
+    learned = set(run.vocab)
     unknown = [breed for breed in dataset.vocab if breed not in learned]
     if unknown:
         named = ", ".join(repr(breed) for breed in unknown[:NAMED_BREEDS])

@@ -104,8 +104,8 @@ def check_fits(session: Session, parent: Run, config: TrainSettings, dataset: Da
         VocabularyDiffers: other breeds.
         SplitDiffers: the parent, or a run that it goes back to, split the same pictures otherwise.
     """
-    if parent.dataset.vocab != dataset.vocab:
-        ours, theirs = set(dataset.vocab), set(parent.dataset.vocab)
+    if parent.vocab != dataset.vocab:
+        ours, theirs = set(dataset.vocab), set(parent.vocab)
         example = f", such as {min(ours ^ theirs)!r}" if ours != theirs else ", in another order"
         detail = f"run {parent.id} learned {len(theirs)} breeds, not the {len(ours)} of {dataset.name!r}{example}"
         hint = "Start from a run of a dataset with the same breeds, or from none."

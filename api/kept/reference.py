@@ -50,7 +50,7 @@ class ReferenceMaker:
         except (AppError, ValueError, KeyError, TypeError) as error:
             return {}, f"the run's stored predictions cannot be read: {error}"[:300]
         missing = self._count_photos(run, items, counted)
-        return counted.figures([str(breed) for breed in run.dataset.vocab]), missing
+        return counted.figures([str(breed) for breed in run.vocab]), missing
 
     def _count_answers(self, run: Run, counted: DayCounts) -> list[int]:
         """Count the stored predictions; the items that they are of."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.judgement import JudgementOut
 from api.schemas.lineage import PhaseRate, Story
+from api.schemas.new_breeds import AddedOut
 from api.schemas.run_defaults import changed_settings
 from api.schemas.scores import Scoring
 from api.schemas.studies import StudyOfRun
@@ -112,7 +113,7 @@ def _asked(run: Run, found: Sequence[PhaseRate], before: Epoch | None) -> Planne
     searched = {one.phase: None if one.lr_max is None else max(one.lr_max) for one in found}
     return PlannedRun(
         loss=config.loss,
-        breeds=len(run.dataset.vocab),
+        breeds=len(run.vocab),
         pretrained=config.pretrained,
         epochs=[phase.epochs for phase in config.phases],
         rates=[
@@ -136,6 +137,9 @@ class InterpretationOut(BaseModel):
 class RunOut(RunSummary, Story):
     """A run with everything that made it. All of the plan is null until a worker has made it."""
 
+    added: AddedOut | None = Field(
+        description="what came of breeds that it added to its parent's; null of other runs, and before it has ended"
+    )
     config: dict[str, Any] = Field(description="the resolved config")
     changed: dict[str, Any] = Field(
         description="the config's settings that are not the recipe's defaults: dotted name and that default",
@@ -176,6 +180,7 @@ class RunOut(RunSummary, Story):
         return cls(
             **_summary(run, job, spark),
             **dict(story),
+            added=AddedOut.of(run.added),
             config=run.config,
             changed=changed_settings(run.config),
             device=run.device,

@@ -45,6 +45,7 @@ def scan_folder(
     limits: Limits | None = None,
     labels: Path | None = None,
     encoding: str | None = None,
+    one_breed: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Manifest:
     """Look at every file of a folder: decode it, read its label, note what is left out.
@@ -60,11 +61,12 @@ def scan_folder(
         limits: what an image may cost; default Limits().
         labels: a list of labels beside the folder, which the rule ``csv`` reads in place of one in it.
         encoding: of the list's text; None: UTF-8.
+        one_breed: whether a single breed will do, with a note: it may be for a model or dataset that has others.
         on_progress: called with files done and files in all.
 
     Raises:
-        DatasetUnusable: no folder, no image with a label, only one of them, only one breed, a regex that is not
-            accepted, or a list of labels that cannot be used.
+        DatasetUnusable: no folder, no image with a label, only one of them, only one breed where that is not enough, a
+            regex that is not accepted, or a list of labels that cannot be used.
     """
     _check_rule(rule)
     if not folder.is_dir():
@@ -80,7 +82,7 @@ def scan_folder(
     exclusions: list[Exclusion] = []
     for outcome in _examined(files, found.by_path, limits or Limits(), on_progress):
         (items if isinstance(outcome, Item) else exclusions).append(outcome)  # type: ignore[arg-type]  # each goes to its own list
-    _check_enough(items, exclusions, rule, found.notes, hidden)
+    one = _check_enough(items, exclusions, rule, found.notes, hidden, one_breed=one_breed)
     return Manifest(
         name=name,
         decoding=DECODING,
@@ -88,7 +90,7 @@ def scan_folder(
         rule=rule,
         items=tuple(items),
         exclusions=tuple(exclusions),
-        notes=(*found.notes, *([hidden] if hidden else [])),
+        notes=(*found.notes, *one, *([hidden] if hidden else [])),
         label_list=found.report,
     )
 
@@ -223,8 +225,15 @@ def item_of(
 
 
 def _check_enough(
-    items: list[Item], exclusions: list[Exclusion], rule: LabelRule, notes: list[str], hidden: str | None
-) -> None:
+    items: list[Item],
+    exclusions: list[Exclusion],
+    rule: LabelRule,
+    notes: list[str],
+    hidden: str | None,
+    *,
+    one_breed: bool,
+) -> list[str]:
+    """Refuse what is nothing, and one breed where that is not enough; else what is to be said of it."""
     if not items:
         raise DatasetUnusable(_nothing(exclusions, hidden), hint=_hint(exclusions, rule, notes, hidden))
     left_out = _left_out(exclusions, hidden)
@@ -232,9 +241,12 @@ def _check_enough(
         detail = f"there is only one usable image ({items[0].path}), and {left_out}"
         raise DatasetUnusable(detail, hint="Add images.")
     labels = {item.label for item in items}
-    if len(labels) == 1:
-        detail = f"all {len(items)} usable images have the same label ({items[0].label}), and {left_out}"
+    if len(labels) > 1:
+        return []
+    detail = f"all {len(items)} usable images have the same label ({items[0].label}), and {left_out}"
+    if not one_breed:
         raise DatasetUnusable(detail, hint=_one_label(rule))
+    return [f"{detail}: a training takes another breed beside it"]
 
 
 def _one_label(rule: LabelRule) -> str:

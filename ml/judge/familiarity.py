@@ -9,7 +9,8 @@ The scatter is told apart in its few strongest directions and taken to be even i
 some microseconds and a fit of thousands of features no more than a moment.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -75,6 +76,25 @@ class Familiarity:
     def _squares(self) -> Floats:
         squares: Floats = np.einsum("cd,cd->c", self.means, self.means)
         return squares
+
+    def with_breeds(
+        self, kept: Mapping[int, int], features: NDArray[np.floating], targets: NDArray[np.int64], breeds: int
+    ) -> "Familiarity":
+        """The same network's among other breeds; those without pictures lie where all breeds do in the mean.
+
+        Args:
+            kept: of the breeds that stay, from the number before to that among the ``breeds``.
+            features: of pictures of the others, [n, features].
+            targets: their class ids, [n], among the ``breeds``.
+            breeds: how many there are now.
+        """
+        means = np.repeat(self.means.mean(0, keepdims=True), breeds, 0)
+        for before, now in kept.items():
+            means[now] = self.means[before]
+        x = of_length_1(features, self.first)
+        for breed in np.unique(targets):
+            means[breed] = x[targets == breed].mean(0)
+        return replace(self, means=means)
 
     def tensors(self) -> Tensors:
         """What is stored."""

@@ -60,6 +60,7 @@ def fit_judgement(
     usable: NDArray[np.bool_] | None = None,
     features: Floats | None = None,
     known: KnownPictures | None = None,
+    measured: tuple[Familiarity | None, Doubles] | None = None,
 ) -> FittedJudgement:
     """Fit on a validation side.
 
@@ -72,13 +73,16 @@ def fit_judgement(
         usable: which pictures the model has never learned from; None: all.
         features: what the network makes of the first pictures, [≤ n, features].
         known: pictures that it did learn from.
+        measured: in place of these two, how familiarity is measured, and what that gave of known pictures.
     """
     rows = _chosen(logits, usable)
     z, truth = logits[rows], targets[rows]
     calibration = fit_calibration(loss, z, truth)
     calibrated = calibration.apply(loss, logits)
     first = rows[rows < len(features)] if features is not None else rows
-    familiarity, familiar = _familiar(known, None if features is None else features[first], logits.shape[1])
+    if measured is None:
+        measured = _familiar(known, None if features is None else features[first], logits.shape[1])
+    familiarity, familiar = measured
     for others, own in folds(len(rows)):
         calibrated[rows[own]] = fit_calibration(loss, z[others], truth[others]).apply(loss, z[own])
     of_truth = calibrated[rows, truth]

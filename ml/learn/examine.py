@@ -73,7 +73,7 @@ def interpret(
     keep_freed_memory(chosen)
 
     def predict(parts: int) -> Reading:
-        network = _network(config.arch, len((learned or manifest).vocab), model, chosen)
+        network = _network(config.arch, len(config.vocab((learned or manifest).vocab)), model, chosen)
         tell = _Teller(reporter, len(cuts(len(items), config.batch_size, parts)) * (COPIES + 1 if tta else 1))
         if tta:
             scores = tta_scores(
@@ -95,10 +95,10 @@ def _chosen(
     """Which items are predicted, and what the model was trained on, where a row is to say so."""
     base = learned or manifest
     own = make_split(base, config)
-    known = LearnedPictures(base.vocab, earlier | {base.items[i].sha256 for i in own.train})
+    known = LearnedPictures(config.vocab(base.vocab), earlier | {base.items[i].sha256 for i in own.train})
     if learned is None:
-        return own.valid, known if earlier else None
-    _check_breeds(manifest, learned.vocab)
+        return own.valid, known if earlier or config.added else None
+    _check_breeds(manifest, known.vocab)
     return range(len(manifest.items)), known
 
 

@@ -32,7 +32,7 @@ def fit_on(
         features: what the model makes of the first of the items, [≤ n, features].
         known: what it makes of pictures that it learned from.
     """
-    labels = label_ids(manifest)
+    labels = label_ids(manifest, None if learned is None else learned.vocab)
     pictures = frozenset() if learned is None else learned.pictures
     return fit_judgement(
         loss,

@@ -9,6 +9,7 @@ from torchvision.transforms.v2.functional import gaussian_blur
 
 from ml.augment.lighting import STD
 from ml.augment.seed import generator
+from ml.data.split import Split
 from ml.judge.familiarity import KnownPictures
 from ml.learn.batches import ValidationBatches
 from ml.learn.evaluation import predict_outputs
@@ -27,8 +28,7 @@ Shift = Callable[[Tensor, torch.Generator], Tensor]
 
 def known_pictures(model: BreedNet, setup: Setup, parts: int, on_batch: Callable[[], None]) -> KnownPictures:
     """Look at a sample of the training side, in ``parts`` parts a batch; the same each time."""
-    order = torch.randperm(len(setup.split.train), generator=generator(setup.config.seed, "known"))
-    items = [setup.split.train[i] for i in order[:MOST_KNOWN].tolist()]
+    items = known_items(setup.split, setup.config.seed)
     batches = ValidationBatches(setup.cache, setup.labels, items, setup.config)
 
     def features(shift: Shift | None) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
@@ -40,6 +40,12 @@ def known_pictures(model: BreedNet, setup: Setup, parts: int, on_batch: Callable
 
     plain, *shifted = (features(shift) for shift in (None, blurred, noisy))
     return KnownPictures(plain, plain.shape[1] - model.read, batches.targets.numpy(), np.stack(shifted))
+
+
+def known_items(split: Split, seed: int) -> list[int]:
+    """A sample of the training side; the same each time."""
+    order = torch.randperm(len(split.train), generator=generator(seed, "known"))
+    return [split.train[i] for i in order[:MOST_KNOWN].tolist()]
 
 
 def _shifted(inputs: Iterator[Tensor], shift: Shift, seed: int) -> Iterator[Tensor]:

@@ -20,11 +20,12 @@ from ml.learn.memory import halving, last_try
 from ml.learn.model import BreedNet
 from ml.learn.predictions import LearnedPictures, read_logits
 from ml.learn.probe import run_body
+from ml.learn.read_before import ReadBefore
 from ml.learn.setup import Paths, Setup, set_up
 from ml.learn.trainer import Trainer
 from ml.reading.metrics import Reading
 from ml.reporting import Reporter
-from ml.run_files import DESCRIPTION, JUDGEMENT, PREDICTIONS, WEIGHTS
+from ml.run_files import DESCRIPTION, FEATURES, JUDGEMENT, PREDICTIONS, WEIGHTS
 from ml.versions import installed_versions
 
 MODEL_FORMAT_VERSION = 1
@@ -146,6 +147,10 @@ def _finish(trainer: Trainer, setup: Setup, work: Path, earlier: frozenset[str])
     saved = save_model(model, trainer.config, setup.precision.name, manifest, reading, trainer.epochs_trained, work)
     fitted.judgement.write(work / JUDGEMENT)
     files = {PREDICTIONS: work / PREDICTIONS, JUDGEMENT: work / JUDGEMENT, **saved}
+    seen = ReadBefore.of(features, len(split.valid), known)
+    if seen is not None:
+        seen.write(work / FEATURES)
+        files[FEATURES] = work / FEATURES
     return FitResult(files, reading, fitted.worth, failure)
 
 
@@ -178,7 +183,7 @@ def save_model(
         "arch": config.arch,
         "loss": config.loss,
         "precision": precision,
-        "vocab": list(manifest.vocab),
+        "vocab": list(config.vocab(manifest.vocab)),
         "size": config.size,
         "presize": config.presize,
         "config": config.model_dump(mode="json"),

@@ -1,8 +1,9 @@
 """Datasets that go: whose runs are gone already, and whose files nothing else needs."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
-from sqlalchemy import Select, delete, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, cast, delete, func, or_, select, union_all
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH, array
 from sqlalchemy.orm import Session
 
 from store.db.datasets import lock_dataset
@@ -13,6 +14,8 @@ from store.keys import bundle_key, manifest_key, revision_of_key
 from store.states import FINAL
 
 _SHOWN = 10
+_ADDED = "$.added[*].revision"
+"""Where a run's config has the datasets whose breeds were added."""
 
 
 class DatasetInUse(StateConflict):
@@ -60,9 +63,9 @@ def unneeded_dataset_files(session: Session, keys: Collection[str]) -> list[str]
     return [key for key, revision in named.items() if revision in gone]
 
 
-def _check_runs(session: Session, name: str, ids: Collection[int]) -> None:
-    read = select(Interpretation.run_id).where(Interpretation.dataset_id.in_(ids))
-    hanging = or_(Run.dataset_id.in_(ids), Run.id.in_(read), Run.id.in_(_below_deleted(ids)))
+def _check_runs(session: Session, name: str, revisions: Mapping[int, str]) -> None:
+    read = select(Interpretation.run_id).where(Interpretation.dataset_id.in_(revisions))
+    hanging = or_(_learned_from(Run, revisions), Run.id.in_(read), Run.id.in_(_below_deleted(revisions)))
     runs = session.scalars(select(Run.id).where(hanging).order_by(Run.id)).all()
     if not runs:
         return
@@ -71,10 +74,16 @@ def _check_runs(session: Session, name: str, ids: Collection[int]) -> None:
     raise DatasetInUse(detail, Hint("Delete the runs first.", Request("GET", f"/runs?dataset={name}")))
 
 
-def _below_deleted(ids: Collection[int]) -> Select[int]:
+def _learned_from(table: type[Run] | type[DeletedRun], revisions: Mapping[int, str]) -> ColumnElement[bool]:
+    """Whether a run is of these datasets, or added their breeds to another's."""
+    added = func.jsonb_path_query_array(table.config, cast(_ADDED, JSONPATH), type_=JSONB)
+    return or_(table.dataset_id.in_(revisions), added.has_any(array([*revisions.values()])))
+
+
+def _below_deleted(revisions: Mapping[int, str]) -> Select[int]:
     """Runs that started from deleted ones on these datasets: what those were trained on must be known."""
     known = union_all(select(Run.id, Run.parent_id), select(DeletedRun.id, DeletedRun.parent_id)).subquery()
-    below = select(DeletedRun.id).where(DeletedRun.dataset_id.in_(ids)).cte("below", recursive=True)
+    below = select(DeletedRun.id).where(_learned_from(DeletedRun, revisions)).cte("below", recursive=True)
     below = below.union(select(known.c.id).join(below, known.c.parent_id == below.c.id))
     return select(below.c.id)
 

@@ -119,7 +119,7 @@ def predictions_named(session: Session, ids: Collection[UUID]) -> Sequence[KeptP
 def vocabulary_of(session: Session, version: int) -> list[str]:
     """The breeds of a version's model; empty where it is not registered."""
     found = session.get(ModelVersion, version)
-    return [] if found is None else [str(breed) for breed in found.run.dataset.vocab]
+    return [] if found is None else [str(breed) for breed in found.run.vocab]
 
 
 def give_feedback(session: Session, prediction: UUID, breed: str | None) -> KeptPrediction:

@@ -107,9 +107,16 @@ class Run(Base):
     """Which of that search's trials, from 1."""
     answer_ms: Mapped[float | None] = mapped_column(Double)
     """Milliseconds that its model took to answer one photo on its worker; of a trial whose search asks for that."""
+    added: Mapped[Json | None]  # ml.reading.added.AddedReading.content() with "version", of a run that added breeds
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
     dataset: Mapped[Dataset] = relationship(lazy="joined", innerjoin=True)
+
+    @property
+    def vocab(self) -> list[str]:
+        """The breeds that its model knows, those that were added with them, in the order of the classes."""
+        return sorted(
+            {*self.dataset.vocab, *(breed for one in self.config.get("added", ()) for breed in one["breeds"])}
+        )
 
 
 class DeletedRun(Base):
@@ -138,7 +145,6 @@ class DeletedRun(Base):
     """{"key", "sha256"} of the files that the record named; empty once they are gone."""
     files_gone_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
     dataset: Mapped[Dataset] = relationship(
         primaryjoin="foreign(DeletedRun.dataset_id) == Dataset.id", lazy="joined", viewonly=True
     )

@@ -104,6 +104,11 @@ def record_final(
     session.execute(update(Run).where(Run.id == run_id).values(values))
 
 
+def record_added(session: Session, run_id: int, content: Json) -> None:
+    """Keep what came of breeds that the run added to its parent's."""
+    session.execute(update(Run).where(Run.id == run_id).values(added=storable(content)))
+
+
 def forget_after_step(session: Session, run_id: int, step: int, *, steps: int) -> None:
     """Drop the batches from ``step`` on and the epochs that ended after it: made after the last kept checkpoint.
 

@@ -252,6 +252,7 @@ WITH_BODIES = [
     ("post", "/label-rules/try"),
     ("put", "/models/aliases/x"),
     ("post", "/models"),
+    ("post", "/models/1/breeds"),
     ("post", "/keys"),
     ("post", f"/predictions/{UUID(int=0)}/feedback"),
 ]

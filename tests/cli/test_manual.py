@@ -16,6 +16,7 @@ WITHOUT_JSON = {
     "up": "runs until it is stopped",
 }
 FOLLOWING = {
+    "models add-breeds",
     "datasets add",
     "datasets learn-from-feedback",
     "jobs train",

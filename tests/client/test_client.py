@@ -190,3 +190,12 @@ def test_a_job_that_failed_is_an_error_with_its_own_code_and_hint(client: Client
     assert raised.value.code == "loss_diverged"
     assert raised.value.hint == "Lower the learning rate."
     assert client.runs.get(run.id).state == "failed"
+
+
+def test_breeds_are_added_to_a_version_by_a_run_of_their_own(client: Client, records: Records) -> None:
+    version = client.models.register(records.served().id).version
+    records.dataset("new", vocab=["collie"])
+    run = client.models.add_breeds(version, "new", name="one more")
+    assert (run.name, run.state, run.config["recipe"], run.record.added) == ("one more", "queued", "add_breeds", None)
+    with pytest.raises(PedigreeError, match="knows 'pug' already"):
+        client.models.add_breeds(version, records.dataset("known", vocab=["pug"]).name)

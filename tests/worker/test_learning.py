@@ -41,6 +41,7 @@ CONFIG = {
     "freeze": False,
     "precision": "fp32",
 }
+LEFT = ("model.safetensors", "model.json", "judgement.safetensors", "features.safetensors", "predictions.jsonl")
 PER_BREED = 12
 STEPS_PER_EPOCH = 5  # 24 pictures, 20 of them to train on, four a batch
 
@@ -206,7 +207,7 @@ def check_record(sessions: Sessions, artifacts: ArtifactStore, run_id: int, job_
     assert "torch" in run.versions
     assert run.error_rate == interpretation.error_rate
     assert sum(map(sum, interpretation.matrix)) == len(interpretation.items) == 4
-    assert files.keys() == {"model.safetensors", "model.json", "judgement.safetensors", "predictions.jsonl"}
+    assert files.keys() == {*LEFT}
     about = json.loads(artifacts.get_bytes(files["model.json"]))
     assert about["dataset"]["name"] == "pets"
     assert about["vocab"] == ["Birman", "pug"]
@@ -278,7 +279,7 @@ def test_a_head_is_kept_where_the_search_after_it_has_no_answer_and_others_go_on
         assert (run.error_rate, reading.job_id, len(reading.items)) == (reading.error_rate, job_id, 4)
         assert [epoch.phase for epoch in epochs_of(session, run_id)] == [0]
         names = {file.name for file in artifacts_of(session, run_id)}
-        assert names == {"model.safetensors", "model.json", "judgement.safetensors", "predictions.jsonl"}
+        assert names == {*LEFT}
         assert register(session, run_id).version.run_id == run_id
         assert cut_short(session, [run_id, child_id]) == {run_id: 1}
         with pytest.raises(StateConflict, match=f"its run {run_id} keeps the model") as raised:

@@ -9,6 +9,7 @@ const WHAT = {
   "model.safetensors": "the weights",
   "model.json": "what the weights are of: architecture, breeds, input",
   "judgement.safetensors": "how far its answers can be trusted",
+  "features.safetensors": "what its network made of photos, so that breeds can be added",
   "predictions.jsonl": "the scores of its validation pictures, a line each",
 };
 const MIB = 1 << 20;

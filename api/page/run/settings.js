@@ -23,10 +23,10 @@ function tablesOf(run) {
   return [phases(run), table(first), make("details", {}, make("summary", {}, `The other ${rest.length} settings`), table(rest))];
 }
 
-// Nested settings by their dotted names, as `--set` and the JSON have them; phases have a table of their own.
+// Nested settings by their dotted names, as `--set` and the JSON have them; phases have a table of their own, added breeds are in the story.
 function flat(config, above = "") {
   return Object.entries(config).flatMap(([name, value]) => {
-    if (!above && name === "phases") return [];
+    if (!above && (name === "phases" || name === "added")) return [];
     return value !== null && typeof value === "object" && !Array.isArray(value) ? flat(value, `${above}${name}.`) : [[`${above}${name}`, value]];
   });
 }
@@ -44,6 +44,7 @@ function told(value) {
 }
 
 function phases({ config }) {
+  if (config.added?.length) return make("p", {}, "Breeds were added. All that was learned before stays as it was.");
   if (!config.phases?.length) return make("p", {}, `The body is ${config.freeze ? "frozen" : "unfrozen"}.`);
   const rows = config.phases.map((phase, number) => make("tr", {}, cell(number + 1), cell(phase.freeze ? "frozen" : "unfrozen"),
     cell(phase.epochs, true), cell(rates(phase))));

@@ -6,8 +6,8 @@ import { writeNew } from "../frame/written.js";
 const item = (...content) => make("li", {}, ...content);
 
 export function showStory(run) {
-  const { lineage: line, children: from, rates, cautions, curves, judgement } = run;
-  writeNew("story", [line, from, rates], (place) => place.replaceChildren(...lineage(run), ...children(run), ...rates.map(rateItem)));
+  const { lineage: line, children: from, rates, cautions, curves, judgement, added } = run;
+  writeNew("story", [line, from, rates, added], (place) => place.replaceChildren(...lineage(run), ...children(run), ...breedsAdded(run), ...rates.map(rateItem)));
   writeNew("cautions", cautions, (place) => place.replaceChildren(...cautions.map((caution) => item(caution))));
   writeNew("curves", curves, (place) => place.replaceChildren(...curves.map(curveItem)));
   const sentences = judgement?.sentences ?? [];
@@ -25,6 +25,12 @@ function lineage(run) {
     return [one.deleted ? `run ${one.id}` : runLink(one.id), ` (${known || words(one.kind)}) → `];
   });
   return steps.length ? [item("Started from ", ...steps, "this run")] : [];
+}
+
+function breedsAdded({ added }) {
+  if (!added) return [];
+  const wrong = added.breeds.filter((one) => one.wrong).map((one) => `${one.breed} ${one.wrong} of ${one.photos}`).join(", ");
+  return [item(make("strong", {}, `Version ${added.version}: `), added.sentence, wrong && `; wrong by breed: ${wrong}`)];
 }
 
 function children(run) {

@@ -23,7 +23,7 @@ const rateOf = ({ lr_max: [first, , last], auto }) => (auto ? "auto" : first ===
 
 // What a run was asked for: the recipe's own fields, out of the phases that it records.
 export function settingsOf({ config: { recipe, phases, freeze } }) {
-  if (!phases) return { freeze };
+  if (!phases?.length) return { freeze }; // a search, or breeds that were added
   if (recipe === "one_cycle") return { recipe, freeze: phases[0].freeze, epochs: phases[0].epochs, lr_max: rateOf(phases[0]) };
   if (recipe === "phases") return { recipe, phases: phases.map((one) => ({ freeze: one.freeze, epochs: one.epochs, lr_max: rateOf(one) })) };
   if (recipe === "probe") return { recipe, epochs: phases[0].epochs, lr_max: rateOf(phases[0]) };

@@ -106,7 +106,7 @@ class AsyncClient:
         """
         parent = None if from_run is None else number_of(from_run)
         body = requests.training(dataset, config, arch=arch, epochs=epochs, from_run=parent, name=name)
-        return await self._run_of(await self.send(calls.queue(body)))
+        return await self.run_of(await self.send(calls.queue(body)))
 
     async def forecast(
         self, dataset: str, *, arch: str | None = None, epochs: int | None = None, **config: object
@@ -128,7 +128,7 @@ class AsyncClient:
         """Search a learning rate, and wait for it; on a fresh model, or on a run's weights with ``from_run``."""
         parent = None if from_run is None else number_of(from_run)
         body = requests.search(dataset, config, arch=arch, from_run=parent, name=name)
-        run = await self._run_of(await self.send(calls.queue(body)))
+        run = await self.run_of(await self.send(calls.queue(body)))
         return await (await run.wait(progress=progress)).rate_search()
 
     async def search(
@@ -255,7 +255,8 @@ class AsyncClient:
             response = await self._http.send(request_of(self._http, call))
         return answer_of(call, response)
 
-    async def _run_of(self, job: schemas.JobOut) -> AsyncRun:
+    async def run_of(self, job: schemas.JobOut) -> AsyncRun:
+        """The run of a job that makes one."""
         if job.run is None:
             raise PedigreeError(f"job {job.id} makes no run", code="no_run")
         return await self.runs.get(job.run)

@@ -129,6 +129,13 @@ class AsyncModels:
         """Make a finished run a version; with ``alias="production"`` it answers from then on."""
         return await self._client.send(calls.register(number_of(run), alias))
 
+    async def add_breeds(self, version: int, dataset: str, *, name: str | None = None) -> AsyncRun:
+        """Add the breeds of a dataset to a version's, from a few photos of each; returns the run that does it.
+
+        Once it has ended, its ``record.added`` tells the version that it is and the new breeds' error.
+        """
+        return await self._client.run_of(await self._client.send(calls.add_breeds(version, dataset, name)))
+
     async def promote(self, version: int, alias: str = "production") -> schemas.AliasOut:
         """Point an alias at a version; no request is dropped."""
         return await self._client.send(calls.point(alias, version))

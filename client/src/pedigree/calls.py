@@ -186,6 +186,12 @@ def model(version: int) -> Call[schemas.ModelDetail]:
     return Call(routes.MODEL, schemas.ModelDetail, {"version": version})
 
 
+def add_breeds(version: int, dataset: str, name: str | None) -> Call[schemas.JobOut]:
+    """Add a dataset's breeds to a version's; sent again after a broken connection, it is still one job."""
+    body = {"dataset": dataset, "name": name}
+    return Call(routes.ADD_BREEDS, schemas.JobOut, {"version": version}, body=body, key=uuid4().hex)
+
+
 def alias(name: str) -> Call[schemas.AliasOut]:
     """Where an alias points."""
     return Call(routes.ALIAS, schemas.AliasOut, {"alias": name})

@@ -104,7 +104,7 @@ class Client:
         """
         parent = None if from_run is None else number_of(from_run)
         body = requests.training(dataset, config, arch=arch, epochs=epochs, from_run=parent, name=name)
-        return self._run_of(self.send(calls.queue(body)))
+        return self.run_of(self.send(calls.queue(body)))
 
     def forecast(
         self, dataset: str, *, arch: str | None = None, epochs: int | None = None, **config: object
@@ -126,7 +126,7 @@ class Client:
         """Search a learning rate, and wait for it; on a fresh model, or on a run's weights with ``from_run``."""
         parent = None if from_run is None else number_of(from_run)
         body = requests.search(dataset, config, arch=arch, from_run=parent, name=name)
-        run = self._run_of(self.send(calls.queue(body))).wait(progress=progress)
+        run = self.run_of(self.send(calls.queue(body))).wait(progress=progress)
         return run.rate_search()
 
     def search(
@@ -236,7 +236,8 @@ class Client:
         asked = {"params": call.params, "headers": call.headers, "json": call.body}
         return answer_of(call, self.wire.ask(call.route.method, call.path, **asked))
 
-    def _run_of(self, job: schemas.JobOut) -> Run:
+    def run_of(self, job: schemas.JobOut) -> Run:
+        """The run of a job that makes one."""
         if job.run is None:
             raise PedigreeError(f"job {job.id} makes no run", code="no_run")
         return self.runs.get(job.run)

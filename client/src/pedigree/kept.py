@@ -131,6 +131,13 @@ class Models:
         """Make a finished run a version; with ``alias="production"`` it answers from then on."""
         return self._client.send(calls.register(number_of(run), alias))
 
+    def add_breeds(self, version: int, dataset: str, *, name: str | None = None) -> Run:
+        """Add the breeds of a dataset to a version's, from a few photos of each; returns the run that does it.
+
+        Once it has ended, its ``record.added`` tells the version that it is and the new breeds' error.
+        """
+        return self._client.run_of(self._client.send(calls.add_breeds(version, dataset, name)))
+
     def promote(self, version: int, alias: str = "production") -> schemas.AliasOut:
         """Point an alias at a version; no request is dropped."""
         return self._client.send(calls.point(alias, version))

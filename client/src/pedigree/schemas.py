@@ -13,6 +13,43 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="allow", protected_namespaces=(), populate_by_name=True)
 
 
+class AddedBreeds(Answer):
+    """Breeds that came to a run's own dataset's, from the photos of another dataset."""
+
+    dataset: str
+    revision: str
+    breeds: list[str]
+
+
+class BreedCountOut(Answer):
+    """Of a new breed's photos, how many were taken for another."""
+
+    breed: str
+    photos: int
+    wrong: int
+
+
+class AddedOut(Answer):
+    """What came of breeds that a run added to its parent's."""
+
+    version: int
+    breeds: list[BreedCountOut]
+    photos: int
+    wrong: int
+    error_rate: float
+    low: float
+    high: float
+    confidence: float
+    folds: int
+    taken_for_known: int
+    refused: float | None
+    known_photos: int
+    known_error_before: float
+    known_error_after: float
+    taken_for_new: int
+    sentence: str
+
+
 class CanaryOut(Answer):
     """A version that answers a share of an alias's requests."""
 
@@ -472,8 +509,9 @@ class ResolvedConfig(Answer):
     balance_sampling: float = 0.0
     weight_averaging: float = 0.0
     patience: int = 0
-    recipe: Literal["fine_tune", "one_cycle", "probe", "phases"]
+    recipe: Literal["fine_tune", "one_cycle", "probe", "phases", "add_breeds"]
     phases: list[ResolvedPhase]
+    added: list[AddedBreeds] | None = None
 
 
 class DryRun(Answer):
@@ -1159,6 +1197,7 @@ class RunOut(Answer):
     finished_at: datetime | None
     seconds: float | None
     spark: list[float]
+    added: AddedOut | None
     config: dict[str, Any]
     changed: dict[str, Any]
     device: str | None

@@ -129,6 +129,12 @@ def test_a_folder_that_cannot_be_trained_on_is_refused(tmp_path: Path, names: li
     assert caught.value.hint
 
 
+def test_one_breed_will_do_where_it_is_for_what_has_others(tmp_path: Path) -> None:
+    found = scan_folder(fill(tmp_path, ["pug_1.jpg", "pug_2.jpg"]), LabelRule(), name="pets", one_breed=True)
+    assert found.vocab == ("pug",)
+    assert "all 2 usable images have the same label (pug)" in found.notes[0]
+
+
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetUnusable, match="not a folder"):
         scan(tmp_path / "nothing")

@@ -102,7 +102,13 @@ def train(
 def test_a_run_learns_and_leaves_what_serving_and_reading_need(folder: Path, tmp_path: Path) -> None:
     listener = Listener()
     result, manifest = train(folder, tmp_path / "out", config(epochs=4), listener)
-    assert sorted(result.files) == ["judgement.safetensors", "model.json", "model.safetensors", "predictions.jsonl"]
+    assert sorted(result.files) == [
+        "features.safetensors",
+        "judgement.safetensors",
+        "model.json",
+        "model.safetensors",
+        "predictions.jsonl",
+    ]
     assert result.reading.error_rate < 0.5
     assert sum(map(sum, result.reading.matrix)) == listener.plans[0].valid_items == 7
     assert listener.plans[0].weights_file is None
