@@ -15,8 +15,9 @@ import time
 from pathlib import Path
 from typing import get_args
 
+import PIL
 import pillow_heif
-from PIL import Image, features
+from PIL import features
 
 from benchmarks.mutations.originals import original_pictures
 from benchmarks.mutations.owner import Originals, Task, read_by_processes
@@ -85,7 +86,7 @@ def _keep(folder: Path, tasks: list[Task], seed: int, originals: Originals) -> N
 
 def _machine() -> str:
     decoders = {name: features.version(name) for name in ("jpg", "webp", "avif", "jpg_2000", "libtiff")}
-    versions = f"Python {platform.python_version()}, Pillow {Image.__version__}, pillow-heif {pillow_heif.__version__}"
+    versions = f"Python {platform.python_version()}, Pillow {PIL.__version__}, pillow-heif {pillow_heif.__version__}"
     told = ", ".join(f"{name} {version}" for name, version in decoders.items())
     return f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {versions}, {told}"
 

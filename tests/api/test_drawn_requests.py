@@ -86,7 +86,8 @@ def test_with_and_without_a_key_answers_are_as_the_document_says(
 ) -> None:
     key = make("asks", scope or Scope.ADMIN)
     with asked_with(settings, key if scope else "") as (client, schema, headers):
-        found, refused = {}, set()
+        found: dict[str, str] = {}
+        refused = set()
         for operation in operations(schema):
             answered: list[int] = []
             cases = drawn(operation, known, only_known=True)
