@@ -12,7 +12,8 @@ from ml.data.similar_labels import similar_groups
 from ml.reading.added import LEAST_PHOTOS, MOST_PHOTOS
 from store.db.datasets import current_dataset, dataset_of_revision, lock_dataset
 from store.db.models import Dataset, Run
-from store.db.registry import held_version
+from store.db.reading import held_run
+from store.db.registry import get_version, held_version
 from store.errors import AppError, InvalidRequest
 
 DATASET = "body.dataset"
@@ -34,7 +35,11 @@ def new_run(session: Session, version: int, request: AddBreedsRequest) -> Run:
         BreedsKnown: the version knows one of the breeds, or one that is called nearly so.
         InvalidRequest: too few photos of a breed, or too many of all.
     """
-    parent = parent_run(session, held_version(session, version).run_id)
+    # The run before the version, as whoever deletes a run takes them.
+    run_id = get_version(session, version).run_id
+    held_run(session, run_id)
+    held_version(session, version)
+    parent = parent_run(session, run_id)
     # Until the run is there, which keeps it from being deleted.
     lock_dataset(session, request.dataset)
     dataset = current_dataset(session, request.dataset)

@@ -129,7 +129,7 @@ def _grown(
 
 def _refused(addition: Addition, features: NDArray[np.float32], parents: Judgement | None) -> float | None:
     """The share of the new photos that is taken for unknown where the others alone show their breeds."""
-    folds = addition.folds()
+    folds = addition.folds
     refused = np.empty(len(folds), dtype=np.bool_)
     for fold in np.unique(folds):
         own = folds == fold
@@ -167,7 +167,8 @@ def _added(addition: Addition, answers: Answers, refused: float | None) -> Added
         addition.vocab,
         addition.new,
         Answered(addition.new_targets.numpy(), answers.left_out.argmax(1).numpy()),
-        int(addition.folds().max()) + 1,
+        len(set(addition.shots)),
+        int(addition.folds.max()) + 1,
         Answered(targets, np.array([places[one] for one in before])),
         Answered(targets, answers.valid.argmax(1).numpy()),
         refused,

@@ -17,7 +17,7 @@ from ml.config import ResolvedConfig
 from ml.data.bundle import ImageSource
 from ml.data.cache import PresizedCache
 from ml.data.manifest import Manifest
-from ml.errors import Stopped
+from ml.errors import DatasetUnusable, Stopped
 from ml.fetch.weights import load_state
 from ml.judge.judgement import Judgement
 from ml.learn.added_files import AddResult, Answers, leave_files
@@ -90,12 +90,23 @@ def add_breeds(
         return network, before, torch.cat([gaze.features(some) for some in photos])
 
     network, before, features = halving(look, config, chosen, reporter, first=accumulation, doing=PREDICTED)
-    fitting = _Fitting(addition, network, before, features, precision, chosen, reporter)
+    fitting = _Fitting(addition, network, before, _finite(features), precision, chosen, reporter)
     left_out = fitting.left_out()
     layer = fitting.layer()
     answers = Answers(before, fitting.before(), fitting.answers(layer, before.valid), features, left_out)
     judgement = Judgement.read(parent / JUDGEMENT) if (parent / JUDGEMENT).exists() else None
     return leave_files(addition, network.cpu(), layer, answers, judgement, precision.name, paths.work, earlier)
+
+
+def _finite(features: Tensor) -> Tensor:
+    """One such photo would make the answers to all pictures no numbers."""
+    bad = int((~features.isfinite().all(1)).sum())
+    if bad:
+        raise DatasetUnusable(
+            f"for {bad} of the new photos the network gives values that are no finite numbers",
+            "Leave these photos out.",
+        )
+    return features
 
 
 def _sides(addition: Addition) -> dict[str, Sequence[int]]:
@@ -151,7 +162,7 @@ class _Fitting:
         self._read, self._targets = features[:, -network.read :], addition.new_targets
         self._known = Examples(before.valid.double(), addition.valid_targets)
         self._learned_targets = addition.learned_targets(before.targets)
-        self._folds = torch.from_numpy(addition.folds())
+        self._folds = torch.from_numpy(addition.folds)
 
     def layer(self, without: int | None = None) -> Tensor:
         """The last layer, float64 [classes, read], fitted on all new photos but those of one fold."""

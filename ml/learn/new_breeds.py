@@ -1,5 +1,6 @@
 """What is to be added to a trained model: the new breeds, their photos, and what these are held beside."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -94,24 +95,32 @@ class Addition:
             torch.tensor(self.new),
         )
 
+    @cached_property
+    def shots(self) -> list[int]:
+        """A number for each new photo, [n], the same for near-duplicates."""
+        found: list[int] = []
+        first = 0
+        for one in self.fresh:
+            found += [first + shot for shot in _shots(one.manifest, one.items)]
+            first += len(one.manifest.items)
+        return found
+
+    @cached_property
     def folds(self) -> Rows:
         """The fold of each new photo, [n]; near-duplicates are in the same."""
-        groups: list[int] = []
-        for one in self.fresh:
-            first = len(groups)
-            groups += [first + group for group in _groups(one.manifest, one.items)]
-        return folds_of_few(self.new_targets.tolist(), groups)
+        return folds_of_few(self.new_targets.tolist(), self.shots)
 
     def check(self) -> None:
-        """Hold that each new breed has photos enough.
+        """Hold that each new breed has photos enough; near-duplicates count once.
 
         Raises:
             DatasetUnusable: one has fewer than ``LEAST_PHOTOS``.
         """
-        counts = torch.bincount(self.new_targets, minlength=len(self.vocab)).tolist()
+        shots = set(zip(self.new_targets.tolist(), self.shots, strict=True))
+        counts = Counter(target for target, _ in shots)
         for place in self.new:
             if counts[place] < LEAST_PHOTOS:
-                detail = f"the new breed {self.vocab[place]!r} has {counts[place]} photos to learn from"
+                detail = f"the new breed {self.vocab[place]!r} has too few photos to learn from: {counts[place]}"
                 raise DatasetUnusable(detail, f"Give {LEAST_PHOTOS} or more of each new breed; 5 are a beginning.")
 
     def _targets(self, manifest: Manifest, items: Sequence[int]) -> Tensor:
@@ -119,10 +128,11 @@ class Addition:
         return torch.tensor([labels[item] for item in items])
 
 
-def _groups(manifest: Manifest, items: Sequence[int]) -> list[int]:
+def _shots(manifest: Manifest, items: Sequence[int]) -> list[int]:
     """A number for each item, the same for those that are one shot."""
-    group = list(range(len(manifest.items)))
+    shot = list(range(len(manifest.items)))
     for pair in find_near_duplicates(manifest).pairs:
-        one, other = group[pair.first], group[pair.second]
-        group = [one if number == other else number for number in group]
-    return [group[item] for item in items]
+        one, other = shot[pair.first], shot[pair.second]
+        if one != other:
+            shot = [one if number == other else number for number in shot]
+    return [shot[item] for item in items]

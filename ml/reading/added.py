@@ -35,6 +35,7 @@ class AddedReading:
 
     Attributes:
         breeds: each new breed.
+        shots: how many of these photos are no near-duplicates of another; the interval counts only so many.
         folds: into how many parts their photos were cut.
         taken_for_known: of the wrong ones, how many were taken for a breed that was known before.
         refused: share of these photos that is taken for unknown; None where that is not said.
@@ -90,6 +91,7 @@ def read_added(
     vocab: Sequence[str],
     new: Sequence[int],
     left_out: Answered,
+    shots: int,
     folds: int,
     before: Answered,
     after: Answered,
@@ -101,13 +103,15 @@ def read_added(
         vocab: the breeds now.
         new: which of them are new.
         left_out: of the new breeds' photos, each by rows that were fitted without it.
+        shots: how many of these photos are no near-duplicates of another; the interval counts only so many.
         folds: into how many parts these were cut.
         before: of the validation side; its ids are the vocabulary's of before.
         after: of the same, with the new breeds.
         refused: share of the new photos that is taken for unknown.
     """
     wrong, photos = left_out.wrong, len(left_out.targets)
-    low, high = exact_interval(int(wrong.sum()), photos)
+    rate = float(wrong.mean())
+    low, high = exact_interval(round(rate * shots), shots)
     counts = [
         BreedCount(vocab[one], int((left_out.targets == one).sum()), int(wrong[left_out.targets == one].sum()))
         for one in new
@@ -116,9 +120,9 @@ def read_added(
         breeds=counts,
         photos=photos,
         wrong=int(wrong.sum()),
-        error_rate=float(wrong.mean()),
-        low=low,
-        high=high,
+        error_rate=rate,
+        low=min(low, rate),
+        high=max(high, rate),
         folds=folds,
         taken_for_known=int((~np.isin(left_out.guesses, new)).sum()),
         refused=refused,

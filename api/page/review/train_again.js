@@ -5,7 +5,7 @@ import { ask } from "../frame/service.js";
 import { flat } from "../train/choice.js";
 import { settingsOf } from "../train/plan.js";
 
-const NOT_SET = new Set(["recipe", "phases", "seed"]);
+const NOT_SET = new Set(["recipe", "phases", "seed", "added"]);
 
 export async function trainAgain(dataset, run) {
   if (run === null) return addressOf("train", { dataset });

@@ -58,7 +58,10 @@ export function showError(run, error, resume) {
 function cardOf(run, error, resume) {
   const button = (text, act) => make("button", { type: "button", class: "fix", on: { click: act } }, text);
   const [text, changes] = FIXES[error.code]?.(run) ?? ["Start again with other settings", {}];
-  const act = resume ? button("Resume it", resume) : button(text, () => go(againAddress(run, changes)));
+  // Breeds are added to a version of a model, not by the form.
+  const isForm = run.config.recipe !== "add_breeds";
+  const again = isForm ? button(text, () => go(againAddress(run, changes))) : "";
+  const act = resume ? button("Resume it", resume) : again;
   return [
     make("h3", {}, "It failed"), make("p", {}, make("strong", {}, sentence(error.detail))),
     error.hint ? make("p", {}, sentence(error.hint)) : "",

@@ -41,7 +41,7 @@ export async function plan() {
   const run = chosen.from === null ? null : await runOf(chosen.from);
   const goesOn = run !== null && holdsModel(run);
   const again = run !== null && !goesOn ? settingsOf(run) : null;
-  const name = chosen.preset ?? (again?.recipe ? PRESET_OF[again.recipe] : again ? "find_rate" : goesOn ? "unfreeze" : "fine_tune");
+  const name = chosen.preset ?? (again?.recipe ? PRESET_OF[again.recipe] : again && run.kind === "lr_find" ? "find_rate" : goesOn ? "unfreeze" : "fine_tune");
   const preset = presets.find((one) => one.name === name) ?? presets[0];
   const recipe = preset.config.recipe ?? null;
   const own = fields.filter((one) => one.kinds.includes(preset.kind) && (one.recipe === null || one.recipe === recipe) && !one.name.includes("[]") && one.name !== "recipe");

@@ -176,7 +176,7 @@ def test_what_a_run_of_before_did_not_keep_is_looked_at_again(parent: Trained3, 
 
 
 def test_a_breed_of_one_photo_is_refused(parent: Trained3, tmp_path: Path) -> None:
-    with pytest.raises(DatasetUnusable, match="'Abyssinian' has 1 photos"):
+    with pytest.raises(DatasetUnusable, match="'Abyssinian' has too few photos to learn from: 1"):
         add(parent, tmp_path / "out", [photos_of(painted(tmp_path / "fresh", NEW, 1))])
 
 
