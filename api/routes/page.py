@@ -34,7 +34,7 @@ STYLE_LINK = '<link rel="stylesheet" href="{{files}}/%s"%s>'
 AHEAD = '<link rel="modulepreload" href="{{files}}/%s">'
 """Without it a browser learns of a module from the one that takes it, some of them five deep."""
 TAKES = re.compile(r'\bfrom "(\.{1,2}/[^"]+)"')
-FOLDERS = {"": ("home",), "runs": ("runs", "run"), "data": ("data", "review")}
+FOLDERS = {"": ("home",), "runs": ("runs", "run"), "data": ("data", "review"), "searches": ("study",)}
 """Of the page's modules those that show what lies below a path, where the folder is not called as the path is."""
 FILES = f"{{{{up}}}}assets/of/{DIGEST}"
 PLOTLYS_STYLE = ' id="plotly.js-style-global" class="no-inline-styles"'
