@@ -45,7 +45,10 @@ def test_an_archive_becomes_a_dataset(
 
 @pytest.mark.parametrize(
     ("upload", "code"),
-    [(b"PK\x03\x04 broken", "archive_rejected"), (archive(breeds=["pug"]), "dataset_unusable")],
+    [
+        (b"PK\x03\x04 broken", "archive_rejected"),
+        (archive(breeds=["pug"]).replace(b"photos/pug_", b".hotos/pug_"), "dataset_unusable"),
+    ],
 )
 def test_a_useless_archive_fails_and_leaves_nothing(stack: Stack, upload: bytes, code: str) -> None:
     job_id, key = queue_import(stack.sessions, stack.artifacts, upload)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 import worker.lifecycle
 from cli.servers import Postgres
 from migrations.engine import upgrade
-from ml.config import LrFind
+from ml.config import FineTune, LrFind, resolve
 from ml.data.manifest import Manifest
 from ml.errors import Stopped
 from ml.throughput import Throughput
@@ -215,6 +215,7 @@ def test_what_was_learned_earlier_is_asked_patiently(
     attempt: Attempt, clock: Moments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.learned.ancestors_of", lambda _session, _run: [])
+    monkeypatch.setattr(attempt.run, "config", resolve(FineTune(arch="resnet18")).model_dump(mode="json"))
     assert learned_earlier(attempt) == frozenset()
     assert clock.now - 1000.0 >= MINUTE
 
