@@ -56,8 +56,10 @@ def as_it_is(_context: schemathesis.SerializationContext, value: Any) -> bytes: 
 
 def operations(schema: BaseSchema) -> list[Operation]:
     """All of the document, in the order in which they can be asked."""
-    found = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
-    assert len(found) == len(list(schema.get_all_operations()))
+    found = []
+    for result in schema.get_all_operations():
+        assert isinstance(result, Ok), result
+        found.append(result.ok())
     return sorted(found, key=lambda one: _ORDER.index(one.method.upper()))
 
 

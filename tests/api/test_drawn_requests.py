@@ -84,6 +84,7 @@ def test_with_and_without_a_key_answers_are_as_the_document_says(
     settings: Settings,
     make: Callable[..., str],  # noqa: F811
 ) -> None:
+    make("is revoked", Scope.PREDICT)  # key 1, which the paths name
     key = make("asks", scope or Scope.ADMIN)
     with asked_with(settings, key if scope else "") as (client, schema, headers):
         found: dict[str, str] = {}

@@ -179,7 +179,15 @@ def views(world: World) -> list[tuple[str, str]]:
     ]
 
 
+MARKED = """() => [...document.querySelectorAll(".scroll:not([data-keys])")].every((part) => {
+  const { scrollWidth, scrollHeight, clientWidth, clientHeight } = part;
+  return part.tabIndex === 0 || (scrollWidth <= clientWidth + 1 && scrollHeight <= clientHeight + 1);
+})"""
+"""What scrolls is marked a frame after its content has come."""
+
+
 def violations(page: Page) -> list[str]:
+    page.wait_for_function(MARKED)
     page.evaluate(AXE)
     found: list[dict[str, Any]] = page.evaluate(AXE_RUN)
     return [f"{one['id']}: {node['html'][:150]}" for one in found for node in one["nodes"]]

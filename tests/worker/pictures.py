@@ -27,13 +27,13 @@ def picture(breed: str, number: int, side: int = 40) -> bytes:
     return out.getvalue()
 
 
-def archive(per_breed: int = 3, breeds: Iterable[str] = COLOURS) -> bytes:
+def archive(per_breed: int = 3, breeds: Iterable[str] = COLOURS, folder: str = "photos") -> bytes:
     """A zip whose only entry is one folder with the pictures."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as pack:
         for breed in breeds:
             for number in range(per_breed):
-                pack.writestr(f"photos/{breed}_{number}.jpg", picture(breed, number))
+                pack.writestr(f"{folder}/{breed}_{number}.jpg", picture(breed, number))
     return out.getvalue()
 
 
