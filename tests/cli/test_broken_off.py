@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from tests.cli.service import Answer, serving
 from tests.cli.terminal import CTRL_C, DEADLINE_SECONDS, terminal, usual
 from tests.cli.test_up import COMMAND
+from tests.interrupts import let_commands_hear_interrupts
 
 MIB = 1 << 20
 
@@ -113,3 +115,13 @@ def test_a_measurement_that_is_not_waited_for_any_more_is_cancelled() -> None:
         assert shown.ended() == 130
         assert shown.lines == ["", "pedigree: interrupted"]
     assert service.asked[-1][0] == "POST /jobs/4/cancel"
+
+
+def test_what_a_shells_background_job_ignores_the_commands_that_it_starts_hear() -> None:
+    asked = [sys.executable, "-c", "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"]
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        let_commands_hear_interrupts()
+        assert subprocess.run(asked, capture_output=True, check=True).stdout == b"True\n"
+    finally:
+        signal.signal(signal.SIGINT, before)
