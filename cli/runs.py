@@ -15,7 +15,7 @@ from cli.run_report import show_run
 from cli.run_words import note_run, rename_run, tag_run
 from cli.saying import say
 from cli.tables import show_json, show_table
-from cli.watch import watch
+from cli.watch import queueing, watch
 
 MOST_SHOWN = 15
 DRAWN = "The pictures are drawn, not photographed."
@@ -121,7 +121,8 @@ def top_losses(client: Client, run: int, k: int, dataset: str | None, as_json: b
 def interpret(client: Client, run: int, tta: bool, dataset: str | None, follow: bool, as_json: bool) -> None:
     """Predict a finished run's pictures again, or those of another dataset, and store what comes of it."""
     body: Json = {"kind": "interpret", "run": run, "config": {"tta": tta, "dataset": dataset}}
-    job = client.post("/jobs", body)
+    with queueing():
+        job = client.post("/jobs", body)
     if follow:
         watch(client, job["id"], as_json=as_json)
     elif as_json:

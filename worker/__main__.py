@@ -33,7 +33,16 @@ def main() -> None:
     queues = f"--queues={queues_of(host.lanes)}"
     try:
         host.celery.worker_main(
-            [*plain, "worker", "--pool=solo", "--concurrency=1", f"--hostname={name}", "--loglevel=INFO", queues, *quiet]
+            [
+                *plain,
+                "worker",
+                "--pool=solo",
+                "--concurrency=1",
+                f"--hostname={name}",
+                "--loglevel=INFO",
+                queues,
+                *quiet,
+            ]
         )
     finally:
         host.ready.end()
