@@ -61,7 +61,8 @@ class StopSignalWhileFollowing(StopSignal):
     type=click.Path(path_type=Path, file_okay=False),
     default=HERE,
     show_default=True,
-    help="Data folder; what the demo makes stays there.",
+    help="Data folder; what the demo makes stays there. PEDIGREE_DATA is not asked for it: the demo puts its own model "
+    "into production.",
 )
 @click.option(
     "--arch",

@@ -31,7 +31,7 @@ class CanaryRequest(Body):
 
 
 class AliasRequest(Body):
-    """All that an alias points at: a canary that is left out ends."""
+    """What an alias points at. A move ends its canary; without one, a canary that is left out goes on."""
 
     version: SentId
     canary: CanaryRequest | None = None

@@ -53,7 +53,7 @@ class AsyncClient:
         """Find a service.
 
         Args:
-            url: its address; by default PEDIGREE_URL, else the stack on the data folder, else the one that runs.
+            url: its address; by default that of the stack on ``data``, else PEDIGREE_URL, else of the one that runs.
             data: the data folder of a stack on this machine.
             key: what the service knows the caller by; by default PEDIGREE_KEY, else that of the user's own file.
             timeout: seconds to wait for an answer.
