@@ -106,7 +106,7 @@ def folder_noted(note: Path) -> Path | None:
 
 
 def network() -> str | None:
-    """What 127.0.0.1 is here, until this machine is started anew; None where the system does not say.
+    """What 127.0.0.1 is here, until this machine starts again; None where the system does not say.
 
     Two machines never have the same, whatever they are called, nor have two containers; and what a machine is called
     may change while a stack runs.
