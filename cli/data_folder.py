@@ -93,7 +93,7 @@ class DataFolder:
         with file:
             # whoever only asks whether it is held lets go of it at once
             if not wait_until(lambda: _locked(file), ASKING_SECONDS):
-                raise StackError(self._taken_by(), "Stop that one, or name another folder with --data.")
+                raise self._taken()
             self._take(file)
             yield
 
@@ -128,12 +128,14 @@ class DataFolder:
                 f"{self.root} cannot be written: {error.strerror}.", "Free space there, or name another folder."
             ) from None
 
-    def _taken_by(self) -> str:
+    def _taken(self) -> StackError:
         stack, holder = self.running(), self.holder()
         if stack is not None:
-            return f"A stack already runs on {self.root} and answers at {stack['url']}."
+            detail = f"A stack already runs on {self.root} and answers at {stack['url']}."
+            return StackError(detail, "Stop that one, or name another folder with --data.")
         who = "another process" if holder is None else f"process {holder}"
-        return f"{self.root} is in use by {who}: a stack that starts or stops, a backup, or another command."
+        detail = f"{self.root} is in use by {who}: a stack that starts or stops, a backup, or another command."
+        return StackError(detail, "Wait until it has ended, or name another folder with --data.")
 
 
 def _locked(file: IO[bytes]) -> bool:
