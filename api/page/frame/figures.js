@@ -5,6 +5,7 @@ import { make } from "./parts.js";
 import { ask } from "./service.js";
 import { themed } from "./theme.js";
 
+const A_FRAME_MS = 100;
 const LEAST_WIDTH = 320;
 const MOST_WIDTH = 1200;
 const CONFIG = { displayModeBar: false, responsive: true, displaylogo: false };
@@ -21,8 +22,11 @@ export function prepareFigures() {
 }
 
 // What is read is shown first: a browser takes a second or more to compile the script, and does nothing else meanwhile,
-// until at the third load of a profile it has kept what it compiled.
-const shown = () => new Promise((done) => { requestAnimationFrame(() => setTimeout(done)); });
+// until at the third load of a profile it has kept what it compiled. A tab that is not in front has a frame in a second.
+const shown = () => new Promise((done) => {
+  requestAnimationFrame(() => setTimeout(done));
+  setTimeout(done, A_FRAME_MS);
+});
 
 // True once Plotly can draw.
 function plotly() {
