@@ -181,12 +181,12 @@ class Attempt:
 
     def fetch(self, key: str, into: Path, *, expected_sha256: str | None = None) -> Path:
         """A copy of an artifact, as ``store.artifacts.ArtifactStore.fetch`` makes it, with its progress told."""
-        tell = self.tell_bytes("fetch")
+        tell = self.tell_bytes("fetch", stoppable=True)
         return self.stored(lambda artifacts: artifacts.fetch(key, into, expected_sha256=expected_sha256, on_bytes=tell))
 
     def put(self, key: str, path: Path) -> StoredFile:
         """Store a file, as ``store.artifacts.ArtifactStore.put_file`` does, with its progress told."""
-        tell = self.tell_bytes("store")
+        tell = self.tell_bytes("store", stoppable=False)
         return self.stored(lambda artifacts: artifacts.put_file(key, path, on_bytes=tell))
 
     def fetch_upload(self, key: str, name: str) -> Path:
@@ -234,12 +234,12 @@ class Attempt:
         except ServiceUnavailable as error:
             log.warning("job %d: %s stays for the repair process to delete: %s", self.job.id, key, error.detail)
 
-    def tell_bytes(self, stage: str) -> Callable[[int, int], None]:
-        """Progress of a copy, in MiB. ``Stopped`` ends a fetch that must stop; what was made is stored first."""
+    def tell_bytes(self, stage: str, *, stoppable: bool) -> Callable[[int, int], None]:
+        """Progress of a copy, in MiB; one that is ``stoppable`` ends with ``Stopped`` where the attempt must stop."""
 
         def tell(done: int, total: int) -> None:
             self.reporter.on_progress(Progress(stage=stage, step=done // MIB, steps=total // MIB))
-            if stage != "store" and self.reporter.should_stop():
+            if stoppable and self.reporter.should_stop():
                 raise Stopped
 
         return tell

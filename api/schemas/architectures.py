@@ -59,7 +59,6 @@ class ArchitectureOut(BaseModel):
 
     @classmethod
     def of(cls, name: str, found: FoundWeights | None, pace: NewestPace | None) -> Self:
-        """From the facts, the files of this machine and the record."""
         facts = FACTS[name]
         return cls(
             name=name,

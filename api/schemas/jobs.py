@@ -149,7 +149,6 @@ class JobProgress(BaseModel):
 
     @classmethod
     def of(cls, job: Job) -> Self | None:
-        """From the record."""
         if job.progress is None:
             return None
         progress = cls.model_validate(job.progress)

@@ -31,7 +31,6 @@ class RunDataset(BaseModel):
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
-        """From the record."""
         return cls(
             name=dataset.name,
             revision=dataset.revision,
@@ -75,7 +74,6 @@ class RunSummary(BaseModel):
 
     @classmethod
     def of(cls, run: Run, job: Job, spark: Sequence[float]) -> Self:
-        """From the record."""
         return cls(**_summary(run, job, spark))
 
 

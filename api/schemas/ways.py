@@ -36,7 +36,6 @@ class MachineOut(BaseModel):
 
     @classmethod
     def of(cls, record: ServingChoice) -> Self:
-        """From the record."""
         choice = choice_in(record)
         return cls(machine=record.machine, way=WayOut.of(choice.way) if choice else None, reason=record.reason)
 
@@ -76,7 +75,6 @@ class ChoiceOut(MachineOut):
 
     @classmethod
     def of(cls, record: ServingChoice) -> Self:
-        """From the record."""
         choice = choice_in(record)
         return cls(
             machine=record.machine,

@@ -6,7 +6,6 @@ from typing import Any
 from pedigree.errors import PedigreeError
 
 Config = Mapping[str, Any]
-BUILTIN = ("sample", "oxford-iiit-pet")
 
 
 def training(
