@@ -22,7 +22,7 @@ from store.db.datasets import dataset_of_revision
 from store.db.jobs import change_state
 from store.db.models import Artifact, Dataset, Job, Run
 from store.db.reading import get_artifact
-from store.db.records import record_artifact, record_interpretation
+from store.db.records import record_artifact
 from store.deletions import delete_unheld
 from store.errors import AppError, ArtifactMissing, ServiceUnavailable
 from store.keys import MODEL, bundle_key, manifest_key, output_key
@@ -30,6 +30,7 @@ from store.settings import Settings
 from store.states import State
 from worker.fetched import FetchedBundle
 from worker.patience import OUTAGE_SECONDS, STORE, patiently
+from worker.reading_record import record_reading
 from worker.reporter import JobReporter
 
 log = logging.getLogger(__name__)
@@ -247,18 +248,7 @@ class Attempt:
     def record_reading(self, session: Session, reading: Reading, dataset_id: int | None = None) -> None:
         """Write what the predictions on a dataset, the run's own by default, say into the record."""
         about = self.run.dataset_id if dataset_id is None else dataset_id
-        record_interpretation(
-            session,
-            self.run.id,
-            dataset_id=about,
-            job_id=self.job.id,
-            vocab=reading.vocab,
-            matrix=reading.matrix,
-            items=reading.items,
-            valid_loss=reading.valid_loss,
-            error_rate=reading.error_rate,
-            tta=reading.tta,
-        )
+        record_reading(session, self.run.id, reading, dataset_id=about, job_id=self.job.id)
 
     def record_files(self, session: Session, stored: list[tuple[str, str, str, int]]) -> None:
         """Write the uploads into the record."""
