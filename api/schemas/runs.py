@@ -151,7 +151,7 @@ class RunOut(RunSummary, Story):
     plan: dict[str, Any] | None
     seed: int
     artifacts: list[ArtifactOut]
-    searches: list[int] = Field(
+    rate_searches: list[int] = Field(
         description="phases, from 0, before which a search for a rate is on record; of an lr_find: 0 once it has ended"
     )
     curves: list[CurveOut]
@@ -167,7 +167,7 @@ class RunOut(RunSummary, Story):
         job: Job,
         *,
         artifacts: Sequence[Artifact],
-        searches: Sequence[int],
+        rate_searches: Sequence[int],
         story: Story,
         epochs: Sequence[Epoch],
         before: Epoch | None,
@@ -189,7 +189,7 @@ class RunOut(RunSummary, Story):
             plan=run.plan,
             seed=run.config["seed"],
             artifacts=[ArtifactOut(name=one.name, sha256=one.sha256, bytes=one.bytes) for one in artifacts],
-            searches=list(searches),
+            rate_searches=list(rate_searches),
             curves=CurveOut.of(run, epochs, story.rates, before),
             interpretations=interpretations,
             judgement=JudgementOut.of(run.judgement),

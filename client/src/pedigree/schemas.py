@@ -400,7 +400,7 @@ class ForecastOut(Answer):
     """Durations in seconds. `low` and `high` are what the fastest and the slowest measurement say."""
 
     seconds_per_epoch: list[float]
-    search_seconds: float
+    rate_search_seconds: float
     total_seconds: float
     total_seconds_low: float | None
     total_seconds_high: float | None
@@ -1208,7 +1208,7 @@ class RunOut(Answer):
     plan: dict[str, Any] | None
     seed: int
     artifacts: list[ArtifactOut]
-    searches: list[int]
+    rate_searches: list[int]
     curves: list[CurveOut]
     interpretations: list[InterpretationOut]
     judgement: JudgementOut | None
