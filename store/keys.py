@@ -14,7 +14,7 @@ OLD_CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.safetensors"
 DESCRIPTION = "model.json"
 PREDICTIONS = "predictions.jsonl"
-"""A run's own, on its validation pictures."""
+"""A run's own, on its validation photos."""
 JUDGEMENT = "judgement.safetensors"
 """For judging its answers; runs of before there were any have none."""
 FEATURES = "features.safetensors"
@@ -128,7 +128,7 @@ def read_run_file(key: str) -> RunFile | None:
 
 
 def predictions_name(dataset_id: int, own_dataset_id: int) -> str:
-    """The name of a run's stored predictions on a dataset; those on its own validation pictures have the plain one."""
+    """The name of a run's stored predictions on a dataset; those on its own validation photos have the plain one."""
     return PREDICTIONS if dataset_id == own_dataset_id else f"predictions-{dataset_id}.jsonl"
 
 

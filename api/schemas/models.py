@@ -47,7 +47,7 @@ class ModelOut(BaseModel):
     drawn: bool
     error_rate: float | None
     calibration_error: float | None = Field(
-        description="of its run's validation pictures, after calibration; null where it was not measured"
+        description="of its run's validation photos, after calibration; null where it was not measured"
     )
     aliases: list[str]
     canary_of: list[str] = Field(description="aliases of which it answers a share of the requests")

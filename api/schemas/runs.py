@@ -126,7 +126,7 @@ class InterpretationOut(BaseModel):
     """An interpretation that is stored; without ``?dataset=`` the routes answer with the one of side validation."""
 
     dataset: str
-    side: Literal["validation", "all"] = Field(description="the run's own validation pictures, or all of the dataset's")
+    side: Literal["validation", "all"] = Field(description="the run's own validation photos, or all of the dataset's")
     tta: bool = Field(description="whether the scores are averages over augmented copies")
     error_rate: float
     job: int = Field(description="which made it: the run's own, or an interpret job")
@@ -296,7 +296,7 @@ class Confusion(Scoring):
     """The confusion matrix over the pictures of a stored interpretation, with what to read in it first."""
 
     dataset: RunDataset = Field(description="which pictures")
-    side: Literal["validation", "all"] = Field(description="the run's own validation pictures, or all of the dataset's")
+    side: Literal["validation", "all"] = Field(description="the run's own validation photos, or all of the dataset's")
     tta: bool = Field(description="whether the scores are averages over augmented copies")
     trained_on: int = Field(
         description="how many of these very pictures the model was trained on, now or in a run that it goes back to"

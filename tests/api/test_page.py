@@ -281,7 +281,7 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         ("data/importing.js", JobOut, "id state dataset progress error waiting"),
         ("data/transfer.js", UploadOut, "id length offset"),
         ("data/adding.js", UploadOut, "id name length offset job"),
-        ("data/trial.js", RuleTrialOut, "images labelled labels complete notes others counts examples without_label"),
+        ("data/trial.js", RuleTrialOut, "photos labelled labels complete notes others counts examples without_label"),
         ("frame/session.js", SessionOut, "key scope"),
         ("models/served.js", ModelOut, "version run arch dataset drawn aliases"),
         (
@@ -306,10 +306,10 @@ def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
         (
             "models/ways.js",
             CandidateOut,
-            "way pictures_per_second latency_ms top1_equal most_moved pictures passed problem",
+            "way images_per_second latency_ms top1_equal most_moved photos passed problem",
         ),
         ("models/exports.js", ExportProgress, "stage seconds"),
-        ("models/drift.js", DriftOut, "days pictures sentence figures missing"),
+        ("models/drift.js", DriftOut, "days photos sentence figures missing"),
         ("models/drift.js", FigureDrift, "says seen psi by_chance verdict"),
         ("home/cards.js", Predictions, "model coverage predictions"),
         ("home/answer.js", ServedModel, "version run arch drawn calibrated note"),

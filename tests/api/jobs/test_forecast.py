@@ -29,7 +29,7 @@ def timed(
     resumed_from: int = 0,
     **config: Any,  # noqa: ANN401 - config fields
 ) -> Run:
-    """A run with epochs; each has 16 training and 4 validation pictures."""
+    """A run with epochs; each has 16 training and 4 validation photos."""
     dataset = records.dataset()
     run, job = records.run(dataset, **{**SMALL, **config})
     plan = {"train_items": 17, "valid_items": 4, "steps": 12, "resumed_from_step": resumed_from, "accumulation": 1}
