@@ -33,7 +33,7 @@ def predict_many(client: Client, source: str | Path, model: str, out: Path, *, a
         return
     told = ended["answers"]
     broken = f"; {counted(told['broken'], 'could', 'could')} not be used, see their rows" if told["broken"] else ""
-    say(f"{counted(told['pictures'], 'picture', 'pictures')} by version {told['version']}{broken}")
+    say(f"{counted(told['photos'], 'photo', 'photos')} by version {told['version']}{broken}")
     for path in saved:
         say(str(path))
 

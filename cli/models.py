@@ -221,7 +221,7 @@ def _predict_csv(client: Client, files: tuple[Path, ...], query: dict[str, str],
 
     count, broken, version = write_csv(in_parts(tuple(pictures_of(files))), asked, query["model"], out)
     by = "" if version is None else f" by version {version}"
-    say(f"{counted(count, 'picture', 'pictures')}{by}: {out}", err=True)
+    say(f"{counted(count, 'photo', 'photos')}{by}: {out}", err=True)
     if broken:
         raise CommandError(f"{broken} of {counted(count, 'file', 'files')} could not be used; see their rows.")
 

@@ -146,14 +146,14 @@ def drift(client: Client, version: int, days: int, as_json: bool) -> None:
         for one in found["figures"]
     ]
     if rows:
-        show_table(("figure", "pictures", "drift", "by chance", "verdict"), rows)
+        show_table(("figure", "photos", "drift", "by chance", "verdict"), rows)
     for name, share in (("not sure", found["unsure"]), ("unknown", found["unknown"])):
         if share is not None:
             say(f"{name}: {share['share']:.1%} of {share['of']} ({share['low']:.1%} to {share['high']:.1%})")
     if found["missing"]:
         say(f"missing: {found['missing']}")
-    pictures = counted(found["pictures"], "picture", "pictures")
-    say(f"version {version}, {pictures} since {found['since']}: {found['sentence']}")
+    photos = counted(found["photos"], "photo", "photos")
+    say(f"version {version}, {photos} since {found['since']}: {found['sentence']}")
 
 
 def _row(found: Json) -> list[object]:

@@ -21,7 +21,7 @@ MOST_COUNTS = 200
 
 @dataclass(frozen=True)
 class LabelCount:
-    """A label and its images."""
+    """A label and its photos."""
 
     label: str
     count: int
@@ -48,7 +48,7 @@ class UnlabelledName:
 class RuleTrial:
     """What a rule makes of names; ``complete`` is false where not all were looked at."""
 
-    images: int
+    photos: int
     others: int
     complete: bool
     labelled: int
@@ -126,7 +126,7 @@ def _summed(by_path: Mapping[str, Label], notes: list[str], *, others: int, comp
     bare = [UnlabelledName(path, label.why) for path, label in by_path.items() if label.text is None]
     named = [LabelledName(path, label.text, label.side) for path, label in by_path.items() if label.text is not None]
     return RuleTrial(
-        images=len(by_path),
+        photos=len(by_path),
         others=others,
         complete=complete,
         labelled=len(named),

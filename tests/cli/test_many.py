@@ -23,7 +23,7 @@ def tag(text: str) -> str:
 
 def job(state: str = "succeeded", **answers: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     files = [{"name": name, "sha256": tag(text), "bytes": len(text)} for name, text in FILES.items()]
-    told = {"version": 4, "pictures": 3, "broken": 1, "files": files, **answers}
+    told = {"version": 4, "photos": 3, "broken": 1, "files": files, **answers}
     about = {"id": 5, "kind": "predict", "run": None, "state": state, "attempt": 1, "progress": None, "error": None}
     return {**about, "waiting": None, "forecast": None, "answers": told}
 
@@ -52,7 +52,7 @@ def test_a_dataset_is_answered_for_by_a_job_whose_files_are_saved(
     assert {path.name: path.read_text() for path in (tmp_path / "here").iterdir()} == {
         f"job-5-{name}": text for name, text in FILES.items()
     }
-    assert "3 pictures by version 4; 1 could not be used, see their rows" in out
+    assert "3 photos by version 4; 1 could not be used, see their rows" in out
     assert b'"model":"4"' in stub.asked[0][2].replace(b" ", b"")
 
 

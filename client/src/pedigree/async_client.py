@@ -127,7 +127,7 @@ class AsyncClient:
     ) -> RateSearch:
         """Search a learning rate, and wait for it; on a fresh model, or on a run's weights with ``from_run``."""
         parent = None if from_run is None else number_of(from_run)
-        body = requests.search(dataset, config, arch=arch, from_run=parent, name=name)
+        body = requests.rate_search(dataset, config, arch=arch, from_run=parent, name=name)
         run = await self.run_of(await self.send(calls.queue(body)))
         return await (await run.wait(progress=progress)).rate_search()
 

@@ -125,7 +125,7 @@ class Client:
     ) -> RateSearch:
         """Search a learning rate, and wait for it; on a fresh model, or on a run's weights with ``from_run``."""
         parent = None if from_run is None else number_of(from_run)
-        body = requests.search(dataset, config, arch=arch, from_run=parent, name=name)
+        body = requests.rate_search(dataset, config, arch=arch, from_run=parent, name=name)
         run = self.run_of(self.send(calls.queue(body))).wait(progress=progress)
         return run.rate_search()
 
