@@ -115,7 +115,7 @@ def test_without_runs_it_says_how_to_pick_some_and_a_wrong_address_says_what_to_
         expect(page.locator("#compare-loading")).to_be_hidden()
 
 
-@pytest.mark.parametrize("width", [390, 1600])
+@pytest.mark.parametrize("width", [390, pytest.param(1600, marks=pytest.mark.thorough)])
 def test_it_fits_a_phone_and_a_wide_screen_and_can_be_used_by_everybody(
     visits: Visits, records: Records, tmp_path: Path, width: int
 ) -> None:

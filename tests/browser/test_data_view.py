@@ -310,7 +310,7 @@ def test_a_file_dropped_beside_the_zone_does_not_leave_the_page(visits: Visits) 
     assert [page.evaluate(BESIDE, name) for name in ("dragover", "drop")] == [True, True]
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1600, "light")])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), pytest.param(1600, "light", marks=pytest.mark.thorough)])
 def test_the_form_and_a_dataset_fit_and_can_be_read_by_everybody(
     visits: Visits, records: Records, tmp_path: Path, width: int, scheme: Literal["light", "dark"]
 ) -> None:

@@ -17,8 +17,8 @@ A_REFRESH_MS = 6000
     ("path", "said"),
     [
         ("runs/999", "There is no run 999"),
-        ("data/nosuch", "There is no dataset"),
-        ("runs/1?losses=-1", "Give a number of top losses."),
+        pytest.param("data/nosuch", "There is no dataset", marks=pytest.mark.thorough),
+        pytest.param("runs/1?losses=-1", "Give a number of top losses.", marks=pytest.mark.thorough),
     ],
 )
 def test_what_is_wrong_with_an_address_stays_said(

@@ -138,7 +138,7 @@ def test_of_a_dataset_labels_become_its_next_revision(visits: Visits, records: R
     assert visits.complaints == []
 
 
-@pytest.mark.parametrize("width", [390, 1600])
+@pytest.mark.parametrize("width", [390, pytest.param(1600, marks=pytest.mark.thorough)])
 def test_nothing_is_cut_and_axe_finds_nothing(visits: Visits, records: Records, width: int) -> None:
     page = visits.page("/ui/label", width, scheme="dark" if width == 390 else "light")
     expect(page.locator("#label-wrong")).to_contain_text("No model is registered yet")

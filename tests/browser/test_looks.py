@@ -82,7 +82,7 @@ def wears(page: Page, scheme: Scheme) -> None:
         expect(page.locator(f"[data-figure={name}] .gtitle").first).to_have_css("fill", ink)
 
 
-@pytest.mark.parametrize("width", [390, 1024, 1600])
+@pytest.mark.parametrize("width", [390, pytest.param(1024, marks=pytest.mark.thorough), 1600])
 def test_nothing_is_cut_at_any_width_and_what_scrolls_shows_it(
     visits: Visits, records: Records, tmp_path: Path, width: int
 ) -> None:
@@ -129,7 +129,9 @@ def test_texts_of_charts_have_room_of_their_own(
     assert visits.complaints == []
 
 
-@pytest.mark.parametrize(("scheme", "other"), [("light", "dark"), ("dark", "light")])
+@pytest.mark.parametrize(
+    ("scheme", "other"), [("light", "dark"), pytest.param("dark", "light", marks=pytest.mark.thorough)]
+)
 def test_charts_take_the_colours_of_the_page_and_follow_them(
     visits: Visits, records: Records, tmp_path: Path, scheme: Scheme, other: Scheme
 ) -> None:

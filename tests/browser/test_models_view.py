@@ -183,7 +183,7 @@ def test_a_version_is_saved_for_use_elsewhere(visits: Visits, records: Records, 
     assert saved.value.path().read_bytes()[:2] == b"PK"
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1600, "light")])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), pytest.param(1600, "light", marks=pytest.mark.thorough)])
 def test_the_views_are_whole_and_readable_for_all(
     visits: Visits, records: Records, tmp_path: Path, width: int, scheme: Scheme
 ) -> None:

@@ -153,7 +153,7 @@ def test_many_are_decided_at_once_and_compared_once_trained(visits: Visits, reco
     assert visits.complaints == []
 
 
-@pytest.mark.parametrize("width", [390, 1024, 1600])
+@pytest.mark.parametrize("width", [390, *(pytest.param(wide, marks=pytest.mark.thorough) for wide in (1024, 1600))])
 def test_nothing_is_cut_and_axe_finds_nothing(visits: Visits, pets: Dataset, width: int) -> None:
     assert pets.items
     for view, there in (

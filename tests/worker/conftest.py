@@ -8,6 +8,7 @@ from store.artifacts import ArtifactStore
 from store.queue import make_celery
 from store.settings import Settings
 from tests.worker.attempts import Stack
+from worker import child
 
 
 @pytest.fixture
@@ -19,6 +20,12 @@ def settings(settings: Settings) -> Settings:
 @pytest.fixture
 def celery(settings: Settings) -> Celery:
     return make_celery(settings)
+
+
+@pytest.fixture(autouse=True)
+def these_tests_do_not_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt in this process is not to slow down the tests that follow: what a process gave up it cannot take back."""
+    monkeypatch.setattr(child, "give_way", lambda _: None)
 
 
 @pytest.fixture

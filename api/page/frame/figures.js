@@ -5,6 +5,7 @@ import { make } from "./parts.js";
 import { ask } from "./service.js";
 import { themed } from "./theme.js";
 
+const A_FRAME_MS = 100;
 const LEAST_WIDTH = 320;
 const MOST_WIDTH = 1200;
 const CONFIG = { displayModeBar: false, responsive: true, displaylogo: false };
@@ -21,8 +22,11 @@ export function prepareFigures() {
 }
 
 // What is read is shown first: a browser takes a second or more to compile the script, and does nothing else meanwhile,
-// until at the third load of a profile it has kept what it compiled.
-const shown = () => new Promise((done) => { requestAnimationFrame(() => setTimeout(done)); });
+// until at the third load of a profile it has kept what it compiled. A tab that is not in front has a frame in a second.
+const shown = () => new Promise((done) => {
+  requestAnimationFrame(() => setTimeout(done));
+  setTimeout(done, A_FRAME_MS);
+});
 
 // True once Plotly can draw.
 function plotly() {
@@ -38,12 +42,19 @@ function plotly() {
 // Where the address names a run, even before the page's other modules are there: the document names this one by itself.
 if (placeOf().view === "run") prepareFigures();
 
+const STEPS = ["loss", "schedule"];
+
+function isInSight(place) {
+  const { top, bottom } = place.getBoundingClientRect();
+  return top < innerHeight && bottom > 0;
+}
+
 const figure = (run, name, query = "") => ({ name, path: `/runs/${run.id}/figures/${name}`, query });
 
 // The figures that there are of a run.
 export function runFigures(run, hasSteps) {
   const searches = run.searches.map((phase) => figure(run, "lr-find", run.kind === "train" ? `?phase=${phase}` : ""));
-  return [...(hasSteps ? [figure(run, "loss"), figure(run, "schedule")] : []), ...searches];
+  return [...(hasSteps ? STEPS.map((name) => figure(run, name)) : []), ...searches];
 }
 
 // Those of an interpretation.
@@ -76,9 +87,19 @@ export class Board {
     if (!isSame) this.host.replaceChildren(...next.map(({ place }) => place));
   }
 
-  async show() {
+  // What stands first is looked at first: it waits for none of the others.
+  async show(figures = this.figures) {
     const room = this.host.clientWidth;
-    await Promise.all(this.figures.map((one) => draw(Object.assign(one, { room }))));
+    const [first, ...others] = figures.map((one) => Object.assign(one, { room }));
+    if (first) await draw(first);
+    await Promise.all(others.map(draw));
+  }
+
+  // Those over the steps, as far as they are in sight: all others stay as they are. False where there are none.
+  async showSteps() {
+    const growing = this.figures.filter(({ name, found }) => STEPS.includes(name) && found);
+    await this.show(growing.filter(({ place }) => isInSight(place)));
+    return growing.length > 0;
   }
 }
 

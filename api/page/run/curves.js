@@ -17,10 +17,10 @@ export function hideCurves() {
   byId("run-no-curves").hidden = true;
 }
 
+export const askForEpochs = (id) => ask(`/runs/${id}/metrics?every=${EPOCHS_ONLY}`);
+
 // Of what is not there nothing is asked for: the browser would log each such answer as an error.
-export async function showCurves(run, still) {
-  const { epochs, batches } = await ask(`/runs/${run.id}/metrics?every=${EPOCHS_ONLY}`);
-  if (!still()) return;
+export async function showCurves(run, still, { epochs, batches }) {
   showEpochs(epochs);
   const figures = runFigures(run, batches.step.length > 0);
   byId("run-no-curves").hidden = figures.length > 0 || epochs.length > 0;
@@ -28,6 +28,9 @@ export async function showCurves(run, still) {
   board.place(figures);
   await Promise.all([board.show(), showRates(run, still)]);
 }
+
+// The curves over the steps, of a run that goes on. False while there are none.
+export const growCurves = () => board.showSteps();
 
 function showEpochs(epochs) {
   byId("table-of-epochs").hidden = epochs.length === 0;

@@ -7,7 +7,7 @@ import { want } from "../frame/stream.js";
 import { waitsFor } from "../frame/waiting.js";
 import { offer, say } from "../models/served.js";
 import { hideActions, resume, showActions, showOwnActions } from "./actions.js";
-import { hideCurves, showCurves } from "./curves.js";
+import { askForEpochs, growCurves, hideCurves, showCurves } from "./curves.js";
 import { showFiles } from "./files.js";
 import { showHeader } from "./header.js";
 import { offerInterpretation } from "./interpret.js";
@@ -61,12 +61,12 @@ export async function renewRun() {
   if (id !== null && !document.hidden) await draw(id);
 }
 
-// What is being drawn is not drawn once more meanwhile, but after it.
-function draw(id) {
+// While something is being drawn nothing else is, but all of it after that.
+function draw(id, next = showRun) {
   if (drawing?.id === id) {
-    drawing.again = true;
+    drawing.next = showRun;
   } else {
-    drawing = { id, again: true };
+    drawing = { id, next };
     drawing.done = drawOn(drawing);
   }
   return drawing.done;
@@ -74,7 +74,7 @@ function draw(id) {
 
 async function drawOn(work) {
   try {
-    while (work.again && work.id === chosen) await drawOnce(work);
+    while (work.next && work.id === chosen) await drawOnce(work);
   } finally {
     if (drawing === work) drawing = null;
   }
@@ -82,11 +82,12 @@ async function drawOn(work) {
 
 async function drawOnce(work) {
   const begun = performance.now();
-  work.again = false;
+  const { id, next } = work;
+  work.next = null;
   clearTimeout(due);
   due = 0;
   try {
-    await showRun(work.id);
+    await next(id);
   } finally {
     rest = Math.max(FIGURES_MS, REST * (performance.now() - begun));
   }
@@ -109,11 +110,17 @@ function holdsModel({ kind, state, artifacts }) {
 }
 
 async function showRun(id) {
-  const run = await ask(`/runs/${id}`);
+  const tab = tabOf() ?? "curves";
+  const [run, stored] = await Promise.all([ask(`/runs/${id}`), tab === "curves" ? askForEpochs(id) : null]);
   if (id !== chosen) return;
   showFacts(run);
-  const part = PARTS[tabOf() ?? "curves"];
-  await Promise.all([showJob(run), part(run, () => chosen === run.id)]);
+  await Promise.all([showJob(run), PARTS[tab](run, () => chosen === run.id, stored)]);
+}
+
+// Batch by batch only curves change.
+async function growRun(id) {
+  if (document.hidden || tabOf() !== "curves") return;
+  if (!await growCurves()) await showRun(id);
 }
 
 // Title, facts and buttons change in one go: they are about the run that is shown.
@@ -155,11 +162,16 @@ function showProgress(job) {
   byId("run-progress").hidden = line.length === 0;
 }
 
-// A running run's figures follow it: batch by batch after a rest, all else at once.
+function grow() {
+  due = 0;
+  if (shown && !drawing) tell("run", draw(shown.id, growRun));
+}
+
+// A running run's curves follow it: batch by batch after a rest, all else at once.
 export function hearOfShown({ kind, job, data }) {
   if (job !== shown?.job) return;
   if (kind === "progress") showProgress({ state: "running", progress: data });
   if (kind === "progress" || (kind === "log" && !data.plan)) return;
   if (kind !== "batch") tell("run", renewRun());
-  else if (!due && !drawing) due = setTimeout(() => { due = 0; tell("run", renewRun()); }, rest);
+  else if (!due && !drawing) due = setTimeout(grow, rest);
 }

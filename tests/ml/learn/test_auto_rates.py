@@ -42,7 +42,9 @@ def test_a_training_with_a_search_before_it_equals_the_one_without(tmp_path: Pat
     check_equal(trained(config, tmp_path / "plain", Recorder()), searched.model.state_dict())
 
 
-@pytest.mark.parametrize(("stop_before", "searches"), [(4, 1), (10, 1), (23, 0)])
+@pytest.mark.parametrize(
+    ("stop_before", "searches"), [(4, 1), pytest.param(10, 1, marks=pytest.mark.thorough), (23, 0)]
+)
 def test_a_resumed_run_keeps_its_found_rate_and_searches_only_before_a_phase(
     stop_before: int, searches: int, tmp_path: Path
 ) -> None:

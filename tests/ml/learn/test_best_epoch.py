@@ -91,7 +91,7 @@ def test_each_phase_ends_early_and_goes_on_from_its_best_epoch(averaging: float,
     assert loss == min(epoch.valid_loss for epoch in record.epochs if epoch.phase == 1)
 
 
-@pytest.mark.parametrize("stop_before", [5, 15, 25, 35])
+@pytest.mark.parametrize("stop_before", [5, *(pytest.param(step, marks=pytest.mark.thorough) for step in (15, 25)), 35])
 def test_a_run_with_patience_that_was_stopped_ends_bit_for_bit_as_if_it_had_not_been(
     stop_before: int, tmp_path: Path
 ) -> None:

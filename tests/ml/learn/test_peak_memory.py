@@ -110,7 +110,11 @@ def test_on_a_cpu_what_a_step_frees_is_there_for_the_next_one() -> None:
 
 @with_mallopt
 @pytest.mark.parametrize(
-    "said", [{"MALLOC_MMAP_MAX_": "65536"}, {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=131072"}]
+    "said",
+    [
+        pytest.param({"MALLOC_MMAP_MAX_": "65536"}, marks=pytest.mark.thorough),
+        {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=131072"},
+    ],
 )
 def test_who_has_said_how_malloc_is_to_be_is_left_alone(said: dict[str, str]) -> None:
     assert min(cleared("keep", **said)) > min(cleared("leave", **said)) / 2

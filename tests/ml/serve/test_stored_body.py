@@ -51,7 +51,9 @@ def test_it_is_made_once_and_answers_alike(tmp_path: Path, makings: Makings) -> 
     assert sorted(file.name for file in graph.iterdir()) == ["body.bin", "body.xml", "sha256"]
 
 
-@pytest.mark.parametrize("name", ["body.bin", "body.xml", "sha256"])
+@pytest.mark.parametrize(
+    "name", ["body.bin", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("body.xml", "sha256"))]
+)
 def test_one_that_is_not_whole_is_made_again(name: str, tmp_path: Path, makings: Makings) -> None:
     folder = write_model(tmp_path / "model")
     expected = logits(folder)

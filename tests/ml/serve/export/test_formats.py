@@ -59,7 +59,7 @@ def served(model: Path, photo: bytes) -> dict[str, float]:
         "resnet18",
         pytest.param("convnext_tiny", marks=pytest.mark.thorough),
         pytest.param("efficientnet_b0", marks=pytest.mark.thorough),
-        "mobilenet_v3_small",
+        pytest.param("mobilenet_v3_small", marks=pytest.mark.thorough),
         pytest.param("regnet_y_400mf", marks=pytest.mark.thorough),
         pytest.param("swin_t", marks=pytest.mark.thorough),
     ],
