@@ -20,6 +20,7 @@ from api.serving.sent_pictures import SentPicture
 from ml.decode.decoders import DECODERS
 from ml.decode.direct import direct
 from ml.decode.images import Limits, view
+from ml.decode.picture_cost import is_cheap
 from ml.decode.views import View
 from store.errors import TooBusy
 from store.settings import Settings
@@ -87,11 +88,11 @@ def step(prepare: Callable[[bytes, Limits], list[Any]]) -> Step[object]:
 @pytest.mark.parametrize("sent", [GREEN, COSTLY])
 def test_the_bytes_of_a_picture_are_judged_once(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """The quick way and the exact one after it go by the verdict that chose the thread."""
-    judged, judge = list[bytes](), ml.decode.images.is_cheap
+    judged = list[bytes]()
 
     def noted(data: bytes) -> bool:
         judged.append(data)
-        return judge(data)
+        return is_cheap(data)
 
     def prepare(data: bytes, limits: Limits) -> list[object]:
         return [direct(data, limits, 32, 64), view(data, limits, View("squares", 64, (0.5,)))]

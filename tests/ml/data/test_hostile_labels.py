@@ -1,6 +1,7 @@
 """Names and lists of labels that would cost far more than their length."""
 
 import unicodedata
+from typing import Literal
 
 import pytest
 
@@ -38,7 +39,7 @@ class Looked(dict[str, Row]):
 def test_long_texts_are_left_out_before_they_are_composed(row: str, monkeypatch: pytest.MonkeyPatch) -> None:
     composed, normalize = list[str](), unicodedata.normalize
 
-    def noted(form: str, text: str) -> str:
+    def noted(form: Literal["NFC"], text: str) -> str:
         composed.append(text)
         return normalize(form, text)
 
