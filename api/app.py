@@ -24,7 +24,7 @@ from api.datasets.uploads import UPLOAD_HINT
 from api.dependencies import Services, limits_of
 from api.figures.png import Painter
 from api.http.access import Access, Openness
-from api.http.bodies import RESUMABLE, Bodies, Places
+from api.http.bodies import RESUMABLE, Bodies, Slots
 from api.http.changes import Changes
 from api.http.cors import Cors
 from api.http.document import describe
@@ -282,7 +282,7 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
             telemetry.registry,
         ),
         watchers=CapacityLimiter(WATCHER_THREADS),
-        streams=Places(settings.max_streams, "event streams"),
+        streams=Slots(settings.max_streams, "event streams"),
     )
 
 

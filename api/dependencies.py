@@ -16,7 +16,7 @@ from api.datasets.resumable import Uploads
 from api.datasets.review_rankings import ReviewRankings
 from api.datasets.trials import Trials
 from api.figures.png import Painter
-from api.http.bodies import Places
+from api.http.bodies import Slots
 from api.http.keyring import Keyring
 from api.http.meter import Meter
 from api.http.stopping import Stopping
@@ -65,7 +65,7 @@ class Services:
     afterwards: Afterwards
     watchers: CapacityLimiter
     """Threads for the event streams' reads, beside those that serve the other routes."""
-    streams: Places
+    streams: Slots
     stopping: Stopping = field(default_factory=Stopping)
 
     @property

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.train_vs_fastai import STOCK_ENVIRONMENT, lines_of, machine
+from benchmarks.train_vs_fastai import STOCK_ENVIRONMENT, lines_of, machine, parser_of
 from ml.reading.metrics import confusion_matrix, macro_error
 
 RECIPES: dict[str, tuple[str, ...]] = {
@@ -132,16 +132,8 @@ def interval(values: Sequence[float]) -> dict[str, float | None]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", type=Path)
-    parser.add_argument("--fastai-python", type=Path, required=True)
-    parser.add_argument("--peer", type=Path, required=True, help="the fastai training script")
-    parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--arch", default="resnet18")
-    parser.add_argument("--size", type=int, default=224)
+    parser = parser_of(__doc__, [1, 2, 3, 4, 5])
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=["fine_tune", "probe"])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
-    parser.add_argument("--workers", type=int, default=0, help="fastai's loader processes")
     return parser
 
 

@@ -42,12 +42,13 @@ from store.db.aliases import set_alias
 from store.db.datasets import add_dataset
 from store.db.jobs import create_job
 from store.db.models import Artifact, Batch, Dataset, Epoch, Interpretation, Job, Run, ServingChoice, Worker
-from store.db.records import StepRecord, record_artifact, record_batches, record_interpretation
+from store.db.records import StepRecord, record_artifact, record_batches
 from store.db.registry import register
 from store.db.session import make_engine, make_sessions
 from store.keys import bundle_key, manifest_key, run_key
 from store.settings import Settings
 from store.states import State
+from worker.reading_record import record_reading
 
 PHOTOS = 7390
 RUNS = 1000
@@ -225,18 +226,7 @@ class Making:
     def _interpreted(self, run: int, dataset: Dataset, reading: Reading, file: StoredFile) -> None:
         with self.sessions.begin() as session:
             job = session.scalars(select(Job).where(Job.run_id == run)).one()
-            record_interpretation(
-                session,
-                run,
-                dataset_id=dataset.id,
-                job_id=job.id,
-                vocab=reading.vocab,
-                matrix=reading.matrix,
-                items=reading.items,
-                valid_loss=reading.valid_loss,
-                error_rate=reading.error_rate,
-                tta=reading.tta,
-            )
+            record_reading(session, run, reading, dataset_id=dataset.id, job_id=job.id)
             record_artifact(session, run, "predictions.jsonl", key=file.key, sha256=file.sha256, size=file.bytes)
 
     def _copy_answers(self, runs: Sequence[int]) -> None:

@@ -220,21 +220,29 @@ def _spread(values: list[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser_of(about: str | None, seeds: Sequence[int]) -> argparse.ArgumentParser:
+    """What every benchmark beside fastai is told: photos, fastai's own environment, its script, weights, seeds."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--fastai-python", type=Path, required=True)
     parser.add_argument("--peer", type=Path, required=True, help="the fastai training script")
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, default=Path("~/.cache/pedigree").expanduser())
     parser.add_argument("--arch", default="resnet18")
     parser.add_argument("--size", type=int, default=224)
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=list(seeds), help="a whole training of each for every seed"
+    )
+    parser.add_argument("--workers", type=int, default=0, help="fastai's loader processes")
+    return parser
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = parser_of(__doc__, [42])
+    parser.add_argument("--cache", type=Path, default=Path("~/.cache/pedigree").expanduser())
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--limit", type=int, default=640, help="files of the speed runs")
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[42], help="a whole fine_tune of each for every seed")
     parser.add_argument("--ours", nargs="*", default=[], help="more settings of ours, such as precision=fp32")
-    parser.add_argument("--workers", type=int, default=0, help="fastai's loader processes")
     parser.add_argument("--parts", nargs="+", choices=("speed", "error"), default=("speed", "error"))
     return parser
 

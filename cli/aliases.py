@@ -1,14 +1,19 @@
 """``pedigree models alias``, ``rollback``, ``moves`` and ``canary``: which version answers for a name."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
 from cli import completion
 from cli.client import Client, Json, json_of, path_part
-from cli.errors import CommandError
+from cli.errors import CommandError, Interrupted
 from cli.options import json_option, with_client
+from cli.patience import patiently
 from cli.saying import say
 from cli.tables import show_json, show_table
 from cli.times import local_time
+from cli.watch import command
 
 PRODUCTION = "production"
 SAID = {
@@ -33,7 +38,8 @@ def point(client: Client, name: str, version: int | None, drop: bool, as_json: b
         client.call("DELETE", path_of(name))
         _tell({"alias": name, "version": None}, f"{name} is not an alias any more", as_json=as_json)
     else:
-        now = json_of(client.call("PUT", path_of(name), json={"version": version}))
+        with moving(name):
+            now = json_of(client.call("PUT", path_of(name), json={"version": version}))
         _tell(now, f"{name} is version {version}", as_json=as_json)
 
 
@@ -43,7 +49,8 @@ def point(client: Client, name: str, version: int | None, drop: bool, as_json: b
 @with_client
 def roll_back(client: Client, name: str, as_json: bool) -> None:
     """Point alias NAME (production) at the version before; again, one further back."""
-    now = json_of(client.call("POST", f"{path_of(name)}/rollback"))
+    with moving(name):
+        now = json_of(client.call("POST", f"{path_of(name)}/rollback"))
     _tell(now, f"{name} is version {now['version']} again{_further(now)}", as_json=as_json)
 
 
@@ -77,7 +84,8 @@ def canary(
     if [version is not None, promote, cancel].count(True) != 1:
         raise CommandError("Give a version, --promote or --cancel.")
     if promote:
-        now = json_of(client.call("POST", f"{path_of(name)}/canary/promote"))
+        with moving(name):
+            now = json_of(client.call("POST", f"{path_of(name)}/canary/promote"))
         _tell(now, f"{name} is version {now['version']}{_further(now)}", as_json=as_json)
     elif cancel:
         client.call("DELETE", f"{path_of(name)}/canary")
@@ -85,9 +93,25 @@ def canary(
     else:
         standing = json_of(client.call("GET", path_of(name)))["version"]
         wish = {"version": standing, "canary": {"version": version, "share": share}}
-        now = json_of(client.call("PUT", path_of(name), json=wish))
+        with moving(name):
+            now = json_of(client.call("PUT", path_of(name), json=wish))
         said = f"version {version} answers {share:.1%} of the requests of {name}, version {standing} the others"
         _tell(now, said, as_json=as_json)
+
+
+@contextmanager
+def moving(name: str, what: str = "the service loads the model") -> Iterator[None]:
+    """Around a request that has an alias moved, once the service is ready for it: ``what`` is said while it takes long.
+
+    Raises:
+        Interrupted: the user broke it off.
+    """
+    try:
+        with patiently(lambda: what):
+            yield
+    except KeyboardInterrupt:
+        shows = f"{command('models', 'list')} shows what {name} stands for now"
+        raise Interrupted(f"Broken off before the service had answered; {shows}.") from None
 
 
 def names_of(version: Json) -> str:

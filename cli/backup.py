@@ -15,7 +15,7 @@ from cli.backup_process import Json, run_backup
 from cli.data_folder import DataFolder
 from cli.errors import CommandError
 from cli.options import data_option, json_option
-from cli.own_database import database_environment
+from cli.own_database import database_environment, has_database, is_told
 from cli.running import find_stack
 from cli.saying import say
 from cli.servers import Postgres
@@ -134,7 +134,7 @@ def stack_environment(data: Path | None) -> Iterator[dict[str, str]]:
         CommandError: there is no data.
     """
     folder = find_stack(data).folder
-    if not os.environ.get("DATABASE_URL") and folder.running() is None and not _has_database(folder):
+    if not is_told(data) and folder.running() is None and not has_database(folder):
         raise CommandError(f"{folder.root} holds no data.", "Name the data folder with --data.")
     with database_environment(data) as environment:
         yield environment | _artifacts_of(folder.root / "artifacts")
@@ -207,12 +207,8 @@ def _check_unused(folder: DataFolder, *, has_own_store: bool) -> None:
     Raises:
         CommandError: it has.
     """
-    if _has_database(folder):
+    if has_database(folder):
         raise CommandError(f"{folder.root} has a database already.", WAY_OUT)
     artifacts = folder.root / "artifacts"
     if has_own_store and artifacts.exists() and (artifacts.is_symlink() or any(artifacts.iterdir())):
         raise CommandError(f"{artifacts} is there already, and not empty.", WAY_OUT)
-
-
-def _has_database(folder: DataFolder) -> bool:
-    return (folder.root / "postgres" / "PG_VERSION").exists()

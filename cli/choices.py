@@ -13,7 +13,7 @@ from cli.tables import heading, show_json, show_pairs, show_table
 
 GIB = 1 << 30
 MILLION = 1_000_000
-ARCHS = ("arch", "family", "parameters (M)", "cost", "memory (GiB)", "photos/s here", "weights")
+ARCHS = ("arch", "family", "parameters (M)", "cost", "memory (GiB)", "images/s here", "weights")
 FIELDS = ("field", "default", "may be", "meaning")
 ALONE = {"interpret": "runs interpret", "predict": "predict", "lr_find": "jobs lr-find"}
 
@@ -28,7 +28,7 @@ def archs(client: Client, *, in_reach: bool, as_json: bool) -> None:
     \b
     cost       computing for a photo, as a multiple of resnet34's
     memory     to train all of it, 64 photos of 224 pixels at once, in float32: within a factor of two
-    photos/s   of the last training or forecast of it here
+    images/s   of the last training or forecast of it here
     weights    where published weights lie; "-" where they would have to be fetched first
     """
     items = client.get("/architectures")["items"]

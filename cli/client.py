@@ -120,12 +120,14 @@ class Client:
 
 
 def find_service(url: str | None, data: Path | None) -> Client:
-    """A client of the address given, or of PEDIGREE_URL, or of the stack on the data folder, or of one that runs.
+    """A client of the address given, or of the stack on the data folder given, or of PEDIGREE_URL, or of what runs.
+
+    What is given goes before what the shell has set.
 
     Raises:
         Unreachable: no address is known.
     """
-    if known := url or os.environ.get("PEDIGREE_URL"):
+    if known := url or (None if data else os.environ.get("PEDIGREE_URL")):
         return Client(known if "://" in known else f"http://{known}")
     found = find_stack(data)
     root = found.folder.root
@@ -133,8 +135,8 @@ def find_service(url: str | None, data: Path | None) -> Client:
         raise Unreachable(f"{root} is not a folder.", "Name the data folder with --data or PEDIGREE_DATA.")
     stack = found.folder.running()
     if stack is None:
-        where = f"No service is known: no stack runs on {root}"
-        where += ", and PEDIGREE_URL is not set." if found.named else ", none elsewhere, and PEDIGREE_URL is not set."
+        where = f"No service is known: no stack runs on {root}{'' if found.named else ', none elsewhere'}"
+        where += "." if data else ", and PEDIGREE_URL is not set."
         raise Unreachable(where, "Start one with `pedigree up`, or give --url.")
     return Client(str(stack["url"]), found)
 

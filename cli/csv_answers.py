@@ -65,7 +65,7 @@ def write_csv(parts: Iterable[tuple[Path, ...]], ask: Ask, model: str, out: Path
                 count += len(part)
                 file.flush()
         except KeyboardInterrupt:
-            raise Interrupted(f"Broken off; {out} has the answers for {count} pictures.") from None
+            raise Interrupted(f"Broken off; {out} has the answers for {count} photos.") from None
     return count, broken, version
 
 

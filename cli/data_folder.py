@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import IO, Any
 from cli.errors import StackError
 from cli.processes import wait_until
 from cli.whole import write_whole
-from pedigree.finding import default_folder, stack_at
+from pedigree.finding import LOCK, default_folder, holder_of, stack_at
 
 ASKING_SECONDS = 0.5
 _CLOSED = ("artifacts", "cache", "logs", "weights")
@@ -68,16 +69,23 @@ class DataFolder:
         """What the stack that has this folder now wrote, once it said where it answers."""
         return stack_at(self.root)
 
+    def holder(self) -> int | None:
+        """The process that holds the folder now, where one does and says its number."""
+        return holder_of(self.root)
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the folder for this process; the kernel lets go of it however the process ends.
+
+        Its number is in the file meanwhile, and what a killed stack wrote of itself is removed: who asks what runs
+        here takes neither the one for the other.
 
         Raises:
             StackError: another process has it, or the folder cannot be made.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            file = (self.root / "lock").open("w")
+            file = (self.root / LOCK).open("ab", buffering=0)
         except OSError as error:
             raise StackError(
                 f"{self.root} cannot be used: {error.strerror}.", "Name another folder with --data."
@@ -85,7 +93,8 @@ class DataFolder:
         with file:
             # whoever only asks whether it is held lets go of it at once
             if not wait_until(lambda: _locked(file), ASKING_SECONDS):
-                raise StackError(self._taken_by(), "Stop that one, or name another folder with --data.")
+                raise self._taken()
+            self._take(file)
             yield
 
     def close_to_others(self) -> None:
@@ -109,13 +118,27 @@ class DataFolder:
                     detail, "Give it to the user of the stack, or name another folder with --data."
                 ) from None
 
-    def _taken_by(self) -> str:
-        stack = self.stack()
-        where = f" and answers at {stack['url']}" if stack else ""
-        return f"A stack already runs on {self.root}{where}."
+    def _take(self, file: IO[bytes]) -> None:
+        try:
+            self.stack_file.unlink(missing_ok=True)
+            file.truncate(0)
+            file.write(str(os.getpid()).encode())
+        except OSError as error:
+            raise StackError(
+                f"{self.root} cannot be written: {error.strerror}.", "Free space there, or name another folder."
+            ) from None
+
+    def _taken(self) -> StackError:
+        stack, holder = self.running(), self.holder()
+        if stack is not None:
+            detail = f"A stack already runs on {self.root} and answers at {stack['url']}."
+            return StackError(detail, "Stop that one, or name another folder with --data.")
+        who = "another process" if holder is None else f"process {holder}"
+        detail = f"{self.root} is in use by {who}: a stack that starts or stops, a backup, or another command."
+        return StackError(detail, "Wait until it has ended, or name another folder with --data.")
 
 
-def _locked(file: IO[str]) -> bool:
+def _locked(file: IO[bytes]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -9,21 +9,21 @@ from cli import completion
 from cli.client import Client, Json, path_part
 from cli.dataset_looks import batch, presizing, summary
 from cli.dataset_report import kind_of, revision_of, show_dataset
-from cli.errors import CommandError, Interrupted
+from cli.errors import CommandError
 from cli.options import json_lines_option, json_option, with_client
 from cli.pasted import PastedPath
 from cli.predictions import learn_from_feedback
 from cli.saying import say
 from cli.tables import show_json, show_table
 from cli.times import local_time
-from cli.transfer import Transfer
-from cli.upload import send_archive
-from cli.watch import command, watch
+from cli.upload import Purpose, send_shown
+from cli.watch import command, queueing, watch
 from pedigree.packing import links_left_out
 
 Asked = str | bool | Path | None
 """What an option of ``add`` holds."""
 BUILTIN = ("sample", "oxford-iiit-pet")
+TO_ADD = Purpose("the service looks at it", "nothing was added", "import", "brings the photos in")
 NO_DATASETS = "There are no datasets yet; `pedigree datasets add NAME FOLDER` adds photos, `… add sample` draws some."
 
 
@@ -147,7 +147,8 @@ def add_builtin(client: Client, name: str) -> Json:
     """
     if name not in BUILTIN:
         raise CommandError(f"{name!r} needs a folder or an archive; only {' and '.join(BUILTIN)} come without one.")
-    job: Json = client.post("/datasets/builtin", {"name": name, "builtin": name})
+    with queueing():
+        job: Json = client.post("/datasets/builtin", {"name": name, "builtin": name})
     return job
 
 
@@ -165,20 +166,8 @@ def add_source(client: Client, name: str, source: Path, labels: Path | None = No
         Interrupted: the user broke it off.
         CommandError: the source cannot be read or the service refuses.
     """
-    with Transfer("sending", then="the service looks at it") as show:
-        try:
-            job = send_archive(client, source, {"name": name, **fields}, show, labels=labels)
-        except KeyboardInterrupt:
-            raise Interrupted(_broken_off(show)) from None
+    job = send_shown(client, source, {"name": name, **fields}, TO_ADD, labels=labels)
     if source.is_dir() and (links := links_left_out(source)):
         what = f"left out, since they lead to folders or to nothing: {len(links)} of the links, {links[0]} for one"
         say(f"{what}; a copy made with `cp -rL` has the files instead", err=True)
     return job
-
-
-def _broken_off(sending: Transfer) -> str:
-    """What the service has of an upload that the user broke off."""
-    if sending.is_done:
-        jobs = command("jobs", "list", "--kind", "import")
-        return f"Broken off before the service had answered; {jobs} shows whether it brings the photos in."
-    return "Broken off while sending; nothing was added. The same command starts again from the beginning."

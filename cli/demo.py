@@ -24,7 +24,7 @@ from cli.runs import show_confused, show_epochs
 from cli.saying import say
 from cli.stack import Stack, running_stack
 from cli.tables import short_time, show_table
-from cli.watch import watch
+from cli.watch import queueing, watch
 from cli.weights import NoWeights, ask_for_weights, weights_folder
 from pedigree.finding import HERE
 
@@ -61,7 +61,8 @@ class StopSignalWhileFollowing(StopSignal):
     type=click.Path(path_type=Path, file_okay=False),
     default=HERE,
     show_default=True,
-    help="Data folder; what the demo makes stays there.",
+    help="Data folder; what the demo makes stays there. PEDIGREE_DATA is not asked for it: the demo puts its own model "
+    "into production.",
 )
 @click.option(
     "--arch",
@@ -192,7 +193,8 @@ def find_weights(folder: DataFolder, arch: str) -> Json:
 def learn(client: Client, dataset: str, config: Json) -> int:
     """Train and show how it goes; returns the run."""
     heading(f"Training {config['arch']} on {dataset}")
-    job = client.post("/jobs", {"kind": "train", "dataset": dataset, "config": config, "name": "demo"})
+    with queueing():
+        job = client.post("/jobs", {"kind": "train", "dataset": dataset, "config": config, "name": "demo"})
     follow_to_the_end(client, job["id"])
     return int(job["run"])
 

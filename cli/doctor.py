@@ -17,6 +17,7 @@ from cli.client import Client, find_service, foreign, json_of
 from cli.data_folder import DataFolder
 from cli.errors import CommandError
 from cli.options import URL_HELP, data_option, json_option
+from cli.own_database import is_told
 from cli.problems import sentences
 from cli.running import find_stack
 from cli.saying import say
@@ -67,7 +68,7 @@ def doctor(data: Path | None, url: str | None, as_json: bool) -> None:
             **look_at_disk(folder),
         },
         "weights": look_at_weights(folder),
-        "database and store": look_at_stores(folder, url),
+        "database and store": look_at_stores(folder, data, url),
         "service": look_at_service(url, data),
     }
     if as_json:
@@ -123,15 +124,20 @@ def look_at_disk(folder: DataFolder) -> dict[str, str]:
     return said
 
 
-def look_at_stores(folder: DataFolder, url: str | None) -> dict[str, str]:
+def is_named(url: str | None, data: Path | None) -> bool:
+    """Whether the service is named by its address, so that its parts may be another machine's."""
+    return bool(url or (data is None and os.environ.get("PEDIGREE_URL")))
+
+
+def look_at_stores(folder: DataFolder, data: Path | None, url: str | None) -> dict[str, str]:
     """Schema, clock, workers and lost jobs, whether the store takes a file, and the room for a backup.
 
     They are asked themselves, where they are this machine's to ask: no service that was named by its address is.
     """
-    if url or os.environ.get("PEDIGREE_URL") or not (os.environ.get("DATABASE_URL") or folder.running()):
+    if is_named(url, data) or not (is_told(data) or folder.running()):
         return {"state": "not looked at; they are where the service runs on this data folder, or DATABASE_URL is set"}
     try:
-        with stack_environment(folder.root) as environment:
+        with stack_environment(data) as environment:
             told = run_backup(["examine"], environment)
     except CommandError as error:
         return {"fault": str(error)}
@@ -150,7 +156,7 @@ def look_at_weights(folder: DataFolder) -> dict[str, str]:
     except OSError:
         names = []
     found = ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
-    return {"folder": str(place), "files": found or "none yet; `pedigree weights fetch resnet34` gets some"}
+    return {"folder": str(place), "files": found or "none yet; `pedigree weights fetch mobilenet_v2` gets some"}
 
 
 def look_at_service(url: str | None, data: Path | None) -> dict[str, str]:

@@ -66,8 +66,8 @@ def show_forecast(answer: Json) -> None:
     if forecast is None:
         say(f"no forecast: {answer['forecast_reason']}")
         return
-    if forecast["search_seconds"]:
-        say(f"searching for a rate: at most {short_time(forecast['search_seconds'])}")
+    if forecast["rate_search_seconds"]:
+        say(f"searching for a rate: at most {short_time(forecast['rate_search_seconds'])}")
     say(f"total: {in_all(forecast)}")
     peak = forecast["peak_memory_bytes"]
     say(f"peak memory: {'not known' if peak is None else f'{peak / GIB:.2f} GiB'}")

@@ -15,7 +15,7 @@ from cli.study import trials
 from cli.tables import show_json, show_pairs, show_table
 from cli.times import local_time, times_of
 from cli.waiting import where_it_waits
-from cli.watch import watch
+from cli.watch import queueing, watch
 
 NO_JOBS = "There are no jobs yet; `pedigree train --dataset NAME` queues one."
 NONE_LIKE_THAT = "No job is like that; `pedigree jobs list` without options lists all."
@@ -70,7 +70,8 @@ def train(
         answer = ask_for_forecast(client, body)
         show_json(answer) if as_json else show_forecast(answer)
         return
-    job = client.post("/jobs", body)
+    with queueing():
+        job = client.post("/jobs", body)
     if follow:
         if not as_json:
             say(f"job {job['id']}, run {job['run']}")
@@ -166,7 +167,9 @@ def cancel(client: Client, job: int, as_json: bool) -> None:
 @with_client
 def resume(client: Client, job: int, as_json: bool) -> None:
     """Queue a failed or cancelled job again: a training from its checkpoint, a search with its trials."""
-    _show(client.post(f"/jobs/{job}/resume"), as_json=as_json)
+    with queueing():
+        queued = client.post(f"/jobs/{job}/resume")
+    _show(queued, as_json=as_json)
 
 
 def _show(job: Json, *, as_json: bool) -> None:

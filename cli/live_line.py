@@ -7,7 +7,7 @@ from typing import Self, TextIO
 
 TICK_SECONDS = 0.2
 COLUMNS_UNKNOWN = 80
-ERASE_REST, ERASE_BELOW = "\x1b[K", "\x1b[J"
+ERASE_LINE, ERASE_BELOW = "\x1b[K", "\x1b[J"
 NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"
 
 Text = Callable[[int], str]
@@ -31,6 +31,9 @@ def columns(stream: TextIO) -> int:
 
 class LiveLine:
     """Redraws what ``text`` says whenever that or the terminal's width changes, until its block is left.
+
+    A line is erased before it is written: behind one that is as wide as the terminal the cursor still stands on its
+    last letter, which would be erased after it.
 
     The cursor rests at the line's beginning. A terminal that breaks lines anew when it is resized keeps it there, so
     that everything below it can be erased and no remnant of a longer line stays. The cursor stays visible: nothing
@@ -59,7 +62,7 @@ class LiveLine:
     def print(self, text: str) -> None:
         """Print lines above the live one."""
         with self._lock:
-            above = "".join(f"{line}{ERASE_REST}\n" for line in text.split("\n"))
+            above = "".join(f"{ERASE_LINE}{line}\n" for line in text.split("\n"))
             self._draw(above)
 
     def _keep_drawn(self) -> None:
@@ -76,5 +79,5 @@ class LiveLine:
             return
         start = f"\r{ERASE_BELOW}" if width != self._width else "\r"
         self._drawn, self._width = text, width
-        self.stream.write(f"{start}{above}{NO_WRAP}{text}{ERASE_REST}{WRAP}\r")
+        self.stream.write(f"{start}{above}{NO_WRAP}{ERASE_LINE}{text}{WRAP}\r")
         self.stream.flush()

@@ -10,7 +10,7 @@ from cli.options import json_option, with_client
 from cli.saying import say
 from cli.settings import read_settings
 from cli.tables import show_json, show_pairs, show_table
-from cli.watch import watch
+from cli.watch import queueing, watch
 
 
 @click.command("lr-find")
@@ -49,7 +49,8 @@ def search(
         answer = ask_for_forecast(client, body)
         show_json(answer) if as_json else show_forecast(answer)
         return
-    job = client.post("/jobs", body)
+    with queueing():
+        job = client.post("/jobs", body)
     if as_json:
         show_json(job)
         return

@@ -10,7 +10,7 @@ import click
 from cli.errors import CommandError, Interrupted, StopSignal
 from cli.lazy import LazyGroup, Place
 from cli.saying import say
-from cli.shell import PYTHON, drop_variables
+from cli.shell import OF_OTHER_PROGRAMS, drop_variables
 
 INTERRUPTED = 130
 MOST_SHOWN = 20
@@ -63,7 +63,7 @@ def pedigree() -> None:
 
 def main() -> None:
     """Run the command: 0 when done, 1 with one line when it cannot be, 2 for wrong words, 130 when interrupted."""
-    drop_variables(PYTHON)
+    drop_variables(*OF_OTHER_PROGRAMS)
     for stream in (sys.stdout, sys.stderr):
         _say_what_can_be_said(stream)
     try:

@@ -6,32 +6,34 @@ from cli.client import Client, Json
 from cli.errors import CommandError
 from cli.fetching import fetch_checked
 from cli.saying import say
-from cli.tables import counted, show_json
-from cli.transfer import Transfer
-from cli.upload import send_archive
-from cli.watch import watch
+from cli.tables import counted
+from cli.upload import Purpose, send_shown
+from cli.watch import queueing, watch
+
+TO_PREDICT = Purpose("the service takes it in", "nothing was queued", "predict", "answers for them")
 
 
 def predict_many(client: Client, source: str | Path, model: str, out: Path, *, as_json: bool) -> None:
     """Have every picture of a dataset (by name) or a folder answered for, and save the answers in ``out``.
 
+    With ``as_json`` one event is printed a line, and the job last.
+
     Raises:
+        Interrupted: the user broke it off; says what goes on.
         CommandError: the service refuses, the job does not succeed, or the answers cannot be saved.
     """
     if isinstance(source, Path):
-        with Transfer("sending", "the service takes it in") as show:
-            job = send_archive(client, source, {"model": model}, show, to="/jobs/archives")
+        job = send_shown(client, source, {"model": model}, TO_PREDICT, to="/jobs/archives")
     else:
-        job = client.post("/jobs", {"kind": "predict", "dataset": source, "model": model})
-    watch(client, job["id"], as_json=as_json)
-    ended = client.get(f"/jobs/{job['id']}")
+        with queueing():
+            job = client.post("/jobs", {"kind": "predict", "dataset": source, "model": model})
+    ended = watch(client, job["id"], as_json=as_json)
     saved = [_saved(client, job["id"], file, out) for file in ended["answers"]["files"]]
     if as_json:
-        show_json(ended)
         return
     told = ended["answers"]
     broken = f"; {counted(told['broken'], 'could', 'could')} not be used, see their rows" if told["broken"] else ""
-    say(f"{counted(told['pictures'], 'picture', 'pictures')} by version {told['version']}{broken}")
+    say(f"{counted(told['photos'], 'photo', 'photos')} by version {told['version']}{broken}")
     for path in saved:
         say(str(path))
 

@@ -1,6 +1,7 @@
 """``pedigree models`` and ``pedigree predict``."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from itertools import pairwise
 from pathlib import Path
@@ -8,14 +9,14 @@ from pathlib import Path
 import click
 
 from cli import completion
-from cli.aliases import PRODUCTION, canary, list_moves, names_of, point, roll_back
+from cli.aliases import PRODUCTION, canary, list_moves, moving, names_of, point, roll_back
 from cli.client import Client, Json, json_of
 from cli.csv_answers import pictures_of, write_csv
-from cli.errors import CommandError
+from cli.errors import CommandError, Interrupted
 from cli.export import export
 from cli.many import predict_many
 from cli.new_breeds import add_breeds
-from cli.options import json_option, with_client
+from cli.options import json_lines_option, json_option, with_client
 from cli.pasted import PastedPath
 from cli.predictions import drift
 from cli.saving import PngPath, save
@@ -24,6 +25,7 @@ from cli.shadow_report import show_shadow
 from cli.tables import counted, show_json, show_table
 from cli.times import local_time
 from cli.version_report import show_version
+from cli.watch import command
 
 NO_VERSIONS = "There are no versions yet; `pedigree models register RUN --alias production` makes one of a run."
 FILES_AT_ONCE = 32
@@ -83,7 +85,8 @@ def show(client: Client, version: int, as_json: bool) -> None:
 @with_client
 def register(client: Client, run: int, alias: str | None, as_json: bool) -> None:
     """Make a finished run a version that can be served; a run that is one keeps its number."""
-    answer = client.call("POST", "/models", json={"run": run, "alias": alias})
+    with _registering(alias):
+        answer = client.call("POST", "/models", json={"run": run, "alias": alias})
     version = json_of(answer)
     if as_json:
         show_json(version)
@@ -93,6 +96,24 @@ def register(client: Client, run: int, alias: str | None, as_json: bool) -> None
     say(f"run {run} is version {version['version']}{known}{names}")
     if version["drawn"]:
         say(DRAWN)
+
+
+@contextmanager
+def _registering(alias: str | None) -> Iterator[None]:
+    """The service measures how the model is best run, and where it is to answer loads it, before it says so.
+
+    Raises:
+        Interrupted: the user broke it off.
+    """
+    if alias is not None:
+        with moving(alias, "the service measures the model, and loads it"):
+            yield
+        return
+    try:
+        yield
+    except KeyboardInterrupt:
+        shows = f"{command('models', 'list')} shows whether the run is a version now"
+        raise Interrupted(f"Broken off before the service had answered; {shows}.") from None
 
 
 for _command in (add_breeds, point, roll_back, list_moves, canary, show_shadow, drift):
@@ -131,7 +152,7 @@ for _command in (add_breeds, point, roll_back, list_moves, canary, show_shadow, 
 @click.option(
     "--explain", "why", type=PngPath(), metavar="OUT.png", help="Save what in the one picture speaks for the breed."
 )
-@json_option
+@json_lines_option
 @with_client
 def predict(
     client: Client,
@@ -179,7 +200,8 @@ def predict(
     else:
         show_predictions(answers[0], entries)
     if why is not None:
-        _save_why(client, files[0], str(answers[0]["model"]["version"]), entries[0]["breed"], why)
+        why_picture = _why(client, files[0], str(answers[0]["model"]["version"]), entries[0]["breed"])
+        save(why_picture, why, err=as_json)
     broken = sum("error" in entry for entry in entries)
     if broken:
         raise CommandError(f"{broken} of {counted(len(files), 'file', 'files')} could not be used.")
@@ -199,7 +221,7 @@ def _predict_csv(client: Client, files: tuple[Path, ...], query: dict[str, str],
 
     count, broken, version = write_csv(in_parts(tuple(pictures_of(files))), asked, query["model"], out)
     by = "" if version is None else f" by version {version}"
-    say(f"{counted(count, 'picture', 'pictures')}{by}: {out}", err=True)
+    say(f"{counted(count, 'photo', 'photos')}{by}: {out}", err=True)
     if broken:
         raise CommandError(f"{broken} of {counted(count, 'file', 'files')} could not be used; see their rows.")
 
@@ -221,15 +243,16 @@ def _check_many(
         raise CommandError(f"{wrong[0]} is for single pictures.", "Leave it out.")
 
 
-def _save_why(client: Client, file: Path, version: str, breed: str, out: Path) -> None:
-    """Save the picture under the heat of what speaks for the breed."""
+def _why(client: Client, file: Path, version: str, breed: str) -> bytes:
+    """The picture under the heat of what speaks for the breed, as PNG."""
     query = {"model": version, "breed": breed}
     headers = {"Content-Type": "application/octet-stream"}
     try:
         content = file.read_bytes()
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
-    save(client.call("POST", "/predict/explain", content=content, params=query, headers=headers).content, out)
+    answer = client.call("POST", "/predict/explain", content=content, params=query, headers=headers)
+    return answer.content
 
 
 def in_parts(files: tuple[Path, ...]) -> list[tuple[Path, ...]]:

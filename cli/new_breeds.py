@@ -9,7 +9,7 @@ from cli.client import Client, Json
 from cli.options import json_lines_option, with_client
 from cli.saying import plain, say
 from cli.tables import show_json, show_table
-from cli.watch import command, watch
+from cli.watch import command, queueing, watch
 
 
 @click.command("add-breeds")
@@ -24,7 +24,8 @@ def add_breeds(client: Client, *, version: int, dataset: str, name: str | None, 
 
     What VERSION knows stays as it is. The result is a version of its own that no alias points at.
     """
-    job = client.post(f"/models/{version}/breeds", {"dataset": dataset, "name": name})
+    with queueing():
+        job = client.post(f"/models/{version}/breeds", {"dataset": dataset, "name": name})
     if not follow:
         shows = command("runs", "show", job["run"])
         show_json(job) if as_json else say(f"job {job['id']}: {job['state']}; {shows} tells what comes of it")

@@ -37,7 +37,9 @@ data_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Data folder [PEDIGREE_DATA, else ./.pedigree where it exists, else ~/.local/share/pedigree].",
 )
-URL_HELP = "Address of the service [PEDIGREE_URL, else the stack on the data folder, else the one that runs]."
+URL_HELP = (
+    "Address of the service [the stack of --data, else PEDIGREE_URL, else the stack on a data folder or that runs]."
+)
 json_option = click.option(
     "--json",
     "as_json",

@@ -24,7 +24,7 @@ UNUSED = {"REDIS_URL": "redis://unused", "ARTIFACTS_URL": "file:///unused"}
 
 
 def ask_database(data: Path | None, asked: Mapping[str, Any]) -> Json:
-    """Have ``store.keys_command`` do something in the database of DATABASE_URL, or in that of the data folder.
+    """Have ``store.keys_command`` do something in the data folder's database, or where DATABASE_URL says.
 
     Raises:
         CommandError: it cannot be done.
@@ -53,9 +53,9 @@ def ask_database(data: Path | None, asked: Mapping[str, Any]) -> Json:
 
 @contextmanager
 def database_environment(data: Path | None) -> Iterator[dict[str, str]]:
-    """Where the database is: in DATABASE_URL, in the stack that runs on the folder, or in one started for this."""
+    """Where the database is: as DATABASE_URL says, in the stack that runs on the folder, or in one started for this."""
     told = UNUSED | {name: value for name, value in os.environ.items() if value}
-    if os.environ.get("DATABASE_URL"):
+    if is_told(data):
         yield told
         return
     shell.drop_variables(shell.POSTGRES)  # of a database of the user's own they may be part
@@ -66,6 +66,25 @@ def database_environment(data: Path | None) -> Iterator[dict[str, str]]:
         return
     with _started(folder, told) as url:
         yield told | {"DATABASE_URL": url}
+
+
+def is_told(data: Path | None) -> bool:
+    """Whether DATABASE_URL says which database is meant: a folder that is given and has one itself goes before it."""
+    if not os.environ.get("DATABASE_URL"):
+        return False
+    return data is None or not _has_own(DataFolder.at(data))
+
+
+def has_database(folder: DataFolder) -> bool:
+    """Whether a database lies in the folder, running or not."""
+    return (folder.root / "postgres" / "PG_VERSION").exists()
+
+
+def _has_own(folder: DataFolder) -> bool:
+    """A stack that runs there may have its database elsewhere, beside one that lies there from before."""
+    if folder.running() is not None:
+        return sockets_of(folder.root / "postgres") is not None
+    return has_database(folder)
 
 
 def _running_database(folder: DataFolder) -> str:

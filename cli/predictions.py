@@ -11,7 +11,7 @@ from cli.options import json_lines_option, json_option, with_client
 from cli.saying import plain, say
 from cli.tables import counted, show_json, show_table
 from cli.times import local_time
-from cli.watch import command, watch
+from cli.watch import command, queueing, watch
 
 NONE = "No prediction is kept that fits."
 NOT_KEPT = "No predictions are kept: PEDIGREE_KEEP_PREDICTIONS is no where the service runs."
@@ -119,7 +119,8 @@ def learn_from_feedback(
 ) -> None:
     """Add the kept photos whose breed people named to dataset NAME, as its next revision."""
     asked = {"new_labels": new_labels, "version": version, "since": None if since is None else _in_utc(since)}
-    job: Json = client.post(f"/datasets/{path_part(name)}/from-feedback", asked)
+    with queueing():
+        job: Json = client.post(f"/datasets/{path_part(name)}/from-feedback", asked)
     if no_wait:
         show_json(job) if as_json else say(f"job {job['id']} adds them; {command('jobs', 'watch', job['id'])} shows it")
         return
@@ -145,14 +146,14 @@ def drift(client: Client, version: int, days: int, as_json: bool) -> None:
         for one in found["figures"]
     ]
     if rows:
-        show_table(("figure", "pictures", "drift", "by chance", "verdict"), rows)
+        show_table(("figure", "photos", "drift", "by chance", "verdict"), rows)
     for name, share in (("not sure", found["unsure"]), ("unknown", found["unknown"])):
         if share is not None:
             say(f"{name}: {share['share']:.1%} of {share['of']} ({share['low']:.1%} to {share['high']:.1%})")
     if found["missing"]:
         say(f"missing: {found['missing']}")
-    pictures = counted(found["pictures"], "picture", "pictures")
-    say(f"version {version}, {pictures} since {found['since']}: {found['sentence']}")
+    photos = counted(found["photos"], "photo", "photos")
+    say(f"version {version}, {photos} since {found['since']}: {found['sentence']}")
 
 
 def _row(found: Json) -> list[object]:

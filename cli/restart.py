@@ -31,8 +31,11 @@ def restart(data: Path | None, as_json: bool) -> None:
     before = folder.running()
     if before is None:
         raise CommandError(f"No stack runs on {folder.root}.", "Start it with `pedigree up`.")
-    if "restarts" not in before:
+    holder = folder.holder()
+    if "restarts" not in before or holder is None:
         raise CommandError("The stack was started by an earlier version.", "Stop it, and start it again.")
+    if holder != before["pid"]:
+        raise CommandError(f"Another process than its stack holds {folder.root}.", "Ask again when it has ended.")
     os.kill(before["pid"], signal.SIGUSR1)
 
     def is_over() -> bool:

@@ -15,7 +15,7 @@ from cli.errors import CommandError
 from cli.options import json_lines_option, json_option, with_client
 from cli.saying import say
 from cli.tables import counted, show_json, show_table
-from cli.watch import command, watch
+from cli.watch import command, queueing, watch
 from store.spreadsheets import cell, text_of_cell
 
 SOURCES = ("doubtful", "top_losses", "unsure", "unknown", "feedback")
@@ -101,7 +101,8 @@ def apply_review(
         "reviewer": reviewer,
         "new_labels": new_labels,
     }
-    job: Json = client.post(f"/datasets/{path_part(name)}/revisions", body)
+    with queueing():
+        job: Json = client.post(f"/datasets/{path_part(name)}/revisions", body)
     if no_wait:
         shown = command("jobs", "watch", job["id"])
         show_json(job) if as_json else say(f"job {job['id']} makes the revision; {shown} shows it")

@@ -34,7 +34,7 @@ def delete_run(client: Client, run: int, cascade: bool, yes: bool, as_json: bool
         raise CommandError(f"More than its own record hangs on run {run}.", "Give --cascade to delete it all the same.")
     # What is at work or in use the service refuses, and says what to do.
     if found["deletable"] != "no" and not yes:
-        _confirm(run)
+        _confirm(run, err=as_json)
     client.call("DELETE", f"/runs/{run}", params={"cascade": "true"} if cascade else {})
     if as_json:
         show_json({"run": run, "deleted": found})
@@ -58,8 +58,8 @@ def what_hangs(found: Json) -> list[str]:
     return lines
 
 
-def _confirm(run: int) -> None:
+def _confirm(run: int, *, err: bool) -> None:
     if not sys.stdin.isatty():
         raise CommandError("Nobody is there to be asked.", "Give --yes to delete without a question.")
-    if not click.confirm(f"Delete run {run}? Its files are gone for good."):
+    if not click.confirm(f"Delete run {run}? Its files are gone for good.", err=err):
         raise CommandError(f"Run {run} stays.")

@@ -60,7 +60,7 @@ def _where(run: Json) -> Iterator[tuple[str, object]]:
     yield "weights", (run["weights"] or {}).get("file", "none: from scratch")
     plan = run["plan"] or {}
     if "train_items" in plan:
-        yield "pictures", f"{plan['train_items']} to train on, {plan['valid_items']} to validate with"
+        yield "photos", f"{plan['train_items']} to train on, {plan['valid_items']} to validate with"
     yield "steps", plan.get("steps")
     if plan.get("accumulation", 1) > 1:
         yield "batches", f"in {plan['accumulation']} parts each, because the memory did not hold a whole one"

@@ -32,16 +32,19 @@ def remember(folder: DataFolder) -> None:
     noted = _note_of(folder)
     try:
         noted.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        note = {"data": str(folder.root), "host": socket.gethostname()}
+        known = finding.network()
+        note = {"data": str(folder.root), "host": socket.gethostname(), **({"net": known} if known else {})}
         write_whole(noted, json.dumps(note).encode(), mode=0o600)
     except OSError as error:
         raise StackError(f"{noted.parent} cannot be written ({error.strerror}).") from None
 
 
 def forget(folder: DataFolder) -> None:
-    """Take the note back."""
-    with suppress(OSError):
-        _note_of(folder).unlink(missing_ok=True)
+    """Take the note back, under whatever name of this machine it was made."""
+    for noted in finding.notes_folder().glob("*.json"):
+        with suppress(OSError):  # another reader may just have removed it
+            if finding.folder_noted(noted) == folder.root:
+                noted.unlink(missing_ok=True)
 
 
 def find_stack(data: Path | None) -> StackChoice:
@@ -58,6 +61,13 @@ def find_stack(data: Path | None) -> StackChoice:
     return StackChoice(DataFolder(running[0]), among=len(running)) if running else StackChoice(own)
 
 
+def _machine() -> str:
+    with suppress(OSError):
+        return Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    return ""
+
+
 def _note_of(folder: DataFolder) -> Path:
-    named = f"{socket.gethostname()}:{folder.root}"
+    """Machines that share a home and a name differ by their number, where they have one."""
+    named = f"{_machine()}{socket.gethostname()}:{folder.root}"
     return finding.notes_folder() / f"{sha256(os.fsencode(named)).hexdigest()[:16]}.json"

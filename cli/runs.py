@@ -15,7 +15,7 @@ from cli.run_report import show_run
 from cli.run_words import note_run, rename_run, tag_run
 from cli.saying import say
 from cli.tables import show_json, show_table
-from cli.watch import watch
+from cli.watch import queueing, watch
 
 MOST_SHOWN = 15
 DRAWN = "The pictures are drawn, not photographed."
@@ -113,7 +113,7 @@ def top_losses(client: Client, run: int, k: int, dataset: str | None, as_json: b
 @click.option(
     "--dataset",
     shell_complete=completion.datasets,
-    help="Predict all pictures of this dataset, instead of the run's own validation pictures.",
+    help="Predict all photos of this dataset, instead of the run's own validation photos.",
 )
 @click.option("--follow", is_flag=True, help="Watch it to its end.")
 @json_lines_option
@@ -121,7 +121,8 @@ def top_losses(client: Client, run: int, k: int, dataset: str | None, as_json: b
 def interpret(client: Client, run: int, tta: bool, dataset: str | None, follow: bool, as_json: bool) -> None:
     """Predict a finished run's pictures again, or those of another dataset, and store what comes of it."""
     body: Json = {"kind": "interpret", "run": run, "config": {"tta": tta, "dataset": dataset}}
-    job = client.post("/jobs", body)
+    with queueing():
+        job = client.post("/jobs", body)
     if follow:
         watch(client, job["id"], as_json=as_json)
     elif as_json:
@@ -131,8 +132,8 @@ def interpret(client: Client, run: int, tta: bool, dataset: str | None, follow: 
 
 
 def what_was_read(found: Json) -> str:
-    """One line: how many pictures of which dataset, how they were scored, and the error rate."""
-    kind = f"{'drawn ' if found['drawn'] else ''}{'validation ' if found['side'] == 'validation' else ''}pictures"
+    """One line: how many photos of which dataset, how they were scored, and the error rate."""
+    kind = f"{'validation ' if found['side'] == 'validation' else ''}{'drawn pictures' if found['drawn'] else 'photos'}"
     line = f"{found['n']} {kind} of {found['dataset']['name']}{', averaged over copies' if found['tta'] else ''}"
     known = f"; the model was trained on {found['trained_on']} of them" if found["trained_on"] else ""
     return f"{line}, error rate {found['error_rate']:.4f}{known}"

@@ -30,8 +30,10 @@ class PngPath(click.Path):
         return path
 
 
-def save(content: bytes, out: Path) -> None:
+def save(content: bytes, out: Path, *, err: bool = False) -> None:
     """Write a file in place of one that is there, which stays until the new one is whole; says how large it is.
+
+    With ``err`` that is said on standard error, where the output is a script's.
 
     Raises:
         CommandError: it cannot be written.
@@ -41,4 +43,4 @@ def save(content: bytes, out: Path) -> None:
         write_whole(out.resolve(), content)
     except OSError as error:
         raise CommandError(f"{out} cannot be written: {error.strerror}.") from error
-    say(f"{out}: {len(content) // 1024} KiB")
+    say(f"{out}: {len(content) // 1024} KiB", err=err)

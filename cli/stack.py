@@ -89,7 +89,6 @@ class Stack:
         Raises:
             StackError: a part cannot run. The caller stops what did start.
         """
-        self.folder.stack_file.unlink(missing_ok=True)  # a killed stack's
         self.folder.close_to_others()
         self.listener = listen(self.port, self.say, self.host)
         check_settings(self._own_settings())

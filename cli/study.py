@@ -16,7 +16,7 @@ from cli.options import json_lines_option, json_option, known_architecture, with
 from cli.saying import say
 from cli.settings import read_settings, value_of
 from cli.tables import show_json, show_pairs, show_table
-from cli.watch import command, watch
+from cli.watch import command, queueing, watch
 
 RANGE = re.compile(r"(?P<low>[^,]+?)\.\.(?P<high>[^,:]+)(?::(?P<how>.+))?")
 VARY = "Write it as size=128,160 or base_lr=1e-4..1e-2:log."
@@ -97,7 +97,8 @@ def search(
         answer = client.post("/jobs", body, dry_run="true")
         show_json(answer) if as_json else show_forecast(answer)
         return
-    job = client.post("/jobs", body)
+    with queueing():
+        job = client.post("/jobs", body)
     if not follow:
         show_json(job) if as_json else say(f"job {job['id']}: {job['state']}; {command('jobs', 'trials', job['id'])}")
         return

@@ -19,13 +19,13 @@ def show_version(version: Json) -> None:
             say(f"  the exact way, since nothing could be measured: {choice['reason']}")
         else:
             show_table(
-                ("way", "pictures/s", "ms", "first breed equal", "most moved", "photos", ""),
+                ("way", "images/s", "ms", "first breed equal", "most moved", "photos", ""),
                 [_row(one, choice["way"]) for one in choice["candidates"]],
             )
 
 
 def _row(candidate: Json, chosen: Json) -> list[object]:
-    names = ("pictures_per_second", "latency_ms", "top1_equal", "most_moved", "pictures")
+    names = ("images_per_second", "latency_ms", "top1_equal", "most_moved", "photos")
     return [_words(candidate["way"]), *(candidate[name] for name in names), _verdict(candidate, chosen)]
 
 

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 from click.core import ParameterSource
@@ -42,6 +43,20 @@ def watch(client: Client, job: int, *, as_json: bool = False) -> Json:
         why = f": {reason['detail'].removesuffix('.')}" if reason else ""
         raise JobFailed(f"Job {job} {ended['state']}{why}.", reason.get("hint"))
     return ended
+
+
+@contextmanager
+def queueing() -> Iterator[None]:
+    """Around a request that queues a job: one that is broken off may have queued it all the same.
+
+    Raises:
+        Interrupted: the user broke it off.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        detail = "Broken off before the service had answered; the job may have been queued all the same:"
+        raise Interrupted(f"{detail} {command('jobs', 'list')} shows it.") from None
 
 
 def command(*words: str | int) -> str:

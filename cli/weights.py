@@ -48,8 +48,7 @@ def weights() -> None:
 @json_option
 def fetch(arch: str, into: Path | None, data: Path | None, as_json: bool) -> None:
     """Put ARCH's pretrained weights where the workers of this data folder look."""
-    folder = into or weights_folder(find_stack(data).folder)
-    found = ask_for_weights("fetch", arch, folder)
+    found = ask_for_weights("fetch", arch, weights_folder(find_stack(data).folder), into)
     if as_json:
         show_json(vars(found))
         return
@@ -61,14 +60,16 @@ def weights_folder(folder: DataFolder) -> Path:
     return Path(os.environ.get("PEDIGREE_WEIGHTS") or folder.weights).expanduser().absolute()
 
 
-def ask_for_weights(verb: Literal["find", "fetch"], arch: str, folder: Path) -> Weights:
+def ask_for_weights(verb: Literal["find", "fetch"], arch: str, folder: Path, into: Path | None = None) -> Weights:
     """Find or fetch weights in a process of its own, showing how far a download has come.
+
+    They go into the folder where trainings look, unless they are to go ``into`` another one.
 
     Raises:
         NoWeights: there are none to be had.
         CommandError: the process itself failed.
     """
-    command = [sys.executable, "-m", "cli.weights_process", verb, arch, str(folder)]
+    command = [sys.executable, "-m", "cli.weights_process", verb, arch, str((into or folder).absolute()), str(folder)]
     with subprocess.Popen(command, cwd=HOUSE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603  # our own module
         last: dict[str, object] = {}
         with Transfer("receiving") as show:

@@ -1,4 +1,4 @@
-"""``python -m cli.weights_process find|fetch ARCH FOLDER``: where weights are, as JSON lines.
+"""``python -m cli.weights_process find|fetch ARCH FOLDER SEARCHED``: where weights are, as JSON lines.
 
 A process of its own, because it imports torch, which would double the time of every other command.
 """
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ml.errors import LearningError, WeightsMissing
 from ml.late import Late
@@ -17,9 +17,18 @@ from ml.versions import check_versions
 if TYPE_CHECKING:
     from ml.fetch.weights import WeightsFile
 
-Fetch = Callable[[str, Path, Callable[[int, int], None]], "WeightsFile"]
+Find = Callable[[str, Path, Callable[[int, int], None]], "WeightsFile"]
 
-_FIND: Late[Fetch] = Late("ml.fetch.weights", "find_weights")
+
+class Fetch(Protocol):
+    """As ``ml.fetch.weights.fetch_weights``."""
+
+    def __call__(
+        self, arch: str, into: Path, on_progress: Callable[[int, int], None], *, searched: Path
+    ) -> "WeightsFile": ...
+
+
+_FIND: Late[Find] = Late("ml.fetch.weights", "find_weights")
 _FETCH: Late[Fetch] = Late("ml.fetch.weights", "fetch_weights")
 
 REPORT_SECONDS = 0.5
@@ -45,8 +54,10 @@ def say(line: dict[str, object]) -> None:
     sys.stdout.flush()
 
 
-def weights_of(verb: str, arch: str, folder: Path) -> dict[str, object]:
+def weights_of(verb: str, arch: str, folder: Path, searched: Path) -> dict[str, object]:
     """``fetch`` puts a file into the folder; ``find`` does so only where no other place has it.
+
+    Trainings look into ``searched``.
 
     Returns:
         The file's path, SHA-256 and source.
@@ -61,17 +72,17 @@ def weights_of(verb: str, arch: str, folder: Path) -> dict[str, object]:
         try:
             found = find(arch, folder, Report())
         except WeightsMissing:
-            found = fetch(arch, folder, Report())
+            found = fetch(arch, folder, Report(), searched=searched)
     else:
-        found = fetch(arch, folder, Report())
+        found = fetch(arch, folder, Report(), searched=searched)
     return {"path": str(found.path), "sha256": found.sha256, "source": found.source}
 
 
 def main() -> int:
     """Print the file found, or the error; 0 and 1."""
-    verb, arch, folder = sys.argv[1:]
+    verb, arch, folder, searched = sys.argv[1:]
     try:
-        found = weights_of(verb, arch, Path(folder))
+        found = weights_of(verb, arch, Path(folder), Path(searched))
     except LearningError as error:
         say({"code": error.code, "detail": error.detail, "hint": error.hint})
         return 1

@@ -219,7 +219,7 @@ def first_model(walk: Walk) -> Json:
 
 
 def averaged(walk: Walk, run: Json) -> None:
-    """Predict the first run's validation pictures again, each averaged over augmented copies."""
+    """Predict the first run's validation photos again, each averaged over augmented copies."""
     say("\n### With test-time augmentation\n")
     request = {"kind": "interpret", "run": run["id"], "config": {"tta": True}}
     walk.wait(checked(walk.http.post("/jobs", json=request)).json()["id"])

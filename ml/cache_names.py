@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 
 DOWNLOADS = "downloads"
+_DATASETS = "datasets"
+_BUNDLE_NAME = "images.tar"
 UNPACKING = ".unpack-"
 """How the folder begins in which an archive is unpacked, until it has its own name."""
 
@@ -17,9 +19,9 @@ GRAPH_BEGUN = "graph-begun-"
 _REVISION = r"[0-9a-f]{64}"
 _PRESIZED = re.compile(rf"{_REVISION}-\d+-v\d+")
 _PART = ".part"
-_BUNDLE = re.compile(rf"datasets/{_REVISION}/images\.tar")
+_BUNDLE = re.compile(rf"{_DATASETS}/{_REVISION}/{re.escape(_BUNDLE_NAME)}")
 
-COPIES = {"datasets/*": _BUNDLE.pattern}
+COPIES = {f"{_DATASETS}/*": _BUNDLE.pattern}
 """Folders, and the paths in them of files that are fetched."""
 BEGUN = {
     f"{DOWNLOADS}/{UNPACKING}*": rf"{DOWNLOADS}/{re.escape(UNPACKING)}[a-z0-9_]{{8}}",
@@ -30,12 +32,12 @@ BEGUN = {
 
 def bundle_copy(root: Path, revision: str) -> Path:
     """A dataset's fetched bundle."""
-    return root / "datasets" / revision / "images.tar"
+    return root / _DATASETS / revision / _BUNDLE_NAME
 
 
 def bundle_copies(root: Path) -> list[Path]:
     """The fetched bundles of all datasets."""
-    found = root.glob("datasets/*/images.tar")
+    found = root.glob(f"{_DATASETS}/*/{_BUNDLE_NAME}")
     return [path for path in found if _BUNDLE.fullmatch(path.relative_to(root).as_posix())]
 
 

@@ -31,6 +31,7 @@ from ml.reading.agreement import RateSearch
 from ml.reading.metrics import most_confused
 from ml.reading.suggestions import FUNCTIONS, SHOWN_AS
 from ml.reporting import EpochRecord, NullReporter, Plan, Progress, RateRecord
+from ml.run_files import WEIGHTS
 
 MOST_VALUE_CHARS = 60
 
@@ -165,7 +166,7 @@ def _train(options: argparse.Namespace, config: ResolvedConfig, rule: LabelRule,
         initial=options.model,
     )
     if result.failure is not None:
-        hint = f"Go on with --model {result.files['model.safetensors']} and another --out. {result.failure.hint}"
+        hint = f"Go on with --model {result.files[WEIGHTS]} and another --out. {result.failure.hint}"
         raise NoRateFound(result.failure.detail, hint=hint)
     reading = result.reading
     confused = [asdict(cell) for cell in most_confused(reading.matrix, reading.vocab, 2)[:10]]

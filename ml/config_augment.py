@@ -1,4 +1,4 @@
-"""How training pictures are changed at random."""
+"""How training photos are changed at random."""
 
 from pydantic import Field, JsonValue
 
@@ -10,7 +10,7 @@ SHARE: dict[str, JsonValue] = {"unit": "as a share"}
 
 
 class Augment(Strict):
-    """Random changes of each training picture. Degrees for rotation; the rest are fractions."""
+    """Random changes of each training photo. Degrees for rotation; the rest are fractions."""
 
     flip: bool = Field(True, description="mirror every other photo at random, left to right")
     max_rotate: float = Field(

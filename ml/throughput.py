@@ -1,7 +1,7 @@
 """A few real steps on made-up pictures: how fast this machine trains a kind of model, and what memory it takes.
 
-The pictures are noise, but go the way that real ones go: uint8 at presize, drawn by ``training_input`` with a batch's
-random changes, through the model, the loss, the backward pass and the optimizer.
+The pictures are noise, but go the way that real ones go: uint8 at presize, augmented by ``training_input`` with a
+batch's random changes, through the model, the loss, the backward pass and the optimizer.
 """
 
 import time

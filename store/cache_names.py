@@ -3,17 +3,17 @@
 import re
 from pathlib import Path
 
-COPIES = {
-    "models/*": r"models/[0-9a-f]{64}/(model\.(safetensors|json)|judgement\.safetensors)",
-    "runs/*": r"runs/\d{1,9}/[0-9a-f]{64}\.jsonl",
-}
-"""Folders, and the paths in them of files that are fetched."""
-BEGUN = {
-    "uploads/upload-*": r"uploads/upload-[a-z0-9_]{8}",
-    "uploads/tus-*": r"uploads/tus-[0-9a-f]{32}",
-    "exports/work-*": r"exports/work-[a-z0-9_]{8}",
-}
-"""What is there for a while only: where to look, and its paths."""
+from store.keys import JUDGEMENT, TO_SERVE
+
+_HASH = r"[0-9a-f]{64}"
+_MADE = r"[a-z0-9_]{8}"
+"""What the system makes of a folder that is to have a new name."""
+_ID = r"[0-9a-f]{32}"
+
+_MODELS = "models"
+_RUNS = "runs"
+_UPLOADS = "uploads"
+_EXPORTS = "exports"
 
 UPLOAD = "upload-"
 """How the file begins in which an upload arrives."""
@@ -21,14 +21,27 @@ RESUMABLE = "tus-"
 """How the folder begins of an upload that is taken up again after a break."""
 EXPORT_WORK = "work-"
 """How the folder begins in which an export is made."""
-_RESUMABLE = re.compile(rf"{RESUMABLE}[0-9a-f]{{32}}")
-_EXPORT = re.compile(r"[0-9a-f]{64}-([0-9a-f]{64})\.zip")
+
+COPIES = {
+    f"{_MODELS}/*": rf"{_MODELS}/{_HASH}/(?:{'|'.join(map(re.escape, (*TO_SERVE, JUDGEMENT)))})",
+    f"{_RUNS}/*": rf"{_RUNS}/\d{{1,9}}/{_HASH}\.jsonl",
+}
+"""Folders, and the paths in them of files that are fetched."""
+BEGUN = {
+    f"{_UPLOADS}/{UPLOAD}*": rf"{_UPLOADS}/{UPLOAD}{_MADE}",
+    f"{_UPLOADS}/{RESUMABLE}*": rf"{_UPLOADS}/{RESUMABLE}{_ID}",
+    f"{_EXPORTS}/{EXPORT_WORK}*": rf"{_EXPORTS}/{EXPORT_WORK}{_MADE}",
+}
+"""What is there for a while only: where to look, and its paths."""
+
+_RESUMABLE = re.compile(rf"{RESUMABLE}{_ID}")
+_EXPORT = re.compile(rf"{_HASH}-({_HASH})\.zip")
 _WORK = re.compile(r"job-(\d{1,9})-(\d{1,9})")
 
 
 def uploads_folder(cache: Path) -> Path:
     """Where uploads arrive."""
-    return cache / "uploads"
+    return cache / _UPLOADS
 
 
 def resumable_folder(uploads: Path, upload_id: str) -> Path:
@@ -48,17 +61,17 @@ def resumable_folders(uploads: Path) -> list[Path]:
 
 def model_copy(cache: Path, sha256: str) -> Path:
     """A model's files, by the hash of its weights."""
-    return cache / "models" / sha256
+    return cache / _MODELS / sha256
 
 
 def predictions_copy(cache: Path, run_id: int, sha256: str) -> Path:
     """A run's stored predictions, by their hash."""
-    return cache / "runs" / str(run_id) / f"{sha256}.jsonl"
+    return cache / _RUNS / str(run_id) / f"{sha256}.jsonl"
 
 
 def exports_folder(cache: Path) -> Path:
     """Where exports of models are kept and made."""
-    return cache / "exports"
+    return cache / _EXPORTS
 
 
 def export_copy(cache: Path, key: str, sha256: str) -> Path:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Final, Literal
 from uuid import uuid4
 
 UPLOADS = "uploads/"
@@ -13,7 +14,7 @@ OLD_CHECKPOINT = "checkpoint.safetensors"
 MODEL = "model.safetensors"
 DESCRIPTION = "model.json"
 PREDICTIONS = "predictions.jsonl"
-"""A run's own, on its validation pictures."""
+"""A run's own, on its validation photos."""
 JUDGEMENT = "judgement.safetensors"
 """For judging its answers; runs of before there were any have none."""
 FEATURES = "features.safetensors"
@@ -21,7 +22,9 @@ FEATURES = "features.safetensors"
 TO_SERVE = (MODEL, DESCRIPTION)
 """The files that a model cannot be served without."""
 ANSWERS = "jobs/"
-ANSWERS_CSV, ANSWERS_LINES = "predictions.csv", "predictions.jsonl"
+ANSWERS_CSV: Final = "predictions.csv"
+ANSWERS_LINES: Final = "predictions.jsonl"
+AnswersName = Literal["predictions.csv", "predictions.jsonl"]
 """What a predict job leaves."""
 LEFT_BY_TRAINING = (MODEL, DESCRIPTION, PREDICTIONS)
 """The files that every training leaves that has succeeded."""
@@ -31,7 +34,9 @@ _RUN_FILE = re.compile(
 )
 _UPLOAD = re.compile(rf"{UPLOADS}[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
 _PHOTO = re.compile(rf"{PHOTOS}[0-9a-f]{{2}}/([0-9a-f]{{64}})")
-_ANSWERS_FILE = re.compile(rf"{ANSWERS}(\d{{1,9}})-\d{{1,9}}/(?:predictions\.(?:csv|jsonl)|part-\d{{1,9}}\.jsonl)")
+_ANSWERS_FILE = re.compile(
+    rf"{ANSWERS}(\d{{1,9}})-\d{{1,9}}/(?:{re.escape(ANSWERS_CSV)}|{re.escape(ANSWERS_LINES)}|part-\d{{1,9}}\.jsonl)"
+)
 _DATASET_FILE = re.compile(rf"{DATASETS}([0-9a-f]{{64}})/(?:manifest\.json|images\.tar)")
 
 
@@ -123,7 +128,7 @@ def read_run_file(key: str) -> RunFile | None:
 
 
 def predictions_name(dataset_id: int, own_dataset_id: int) -> str:
-    """The name of a run's stored predictions on a dataset; those on its own validation pictures have the plain one."""
+    """The name of a run's stored predictions on a dataset; those on its own validation photos have the plain one."""
     return PREDICTIONS if dataset_id == own_dataset_id else f"predictions-{dataset_id}.jsonl"
 
 

@@ -1,5 +1,7 @@
 """Names and payloads of the queue: what the API and the repair process publish and what the worker answers to."""
 
+import os
+import re
 from collections.abc import Collection
 
 from celery import Celery
@@ -30,8 +32,17 @@ CONNECTION = {
 }
 
 
+SHELLS = re.compile(r"CELERY_\w+|APP|BROKER_URL|RESULT_BACKEND|LOADER|CONFIG_MODULE|SKIP_CHECKS")
+"""Variables that Celery, or its command that a worker is started by, obeys before what its app is given."""
+
+
 def make_celery(settings: Settings) -> Celery:
-    """A Celery app with the queue contract's settings and no tasks of its own."""
+    """A Celery app with the queue contract's settings and no tasks of its own.
+
+    What a shell has set for another Celery leaves this process's environment: the queue is that of the settings.
+    """
+    for name in [name for name in os.environ if SHELLS.fullmatch(name)]:
+        del os.environ[name]
     app = Celery("pedigree", broker=settings.redis_url)
     app.conf.update(
         task_default_queue=QUEUES[Lane.TRAIN],

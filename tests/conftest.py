@@ -18,12 +18,13 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from cli.servers import Postgres, Redis
-from cli.shell import POSTGRES, PYTHON, drop_variables
+from cli.shell import OF_OTHER_PROGRAMS, POSTGRES, drop_variables
 from migrations.engine import upgrade
 from store.artifacts import ArtifactStore
 from store.db.models import Run
 from store.db.session import make_engine, make_sessions
 from store.settings import Settings
+from tests.interrupts import let_commands_hear_interrupts
 from tests.order import long_first
 
 PROXIES = re.compile(r"(https?|all|no)_proxy", re.IGNORECASE)
@@ -102,8 +103,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session", autouse=True)
 def nothing_of_the_outside(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The shell that runs the tests decides nothing in them, and no stack of its user is found or noted."""
-    for names in (PYTHON, POSTGRES, PROXIES):
-        drop_variables(names)
+    let_commands_hear_interrupts()
+    drop_variables(*OF_OTHER_PROGRAMS, POSTGRES, PROXIES)
     for name in ("PEDIGREE_URL", "PEDIGREE_DATA", "PEDIGREE_KEY", "PEDIGREE_KEY_FILE"):
         os.environ.pop(name, None)
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))

@@ -19,8 +19,9 @@ MOST_LINES = 400
 WRITTEN = {HOUSE / "client/src/pedigree/schemas.py"}
 """By a script, from what a test holds them against."""
 MOST_FUNCTION_LINES = 60
-IMPORTS_LATE = {"ml.late", "cli.lazy"}
-"""The one door for what brings torch in, which is checked below; and the command that is run."""
+IMPORTS_LATE = {"ml.late", "cli.lazy", "pedigree"}
+"""The one door for what brings torch in, which is checked below; the command that is run; and the client's own names,
+which ``PLACES`` holds: the command sends by ``pedigree.wire`` alone and should not pay for its types."""
 FOREIGN = {
     "a path of somebody's machine": re.compile(
         r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+|opt/pypi\S*|opt/wheels)/\S*"
@@ -146,6 +147,13 @@ def ours() -> Iterator[tuple[str, ast.Module]]:
             yield ".".join(path.with_suffix("").parts), tree
 
 
+def clients() -> Iterator[tuple[str, ast.Module]]:
+    """The client's modules, by the name that they are imported by."""
+    for path, tree in trees():
+        if path.is_relative_to("client/src"):
+            yield ".".join(path.relative_to("client/src").with_suffix("").parts).removesuffix(".__init__"), tree
+
+
 def calls(tree: ast.Module, name: str) -> Iterator[ast.Call]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == name:
@@ -176,7 +184,22 @@ def imported(tree: ast.Module) -> Iterator[str]:
 
 
 def test_modules_are_imported_late_only_through_the_one_door() -> None:
-    assert {module for module, tree in ours() if any(calls(tree, "import_module"))} == IMPORTS_LATE
+    late = {module for module, tree in (*ours(), *clients()) if any(calls(tree, "import_module"))}
+    assert late == IMPORTS_LATE
+
+
+def test_the_names_that_the_client_brings_in_late_are_there() -> None:
+    client = dict(clients())
+    (places,) = (
+        ast.literal_eval(node.value)
+        for node in client["pedigree"].body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PLACES"
+    )
+    defined = {
+        module: {getattr(node, "name", None) for node in client[f"pedigree.{module}"].body}
+        for module in places.values()
+    }
+    assert [name for name, module in places.items() if name not in defined[module]] == []
 
 
 def test_what_goes_through_the_late_door_is_there() -> None:

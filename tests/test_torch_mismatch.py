@@ -56,7 +56,7 @@ def test_a_service_refuses(other: dict[str, str], settings: Settings, module: st
 
 
 def test_the_search_for_weights_refuses(other: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    done = start(other, "cli.weights_process", "fetch", "resnet18", str(tmp_path))
+    done = start(other, "cli.weights_process", "fetch", "resnet18", str(tmp_path), str(tmp_path))
     assert (done.returncode, done.stderr) == (1, "")
     error = json.loads(done.stdout)
     assert (error["code"], SAID in error["detail"]) == ("torch_mismatch", True)

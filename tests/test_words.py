@@ -10,6 +10,7 @@ import click
 import pytest
 
 from api.app import create_app
+from api.http.telemetry import Telemetry
 from api.routes.page import document
 from cli.main import pedigree
 from store.settings import Settings
@@ -20,6 +21,8 @@ UNCOMMON = re.compile(
     r"\b(whoever|for (lack|want) of|mend(s|ed|ing)?|anew|manieth|one shot on them|twins?|fingerprints?|bits apart)\b",
     re.IGNORECASE,
 )
+PICTURE = re.compile(r"(?<![a-z])pictures?(?![a-z])", re.IGNORECASE)
+"""Its meanings have words of their own: docs/decisions/0062-image-photo-item.md."""
 PAGE = REPOSITORY / "api" / "page"
 DOCUMENTS = sorted(
     path.relative_to(REPOSITORY).as_posix()
@@ -123,6 +126,63 @@ def test_nor_has_the_contract(settings: Settings) -> None:
             yield from described(below)
 
     assert [text for text in described(contract) if is_uncommon(text)] == []
+
+
+def names_in(part: object) -> Iterator[str]:
+    """The names of all fields and parameters in a part of the OpenAPI document."""
+    if isinstance(part, list):
+        for one in part:
+            yield from names_in(one)
+    elif isinstance(part, dict):
+        fields, parameters = part.get("properties"), part.get("parameters")
+        if isinstance(fields, dict):
+            yield from fields
+        if isinstance(parameters, list):
+            yield from (str(one["name"]) for one in parameters if isinstance(one, dict) and "name" in one)
+        for below in part.values():
+            yield from names_in(below)
+
+
+def test_no_field_is_called_a_picture_and_a_search_alone_is_one_over_settings(settings: Settings) -> None:
+    names = set(names_in(create_app(settings).openapi()))
+    assert names >= {"images_per_second", "photos", "items", "rate_searches", "rate_search_seconds", "limit", "type"}
+    assert sorted(name for name in names if PICTURE.search(name)) == []
+    assert sorted(name for name in names if name.endswith("_per_second")) == ["images_per_second"]
+    assert names & {"searches", "search_seconds"} == set()
+
+
+def test_nor_is_a_metric() -> None:
+    names = [metric.name for metric in Telemetry().registry.collect()]
+    assert "pedigree_predict_batch_images" in names
+    assert [name for name in names if PICTURE.search(name)] == []
+
+
+def columns(path: Path) -> Iterator[str]:
+    """What stands in the rows that a file of the command writes out, its columns among it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Tuple | ast.List):
+            yield from (one.value for one in node.elts if isinstance(one, ast.Constant) and isinstance(one.value, str))
+
+
+def test_no_column_of_the_command_is_called_a_picture_and_rates_are_of_images() -> None:
+    found = [name for path in sorted((REPOSITORY / "cli").glob("*.py")) for name in columns(path)]
+    assert {"photos", "images/s", "images/s here"} <= set(found)
+    assert [name for name in found if PICTURE.search(name)] == []
+    assert [name for name in found if re.search(r"(photos?|items?)/s\b", name)] == []
+
+
+@pytest.mark.parametrize("path", sorted(PAGE.glob("*/*.js")), ids=lambda path: path.name)
+def test_the_page_speaks_of_photos_and_of_pictures_only_where_they_are_drawn(path: Path) -> None:
+    script = path.read_text()
+    said = [*script_texts(script), *re.findall(r'counted\([^()]*, "(\w+)"', script)]
+    assert [text for text in said if PICTURE.search(text) and not re.search(r"\bdr(awn|ew)\b", text)] == []
+    assert [text for text in said if re.search(r"photos?(/s| a second)", text, re.IGNORECASE)] == []
+
+
+def test_nor_does_its_text_speak_of_pictures() -> None:
+    page = Texts()
+    page.feed(document(PAGE))
+    assert [text for text in page.found if PICTURE.search(text)] == []
 
 
 def test_json_says_what_it_is_for() -> None:

@@ -27,11 +27,22 @@ def main() -> None:
     # The solo pool: the job's process is a child of ours, which a pool's daemonic processes could not have. The price:
     # a busy worker answers no remote control, so that it lives is told by the lease in the database alone.
     name = f"pedigree-{os.getpid()}@{socket.gethostname()}"
+    # Any value means it (https://no-color.org), and Celery takes for an error what is no word for yes or no.
+    plain = ["--no-color"] if os.environ.get("NO_COLOR") else []
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     queues = f"--queues={queues_of(host.lanes)}"
     try:
         host.celery.worker_main(
-            ["worker", "--pool=solo", "--concurrency=1", f"--hostname={name}", "--loglevel=INFO", queues, *quiet]
+            [
+                *plain,
+                "worker",
+                "--pool=solo",
+                "--concurrency=1",
+                f"--hostname={name}",
+                "--loglevel=INFO",
+                queues,
+                *quiet,
+            ]
         )
     finally:
         host.ready.end()

@@ -22,7 +22,7 @@ from store.db.datasets import dataset_of_revision
 from store.db.jobs import change_state
 from store.db.models import Artifact, Dataset, Job, Run
 from store.db.reading import get_artifact
-from store.db.records import record_artifact, record_interpretation
+from store.db.records import record_artifact
 from store.deletions import delete_unheld
 from store.errors import AppError, ArtifactMissing, ServiceUnavailable
 from store.keys import MODEL, bundle_key, manifest_key, output_key
@@ -30,6 +30,7 @@ from store.settings import Settings
 from store.states import State
 from worker.fetched import FetchedBundle
 from worker.patience import OUTAGE_SECONDS, STORE, patiently
+from worker.reading_record import record_reading
 from worker.reporter import JobReporter
 
 log = logging.getLogger(__name__)
@@ -181,12 +182,12 @@ class Attempt:
 
     def fetch(self, key: str, into: Path, *, expected_sha256: str | None = None) -> Path:
         """A copy of an artifact, as ``store.artifacts.ArtifactStore.fetch`` makes it, with its progress told."""
-        tell = self.tell_bytes("fetch")
+        tell = self.tell_bytes("fetch", stoppable=True)
         return self.stored(lambda artifacts: artifacts.fetch(key, into, expected_sha256=expected_sha256, on_bytes=tell))
 
     def put(self, key: str, path: Path) -> StoredFile:
         """Store a file, as ``store.artifacts.ArtifactStore.put_file`` does, with its progress told."""
-        tell = self.tell_bytes("store")
+        tell = self.tell_bytes("store", stoppable=False)
         return self.stored(lambda artifacts: artifacts.put_file(key, path, on_bytes=tell))
 
     def fetch_upload(self, key: str, name: str) -> Path:
@@ -234,12 +235,12 @@ class Attempt:
         except ServiceUnavailable as error:
             log.warning("job %d: %s stays for the repair process to delete: %s", self.job.id, key, error.detail)
 
-    def tell_bytes(self, stage: str) -> Callable[[int, int], None]:
-        """Progress of a copy, in MiB. ``Stopped`` ends a fetch that must stop; what was made is stored first."""
+    def tell_bytes(self, stage: str, *, stoppable: bool) -> Callable[[int, int], None]:
+        """Progress of a copy, in MiB; one that is ``stoppable`` ends with ``Stopped`` where the attempt must stop."""
 
         def tell(done: int, total: int) -> None:
             self.reporter.on_progress(Progress(stage=stage, step=done // MIB, steps=total // MIB))
-            if stage != "store" and self.reporter.should_stop():
+            if stoppable and self.reporter.should_stop():
                 raise Stopped
 
         return tell
@@ -247,18 +248,7 @@ class Attempt:
     def record_reading(self, session: Session, reading: Reading, dataset_id: int | None = None) -> None:
         """Write what the predictions on a dataset, the run's own by default, say into the record."""
         about = self.run.dataset_id if dataset_id is None else dataset_id
-        record_interpretation(
-            session,
-            self.run.id,
-            dataset_id=about,
-            job_id=self.job.id,
-            vocab=reading.vocab,
-            matrix=reading.matrix,
-            items=reading.items,
-            valid_loss=reading.valid_loss,
-            error_rate=reading.error_rate,
-            tta=reading.tta,
-        )
+        record_reading(session, self.run.id, reading, dataset_id=about, job_id=self.job.id)
 
     def record_files(self, session: Session, stored: list[tuple[str, str, str, int]]) -> None:
         """Write the uploads into the record."""

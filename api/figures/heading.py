@@ -6,7 +6,7 @@ from api.schemas.scores import loss_of
 from store.db.models import Dataset, Run
 
 LOSS_NAMES = {"cross_entropy": "cross-entropy", "binary_cross_entropy": "binary cross-entropy"}
-SIDES = {"validation": "validation pictures", "all": "pictures"}
+SIDES = {"validation": "validation photos", "all": "photos"}
 AVERAGED = "averaged over augmented copies"
 
 

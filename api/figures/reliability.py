@@ -40,10 +40,10 @@ def reliability_chart(run: Run, stored: StoredInterpretation, sure: Confidences)
                 share=3,
             ),
             Panel(
-                y=Axis(title="pictures", low=0),
+                y=Axis(title="photos", low=0),
                 marks=[
                     Bars(
-                        name="pictures",
+                        name="photos",
                         x=[(one.low + one.high) / 2 for one in read.bins],
                         heights=[one.n for one in read.bins],
                         width=1 / BINS,

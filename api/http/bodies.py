@@ -80,18 +80,18 @@ class ByteBudget:
         self.now -= count
 
 
-class Places:
-    """A number of places; whoever finds none is told to come again."""
+class Slots:
+    """A number of requests of a kind that may be open at once; one more is told to come again."""
 
     def __init__(self, most: int, what: str) -> None:
-        """Offer ``most`` places for ``what``, which the refusal names."""
+        """Let ``most`` be open; ``what`` they are is in the refusal."""
         self.most = most
         self.what = what
         self.taken = 0
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """Take a place for the block.
+        """Be one of them during the block.
 
         Raises:
             TooBusy: all are taken.
@@ -124,7 +124,7 @@ class Bodies:
         """
         self.app = app
         self.held = ByteBudget(held_bytes)
-        self.uploads = Places(uploads, "uploads")
+        self.uploads = Slots(uploads, "uploads")
         self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -45,11 +45,11 @@ class Telemetry:
             "pedigree_workers", "Living workers that take jobs of a lane", ["lane"], registry=self.registry
         )
         self.predict_waiting = Gauge(
-            "pedigree_predict_queue_pictures", "Pictures accepted and not yet answered", registry=self.registry
+            "pedigree_predict_queue_images", "Images accepted and not yet answered", registry=self.registry
         )
         self.predict_batches = Histogram(
-            "pedigree_predict_batch_pictures",
-            "Pictures in one forward pass",
+            "pedigree_predict_batch_images",
+            "Images in one forward pass",
             buckets=BATCH_BUCKETS,
             registry=self.registry,
         )

@@ -125,7 +125,7 @@ def _shown(config: Config, made: Forecast, machine: Machine, known: dict[bool, E
     is_range = all(len(one.measured.speeds) > 1 for one in known.values())
     return ForecastOut(
         seconds_per_epoch=[epoch.expected for epoch in made.epochs],
-        search_seconds=made.searches.expected,
+        rate_search_seconds=made.searches.expected,
         total_seconds=made.total.expected,
         total_seconds_low=made.total.low if is_range else None,
         total_seconds_high=made.total.high if is_range else None,

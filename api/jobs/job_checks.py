@@ -33,7 +33,7 @@ def check_train(
 
     Raises:
         UnknownArch: the architecture is not supported.
-        BatchTooLarge: fewer training pictures than a batch.
+        BatchTooLarge: fewer training photos than a batch.
         SweepTooShort: a rate is left to a search of too few steps.
         NotFound: no such dataset or parent run.
         InvalidRequest: the dataset has a single breed.
@@ -76,7 +76,7 @@ def _start(
         check_fits(session, parent, config, dataset)
     train, _ = split_sizes(dataset.items, config, dataset.summary.get("split"))
     if train < config.batch_size:
-        detail = f"{train} training pictures of {dataset.name!r} are fewer than one batch of {config.batch_size}"
+        detail = f"{train} training photos of {dataset.name!r} are fewer than one batch of {config.batch_size}"
         raise BatchTooLarge(detail, batch_hint(train))
     return config, dataset
 

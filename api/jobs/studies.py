@@ -73,5 +73,5 @@ def _check_batches(request: SearchRequest, resolved: ResolvedConfig, dataset: Da
     train, _ = split_sizes(dataset.items, resolved, dataset.summary.get("split"))
     largest = domain.high if isinstance(domain, Range) else max(one for one in domain if isinstance(one, int))
     if largest > train:
-        detail = f"{dataset.name!r} has only {train} training pictures"
+        detail = f"{dataset.name!r} has only {train} training photos"
         raise InvalidRequest(detail, f"Give {train} at most.", field="body.space.batch_size", value=largest)

@@ -52,6 +52,8 @@ def get_an_alias(alias: Alias, services: ServicesDep) -> AliasOut:
 def point_an_alias(alias: Alias, request: AliasRequest, services: ServicesDep) -> AliasOut:
     """Point an alias at a version, once its model is loaded; requests under way finish on the one they began with.
 
+    An alias that points there already stays as it is, its canary too, unless another canary is named.
+
     The canary answers its share of the requests; the first photo of a request decides, so that the same photo gets the
     same version's answer. The answer names the version that gave it.
     """

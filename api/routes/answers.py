@@ -1,7 +1,7 @@
 """Many pictures at once: an archive to be predicted, and the files that a predict job leaves."""
 
 from pathlib import Path as Folder
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -25,14 +25,14 @@ from store.db.owned import SENT_BYTES
 from store.db.reading import get_job, wait_for
 from store.db.registry import DEFAULT_ALIAS, resolve_model
 from store.errors import ArtifactMissing, InvalidRequest, NotReady, WrongKind
+from store.keys import ANSWERS_CSV, ANSWERS_LINES, AnswersName
 from store.states import State
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
-AnswersName = Literal["predictions.csv", "predictions.jsonl"]
 MEDIA_TYPES: dict[AnswersName, str] = {
-    "predictions.csv": "text/csv; charset=utf-8",
-    "predictions.jsonl": "application/x-ndjson",
+    ANSWERS_CSV: "text/csv; charset=utf-8",
+    ANSWERS_LINES: "application/x-ndjson",
 }
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {

@@ -32,7 +32,7 @@ router = APIRouter(prefix="/models", tags=["models"])
 
 ZIP = "application/zip"
 CHECKED_ON = 8
-"""Validation pictures that an export is checked on, where the dataset is still there."""
+"""Validation photos that an export is checked on, where the dataset is still there."""
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The archive's bytes; with a header Range, a part of them is 206",

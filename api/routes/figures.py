@@ -86,7 +86,7 @@ def get_a_figure_of_some(
     ids = ids_of(query.runs)
     with services.sessions.begin() as session:
         chart = curves_chart(get_runs(session, ids), epochs_of_runs(session, ids))
-    return drawn(chart, services.painter, query, as_picture=name.endswith(SUFFIX) or wants_picture(accept))
+    return rendered(chart, services.painter, query, as_picture=name.endswith(SUFFIX) or wants_picture(accept))
 
 
 @router.get("/{run_id}/figures/{name}", response_class=Response, responses=ANSWERS)
@@ -106,10 +106,10 @@ def get_a_figure(
     asked = FigureChoice(phase=query.phase, dataset=query.dataset)
     with services.sessions.begin() as session:
         chart = chart_of(session, run_id, name.removesuffix(SUFFIX), asked)
-    return drawn(chart, services.painter, query, as_picture=name.endswith(SUFFIX) or wants_picture(accept))
+    return rendered(chart, services.painter, query, as_picture=name.endswith(SUFFIX) or wants_picture(accept))
 
 
-def drawn(chart: Chart, painter: Painter, size: FigureSize, *, as_picture: bool) -> Response:
+def rendered(chart: Chart, painter: Painter, size: FigureSize, *, as_picture: bool) -> Response:
     """The answer with a figure: the picture, or Plotly's JSON."""
     if as_picture:
         picture = painter.as_png(chart, width=size.width, height=size.height, scale=size.scale)

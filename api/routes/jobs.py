@@ -169,7 +169,7 @@ def _dry_run(services: Services, request: Request) -> DryRun:
             return DryRun(config=request.config, forecast=None, forecast_reason=NO_FORECAST)
         if isinstance(request, PredictRequest):
             version, dataset = check_predict(session, request)
-            config = PredictConfig(version=version.id, pictures=dataset.items)
+            config = PredictConfig(version=version.id, photos=dataset.items)
             return DryRun(config=config, forecast=None, forecast_reason=NO_FORECAST_OF_PREDICTIONS)
         if isinstance(request, SearchRequest):
             # One trial with the config's own settings, trained to its end.

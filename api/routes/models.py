@@ -28,7 +28,7 @@ CHOICE_SECONDS = 30.0
 REGISTERED: dict[int | str, dict[str, Any]] = {
     200: {
         "model": ModelOut,
-        "description": "The run is registered already: its version, with the alias moved as asked",
+        "description": "The run is registered already: its version, with the alias moved where it was not there yet",
     },
     201: {"description": "The run is a new version; numbers follow each other without a gap"},
 }

@@ -29,6 +29,7 @@ from store.db.reading import get_job
 from store.db.reviewable import predicted
 from store.errors import Hint, NotFound, StaleRevision, StateConflict
 from store.errors import Request as Instead
+from store.keys import ANSWERS_LINES
 from store.states import FINAL, State
 
 router = APIRouter(tags=["review"], route_class=TableRoute)
@@ -97,7 +98,7 @@ def get_what_to_label_next(
     """The photos of a predict job, such as of an unlabelled folder, that are worth labelling first."""
     with services.sessions.begin() as session:
         job = get_job(session, job_id)
-        file = answers_of(job, "predictions.jsonl")
+        file = answers_of(job, ANSWERS_LINES)
         dataset = session.get(Dataset, job.payload["dataset_id"]) if "dataset_id" in job.payload else None
         upload = job.payload.get("from_upload")
     pictures = _archived(services, upload) if dataset is None else _items(services, dataset)

@@ -47,7 +47,7 @@ whole = APIRouter(tags=["runs"])
 RunId = Annotated[Id, Path()]
 Interpreted = Annotated[
     DatasetName | None,
-    Query(description="a dataset that the run was interpreted on; without it the run's own validation pictures"),
+    Query(description="a dataset that the run was interpreted on; without it the run's own validation photos"),
 ]
 IMAGE_CACHE = "private, max-age=86400, immutable"
 

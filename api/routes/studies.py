@@ -8,7 +8,7 @@ from pydantic import Field
 from api.dependencies import ServicesDep
 from api.figures.study import FIGURES, study_chart
 from api.http.tables import AS_CSV, TableRoute
-from api.routes.figures import ANSWERS, SUFFIX, FigureSize, drawn, wants_picture
+from api.routes.figures import ANSWERS, SUFFIX, FigureSize, rendered, wants_picture
 from api.schemas.fields import Id
 from api.schemas.problem import problems
 from api.schemas.studies import TrialsOut
@@ -48,4 +48,4 @@ def get_a_figure_of_a_search(
     """
     with services.sessions.begin() as session:
         chart = study_chart(session, job_id, name.removesuffix(SUFFIX), query.setting)
-    return drawn(chart, services.painter, query, as_picture=name.endswith(SUFFIX) or wants_picture(accept))
+    return rendered(chart, services.painter, query, as_picture=name.endswith(SUFFIX) or wants_picture(accept))

@@ -37,7 +37,7 @@ class StoredInterpretation:
 
     @classmethod
     def of(cls, session: Session, run_id: int, dataset: str | None, *, with_items: bool = True) -> Self:
-        """Read it: on the run's own validation pictures, or on a named dataset.
+        """Read it: on the run's own validation photos, or on a named dataset.
 
         Raises:
             NotFound: there is no such run or dataset.

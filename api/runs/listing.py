@@ -34,7 +34,7 @@ def whole_run(session: Session, run: Run) -> RunOut:
         run,
         state_of_run(session, run.id),
         artifacts=artifacts_of(session, run.id),
-        searches=[found.phase for found in finds],
+        rate_searches=[found.phase for found in finds],
         story=story_of(session, run, finds),
         epochs=epochs_of(session, run.id),
         before=end_of_parent(session, run),

@@ -40,6 +40,19 @@ class PaceOut(BaseModel):
     run: int | None = Field(description="the run that was so fast; null: steps that were timed")
     at: datetime
 
+    @classmethod
+    def of(cls, pace: NewestPace) -> Self:
+        return cls(
+            images_per_second=pace.images_per_second,
+            size=pace.size,
+            batch_size=pace.batch_size,
+            device=pace.device,
+            precision=pace.precision,
+            peak_memory_bytes=pace.peak_memory_bytes,
+            run=pace.run,
+            at=pace.at,
+        )
+
 
 class ArchitectureOut(BaseModel):
     """One architecture."""
@@ -59,7 +72,6 @@ class ArchitectureOut(BaseModel):
 
     @classmethod
     def of(cls, name: str, found: FoundWeights | None, pace: NewestPace | None) -> Self:
-        """From the facts, the files of this machine and the record."""
         facts = FACTS[name]
         return cls(
             name=name,
@@ -69,7 +81,7 @@ class ArchitectureOut(BaseModel):
             gmacs=facts.gmacs,
             relative_cost=relative_cost(name),
             memory_bytes=estimated_memory(name, size=USUAL_SIZE, batch_size=BATCH),
-            measured=None if pace is None else PaceOut.model_validate(vars(pace)),
+            measured=None if pace is None else PaceOut.of(pace),
             weights=WeightsOut.of(name, found),
         )
 

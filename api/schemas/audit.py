@@ -25,7 +25,6 @@ class AuditQuery:
 
     @property
     def filters(self) -> Filters:
-        """As the record takes them."""
         return Filters(
             who=self.who,
             operation=self.operation,

@@ -149,7 +149,6 @@ class ComparedItem(BaseModel):
 
     @classmethod
     def of(cls, found: AnsweredItem, runs: tuple[int, int]) -> Self:
-        """From the record."""
         first, second = (
             AnswerOut(run=run, predicted=predicted, probability=probability)
             for run, predicted, probability in zip(runs, found.predicted, found.probability, strict=True)

@@ -23,8 +23,6 @@ _SHARED = frozenset(field.name for field in fields_of(TrainSettings))
 class ConfigFieldOut(BaseModel):
     """A field of a job's config: what it means and what it may be."""
 
-    model_config = ConfigDict(from_attributes=True)
-
     name: str = Field(description="as `--set` and the JSON have it: dots go inwards, `[]` is each of a list")
     meaning: str
     type: str = Field(description="number, whole number, switch, choice, text or list")
@@ -104,7 +102,24 @@ def _own(model: type[TrainSettings]) -> list[ConfigField]:
 
 
 def _out(field: ConfigField, kinds: list[Kind], recipe: RecipeName | None = None) -> ConfigFieldOut:
-    return ConfigFieldOut.model_validate({**vars(field), "kinds": kinds, "recipe": recipe})
+    return ConfigFieldOut(
+        name=field.name,
+        meaning=field.meaning,
+        type=field.type,
+        group=field.group,
+        default=field.default,
+        is_required=field.is_required,
+        choices=None if field.choices is None else list(field.choices),
+        words=list(field.words),
+        pair=field.pair,
+        unit=field.unit,
+        least=field.least,
+        most=field.most,
+        above=field.above,
+        below=field.below,
+        kinds=kinds,
+        recipe=recipe,
+    )
 
 
 def _recipe(name: RecipeName, model: type[TrainSettings]) -> RecipeOut:

@@ -117,7 +117,6 @@ class DatasetSummary(BaseModel):
 
     @classmethod
     def of(cls, dataset: Dataset, runs: int) -> Self:
-        """From the record."""
         counts = _counts(dataset)
         return cls(
             name=dataset.name,

@@ -44,7 +44,6 @@ class DependentsOut(BaseModel):
 
     @classmethod
     def of(cls, found: Dependents) -> Self:
-        """From the record."""
         return cls(
             run=found.run,
             deletable=_deletable(found),

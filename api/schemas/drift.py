@@ -20,15 +20,13 @@ _SAYS = {
 
 
 class FigureDrift(BaseModel):
-    """One figure of the pictures or the answers, beside the run's validation side."""
+    """One figure of the photos or the answers, beside the run's validation side."""
 
     figure: str
     says: str = Field(description="what the figure is")
-    seen: int = Field(description="pictures that were counted")
+    seen: int = Field(description="photos that were counted")
     reference: int = Field(description="of the validation side")
-    psi: float | None = Field(
-        description="population stability index; 0 where both are alike, null of too few pictures"
-    )
+    psi: float | None = Field(description="population stability index; 0 where both are alike, null of too few photos")
     by_chance: float | None = Field(description="what 99 % of samples of these sizes stay below without any drift")
     verdict: Verdict
     sentence: str
@@ -87,13 +85,13 @@ class DriftOut(BaseModel):
     version: int
     since: date = Field(description="the first day, UTC")
     days: int
-    pictures: int = Field(description="answers that were counted")
-    least: int = Field(description="below so many pictures no figure gets a verdict")
+    photos: int = Field(description="answers that were counted")
+    least: int = Field(description="below so many photos no figure gets a verdict")
     verdict: Verdict = Field(description="the worst of the figures'")
     sentence: str
     figures: list[FigureDrift]
     unsure: ShareOut | None = Field(description="answers that the model was not sure of")
-    unknown: ShareOut | None = Field(description="pictures of no kind that the model knows; null where it cannot say")
+    unknown: ShareOut | None = Field(description="photos of no kind that the model knows; null where it cannot say")
     missing: str | None = Field(description="why figures are missing")
 
     @classmethod
@@ -116,13 +114,13 @@ class DriftOut(BaseModel):
         ]
         if reference is None and missing is None:
             missing = "the validation side's figures are made within minutes after the version's first answer"
-        pictures = sum(seen.get("breeds", []))
-        verdict, sentence = _overall(figures, pictures)
+        photos = sum(seen.get("breeds", []))
+        verdict, sentence = _overall(figures, photos)
         return cls(
             version=version,
             since=since,
             days=days,
-            pictures=pictures,
+            photos=photos,
             least=LEAST_SEEN,
             verdict=verdict,
             sentence=sentence,
@@ -137,10 +135,10 @@ def _names(figure: str, vocab: list[str]) -> list[str] | None:
     return {"breeds": vocab, "kind": list(KINDS)}.get(figure)
 
 
-def _overall(figures: list[FigureDrift], pictures: int) -> tuple[Verdict, str]:
+def _overall(figures: list[FigureDrift], photos: int) -> tuple[Verdict, str]:
     judged = [one for one in figures if one.verdict != "too_few"]
     if not judged:
-        return "too_few", f"{pictures} pictures are too few to say: {LEAST_SEEN} of a figure are the least"
+        return "too_few", f"{photos} photos are too few to say: {LEAST_SEEN} of a figure are the least"
     for verdict in ("clear", "some"):
         found = [one.says for one in judged if one.verdict == verdict]
         if found:
@@ -151,8 +149,8 @@ def _overall(figures: list[FigureDrift], pictures: int) -> tuple[Verdict, str]:
 def _sentence(drift: Drift) -> str:
     if drift.psi is None or drift.by_chance is None:
         least = f"the least are {LEAST_SEEN} and {LEAST_REFERENCE}"
-        return f"too few to say: {drift.seen} pictures beside {drift.reference} of the validation side; {least}"
-    return f"{_SAYS[drift.verdict]}: {drift.psi:.3f}, by chance up to {drift.by_chance:.3f}, of {drift.seen} pictures"
+        return f"too few to say: {drift.seen} photos beside {drift.reference} of the validation side; {least}"
+    return f"{_SAYS[drift.verdict]}: {drift.psi:.3f}, by chance up to {drift.by_chance:.3f}, of {drift.seen} photos"
 
 
 def _shares(counts: Sequence[int]) -> list[float]:

@@ -40,24 +40,24 @@ def _storable(text: str) -> str:
     return text
 
 
-def _or_name(pattern: str, demand: str) -> Callable[[Any, ValidatorFunctionWrapHandler], str]:
-    """What a name must be, in words in place of its pattern, and the nearest name that is one."""
-
-    def check(value: Any, take: ValidatorFunctionWrapHandler) -> str:  # noqa: ANN401 - whatever the caller sent
-        try:
-            return str(take(value))
-        except ValidationError as error:
-            if error.errors()[0]["type"] != "string_pattern_mismatch":
-                raise
-            near = _nearest(str(value)[:MOST_OF_NAME])
-        instead = f"Type {near}, for example." if re.match(pattern, near) else "Give another name."
-        raise refusal(f"a name has to {demand}", instead)
-
-    return check
-
-
 def in_words(detail: str, hint: str) -> WrapValidator:
     """What to say where a text does not match its pattern, in place of the pattern."""
+    return _in_place_of_pattern(lambda _: (detail, hint))
+
+
+def _name_in_words(pattern: str, demand: str) -> WrapValidator:
+    """The same of a name: what it has to do, and the nearest name that does."""
+
+    def tell(text: str) -> tuple[str, str]:
+        near = _nearest(text[:MOST_OF_NAME])
+        hint = f"Type {near}, for example." if re.match(pattern, near) else "Give another name."
+        return f"a name has to {demand}", hint
+
+    return _in_place_of_pattern(tell)
+
+
+def _in_place_of_pattern(tell: Callable[[str], tuple[str, str]]) -> WrapValidator:
+    """``tell`` gives detail and hint for a text that does not match."""
 
     def check(value: Any, take: ValidatorFunctionWrapHandler) -> str:  # noqa: ANN401 - whatever the caller sent
         try:
@@ -65,7 +65,7 @@ def in_words(detail: str, hint: str) -> WrapValidator:
         except ValidationError as error:
             if error.errors()[0]["type"] != "string_pattern_mismatch":
                 raise
-        raise refusal(detail, hint)
+        raise refusal(*tell(str(value)))
 
     return WrapValidator(check)
 
@@ -83,12 +83,12 @@ ShortText = Annotated[Text, Field(min_length=1, max_length=200)]
 DatasetName = Annotated[
     str,
     Field(pattern=_DATASET_PATTERN, examples=["oxford-iiit-pet"]),
-    WrapValidator(_or_name(_DATASET_PATTERN, _DATASET)),
+    _name_in_words(_DATASET_PATTERN, _DATASET),
 ]
 AliasName = Annotated[
     str,
     Field(pattern=_ALIAS_PATTERN, description="begins with a letter", examples=["production"]),
-    WrapValidator(_or_name(_ALIAS_PATTERN, _ALIAS)),
+    _name_in_words(_ALIAS_PATTERN, _ALIAS),
 ]
 ModelName = Annotated[
     str,

@@ -14,7 +14,7 @@ class ForecastOut(BaseModel):
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
     seconds_per_epoch: list[float] = Field(description="of each phase, validation included")
-    search_seconds: float = Field(description="all searches for a learning rate, their sweeps counted in full")
+    rate_search_seconds: float = Field(description="all searches for a learning rate, their sweeps counted in full")
     total_seconds: float = Field(
         description="all epochs and searches; neither the start of the job's process nor presizing"
     )

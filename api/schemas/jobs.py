@@ -149,7 +149,6 @@ class JobProgress(BaseModel):
 
     @classmethod
     def of(cls, job: Job) -> Self | None:
-        """From the record."""
         if job.progress is None:
             return None
         progress = cls.model_validate(job.progress)
@@ -203,7 +202,7 @@ class Answers(BaseModel):
     """What a predict job is about, and once it has succeeded what came of it."""
 
     version: int
-    pictures: int | None = Field(description="that there were; null until it has succeeded")
+    photos: int | None = Field(description="that there were; null until it has succeeded")
     broken: int | None = Field(description="of them, that could not be used: their rows say why")
     files: list[AnswersFile] = Field(description="fetched at `/jobs/{job_id}/answers/{name}`")
 
@@ -215,7 +214,7 @@ class Answers(BaseModel):
             for name, file in sorted(payload.get("answers", {}).items())
         ]
         return cls(
-            version=payload["version"], pictures=payload.get("pictures"), broken=payload.get("broken"), files=files
+            version=payload["version"], photos=payload.get("pictures"), broken=payload.get("broken"), files=files
         )
 
 
@@ -283,10 +282,10 @@ class JobOut(BaseModel):
 
 
 class PredictConfig(BaseModel):
-    """The version that would answer, and how many pictures there are."""
+    """The version that would answer, and how many photos there are."""
 
     version: int
-    pictures: int
+    photos: int
 
 
 class DryRun(BaseModel):

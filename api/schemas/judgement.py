@@ -7,13 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class CalibrationErrorOut(BaseModel):
-    """The mean distance of confidence and accuracy over bins of equally many pictures, with its 95 % interval."""
+    """The mean distance of confidence and accuracy over bins of equally many photos, with its 95 % interval."""
 
     ece: float
     low: float
     high: float
     by_chance: float = Field(
-        description="a perfectly calibrated model stays below it in 95 of 100 cases, with as many pictures"
+        description="a perfectly calibrated model stays below it in 95 of 100 cases, with as many photos"
     )
 
 
@@ -26,11 +26,11 @@ class CoverageOut(BaseModel):
 
 
 class JudgementOut(BaseModel):
-    """What the run's validation side says. Each figure is of pictures that the measured part was not fitted on."""
+    """What the run's validation side says. Each figure is of photos that the measured part was not fitted on."""
 
     model_config = ConfigDict(extra="ignore")
 
-    pictures: int
+    photos: int
     temperature: float
     raw: CalibrationErrorOut | None
     calibrated: CalibrationErrorOut | None
@@ -41,25 +41,25 @@ class JudgementOut(BaseModel):
 
     @classmethod
     def of(cls, recorded: dict[str, Any] | None) -> Self | None:
-        """From a run's record; None where there is none."""
+        """From a run's record, which calls its ``photos`` pictures; None where there is none."""
         if recorded is None:
             return None
-        found = cls.model_validate(recorded)
+        found = cls.model_validate({**recorded, "photos": recorded["pictures"]})
         return found.model_copy(update={"sentences": list(_sentences(found))})
 
 
 def _sentences(found: JudgementOut) -> Iterator[str]:
     if found.raw is None or found.calibrated is None:
-        yield "No validation picture could be used: its answers are not calibrated."
+        yield "No validation photo could be used: its answers are not calibrated."
         return
     yield (
         f"Calibration error {_margin(found.raw)} before and {_margin(found.calibrated)} after calibration at "
-        f"temperature {found.temperature:.2f}, on {found.pictures} pictures; up to {found.calibrated.by_chance:.3f} "
+        f"temperature {found.temperature:.2f}, on {found.photos} photos; up to {found.calibrated.by_chance:.3f} "
         "may be chance."
     )
     if found.refused is not None:
         yield (
-            f"{found.refused:.1%} of the validation pictures are taken for unknown, where "
+            f"{found.refused:.1%} of the validation photos are taken for unknown, where "
             f"{found.refused_asked:.1%} are asked for."
         )
     for one in found.coverages:

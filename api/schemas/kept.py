@@ -89,7 +89,6 @@ class KeptPredictionWhole(KeptPredictionOut):
 
     @classmethod
     def with_history(cls, row: KeptPrediction, photos: set[str], said: Sequence[Feedback]) -> Self:
-        """From the record."""
         history = [FeedbackOut(breed=one.breed, of_vocabulary=one.of_vocabulary, given_at=one.given_at) for one in said]
         return cls(**KeptPredictionOut.of(row, photos).model_dump(), history=history)
 

@@ -52,6 +52,5 @@ class LrFindOut(BaseModel):
 
     @classmethod
     def of(cls, found: RateFind) -> Self:
-        """From the record."""
         about = {"run": found.run_id, "phase": found.phase, "rate": found.rate, "agreement": found.agreement}
         return cls.model_validate({**found.content, **about})

@@ -31,7 +31,7 @@ class CanaryRequest(Body):
 
 
 class AliasRequest(Body):
-    """All that an alias points at: a canary that is left out ends."""
+    """What an alias points at. A move ends its canary; without one, a canary that is left out goes on."""
 
     version: SentId
     canary: CanaryRequest | None = None
@@ -47,7 +47,7 @@ class ModelOut(BaseModel):
     drawn: bool
     error_rate: float | None
     calibration_error: float | None = Field(
-        description="of its run's validation pictures, after calibration; null where it was not measured"
+        description="of its run's validation photos, after calibration; null where it was not measured"
     )
     aliases: list[str]
     canary_of: list[str] = Field(description="aliases of which it answers a share of the requests")
@@ -85,7 +85,6 @@ class ModelDetail(ModelOut):
 
     @classmethod
     def of_choices(cls, version: ModelVersion, aliases: Sequence[ModelAlias], choices: Sequence[ServingChoice]) -> Self:
-        """From the record."""
         out = ModelOut.of(version, aliases, choices)
         return cls(**out.model_dump(), choices=[ChoiceOut.of(one) for one in choices])
 
@@ -107,7 +106,6 @@ class AliasOut(BaseModel):
 
     @classmethod
     def of(cls, alias: ModelAlias, before: Return | None) -> Self:
-        """From the record."""
         canary = canary_of(alias)
         return cls(
             alias=alias.alias,
@@ -126,5 +124,4 @@ class MoveOut(BaseModel):
 
     @classmethod
     def of(cls, move: AliasMove) -> Self:
-        """From the record."""
         return cls(how=cast("How", move.how), version=move.version, at=move.created_at)

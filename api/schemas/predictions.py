@@ -17,7 +17,7 @@ class ServedModel(Scoring):
     arch: str
     drawn: bool
     calibrated: bool = Field(
-        description="whether its probabilities are calibrated on its run's validation pictures; false: the run left "
+        description="whether its probabilities are calibrated on its run's validation photos; false: the run left "
         "nothing to do it with, and they are the raw ones"
     )
 
@@ -49,7 +49,7 @@ class Prediction(BaseModel):
         "validation side the share `refused_share` is refused like this. null: the model cannot say"
     )
     known_score: float | None = Field(
-        description="the share of the run's validation pictures that look no more like a known breed than this one: "
+        description="the share of the run's validation photos that look no more like a known breed than this one: "
         "up to `refused_share` it is refused"
     )
     sentence: str = Field(description="the same in words, for people", examples=["not sure between Birman and Ragdoll"])
@@ -82,7 +82,7 @@ class SetCoverage(BaseModel):
     """How often a set holds the true breed. ``note`` says where it cannot be told and every set has all breeds."""
 
     asked: float
-    pictures: int = Field(description="validation pictures that it is worked out from")
+    photos: int = Field(description="validation photos that it is worked out from")
     note: str | None
 
 

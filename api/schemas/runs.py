@@ -31,7 +31,6 @@ class RunDataset(BaseModel):
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
-        """From the record."""
         return cls(
             name=dataset.name,
             revision=dataset.revision,
@@ -75,7 +74,6 @@ class RunSummary(BaseModel):
 
     @classmethod
     def of(cls, run: Run, job: Job, spark: Sequence[float]) -> Self:
-        """From the record."""
         return cls(**_summary(run, job, spark))
 
 
@@ -128,7 +126,7 @@ class InterpretationOut(BaseModel):
     """An interpretation that is stored; without ``?dataset=`` the routes answer with the one of side validation."""
 
     dataset: str
-    side: Literal["validation", "all"] = Field(description="the run's own validation pictures, or all of the dataset's")
+    side: Literal["validation", "all"] = Field(description="the run's own validation photos, or all of the dataset's")
     tta: bool = Field(description="whether the scores are averages over augmented copies")
     error_rate: float
     job: int = Field(description="which made it: the run's own, or an interpret job")
@@ -153,7 +151,7 @@ class RunOut(RunSummary, Story):
     plan: dict[str, Any] | None
     seed: int
     artifacts: list[ArtifactOut]
-    searches: list[int] = Field(
+    rate_searches: list[int] = Field(
         description="phases, from 0, before which a search for a rate is on record; of an lr_find: 0 once it has ended"
     )
     curves: list[CurveOut]
@@ -169,7 +167,7 @@ class RunOut(RunSummary, Story):
         job: Job,
         *,
         artifacts: Sequence[Artifact],
-        searches: Sequence[int],
+        rate_searches: Sequence[int],
         story: Story,
         epochs: Sequence[Epoch],
         before: Epoch | None,
@@ -191,7 +189,7 @@ class RunOut(RunSummary, Story):
             plan=run.plan,
             seed=run.config["seed"],
             artifacts=[ArtifactOut(name=one.name, sha256=one.sha256, bytes=one.bytes) for one in artifacts],
-            searches=list(searches),
+            rate_searches=list(rate_searches),
             curves=CurveOut.of(run, epochs, story.rates, before),
             interpretations=interpretations,
             judgement=JudgementOut.of(run.judgement),
@@ -298,7 +296,7 @@ class Confusion(Scoring):
     """The confusion matrix over the pictures of a stored interpretation, with what to read in it first."""
 
     dataset: RunDataset = Field(description="which pictures")
-    side: Literal["validation", "all"] = Field(description="the run's own validation pictures, or all of the dataset's")
+    side: Literal["validation", "all"] = Field(description="the run's own validation photos, or all of the dataset's")
     tta: bool = Field(description="whether the scores are averages over augmented copies")
     trained_on: int = Field(
         description="how many of these very pictures the model was trained on, now or in a run that it goes back to"

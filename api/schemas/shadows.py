@@ -55,7 +55,6 @@ class ComparisonOut(BaseModel):
 
     @classmethod
     def of(cls, row: ShadowComparison) -> Self:
-        """From the record."""
         return cls(
             version=row.against,
             compared=row.compared,

@@ -109,7 +109,6 @@ class StudyOut(BaseModel):
 
     @classmethod
     def of(cls, job: Job, study: Study, trials: Sequence[StudyTrial]) -> Self:
-        """From the record."""
         plan = StudyPlan.model_validate(study.asked)
         left = max(0.0, plan.minutes * 60 - study.spent_seconds)
         return cls.model_validate(

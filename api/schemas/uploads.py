@@ -39,7 +39,7 @@ class RuleOnUpload(EncodedRuleFields):
 
 
 class LabelCount(BaseModel):
-    """A label and its images."""
+    """A label and its photos."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -48,7 +48,7 @@ class LabelCount(BaseModel):
 
 
 class LabelledName(BaseModel):
-    """An image's path with what the rule makes of it."""
+    """A photo's path with what the rule makes of it."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -58,7 +58,7 @@ class LabelledName(BaseModel):
 
 
 class UnlabelledName(BaseModel):
-    """An image's path that gets no label, and why."""
+    """A photo's path that gets no label, and why."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -71,7 +71,7 @@ class RuleTrialOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    images: int = Field(description="names that end like an image's, without hidden ones")
+    photos: int = Field(description="names that end like a photo's, without hidden ones")
     others: int = Field(description="other names, which an import leaves out")
     complete: bool = Field(description="false where there was no time or room to read all names")
     labelled: int
@@ -81,5 +81,5 @@ class RuleTrialOut(BaseModel):
     examples: list[LabelledName] = Field(description="of different labels first, 20 at most")
     without_label: list[UnlabelledName] = Field(description="20 at most")
     similar: list[list[str]] = Field(description="labels that differ only in case, spaces, hyphens or underscores")
-    split: dict[Side, int] | None = Field(description="images of each side, where the names give a split")
+    split: dict[Side, int] | None = Field(description="photos of each side, where the names give a split")
     notes: list[str] = Field(description="sentences about the labels")

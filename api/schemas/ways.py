@@ -23,7 +23,7 @@ class WayOut(BaseModel):
 
     @classmethod
     def of(cls, way: Way) -> Self:
-        """From ml."""
+        """The names in ``ml`` are those of rows that are stored; these are the contract's."""
         return cls(engine=way.engine, precision=way.precision, input=way.input, streams=way.streams)
 
 
@@ -36,33 +36,32 @@ class MachineOut(BaseModel):
 
     @classmethod
     def of(cls, record: ServingChoice) -> Self:
-        """From the record."""
         choice = choice_in(record)
         return cls(machine=record.machine, way=WayOut.of(choice.way) if choice else None, reason=record.reason)
 
 
 class CandidateOut(BaseModel):
-    """A way that was tried. ``top1_equal`` and ``most_moved`` are of the first ``pictures`` validation photos."""
+    """A way that was tried. ``top1_equal`` and ``most_moved`` are of the first ``photos`` validation photos."""
 
     way: WayOut
-    pictures_per_second: float | None = Field(description="of the engine alone, as many at a time as it is best at")
-    latency_ms: float | None = Field(description="of one picture")
+    images_per_second: float | None = Field(description="of the engine alone, as many at a time as it is best at")
+    latency_ms: float | None = Field(description="of one image")
     top1_equal: float | None = Field(description="share of the photos whose first breed is the stored one")
     most_moved: float | None = Field(description="largest difference to a stored probability")
-    pictures: int
+    photos: int
     passed: bool
     problem: str | None = Field(description="why it did not run")
 
     @classmethod
     def of(cls, one: Candidate) -> Self:
-        """From ml."""
+        """The names in ``ml`` are those of rows that are stored; these are the contract's."""
         return cls(
             way=WayOut.of(one.way),
-            pictures_per_second=one.pictures_per_second,
+            images_per_second=one.pictures_per_second,
             latency_ms=one.latency_ms,
             top1_equal=one.top1_equal,
             most_moved=one.most_moved,
-            pictures=one.pictures,
+            photos=one.pictures,
             passed=one.passed,
             problem=one.problem,
         )
@@ -76,7 +75,6 @@ class ChoiceOut(MachineOut):
 
     @classmethod
     def of(cls, record: ServingChoice) -> Self:
-        """From the record."""
         choice = choice_in(record)
         return cls(
             machine=record.machine,

@@ -23,7 +23,6 @@ class WorkersJob(BaseModel):
 
     @classmethod
     def of(cls, job: Job) -> Self:
-        """From the record."""
         return cls(
             job=job.id,
             kind=job.kind,
@@ -47,7 +46,6 @@ class WorkerOut(BaseModel):
 
     @classmethod
     def of(cls, worker: Worker, job: Job | None) -> Self:
-        """From the record."""
         return cls(
             name=worker.name,
             host=_host(worker.name),

@@ -67,9 +67,9 @@ def coverage_of(served: LoadedVersion, coverage: float | None) -> SetCoverage | 
         raise NotReady(detail, "Leave coverage out, or train the run again.")
     note, least = None, pictures_for(coverage)
     if judgement.pictures < least:
-        few = f"{judgement.pictures} validation pictures are too few for a coverage of {coverage:g}"
+        few = f"{judgement.pictures} validation photos are too few for a coverage of {coverage:g}"
         note = f"{few}, which takes {least}: each set has all breeds"
-    return SetCoverage(asked=coverage, pictures=judgement.pictures, note=note)
+    return SetCoverage(asked=coverage, photos=judgement.pictures, note=note)
 
 
 def answered(filename: str, outputs: Sequence[Output], served: LoadedVersion, terms: Terms) -> Prediction:

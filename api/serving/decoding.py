@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from fastapi import Request
 
-from api.http.bodies import Places
+from api.http.bodies import Slots
 from api.http.telemetry import CLIENT_LEFT
 from api.serving.sent_pictures import SentPicture
 from ml.decode.images import Limits, judged, unless
@@ -74,7 +74,6 @@ class Pending(Generic[Answer]):
         return self._future
 
     def give(self, answer: Answer) -> None:
-        """Here it is."""
         self._loop.call_soon_threadsafe(self._settle, answer, None)
 
     def give_what(self, work: Callable[[], Answer]) -> None:
@@ -85,11 +84,10 @@ class Pending(Generic[Answer]):
             self.fail(error)
 
     def fail(self, error: BaseException) -> None:
-        """There is none."""
         self._loop.call_soon_threadsafe(self._settle, None, error)
 
     def end(self, error: BaseException) -> None:
-        """The same, said by the loop itself."""
+        """As :meth:`fail`, from the loop's own thread: at once, before anything else that waits."""
         self._settle(None, error)
 
     def _settle(self, answer: Any, error: BaseException | None) -> None:  # noqa: ANN401 - or None
@@ -114,7 +112,7 @@ class Decoding:
             DECODERS, thread_name_prefix="decode", initializer=use_one_core, initargs=(torch.get_num_threads(),)
         )
         self.waiting = ThreadPoolExecutor(WAITING, thread_name_prefix="decode-costly")
-        self.places = Places(costly, "pictures that cost much to decode")
+        self.slots = Slots(costly, "pictures that cost much to decode")
 
     def close(self) -> None:
         """Take no more pictures, and wait for those that have begun."""
@@ -230,7 +228,7 @@ class Turn:
 
     async def _decode_costly(self, step: Step[Answer], pending: Pending[Answer]) -> None:
         try:
-            with self._threads.places.one():
+            with self._threads.slots.one():
                 async with self._costly:
                     await self._loop.run_in_executor(self._threads.waiting, self._decode_slowly, step, pending)
         except TooBusy as error:

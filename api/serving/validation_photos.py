@@ -32,7 +32,7 @@ class NothingToCheckBy(Exception):
 
 
 @dataclass(frozen=True)
-class _Stored:
+class PredictionSource:
     """Where a run's predictions and its photos lie."""
 
     artifact: Artifact
@@ -62,7 +62,7 @@ def validation_samples(
     return found
 
 
-def _stored(sessions: sessionmaker[Session], run: int) -> _Stored:
+def _stored(sessions: sessionmaker[Session], run: int) -> PredictionSource:
     with sessions.begin() as session:
         record = get_run(session, run)
         try:
@@ -70,7 +70,7 @@ def _stored(sessions: sessionmaker[Session], run: int) -> _Stored:
         except AppError as error:
             raise NothingToCheckBy(error.detail) from error
         read = session.get(Interpretation, (run, record.dataset_id))
-        return _Stored(artifact, record.dataset.revision, averaged=read is not None and read.tta)
+        return PredictionSource(artifact, record.dataset.revision, averaged=read is not None and read.tta)
 
 
 def _samples(rows: list[dict[str, Any]], revision: str, read_photo: ReadPhoto) -> Iterator[Sample]:

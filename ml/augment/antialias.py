@@ -6,7 +6,7 @@ picture is first shrunk by an antialiased filter, to a side that leaves the inte
 each output pixel, and then drawn by one interpolation. The side follows the picture's own map: a crop that magnifies is
 drawn from more pixels, up to all of them.
 
-``OVERSAMPLED`` is chosen so that training pictures are as sharp as validation's (docs/experiments.md).
+``OVERSAMPLED`` is chosen so that training photos are as sharp as validation's (docs/experiments.md).
 """
 
 import math

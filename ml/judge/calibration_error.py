@@ -1,6 +1,7 @@
 """How far confidence and accuracy lie apart, and how much of that is chance."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,10 @@ class CalibrationError:
     low: float
     high: float
     by_chance: float
+
+    def content(self) -> dict[str, Any]:
+        """As JSON, for the record."""
+        return {"ece": self.ece, "low": self.low, "high": self.high, "by_chance": self.by_chance}
 
 
 def calibration_error(confidence: Doubles, hit: Hits) -> CalibrationError | None:

@@ -1,6 +1,6 @@
 """Fit a judgement on a validation side, and measure on the same side, by cross-fitting, what it is worth."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,8 +40,16 @@ class Worth:
     coverages: list[Coverage]
 
     def content(self) -> dict[str, Any]:
-        """As JSON, for the record."""
-        return {**asdict(self), "refused_asked": REFUSED}
+        """As JSON, for the record: its names are those of rows that are stored, so each is written out."""
+        return {
+            "pictures": self.pictures,
+            "temperature": self.temperature,
+            "raw": None if self.raw is None else self.raw.content(),
+            "calibrated": None if self.calibrated is None else self.calibrated.content(),
+            "refused": self.refused,
+            "refused_asked": REFUSED,
+            "coverages": [one.content() for one in self.coverages],
+        }
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ its most doubtful pictures are given up.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,10 @@ class Coverage:
     asked: float
     found: float
     mean_size: float
+
+    def content(self) -> dict[str, Any]:
+        """As JSON, for the record."""
+        return {"asked": self.asked, "found": self.found, "mean_size": self.mean_size}
 
 
 def least_probability(of_truth: Doubles, coverage: float) -> float:

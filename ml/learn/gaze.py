@@ -1,15 +1,13 @@
 """A network looks at photos once, for what is worked out from that afterwards."""
 
-import time
-
 import torch
 from torch import Tensor
 
-from ml.errors import Stopped
 from ml.learn.batches import ValidationBatches
+from ml.learn.features_progress import FeaturesProgress
 from ml.learn.model import BreedNet
 from ml.learn.precision import Precision
-from ml.reporting import Progress, Reporter
+from ml.reporting import Reporter
 
 
 class Gaze:
@@ -25,10 +23,8 @@ class Gaze:
         pictures: int,
     ) -> None:
         self._model, self._precision, self._device, self._parts = model.eval(), precision, device, parts
-        self._reporter, self._pictures, self._done = reporter, pictures, 0
-        self._began = time.monotonic()
-        # Before the first batch: if this process is killed for its memory, it is known that there are batches.
-        self._tell(None)
+        self._progress = FeaturesProgress(reporter, pictures)
+        self._progress.begin()
 
     def features(self, batches: ValidationBatches) -> Tensor:
         """What it makes of them, float32 [n, features] on the CPU.
@@ -51,16 +47,5 @@ class Gaze:
         for batch in batches.load(self._device, self._parts):
             with torch.inference_mode(), self._precision.autocast(self._device):
                 found.append(self._model.outputs(batch)[1][:, first:].float().cpu().clone())
-            self._seen(len(batch))
+            self._progress.add(len(batch))
         return torch.cat(found).clone()
-
-    def _seen(self, pictures: int) -> None:
-        self._done += pictures
-        self._tell((time.monotonic() - self._began) / self._done * (self._pictures - self._done))
-        if self._reporter.should_stop():
-            raise Stopped
-
-    def _tell(self, left: float | None) -> None:
-        self._reporter.on_progress(
-            Progress(stage="features", in_batches=True, step=self._done, steps=self._pictures, stage_eta_seconds=left)
-        )

@@ -15,7 +15,7 @@ class Objective:
     """A batch's loss.
 
     ``smoothing`` in [0, 1) is taken from each target and shared among all breeds (Szegedy et al. 2016). ``weights``
-    [classes], float32, is what a mistake in each breed counts, 1 on average over the training pictures; None: alike.
+    [classes], float32, is what a mistake in each breed counts, 1 on average over the training photos; None: alike.
     """
 
     loss: LossName

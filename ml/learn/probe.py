@@ -3,7 +3,6 @@
 The pictures are made as validation's are, without random changes; the body's BatchNorm stays as it is.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -11,12 +10,12 @@ from torch import Tensor, nn
 
 from ml.augment.blend import blend_of_step
 from ml.augment.draws import BatchDraws, epoch_order
-from ml.errors import Stopped
 from ml.learn.batches import SampledBatch, TrainingBatches, ValidationBatches, cuts
+from ml.learn.features_progress import FeaturesProgress
 from ml.learn.lesson import Lesson
 from ml.learn.model import BreedNet
 from ml.learn.setup import Setup
-from ml.reporting import Progress, Reporter
+from ml.reporting import Reporter
 
 POOLED = 2
 """The head's first modules, which pool and flatten what the body puts out; they have no weights."""
@@ -29,8 +28,8 @@ def run_body(setup: Setup, reporter: Reporter, model: BreedNet, parts: int) -> L
         Stopped: the reporter asked for it.
     """
     train, valid = setup.split.train, setup.split.valid
-    watch = _Watch(reporter, len(train) + len(valid))
-    learned, seen = (_pooled(model, setup, items, parts, watch) for items in (train, valid))
+    progress = FeaturesProgress(reporter, len(train) + len(valid))
+    learned, seen = (_pooled(model, setup, items, parts, progress) for items in (train, valid))
     return Lesson(
         head_alone,
         FeatureBatches(learned, setup),
@@ -38,7 +37,7 @@ def run_body(setup: Setup, reporter: Reporter, model: BreedNet, parts: int) -> L
     )
 
 
-def _pooled(model: BreedNet, setup: Setup, items: Sequence[int], parts: int, watch: "_Watch") -> Tensor:
+def _pooled(model: BreedNet, setup: Setup, items: Sequence[int], parts: int, progress: FeaturesProgress) -> Tensor:
     """What the body makes of the items, float32 [n,pooled] on the CPU."""
     model.eval()
     found = []
@@ -46,26 +45,8 @@ def _pooled(model: BreedNet, setup: Setup, items: Sequence[int], parts: int, wat
     for batch in batches.load(setup.device, parts):
         with torch.inference_mode(), setup.precision.autocast(setup.device):
             found.append(model.pooled(batch).float().cpu())
-        watch.seen(len(batch))
+        progress.add(len(batch))
     return torch.cat(found).clone()
-
-
-class _Watch:
-    """Tells how far the pass is, and notices that it must stop."""
-
-    def __init__(self, reporter: Reporter, pictures: int) -> None:
-        self._reporter, self._pictures, self._done = reporter, pictures, 0
-        self._began = time.monotonic()
-
-    def seen(self, pictures: int) -> None:
-        """So many pictures more."""
-        self._done += pictures
-        left = (time.monotonic() - self._began) / self._done * (self._pictures - self._done)
-        self._reporter.on_progress(
-            Progress(stage="features", in_batches=True, step=self._done, steps=self._pictures, stage_eta_seconds=left)
-        )
-        if self._reporter.should_stop():
-            raise Stopped
 
 
 def head_alone(model: BreedNet) -> BreedNet:

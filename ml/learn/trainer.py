@@ -36,7 +36,7 @@ _DIVERGED_LOSS = 1e6
 it stays finite for want of weight decay."""
 
 MOST_FEATURES = 4000
-"""Validation pictures whose features are kept, some KiB each: more would tell nothing more."""
+"""Validation photos whose features are kept, some KiB each: more would tell nothing more."""
 
 _SYNC_EVERY = 16
 """On a GPU the losses are read back this often: each reading waits for the device."""

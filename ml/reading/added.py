@@ -6,7 +6,7 @@ and after. Imports no torch.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -60,8 +60,24 @@ class AddedReading:
     taken_for_new: int
 
     def content(self) -> dict[str, Any]:
-        """As JSON, for the record."""
-        return {**asdict(self), "confidence": CONFIDENCE, "sentence": self.sentence()}
+        """As JSON, for the record: its names are those of rows that are stored, so each is written out."""
+        return {
+            "breeds": [{"breed": one.breed, "photos": one.photos, "wrong": one.wrong} for one in self.breeds],
+            "photos": self.photos,
+            "wrong": self.wrong,
+            "error_rate": self.error_rate,
+            "low": self.low,
+            "high": self.high,
+            "confidence": CONFIDENCE,
+            "folds": self.folds,
+            "taken_for_known": self.taken_for_known,
+            "refused": self.refused,
+            "known_photos": self.known_photos,
+            "known_error_before": self.known_error_before,
+            "known_error_after": self.known_error_after,
+            "taken_for_new": self.taken_for_new,
+            "sentence": self.sentence(),
+        }
 
     def sentence(self) -> str:
         """What to know first."""

@@ -1,4 +1,4 @@
-"""How far figures of the same validation pictures may lie apart by chance.
+"""How far figures of the same validation photos may lie apart by chance.
 
 Two error rates p and q differ clearly when they are further apart than 2·√(p'(1-p')/n + q'(1-q')/n), with
 p' = (errors + 1)/(n + 2). This is two standard errors of the difference of two independent measurements (binomial);

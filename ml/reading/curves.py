@@ -86,7 +86,7 @@ def read_curves(epochs: Sequence[EpochFigures], valid_items: int, asked: Planned
 
     Args:
         epochs: the finished epochs, in order.
-        valid_items: validation pictures, n > 0; how much chance there is in an error rate.
+        valid_items: validation photos, n > 0; how much chance there is in an error rate.
         asked: what the run was to do.
 
     Returns:
@@ -155,7 +155,7 @@ class _Phase:
             )
         return "too_few_epochs", (
             f"One epoch, with an error rate of {_percent(last.error_rate)} (±{self._points(last.error_rate)} points of "
-            f"chance on {_pictures(self.chance.n)}), says nothing about a trend."
+            f"chance on {_photos(self.chance.n)}), says nothing about a trend."
         )
 
     def _worse(self) -> tuple[Word, str] | None:
@@ -238,7 +238,7 @@ class _Phase:
             return "still_improving", f"{improving} {losses}; {errors}, where up to {points} may be chance."
         return "flat", (
             f"Flat: the best before {where} was a validation loss of {loss:.3g} and an error rate of {_percent(error)}"
-            f", the best since is {new_loss:.3g} and {_percent(new_error)}; on {_pictures(chance.n)} up to "
+            f", the best since is {new_loss:.3g} and {_percent(new_error)}; on {_photos(chance.n)} up to "
             f"{_percent(chance.loss_share)} of the loss and {points} may be chance."
         )
 
@@ -262,8 +262,8 @@ def _whole(epochs: Sequence[EpochFigures], phases: int, chance: Chance) -> str:
         return f"{sentence}, clearly the best of all epochs."
     if not chance.clearly_worse(first.error_rate, last.error_rate):
         points = _shown_points(chance.of_errors(first.error_rate, last.error_rate))
-        return f"{sentence}; on {_pictures(chance.n)} up to {points} points may be chance."
-    return f"{sentence}; no epoch was clearly better than the last on {_pictures(chance.n)}."
+        return f"{sentence}; on {_photos(chance.n)} up to {points} points may be chance."
+    return f"{sentence}; no epoch was clearly better than the last on {_photos(chance.n)}."
 
 
 def _rates(asked: PlannedRun) -> str:
@@ -283,5 +283,5 @@ def _shown_points(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def _pictures(n: int) -> str:
-    return f"{n} pictures" if n > 1 else "1 picture"
+def _photos(n: int) -> str:
+    return f"{n} photos" if n > 1 else "1 photo"

@@ -1,6 +1,6 @@
 """How long a training will take, from how fast its kind of steps went before. Arithmetic alone; imports no torch.
 
-An epoch of T training and V validation pictures at batch size B takes (T // B) · B / s + V / v seconds, where s and v
+An epoch of T training and V validation photos at batch size B takes (T // B) · B / s + V / v seconds, where s and v
 are pictures per second in training and in validation. A search for a rate takes sweeps · steps · B / s. Smaller
 training photos take as much less as their area is smaller. A phase on features is one pass over all pictures at v, and
 its epochs and searches take nothing beside it.
@@ -59,7 +59,7 @@ class Forecast:
 
 
 def split_sizes(items: int, config: TrainSettings, given: Mapping[str, int] | None = None) -> tuple[int, int]:
-    """Training and validation pictures of a split (workflow-spec 1.2).
+    """Training and validation photos of a split (workflow-spec 1.2).
 
     Args:
         items: of the dataset.
@@ -137,8 +137,8 @@ def speed_of_epoch(
     """The speeds of a whole epoch that was trained before, in one go.
 
     Args:
-        train_items: training pictures; what does not fill a batch was left out.
-        valid_items: validation pictures.
+        train_items: training photos; what does not fill a batch was left out.
+        valid_items: validation photos.
         batch_size: pictures in a batch.
         seconds: of the whole epoch, with its validation.
         images_per_second: of its training alone.

@@ -44,12 +44,12 @@ class EpochFigures(Protocol):
 
     @property
     def valid_loss(self) -> float:
-        """Mean loss of the validation pictures."""
+        """Mean loss of the validation photos."""
         ...
 
     @property
     def error_rate(self) -> float:
-        """Share of the validation pictures whose first guess is wrong."""
+        """Share of the validation photos whose first guess is wrong."""
         ...
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,14 +87,14 @@ class Choice:
         content: dict[str, Any] = _CONTENT.dump_python(self, mode="json")
         return content
 
-    @classmethod
-    def read(cls, content: object) -> Self:
+    @staticmethod
+    def read(content: object) -> "Choice":
         """From a record.
 
         Raises:
             ValueError: it is none, or of another version of this program.
         """
-        return cls(**vars(_CONTENT.validate_python(content)))
+        return _CONTENT.validate_python(content)
 
 
 _CONTENT = TypeAdapter(Choice)

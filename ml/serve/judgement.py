@@ -25,7 +25,7 @@ class JudgedScores:
     """Of one picture.
 
     ``raw`` are the model's own scores, ``probabilities`` the calibrated ones, both float64 [classes]; they are the
-    same where the model left nothing to calibrate with. ``known_score`` is the share of the run's validation pictures
+    same where the model left nothing to calibrate with. ``known_score`` is the share of the run's validation photos
     that are no more familiar than this one, None where the run did not leave that. ``plain`` has the calibrated scores
     of the picture itself: equal to ``probabilities`` but where these are an average over copies.
     """
@@ -35,7 +35,7 @@ class JudgedScores:
     plain: Doubles
     known_score: float | None
     least_known_score: float = 0.0
-    """The least that the score can be, with so many validation pictures; a share below it refuses nothing."""
+    """The least that the score can be, with so many validation photos; a share below it refuses nothing."""
 
     @property
     def order(self) -> list[int]:
@@ -46,7 +46,7 @@ class JudgedScores:
     def known(self, refused_share: float) -> bool | None:
         """Whether it shows a breed of the model, where such a share of known pictures may be taken for unknown.
 
-        None where too few validation pictures are there to say so.
+        None where too few validation photos are there to say so.
         """
         if self.known_score is None or self.least_known_score > refused_share:
             return None

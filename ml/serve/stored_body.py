@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ml.cache_names import GRAPH_BEGUN, graph_folder
+from ml.run_files import WEIGHTS
 from ml.serve.openvino_door import Core, Model, openvino
 
 _FORMAT = 1
@@ -40,7 +41,7 @@ def stored_body(model: Path, side: int, make: Callable[[], Model]) -> Model:
 
 
 def _key(model: Path, side: int) -> str:
-    said = f"{_FORMAT} {openvino.get_version()} {side} {_hash(model / 'model.safetensors')}"
+    said = f"{_FORMAT} {openvino.get_version()} {side} {_hash(model / WEIGHTS)}"
     return hashlib.sha256(said.encode()).hexdigest()
 
 

@@ -2,7 +2,7 @@
 
 A move keeps the one before it, and rolling back goes there. Rolling back again goes one further, never forward: a
 person who rolls back twice has found the second version broken too. Moving an alias ends its canary, unless the move
-names one.
+names one; asking for what it points at already is no move.
 """
 
 import re
@@ -54,7 +54,9 @@ class Return:
 def set_alias(
     session: Session, alias: str, version: int, *, canary: Canary | None = None, how: How = "pointed"
 ) -> ModelAlias:
-    """Point an alias at a version, wherever it pointed before; a canary that is not named ends.
+    """Point an alias at a version, wherever it pointed before; its canary ends, unless another one is named.
+
+    Where it stands at that version already, and no canary is named, nothing changes.
 
     Raises:
         InvalidRequest: the alias is no usable name, or the canary is the version itself.
@@ -66,7 +68,10 @@ def set_alias(
     held_version(session, version)
     if canary is not None:
         _check_canary(session, canary, version)
-    # Holds the row until the transaction ends, so that moves follow each other.
+    # The row is held until the transaction ends, so that moves follow each other.
+    at = _held(session, alias)
+    if at is not None and at.version == version and canary is None:
+        return at
     _put(session, alias, version, canary)
     standing = _newest_move(session, alias)
     _note(alias, None if standing is None else standing.version, version, canary)
@@ -269,9 +274,13 @@ def _put(session: Session, alias: str, version: int, canary: Canary | None) -> N
     session.execute(statement.on_conflict_do_update(index_elements=["alias"], set_=moved))
 
 
-def _locked(session: Session, alias: str) -> ModelAlias:
+def _held(session: Session, alias: str) -> ModelAlias | None:
     statement = select(ModelAlias).where(ModelAlias.alias == alias).with_for_update()
-    found = session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
+    return session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
+
+
+def _locked(session: Session, alias: str) -> ModelAlias:
+    found = _held(session, alias)
     if found is None:
         raise _unknown(alias)
     return found

@@ -281,7 +281,7 @@ class Batch(Base):
 class Interpretation(Base):
     """The stored reading of a run's predictions on a dataset; renewing it replaces the row.
 
-    On the run's own dataset these are its validation pictures, on another one all pictures.
+    On the run's own dataset these are its validation photos, on another one all pictures.
     """
 
     __tablename__ = "interpretations"

@@ -217,7 +217,7 @@ def listed_artifact(session: Session, run_id: int, name: str) -> Artifact:
 def interpretation_of(
     session: Session, run_id: int, dataset: str | None = None, *, with_items: bool = True
 ) -> Interpretation:
-    """The stored reading of the run's predictions: on its own validation pictures, or the newest on a named dataset.
+    """The stored reading of the run's predictions: on its own validation photos, or the newest on a named dataset.
 
     Its items are megabytes of a large dataset: who reads a part of them leaves them out.
 

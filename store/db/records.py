@@ -13,9 +13,6 @@ from store.db.base import Base, Json
 from store.db.models import Artifact, Batch, Epoch, Interpretation, RateFind, Run
 from store.db.storable import storable
 
-_FIGURES = ("train_loss", "valid_loss", "error_rate")
-"""A run's own, which follow its epochs."""
-
 
 def record_plan(
     session: Session,
@@ -132,7 +129,11 @@ def forget_after_step(session: Session, run_id: int, step: int, *, steps: int) -
     if dropped.first() is not None:
         newest = select(Epoch).where(mine).order_by(Epoch.phase.desc(), Epoch.epoch.desc()).limit(1)
         last = session.scalars(newest).one_or_none()
-        figures = {name: getattr(last, name, None) for name in _FIGURES}
+        figures = {
+            "train_loss": None if last is None else last.train_loss,
+            "valid_loss": None if last is None else last.valid_loss,
+            "error_rate": None if last is None else last.error_rate,
+        }
         session.execute(update(Run).where(Run.id == run_id).values(figures))
 
 

@@ -28,7 +28,7 @@ class RunPredictions:
 def predicted(session: Session, name: str, run_id: int | None) -> RunPredictions:
     """The predictions of a run; where none is named, of the dataset's training with the fewest errors, then the newest.
 
-    They are those on its validation pictures; of a run that was trained on another dataset, those on all of this one.
+    They are those on its validation photos; of a run that was trained on another dataset, those on all of this one.
 
     Raises:
         NotFound, WrongKind, NotReady: as ``store.db.reading.interpretation_of``; or nothing was trained on it yet.

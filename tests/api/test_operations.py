@@ -135,8 +135,8 @@ def test_metrics_count_by_route_template_and_state(client: TestClient, records: 
     assert 'pedigree_jobs{lane="train",state="failed"} 0.0' in text
     assert 'pedigree_jobs{lane="light",state="queued"} 0.0' in text
     assert 'pedigree_workers{lane="train"} 0.0' in text
-    assert "pedigree_predict_batch_pictures_count 1.0" in text
-    assert "pedigree_predict_queue_pictures 0.0" in text
+    assert "pedigree_predict_batch_images_count 1.0" in text
+    assert "pedigree_predict_queue_images 0.0" in text
 
 
 def _operations(app: FastAPI) -> list[tuple[str, str, dict[str, Any]]]:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.api.datasets.doubtful import photos, predicted_run
 from tests.api.records import Records
-from tests.api.review.doubtful import photos, predicted_run
 from tests.browser.test_data_view import pets
 from tests.browser.visits import Visits
 

@@ -12,9 +12,9 @@ from sqlalchemy import select
 from store.db.jobs import claim
 from store.db.models import Job, Run
 from store.states import State
+from tests.api.datasets.doubtful import photos, predicted_run
 from tests.api.datasets.test_uploads_tus import archive, whole
 from tests.api.records import VOCAB, Records
-from tests.api.review.doubtful import photos, predicted_run
 from tests.browser.test_looks import CUT, violations
 from tests.browser.visits import Visits
 

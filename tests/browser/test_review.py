@@ -11,8 +11,8 @@ from store.db.jobs import claim
 from store.db.label_review_table import LabelReview
 from store.db.models import Dataset, Job
 from store.states import State
+from tests.api.datasets.doubtful import WRONG, photos, predicted_run
 from tests.api.records import Records
-from tests.api.review.doubtful import WRONG, photos, predicted_run
 from tests.browser.test_looks import CUT, violations
 from tests.browser.visits import Visits
 

@@ -15,7 +15,7 @@ from tests.cli.test_commands import ask, pedigree
 
 WAY = {"engine": "openvino", "precision": "bf16", "input": "direct", "streams": 2}
 EXACT = {"engine": "torch", "precision": "fp32", "input": "exact", "streams": 1}
-FIGURES = {"pictures_per_second": 412.5, "latency_ms": 2.6, "top1_equal": 1.0, "most_moved": 0.004, "pictures": 300}
+FIGURES = {"images_per_second": 412.5, "latency_ms": 2.6, "top1_equal": 1.0, "most_moved": 0.004, "photos": 300}
 VERSION = {
     "version": 3,
     "run": 7,
@@ -96,7 +96,7 @@ def test_a_version_is_shown_with_what_was_measured(
     tried = [
         {**FIGURES, "way": {**WAY, "precision": "int8"}, "top1_equal": 0.9, "passed": False, "problem": None},
         {**FIGURES, "way": WAY, "passed": True, "problem": None},
-        {**dict.fromkeys(FIGURES), "way": EXACT, "pictures": 0, "passed": False, "problem": "no such engine"},
+        {**dict.fromkeys(FIGURES), "way": EXACT, "photos": 0, "passed": False, "problem": "no such engine"},
     ]
     choices = [
         {"machine": "a Xeon", "way": WAY, "reason": None, "candidates": tried},

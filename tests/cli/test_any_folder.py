@@ -55,6 +55,8 @@ class Checkout:
         harmful = {"PYTHONWARNINGS": "error", "PYTHONOPTIMIZE": "2", "PYTHONPATH": str(self.folder.parent / "other")}
         harmful |= {"PGPORT": "5433", "PGOPTIONS": "-c nonsense=1", "PGSSLMODE": "require", "PGDATA": "/nowhere"}
         harmful |= {"ALL_PROXY": "socks5://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+        harmful |= {"CELERY_BROKER_URL": "redis://127.0.0.1:9/0", "CELERY_LOADER": "nonsense"}
+        harmful |= {"BROKER_URL": "redis://127.0.0.1:9/0", "APP": "nonsense", "MPLBACKEND": "x", "NO_COLOR": "please"}
         harmful |= {
             "TMPDIR": str(self.folder / "no such folder"),
             "XDG_RUNTIME_DIR": "/nowhere",

@@ -1,21 +1,30 @@
-"""Ctrl-C at a terminal while pictures are sent, and while a forecast is waited for."""
+"""Ctrl-C while pictures are sent, a forecast is waited for, or the service has not answered yet."""
 
 import json
 import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 
+from cli import patience, upload
+from cli.client import Client
+from cli.errors import CommandError
 from tests.cli.service import Answer, serving
 from tests.cli.terminal import CTRL_C, DEADLINE_SECONDS, terminal, usual
+from tests.cli.test_commands import pedigree
 from tests.cli.test_up import COMMAND
+from tests.interrupts import let_commands_hear_interrupts
 
+Capture = pytest.CaptureFixture[str]
+Patch = pytest.MonkeyPatch
 MIB = 1 << 20
 
 
@@ -113,3 +122,105 @@ def test_a_measurement_that_is_not_waited_for_any_more_is_cancelled() -> None:
         assert shown.ended() == 130
         assert shown.lines == ["", "pedigree: interrupted"]
     assert service.asked[-1][0] == "POST /jobs/4/cancel"
+
+
+def test_what_a_shells_background_job_ignores_the_commands_that_it_starts_hear() -> None:
+    asked = [
+        sys.executable,
+        "-c",
+        "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)",
+    ]
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        let_commands_hear_interrupts()
+        assert subprocess.run(asked, capture_output=True, check=True).stdout == b"True\n"
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def broken_off(method: str, *_: object, **__: object) -> None:
+    """A request that the user does not wait for; what is only asked is answered."""
+    if method != "GET":
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "--dataset", "pets", "--follow"),
+        ("jobs", "train", "--dataset", "pets"),
+        ("jobs", "lr-find", "pets"),
+        ("jobs", "resume", "4"),
+        ("search", "pets", "--vary", "size=128,160"),
+        ("runs", "interpret", "3"),
+        ("predict", "--dataset", "pets"),
+        ("datasets", "add", "sample"),
+        ("datasets", "learn-from-feedback", "pets"),
+        ("models", "add-breeds", "4", "pets"),
+        ("review", "apply", "pets", "CHANGES"),
+    ],
+)
+def test_what_may_have_been_queued_is_told(
+    capsys: Capture, monkeypatch: Patch, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(Client, "call", lambda _, *asked, **options: broken_off(*asked, **options))
+    changes = tmp_path / "changes.csv"
+    changes.write_text("item,action,revision\n1,drop,abc\n")
+    given = [str(changes) if word == "CHANGES" else word for word in words]
+    code, out, err = pedigree(capsys, monkeypatch, *given, "--url", "http://127.0.0.1:1")
+    shows = "`pedigree jobs list --url http://127.0.0.1:1` shows it."
+    said = f"Broken off before the service had answered; the job may have been queued all the same: {shows}"
+    assert (code, out, err) == (130, "", f"pedigree: {said}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("register", "3"), "whether the run is a version now"),
+        (("register", "3", "--alias", "production"), "what production stands for now"),
+        (("alias", "best", "4"), "what best stands for now"),
+        (("rollback",), "what production stands for now"),
+        (("canary", "production", "--promote"), "what production stands for now"),
+    ],
+)
+def test_what_may_have_been_moved_is_told(
+    capsys: Capture, monkeypatch: Patch, words: tuple[str, ...], what: str
+) -> None:
+    monkeypatch.setattr(Client, "call", lambda _, *asked, **options: broken_off(*asked, **options))
+    monkeypatch.setenv("PEDIGREE_URL", "http://127.0.0.1:1")
+    said = f"Broken off before the service had answered; `pedigree models list` shows {what}."
+    assert pedigree(capsys, monkeypatch, "models", *words) == (130, "", f"pedigree: {said}\n")
+
+
+def test_a_service_that_takes_its_time_to_move_an_alias_is_told_of(capsys: Capture, monkeypatch: Patch) -> None:
+    def late(*_: object, **__: object) -> None:
+        said = capsys.readouterr().err
+        while not said:
+            said = capsys.readouterr().err
+        raise CommandError(said)
+
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(Client, "call", late)
+    words = ("models", "register", "3", "--alias", "production", "--url", "http://127.0.0.1:1")
+    code, _, err = pedigree(capsys, monkeypatch, *words)
+    assert (code, err) == (1, "pedigree: the service measures the model, and loads it\n")
+
+
+@pytest.mark.parametrize(
+    ("is_done", "said"),
+    [
+        (False, "Broken off while sending; nothing was queued. The same command starts again from the beginning."),
+        (True, "`pedigree jobs list --kind predict --url http://127.0.0.1:1` shows whether it answers for them."),
+    ],
+)
+def test_a_folder_that_is_broken_off_on_its_way_says_what_the_service_has(
+    capsys: Capture, monkeypatch: Patch, tmp_path: Path, *, is_done: bool, said: str
+) -> None:
+    def sends(*asked: Any, **_: object) -> None:  # noqa: ANN401 - as send_archive
+        asked[3](MIB if is_done else 1, MIB)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(upload, "send_archive", sends)
+    code, _, err = pedigree(capsys, monkeypatch, "predict", str(tmp_path), "--url", "http://127.0.0.1:1")
+    assert code == 130
+    assert said in err

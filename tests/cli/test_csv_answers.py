@@ -86,7 +86,7 @@ def test_what_was_answered_before_it_is_broken_off_is_there(tmp_path: Path) -> N
         return {"model": {"version": 4}, "predictions": [sure("a.jpg")] * len(part)}
 
     out = tmp_path / "out.csv"
-    with pytest.raises(Interrupted, match="has the answers for 1 picture"):
+    with pytest.raises(Interrupted, match="has the answers for 1 photo"):
         write_csv([(Path("a.jpg"),), (Path("b.jpg"),)], ask_twice, "production", out)
     assert len(out.read_text().splitlines()) == 2
 

@@ -28,7 +28,7 @@ def test_a_confusion_says_which_pictures_it_counts(capsys: Capture, monkeypatch:
     answers = {"GET /runs/2/confusion?min_val=2": [Answer(CONFUSION)]}
     code, out, _, _ = ask(capsys, monkeypatch, answers, "runs", "confusion", "2")
     assert code == 0
-    assert out.splitlines()[0] == "20 validation pictures of pets, error rate 0.2500"
+    assert out.splitlines()[0] == "20 validation photos of pets, error rate 0.2500"
     assert "pug" in out
 
 

@@ -1,13 +1,15 @@
 """Jobs that are followed by a script or into a file: lines that stay, and JSON lines."""
 
 import json
+from io import StringIO
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from cli import pace
+from cli import live_line, pace
 from cli.epochs import LAYOUTS, layout_for
+from cli.live_line import LiveLine
 from cli.progress_line import Look, progress_line
 from cli.watch_views import Lines
 from pedigree.events import Event
@@ -134,6 +136,22 @@ def test_a_table_of_epochs_fits(width: int) -> None:
         assert len(line) <= max(width, LAYOUTS[-1].width)
     assert LAYOUTS[0].width <= 80
     assert layout_for(40).width > layout_for(27).width
+
+
+@pytest.mark.parametrize("width", [26, 38, 64])
+def test_lines_as_wide_as_the_terminal_are_not_erased_behind_their_last_letter(monkeypatch: Patch, width: int) -> None:
+    """On a real one the cursor stays on the last letter of such a line, and what erases the rest takes that too."""
+    monkeypatch.setattr(live_line, "columns", lambda _: width)
+    epoch = {"phase": 0, "epoch": 0, "train_loss": 1.0, "valid_loss": 1.0, "error_rate": 0.5}
+    layout = layout_for(width)
+    rows = [layout.header(), layout.row({**epoch, "seconds": 3599.0, "images_per_second": 12345.6})]
+    assert {len(row) for row in rows} == {width}
+    written = StringIO()
+    line = LiveLine(written, lambda room: "x" * room)
+    line.print("\n".join(rows))
+    line._draw()
+    above = "".join(f"\x1b[K{row}\n" for row in rows)
+    assert written.getvalue() == f"\r{above}\x1b[?7l\x1b[K{'x' * (width - 1)}\x1b[?7h\r"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ WITHOUT_JSON = {
 FOLLOWING = {
     "models add-breeds",
     "datasets add",
+    "predict",
     "datasets learn-from-feedback",
     "jobs train",
     "jobs watch",

@@ -1,5 +1,6 @@
 """``pedigree predict`` for a dataset or a folder: a job, watched to its end, and its answers saved here."""
 
+import json
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def tag(text: str) -> str:
 
 def job(state: str = "succeeded", **answers: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     files = [{"name": name, "sha256": tag(text), "bytes": len(text)} for name, text in FILES.items()]
-    told = {"version": 4, "pictures": 3, "broken": 1, "files": files, **answers}
+    told = {"version": 4, "photos": 3, "broken": 1, "files": files, **answers}
     about = {"id": 5, "kind": "predict", "run": None, "state": state, "attempt": 1, "progress": None, "error": None}
     return {**about, "waiting": None, "forecast": None, "answers": told}
 
@@ -51,8 +52,26 @@ def test_a_dataset_is_answered_for_by_a_job_whose_files_are_saved(
     assert {path.name: path.read_text() for path in (tmp_path / "here").iterdir()} == {
         f"job-5-{name}": text for name, text in FILES.items()
     }
-    assert "3 pictures by version 4; 1 could not be used, see their rows" in out
+    assert "3 photos by version 4; 1 could not be used, see their rows" in out
     assert b'"model":"4"' in stub.asked[0][2].replace(b" ", b"")
+
+
+@pytest.mark.parametrize("source", ["dataset", "folder"])
+def test_json_is_lines_from_the_first_event_to_the_job(
+    capsys: Capture, monkeypatch: Patch, tmp_path: Path, source: str
+) -> None:
+    asked, words = ("POST /jobs", ("--dataset", "pets")) if source == "dataset" else ("POST /jobs/archives", None)
+    given = words or (str(tmp_path / "photos"),)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"a photo")
+    code, out, err, _ = ask(
+        capsys, monkeypatch, service(asked), "predict", *given, "--out", str(tmp_path / "here"), "--json"
+    )
+    assert code == 0, err
+    event, last = map(json.loads, out.splitlines())
+    assert (event["job"], event["event"]) == (5, "state")
+    assert last == job()
+    assert len([*(tmp_path / "here").iterdir()]) == 2
 
 
 def test_a_folder_is_sent_and_answered_for(capsys: Capture, monkeypatch: Patch, tmp_path: Path) -> None:
@@ -97,7 +116,9 @@ def test_why_is_asked_of_the_version_that_answered_and_saved(
         "POST /predict?model=production": [Answer({"model": MODEL, "predictions": [sure("a.jpg")]})],
         "POST /predict/explain?model=4&breed=Birman": [Answer("a heat map", kind="image/png")],
     }
-    code, _, err, stub = ask(capsys, monkeypatch, answers, "predict", str(photo), "--explain", str(out))
-    assert code == 0, err
+    words = ("predict", str(photo), "--explain", str(out), "--json")
+    code, said, err, stub = ask(capsys, monkeypatch, answers, *words)
+    assert (code, err) == (0, f"{out}: 0 KiB\n")
+    assert json.loads(said)["predictions"][0]["breed"] == "Birman"
     assert out.read_text() == "a heat map"
     assert stub.asked[-1][2] == b"a photo"

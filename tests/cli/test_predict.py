@@ -98,7 +98,7 @@ def test_sets_are_asked_for_by_their_coverage_and_named(
     file = tmp_path / "a.jpg"
     file.write_bytes(b"...")
     entries = [{**sure("a.jpg"), "set": ["Birman", "Ragdoll"]}, {**unsure("b.jpg"), "set": []}]
-    coverage = {"asked": 0.95, "pictures": 400, "note": None}
+    coverage = {"asked": 0.95, "photos": 400, "note": None}
     answer = Answer({"model": MODEL, "coverage": coverage, "predictions": entries})
     answers = {"POST /predict?model=production&coverage=0.95": [answer]}
     code, out, _, _ = ask(capsys, monkeypatch, answers, "predict", "--coverage", "0.95", str(file))

@@ -15,8 +15,8 @@ from store.db.jobs import create_job
 from store.db.label_review_table import LabelReview
 from store.settings import Settings
 from store.states import State
+from tests.api.datasets.doubtful import WRONG, photos, predicted_run
 from tests.api.records import Records
-from tests.api.review.doubtful import WRONG, photos, predicted_run
 from tests.cli.live_api import LiveApi, live_api
 from tests.cli.test_commands import pedigree
 

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from cli import running
+from cli import doctor, running
 from cli.client import Unreachable, find_service
 from cli.data_folder import DataFolder
 from cli.errors import StackError
 from cli.options import say_which
+from cli.own_database import is_told
 from cli.running import StackChoice, find_stack, forget, remember
+from pedigree import finding
 from pedigree.finding import notes_folder, running_folders
 from tests.cli.service import Answer, serving
 from tests.cli.test_commands import JOB, pedigree
@@ -60,7 +62,7 @@ def test_what_a_killed_stack_wrote_is_no_address(tmp_path: Path) -> None:
     with stack(tmp_path / "a") as a:
         pass
     assert a.stack() is not None
-    with pytest.raises(Unreachable, match=f"no stack runs on {a.root}, and PEDIGREE_URL is not set"):
+    with pytest.raises(Unreachable, match=rf"no stack runs on {a.root}\."):
         find_service(None, a.root)
 
 
@@ -107,12 +109,81 @@ def test_a_note_is_for_its_users_eyes_only(tmp_path: Path, state: Path, monkeypa
 def test_a_stack_of_another_machine_with_the_same_home_is_left_alone(
     tmp_path: Path, state: Path, monkeypatch: Patch
 ) -> None:
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(socket, "gethostname", lambda: "another")
-        with stack(tmp_path / "a"):
+    """Whatever it is called; and by its name where the system does not tell machines apart."""
+    for own in ("network:1", None):
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(finding, "network", [own].pop)
+            if own is None:
+                elsewhere.setattr(socket, "gethostname", lambda: "another")
+            with stack(tmp_path / "a") as a:
+                pass
+        assert running_folders() == []
+        forget(a)
+        assert len(list(state.iterdir())) == 1
+        next(state.iterdir()).unlink()
+
+
+@pytest.mark.parametrize("has_number", [True, False])
+def test_a_machine_that_is_called_otherwise_meanwhile_finds_and_forgets_its_stacks(
+    tmp_path: Path, state: Path, monkeypatch: Patch, *, has_number: bool
+) -> None:
+    if not has_number:
+        monkeypatch.setattr(running, "_machine", lambda: "")
+    with stack(tmp_path / "a") as a, stack(tmp_path / "b") as b:
+        monkeypatch.setattr(socket, "gethostname", lambda: "renamed")
+        assert set(running_folders()) == {a.root, b.root}
+        forget(a)
+        assert running_folders() == [b.root]
+        assert len(list(state.iterdir())) == 1
+
+
+def test_what_is_given_goes_before_what_the_shell_has_set(tmp_path: Path, monkeypatch: Patch) -> None:
+    monkeypatch.setenv("PEDIGREE_URL", "http://127.0.0.1:2")
+    monkeypatch.setenv("PEDIGREE_DATA", str(tmp_path / "a"))
+    for given, url in (((None, None), 2), ((None, tmp_path / "a"), 1), (("http://127.0.0.1:3", tmp_path / "a"), 3)):
+        with stack(tmp_path / "a"), find_service(*given) as client:
+            assert client.url == f"http://127.0.0.1:{url}"
+    assert doctor.look_at_service(None, tmp_path / "nowhere")["fault"].startswith("No service is known")
+    assert doctor.is_named(None, None)
+    assert not doctor.is_named(None, tmp_path)
+
+
+def test_a_folder_with_a_database_goes_before_the_shells_where_it_is_given(tmp_path: Path, monkeypatch: Patch) -> None:
+    assert not is_told(None)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://elsewhere/x")
+    monkeypatch.setenv("PEDIGREE_DATA", str(tmp_path / "a"))
+    own = tmp_path / "a" / "postgres" / "PG_VERSION"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert is_told(None)
+    assert not is_told(tmp_path / "a")
+    assert is_told(tmp_path / "b")
+    with stack(tmp_path / "a"):
+        assert is_told(tmp_path / "a"), "the one that runs has none, whatever lies there from before"
+
+
+def test_a_killed_stack_does_not_run_while_another_command_holds_its_folder(
+    capsys: Capture, monkeypatch: Patch, tmp_path: Path
+) -> None:
+    folder = DataFolder(tmp_path / "a")
+    killed = {"url": "http://127.0.0.1:1", "pid": 4_000_000, "restarts": 0}
+    folder.root.mkdir()
+    folder.write_stack(killed)
+    with folder.lock():
+        assert folder.stack() is None
+        folder.write_stack(killed)
+        assert folder.running() is None, "the one that holds it is another process"
+        with pytest.raises(Unreachable, match="no stack runs"):
+            find_service(None, folder.root)
+        assert pedigree(capsys, monkeypatch, "restart", "--data", str(folder.root))[0] == 1
+        with pytest.raises(StackError, match=f"is in use by process {os.getpid()}: a stack that starts"), folder.lock():
             pass
-    assert running_folders() == []
-    assert len(list(state.iterdir())) == 1
+        (folder.root / "lock").write_text("")
+        signals: list[object] = []
+        monkeypatch.setattr(os, "kill", lambda *sent: signals.append(sent))
+        assert folder.running() == killed, "as a stack of the version before has it"
+        assert pedigree(capsys, monkeypatch, "restart", "--data", str(folder.root))[0] == 1
+        assert signals == []
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"data": 3, "host": "x"}', '{"data": "/x"}', "\x00"])

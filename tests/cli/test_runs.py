@@ -98,7 +98,7 @@ def test_a_run_is_shown_with_its_whole_configuration_its_dates_and_how_long_it_t
         "finished 2026-11-27 01:16 CET",
         "took 3 min 20 s",
         "weights resnet18.pth",
-        "pictures 2712 to train on, 677 to validate with",
+        "photos 2712 to train on, 677 to validate with",
         "batches in 2 parts each, because the memory did not hold a whole one",
         "torch 2.11.0",
         "1 frozen 1 0.0002, 0.0002, 0.002 0.99 25 1e+05 0.95, 0.85, 0.95",

@@ -30,7 +30,7 @@ FOUND: dict[str, Any] = {
 }
 FORECAST: dict[str, Any] = {
     "seconds_per_epoch": [30.0, 90.0],
-    "search_seconds": 60.0,
+    "rate_search_seconds": 60.0,
     "total_seconds": 270.0,
     "total_seconds_low": 240.0,
     "total_seconds_high": 300.0,

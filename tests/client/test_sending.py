@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -108,13 +109,12 @@ def test_what_cannot_be_a_name_is_not_sent(name: str) -> None:
     assert raised.value.code == "invalid_name"
 
 
-def stack(folder: Path, url: str) -> DataFolder:
-    """A data folder as a stack has it."""
-    folder.mkdir(parents=True)
-    (folder / "lock").touch()
-    found = DataFolder(folder)
-    found.write_stack({"url": url})
-    return found
+@contextmanager
+def held(found: DataFolder, url: str) -> Iterator[None]:
+    """A data folder as a stack that runs has it."""
+    with found.lock():
+        found.write_stack({"url": url, "pid": os.getpid()})
+        yield
 
 
 def by_both(data: Path | None = None) -> set[str]:
@@ -130,29 +130,31 @@ def test_the_client_finds_the_service_as_the_command_does(tmp_path: Path, monkey
     with pytest.raises(Unreachable) as raised:
         find_url()
     assert raised.value.code == "no_service"
-    elsewhere = stack(tmp_path / "elsewhere", "http://elsewhere:1")
-    usual = stack(tmp_path / "home" / "pedigree", "http://usual:1")
+    names = ("elsewhere", "home/pedigree", ".pedigree")
+    elsewhere, usual, here = (DataFolder(tmp_path / name) for name in names)
     remember(elsewhere)
-    here = stack(tmp_path / ".pedigree", "http://here:1")
-    with elsewhere.lock():
+    here.root.mkdir()
+    with held(elsewhere, "http://elsewhere:1"):
         assert by_both() == {"http://elsewhere:1"}
         (tmp_path / ".pedigree").rename(tmp_path / "away")
-        with usual.lock():
+        with held(usual, "http://usual:1"):
             assert by_both() == {"http://usual:1"}
             (tmp_path / "away").rename(tmp_path / ".pedigree")
-            with here.lock():
+            with held(here, "http://here:1"):
                 assert by_both() == {"http://here:1"}
                 assert by_both(tmp_path / "elsewhere") == {"http://elsewhere:1"}
                 monkeypatch.setenv("PEDIGREE_DATA", str(tmp_path / "elsewhere"))
                 assert by_both() == {"http://elsewhere:1"}
                 monkeypatch.setenv("PEDIGREE_URL", "named:2/")
                 assert by_both() == {"http://named:2"}
+                assert by_both(tmp_path / "elsewhere") == {"http://elsewhere:1"}, "what is given goes before it"
                 assert find_url("http://other") == "http://other"
 
 
 def test_what_a_killed_stack_left_behind_is_no_service(tmp_path: Path) -> None:
-    stack(tmp_path / "data", "http://gone:1")
+    with held(DataFolder(tmp_path / "data"), "http://gone:1"):
+        pass
     with pytest.raises(Unreachable):
         find_url(data=tmp_path / "data")
-    assert json.loads((tmp_path / "data" / "stack.json").read_text()) == {"url": "http://gone:1"}
+    assert json.loads((tmp_path / "data" / "stack.json").read_text())["url"] == "http://gone:1"
     assert os.environ.get("PEDIGREE_URL") is None

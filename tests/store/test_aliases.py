@@ -66,6 +66,12 @@ def test_pointing_it_where_it_points_is_no_move(sessions: Sessions, versions: li
         for version in (1, 2, 2, 2):
             set_alias(session, "production", version)
         assert moves(session) == [("pointed", 1), ("pointed", 2)]
+        set_alias(session, "production", 2, canary=Canary(3, 0.25))
+        moved_at = get_alias(session, "production").updated_at
+    with sessions.begin() as session:
+        again = set_alias(session, "production", 2)
+        assert (canary_of(again), again.updated_at) == (Canary(3, 0.25), moved_at)
+        assert canary_of(set_alias(session, "production", 2, canary=Canary(4, 0.5))) == Canary(4, 0.5)
         assert back(session) == versions[0]
 
 

@@ -24,7 +24,7 @@ def celery(settings: Settings) -> Celery:
 
 @pytest.fixture(autouse=True)
 def these_tests_do_not_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An attempt in this process is not to slow down the tests that follow: what a process gave up it cannot take back."""
+    """An attempt in this process slows no test down that follows: what a process gave up it cannot take back."""
     monkeypatch.setattr(child, "give_way", lambda _: None)
 
 

@@ -67,7 +67,7 @@ async function attempt(isFirst = false) {
   try {
     const result = await tried(subject, fields());
     if (number !== asked) return;
-    if (isFirst && result.labelled < result.images / 2 && byId("rule").value === "name") {
+    if (isFirst && result.labelled < result.photos / 2 && byId("rule").value === "name") {
       byId("rule").value = "folder";
       attempt();
       return;

@@ -39,10 +39,10 @@ export async function tried({ id, names }, fields) {
 
 // What the rule makes of the names, as parts of the page.
 export function outcome(found) {
-  const { images, labelled, labels, of, complete, notes, others } = found;
-  const share = of ? ` (tried on ${images} of ${of})` : complete ? "" : " (as many as could be read in a few seconds)";
-  const line = labelled === 0 ? `None of ${counted(images, "photo")} gets a label${share}.`
-    : `${labelled === images ? "All" : `${labelled} of`} ${counted(images, "photo")} get a label: ${counted(labels, "breed")}${share}.`;
+  const { photos, labelled, labels, of, complete, notes, others } = found;
+  const share = of ? ` (tried on ${photos} of ${of})` : complete ? "" : " (as many as could be read in a few seconds)";
+  const line = labelled === 0 ? `None of ${counted(photos, "photo")} gets a label${share}.`
+    : `${labelled === photos ? "All" : `${labelled} of`} ${counted(photos, "photo")} get a label: ${counted(labels, "breed")}${share}.`;
   const summary = make("p", { class: labelled === 0 || labels < 2 ? "verdict bad" : "verdict" }, line);
   const hints = [...notes, ...(labels === 1 ? ["One breed alone cannot be learned: choose another rule."] : []),
     ...(others ? [`${counted(others, "other file")} ${others === 1 ? "is" : "are"} left out.`] : [])];

@@ -53,7 +53,7 @@ const figure = (run, name, query = "") => ({ name, path: `/runs/${run.id}/figure
 
 // The figures that there are of a run.
 export function runFigures(run, hasSteps) {
-  const searches = run.searches.map((phase) => figure(run, "lr-find", run.kind === "train" ? `?phase=${phase}` : ""));
+  const searches = run.rate_searches.map((phase) => figure(run, "lr-find", run.kind === "train" ? `?phase=${phase}` : ""));
   return [...(hasSteps ? STEPS.map((name) => figure(run, name)) : []), ...searches];
 }
 

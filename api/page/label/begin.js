@@ -19,10 +19,10 @@ export async function showBegin() {
   const [{ items: datasets }, { items: jobs }, versions] = await Promise.all([ask("/datasets?limit=200"), ask(`/jobs?kind=predict&limit=${EARLIER}`), registered()]);
   showPools(datasets);
   showModels(versions);
-  const done = jobs.filter(({ answers }) => answers.pictures !== null);
+  const done = jobs.filter(({ answers }) => answers.photos !== null);
   byId("label-earlier-title").hidden = done.length === 0;
   byId("label-earlier").replaceChildren(...done.map((job) => make("li", {}, make("a", { href: addressOf("label", { job: job.id }) }, `Job ${job.id}`),
-    make("span", { class: "quiet" }, ` · ${counted(job.answers.pictures, "photo")} · by version ${job.answers.version} · ${shortTime(job.created_at)}`))));
+    make("span", { class: "quiet" }, ` · ${counted(job.answers.photos, "photo")} · by version ${job.answers.version} · ${shortTime(job.created_at)}`))));
 }
 
 // What was sent stands first: it is what this is for.

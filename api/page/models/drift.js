@@ -11,7 +11,7 @@ export async function showDrift(place, version) {
   const found = await ask(`/models/${version}/drift`);
   // Another version is looked at by now.
   if (place.dataset.version !== String(version)) return;
-  if (!found.pictures) {
+  if (!found.photos) {
     place.replaceChildren(make("p", { class: "sentence" }, `No answer was counted in the last ${found.days} days. New ones are counted within a minute.`));
     return;
   }
@@ -26,6 +26,6 @@ export async function showDrift(place, version) {
     ? make("details", { open: isOpen }, make("summary", {}, "Figures"),
       make("div", { class: "scroll", "aria-label": "Figures of the last days beside the validation side" }, table)) : "";
   place.replaceChildren(
-    make("p", { class: "sentence" }, `Last ${found.days} days: ${counted(found.pictures, "picture")}, ${found.sentence}`), figures,
+    make("p", { class: "sentence" }, `Last ${found.days} days: ${counted(found.photos, "photo")}, ${found.sentence}`), figures,
     found.missing ? make("p", { class: "quiet" }, `Missing: ${found.missing}.`) : "");
 }

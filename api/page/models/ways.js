@@ -3,7 +3,7 @@
 import { byId, cell, make } from "../frame/parts.js";
 import { localTime } from "../frame/times.js";
 
-const COLUMNS = [["Way"], ["Photos a second", true], ["ms a photo", true], ["First breed the same", true], ["Largest difference", true], ["Photos", true], [""]];
+const COLUMNS = [["Way"], ["Images a second", true], ["ms an image", true], ["First breed the same", true], ["Largest difference", true], ["Photos", true], [""]];
 const NONE = "How it is run was not chosen on any machine yet. Until then it is run in the exact way, as its validation was.";
 const figure = (value, digits) => (value === null ? "–" : value.toFixed(digits));
 const share = (value) => (value === null ? "–" : `${(100 * value).toFixed(1)}\u00a0%`);
@@ -31,7 +31,7 @@ function tableOf({ way, candidates }) {
 function row(one, chosen) {
   const isChosen = JSON.stringify(one.way) === JSON.stringify(chosen);
   return make("tr", { "aria-current": isChosen ? "true" : null },
-    cell(said(one.way)), cell(figure(one.pictures_per_second, 0), true), cell(figure(one.latency_ms, 1), true),
-    cell(share(one.top1_equal), true), cell(figure(one.most_moved, 4), true), cell(one.pictures, true),
+    cell(said(one.way)), cell(figure(one.images_per_second, 0), true), cell(figure(one.latency_ms, 1), true),
+    cell(share(one.top1_equal), true), cell(figure(one.most_moved, 4), true), cell(one.photos, true),
     cell(isChosen ? "chosen" : one.problem ?? (one.passed ? "" : "differs too much")));
 }

@@ -10,7 +10,7 @@ const WHAT = {
   "model.json": "what the weights are of: architecture, breeds, input",
   "judgement.safetensors": "how far its answers can be trusted",
   "features.safetensors": "what its network made of photos, so that breeds can be added",
-  "predictions.jsonl": "the scores of its validation pictures, a line each",
+  "predictions.jsonl": "the scores of its validation photos, a line each",
 };
 const MIB = 1 << 20;
 
@@ -32,6 +32,6 @@ export async function showFiles(run, still) {
 function rowOf(run, { name, bytes, sha256 }) {
   return make("tr", {},
     cell(make("a", { href: at(`/runs/${run.id}/artifacts/${encodeURIComponent(name)}`), download: true }, name)),
-    cell(WHAT[name] ?? "the scores of another dataset’s pictures"), cell(size(bytes), true),
+    cell(WHAT[name] ?? "the scores of another dataset’s photos"), cell(size(bytes), true),
     make("td", { class: "hash", title: sha256 }, sha256.slice(0, 12)));
 }

@@ -16,7 +16,7 @@ export const largePhoto = (one) => ({
     ["Actual", `${words(one.actual)}, ${percent(one.probability_actual)}`],
     ["Predicted", `${words(one.predicted)}, ${percent(one.probability_predicted)}`],
     ["Loss", lossOf(one)], ["File", one.path ?? "–"], ["Item", String(one.item)],
-    ...(one.trained_on ? [["Trained on", "yes, this very picture"]] : []),
+    ...(one.trained_on ? [["Trained on", "yes, this very photo"]] : []),
   ],
 });
 

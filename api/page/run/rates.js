@@ -13,7 +13,7 @@ const EXPLAINED = { minimum: "minimum/10 (a tenth of the rate at the lowest loss
 
 export async function showRates(run, still) {
   const query = (phase) => (run.kind === "train" ? `?phase=${phase}` : "");
-  const found = await Promise.all(run.searches.map((phase) => ask(`/runs/${run.id}/lr-find${query(phase)}`)));
+  const found = await Promise.all(run.rate_searches.map((phase) => ask(`/runs/${run.id}/lr-find${query(phase)}`)));
   if (still()) writeNew("rates", [run.kind, found], (place) => place.replaceChildren(...found.map((one) => tableOf(one, run))));
 }
 

@@ -29,7 +29,7 @@ export function hideReading() {
   clear("interprets");
 }
 
-// Show an interpretation: of the run's own validation pictures, or of the dataset that is chosen beside it.
+// Show an interpretation: of the run's own validation photos, or of the dataset that is chosen beside it.
 export async function showReading(run, still) {
   offer(run);
   await Promise.all([showInterpretation(run, still), FINAL.has(run.state) ? showInterprets(run, still) : null]);
@@ -56,8 +56,8 @@ function askedOf({ tta, dataset }) {
 function offer(run) {
   const select = byId("read-on");
   const others = run.interpretations.filter(({ side }) => side === "all").map(({ dataset }) => dataset);
-  select.replaceChildren(make("option", { value: "" }, "the run’s own validation pictures"),
-    ...others.map((name) => make("option", { value: name }, `all pictures of ${name}`)));
+  select.replaceChildren(make("option", { value: "" }, "the run’s own validation photos"),
+    ...others.map((name) => make("option", { value: name }, `all photos of ${name}`)));
   select.value = queryName("on") ?? "";
   byId("read-choice").hidden = others.length === 0;
   select.onchange = () => go(here({ on: select.value || null, losses: null, photo: null, actual: null, predicted: null, correct: null }));
@@ -99,10 +99,10 @@ function factsOf(found, run) {
   if (found.macro_error !== null && percent(found.macro_error) !== percent(found.error_rate)) {
     facts.push(`With each breed counting alike it is ${percent(found.macro_error)}.`);
   }
-  if (found.tta) facts.push("Each picture’s scores are averaged over 4 augmented copies and the plain picture.");
-  if (found.trained_on) facts.push(`${found.trained_on} of these very pictures were trained on.`);
+  if (found.tta) facts.push("Each photo’s scores are averaged over 4 augmented copies and the plain photo.");
+  if (found.trained_on) facts.push(`${found.trained_on} of these very photos were trained on.`);
   if (found.error_rate !== run.error_rate && run.error_rate !== null) {
-    facts.push(`The error rate at the end of the training, ${percent(run.error_rate)}, is of its own validation pictures, not averaged.`);
+    facts.push(`The error rate at the end of the training, ${percent(run.error_rate)}, is of its own validation photos, not averaged.`);
   }
   return found.note ? [...facts, found.note] : facts;
 }

@@ -43,7 +43,7 @@ async function showNamed() {
   const more = isWished() ? furtherShots(run) : null;
   const isThere = enlarge((isWished() ? shots() : topLosses()).map(largePhoto), item, more && (() => more().then((all) => all.map(largePhoto))));
   const where = isWished() ? "these photos" : "the top losses that are shown";
-  tell("photo", isThere ? null : Promise.reject(new Error(`That picture is not among ${where}.`)));
+  tell("photo", isThere ? null : Promise.reject(new Error(`That photo is not among ${where}.`)));
 }
 
 export const run = {

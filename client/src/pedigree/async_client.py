@@ -53,7 +53,7 @@ class AsyncClient:
         """Find a service.
 
         Args:
-            url: its address; by default PEDIGREE_URL, else the stack on the data folder, else the one that runs.
+            url: its address; by default that of the stack on ``data``, else PEDIGREE_URL, else of the one that runs.
             data: the data folder of a stack on this machine.
             key: what the service knows the caller by; by default PEDIGREE_KEY, else that of the user's own file.
             timeout: seconds to wait for an answer.
@@ -127,7 +127,7 @@ class AsyncClient:
     ) -> RateSearch:
         """Search a learning rate, and wait for it; on a fresh model, or on a run's weights with ``from_run``."""
         parent = None if from_run is None else number_of(from_run)
-        body = requests.search(dataset, config, arch=arch, from_run=parent, name=name)
+        body = requests.rate_search(dataset, config, arch=arch, from_run=parent, name=name)
         run = await self.run_of(await self.send(calls.queue(body)))
         return await (await run.wait(progress=progress)).rate_search()
 

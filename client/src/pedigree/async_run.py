@@ -71,7 +71,7 @@ class AsyncRun(RecordedRun):
         return TopLosses(rows, shown)
 
     async def predictions(self) -> Any:  # noqa: ANN401  # pandas may be absent
-        """Its scores for each validation picture; a DataFrame, or records where pandas is not installed."""
+        """Its scores for each validation photo; a DataFrame, or records where pandas is not installed."""
         lines = (await self.client.send(calls.stored_predictions(self.id, None))).splitlines()
         return as_table([json.loads(line) for line in lines])
 

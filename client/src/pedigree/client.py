@@ -52,7 +52,7 @@ class Client:
         """Find a service.
 
         Args:
-            url: its address; by default PEDIGREE_URL, else the stack on the data folder, else the one that runs.
+            url: its address; by default that of the stack on ``data``, else PEDIGREE_URL, else of the one that runs.
             data: the data folder of a stack on this machine.
             key: what the service knows the caller by; by default PEDIGREE_KEY, else that of the user's own file.
             timeout: seconds to wait for an answer.
@@ -125,7 +125,7 @@ class Client:
     ) -> RateSearch:
         """Search a learning rate, and wait for it; on a fresh model, or on a run's weights with ``from_run``."""
         parent = None if from_run is None else number_of(from_run)
-        body = requests.search(dataset, config, arch=arch, from_run=parent, name=name)
+        body = requests.rate_search(dataset, config, arch=arch, from_run=parent, name=name)
         run = self.run_of(self.send(calls.queue(body))).wait(progress=progress)
         return run.rate_search()
 

@@ -1,7 +1,7 @@
 """Where the service answers: by name, by the shell's variables, or as what runs on this machine says itself.
 
-The command ``pedigree`` looks here too: an address, else PEDIGREE_URL, else the data folder that is named, else
-``./.pedigree`` or the user's own, else the stack of this user that was started last.
+The command ``pedigree`` looks here too: an address, else the data folder that is given, else PEDIGREE_URL, else
+PEDIGREE_DATA, else ``./.pedigree`` or the user's own, else the stack of this user that was started last.
 
 A stack notes its data folder, and no address: whether it runs there, and where it answers, that folder itself says. So
 a note that a killed stack left behind leads nobody astray, and the next reader removes it.
@@ -18,6 +18,7 @@ from typing import Any
 from pedigree.errors import Unreachable
 
 HERE = Path(".pedigree")
+LOCK = "lock"
 HINT = "Start one with `pedigree up`, or give its address: Client('http://…')."
 
 
@@ -52,12 +53,23 @@ def default_folder() -> Path:
 def stack_at(folder: Path) -> dict[str, Any] | None:
     """What the stack that has this data folder now wrote, once it said where it answers; asking makes nothing.
 
-    What a killed stack left is none: another may have its address by now.
+    What a killed stack left is none: another may have its address by now. So it is where the folder is held by another
+    process, which makes a backup for example.
     """
     with suppress(OSError, ValueError):
-        if _is_held(folder / "lock"):
+        if _is_held(folder / LOCK):
             written = json.loads((folder / "stack.json").read_text(encoding="utf-8"))
-            return written if isinstance(written, dict) and "url" in written else None
+            if isinstance(written, dict) and "url" in written:
+                holder = holder_of(folder)
+                return written if holder in {None, written.get("pid", holder)} else None
+    return None
+
+
+def holder_of(folder: Path) -> int | None:
+    """The process that holds a data folder, where one does and has written its number."""
+    with suppress(OSError, ValueError):
+        if _is_held(folder / LOCK):
+            return int((folder / LOCK).read_text(encoding="utf-8"))
     return None
 
 
@@ -79,16 +91,36 @@ def notes_folder() -> Path:
     return state / "pedigree" / "stacks"
 
 
-def _noted(note: Path) -> Path | None:
-    """The folder of a note, if its stack runs; a note of this machine whose stack does not is removed."""
+def folder_noted(note: Path) -> Path | None:
+    """The folder of a note that a stack here wrote; None of one that another machine wrote, where homes are shared.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     try:
         written = json.loads(note.read_text(encoding="utf-8"))
-        folder, host = Path(written["data"]), written["host"]
+        is_ours = written["net"] == network() if "net" in written else written["host"] == socket.gethostname()
+        return Path(written["data"]) if is_ours else None
     except (ValueError, KeyError, TypeError):
         return None
-    if host != socket.gethostname():  # a home that several machines share
-        return None
-    if stack_at(folder) is not None:
+
+
+def network() -> str | None:
+    """What 127.0.0.1 is here, until this machine starts again; None where the system does not say.
+
+    Two machines never have the same, whatever they are called, nor have two containers; and what a machine is called
+    may change while a stack runs.
+    """
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}:{Path('/proc/self/ns/net').stat().st_ino}"
+    return None
+
+
+def _noted(note: Path) -> Path | None:
+    """The folder of a note, if its stack runs; a note of this machine whose stack does not is removed."""
+    folder = folder_noted(note)
+    if folder is None or stack_at(folder) is not None:
         return folder
     note.unlink(missing_ok=True)
     return None

@@ -109,13 +109,11 @@ class Display(Protocol):
 
 
 class Silent:
-    """Shows nothing."""
+    """No progress; what is said beside it goes to stderr, as it must not be missed."""
 
-    def show(self, live: Live) -> None:
-        """Nothing."""
+    def show(self, live: Live) -> None: ...
 
     def say(self, text: str) -> None:
-        """Only what must not be missed."""
         sys.stderr.write(f"{text}\n")
 
 

@@ -19,13 +19,13 @@ class OpenedPicture(Protocol):
 
     @property
     def mode(self) -> str:
-        """Its colours."""
+        """Pillow's word for its channels, such as RGB or L."""
 
     def save(self, fp: Any, format: str | None) -> None:  # noqa: A002, ANN401  # Pillow's own words
-        """Write it."""
+        """Write its bytes in a format of Pillow's to an open file."""
 
     def convert(self, mode: str) -> "OpenedPicture":
-        """In other colours."""
+        """The same in another mode, as a new image."""
 
 
 Picture: TypeAlias = str | PathLike[str] | bytes | OpenedPicture

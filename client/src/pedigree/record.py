@@ -42,7 +42,7 @@ class RecordedRun:
 
     @property
     def error_rate(self) -> float | None:
-        """On the validation pictures; None before the end."""
+        """On the validation photos; None before the end."""
         return self.record.error_rate
 
     @property

@@ -6,7 +6,6 @@ from typing import Any
 from pedigree.errors import PedigreeError
 
 Config = Mapping[str, Any]
-BUILTIN = ("sample", "oxford-iiit-pet")
 
 
 def training(
@@ -27,7 +26,7 @@ def training(
     return _learning("train", dataset, {**chosen, **config}, from_run=from_run, name=name)
 
 
-def search(
+def rate_search(
     dataset: str | None, config: Config, *, arch: str | None, from_run: int | None, name: str | None
 ) -> dict[str, Any]:
     """The request of a search for a learning rate.

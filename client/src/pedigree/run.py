@@ -93,7 +93,7 @@ class Run(RecordedRun):
 
     @property
     def predictions(self) -> Any:  # noqa: ANN401  # pandas may be absent
-        """Its scores for each validation picture; a DataFrame, or records where pandas is not installed."""
+        """Its scores for each validation photo; a DataFrame, or records where pandas is not installed."""
         lines = self.client.send(calls.stored_predictions(self.id, None)).splitlines()
         return as_table([json.loads(line) for line in lines])
 

@@ -89,7 +89,7 @@ class Answers(Answer):
     """What a predict job is about, and once it has succeeded what came of it."""
 
     version: int
-    pictures: int | None
+    photos: int | None
     broken: int | None
     files: list[AnswersFile]
 
@@ -103,7 +103,7 @@ class ArtifactOut(Answer):
 
 
 class Augment(Answer):
-    """Random changes of each training picture. Degrees for rotation; the rest are fractions."""
+    """Random changes of each training photo. Degrees for rotation; the rest are fractions."""
 
     flip: bool = True
     max_rotate: float = 10.0
@@ -147,7 +147,7 @@ class BusyJobOut(Answer):
 
 
 class CalibrationErrorOut(Answer):
-    """The mean distance of confidence and accuracy over bins of equally many pictures, with its 95 % interval."""
+    """The mean distance of confidence and accuracy over bins of equally many photos, with its 95 % interval."""
 
     ece: float
     low: float
@@ -165,14 +165,14 @@ class WayOut(Answer):
 
 
 class CandidateOut(Answer):
-    """A way that was tried. `top1_equal` and `most_moved` are of the first `pictures` validation photos."""
+    """A way that was tried. `top1_equal` and `most_moved` are of the first `photos` validation photos."""
 
     way: WayOut
-    pictures_per_second: float | None
+    images_per_second: float | None
     latency_ms: float | None
     top1_equal: float | None
     most_moved: float | None
-    pictures: int
+    photos: int
     passed: bool
     problem: str | None
 
@@ -400,7 +400,7 @@ class ForecastOut(Answer):
     """Durations in seconds. `low` and `high` are what the fastest and the slowest measurement say."""
 
     seconds_per_epoch: list[float]
-    search_seconds: float
+    rate_search_seconds: float
     total_seconds: float
     total_seconds_low: float | None
     total_seconds_high: float | None
@@ -461,10 +461,10 @@ class LrFind(Answer):
 
 
 class PredictConfig(Answer):
-    """The version that would answer, and how many pictures there are."""
+    """The version that would answer, and how many photos there are."""
 
     version: int
-    pictures: int
+    photos: int
 
 
 class ResolvedPhase(Answer):
@@ -905,9 +905,9 @@ class JobOut(Answer):
 
 
 class JudgementOut(Answer):
-    """What the run's validation side says. Each figure is of pictures that the measured part was not fitted on."""
+    """What the run's validation side says. Each figure is of photos that the measured part was not fitted on."""
 
-    pictures: int
+    photos: int
     temperature: float
     raw: CalibrationErrorOut | None
     calibrated: CalibrationErrorOut | None
@@ -1135,7 +1135,7 @@ class SetCoverage(Answer):
     """How often a set holds the true breed. `note` says where it cannot be told and every set has all breeds."""
 
     asked: float
-    pictures: int
+    photos: int
     note: str | None
 
 
@@ -1208,7 +1208,7 @@ class RunOut(Answer):
     plan: dict[str, Any] | None
     seed: int
     artifacts: list[ArtifactOut]
-    searches: list[int]
+    rate_searches: list[int]
     curves: list[CurveOut]
     interpretations: list[InterpretationOut]
     judgement: JudgementOut | None

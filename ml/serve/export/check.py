@@ -31,8 +31,8 @@ class Agreement:
     ``difference_to_served`` the largest difference from that: bf16 moves probabilities by more than an export does.
     """
 
-    made_up_pictures: int
-    validation_pictures: int
+    made_up_images: int
+    validation_photos: int
     largest_difference: float
     tolerance: float
     first_breed_equal: int
@@ -61,8 +61,8 @@ def compare(model: Portable, folder: Path, photos: Sequence[bytes], limits: Limi
     exact = _scores(model, squares, Precision("fp32", "the most exact"))
     served = _scores(model, squares, Precision(model.served_precision, "as it is served"))
     agreement = Agreement(
-        made_up_pictures=_MADE_UP,
-        validation_pictures=len(photos),
+        made_up_images=_MADE_UP,
+        validation_photos=len(photos),
         largest_difference=float(np.abs(found - exact).max()),
         tolerance=TOLERANCE,
         first_breed_equal=int((found.argmax(1) == exact.argmax(1)).sum()),

@@ -3,5 +3,5 @@
 from typing import Literal
 
 Form = Literal["onnx", "openvino", "torchscript", "safetensors"]
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 """Goes up with every change of what an export holds: one that is kept is made anew then."""

@@ -67,7 +67,7 @@ def readme(manifest: dict[str, Any]) -> str:
         needs=" ".join(manifest["needs"]),
         words=words,
         presize=manifest["prepare"]["presize"],
-        pictures=check["made_up_pictures"] + check["validation_pictures"],
+        pictures=check["made_up_images"] + check["validation_photos"],
         difference=f"{check['largest_difference']:.1g}",
         tolerance=f"{check['tolerance']:g}",
         served=check["served_precision"],

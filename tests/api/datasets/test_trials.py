@@ -28,7 +28,7 @@ def tar(files: dict[str, bytes], mode: str = "w") -> bytes:
 
 def test_a_rule_is_tried_on_names(client: TestClient) -> None:
     found = client.post("/label-rules/try", json={"names": NAMES}).json()
-    assert (found["images"], found["others"], found["labelled"], found["unlabelled"]) == (5, 1, 4, 1)
+    assert (found["photos"], found["others"], found["labelled"], found["unlabelled"]) == (5, 1, 4, 1)
     assert {one["label"]: one["count"] for one in found["counts"]} == {"pug": 2, "Birman": 1, "Pug": 1}
     assert found["counts"][0]["label"] == "pug"
     assert [one["label"] for one in found["examples"][:3]] == ["Birman", "Pug", "pug"]
@@ -92,7 +92,7 @@ def test_what_takes_too_long_to_read_is_tried_as_far_as_it_came(
 ) -> None:
     monkeypatch.setattr(trials, "READ_SECONDS", -1.0)
     found = client.post(f"{whole(client, archive())}/try-labels", json={}).json()
-    assert (found["complete"], found["images"]) == (False, 0)
+    assert (found["complete"], found["photos"]) == (False, 0)
 
 
 @pytest.mark.parametrize("asked", [{}, {"label_from": "folder"}, {"label_from": "csv"}, {"label_from": "path"}])

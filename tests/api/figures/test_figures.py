@@ -195,7 +195,7 @@ def test_the_confusion_figure_has_actual_rows_predicted_columns_and_blank_zeros(
     axes = found["layout"]
     assert (axes["xaxis"]["title"]["text"], axes["yaxis"]["title"]["text"]) == ("predicted", "actual")
     assert axes["yaxis"]["autorange"] == "reversed"
-    assert "6 of 21 validation pictures wrong, 28.6 %" in axes["meta"]["subtitle"]
+    assert "6 of 21 validation photos wrong, 28.6 %" in axes["meta"]["subtitle"]
     drawn = picture(client.get(f"/runs/{run.id}/figures/confusion.png").content)
     # The cell with the most is darkest, and its count is white.
     assert {ImageColor.getrgb(BLUES[0]), ImageColor.getrgb(BLUES[-1]), (255, 255, 255)} <= colours(drawn)

@@ -29,7 +29,7 @@ def timed(
     resumed_from: int = 0,
     **config: Any,  # noqa: ANN401 - config fields
 ) -> Run:
-    """A run with epochs; each has 16 training and 4 validation pictures."""
+    """A run with epochs; each has 16 training and 4 validation photos."""
     dataset = records.dataset()
     run, job = records.run(dataset, **{**SMALL, **config})
     plan = {"train_items": 17, "valid_items": 4, "steps": 12, "resumed_from_step": resumed_from, "accumulation": 1}
@@ -88,7 +88,7 @@ def test_past_epochs_of_the_same_kind_are_what_a_forecast_is_made_from(client: T
     assert found["total_seconds"] == pytest.approx(15.5)
     assert (found["total_seconds_low"], found["total_seconds_high"]) == (pytest.approx(13.0), pytest.approx(18.0))
     assert (found["from"], found["device"], found["precision"]) == ("stored", CPU, "bf16")
-    assert (found["peak_memory_bytes"], found["search_seconds"]) == (250, 0)
+    assert (found["peak_memory_bytes"], found["rate_search_seconds"]) == (250, 0)
     assert found["basis"] == (
         f"On {CPU} in bf16: frozen from 2 epochs of runs {first.id} and {second.id}: an epoch 3 to 4 s, the median "
         f"counts; unfrozen from 2 epochs of run {first.id}: an epoch 5 to 7 s, the median counts. "
@@ -151,7 +151,7 @@ def test_a_rate_left_to_a_search_counts_its_sweeps(client: TestClient, records: 
     timed(records, epoch(0, 0, 3.0, 8.0), epoch(1, 0, 5.0, 4.0))
     found = dry(client, base_lr="auto", lr_sweep={"steps": 40, "sweeps": 2})["forecast"]
     # 2 sweeps of 40 steps of 4 pictures, frozen, at 8 a second.
-    assert found["search_seconds"] == pytest.approx(40.0)
+    assert found["rate_search_seconds"] == pytest.approx(40.0)
     assert found["total_seconds"] == pytest.approx(40.0 + 3.0 + 2 * 5.0)
     search = {"kind": "lr_find", "dataset": "pets", "config": {"arch": "resnet18", "batch_size": 4, "freeze": False}}
     alone = client.post("/jobs?dry_run=true", json=search).json()

@@ -231,10 +231,10 @@ def test_fewer_pictures_than_a_batch_are_refused(client: TestClient, records: Re
     problem = client.post("/jobs", json={"kind": kind, "dataset": "pets", "config": {"batch_size": 18}}).json()
     assert (problem["status"], problem["code"]) == (422, "batch_too_large")
     assert problem["field"] == "body.config.batch_size"
-    assert problem["detail"] == "17 training pictures of 'pets' are fewer than one batch of 18"
+    assert problem["detail"] == "17 training photos of 'pets' are fewer than one batch of 18"
     assert problem["hint"] == "Set batch_size to 17 or less."
     few = client.post("/jobs", json={"kind": kind, "dataset": "pets", "config": {"valid_pct": 0.99}}).json()
-    assert few["detail"] == "1 training pictures of 'pets' are fewer than one batch of 64"
+    assert few["detail"] == "1 training photos of 'pets' are fewer than one batch of 64"
     assert few["hint"] == "Lower valid_pct, or add pictures."
     assert client.get("/runs").json()["items"] == []
 

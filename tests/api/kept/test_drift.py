@@ -67,7 +67,7 @@ def test_few_answers_are_counted_and_not_judged(validated: TestClient, app: Fast
         ask(validated, data)
     watch_of(app).flush()
     found = drift(validated)
-    assert (found["pictures"], found["verdict"], found["least"], found["missing"]) == (3, "too_few", LEAST_SEEN, None)
+    assert (found["photos"], found["verdict"], found["least"], found["missing"]) == (3, "too_few", LEAST_SEEN, None)
     assert (found["unsure"]["count"], found["unsure"]["of"]) == (0, 3)
     figures = {one["figure"]: one for one in found["figures"]}
     assert figures["breeds"]["steps"] == VOCAB
@@ -103,7 +103,7 @@ def test_other_breeds_and_darker_photos_are_seen_once_there_are_enough(
     watch.flush()
     found = drift(validated)
     verdicts = {one["figure"]: one["verdict"] for one in found["figures"]}
-    assert (found["verdict"], found["pictures"]) == ("clear", 2 * LEAST_SEEN)
+    assert (found["verdict"], found["photos"]) == ("clear", 2 * LEAST_SEEN)
     assert verdicts["breeds"] == verdicts["brightness"] == "clear"
     assert verdicts["aspect"] == verdicts["pixels"] == verdicts["kind"] == "alike"
     assert "brightness" in found["sentence"]
@@ -123,7 +123,7 @@ def test_what_other_processes_counted_adds_up_and_days_pass(
     watch_of(app).flush()
     with sessions.begin() as session:
         add_counts(session, 1, today(session), {"breeds": [0, 4, 0]})
-    assert drift(validated)["pictures"] == 5
+    assert drift(validated)["photos"] == 5
 
 
 def test_without_the_files_of_the_run_it_says_what_is_missing(
@@ -134,11 +134,11 @@ def test_without_the_files_of_the_run_it_says_what_is_missing(
         stored.write_text("no JSON")
     ask(served, RED)
     before = drift(served)
-    assert (before["pictures"], before["figures"], before["verdict"]) == (0, [], "too_few")
+    assert (before["photos"], before["figures"], before["verdict"]) == (0, [], "too_few")
     assert "made within minutes" in before["missing"]
     watch_of(app).flush()
     found = drift(served)
-    assert (found["pictures"], found["figures"]) == (1, [])
+    assert (found["photos"], found["figures"]) == (1, [])
     assert "stored predictions cannot be read" in found["missing"]
 
 
@@ -171,7 +171,7 @@ def test_counts_wait_for_a_database_that_is_away(validated: TestClient, app: Fas
     watch.flush()
     watch._sessions = sessions
     watch.flush()
-    assert drift(validated)["pictures"] == 2
+    assert drift(validated)["photos"] == 2
 
 
 def broken_sessions() -> sessionmaker[Session]:

@@ -91,7 +91,7 @@ def test_a_version_is_measured_once_and_answers_by_its_way_when_the_reply_comes(
         detail = client.get(f"/models/{model['version']}").json()
         (choice,) = detail.pop("choices")
         assert detail == model == client.get("/models").json()["items"][0]
-        assert choice["candidates"][0]["pictures_per_second"] == 400
+        assert choice["candidates"][0]["images_per_second"] == 400
         assert choice["candidates"][0]["way"] == way
         register(client, run)
         assert measure.runs == [run]

@@ -86,7 +86,7 @@ def test_an_archive_is_made_by_a_process_and_then_kept(client: TestClient, run: 
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         told = json.loads(archive.read("model-1-safetensors/manifest.json"))
     assert (told["model"]["version"], told["model"]["run"], told["vocab"]) == (1, run, list(VOCAB))
-    assert told["check"]["validation_pictures"] == 1
+    assert told["check"]["validation_photos"] == 1
     services: Services = app.state.services
     services.exports._process = ExportProcess(seconds=0)
     again = client.get("/models/1/export?format=safetensors")

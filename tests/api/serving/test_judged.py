@@ -79,7 +79,7 @@ def test_a_set_has_the_breeds_that_are_likely_enough(client: TestClient, records
     # 99 pictures from 0.02 to 0.98: the second smallest is 0.0298.
     answer = send(client, GREEN, query="?coverage=0.98&top_k=1").json()
     (found,) = answer["predictions"]
-    assert answer["coverage"] == {"asked": 0.98, "pictures": 99, "note": None}
+    assert answer["coverage"] == {"asked": 0.98, "photos": 99, "note": None}
     expected = sorted((breed for breed, p in found["probabilities"].items() if p >= 0.0298), reverse=True)
     assert found["set"][0] == "Birman"
     assert sorted(found["set"], reverse=True) == expected
@@ -92,7 +92,7 @@ def test_too_few_pictures_for_a_coverage_give_all_breeds_and_say_so(
     judged(client, records, tmp_path, pictures=9)
     answer = send(client, GREEN, query="?coverage=0.95").json()
     assert len(answer["predictions"][0]["set"]) == 3
-    note = "9 validation pictures are too few for a coverage of 0.95, which takes 19: each set has all breeds"
+    note = "9 validation photos are too few for a coverage of 0.95, which takes 19: each set has all breeds"
     assert answer["coverage"]["note"] == note
     assert send(client, GREEN, query="?coverage=0.9").json()["coverage"]["note"] is None
 

@@ -1,4 +1,4 @@
-"""Whether a picture shows a breed is said only where enough validation pictures are there to say so."""
+"""Whether a picture shows a breed is said only where enough validation photos are there to say so."""
 
 import numpy as np
 import pytest

@@ -54,7 +54,7 @@ def test_a_registration_measures_on_the_runs_own_photos(settings: Settings, run:
         (machine,) = model["machines"]
         assert (machine["machine"], machine["reason"]) == (machine_kind("cpu"), None)
         (choice,) = model["choices"]
-        assert any(one["passed"] and one["pictures"] == 3 for one in choice["candidates"]), choice
+        assert any(one["passed"] and one["photos"] == 3 for one in choice["candidates"]), choice
         assert client.post("/predict", files={"file": jpeg()}).status_code == 200
 
 

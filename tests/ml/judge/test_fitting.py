@@ -1,6 +1,7 @@
 """What a validation side says of a model's answers, measured on pictures that nothing was fitted on."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,12 @@ def test_sets_hold_the_truth_as_often_as_asked_on_new_pictures() -> None:
         assert held == pytest.approx(one.asked, abs=0.02)
         assert one.found == pytest.approx(one.asked, abs=0.02)
         assert one.mean_size == pytest.approx((probabilities >= least).sum(1).mean(), rel=0.06)
+
+
+def test_all_that_was_measured_is_in_the_record() -> None:
+    worth = fit_judgement("cross_entropy", *drawn(50, 1)).worth
+    content = json.loads(json.dumps(worth.content()))
+    assert content == {**asdict(worth), "refused_asked": 0.05}
 
 
 def test_a_picture_gives_nothing_to_its_own_calibration() -> None:

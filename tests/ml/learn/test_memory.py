@@ -32,7 +32,8 @@ class Narrow:
     def __call__(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         self.seen.append(len(inputs[0]))
         if self.seen[-1] > self.fits and len(self.seen) > self.after:
-            raise self.error
+            # One of its own: an error that was raised holds the frames it came through, with the model in them.
+            raise type(self.error)(*self.error.args)
 
 
 CUDA_ERROR = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")

@@ -1,5 +1,8 @@
 """What is told of breeds that were added."""
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -17,3 +20,11 @@ def test_copies_of_a_photo_are_one_photo_in_the_interval(shots: int, wrong: int,
     assert (found.photos, found.wrong, found.error_rate) == (40, wrong, wrong / 40)
     assert found.low == pytest.approx(low, abs=1e-3)
     assert found.high == pytest.approx(high, abs=1e-3)
+
+
+def test_all_that_was_read_is_in_the_record() -> None:
+    found = read_added(
+        ["known", "new"], [1], Answered(np.ones(4, int), np.array([0, 1, 1, 1])), 4, 2, VALID, VALID, 0.1
+    )
+    content = json.loads(json.dumps(found.content()))
+    assert content == {**asdict(found), "confidence": 0.95, "sentence": found.sentence()}

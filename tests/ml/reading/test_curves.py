@@ -282,7 +282,7 @@ def test_a_phase_with_clearly_fewer_errors_is_on_its_way() -> None:
 def test_the_last_epoch_is_the_best_of_all_only_beyond_chance() -> None:
     first = [(2.8, 0.87, 0.250)]
     whole = read(first, [(0.98, 0.65, 0.214)], items=677)[-1].sentence
-    assert whole.endswith("from 25.0 % to 21.4 %; on 677 pictures up to 4.6 points may be chance.")
+    assert whole.endswith("from 25.0 % to 21.4 %; on 677 photos up to 4.6 points may be chance.")
     assert read(first, [(0.98, 0.65, 0.150)], items=677)[-1].sentence.endswith(
         "15.0 %, clearly the best of all epochs."
     )

@@ -130,7 +130,7 @@ def test_an_archive_says_what_it_is_and_holds_its_hashes(tmp_path: Path) -> None
     for name, digest in told["files"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
     assert (folder / "model.safetensors").read_bytes() == (tmp_path / "model" / "model.safetensors").read_bytes()
-    assert (told["check"]["made_up_pictures"], told["check"]["validation_pictures"]) == (3, 2)
+    assert (told["check"]["made_up_images"], told["check"]["validation_photos"]) == (3, 2)
     assert told["check"]["largest_difference"] <= told["check"]["tolerance"] == 1e-3
     text = (folder / "README.txt").read_text()
     assert "{" not in text.replace("model-3", "")

@@ -15,9 +15,9 @@ from store.db.models import Dataset, Job
 from store.settings import Settings
 from store.states import State
 from tests.api.conftest import until
+from tests.api.datasets.doubtful import manifest_of, photos, predicted_run
 from tests.api.kept.conftest import RED, ask
 from tests.api.records import Records
-from tests.api.review.doubtful import manifest_of, photos, predicted_run
 from tests.api.web import TestClient
 
 Sessions = sessionmaker[Session]

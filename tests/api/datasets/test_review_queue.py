@@ -9,9 +9,9 @@ from api.datasets import review_rankings
 from store.db.models import Dataset, Interpretation
 from store.settings import Settings
 from tests.api.conftest import until
+from tests.api.datasets.doubtful import WRONG, manifest_of, photos, predicted_run, predictions
 from tests.api.kept.conftest import BLUE, GREEN, RED, ask, register
 from tests.api.records import Records
-from tests.api.review.doubtful import WRONG, manifest_of, photos, predicted_run, predictions
 from tests.api.web import TestClient
 
 
