@@ -1,7 +1,8 @@
 """What others wait while costly pictures are sent: ``python -m benchmarks.under_attack --data DATA [PICTURE ...]``.
 
 A running stack with a model in production is asked for honest predictions and its health, first alone, then beside four
-clients that send nothing but the pictures named (by default a JPEG of repeated scans, and a TIFF with a huge tile).
+clients that send nothing but the pictures named (by default a JPEG of repeated scans, a TIFF with a huge tile, and a
+JPEG of two million markers).
 """
 
 import argparse
@@ -24,7 +25,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from tests.ml.hostile_pictures import scan_bomb, tile_bomb
+from tests.ml.hostile_pictures import marker_bomb, scan_bomb, tile_bomb
 
 ATTACKERS = 4
 SECONDS = 60.0
@@ -41,7 +42,11 @@ def main() -> None:
     parser.add_argument("pictures", nargs="*", type=Path)
     args = parser.parse_args()
     stack = json.loads((args.data / "stack.json").read_text())
-    hostile = [path.read_bytes() for path in args.pictures] or [scan_bomb(7000, 500), tile_bomb(100, 26_688)]
+    hostile = [path.read_bytes() for path in args.pictures] or [
+        scan_bomb(7000, 500),
+        tile_bomb(100, 26_688),
+        marker_bomb(),
+    ]
     api = stack["pids"]["api"]
     before = memory_of(api)
     usual = asked(stack["url"], args.seconds)

@@ -11,6 +11,7 @@ from ml.decode.image_kind import media_type_of, suffix_of
 from ml.errors import ArchiveRejected
 from ml.unpack.archive import MAX_FILES, open_entries
 from ml.unpack.archive_entry import Entry
+from ml.unpack.listing import DIRECTORY_BYTES
 from store.errors import InvalidRequest, NotFound, PayloadTooLarge, StateConflict, TooBusy
 
 AT_ONCE = 2
@@ -59,7 +60,12 @@ class ArchivedPhotos:
 
         try:
             with open_entries(
-                archive, max_bytes=self._max_unpacked, max_files=MAX_FILES, encoding=None, tell=tell
+                archive,
+                max_bytes=self._max_unpacked,
+                max_files=MAX_FILES,
+                encoding=None,
+                tell=tell,
+                directory_bytes=DIRECTORY_BYTES,
             ) as entries:
                 return next((self._content(one) for one in entries if _lies_at(one, path)), None)
         except _OutOfTime:

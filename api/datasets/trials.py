@@ -20,6 +20,8 @@ READ_SECONDS = 5.0
 RULE_SECONDS = 3.0
 _KEPT = 2
 """Archives whose names are held: whoever tries a rule changes it a few times."""
+KEPT_BYTES = 24 << 20
+"""Of all names and tables that are held; objects make a few times as much of names."""
 
 
 class TrialRefused(InvalidRequest):
@@ -83,7 +85,7 @@ class Trials:
         found = list_archive(archive, seconds=READ_SECONDS, encoding=encoding, max_bytes=self._max_bytes)
         with self._lock:
             self._listings[key] = found
-            while len(self._listings) > _KEPT:
+            while len(self._listings) > _KEPT or sum(one.bytes for one in self._listings.values()) > KEPT_BYTES:
                 self._listings.popitem(last=False)
         return found
 

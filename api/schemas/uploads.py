@@ -73,7 +73,7 @@ class RuleTrialOut(BaseModel):
 
     photos: int = Field(description="names that end like a photo's, without hidden ones")
     others: int = Field(description="other names, which an import leaves out")
-    complete: bool = Field(description="false where there was no time to read or try all names")
+    complete: bool = Field(description="false where there was no time or room to read all names")
     labelled: int
     unlabelled: int
     labels: int = Field(description="different ones")

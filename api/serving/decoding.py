@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -13,7 +13,7 @@ from fastapi import Request
 from api.http.bodies import Slots
 from api.http.telemetry import CLIENT_LEFT
 from api.serving.sent_pictures import SentPicture
-from ml.decode.images import Limits, check_cost, unless
+from ml.decode.images import Limits, judged, unless
 from ml.errors import Stopped
 from ml.serve.one_core import use_one_core
 from store.errors import AppError, TooBusy
@@ -194,7 +194,8 @@ class Turn:
         """In a thread: what is cheap is decoded at once."""
         try:
             data = step.data()
-            if check_cost(data, step.limits):
+            step = replace(step, limits=judged(data, step.limits))
+            if step.limits.cheap:
                 self._decode(step, data, pending)
             else:
                 self._loop.call_soon_threadsafe(self._do_costly, step, pending)

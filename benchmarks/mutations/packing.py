@@ -103,7 +103,5 @@ COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
 METHODS = {
     "zip": zipfile.ZIP_DEFLATED,
     "zip, stored": zipfile.ZIP_STORED,
-    "zip, bzip2": zipfile.ZIP_BZIP2,
-    "zip, LZMA": zipfile.ZIP_LZMA,
 }
 TAR_FORMATS = (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT)

@@ -27,9 +27,13 @@ def split_level(paths: Iterable[str]) -> int | None:
 
     At that level all folders do, or one does for training and one for another side: a breed may be named Test.
     """
-    folders = [PurePosixPath(path).parent.parts for path in paths]
-    for level in range(max(map(len, folders), default=0)):
-        sides = {side_named(parts[level]) for parts in folders if len(parts) > level}
+    levels = list[set[Side | None]]()
+    for path in paths:
+        parts = PurePosixPath(path).parent.parts
+        levels += (set[Side | None]() for _ in range(len(parts) - len(levels)))
+        for sides, name in zip(levels, parts, strict=False):
+            sides.add(side_named(name))
+    for level, sides in enumerate(levels):
         named = sides - {None}
         if named and (None not in sides or ("train" in named and len(named) > 1)):
             return level

@@ -5,29 +5,35 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from pydantic import Field
 
 from ml.config_rules import Strict
 from ml.data.given_split import Side, side_named
+from ml.data.heartbeat import Heartbeat
 from ml.errors import DatasetUnusable
 from ml.unpack.entry_names import ENCODING_HINT
+from ml.unpack.entry_paths import DEPTH
 
 MAX_BYTES = 64 << 20
 MAX_ROWS = 500_000
 MAX_LABEL_CHARS = 255
 MAX_NAME_CHARS = 4096
+_MAX_PART_CHARS = 4 * MAX_LABEL_CHARS
+"""Of a label, and of what lies between two slashes of a name, as it is written: taken apart (NFD), letters are up to
+four. Composing a text takes time by the square of a run of marks."""
 EXAMPLES = 5
+_MOST_COLUMNS = 1000
 _SEPARATORS = ",;\t"
 _NAMES = ("filename", "file_name", "file", "filepath", "path", "image", "image_name", "image_id", "name", "id")
 _LABELS = ("label", "labels", "class", "class_name", "breed", "category", "target", "species")
 _SPLITS = ("split", "set", "subset")
 """Headings of the three columns, the surest first."""
 _SAID_SEPARATOR = re.compile(r'\A"?sep=([,;\t])"?\r?\n')
+_TOO_LONG = f"a name of more than {MAX_NAME_CHARS} or a label of more than {MAX_LABEL_CHARS} characters"
 _FORM = "Write it as filename,label or filename,label,split, one image a line, in UTF-8."
 
 
@@ -79,19 +85,38 @@ class LabelList:
     report: ListReport = field(default_factory=lambda: ListReport(rows=0))
 
     def name_for(self, path: str) -> str | None:
-        """The name in the list that an image goes by: its path, else the end of it, else that without its suffix."""
-        parts = unicodedata.normalize("NFC", path).split("/")
-        ends = ["/".join(parts[at:]) for at in range(len(parts))]
-        bare = [str(PurePosixPath(end).with_suffix("")) for end in ends]
-        return next((name for name in (*ends, *bare) if name in self.rows), None)
+        """The name in the list that an image goes by: its path, else the end of it, else that without its suffix.
+
+        Of a path that lies deeper than archives have it, ends of up to 32 parts are looked for.
+        """
+        path = unicodedata.normalize("NFC", path)
+        names = _ends(path), map(_bare, _ends(path))
+        return next((name for some in names for name in some if name in self.rows), None)
 
 
-def read_label_list(data: bytes, encoding: str | None = None) -> LabelList:
+def _ends(path: str) -> Iterator[str]:
+    """The path, then what of it follows each of its last slashes."""
+    yield path
+    at = 0
+    for _ in range(path.count("/") - DEPTH):
+        at = path.index("/", at) + 1
+    while at := path.find("/", at) + 1:
+        yield path[at:]
+
+
+def _bare(path: str) -> str:
+    """Without the suffix of the file's name; a dot at either end of that is none."""
+    dot = path.rfind(".", path.rfind("/") + 2)
+    return path[:dot] if 0 <= dot < len(path) - 1 else path
+
+
+def read_label_list(data: bytes, encoding: str | None = None, heartbeat: Callable[[], None] | None = None) -> LabelList:
     r"""Read a list, with or without a line of headings, separated by ``,``, ``;`` or tabs.
 
     Args:
         data: the file's bytes.
         encoding: of its text, one of ml.unpack.entry_names' list; None: what its byte order mark says, else UTF-8.
+        heartbeat: called now and then; what it raises ends the reading.
 
     Raises:
         DatasetUnusable: it is too large, in another encoding, or has no line with a name and a label.
@@ -99,7 +124,7 @@ def read_label_list(data: bytes, encoding: str | None = None) -> LabelList:
     if len(data) > MAX_BYTES:
         raise DatasetUnusable(f"the list of labels has {len(data)} bytes, at most {MAX_BYTES} are read", hint=_FORM)
     found = LabelList()
-    for line, cells, columns in _lines(_text(data, encoding)):
+    for line, cells, columns in Heartbeat(heartbeat).over(_lines(_text(data, encoding))):
         if line > MAX_ROWS:
             raise DatasetUnusable(f"the list of labels has more than {MAX_ROWS} lines", hint=_FORM)
         _take(found, line, cells, columns)
@@ -134,7 +159,8 @@ def _lines(text: str) -> Iterator[tuple[int, list[str], _Columns]]:
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=said[1] if said else _separator(text))
     columns: _Columns | None = None
     try:
-        for cells in lines:
+        for row in lines:
+            cells = row[:_MOST_COLUMNS]
             if not any(cell.strip() for cell in cells):
                 continue
             if columns is None:
@@ -165,9 +191,13 @@ def _first(words: list[str], known: tuple[str, ...]) -> int | None:
 
 
 def _take(found: LabelList, line: int, cells: list[str], columns: _Columns) -> None:
-    name = _plain(_cell(cells, columns.name)).replace("\\", "/").removeprefix("./")
-    label, word = _plain(_cell(cells, columns.label)), _cell(cells, columns.side).strip()
+    name = _cell(cells, columns.name).strip().replace("\\", "/").removeprefix("./")
+    label, word = _cell(cells, columns.label).strip(), _cell(cells, columns.side).strip()
     report = found.report
+    if why := _too_long(name, label):
+        found.report = report.model_copy(update={"unusable": report.unusable.and_one(f"line {line}: {why}")})
+        return
+    name, label = (unicodedata.normalize("NFC", text) for text in (name, label))
     if why := _unusable(name, label, word):
         found.report = report.model_copy(update={"unusable": report.unusable.and_one(f"line {line}: {why}")})
         return
@@ -187,8 +217,13 @@ def _cell(cells: list[str], at: int | None) -> str:
     return cells[at] if at is not None and at < len(cells) else ""
 
 
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFC", text.strip())
+def _too_long(name: str, label: str) -> str | None:
+    """Why a line's texts are not even composed; None where they are."""
+    if len(label) > _MAX_PART_CHARS or len(name) > _MAX_PART_CHARS * MAX_NAME_CHARS // MAX_LABEL_CHARS:
+        return _TOO_LONG
+    if max(map(len, name.split("/"))) > _MAX_PART_CHARS:
+        return f"a part of the name of more than {_MAX_PART_CHARS} characters"
+    return None
 
 
 def _unusable(name: str, label: str, word: str) -> str | None:
@@ -198,7 +233,7 @@ def _unusable(name: str, label: str, word: str) -> str | None:
     if any(unicodedata.category(char) == "Cc" for char in name + label):
         return "a control character in the name or the label"
     if len(name) > MAX_NAME_CHARS or len(label) > MAX_LABEL_CHARS:
-        return f"a name of more than {MAX_NAME_CHARS} or a label of more than {MAX_LABEL_CHARS} characters"
+        return _TOO_LONG
     if word and side_named(word) is None:
         return f"the split {word[:40]!r} is not train, valid or test"
     return None

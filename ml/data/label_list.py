@@ -1,6 +1,6 @@
 """Which file holds a data set's list of labels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -26,9 +26,16 @@ def is_list(path: str) -> bool:
 
 
 def read_list(
-    folder: Path, paths: Sequence[str], rule: LabelRule, beside: Path | None, encoding: str | None
+    folder: Path,
+    paths: Sequence[str],
+    rule: LabelRule,
+    beside: Path | None,
+    encoding: str | None,
+    heartbeat: Callable[[], None] | None = None,
 ) -> ReadList:
     """The list that a rule reads: the one beside the images, the one it names, or the one among them.
+
+    ``heartbeat`` is called now and then; what it raises ends the reading.
 
     Raises:
         DatasetUnusable: there is none or more than one, or it cannot be used.
@@ -37,7 +44,7 @@ def read_list(
     if path is not None and path not in paths:
         raise DatasetUnusable(f"there is no list of labels {path!r}", hint="Name it as it lies among the images.")
     file = folder / path if path is not None else beside
-    return ReadList(read_label_list(_read(file), encoding), path)
+    return ReadList(read_label_list(_read(file), encoding, heartbeat), path)
 
 
 def _read(file: Path | None) -> bytes:

@@ -3,12 +3,13 @@
 import time
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from ml.data.given_split import Side, folder_at, side_named, split_level, without_side
+from ml.data.heartbeat import Heartbeat
 from ml.data.label_csv import LabelList, ListReport, Tally
 from ml.data.label_rules import HINT
 from ml.data.manifest import LabelRule
@@ -17,7 +18,7 @@ from ml.errors import DatasetUnusable
 
 RULE_SECONDS = 30.0
 """Processor time that a rule may take for all names of an import: the worst rules take seconds for the longest path."""
-HEARTBEAT_SECONDS = 0.5
+NOT_UTF8 = "the file's name is not UTF-8 (`encoding` says what it is)"
 
 
 class Label(NamedTuple):
@@ -37,6 +38,11 @@ class Labels:
     report: ListReport | None = None
 
 
+def shown_path(path: str) -> str:
+    """The path for people: itself, or, where bytes of it are in no known encoding, with these in hexadecimal."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def find_labels(
     paths: Sequence[str], rule: LabelRule, listed: LabelList | None, heartbeat: Callable[[], None] | None = None
 ) -> Labels:
@@ -51,15 +57,15 @@ def find_labels(
     Raises:
         DatasetUnusable: a regex takes longer than ``RULE_SECONDS``.
     """
-    level = split_level(paths)
-    if rule.kind == "folder" and rule.level is not None and level in _levels(paths, rule.level):
+    heart = Heartbeat(heartbeat)
+    level = split_level(heart.over(paths))
+    if rule.kind == "folder" and rule.level is not None and level in _levels(heart.over(paths), rule.level):
         # Who names that level wants its folders as labels.
         level = None
-    raw = _by_list(paths, listed) if listed is not None else _by_rule(paths, rule, level, heartbeat)
-    found = Labels({path: _composed(label) for path, label in raw.by_path.items()}, raw.notes, raw.report)
-    _tell_composition(found, raw.by_path.values())
-    _keep_split(found, level)
-    _compare(found, merge=rule.merge)
+    found = _by_list(paths, listed, heart) if listed is not None else _by_rule(paths, rule, level, heart)
+    _compose(found, heart)
+    _keep_split(found, level, heart)
+    _compare(found, heart, merge=rule.merge)
     return found
 
 
@@ -68,21 +74,14 @@ def _levels(paths: Iterable[str], level: int) -> set[int]:
     return {level - 1 if level > 0 else len(PurePosixPath(path).parent.parts) + level for path in paths}
 
 
-def _composed(label: Label) -> Label:
-    return label if label.text is None else label._replace(text=unicodedata.normalize("NFC", label.text))
-
-
-def _by_rule(paths: Sequence[str], rule: LabelRule, level: int | None, heartbeat: Callable[[], None] | None) -> Labels:
+def _by_rule(paths: Sequence[str], rule: LabelRule, level: int | None, heart: Heartbeat) -> Labels:
     found = Labels({})
     other_case = list[str]()
-    started, next_beat = time.thread_time(), time.monotonic() + HEARTBEAT_SECONDS
-    for number, path in enumerate(paths):
+    started = time.thread_time()
+    for number, path in enumerate(heart.over(paths)):
         found.by_path[path] = label = _one(path, rule, level)
         if label.text is None and rule.kind == "regex" and rule.matches_in_any_case(path):
             other_case.append(path)
-        if heartbeat is not None and time.monotonic() >= next_beat:
-            heartbeat()
-            next_beat = time.monotonic() + HEARTBEAT_SECONDS
         if time.thread_time() - started > RULE_SECONDS:
             detail = f"the label rule {rule.regex!r} took {RULE_SECONDS:.0f} s for {number + 1} of {len(paths)} names"
             raise DatasetUnusable(detail, hint=HINT)
@@ -92,7 +91,8 @@ def _by_rule(paths: Sequence[str], rule: LabelRule, level: int | None, heartbeat
             "begin the rule with (?i) to ignore case"
         )
     if rule.kind == "folder" and rule.level is None:
-        found.notes += _folder_notes([path for path, label in found.by_path.items() if label.text], level)
+        labelled = [path for path, label in found.by_path.items() if label.text]
+        found.notes += _folder_notes(heart.over(labelled), level)
     return found
 
 
@@ -126,12 +126,12 @@ def _folder_notes(paths: Iterable[str], level: int | None) -> Iterable[str]:
             return
 
 
-def _by_list(paths: Sequence[str], listed: LabelList) -> Labels:
-    names = {path: listed.name_for(path) for path in paths}
+def _by_list(paths: Sequence[str], listed: LabelList, heart: Heartbeat) -> Labels:
+    names = {path: listed.name_for(path) for path in heart.over(paths)}
     hits = Counter(name for name in names.values() if name is not None)
     found = Labels({path: _listed(name, listed, hits) for path, name in names.items()})
     ambiguous, without_file = Tally(), Tally()
-    for name in listed.rows:
+    for name in heart.over(listed.rows):
         if hits[name] > 1:
             ambiguous = ambiguous.and_one(name)
         if not hits[name]:
@@ -168,12 +168,17 @@ def _list_notes(report: ListReport, unlisted: int) -> Iterable[str]:
         yield f"the list of labels does not name {unlisted} of the images"
 
 
-def _tell_composition(found: Labels, raw: Iterable[Label]) -> None:
-    spellings = defaultdict[str, set[str]](set)
-    for label in raw:
-        if label.text is not None:
-            spellings[unicodedata.normalize("NFC", label.text)].add(label.text)
-    twice = sorted(text for text, forms in spellings.items() if len(forms) > 1)
+def _compose(found: Labels, heart: Heartbeat) -> None:
+    """Bring the labels to NFC, each once, and tell of those that came in two forms."""
+    counts = Counter(label.text for label in found.by_path.values() if label.text is not None)
+    composed = {text: unicodedata.normalize("NFC", text) for text in heart.over(counts)}
+    changed = {text: plain for text, plain in composed.items() if text != plain}
+    if not changed:
+        return
+    for path, label in found.by_path.items():
+        if label.text in changed:
+            found.by_path[path] = label._replace(text=changed[label.text])
+    twice = _given_twice(composed)
     if twice:
         found.notes.append(
             f"{_quoted(twice)} came in two compositions of the same letters (NFC and NFD) and "
@@ -181,10 +186,15 @@ def _tell_composition(found: Labels, raw: Iterable[Label]) -> None:
         )
 
 
-def _keep_split(found: Labels, level: int | None) -> None:
+def _given_twice(composed: Mapping[str, str]) -> list[str]:
+    """The labels that several texts are composed to."""
+    return sorted(text for text, forms in Counter(composed.values()).items() if forms > 1)
+
+
+def _keep_split(found: Labels, level: int | None, heart: Heartbeat) -> None:
     """Take the sides from the folders, where no list says one."""
     if level is not None and not any(label.side for label in found.by_path.values()):
-        for path, label in found.by_path.items():
+        for path, label in heart.over(found.by_path.items()):
             found.by_path[path] = label._replace(side=side_named(folder_at(path, level) or ""))
     counts = Counter(label.side for label in found.by_path.values() if label.text is not None)
     if not any(counts[side] for side in ("train", "valid", "test")):
@@ -201,10 +211,10 @@ def _keep_split(found: Labels, level: int | None) -> None:
     found.notes.append(f"the given split is kept: {sides}{rest}. A run draws its own with split=random")
 
 
-def _compare(found: Labels, *, merge: bool) -> None:
+def _compare(found: Labels, heart: Heartbeat, *, merge: bool) -> None:
     """Tell labels that differ only in case or spaces, or make them one."""
     counts = Counter(label.text for label in found.by_path.values() if label.text is not None)
-    groups = similar_groups(counts)
+    groups = similar_groups(heart.over(sorted(counts)))
     if not groups:
         return
     if not merge:

@@ -2,14 +2,15 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from ml.data.given_split import SIDES, Side
+from ml.data.heartbeat import Heartbeat
 from ml.data.label_csv import LabelList, read_label_list
 from ml.data.label_list import choose_list
-from ml.data.labels import Label, find_labels
+from ml.data.labels import NOT_UTF8, Label, find_labels, shown_path
 from ml.data.manifest import LabelRule
 from ml.data.similar_labels import similar_groups
 from ml.data.suffixes import SUFFIXES
@@ -74,21 +75,27 @@ def try_rule(
     """Try a rule.
 
     Args:
-        names: paths below a folder; hidden ones are passed over, as by an import.
+        names: paths below a folder; hidden ones are passed over, as by an import. One with bytes in no known encoding
+            (surrogates) gets no label and is shown with these in hexadecimal.
         rule: how a path says its label.
         tables: the content of tables among the files, for the rule ``csv``.
         encoding: of the list of labels.
         complete: whether these are all names.
-        seconds: of processor time that the rule may take.
+        seconds: of processor time that the trial may take.
 
     Raises:
         DatasetUnusable: the rule takes too long, or its list of labels cannot be used.
     """
-    seen = sorted({name for name in names if not _is_hidden(name)})
-    listed = _listed(seen, rule, tables or {}, encoding) if rule.kind == "csv" else None
-    images = [name for name in seen if PurePosixPath(name).suffix.lower() in SUFFIXES]
-    found = find_labels(images, rule, listed, _deadline(seconds))
-    return _summed(found.by_path, found.notes, others=len(seen) - len(images), complete=complete)
+    deadline = _deadline(seconds)
+    heart = Heartbeat(deadline)
+    seen = sorted({name for name in heart.over(names) if not _is_hidden(name)})
+    readable = [name for name in heart.over(seen) if shown_path(name) == name]
+    listed = _listed(readable, rule, tables or {}, encoding, deadline) if rule.kind == "csv" else None
+    photos = [name for name in heart.over(readable) if _is_photo(name)]
+    found = find_labels(photos, rule, listed, deadline)
+    odd = {*seen} - {*readable}
+    labels = found.by_path | {shown_path(name): Label(None, why=NOT_UTF8) for name in sorted(odd) if _is_photo(name)}
+    return _summed(labels, found.notes, heart, others=len(seen) - len(labels), complete=complete)
 
 
 def _deadline(seconds: float) -> "_Deadline":
@@ -111,16 +118,26 @@ def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") for part in PurePosixPath(name).parts)
 
 
+def _is_photo(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
 def _listed(
-    names: Sequence[str], rule: LabelRule, tables: Mapping[str, bytes], encoding: str | None
+    names: Sequence[str],
+    rule: LabelRule,
+    tables: Mapping[str, bytes],
+    encoding: str | None,
+    deadline: Callable[[], None],
 ) -> LabelList | None:
     path = rule.csv or choose_list(names)
     if path not in tables:
         raise DatasetUnusable(f"there is no list of labels {path!r}", hint="Name it as it lies among the images.")
-    return read_label_list(tables[path], encoding)
+    return read_label_list(tables[path], encoding, deadline)
 
 
-def _summed(by_path: Mapping[str, Label], notes: list[str], *, others: int, complete: bool) -> RuleTrial:
+def _summed(
+    by_path: Mapping[str, Label], notes: list[str], heart: Heartbeat, *, others: int, complete: bool
+) -> RuleTrial:
     counts = Counter(label.text for label in by_path.values() if label.text is not None)
     sides = Counter(label.side for label in by_path.values() if label.text is not None)
     bare = [UnlabelledName(path, label.why) for path, label in by_path.items() if label.text is None]
@@ -135,7 +152,7 @@ def _summed(by_path: Mapping[str, Label], notes: list[str], *, others: int, comp
         counts=[LabelCount(label, count) for label, count in counts.most_common(MOST_COUNTS)],
         examples=_varied(named),
         without_label=bare[:EXAMPLES],
-        similar=[list(group) for group in similar_groups(counts)[:EXAMPLES]],
+        similar=[list(group) for group in similar_groups(heart.over(counts))[:EXAMPLES]],
         split={side: sides[side] for side in SIDES if sides[side]} if sides["train"] else None,
         notes=notes,
     )

@@ -13,7 +13,7 @@ from ml.data.given_split import Side
 from ml.data.hidden_files import note_of_hidden
 from ml.data.label_list import is_list, read_list
 from ml.data.label_rules import RuleRefused, rule_pattern
-from ml.data.labels import Label, find_labels
+from ml.data.labels import NOT_UTF8, Label, find_labels, shown_path
 from ml.data.manifest import EXAMPLES, Exclusion, Item, LabelRule, Manifest
 from ml.data.suffixes import SUFFIXES
 from ml.decode.images import DECODING, Limits, view
@@ -72,11 +72,13 @@ def scan_folder(
     if not folder.is_dir():
         raise DatasetUnusable(f"{folder.name or folder} is not a folder", hint="Name a folder of images.")
     files = sorted(_walk(folder.resolve()), key=lambda file: file.path)
-    listed = read_list(folder, [file.path for file in files], rule, labels, encoding) if rule.kind == "csv" else None
+    alive = _heartbeat(on_progress, len(files))
+    by_list = rule.kind == "csv"
+    listed = read_list(folder, [file.path for file in files], rule, labels, encoding, alive) if by_list else None
     if listed is not None:
         files = [file for file in files if file.path != listed.path]
     pictures = [file.path for file in files if _judged_by_name(file) is None]
-    found = find_labels(pictures, rule, None if listed is None else listed.labels, _heartbeat(on_progress, len(files)))
+    found = find_labels(pictures, rule, None if listed is None else listed.labels, alive)
     hidden = note_of_hidden(folder)
     items: list[Item] = []
     exclusions: list[Exclusion] = []
@@ -181,11 +183,9 @@ def _examine(file: _File, labels: Mapping[str, Label], limits: Limits) -> Item |
 
 
 def _judged_by_name(file: _File) -> Exclusion | None:
-    shown = file.path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    shown = shown_path(file.path)
     if shown != file.path:
-        return Exclusion(
-            path=shown, code="no_label", detail="the file's name is not UTF-8 (`encoding` says what it is)"
-        )
+        return Exclusion(path=shown, code="no_label", detail=NOT_UTF8)
     if file.odd is not None:
         return Exclusion(path=file.path, code="not_a_file", detail=f"this is {file.odd}")
     if PurePosixPath(file.path).suffix.lower() not in SUFFIXES:

@@ -3,6 +3,8 @@
 What a file's own bytes prove to be cheap is decoded by the calling thread, all else by a process with limits.
 """
 
+from dataclasses import replace
+
 from PIL import Image
 
 from ml.decode.decoders import DECODERS, unless
@@ -12,7 +14,7 @@ from ml.decode.pixels import Reader
 from ml.decode.views import WHOLE, Pixels, View
 from ml.errors import ImageRejected
 
-__all__ = ["DECODING", "FORMAT_NAMES", "Facts", "Limits", "check_cost", "examine_image", "unless", "view"]
+__all__ = ["DECODING", "FORMAT_NAMES", "Facts", "Limits", "check_cost", "examine_image", "judged", "unless", "view"]
 
 FORMAT_NAMES = "JPEG, PNG, GIF, WebP, BMP, TIFF, HEIC, AVIF or JPEG 2000"
 """What is read, for people."""
@@ -55,11 +57,22 @@ def check_cost(data: bytes, limits: Limits) -> bool:
     """Whether the picture is decoded by the calling thread, because its bytes prove that it costs little.
 
     Raises:
-        ImageRejected: ``too_many_bytes``, ``not_an_image`` or ``picture_too_costly``.
+        ImageRejected: ``too_many_bytes``, ``not_an_image`` or ``picture_too_costly``; not where the verdict is known.
     """
+    if limits.cheap is not None:
+        return limits.cheap
     if not data:
         raise ImageRejected("not_an_image", "the file is empty")
     if len(data) > limits.max_bytes:
         detail = f"the file has {len(data)} bytes, at most {limits.max_bytes} are accepted"
         raise ImageRejected("too_many_bytes", detail, hint="Save it smaller.")
     return is_cheap(data)
+
+
+def judged(data: bytes, limits: Limits) -> Limits:
+    """The limits, with the verdict on this picture.
+
+    Raises:
+        ImageRejected: as ``check_cost``.
+    """
+    return replace(limits, cheap=check_cost(data, limits))

@@ -23,6 +23,9 @@ CHEAP_WORK = 160_000_000
 MOST_WORK = 1_200_000_000
 """Pixels times scans at which a JPEG is refused: each scan passes over every block. A 50-megapixel photo in eleven
 scans has half of that."""
+MOST_MARKERS = 4096
+"""Markers that are looked at for a refusal, in the first ``_MARKED_BYTES``. Photos in scans have some hundred."""
+_MARKED_BYTES = 4 << 20
 CHEAP_TAGS = 128
 _BLOCK = 32
 """Pixels to which the decoder rounds a JPEG's sides up, at most."""
@@ -72,11 +75,11 @@ def _is_cheap_jpeg(data: bytes) -> bool:
     frame = _frame(data)
     if frame is None:
         return False
-    cheap = CHEAP_WORK // max(_BLOCK * _BLOCK, frame.work)
-    # Each scan begins with these two bytes, so there are no more scans than that.
-    if sum(1 for _ in islice(_SCAN.finditer(data), cheap + 1)) <= cheap:
-        plain = frame.is_plain and frame.bits == 8 and frame.kind in _SEQUENTIAL_OR_PROGRESSIVE  # noqa: PLR2004
-        return plain and frame.work <= CHEAP_PIXELS
+    if frame.work <= CHEAP_PIXELS:
+        cheap = CHEAP_WORK // max(_BLOCK * _BLOCK, frame.work)
+        # Each scan begins with these two bytes, so there are no more scans than that.
+        if sum(1 for _ in islice(_SCAN.finditer(data), cheap + 1)) <= cheap:
+            return frame.is_plain and frame.bits == 8 and frame.kind in _SEQUENTIAL_OR_PROGRESSIVE  # noqa: PLR2004
     most = MOST_WORK // max(1, frame.work)
     if _scans(data, frame.first_scan, most) > most:
         detail = f"the JPEG of {frame.width}x{frame.height} pixels has more than {most} scans, each over all of them"
@@ -136,9 +139,13 @@ def few_tags(block: bytes) -> bool:
 
 
 def _scans(data: bytes, place: int, enough: int) -> int:
-    """The scans of the first picture in the file, counted until they are more than enough."""
+    """The scans of the first picture in the file, counted until they are more than enough, or the markers too many."""
     count = 0
-    while count <= enough and (found := _MARKER.search(data, place)):
+    end = min(len(data), place + _MARKED_BYTES)
+    for _ in range(MOST_MARKERS):
+        found = _MARKER.search(data, place, end)
+        if found is None or count > enough:
+            break
         place, marker = found.end(), data[found.start() + 1]
         if marker == _END:
             break

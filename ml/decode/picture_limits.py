@@ -23,6 +23,9 @@ class Limits:
 
     File size in bytes, decoded size in pixels, the shortest side in pixels; and of the process that decodes it, memory
     in bytes and processor time in seconds, both at most. A picture of few pixels gets less of the two.
+
+    ``cheap`` is the verdict on the one picture that these limits are handed on with, so that its bytes are looked at
+    once; None: they were not.
     """
 
     max_bytes: int = 32 * MIB
@@ -30,6 +33,7 @@ class Limits:
     min_side: int = 8
     max_memory: int = 768 * MIB
     max_seconds: float = 6.0
+    cheap: bool | None = None
 
     def memory(self, form: str, pixels: int) -> int:
         """Bytes that a picture of so many pixels may take beside its file."""

@@ -16,7 +16,7 @@ from ml.augment.draws import draw_copies
 from ml.augment.seed import generator
 from ml.config import LossName
 from ml.decode.direct import direct
-from ml.decode.images import Limits, view
+from ml.decode.images import Limits, judged, view
 from ml.decode.views import View
 from ml.judge.judgement import Judgement
 from ml.learn.losses import scores_of
@@ -108,6 +108,7 @@ class Classifier:
         Raises:
             ImageRejected: the bytes are not a picture within the limits.
         """
+        limits = judged(data, limits)
         about, quick = self.about, _QUICK.get(self.way.input)
         pixels = quick and quick(data, limits, about.size, about.presize, about.decoding)
         return _prepared(self._exact(self._squares(data, limits, 0.5))) if pixels is None else pixels

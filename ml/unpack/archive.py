@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 from ml.cache_names import UNPACKING
@@ -18,17 +18,17 @@ from ml.disk import says_disk_full
 from ml.errors import ArchiveRejected, DiskFull
 from ml.unpack.archive_entry import Entry
 from ml.unpack.entry_names import ZipNames
-from ml.unpack.metered import Budget
-from ml.unpack.tar_entries import tar_entries
+from ml.unpack.entry_paths import inside, path_of
+from ml.unpack.metered import Budget, PackedReader
+from ml.unpack.tar_entries import is_tar, tar_entries
 from ml.unpack.xz_streams import XzStreams
+from ml.unpack.zip_directory import DIRECTORY_BYTES
 from ml.unpack.zip_entries import zip_entries
 
 MAX_BYTES = 8 << 30
 MAX_FILES = 200_000
 _CHUNK = 1 << 20
 _XZ_MEMORY = 256 << 20
-_NAME_BYTES = 255
-_DEPTH = 32
 _BROKEN = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -100,7 +100,13 @@ def extract_archive(
 
 @contextmanager
 def open_entries(
-    archive: Path, *, max_bytes: int, max_files: int, encoding: str | None, tell: OnProgress
+    archive: Path,
+    *,
+    max_bytes: int,
+    max_files: int,
+    encoding: str | None,
+    tell: OnProgress,
+    directory_bytes: int = DIRECTORY_BYTES,
 ) -> Iterator[Iterator[Entry]]:
     """The entries of an archive, one after the other; nothing is written.
 
@@ -110,6 +116,7 @@ def open_entries(
         max_files: as there.
         encoding: as there.
         tell: called with bytes of the archive read and bytes in all; what it raises ends the reading.
+        directory_bytes: the most that a zip's list of entries may have.
 
     Raises:
         ArchiveRejected: as extract_archive.
@@ -117,7 +124,7 @@ def open_entries(
     with _told(), archive.open("rb") as file:
         packed = archive.stat().st_size
         budget = Budget(max_bytes, max_files, packed=packed, tell=lambda: tell(file.tell(), packed))
-        yield _counted(_entries(file, budget, ZipNames(encoding), encoding), budget)
+        yield _counted(_entries(file, budget, ZipNames(encoding), encoding, directory_bytes), budget)
 
 
 def _counted(entries: Iterator[Entry], budget: Budget) -> Iterator[Entry]:
@@ -142,30 +149,30 @@ def _told() -> Iterator[None]:
         raise ArchiveRejected(f"the archive cannot be unpacked: {error.strerror or error}") from error
 
 
-def _entries(file: IO[bytes], budget: Budget, names: ZipNames, encoding: str | None) -> Iterator[Entry]:
-    magic = file.read(6)
+def _entries(
+    file: IO[bytes], budget: Budget, names: ZipNames, encoding: str | None, directory_bytes: int = DIRECTORY_BYTES
+) -> Iterator[Entry]:
+    head = file.read(tarfile.BLOCKSIZE)
     file.seek(0)
-    if magic.startswith(b"PK"):
-        yield from zip_entries(file, budget, names)
-    elif magic.startswith(b"\x1f\x8b"):
-        with gzip.open(file) as stream:
+    packed = PackedReader(file, budget)
+    if head.startswith(b"PK"):
+        yield from zip_entries(file, budget, names, directory_bytes)
+    elif head.startswith(b"\x1f\x8b"):
+        with gzip.GzipFile(fileobj=packed, mode="rb") as stream:
             yield from tar_entries(stream, budget, encoding)
-    elif magic.startswith(b"BZh"):
-        with bz2.open(file) as stream:
+    elif head.startswith(b"BZh"):
+        with bz2.BZ2File(packed) as stream:
             yield from tar_entries(stream, budget, encoding)
-    elif magic == b"\xfd7zXZ\0":
-        yield from tar_entries(XzStreams(file, _XZ_MEMORY), budget, encoding)
-    elif tarfile.is_tarfile(file):
-        file.seek(0)
+    elif head.startswith(b"\xfd7zXZ\0"):
+        yield from tar_entries(XzStreams(packed, _XZ_MEMORY), budget, encoding)
+    elif is_tar(head):
         yield from tar_entries(file, budget, encoding)
     else:
         raise ArchiveRejected("the file is neither a zip nor a tar archive", hint="Send a .zip or a .tar.gz.")
 
 
 def _write(target: Path, entry: Entry, budget: Budget) -> None:
-    path = target / _inside(entry.name)
-    if not entry.is_folder and path == target:
-        raise ArchiveRejected(f"a file of the archive has no name ({entry.name!r})", hint="Name every entry.")
+    path = target / path_of(entry)
     try:
         if entry.is_folder:
             path.mkdir(parents=True, exist_ok=True)
@@ -200,18 +207,7 @@ def _link(target: Path, path: Path, entry: Entry, budget: Budget) -> None:
 def _unpacked(target: Path, name: str) -> Path | None:
     """The file that was unpacked under a name; nothing but folders and plain files is ever made in there."""
     try:
-        path = target / _inside(name)
+        path = target / inside(name)
     except ArchiveRejected:
         return None
     return path if path.is_file() else None
-
-
-def _inside(name: str) -> PurePosixPath:
-    path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or "\0" in name or (path.parts and path.parts[0].endswith(":")):
-        raise ArchiveRejected(f"{name!r} is named outside the archive's own folder", hint="Use relative names.")
-    if any(len(part.encode("utf-8", "surrogateescape")) > _NAME_BYTES for part in path.parts):
-        raise ArchiveRejected(f"the name {name[:60]!r}… is too long", hint=f"Keep names under {_NAME_BYTES} bytes.")
-    if len(path.parts) > _DEPTH:
-        raise ArchiveRejected(f"{name[:60]!r}… nests deeper than {_DEPTH} folders", hint="Pack flatter folders.")
-    return path

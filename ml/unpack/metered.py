@@ -2,15 +2,21 @@
 
 import io
 from collections.abc import Callable
-from typing import Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from ml.errors import ArchiveRejected
+
+if TYPE_CHECKING:
+    from ml.unpack.tar_headers import TarHeaders
 
 RATIO = 20
 """Unpacked bytes a packed one may become. Photos hardly shrink; a bomb reaches a thousand, a padded one any number."""
 RATIO_FREE_BYTES = 64 << 20
 """Below this the ratio does not matter: a folder of tiny drawings packs well and harms nobody."""
 LARGEST_READ = 1 << 20
+_STEP = 16 << 20
+"""Bytes that are passed over between two looks at the budget."""
+_TOLD_BYTES = 1 << 16
 _GIB = 1 << 30
 _SMALLER = "Split it, or leave out the files that are not images."
 
@@ -38,7 +44,7 @@ class Budget:
     """
 
     def __init__(self, max_bytes: int, max_files: int, *, packed: int, tell: Callable[[], None]) -> None:
-        self._tell = tell
+        self.tell = tell
         self._max_bytes = max_bytes
         self._max_files = max_files
         self._packed = packed
@@ -53,7 +59,7 @@ class Budget:
         """
         self._entries += 1
         self._check_files(self._entries)
-        self._tell()
+        self.tell()
 
     def spend(self, count: int) -> None:
         """Count unpacked bytes.
@@ -80,7 +86,7 @@ class Budget:
             ArchiveRejected: as spend.
         """
         self._check_bytes(count)
-        self._tell()
+        self.tell()
 
     def _check_bytes(self, count: int) -> None:
         if count > self._max_bytes:
@@ -95,6 +101,34 @@ class Budget:
             raise ArchiveRejected(f"the archive has more than {self._max_files} entries", hint=_SMALLER)
 
 
+class PackedReader(io.RawIOBase):
+    """An archive's own bytes; a decompressor may read many of them before it gives a single one."""
+
+    def __init__(self, file: IO[bytes], budget: Budget) -> None:
+        super().__init__()
+        self._file, self._budget = file, budget
+        self._untold = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """As a file does; the budget is told now and then."""
+        data = self._file.read(size)
+        self._untold += len(data)
+        if self._untold >= _TOLD_BYTES:
+            self._untold = 0
+            self._budget.tell()
+        return data
+
+    def seek(self, position: int, whence: int = io.SEEK_SET, /) -> int:
+        """As a file does."""
+        return self._file.seek(position, whence)
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+
 class MeteredReader(io.RawIOBase):
     """A stream of unpacked tar bytes that stops where the budget ends.
 
@@ -106,6 +140,8 @@ class MeteredReader(io.RawIOBase):
         self._stream = stream
         self._budget = budget
         self.ended_early = False
+        self.headers: TarHeaders | None = None
+        """What looks at the reads, as long as they are of an entry's headers."""
 
     def read(self, size: int = -1, /) -> bytes:
         """As a stream does; notes in ``ended_early`` whether the last read got less than it asked for.
@@ -115,8 +151,12 @@ class MeteredReader(io.RawIOBase):
         """
         if size < 0 or size > LARGEST_READ:
             raise ArchiveRejected("the archive has a header of an absurd size", hint="Make it again with plain tar.")
+        if self.headers is not None:
+            self.headers.expect(size)
         data = self._stream.read(size)
         self._budget.reached(self._stream.tell())
+        if self.headers is not None:
+            self.headers.look_at(data)
         self.ended_early = len(data) < size
         return data
 
@@ -128,6 +168,9 @@ class MeteredReader(io.RawIOBase):
         """
         if whence == io.SEEK_SET:
             self._budget.reached(position)
+            for step in range(self._stream.tell() + _STEP, position, _STEP):
+                # A decompressor has to unpack what lies between.
+                self._budget.reached(self._stream.seek(step))
         return self._stream.seek(position, whence)
 
     def tell(self) -> int:

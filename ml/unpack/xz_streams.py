@@ -2,9 +2,17 @@
 
 import io
 import lzma
-from typing import IO
+from typing import Protocol
 
 _CHUNK = 1 << 16
+
+
+class Packed(Protocol):
+    """What is read from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most ``size`` bytes."""
+        ...
 
 
 class XzStreams(io.RawIOBase):
@@ -13,7 +21,7 @@ class XzStreams(io.RawIOBase):
     ``lzma.open`` has no limit of memory, and a check of the first stream says nothing of the next.
     """
 
-    def __init__(self, file: IO[bytes], memory: int) -> None:
+    def __init__(self, file: Packed, memory: int) -> None:
         """``memory`` is in bytes, for each stream."""
         super().__init__()
         self._file, self._memory = file, memory

@@ -1,43 +1,57 @@
-"""How large a zip's list of entries is, before anyone reads it (PKWARE's APPNOTE.TXT 4.3.14 to 4.3.16)."""
+"""A zip's list of entries, looked at before it is taken apart.
 
-import os
+What an archive's end says of that list proves nothing: readers find the end in different ways. So it is looked at where
+zipfile reads it.
+"""
+
 import struct
+from collections.abc import Callable
 from typing import IO
 
-_END = b"PK\x05\x06"
-_END_BYTES = 22
-_SEE_64_BITS = 0xFFFFFFFF
-_LONGEST_COMMENT = (1 << 16) - 1
-_LOCATOR = struct.Struct("<4sLQL")
-_END64 = struct.Struct("<4sQ2H2L4Q")
+from ml.errors import ArchiveRejected
+
+DIRECTORY_BYTES = 64 << 20
+"""A list of entries grows about tenfold in memory; half a million ordinary names fit."""
+MOST_EXTRA_BYTES = 16 << 10
+"""Of an entry; zipfile copies what is left of it for each of its fields."""
+_SIGNATURE = b"PK\x01\x02"
+_HEADER = struct.Struct("<28x3H12x")
+"""An entry's head (PKWARE's APPNOTE.TXT 4.3.12); the lengths of its name, extra fields and comment."""
 
 
-def directory_bytes(file: IO[bytes]) -> int:
-    """Bytes of the central directory as the archive's end says, 0 where it has no end record.
+class DirectoryGuard:
+    """A zip's file, as zipfile reads it while it opens the archive; afterwards a file like others."""
 
-    A reader takes the whole directory into memory, so a small file may ask for much: this is what to limit. The
-    larger of what the ordinary and the 64-bit record say counts.
-    """
-    size = file.seek(0, os.SEEK_END)
-    tail_at = max(0, size - _END_BYTES - _LONGEST_COMMENT)
-    file.seek(tail_at)
-    tail = file.read()
-    at = tail.rfind(_END)
-    if at < 0 or len(tail) - at < _END_BYTES:
-        return 0
-    (promised,) = struct.unpack_from("<L", tail, at + 12)
-    return max(int(promised) if promised != _SEE_64_BITS else 0, _in_64_bits(file, tail_at + at))
+    def __init__(self, file: IO[bytes], most_bytes: int, check_entries: Callable[[int], None]) -> None:
+        """``check_entries`` is told how many entries there are before zipfile makes an object of each."""
+        self._file, self._most, self._check_entries = file, most_bytes, check_entries
+        self.opening = True
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1, /) -> bytes:
+        """As a file does.
+
+        Raises:
+            ArchiveRejected: the list has too many bytes or entries, or one with too much beside its name.
+        """
+        if not self.opening:
+            return self._file.read(size)
+        if size > self._most:
+            detail = f"the zip's list of entries has {size} bytes, at most {self._most} are read"
+            raise ArchiveRejected(detail, hint="Pack fewer files, or send a tar.")
+        data = self._file.read(size)
+        if data.startswith(_SIGNATURE):
+            self._check_entries(_entries_in(data))
+        return data
 
 
-def _in_64_bits(file: IO[bytes], end_at: int) -> int:
-    if end_at < _LOCATOR.size:
-        return 0
-    file.seek(end_at - _LOCATOR.size)
-    signature, _, record_at, _ = _LOCATOR.unpack(file.read(_LOCATOR.size))
-    if signature != b"PK\x06\x07" or record_at >= 1 << 62:
-        return 0
-    file.seek(record_at)
-    record = file.read(_END64.size)
-    if len(record) < _END64.size or record[:4] != b"PK\x06\x06":
-        return 0
-    return int(_END64.unpack(record)[8])
+def _entries_in(directory: bytes) -> int:
+    at = count = 0
+    while directory.startswith(_SIGNATURE, at) and at + _HEADER.size <= len(directory):
+        count += 1
+        name, extra, comment = _HEADER.unpack_from(directory, at)
+        if extra > MOST_EXTRA_BYTES:
+            detail = f"an entry of the zip has {extra} bytes beside its name, at most {MOST_EXTRA_BYTES} are read"
+            raise ArchiveRejected(detail, hint="Make the archive again with another program.")
+        at += _HEADER.size + name + extra + comment
+    return count

@@ -9,18 +9,19 @@ from ml.errors import ArchiveRejected
 from ml.unpack.archive_entry import Entry, no_file
 from ml.unpack.entry_names import ZipNames
 from ml.unpack.metered import Budget
-from ml.unpack.zip_directory import directory_bytes
+from ml.unpack.zip_directory import DirectoryGuard
 
 _ENCRYPTED = 0x1
-_DIRECTORY_BYTES = 64 << 20
-"""A list of entries grows about tenfold in memory; half a million ordinary names fit."""
 _DOS_FOLDER = 0x10
-_READ = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
+_READ = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""Zipfile unpacks others without a limit: one read of bzip2 gives gigabytes, LZMA takes a dictionary of any size."""
 _METHODS = {
     1: "Shrink",
     6: "Implode",
     9: "Deflate64",
     10: "PKWARE's Implode",
+    12: "bzip2",
+    14: "LZMA",
     20: "Zstandard",
     93: "Zstandard",
     94: "MP3",
@@ -30,26 +31,29 @@ _METHODS = {
     98: "PPMd",
     99: "AES encryption",
 }
-"""Names of what zipfile does not read (APPNOTE.TXT 4.4.5)."""
+"""Names of what is not read (APPNOTE.TXT 4.4.5)."""
 _OTHER_WAY = (
-    "Windows takes Deflate64 for more than 2 GB: pack them with another program (7-Zip with the method Deflate, or "
-    "zip), or send a .tar.gz."
+    "Pack it by Deflate, as zip does and 7-Zip where the method is set to Deflate, or send a .tar.gz. Windows takes "
+    "Deflate64 for more than 2 GB."
 )
 
 
-def zip_entries(file: IO[bytes], budget: Budget, names: ZipNames) -> Iterator[Entry]:
+def zip_entries(file: IO[bytes], budget: Budget, names: ZipNames, directory_bytes: int) -> Iterator[Entry]:
     """Each entry, its content open while it is at hand.
+
+    Args:
+        file: the zip.
+        budget: what reading may cost.
+        names: reads the entries' names.
+        directory_bytes: the most that the list of entries may have.
 
     Raises:
         ArchiveRejected: too long a list of entries, or one that is encrypted, a link, a device, nameless, or packed by
             a method that is not read.
     """
-    listed = directory_bytes(file)
-    if listed > _DIRECTORY_BYTES:
-        detail = f"the zip's list of entries has {listed} bytes, at most {_DIRECTORY_BYTES} are read"
-        raise ArchiveRejected(detail, hint="Pack fewer files, or send a tar.")
-    file.seek(0)
-    with zipfile.ZipFile(file) as packed:
+    guarded = DirectoryGuard(file, directory_bytes, lambda entries: budget.promised(0, entries))
+    with zipfile.ZipFile(guarded) as packed:
+        guarded.opening = False
         members = packed.infolist()
         # The list lies at the end; progress begins at the front.
         file.seek(0)

@@ -1,9 +1,11 @@
 """Every operation of the OpenAPI document with what nobody should send: a problem, soon, for little memory."""
 
+import io
 import json
 import random
 import re
 import tracemalloc
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 
+from tests.api.datasets.test_uploads_tus import whole
 from tests.api.loop_time import HELD_SECONDS, longest_hold
 from tests.api.records import Records, jpeg
 from tests.api.web import TestClient
@@ -38,6 +41,7 @@ STRANGE = [
     "%00",
     "..",
     "../../etc/passwd",
+    "b.jpg",
     "' OR 1=1 --",
     "ü" * 300,
     "\N{PILE OF POO}",
@@ -64,11 +68,29 @@ BODIES: list[Any] = [
     {"name": None, "builtin": 1},
     {**TRAIN, "config": {"recipe": "phases", "phases": [{"freeze": 1, "epochs": 10**30}]}},
     {**TRAIN, "config": {"augment": [1, 2]}},
+    {"label_from": "csv"},
+    {"label_from": "csv:deep.csv"},
+    {"label_from": "csv:labels.csv", "encoding": "utf-16", "merge_labels": True},
+    {"label_from": "folder:-1", "merge_labels": True},
+    {"label_from": "path", "regex": "((?:a*)*)x"},
+    {"by_folder": True, "encoding": "cp932"},
 ]
 
 SIZES = [1, 30, 1000, 6000, 60_000, 200_000]
 
 WORDS = ["kind", "train", "config", "phases", "recipe", "run", "name", "alias", "epochs", "lr", "\x1b[2J", "\ud800", ""]
+
+MARKS = "\u0315\u0300"
+"""Marks whose order takes time by the square of how many there are."""
+UPLOADED = {
+    "labels.csv": f"filename,label\nb.jpg,pug\n1.jpg,{MARKS * 100}\n{MARKS * 50_000},a\na.jpg,{MARKS * 50_000}\n",
+    "deep.csv": f"filename,label\n{'d/' * 2000}b.jpg,pug\n",
+    **{f"{number}/" * 31 + "1.jpg": "" for number in range(500)},
+    **{f"train/{MARKS * 31}{number}/{number}.JPG": "" for number in range(500)},
+    "b.jpg/.": "",
+    "L\u00f6we\u202e\x1b[2J_1.jpg": "",
+}
+"""Files of an archive whose names and list are as odd as an import takes them."""
 
 LARGE_JSON: list[Callable[[int], bytes]] = [
     lambda n: _written({**TRAIN, "config": {"recipe": "phases", "phases": [{}] * n}}),
@@ -85,6 +107,10 @@ LARGE_JSON: list[Callable[[int], bytes]] = [
     lambda n: _written({"changes": [{"item": i, "action": "keep"} for i in range(min(n, 10_000))]}),
     lambda n: _written({"tags": ["\ufdfa" * 200] * 20, "note": "\ufdfa" * n, "breed": "\ufdfa" * n}),
     lambda n: _written({"file": "A" * 4 * n}),
+    lambda n: _written({"label_from": "csv", "regex": None, "encoding": "x" * n}),
+    lambda n: _written({"label_from": ["csv", "folder"][n % 8 == 0]}),
+    lambda n: _written({"label_from": "folder:-1", "merge_labels": n > 1000}),
+    lambda n: _written({"label_from": "path", "regex": "((?:a?){" + f"{min(n, 999)}" + "})"}),
 ]
 """Bodies by a number, up to a megabyte."""
 
@@ -134,6 +160,9 @@ HEADERS: dict[bytes, list[bytes]] = {
 class Draw(random.Random):
     """Draws requests; the same seed draws the same."""
 
+    upload = "1"
+    """An upload that is there; what ends one is asked of others."""
+
     def value(self) -> str:
         """A path's part, or a query's."""
         letters = [chr(self.randrange(0x3000)) for _ in range(self.randrange(20))]
@@ -180,7 +209,9 @@ class Draw(random.Random):
             query = [(one["name"], "%20") for one in parameters if one["in"] == "query"] * 300
         for one in parameters:
             if one["in"] == "path":
-                path = path.replace(f"{{{one['name']}}}", _quoted(self.value()) or "1")
+                is_known = one["name"] == "upload_id" and method != "delete" and self.random() < 0.7
+                value = self.upload if is_known else _quoted(self.value()) or "1"
+                path = path.replace(f"{{{one['name']}}}", value)
         asked = {"method": method, "url": path, "params": query, "headers": self.headers()}
         if method not in {"post", "put", "patch"}:
             return asked
@@ -216,6 +247,16 @@ def served(client: TestClient, records: Records, tmp_path: Path) -> TestClient:
     return client
 
 
+@pytest.fixture
+def upload(served: TestClient) -> str:
+    """The id of an archive that has come whole."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in UPLOADED.items():
+            packed.writestr(zipfile.ZipInfo(name), content or jpeg())
+    return whole(served, out.getvalue()).rpartition("/")[2]
+
+
 def _check(client: TestClient, asked: dict[str, Any]) -> None:
     answer = client.request(**asked)
     sent = {name: str(value)[:300] for name, value in asked.items()}
@@ -226,8 +267,11 @@ def _check(client: TestClient, asked: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in (1, 2))])
-def test_nothing_that_is_sent_makes_a_500_or_holds_the_loop(app: FastAPI, served: TestClient, seed: int) -> None:
+def test_nothing_that_is_sent_makes_a_500_or_holds_the_loop(
+    app: FastAPI, served: TestClient, upload: str, seed: int
+) -> None:
     draw = Draw(seed)
+    draw.upload = upload
     with longest_hold() as longest:
         for method, path, parameters in _operations(app):
             for _ in range(ROUNDS * (3 if method in {"post", "put", "patch"} else 1)):
@@ -248,7 +292,7 @@ WITH_BODIES = [
     ("post", "/datasets/pets/from-feedback"),
     ("post", "/datasets/pets/revisions"),
     ("patch", f"/uploads/{'0' * 32}"),
-    ("post", f"/uploads/{'0' * 32}/try-labels"),
+    ("post", "/uploads/UPLOAD/try-labels"),
     ("post", "/label-rules/try"),
     ("put", "/models/aliases/x"),
     ("post", "/models"),
@@ -267,7 +311,7 @@ def test_every_operation_with_a_body_is_tried_with_large_ones(app: FastAPI) -> N
         if "requestBody" in paths[path][method]
     }
     tried = {
-        (method, re.sub(r"(?<=/)(1|x|pets|0{32}|0{8}-[0-]{27})(?=/|$)", "*", path.split("?")[0]))
+        (method, re.sub(r"(?<=/)(1|x|pets|UPLOAD|0{32}|0{8}-[0-]{27})(?=/|$)", "*", path.split("?")[0]))
         for method, path in WITH_BODIES
     }
     assert tried == asked
@@ -275,8 +319,9 @@ def test_every_operation_with_a_body_is_tried_with_large_ones(app: FastAPI) -> N
 
 @pytest.mark.parametrize(("method", "path"), WITH_BODIES)
 def test_no_large_body_holds_the_loop_or_takes_much_memory(
-    served: TestClient, records: Records, tmp_path: Path, method: str, path: str
+    served: TestClient, records: Records, upload: str, tmp_path: Path, method: str, path: str
 ) -> None:
+    path = path.replace("UPLOAD", upload)
     if "explain" in path:
         _add_real_model(served, records, tmp_path)
     part = Draw(1).part()

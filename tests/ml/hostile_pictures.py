@@ -29,6 +29,14 @@ def scan_bomb(side: int, repeats: int) -> bytes:
     return data[:end] + data[start:end] * repeats + data[end:]
 
 
+def marker_bomb() -> bytes:
+    """A progressive JPEG of 163 megapixels with one scan, and then two million markers that say nothing."""
+    frame = struct.pack(">BHHB", 8, 10_200, 16_000, 1) + bytes([1, 0x11, 0])
+    scan = bytes([1, 1, 0, 0, 63, 0])
+    head = b"\xff\xd8\xff\xc2" + struct.pack(">H", 2 + len(frame)) + frame
+    return (head + b"\xff\xda" + struct.pack(">H", 2 + len(scan)) + scan).ljust(64, b"\0") + b"\xff\x01\0\0" * (2 << 20)
+
+
 def slow_jpeg() -> bytes:
     """A megapixel in so many scans as are just not refused: most of a second of a core."""
     return scan_bomb(1000, 1100)

@@ -1,9 +1,14 @@
 import io
 import tarfile
+import zipfile
+from pathlib import Path
 
 import pytest
 
 from api.datasets import trials
+from api.datasets.trials import Trials
+from api.schemas.uploads import RuleOnUpload
+from ml.unpack.listing import Listing
 from tests.api.datasets.test_uploads_tus import archive, begin, send, whole
 from tests.api.records import jpeg
 from tests.api.web import TestClient
@@ -13,7 +18,7 @@ NAMES = ["Birman_1.jpg", "pug_1.jpg", "pug_2.jpg", "Pug_3.jpg", "readme.txt", "o
 
 def tar(files: dict[str, bytes], mode: str = "w") -> bytes:
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode=mode) as packed:  # type: ignore[call-overload]  # any of its modes
+    with tarfile.open(fileobj=out, mode=mode, format=tarfile.GNU_FORMAT, encoding="utf-8") as packed:  # type: ignore[call-overload]  # any of its modes
         for name, content in files.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
@@ -88,3 +93,48 @@ def test_what_takes_too_long_to_read_is_tried_as_far_as_it_came(
     monkeypatch.setattr(trials, "READ_SECONDS", -1.0)
     found = client.post(f"{whole(client, archive())}/try-labels", json={}).json()
     assert (found["complete"], found["photos"]) == (False, 0)
+
+
+@pytest.mark.parametrize("asked", [{}, {"label_from": "folder"}, {"label_from": "csv"}, {"label_from": "path"}])
+def test_names_in_no_known_encoding_are_told_and_read_by_the_one_given(
+    client: TestClient, asked: dict[str, str]
+) -> None:
+    files = {"L\udcf6we/L\udcf6we_1.jpg": jpeg(), "pug/pug_1.jpg": jpeg(), "labels.csv": b"pug_1.jpg,pug\n"}
+    place = whole(client, tar(files))
+    answer = client.post(f"{place}/try-labels", json=asked)
+    assert answer.status_code == 200, answer.text
+    assert [one["name"] for one in answer.json()["without_label"]] == [r"L\xf6we/L\xf6we_1.jpg"]
+    assert "`encoding`" in answer.json()["without_label"][0]["why"]
+    read = client.post(f"{place}/try-labels", json={"label_from": "folder", "encoding": "latin-1"}).json()
+    assert [one["label"] for one in read["examples"]] == ["Löwe", "pug"]
+
+
+def test_a_name_with_a_dot_behind_its_slash_is_the_file(client: TestClient) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        packed.writestr("labels.csv", b"b.jpg,pug\n")
+        packed.writestr("b.jpg/.", jpeg())
+    answer = client.post(f"{whole(client, out.getvalue())}/try-labels", json={"label_from": "csv"})
+    assert [(one["name"], one["label"]) for one in answer.json()["examples"]] == [("b.jpg", "pug")]
+
+
+def test_a_path_that_no_import_takes_is_refused_here_too(client: TestClient) -> None:
+    answer = client.post(f"{whole(client, archive('d/' * 40 + 'pug_1.jpg'))}/try-labels", json={})
+    assert (answer.status_code, answer.json()["code"]) == (400, "trial_refused")
+
+
+def test_listings_are_held_as_far_as_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried, read = Trials(1 << 30), list[Path]()
+
+    def noted(path: Path, **_how: object) -> Listing:
+        read.append(path)
+        return Listing(names=["pug_1.jpg"], bytes=9)
+
+    monkeypatch.setattr(trials, "list_archive", noted)
+    for _ in range(2):
+        tried.on_upload("a", tmp_path / "a", RuleOnUpload())
+    assert len(read) == 1
+    monkeypatch.setattr(trials, "KEPT_BYTES", 17)
+    for upload in ("b", "a", "a", "b"):
+        tried.on_upload(upload, tmp_path / upload, RuleOnUpload())
+    assert [path.name for path in read] == ["a", "b", "a", "b"]

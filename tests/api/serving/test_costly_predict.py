@@ -4,6 +4,7 @@ import asyncio
 import io
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pillow_heif
@@ -12,11 +13,15 @@ from fastapi import FastAPI, Request
 from PIL import Image
 from starlette.types import Message
 
+import ml.decode.images
 from api.app import create_app
 from api.serving.decoding import WAITING, ClientLeft, Decoding, Step
 from api.serving.sent_pictures import SentPicture
 from ml.decode.decoders import DECODERS
-from ml.decode.images import Limits
+from ml.decode.direct import direct
+from ml.decode.images import Limits, view
+from ml.decode.picture_cost import is_cheap
+from ml.decode.views import View
 from store.errors import TooBusy
 from store.settings import Settings
 from tests.api.fake_classifier import FakeClassifier
@@ -78,6 +83,32 @@ def test_who_sends_cheap_pictures_does_not_wait_for_those_who_send_costly_ones(
 def step(prepare: Callable[[bytes, Limits], list[Any]]) -> Step[object]:
     """A costly picture, decoded and nothing else."""
     return Step(SentPicture("", io.BytesIO(COSTLY)), Limits(), prepare, lambda inputs, pending: pending.give(inputs))
+
+
+@pytest.mark.parametrize("sent", [GREEN, COSTLY])
+def test_the_bytes_of_a_picture_are_judged_once(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The quick way and the exact one after it go by the verdict that chose the thread."""
+    judged = list[bytes]()
+
+    def noted(data: bytes) -> bool:
+        judged.append(data)
+        return is_cheap(data)
+
+    def prepare(data: bytes, limits: Limits) -> list[object]:
+        return [direct(data, limits, 32, 64), view(data, limits, View("squares", 64, (0.5,)))]
+
+    async def never() -> Message:
+        return await asyncio.Future[Message]()
+
+    async def decode() -> None:
+        decoding = Decoding()
+        async with decoding.of(Request({"type": "http"}, never), seconds=60) as turn:
+            await turn.begin(replace(step(prepare), file=SentPicture("", io.BytesIO(sent))))
+        decoding.close()
+
+    monkeypatch.setattr(ml.decode.images, "is_cheap", noted)
+    asyncio.run(decode())
+    assert judged == [sent]
 
 
 def test_a_client_that_leaves_ends_its_decoding() -> None:

@@ -192,7 +192,7 @@ def test_a_rule_has_a_limit_of_time_for_all_names_together(tmp_path: Path, monke
 
 
 def test_a_search_for_labels_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ml.data.labels.HEARTBEAT_SECONDS", 0.0)
+    monkeypatch.setattr("ml.data.heartbeat.HEARTBEAT_SECONDS", 0.0)
 
     def stop() -> None:
         raise InterruptedError

@@ -1,7 +1,10 @@
 """What counts as cheap is cheap: files made by chance, and files changed by chance, never cost more than was proved."""
 
+import re
 import resource
 import struct
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +14,11 @@ from PIL import Image
 
 import ml.decode.picture_cost
 from ml.decode.images import Limits
-from ml.decode.picture_cost import CHEAP_PIXELS, CHEAP_WORK, MOST_WORK, is_cheap
+from ml.decode.picture_cost import CHEAP_PIXELS, CHEAP_WORK, MOST_MARKERS, MOST_WORK, is_cheap
 from ml.decode.picture_limits import MIB
 from ml.decode.pixels import Reader
 from ml.errors import ImageRejected
-from tests.ml.hostile_pictures import png_chunk, scan_bomb, tag_bomb, with_chunk
+from tests.ml.hostile_pictures import marker_bomb, png_chunk, scan_bomb, tag_bomb, with_chunk
 from tests.ml.pictures import encoded, open_rgb, picture
 
 OFTEN = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -133,6 +136,37 @@ def test_the_most_scans_are_those_that_the_work_allows(monkeypatch: pytest.Monke
     with pytest.raises(ImageRejected, match="has more than 200 scans") as caught:
         is_cheap(scan_bomb(1000, 196))
     assert caught.value.code == "picture_too_costly"
+
+
+class Counted:
+    """A pattern that counts how often it is searched for."""
+
+    def __init__(self, pattern: re.Pattern[bytes]) -> None:
+        self.pattern, self.searches = pattern, 0
+
+    def search(self, *where: Any) -> re.Match[bytes] | None:  # noqa: ANN401 - as a pattern is asked
+        self.searches += 1
+        return self.pattern.search(*where)
+
+    def finditer(self, *where: Any) -> Iterator[re.Match[bytes]]:  # noqa: ANN401 - as above
+        for found in self.pattern.finditer(*where):
+            self.searches += 1
+            yield found
+
+
+@pytest.mark.parametrize("pixels", [163, 15])
+def test_markers_that_say_nothing_are_not_all_looked_at(pixels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    markers = Counted(ml.decode.picture_cost._MARKER)
+    scans = Counted(ml.decode.picture_cost._SCAN)
+    monkeypatch.setattr(ml.decode.picture_cost, "_MARKER", markers)
+    monkeypatch.setattr(ml.decode.picture_cost, "_SCAN", scans)
+    data = marker_bomb()
+    if pixels < 16:
+        # Smaller, and with just so many scans that it is not cheap.
+        data = data.replace(struct.pack(">HH", 10_200, 16_000), struct.pack(">HH", 3000, 5000)) + b"\xff\xda" * 11
+    assert not is_cheap(data)
+    assert 0 < markers.searches <= MOST_MARKERS
+    assert scans.searches <= 11
 
 
 def test_the_limits_leave_room_for_what_cameras_write() -> None:

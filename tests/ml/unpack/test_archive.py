@@ -116,7 +116,7 @@ def test_a_zip_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wide", [False, True])
-def test_a_zip_whose_list_of_entries_would_fill_the_memory_is_refused(tmp_path: Path, wide: bool) -> None:
+def test_a_zip_whose_end_promises_more_than_there_is_is_refused(tmp_path: Path, wide: bool) -> None:
     data = bytearray(zipped(FILES))
     end = data.rindex(b"PK\x05\x06")
     if wide:
@@ -124,7 +124,7 @@ def test_a_zip_whose_list_of_entries_would_fill_the_memory_is_refused(tmp_path: 
         data[end:end] = record + struct.pack("<4sLQL", b"PK\x06\x07", 0, end, 1)
     else:
         struct.pack_into("<L", data, end + 12, 0x7FFFFFFF)
-    assert "list of entries has" in refused(tmp_path, bytes(data))
+    assert "broken" in refused(tmp_path, bytes(data))
 
 
 def test_a_tar_header_of_an_absurd_size_is_refused(tmp_path: Path) -> None:

@@ -132,7 +132,10 @@ def test_a_folder_with_content_is_refused(tmp_path: Path) -> None:
     assert "named as a folder and has 3 bytes" in refused(tmp_path, dosed([(b"pets\\", b"pet", b"")]))
 
 
-@pytest.mark.parametrize(("method", "name"), [(9, "Deflate64"), (93, "Zstandard"), (98, "PPMd"), (77, "unknown")])
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [(9, "Deflate64"), (12, "bzip2"), (14, "LZMA"), (93, "Zstandard"), (98, "PPMd"), (77, "unknown")],
+)
 def test_a_method_that_is_not_read_is_named_with_a_way_out(tmp_path: Path, method: int, name: str) -> None:
     said = refused(tmp_path, dosed([(b"1.jpg", b"x", b"")], method=method))
     assert f"method {method} (" in said

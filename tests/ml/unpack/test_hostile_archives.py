@@ -1,0 +1,198 @@
+"""Archives that would cost far more than their bytes, by what stands beside the files."""
+
+import gzip
+import io
+import lzma
+import struct
+import tarfile
+import tracemalloc
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ml.errors import ArchiveRejected
+from ml.unpack import listing
+from ml.unpack.archive import MAX_BYTES, MAX_FILES, open_entries
+from ml.unpack.listing import list_archive
+from tests.ml.unpack.test_archive import refused, tarred, zipped
+
+MIB = 1 << 20
+PLENTY = 60.0
+
+
+@contextmanager
+def little_memory(most: int) -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < most
+    finally:
+        tracemalloc.stop()
+
+
+def listed(tmp_path: Path, data: bytes) -> listing.Listing:
+    (tmp_path / "archive").write_bytes(data)
+    return list_archive(tmp_path / "archive", seconds=PLENTY)
+
+
+def pax(records: bytes, claimed: int | None = None) -> bytes:
+    """A tar of one file with an extended header before it."""
+    head = tarfile.TarInfo("pax")
+    head.type, head.size = tarfile.XHDTYPE, len(records) if claimed is None else claimed
+    padding = bytes(-len(records) % 512)
+    return head.tobuf(tarfile.USTAR_FORMAT) + records + padding + tarred({"pug_1.jpg": b"x"})
+
+
+def record(key: bytes, value: bytes) -> bytes:
+    rest = b" " + key + b"=" + value + b"\n"
+    length = len(rest)
+    while length != len(b"%d" % length) + len(rest):
+        length = len(b"%d" % length) + len(rest)
+    return b"%d" % length + rest
+
+
+def members(names: list[bytes], extra: bytes = b"") -> bytes:
+    """A zip of files without content that all begin at one place; nothing but its list is large."""
+    one = zipped({"x": b""})
+    start, end = one.index(b"PK\x01\x02"), one.index(b"PK\x05\x06")
+    heads = bytearray()
+    for name in names:
+        head = bytearray(one[start : start + 46])
+        struct.pack_into("<2H", head, 28, len(name), len(extra))
+        heads += head + name + extra
+    tail = bytearray(one[end:])
+    struct.pack_into("<L", tail, 12, len(heads))
+    return one[:start] + bytes(heads) + bytes(tail)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_zipfile_unpacks_without_a_limit_is_not_read(tmp_path: Path, method: int) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        archive.writestr("labels.csv", bytes(16 * MIB))
+    with little_memory(4 * MIB):
+        said = refused(tmp_path, out.getvalue())
+    assert f"by method {method} (" in said
+    assert "by Deflate" in said
+
+
+def test_what_is_no_archive_is_not_tried_as_one_of_lzma(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its dictionary may be of any size, and tarfile tries it on whatever else is no tar."""
+    tried: list[object] = []
+    monkeypatch.setattr(lzma, "LZMAFile", lambda *_args, **_kwargs: tried.append(1))
+    assert "neither a zip nor a tar" in refused(tmp_path, lzma.compress(b"x" * 2000, lzma.FORMAT_ALONE))
+    assert tried == []
+
+
+def test_a_first_header_that_claims_much_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    data = pax(b"", claimed=1 << 30)
+    (tmp_path / "archive").write_bytes(data)
+    with (tmp_path / "archive").open("r+b") as file:
+        file.truncate(64 * MIB)
+    with little_memory(4 * MIB), pytest.raises(ArchiveRejected, match="absurd"):
+        list_archive(tmp_path / "archive", seconds=PLENTY)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param(record(b"comment", b"1" * 12_000), id="digits, searched from each of them"),
+        pytest.param(b"2 " * 2000 + b"k=v\n", id="names that overlap, kept once for each"),
+        pytest.param(record(b"comment", b"x" * 70_000), id="more than headers have"),
+        pytest.param(b"9 k=v\n", id="longer than it is"),
+        pytest.param(b"nonsense", id="none"),
+    ],
+)
+def test_an_extended_header_that_tarfile_works_on_for_long_is_refused(tmp_path: Path, records: bytes) -> None:
+    assert "has a header" in refused(tmp_path, pax(records))
+
+
+def test_extended_headers_one_behind_the_other_have_a_limit_together(tmp_path: Path) -> None:
+    assert "absurd" in refused(tmp_path, pax(record(b"a", b"b"))[:1024] * 100 + tarred({"pug_1.jpg": b"x"}))
+
+
+def test_an_extended_header_as_it_should_be_is_read(tmp_path: Path) -> None:
+    records = record(b"path", "Löwe/".encode() * 20 + b"1" * 200 + b".jpg") + record(
+        b"SCHILY.xattr.user.x", b"\n\0=7 a"
+    )
+    assert listed(tmp_path, pax(records)).names == ["Löwe/" * 20 + "1" * 200 + ".jpg"]
+    assert listed(tmp_path, bytes(10_240)).names == []
+
+
+def test_a_name_of_a_gzip_without_an_end_is_counted(tmp_path: Path) -> None:
+    """What the packed stream says of itself is read before it gives a byte; the deadline is looked at all the same."""
+    whole = gzip.compress(tarred({"pug_1.jpg": b"x"}), mtime=0)
+    named = whole[:3] + b"\x08" + whole[4:10] + b"n" * MIB + b"\0" + whole[10:]
+    (tmp_path / "archive").write_bytes(named)
+    told: list[int] = []
+    with open_entries(
+        tmp_path / "archive",
+        max_bytes=MAX_BYTES,
+        max_files=MAX_FILES,
+        encoding=None,
+        tell=lambda done, _total: told.append(done),
+    ) as entries:
+        assert [entry.name for entry in entries] == ["pug_1.jpg"]
+    assert len([done for done in told if done < MIB]) > 10
+
+
+def test_what_is_passed_over_in_a_packed_tar_is_looked_at_on_the_way(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_bytes(gzip.compress(tarred({"a.bin": bytes(40 * MIB), "pug_1.jpg": b"x"}), 1, mtime=0))
+    told: list[int] = []
+    with open_entries(
+        tmp_path / "archive",
+        max_bytes=MAX_BYTES,
+        max_files=MAX_FILES,
+        encoding=None,
+        tell=lambda done, _total: told.append(done),
+    ) as entries:
+        next(entries)
+        before = len(told)
+        next(entries)
+    assert len(told) - before >= 40 // 16 + 3
+
+
+def test_a_zips_entries_are_counted_before_objects_are_made_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, made = members([b"x"] * 50), list[object]()
+    monkeypatch.setattr(zipfile, "ZipInfo", lambda *args: made.append(args))
+    assert "more than 20 entries" in refused(tmp_path, data, max_files=20)
+    assert made == []
+
+
+def test_a_zips_list_may_be_shorter_where_it_is_only_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = bytearray(members([b"x"] * 1000))
+    assert len(listed(tmp_path, bytes(data)).names) == 1000
+    monkeypatch.setattr(listing, "DIRECTORY_BYTES", 20_000)
+    with pytest.raises(ArchiveRejected, match="list of entries has"):
+        listed(tmp_path, bytes(data))
+    # It is measured where it is read: the end's mark may stand once more within the end, where nobody uses it.
+    at = data.rindex(b"PK\x05\x06") + 8
+    data[at : at + 4] = b"PK\x05\x06"
+    with pytest.raises(ArchiveRejected, match="list of entries has"):
+        listed(tmp_path, bytes(data))
+
+
+def test_an_entry_with_much_beside_its_name_is_refused(tmp_path: Path) -> None:
+    assert "beside its name" in refused(tmp_path, members([b"a.jpg"], struct.pack("<HH", 0x9999, 0) * 8000))
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("d/" * 40 + "a.jpg", "deeper than 32"), ("x" * 300 + ".jpg", "too long"), ("../a.jpg", "outside")],
+)
+def test_a_listing_takes_the_paths_that_an_import_takes(tmp_path: Path, name: str, says: str) -> None:
+    for data in (zipped({name: b"x"}), tarred({name: b"x"})):
+        with pytest.raises(ArchiveRejected, match=says):
+            listed(tmp_path, data)
+    assert listed(tmp_path, zipped({"b.jpg/.": b"x", "./a//c.jpg": b"y"})).names == ["b.jpg", "a/c.jpg"]
+
+
+def test_a_listing_ends_where_its_names_have_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MAX_NAMES_BYTES", 100)
+    found = listed(tmp_path, tarred({f"pug_{number:03}.jpg": b"x" for number in range(50)}))
+    assert (found.complete, len(found.names)) == (False, 9)
