@@ -12,7 +12,7 @@ from time import monotonic
 import click
 
 from cli import completion
-from cli.aliases import PRODUCTION
+from cli.aliases import PRODUCTION, moving
 from cli.client import Client, GaveUp, Json, ServiceError, json_of
 from cli.data_folder import DataFolder
 from cli.dataset_report import revision_of
@@ -101,7 +101,8 @@ def walk(client: Client, folder: DataFolder, pets: Path | None, wishes: Json) ->
     config = (PHOTOS if pets else DRAWN) | find_weights(folder, wishes["arch"])
     run = learn(client, dataset, config | wishes)
     examine(client, run)
-    version = client.post("/models", {"run": run, "alias": PRODUCTION})["version"]
+    with moving(PRODUCTION):
+        version = client.post("/models", {"run": run, "alias": PRODUCTION})["version"]
     heading(f"Run {run} is version {version} and in {PRODUCTION}")
     guess(client, run, version)
     return run

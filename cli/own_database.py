@@ -64,6 +64,9 @@ def database_environment(data: Path | None) -> Iterator[dict[str, str]]:
     if folder.running() is not None:
         yield told | {"DATABASE_URL": _running_database(folder)}
         return
+    if os.environ.get("DATABASE_URL"):
+        hint = "Leave out --data, or unset DATABASE_URL and ARTIFACTS_URL for the folder's own."
+        raise CommandError(f"DATABASE_URL is set, and {folder.root} has a database of its own.", hint)
     with _started(folder, told) as url:
         yield told | {"DATABASE_URL": url}
 

@@ -174,7 +174,8 @@ def test_no_column_of_the_command_is_called_a_picture_and_rates_are_of_images() 
 @pytest.mark.parametrize("path", sorted(PAGE.glob("*/*.js")), ids=lambda path: path.name)
 def test_the_page_speaks_of_photos_and_of_pictures_only_where_they_are_drawn(path: Path) -> None:
     script = path.read_text()
-    said = [*script_texts(script), *re.findall(r'counted\([^()]*, "(\w+)"', script)]
+    heads = re.findall(r'"([A-Z]\w*)"', script)
+    said = [*script_texts(script), *heads, *re.findall(r'counted\([^()]*, "(\w+)"', script)]
     assert [text for text in said if PICTURE.search(text) and not re.search(r"\bdr(awn|ew)\b", text)] == []
     assert [text for text in said if re.search(r"photos?(/s| a second)", text, re.IGNORECASE)] == []
 

@@ -15,7 +15,7 @@ from store.states import State
 from tests.api.conftest import until
 from tests.api.records import Records
 from tests.browser.visits import PATIENCE_MS, Visits
-from tests.browser.worlds import BREEDS, busy
+from tests.browser.worlds import BREEDS, batches_come, busy
 
 pytestmark = pytest.mark.browser
 
@@ -357,3 +357,21 @@ def test_the_curve_grows_while_it_trains_and_a_reload_in_the_middle_keeps_it(
     expect(page.locator("[data-figure=schedule] .main-svg").first).to_be_visible()
     page.locator("#run-tabs").get_by_text("Mistakes").click()
     expect(page.locator("#no-reading")).to_have_text("What it takes for what is known when it has ended.")
+
+
+def test_batch_by_batch_only_the_curves_in_sight_are_asked_for(
+    visits: Visits, records: Records, tmp_path: Path
+) -> None:
+    world = busy(records, tmp_path)
+    page = visits.page(f"/ui/runs/{world.running.id}", width=390)
+    expect(page.locator("[data-figure=schedule] .main-svg").first).to_be_visible()
+    page.locator("[data-figure=loss]").scroll_into_view_if_needed()
+    schedule = page.locator("[data-figure=schedule]")
+    assert schedule.evaluate("figure => figure.getBoundingClientRect().top > innerHeight")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    with page.expect_request("**/figures/loss**"):
+        batches_come(records, world, 10)
+    assert {path for path in asked if path.startswith("/runs/")} == {f"/runs/{world.running.id}/figures/loss"}
+    with page.expect_request("**/figures/schedule**"):
+        schedule.scroll_into_view_if_needed()

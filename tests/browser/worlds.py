@@ -125,6 +125,13 @@ def epoch_ends(records: Records, world: World, number: int) -> None:
     records.event(world.job, "epoch", epoch)
 
 
+def batches_come(records: Records, world: World, first: int) -> None:
+    """The running run has made two more steps, as a worker writes them; no epoch has ended."""
+    with records.sessions.begin() as session:
+        record_batches(session, world.running.id, [step_record(step, ()) for step in (first, first + 1)])
+    records.event(world.job, "batch", {"step": [first, first + 1], "train_loss": [0.5, 0.4], "lr": [1e-3, 1e-3]})
+
+
 def progress(records: Records, job: Job, step: int) -> None:
     """A job has come to a step, as a worker writes it."""
     at = {"stage": "train", "phase": 0, "epoch": 0, "epochs": 3, "step": step, "steps": 30}

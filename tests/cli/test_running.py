@@ -13,9 +13,9 @@ import pytest
 from cli import doctor, running
 from cli.client import Unreachable, find_service
 from cli.data_folder import DataFolder
-from cli.errors import StackError
+from cli.errors import CommandError, StackError
 from cli.options import say_which
-from cli.own_database import is_told
+from cli.own_database import database_environment, is_told
 from cli.running import StackChoice, find_stack, forget, remember
 from pedigree import finding
 from pedigree.finding import notes_folder, running_folders
@@ -158,6 +158,8 @@ def test_a_folder_with_a_database_goes_before_the_shells_where_it_is_given(tmp_p
     assert is_told(None)
     assert not is_told(tmp_path / "a")
     assert is_told(tmp_path / "b")
+    with pytest.raises(CommandError, match="has a database of its own"), database_environment(tmp_path / "a"):
+        pass
     with stack(tmp_path / "a"):
         assert is_told(tmp_path / "a"), "the one that runs has none, whatever lies there from before"
 

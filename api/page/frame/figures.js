@@ -2,7 +2,7 @@
 
 import { at, placeOf } from "./address.js";
 import { make } from "./parts.js";
-import { ask } from "./service.js";
+import { ask, tell } from "./service.js";
 import { themed } from "./theme.js";
 
 const A_FRAME_MS = 100;
@@ -67,6 +67,18 @@ export const curveFigures = (ids) => [figure({ id: "compare" }, "curves", `?runs
 
 const boards = [];
 
+// What was out of sight while it grew. Looking begins with a first call, which says where things are.
+const late = new IntersectionObserver((seen) => {
+  for (const { target, isIntersecting } of seen) {
+    const one = boards.flatMap(({ figures }) => figures).find(({ place }) => place === target);
+    if (one && !isIntersecting) one.isOut = true;
+    if (one?.isOut && isIntersecting) {
+      one.isOut = false;
+      tell("figures", draw(one));
+    }
+  }
+});
+
 // A place on the page that holds several figures.
 export class Board {
   constructor(host) {
@@ -91,13 +103,16 @@ export class Board {
   async show(figures = this.figures) {
     const room = this.host.clientWidth;
     const [first, ...others] = figures.map((one) => Object.assign(one, { room }));
-    if (first) await draw(first);
-    await Promise.all(others.map(draw));
+    const begun = first && draw(first);
+    // Its failure is told with those of the others: they are there all the same.
+    await begun?.catch(() => null);
+    await Promise.all([begun, ...others.filter((one) => this.figures.includes(one)).map(draw)]);
   }
 
-  // Those over the steps, as far as they are in sight: all others stay as they are. False where there are none.
+  // Those over the steps, as far as they are in sight, the others when they come into sight. False where there are none.
   async showSteps() {
     const growing = this.figures.filter(({ name, found }) => STEPS.includes(name) && found);
+    for (const { place } of growing) late.observe(place);
     await this.show(growing.filter(({ place }) => isInSight(place)));
     return growing.length > 0;
   }
@@ -153,6 +168,7 @@ export function readCell({ place }, [row, column]) {
 }
 
 function forget(place) {
+  late.unobserve(place);
   const chart = place.querySelector(".chart.js-plotly-plot");
   if (chart) window.Plotly.purge(chart);
   place.remove();

@@ -4,7 +4,7 @@ import { cell, counted, make } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 
 const number = (value) => (value === null ? "–" : value.toFixed(3));
-const COLUMNS = [["Figure"], ["Pictures", true], ["Drift (PSI)", true], ["By chance up to", true], ["Verdict"]];
+const COLUMNS = [["Figure"], ["Photos", true], ["Drift (PSI)", true], ["By chance up to", true], ["Verdict"]];
 
 export async function showDrift(place, version) {
   place.dataset.version = version;

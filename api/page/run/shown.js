@@ -119,7 +119,7 @@ async function showRun(id) {
 
 // Batch by batch only curves change.
 async function growRun(id) {
-  if (document.hidden || tabOf() !== "curves") return;
+  if (document.hidden || (tabOf() ?? "curves") !== "curves") return;
   if (!await growCurves()) await showRun(id);
 }
 

@@ -4,7 +4,8 @@ The command ``pedigree`` looks here too: an address, else the data folder that i
 PEDIGREE_DATA, else ``./.pedigree`` or the user's own, else the stack of this user that was started last.
 
 A stack notes its data folder, and no address: whether it runs there, and where it answers, that folder itself says. So
-a note that a killed stack left behind leads nobody astray, and the next reader removes it.
+a note that a killed stack left behind leads nobody astray, and the next reader removes it. One from before the machine
+started again goes when a stack starts on its folder.
 """
 
 import json
@@ -81,7 +82,8 @@ def running_folders() -> list[Path]:
             about = note.stat()
             if _is_ours(about) and (folder := _noted(note)) is not None:
                 found.append((about.st_mtime_ns, folder))
-    return [folder for _, folder in sorted(found, key=lambda one: one[0], reverse=True)]
+    # A stack has a second note where the machine was called otherwise when one before it was killed.
+    return list(dict.fromkeys(folder for _, folder in sorted(found, key=lambda one: one[0], reverse=True)))
 
 
 def notes_folder() -> Path:
@@ -99,7 +101,8 @@ def folder_noted(note: Path) -> Path | None:
     """
     try:
         written = json.loads(note.read_text(encoding="utf-8"))
-        is_ours = written["net"] == network() if "net" in written else written["host"] == socket.gethostname()
+        known = network()
+        is_ours = written["net"] == known if known and "net" in written else written["host"] == socket.gethostname()
         return Path(written["data"]) if is_ours else None
     except (ValueError, KeyError, TypeError):
         return None
