@@ -18,6 +18,9 @@ from store.errors import AppError, InvalidRequest, StateConflict
 AT_ONCE = 2
 READ_SECONDS = 5.0
 RULE_SECONDS = 3.0
+"""Of processor time for matching a regex."""
+TRIAL_SECONDS = 15.0
+"""Of processor time in all: 200,000 names with a list as long take a few."""
 _KEPT = 2
 """Archives whose names are held: whoever tries a rule changes it a few times."""
 KEPT_BYTES = 24 << 20
@@ -55,7 +58,7 @@ class Trials:
         """
         rule = label_rule(asked, beside=False)
         with self._turns.one(), _told():
-            return try_rule(asked.names, rule, seconds=RULE_SECONDS)
+            return try_rule(asked.names, rule, seconds=TRIAL_SECONDS, rule_seconds=RULE_SECONDS)
 
     def on_upload(self, upload_id: str, archive: Path, asked: RuleOnUpload) -> RuleTrial:
         """Try a rule on the names in an archive that has come whole.
@@ -73,7 +76,8 @@ class Trials:
                 tables=found.tables,
                 encoding=encoding,
                 complete=found.complete,
-                seconds=RULE_SECONDS,
+                seconds=TRIAL_SECONDS,
+                rule_seconds=RULE_SECONDS,
             )
 
     def _listed(self, upload_id: str, archive: Path, encoding: str | None) -> Listing:

@@ -1,8 +1,9 @@
 """A split that comes with the images: folders named train, valid, test, or a column of a list of labels."""
 
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 from typing import Literal
+
+from ml.data.path_parts import folders_of, parts_of
 
 Side = Literal["train", "valid", "test"]
 SIDES: tuple[Side, ...] = ("train", "valid", "test")
@@ -28,10 +29,9 @@ def split_level(paths: Iterable[str]) -> int | None:
     At that level all folders do, or one does for training and one for another side: a breed may be named Test.
     """
     levels = list[set[Side | None]]()
-    for path in paths:
-        parts = PurePosixPath(path).parent.parts
-        levels += (set[Side | None]() for _ in range(len(parts) - len(levels)))
-        for sides, name in zip(levels, parts, strict=False):
+    for folders in {folders_of(path) for path in paths}:
+        levels += (set[Side | None]() for _ in range(len(folders) - len(levels)))
+        for sides, name in zip(levels, folders, strict=False):
             sides.add(side_named(name))
     for level, sides in enumerate(levels):
         named = sides - {None}
@@ -42,14 +42,14 @@ def split_level(paths: Iterable[str]) -> int | None:
 
 def folder_at(path: str, level: int) -> str | None:
     """The name of a path's folder at a level, None where it does not lie so deep."""
-    parts = PurePosixPath(path).parent.parts
+    parts = folders_of(path)
     return parts[level] if level < len(parts) else None
 
 
 def without_side(path: str, level: int) -> str:
     """The path without the folder at the level, if that names a side."""
-    name = folder_at(path, level)
-    if name is None or side_named(name) is None:
+    parts = parts_of(path)
+    if level >= len(parts) - 1 or side_named(parts[level]) is None:
         return path
-    parts = PurePosixPath(path).parts
-    return PurePosixPath(*parts[:level], *parts[level + 1 :]).as_posix()
+    # The root of an absolute path is a part by itself.
+    return "/".join([*parts[:level], *parts[level + 1 :]]).replace("//", "/")

@@ -26,12 +26,14 @@ _MAX_PART_CHARS = 4 * MAX_LABEL_CHARS
 """Of a label, and of what lies between two slashes of a name, as it is written: taken apart (NFD), letters are up to
 four. Composing a text takes time by the square of a run of marks."""
 EXAMPLES = 5
-_MOST_COLUMNS = 1000
 _SEPARATORS = ",;\t"
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+"""Unicode's category Cc."""
 _NAMES = ("filename", "file_name", "file", "filepath", "path", "image", "image_name", "image_id", "name", "id")
 _LABELS = ("label", "labels", "class", "class_name", "breed", "category", "target", "species")
 _SPLITS = ("split", "set", "subset")
 """Headings of the three columns, the surest first."""
+_HEADINGS = frozenset((*_NAMES, *_LABELS, *_SPLITS))
 _SAID_SEPARATOR = re.compile(r'\A"?sep=([,;\t])"?\r?\n')
 _TOO_LONG = f"a name of more than {MAX_NAME_CHARS} or a label of more than {MAX_LABEL_CHARS} characters"
 _FORM = "Write it as filename,label or filename,label,split, one image a line, in UTF-8."
@@ -51,10 +53,22 @@ class Tally(Strict):
     count: int = Field(0, ge=0)
     examples: tuple[str, ...] = ()
 
-    def and_one(self, example: str) -> "Tally":
-        """With one more."""
-        room = len(self.examples) < EXAMPLES
-        return Tally(count=self.count + 1, examples=(*self.examples, example[:200]) if room else self.examples)
+
+class Counting:
+    """What becomes a Tally."""
+
+    def __init__(self) -> None:
+        self._count, self._examples = 0, list[str]()
+
+    def add(self, example: str) -> None:
+        """One more."""
+        self._count += 1
+        if len(self._examples) < EXAMPLES:
+            self._examples.append(example[:200])
+
+    def tally(self) -> Tally:
+        """What was counted."""
+        return Tally(count=self._count, examples=tuple(self._examples))
 
 
 class ListReport(Strict):
@@ -123,11 +137,12 @@ def read_label_list(data: bytes, encoding: str | None = None, heartbeat: Callabl
     """
     if len(data) > MAX_BYTES:
         raise DatasetUnusable(f"the list of labels has {len(data)} bytes, at most {MAX_BYTES} are read", hint=_FORM)
-    found = LabelList()
-    for line, cells, columns in Heartbeat(heartbeat).over(_lines(_text(data, encoding))):
+    reading = _Reading()
+    for line, cells in Heartbeat(heartbeat).over(_lines(_text(data, encoding))):
         if line > MAX_ROWS:
             raise DatasetUnusable(f"the list of labels has more than {MAX_ROWS} lines", hint=_FORM)
-        _take(found, line, cells, columns)
+        reading.take(line, cells)
+    found = reading.done()
     if not found.rows:
         why = f" ({found.report.unusable.examples[0]})" if found.report.unusable.count else ""
         raise DatasetUnusable(f"the list of labels has no line with a name and a label{why}", hint=_FORM)
@@ -146,29 +161,41 @@ def _text(data: bytes, encoding: str | None) -> str:
         raise DatasetUnusable(detail, hint=f"Save it as UTF-8, or give its `encoding`. {ENCODING_HINT}") from None
 
 
+class _Cells(NamedTuple):
+    """Of a line: what the three columns hold, without the spaces around it."""
+
+    name: str
+    label: str
+    side: str
+
+
 class _Columns(NamedTuple):
     name: int = 0
     label: int = 1
     side: int | None = 2
 
+    def of(self, row: Sequence[str]) -> _Cells:
+        """Their cells; a row that is too short for one has it empty."""
+        name, label, side = (row[at].strip() if at is not None and at < len(row) else "" for at in self)
+        return _Cells(name, label, side)
 
-def _lines(text: str) -> Iterator[tuple[int, list[str], _Columns]]:
-    """The lines with something in them, numbered from 1, and which column is what."""
+
+def _lines(text: str) -> Iterator[tuple[int, _Cells]]:
+    """The lines with something in them, numbered from 1."""
     said = _SAID_SEPARATOR.match(text)
     text = text[said.end() :] if said else text
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=said[1] if said else _separator(text))
     columns: _Columns | None = None
     try:
         for row in lines:
-            cells = row[:_MOST_COLUMNS]
-            if not any(cell.strip() for cell in cells):
+            if not "".join(row).strip():
                 continue
             if columns is None:
-                columns = _headings(cells)
+                columns = _headings(row)
                 if columns is not None:
                     continue
                 columns = _Columns()
-            yield lines.line_num, cells, columns
+            yield lines.line_num, columns.of(row)
     except csv.Error as error:
         detail = f"the list of labels cannot be read at line {lines.line_num}: {error}"
         raise DatasetUnusable(detail, hint=_FORM) from None
@@ -181,40 +208,56 @@ def _separator(text: str) -> str:
 
 
 def _headings(cells: Sequence[str]) -> _Columns | None:
-    words = [cell.strip().lower().replace(" ", "_") for cell in cells]
-    name, label, side = (_first(words, known) for known in (_NAMES, _LABELS, _SPLITS))
+    places = dict[str, int]()
+    for at, cell in enumerate(cells):
+        if (word := cell.strip().lower().replace(" ", "_")) in _HEADINGS:
+            places.setdefault(word, at)
+    name, label, side = (
+        next((places[word] for word in known if word in places), None) for known in (_NAMES, _LABELS, _SPLITS)
+    )
     return None if name is None or label is None else _Columns(name, label, side)
 
 
-def _first(words: list[str], known: tuple[str, ...]) -> int | None:
-    return next((words.index(word) for word in known if word in words), None)
+class _Reading:
+    """A list while it is read: counted in place, because it may have half a million lines."""
 
+    def __init__(self) -> None:
+        self._rows = dict[str, Row]()
+        self._named = 0
+        self._unusable, self._repeated, self._contradicting = Counting(), Counting(), Counting()
 
-def _take(found: LabelList, line: int, cells: list[str], columns: _Columns) -> None:
-    name = _cell(cells, columns.name).strip().replace("\\", "/").removeprefix("./")
-    label, word = _cell(cells, columns.label).strip(), _cell(cells, columns.side).strip()
-    report = found.report
-    if why := _too_long(name, label):
-        found.report = report.model_copy(update={"unusable": report.unusable.and_one(f"line {line}: {why}")})
-        return
-    name, label = (unicodedata.normalize("NFC", text) for text in (name, label))
-    if why := _unusable(name, label, word):
-        found.report = report.model_copy(update={"unusable": report.unusable.and_one(f"line {line}: {why}")})
-        return
-    row, before = Row(label, side_named(word), line), found.rows.get(name)
-    found.report = report.model_copy(update={"rows": report.rows + 1})
-    if before is None:
-        found.rows[name] = row
-    elif before[:2] == row[:2]:
-        found.report = found.report.model_copy(update={"repeated": report.repeated.and_one(name)})
-    elif before.label is not None:
-        told = f"{name}: lines {before.line} and {line}"
-        found.report = found.report.model_copy(update={"contradicting": report.contradicting.and_one(told)})
-        found.rows[name] = Row(None, None, before.line)
+    def take(self, line: int, cells: _Cells) -> None:
+        """One line."""
+        name, label = cells.name.replace("\\", "/").removeprefix("./"), cells.label
+        why = _too_long(name, label)
+        if why is None:
+            name, label = unicodedata.normalize("NFC", name), unicodedata.normalize("NFC", label)
+            why = _unusable(name, label, cells.side)
+        if why is not None:
+            self._unusable.add(f"line {line}: {why}")
+            return
+        self._named += 1
+        self._keep(name, Row(label, side_named(cells.side), line))
 
+    def _keep(self, name: str, row: Row) -> None:
+        before = self._rows.setdefault(name, row)
+        if before is row:
+            return
+        if before[:2] == row[:2]:
+            self._repeated.add(name)
+        elif before.label is not None:
+            self._contradicting.add(f"{name}: lines {before.line} and {row.line}")
+            self._rows[name] = Row(None, None, before.line)
 
-def _cell(cells: list[str], at: int | None) -> str:
-    return cells[at] if at is not None and at < len(cells) else ""
+    def done(self) -> LabelList:
+        """What was read."""
+        report = ListReport(
+            rows=self._named,
+            unusable=self._unusable.tally(),
+            repeated=self._repeated.tally(),
+            contradicting=self._contradicting.tally(),
+        )
+        return LabelList(self._rows, report)
 
 
 def _too_long(name: str, label: str) -> str | None:
@@ -230,7 +273,7 @@ def _unusable(name: str, label: str, word: str) -> str | None:
     """Why a line cannot be taken; None where it can."""
     if not name or not label:
         return "no name" if not name else "no label"
-    if any(unicodedata.category(char) == "Cc" for char in name + label):
+    if _CONTROL.search(name) or _CONTROL.search(label):
         return "a control character in the name or the label"
     if len(name) > MAX_NAME_CHARS or len(label) > MAX_LABEL_CHARS:
         return _TOO_LONG

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from ml.data.label_csv import MAX_BYTES, LabelList, read_label_list
 from ml.data.manifest import LabelRule
+from ml.data.path_parts import suffix_of
 from ml.errors import DatasetUnusable
 
 _USUAL = "labels.csv"
@@ -22,7 +23,7 @@ class ReadList:
 
 def is_list(path: str) -> bool:
     """Whether a file's name is that of a table."""
-    return PurePosixPath(path).suffix.lower() in _SUFFIXES
+    return suffix_of(path).lower() in _SUFFIXES
 
 
 def read_list(

@@ -5,14 +5,14 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from ml.data.given_split import Side, folder_at, side_named, split_level, without_side
 from ml.data.heartbeat import Heartbeat
-from ml.data.label_csv import LabelList, ListReport, Tally
+from ml.data.label_csv import Counting, LabelList, ListReport
 from ml.data.label_rules import HINT
 from ml.data.manifest import LabelRule
+from ml.data.path_parts import folders_of
 from ml.data.similar_labels import one_spelling, similar_groups
 from ml.errors import DatasetUnusable
 
@@ -44,7 +44,11 @@ def shown_path(path: str) -> str:
 
 
 def find_labels(
-    paths: Sequence[str], rule: LabelRule, listed: LabelList | None, heartbeat: Callable[[], None] | None = None
+    paths: Sequence[str],
+    rule: LabelRule,
+    listed: LabelList | None,
+    heartbeat: Callable[[], None] | None = None,
+    rule_seconds: float | None = None,
 ) -> Labels:
     """The labels of files by the rule, in NFC, and the sides of a given split.
 
@@ -53,16 +57,19 @@ def find_labels(
         rule: how a path says its label.
         listed: the list, where the rule is to use one.
         heartbeat: called now and then; what it raises ends the search.
+        rule_seconds: of processor time that a regex may take for all of them; None: ``RULE_SECONDS``.
 
     Raises:
-        DatasetUnusable: a regex takes longer than ``RULE_SECONDS``.
+        DatasetUnusable: a regex takes longer.
     """
     heart = Heartbeat(heartbeat)
     level = split_level(heart.over(paths))
     if rule.kind == "folder" and rule.level is not None and level in _levels(heart.over(paths), rule.level):
         # Who names that level wants its folders as labels.
         level = None
-    found = _by_list(paths, listed, heart) if listed is not None else _by_rule(paths, rule, level, heart)
+    found = _by_list(paths, listed, heart) if listed is not None else None
+    if found is None:
+        found = _by_rule(paths, rule, level, heart, RULE_SECONDS if rule_seconds is None else rule_seconds)
     _compose(found, heart)
     _keep_split(found, level, heart)
     _compare(found, heart, merge=rule.merge)
@@ -71,10 +78,10 @@ def find_labels(
 
 def _levels(paths: Iterable[str], level: int) -> set[int]:
     """Where a level that is counted from the top (1) or from the file (-1) lies, counted from the top (0)."""
-    return {level - 1 if level > 0 else len(PurePosixPath(path).parent.parts) + level for path in paths}
+    return {level - 1 if level > 0 else len(folders_of(path)) + level for path in paths}
 
 
-def _by_rule(paths: Sequence[str], rule: LabelRule, level: int | None, heart: Heartbeat) -> Labels:
+def _by_rule(paths: Sequence[str], rule: LabelRule, level: int | None, heart: Heartbeat, seconds: float) -> Labels:
     found = Labels({})
     other_case = list[str]()
     started = time.thread_time()
@@ -82,8 +89,8 @@ def _by_rule(paths: Sequence[str], rule: LabelRule, level: int | None, heart: He
         found.by_path[path] = label = _one(path, rule, level)
         if label.text is None and rule.kind == "regex" and rule.matches_in_any_case(path):
             other_case.append(path)
-        if time.thread_time() - started > RULE_SECONDS:
-            detail = f"the label rule {rule.regex!r} took {RULE_SECONDS:.0f} s for {number + 1} of {len(paths)} names"
+        if rule.kind == "regex" and time.thread_time() - started > seconds:
+            detail = f"the label rule {rule.regex!r} took {seconds:.0f} s for {number + 1} of {len(paths)} names"
             raise DatasetUnusable(detail, hint=HINT)
     if other_case:
         found.notes.append(
@@ -106,10 +113,9 @@ def _one(path: str, rule: LabelRule, level: int | None) -> Label:
 
 def _folder_notes(paths: Iterable[str], level: int | None) -> Iterable[str]:
     """What is odd about the folders that name labels."""
-    plain = [path if level is None else without_side(path, level) for path in paths]
     by_name = defaultdict[str, set[str]](set)
-    for folder in {PurePosixPath(path).parent for path in plain}:
-        by_name[folder.name].add(folder.as_posix())
+    for folder in {folders_of(path if level is None else without_side(path, level)) for path in paths}:
+        by_name[folder[-1]].add("/".join(folder))
     folders = sorted((folder for group in by_name.values() for folder in group), key=lambda one: (one.count("/"), one))
     if folders and folders[0].count("/") != folders[-1].count("/"):
         yield (
@@ -130,13 +136,13 @@ def _by_list(paths: Sequence[str], listed: LabelList, heart: Heartbeat) -> Label
     names = {path: listed.name_for(path) for path in heart.over(paths)}
     hits = Counter(name for name in names.values() if name is not None)
     found = Labels({path: _listed(name, listed, hits) for path, name in names.items()})
-    ambiguous, without_file = Tally(), Tally()
+    ambiguous, without_file = Counting(), Counting()
     for name in heart.over(listed.rows):
         if hits[name] > 1:
-            ambiguous = ambiguous.and_one(name)
+            ambiguous.add(name)
         if not hits[name]:
-            without_file = without_file.and_one(name)
-    report = listed.report.model_copy(update={"ambiguous": ambiguous, "without_file": without_file})
+            without_file.add(name)
+    report = listed.report.model_copy(update={"ambiguous": ambiguous.tally(), "without_file": without_file.tally()})
     found.report = report
     found.notes += _list_notes(report, sum(name is None for name in names.values()))
     return found
@@ -214,7 +220,7 @@ def _keep_split(found: Labels, level: int | None, heart: Heartbeat) -> None:
 def _compare(found: Labels, heart: Heartbeat, *, merge: bool) -> None:
     """Tell labels that differ only in case or spaces, or make them one."""
     counts = Counter(label.text for label in found.by_path.values() if label.text is not None)
-    groups = similar_groups(heart.over(sorted(counts)))
+    groups = similar_groups(counts, heart)
     if not groups:
         return
     if not merge:

@@ -19,6 +19,7 @@ from ml.config_rules import Strict
 from ml.data.given_split import SIDES, Side
 from ml.data.label_csv import MAX_NAME_CHARS, ListReport
 from ml.data.label_rules import MAX_CHARS, rule_pattern
+from ml.data.path_parts import folders_of, parts_of
 from ml.data.similar_labels import similar_groups
 from ml.decode.perceptual_hash import PATTERN as HASH_PATTERN
 
@@ -97,7 +98,7 @@ class LabelRule(Strict):
     def _texts(self, path: str) -> tuple[str, ...]:
         """What the regex is tried on, until it is found."""
         if self.over == "name":
-            return (PurePosixPath(path).name,)
+            return parts_of(path)[-1:]
         # Rules for whole paths are usually written for ones that begin somewhere else, as in /([^/]+)_\d+.jpg$.
         return path, f"/{path}"
 
@@ -249,7 +250,7 @@ class Manifest(Strict):
 
 
 def _folder_of(path: str, level: int) -> str | None:
-    folders = PurePosixPath(path).parent.parts
+    folders = folders_of(path)
     at = level - 1 if level > 0 else len(folders) + level
     return folders[at] if 0 <= at < len(folders) else None
 

@@ -4,7 +4,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 from ml.data.given_split import SIDES, Side
 from ml.data.heartbeat import Heartbeat
@@ -12,6 +11,7 @@ from ml.data.label_csv import LabelList, read_label_list
 from ml.data.label_list import choose_list
 from ml.data.labels import NOT_UTF8, Label, find_labels, shown_path
 from ml.data.manifest import LabelRule
+from ml.data.path_parts import parts_of, suffix_of
 from ml.data.similar_labels import similar_groups
 from ml.data.suffixes import SUFFIXES
 from ml.errors import DatasetUnusable
@@ -71,6 +71,7 @@ def try_rule(
     encoding: str | None = None,
     complete: bool = True,
     seconds: float,
+    rule_seconds: float,
 ) -> RuleTrial:
     """Try a rule.
 
@@ -82,44 +83,41 @@ def try_rule(
         encoding: of the list of labels.
         complete: whether these are all names.
         seconds: of processor time that the trial may take.
+        rule_seconds: of it for matching a regex, which may take any time; all else takes as long as names and list are.
 
     Raises:
-        DatasetUnusable: the rule takes too long, or its list of labels cannot be used.
+        DatasetUnusable: names, list or rule take too long, or the list of labels cannot be used.
     """
-    deadline = _deadline(seconds)
+    deadline = _Deadline(time.thread_time() + seconds, by_list=rule.kind == "csv")
     heart = Heartbeat(deadline)
     seen = sorted({name for name in heart.over(names) if not _is_hidden(name)})
     readable = [name for name in heart.over(seen) if shown_path(name) == name]
     listed = _listed(readable, rule, tables or {}, encoding, deadline) if rule.kind == "csv" else None
     photos = [name for name in heart.over(readable) if _is_photo(name)]
-    found = find_labels(photos, rule, listed, deadline)
+    found = find_labels(photos, rule, listed, deadline, rule_seconds)
     odd = {*seen} - {*readable}
     labels = found.by_path | {shown_path(name): Label(None, why=NOT_UTF8) for name in sorted(odd) if _is_photo(name)}
     return _summed(labels, found.notes, heart, others=len(seen) - len(labels), complete=complete)
 
 
-def _deadline(seconds: float) -> "_Deadline":
-    return _Deadline(time.thread_time() + seconds)
-
-
 class _Deadline:
     """Called now and then; ends the trial when its time is over."""
 
-    def __init__(self, until: float) -> None:
-        self._until = until
+    def __init__(self, until: float, *, by_list: bool) -> None:
+        self._until, self._by_list = until, by_list
 
     def __call__(self) -> None:
         if time.thread_time() > self._until:
-            detail = "the label rule takes too long for so many names"
-            raise DatasetUnusable(detail, hint="Simplify it.")
+            what = "the names and the list of labels take" if self._by_list else "the names take"
+            raise DatasetUnusable(f"{what} too long to be tried", hint="Import without a trial, or try fewer names.")
 
 
 def _is_hidden(name: str) -> bool:
-    return any(part.startswith(".") for part in PurePosixPath(name).parts)
+    return (name.startswith(".") or "/." in name) and any(part.startswith(".") for part in parts_of(name))
 
 
 def _is_photo(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in SUFFIXES
+    return suffix_of(name).lower() in SUFFIXES
 
 
 def _listed(
@@ -152,7 +150,7 @@ def _summed(
         counts=[LabelCount(label, count) for label, count in counts.most_common(MOST_COUNTS)],
         examples=_varied(named),
         without_label=bare[:EXAMPLES],
-        similar=[list(group) for group in similar_groups(heart.over(counts))[:EXAMPLES]],
+        similar=[list(group) for group in similar_groups(counts, heart)[:EXAMPLES]],
         split={side: sides[side] for side in SIDES if sides[side]} if sides["train"] else None,
         notes=notes,
     )

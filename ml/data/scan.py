@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ml.cores import worth_starting
 from ml.data.given_split import Side
@@ -15,6 +15,7 @@ from ml.data.label_list import is_list, read_list
 from ml.data.label_rules import RuleRefused, rule_pattern
 from ml.data.labels import NOT_UTF8, Label, find_labels, shown_path
 from ml.data.manifest import EXAMPLES, Exclusion, Item, LabelRule, Manifest
+from ml.data.path_parts import suffix_of
 from ml.data.suffixes import SUFFIXES
 from ml.decode.images import DECODING, Limits, view
 from ml.decode.views import PERCEPTUAL_HASH
@@ -188,7 +189,7 @@ def _judged_by_name(file: _File) -> Exclusion | None:
         return Exclusion(path=shown, code="no_label", detail=NOT_UTF8)
     if file.odd is not None:
         return Exclusion(path=file.path, code="not_a_file", detail=f"this is {file.odd}")
-    if PurePosixPath(file.path).suffix.lower() not in SUFFIXES:
+    if suffix_of(file.path).lower() not in SUFFIXES:
         return Exclusion(path=file.path, code="not_an_image", detail="the name does not end like an image's")
     return None
 

@@ -4,13 +4,15 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
+from ml.data.heartbeat import Heartbeat
+
 _PARTS = {"_", "-"}
 
 
-def similar_groups(labels: Iterable[str]) -> list[tuple[str, ...]]:
-    """The labels that are not alone, each group sorted, the groups by their first."""
+def similar_groups(labels: Iterable[str], heart: Heartbeat | None = None) -> list[tuple[str, ...]]:
+    """The labels that are not alone, each group sorted, the groups by their first; ``heart`` beats for each label."""
     groups = defaultdict[str, list[str]](list)
-    for label in sorted(labels):
+    for label in (heart or Heartbeat(None)).over(sorted(labels)):
         groups[_bare(label)].append(label)
     return sorted(tuple(group) for group in groups.values() if len(group) > 1)
 

@@ -1,7 +1,7 @@
 """What unpacking may cost, counted while it happens: what an archive says of itself proves nothing."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import IO, TYPE_CHECKING, Protocol
 
 from ml.errors import ArchiveRejected
@@ -14,6 +14,7 @@ RATIO = 20
 RATIO_FREE_BYTES = 64 << 20
 """Below this the ratio does not matter: a folder of tiny drawings packs well and harms nobody."""
 LARGEST_READ = 1 << 20
+"""Bytes that are read between two looks at the budget."""
 _STEP = 16 << 20
 """Bytes that are passed over between two looks at the budget."""
 _TOLD_BYTES = 1 << 16
@@ -147,18 +148,24 @@ class MeteredReader(io.RawIOBase):
         """As a stream does; notes in ``ended_early`` whether the last read got less than it asked for.
 
         Raises:
-            ArchiveRejected: the read is larger than any part of an honest archive, or the budget is spent.
+            ArchiveRejected: the read is larger than any header of an honest archive, or the budget is spent.
+            ValueError: all that is left is asked for.
         """
-        if size < 0 or size > LARGEST_READ:
-            raise ArchiveRejected("the archive has a header of an absurd size", hint="Make it again with plain tar.")
+        if size < 0:
+            message = "a tar is read by pieces"
+            raise ValueError(message)
         if self.headers is not None:
             self.headers.expect(size)
-        data = self._stream.read(size)
-        self._budget.reached(self._stream.tell())
-        if self.headers is not None:
-            self.headers.look_at(data)
+        data = b"".join(self._steps(size))
         self.ended_early = len(data) < size
-        return data
+        return data if self.headers is None else self.headers.passed(data)
+
+    def _steps(self, size: int) -> Iterator[bytes]:
+        """So many bytes; the budget is looked at between them, however many are asked for at once."""
+        while part := self._stream.read(min(size, LARGEST_READ)):
+            self._budget.reached(self._stream.tell())
+            yield part
+            size -= len(part)
 
     def seek(self, position: int, whence: int = io.SEEK_SET, /) -> int:
         """Move to a position counted from the start.

@@ -5,17 +5,24 @@ keeps names that overlap once for each.
 """
 
 import re
-from tarfile import BLOCKSIZE
+from collections.abc import Iterator
+from tarfile import BLOCKSIZE, GNUTYPE_LONGLINK, GNUTYPE_LONGNAME, SOLARIS_XHDTYPE, XGLTYPE, XHDTYPE
 
 from ml.errors import ArchiveRejected
 
 MOST_BYTES = 64 << 10
-"""Of all headers of one entry; the usual ones have one or two kB."""
+"""Of all headers of one entry without attributes; the usual ones have one or two kB."""
+MOST_ATTRIBUTE_BYTES = 1 << 20
+"""Of its extended headers as they are written, with what a file has beside its content: attributes, rights."""
 MOST_DIGITS = 300
 """In a row: more than any name, time or size has."""
-_PAX_TYPES = frozenset({b"x", b"g", b"X"})
+_EXTENDED = frozenset({XHDTYPE, XGLTYPE, SOLARIS_XHDTYPE})
+_WITH_DATA = _EXTENDED | {GNUTYPE_LONGNAME, GNUTYPE_LONGLINK}
+"""Headers that tarfile reads on behind, before the next: any other is the entry's own, which is the last."""
 _TYPE = slice(156, 157)
-_RECORD = re.compile(rb"(\d{1,6}) [^=\n]{1,1000}=")
+_RECORD = re.compile(rb"(\d{1,6}) ([^=\n]{1,1000})=")
+_USED = re.compile(rb"path|linkpath|size|hdrcharset|GNU\.sparse\..*")
+"""Keys of the records that tell where an entry lies, how long it is and whether it has holes."""
 _DIGITS_ALONE = bytes(byte if byte in b"0123456789" else 0x20 for byte in range(256))
 
 
@@ -23,8 +30,9 @@ class TarHeaders:
     """The headers of one entry, a read at a time."""
 
     def __init__(self) -> None:
-        self._left = MOST_BYTES
-        self._is_pax = False
+        self._left, self._attributes_left = MOST_BYTES, MOST_ATTRIBUTE_BYTES
+        self._header = b""
+        """The type of the header whose data is read next; empty where a header is."""
 
     def expect(self, size: int) -> None:
         """Said before so many bytes are read.
@@ -32,33 +40,47 @@ class TarHeaders:
         Raises:
             ArchiveRejected: that is more than the headers of an entry have.
         """
-        if size > self._left:
+        if self._header in _EXTENDED:
+            if not 0 <= size <= self._attributes_left:
+                raise _refusal("of an absurd size")
+            self._attributes_left -= size
+        else:
+            self._spend(size)
+
+    def passed(self, data: bytes) -> bytes:
+        """What tarfile is to get of what was read: of an extended header the records that are used, else all.
+
+        Raises:
+            ArchiveRejected: it is an extended header whose records are not as they are to be written, or has too many.
+        """
+        header, self._header = self._header, b""
+        if header in _EXTENDED:
+            data = b"".join(_used(data))
+            self._spend(len(data))
+            if max(map(len, data.translate(_DIGITS_ALONE).split()), default=0) > MOST_DIGITS:
+                raise _refusal(f"with more than {MOST_DIGITS} digits in a row")
+        elif not header and len(data) == BLOCKSIZE and data[_TYPE] in _WITH_DATA:
+            self._header = data[_TYPE]
+        return data
+
+    def _spend(self, size: int) -> None:
+        if not 0 <= size <= self._left:
             raise _refusal("of an absurd size")
         self._left -= size
 
-    def look_at(self, data: bytes) -> None:
-        """Said of what was read.
 
-        Raises:
-            ArchiveRejected: it is an extended header whose records are not as they are to be written.
-        """
-        if self._is_pax:
-            _check_records(data)
-            self._is_pax = False
-        else:
-            self._is_pax = len(data) == BLOCKSIZE and data[_TYPE] in _PAX_TYPES
-
-
-def _check_records(data: bytes) -> None:
-    if max(map(len, data.translate(_DIGITS_ALONE).split()), default=0) > MOST_DIGITS:
-        raise _refusal(f"with more than {MOST_DIGITS} digits in a row")
+def _used(data: bytes) -> Iterator[bytes]:
     at = 0
     while data[at : at + 1] not in {b"", b"\0"}:
         record = _RECORD.match(data, at)
         end = at + int(record[1]) if record else 0
         if record is None or end <= record.end() or data[end - 1 : end] != b"\n":
             raise _refusal("that breaks the form of its records")
+        if _USED.fullmatch(record[2]):
+            yield data[at:end]
         at = end
+    if data.count(0, at) != len(data) - at:
+        raise _refusal("with something behind its records")
 
 
 def _refusal(what: str) -> ArchiveRejected:

@@ -3,6 +3,7 @@
 import stat
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from typing import IO
 
 from ml.errors import ArchiveRejected
@@ -51,7 +52,7 @@ def zip_entries(file: IO[bytes], budget: Budget, names: ZipNames, directory_byte
         ArchiveRejected: too long a list of entries, or one that is encrypted, a link, a device, nameless, or packed by
             a method that is not read.
     """
-    guarded = DirectoryGuard(file, directory_bytes, lambda entries: budget.promised(0, entries))
+    guarded = DirectoryGuard(file, directory_bytes, partial(_counted, file, budget))
     with zipfile.ZipFile(guarded) as packed:
         guarded.opening = False
         members = packed.infolist()
@@ -66,6 +67,15 @@ def zip_entries(file: IO[bytes], budget: Budget, names: ZipNames, directory_byte
                 continue
             with packed.open(member) as content:
                 yield Entry(name, content)
+
+
+def _counted(file: IO[bytes], budget: Budget, entries: int) -> None:
+    """Check how many there are, and tell of it as from the front: the list lies at the end, progress goes forwards."""
+    budget.promised(0, entries)
+    at = file.tell()
+    file.seek(0)
+    budget.tell()
+    file.seek(at)
 
 
 def _check(member: zipfile.ZipInfo, name: str) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from api.datasets.archived_photos import AT_ONCE, MOST_WAITING, ArchivedPhotos
-from store.errors import NotFound, TooBusy
+from store.errors import NotFound, PayloadTooLarge, TooBusy
 from tests.api.conftest import until
+from tests.api.datasets.test_trials import tar
+from tests.api.records import jpeg
 
 TOO_MANY = 5
 
@@ -30,3 +32,13 @@ def test_who_asks_when_many_wait_is_refused_at_once_and_takes_no_thread(
         goes_on.set()
     kinds = [type(answer.exception()) for answer in answers]
     assert (kinds.count(TooBusy), kinds.count(NotFound)) == (TOO_MANY, AT_ONCE + MOST_WAITING)
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_photo_of_some_megabytes_is_read_out_of_a_tar(tmp_path: Path, mode: str) -> None:
+    photo = jpeg() + bytes(3 << 20)
+    (tmp_path / "archive").write_bytes(tar({"pug_1.jpg": b"x", "pug_2.jpg": photo}, mode))
+    photos = ArchivedPhotos(max_unpacked=1 << 30, max_photo=4 << 20)
+    assert photos.photo(tmp_path / "archive", "pug_2.jpg").data == photo
+    with pytest.raises(PayloadTooLarge):
+        ArchivedPhotos(max_unpacked=1 << 30, max_photo=2 << 20).photo(tmp_path / "archive", "pug_2.jpg")

@@ -1,6 +1,9 @@
 """Names and lists of labels that would cost far more than their length."""
 
+import sys
 import unicodedata
+from collections import Counter
+from pathlib import PurePosixPath
 from typing import Literal
 
 import pytest
@@ -10,7 +13,9 @@ from ml.data.given_split import split_level
 from ml.data.label_csv import LabelList, Row, read_label_list
 from ml.data.labels import NOT_UTF8, find_labels
 from ml.data.manifest import LabelRule
+from ml.data.path_parts import parts_of, suffix_of
 from ml.data.rule_trial import try_rule
+from ml.data.similar_labels import similar_groups
 from ml.errors import DatasetUnusable
 
 MARKS = "\u0315\u0300"
@@ -99,18 +104,79 @@ def test_the_reading_of_a_list_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -
 
     with pytest.raises(Stop):
         read_label_list(b"a.jpg,pug\n" * 10, heartbeat=stop)
-    with pytest.raises(DatasetUnusable, match="too long"):
-        try_rule(["a.jpg"], BY_LIST, tables={"a.csv": b"a.jpg,pug\n"}, seconds=-1.0)
+    with pytest.raises(DatasetUnusable, match="names and the list of labels take too long"):
+        try_rule(["a.jpg"], BY_LIST, tables={"a.csv": b"a.jpg,pug\n"}, seconds=-1.0, rule_seconds=PLENTY)
+    with pytest.raises(DatasetUnusable, match="names take too long"):
+        try_rule(["a/1.jpg"], LabelRule(kind="folder"), seconds=-1.0, rule_seconds=PLENTY)
+
+
+def test_the_time_of_a_rule_is_that_of_matching_alone() -> None:
+    """A list and folders cost time by their length; only a regex may cost any."""
+    names, tables = ["a/1.jpg", "labels.csv"], {"labels.csv": b"1.jpg,pug\n"}
+    for rule in (BY_LIST, LabelRule(kind="folder")):
+        assert try_rule(names, rule, tables=tables, seconds=PLENTY, rule_seconds=-1.0).labelled == 1
+    with pytest.raises(DatasetUnusable, match=r"the label rule .* took"):
+        try_rule(names, LabelRule(), seconds=PLENTY, rule_seconds=-1.0)
+
+
+def test_the_comparison_of_labels_gives_signs_of_life_while_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 0.0)
+    worked, normalize = list[str](), unicodedata.normalize
+
+    def noted(form: Literal["NFKC"], text: str) -> str:
+        worked.append(text)
+        return normalize(form, text)
+
+    def stop_once_at_it() -> None:
+        if worked:
+            raise Stop
+
+    monkeypatch.setattr(unicodedata, "normalize", noted)
+    with pytest.raises(Stop):
+        similar_groups(["pug", "Pug", "boxer"], heartbeat.Heartbeat(stop_once_at_it))
+    assert len(worked) < 4
+
+
+@pytest.mark.parametrize("rule", [BY_LIST, LabelRule(kind="folder"), LabelRule(kind="folder", level=2), LabelRule()])
+def test_a_trial_calls_few_functions_for_each_name(rule: LabelRule) -> None:
+    """It goes through 200,000 of them, with a list as long, in the time that an answer may take."""
+    names = [f"train/breed {number % 3}/photo_{number}.jpg" for number in range(200)]
+    tables = {"labels.csv": "".join(f"photo_{number}.jpg,pug\n" for number in range(50, 250)).encode()}
+    calls = Counter[str]()
+    sys.setprofile(lambda _frame, event, _what: calls.update([event]))
+    try:
+        try_rule([*names, "labels.csv"], rule, tables=tables, seconds=PLENTY, rule_seconds=PLENTY)
+    finally:
+        sys.setprofile(None)
+    assert calls["call"] + calls["c_call"] < 150 * len(names)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["a/b/c.jpg", "c.jpg", "./a/./c.jpg", "a//c.jpg", "/a/c.jpg", "//a/c", "a/c.jpg/", "a/c.jpg/.", "", ".", "a/.."],
+)
+def test_the_parts_of_a_path_are_those_of_pathlib(path: str) -> None:
+    assert parts_of(path) == PurePosixPath(path).parts
+
+
+@pytest.mark.parametrize("name", ["a.JPG", "a.b.jpg", ".jpg", "a.", "a", "..jpg", "a..", ".a.jpg"])
+def test_the_suffix_of_a_name_is_that_of_pathlib(name: str) -> None:
+    assert suffix_of(f"x.y/{name}") == PurePosixPath(name).suffix
 
 
 def test_a_line_of_very_many_cells_is_read_by_its_first() -> None:
     assert read_label_list(b"filename,label" + b"," * 5000 + b"x\na.jpg,pug\n").rows["a.jpg"].label == "pug"
 
 
+def test_the_columns_are_found_among_all_and_then_all_lines_are_read_by_them() -> None:
+    wide = b"," * 5000
+    assert read_label_list(b"filename" + wide + b"label\na.jpg" + wide + b"pug\n").rows["a.jpg"].label == "pug"
+
+
 @pytest.mark.parametrize("rule", [LabelRule(), LabelRule(kind="folder"), LabelRule(kind="csv")])
 def test_names_in_no_known_encoding_get_no_label_and_are_shown(rule: LabelRule) -> None:
     names = ["pug/pug_1.jpg", "L\udcf6we/L\udcf6we_1.jpg", "L\udcf6we.csv", "labels.csv"]
-    found = try_rule(names, rule, tables={"labels.csv": b"pug_1.jpg,pug\n"}, seconds=PLENTY)
+    found = try_rule(names, rule, tables={"labels.csv": b"pug_1.jpg,pug\n"}, seconds=PLENTY, rule_seconds=PLENTY)
     assert [(one.name, one.label) for one in found.examples] == [("pug/pug_1.jpg", "pug")]
     assert [(one.name, one.why) for one in found.without_label] == [(r"L\xf6we/L\xf6we_1.jpg", NOT_UTF8)]
     assert (found.photos, found.others) == (2, 2)

@@ -3,6 +3,7 @@
 import gzip
 import io
 import lzma
+import random
 import struct
 import tarfile
 import tracemalloc
@@ -17,7 +18,8 @@ from ml.errors import ArchiveRejected
 from ml.unpack import listing
 from ml.unpack.archive import MAX_BYTES, MAX_FILES, open_entries
 from ml.unpack.listing import list_archive
-from tests.ml.unpack.test_archive import refused, tarred, zipped
+from ml.unpack.metered import MeteredReader
+from tests.ml.unpack.test_archive import refused, zipped
 
 MIB = 1 << 20
 PLENTY = 60.0
@@ -38,9 +40,26 @@ def listed(tmp_path: Path, data: bytes) -> listing.Listing:
     return list_archive(tmp_path / "archive", seconds=PLENTY)
 
 
-def pax(records: bytes, claimed: int | None = None) -> bytes:
+def tarred(files: dict[str, bytes], style: int = tarfile.PAX_FORMAT, mode: str = "w") -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode, format=style) as tar:  # type: ignore[call-overload]  # any of its modes
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return out.getvalue()
+
+
+def linked(target: str) -> bytes:
+    """A tar of a folder with the long name of a link's target before it, and of a file."""
+    folder = tarfile.TarInfo("folder")
+    folder.type, folder.linkname = tarfile.DIRTYPE, target
+    return folder.tobuf(tarfile.GNU_FORMAT) + tarred({"pug_1.jpg": b"x"})
+
+
+def pax(records: bytes, claimed: int | None = None, name: str = "pax") -> bytes:
     """A tar of one file with an extended header before it."""
-    head = tarfile.TarInfo("pax")
+    head = tarfile.TarInfo(name)
     head.type, head.size = tarfile.XHDTYPE, len(records) if claimed is None else claimed
     padding = bytes(-len(records) % 512)
     return head.tobuf(tarfile.USTAR_FORMAT) + records + padding + tarred({"pug_1.jpg": b"x"})
@@ -99,9 +118,11 @@ def test_a_first_header_that_claims_much_is_refused_before_it_is_read(tmp_path: 
 @pytest.mark.parametrize(
     "records",
     [
-        pytest.param(record(b"comment", b"1" * 12_000), id="digits, searched from each of them"),
+        pytest.param(record(b"path", b"1" * 12_000), id="digits, searched from each of them"),
         pytest.param(b"2 " * 2000 + b"k=v\n", id="names that overlap, kept once for each"),
-        pytest.param(record(b"comment", b"x" * 70_000), id="more than headers have"),
+        pytest.param(record(b"path", b"x" * 70_000), id="more than headers have"),
+        pytest.param(record(b"comment", b"x" * MIB), id="more than attributes have"),
+        pytest.param(b"9 a=bcde\n\0" + b"1 hdrcharset=" * 2400, id="a charset searched behind the end of records"),
         pytest.param(b"9 k=v\n", id="longer than it is"),
         pytest.param(b"nonsense", id="none"),
     ],
@@ -111,7 +132,7 @@ def test_an_extended_header_that_tarfile_works_on_for_long_is_refused(tmp_path: 
 
 
 def test_extended_headers_one_behind_the_other_have_a_limit_together(tmp_path: Path) -> None:
-    assert "absurd" in refused(tmp_path, pax(record(b"a", b"b"))[:1024] * 100 + tarred({"pug_1.jpg": b"x"}))
+    assert "absurd" in refused(tmp_path, pax(record(b"a", b"b"))[:1024] * 150 + tarred({"pug_1.jpg": b"x"}))
 
 
 def test_an_extended_header_as_it_should_be_is_read(tmp_path: Path) -> None:
@@ -120,6 +141,46 @@ def test_an_extended_header_as_it_should_be_is_read(tmp_path: Path) -> None:
     )
     assert listed(tmp_path, pax(records)).names == ["Löwe/" * 20 + "1" * 200 + ".jpg"]
     assert listed(tmp_path, bytes(10_240)).names == []
+
+
+def test_attributes_of_a_file_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """tarfile gets the records that say where an entry lies and how long it is, and no others."""
+    given, read = list[bytes](), MeteredReader.read
+    monkeypatch.setattr(MeteredReader, "read", lambda *args: given.append(read(*args)) or given[-1])
+    records = record(b"path", b"pug_2.jpg") + record(b"SCHILY.xattr.user.x", b"1" * 200_000)
+    assert listed(tmp_path, pax(records)).names == ["pug_2.jpg"]
+    assert record(b"path", b"pug_2.jpg") in given
+    assert not any(b"SCHILY" in one for one in given)
+
+
+@pytest.mark.parametrize("letter", "xgXLK")
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
+def test_a_long_name_is_no_header_whatever_letter_stands_in_it(tmp_path: Path, letter: str, kind: bytes) -> None:
+    """Its 157th byte stands where a header says what it is."""
+    long = ("a" * 60 + "/") * 2 + "b" * 34 + letter + ".jpg"
+    assert long[156] == letter
+    if kind == tarfile.GNUTYPE_LONGNAME:
+        data, names = tarred({long: b"x", "pug_1.jpg": b"x"}, tarfile.GNU_FORMAT), [long, "pug_1.jpg"]
+    else:
+        data, names = linked(long), ["pug_1.jpg"]
+    assert listed(tmp_path, data).names == names
+
+
+def test_a_long_name_hides_no_extended_header_behind_it(tmp_path: Path) -> None:
+    name = (bytes(156) + b"x").ljust(512, b"\0")
+    head = tarfile.TarInfo("long")
+    head.type, head.size = tarfile.GNUTYPE_LONGNAME, len(name)
+    for digits in (record(b"path", b"1" * 12_000), b"1" * 12_000):
+        assert "has a header" in refused(tmp_path, head.tobuf(tarfile.GNU_FORMAT) + name + pax(digits, name=""))
+
+
+@pytest.mark.parametrize("style", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
+def test_a_large_table_in_a_tar_is_read_with_signs_of_life(tmp_path: Path, style: int, mode: str) -> None:
+    table = random.Random(1).randbytes(3 * MIB)  # noqa: S311 - no secret
+    found = listed(tmp_path, tarred({"labels.csv": table, "pug_1.jpg": b"x"}, style, mode))
+    assert found.tables == {"labels.csv": table}
+    assert found.names == ["labels.csv", "pug_1.jpg"]
 
 
 def test_a_name_of_a_gzip_without_an_end_is_counted(tmp_path: Path) -> None:
@@ -179,6 +240,24 @@ def test_a_zips_list_may_be_shorter_where_it_is_only_looked_at(tmp_path: Path, m
 
 def test_an_entry_with_much_beside_its_name_is_refused(tmp_path: Path) -> None:
     assert "beside its name" in refused(tmp_path, members([b"a.jpg"], struct.pack("<HH", 0x9999, 0) * 8000))
+    assert "fields beside its name" in refused(tmp_path, members([b"a.jpg"], struct.pack("<HH", 0x9999, 0) * 65))
+    assert listed(tmp_path, members([b"x"], struct.pack("<HH", 0x9999, 0) * 64)).names == ["x"]
+
+
+def test_the_counting_of_a_zips_entries_gives_signs_of_life(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_bytes(members([b"x"] * 5000))
+    told = list[int]()
+    with open_entries(
+        tmp_path / "archive",
+        max_bytes=MAX_BYTES,
+        max_files=MAX_FILES,
+        encoding=None,
+        tell=lambda done, _total: told.append(done),
+    ) as entries:
+        next(entries)
+    # From the front on, as the reading of the files then goes.
+    assert len(told) >= 5
+    assert told == sorted(told)
 
 
 @pytest.mark.parametrize(
