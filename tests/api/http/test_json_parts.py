@@ -64,4 +64,4 @@ def test_names_with_commas_are_no_more_than_others(client: TestClient) -> None:
     names = [f"Birman, blue, {number}_1.jpg" for number in range(1500)]
     answer = client.post("/label-rules/try", json={"names": names})
     assert answer.status_code == 200, answer.text
-    assert answer.json()["images"] == len(names)
+    assert answer.json()["photos"] == len(names)
