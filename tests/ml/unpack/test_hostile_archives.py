@@ -146,7 +146,12 @@ def test_an_extended_header_as_it_should_be_is_read(tmp_path: Path) -> None:
 def test_attributes_of_a_file_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """tarfile gets the records that say where an entry lies and how long it is, and no others."""
     given, read = list[bytes](), MeteredReader.read
-    monkeypatch.setattr(MeteredReader, "read", lambda *args: given.append(read(*args)) or given[-1])
+
+    def noted(reader: MeteredReader, size: int) -> bytes:
+        given.append(read(reader, size))
+        return given[-1]
+
+    monkeypatch.setattr(MeteredReader, "read", noted)
     records = record(b"path", b"pug_2.jpg") + record(b"SCHILY.xattr.user.x", b"1" * 200_000)
     assert listed(tmp_path, pax(records)).names == ["pug_2.jpg"]
     assert record(b"path", b"pug_2.jpg") in given
@@ -175,8 +180,8 @@ def test_a_long_name_hides_no_extended_header_behind_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("style", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-@pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
-def test_a_large_table_in_a_tar_is_read_with_signs_of_life(tmp_path: Path, style: int, mode: str) -> None:
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_large_table_in_a_tar_is_read(tmp_path: Path, style: int, mode: str) -> None:
     table = random.Random(1).randbytes(3 * MIB)  # noqa: S311 - no secret
     found = listed(tmp_path, tarred({"labels.csv": table, "pug_1.jpg": b"x"}, style, mode))
     assert found.tables == {"labels.csv": table}
