@@ -141,7 +141,8 @@ def _holding_files(engine: Engine) -> Iterator[None]:
             hint = "Wait until it is done."
             raise BackupRefused("another backup of this database is being made", hint=hint) from None
         yield
-        holder.execute(text("SELECT 1"))  # raises where the server went away meanwhile, and files were not held
+        # Raises where the server went away meanwhile, and files were not held. A closed connection lets go too, but later.
+        holder.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": HOLD})
 
 
 def _write(

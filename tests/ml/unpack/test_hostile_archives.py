@@ -74,17 +74,18 @@ def record(key: bytes, value: bytes) -> bytes:
 
 
 def members(names: list[bytes], extra: bytes = b"") -> bytes:
-    """A zip of files without content that all begin at one place; nothing but its list is large."""
+    """A zip of files without content, each called x where it lies; little but its list is large."""
     one = zipped({"x": b""})
     start, end = one.index(b"PK\x01\x02"), one.index(b"PK\x05\x06")
     heads = bytearray()
-    for name in names:
+    for place, name in enumerate(names):
         head = bytearray(one[start : start + 46])
+        struct.pack_into("<L", head, 42, place * start)
         struct.pack_into("<2H", head, 28, len(name), len(extra))
         heads += head + name + extra
     tail = bytearray(one[end:])
-    struct.pack_into("<L", tail, 12, len(heads))
-    return one[:start] + bytes(heads) + bytes(tail)
+    struct.pack_into("<2L", tail, 12, len(heads), len(names) * start)
+    return one[:start] * len(names) + bytes(heads) + bytes(tail)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
