@@ -141,7 +141,7 @@ def _holding_files(engine: Engine) -> Iterator[None]:
             hint = "Wait until it is done."
             raise BackupRefused("another backup of this database is being made", hint=hint) from None
         yield
-        # Raises where the server went away meanwhile, and files were not held. A closed connection lets go too, but later.
+        # Raises where the server went away and files were not held. The end of the connection lets go too, but later.
         holder.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": HOLD})
 
 
