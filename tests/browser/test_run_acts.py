@@ -14,6 +14,7 @@ from store.db.reading import get_job, state_of_run
 from store.states import State
 from tests.api.conftest import until
 from tests.api.records import Records
+from tests.browser.conftest import Streams
 from tests.browser.visits import PATIENCE_MS, Visits
 from tests.browser.worlds import BREEDS, batches_come, busy
 
@@ -360,7 +361,7 @@ def test_the_curve_grows_while_it_trains_and_a_reload_in_the_middle_keeps_it(
 
 
 def test_batch_by_batch_only_the_curves_in_sight_are_asked_for(
-    visits: Visits, records: Records, tmp_path: Path
+    visits: Visits, records: Records, streams: Streams, tmp_path: Path
 ) -> None:
     world = busy(records, tmp_path)
     page = visits.page(f"/ui/runs/{world.running.id}", width=390)
@@ -368,6 +369,7 @@ def test_batch_by_batch_only_the_curves_in_sight_are_asked_for(
     page.locator("[data-figure=loss]").scroll_into_view_if_needed()
     schedule = page.locator("[data-figure=schedule]")
     assert schedule.evaluate("figure => figure.getBoundingClientRect().top > innerHeight")
+    until(lambda: streams.open == 1, PATIENCE_MS / 1000)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(urlsplit(request.url).path))
     with page.expect_request("**/figures/loss**"):

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from store.db.models import Artifact, Batch, Dataset, Epoch, Interpretation, Job, JobEvent, Run
 from store.db.study_tables import StudyTrial
 from store.errors import ArtifactMissing
-from store.keys import MODEL, bundle_key, manifest_key
+from store.keys import MODEL, bundle_key, manifest_key, read_run_file
 from store.states import FINAL, MOVES, State
 from tests.faults.work import TRIALS, Accepted, Work
 from tests.faults.world import LOOK_SECONDS, World
@@ -143,7 +143,16 @@ def _of_files(world: World) -> Iterator[Finding]:
     needed |= {one["key"] for found in answers for one in found.values()}
     there = _swept(world, needed | kept)
     yield from (Finding("lost", f"{key} was needed and is gone") for key in needed - there)
-    yield from (Finding("wrong", f"{key} is in the store and on no record") for key in there - needed - kept)
+    with world.sessions.begin() as session:
+        for key in there - needed - kept:
+            yield Finding("wrong", f"{key} is in the store and on no record{_job_of(session, key)}")
+
+
+def _job_of(session: Session, key: str) -> str:
+    """What became of the job that stored a file, where a job of ours did."""
+    file = read_run_file(key)
+    job = None if file is None or file.job_id is None else session.get(Job, file.job_id)
+    return "" if job is None else f": job {job.id} is {job.state} in its attempt {job.attempt}"
 
 
 def _swept(world: World, named: set[str]) -> set[str]:

@@ -89,7 +89,8 @@ def disturbed(
             findings.append(Finding("stuck", f"not well again after {fault.name}"))
     if not work.wait(END_SECONDS, world.revive):
         findings.append(Finding("stuck", f"work {work.name} does not end"))
-    _let_all_end(world)
+    if not _let_all_end(world):
+        findings.append(Finding("stuck", f"a job goes on after work {work.name} has ended"))
     findings += [_as_finding(error) for error in work.end()]
     findings += check(world, work, ground.twins)
     tally.found(done, findings)
@@ -105,15 +106,20 @@ def _let_pass(world: World, seconds: float) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _let_all_end(world: World) -> None:
-    """Wait for jobs too whose acceptance nobody was told of."""
+def _let_all_end(world: World) -> bool:
+    """Wait for jobs too whose acceptance nobody was told of, and for attempts that others have replaced.
+
+    An attempt of the latter kind stores files until it learns of it: before that none of them is looked for.
+    """
     open_jobs = select(func.count()).select_from(Job).where(Job.state.not_in(FINAL))
     deadline = time.monotonic() + WELL_SECONDS
     while time.monotonic() < deadline:
         with world.sessions.begin() as session:
-            if not session.scalar(open_jobs):
-                return
+            is_open = session.scalar(open_jobs)
+        if not is_open and not world.jobs_in_hand():
+            return True
         _let_pass(world, LOOK_SECONDS)
+    return False
 
 
 def _as_finding(error: Exception) -> Finding:

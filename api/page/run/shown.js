@@ -18,8 +18,10 @@ import { showStory } from "./story.js";
 import { hideTabs, showTab, tabOf } from "./tabs.js";
 
 const FIGURES_MS = 2000;
-// For so many times as long as a look took there is none: a busy machine gets fewer.
+// For so many times as long as a look took there is none: a busy machine gets fewer. The first look has Plotly to
+// compile, and says little of the next.
 const REST = 9;
+const MOST_REST_MS = 15000;
 const MODEL = "model.safetensors";
 const PARTS = { curves: showCurves, mistakes: showMistakes, config: showSettings, files: showFiles };
 
@@ -28,6 +30,7 @@ let shown = null;
 let drawing = null;
 let due = 0;
 let rest = FIGURES_MS;
+let hasGrown = false;
 
 export const shownRun = () => shown;
 
@@ -86,11 +89,18 @@ async function drawOnce(work) {
   work.next = null;
   clearTimeout(due);
   due = 0;
+  hasGrown = false;
   try {
     await next(id);
   } finally {
-    rest = Math.max(FIGURES_MS, REST * (performance.now() - begun));
+    rest = Math.min(MOST_REST_MS, Math.max(FIGURES_MS, REST * (performance.now() - begun)));
+    // What came while this was asked for may not be in it.
+    if (hasGrown && work.id === chosen) growLater();
   }
+}
+
+function growLater() {
+  due ||= setTimeout(grow, rest);
 }
 
 // Another interpretation, or more of this one.
@@ -173,5 +183,6 @@ export function hearOfShown({ kind, job, data }) {
   if (kind === "progress") showProgress({ state: "running", progress: data });
   if (kind === "progress" || (kind === "log" && !data.plan)) return;
   if (kind !== "batch") tell("run", renewRun());
-  else if (!due && !drawing) due = setTimeout(grow, rest);
+  else if (drawing) hasGrown = true;
+  else growLater();
 }
