@@ -10,7 +10,7 @@ from ml.data.given_split import SIDES, Side
 from ml.data.heartbeat import Heartbeat
 from ml.data.in_order import in_order
 from ml.data.label_csv import read_label_list
-from ml.data.label_list import choose_list
+from ml.data.label_list import choose_list, is_list
 from ml.data.labels import NOT_UTF8, Label, find_labels, shown_path
 from ml.data.manifest import LabelRule
 from ml.data.path_parts import parts_of, suffix_of
@@ -21,6 +21,7 @@ from ml.unpack.listing import MAX_LIST_BYTES
 
 EXAMPLES = 20
 MOST_COUNTS = 200
+_NOT_REACHED = "Import without a trial, or put the list first in the archive."
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def try_rule(
         (readable if shown_path(name) == name else odd).append(name)
     listed = None
     if rule.kind == "csv":
-        table = _table(rule.csv or choose_list(readable), tables or {}, too_large, complete=complete)
+        path = rule.csv or _chosen(readable, complete=complete)
+        table = _table(path, tables or {}, too_large, complete=complete)
         listed = read_label_list(table, encoding, deadline)
     photos = [name for name in heart.over(readable) if _is_photo(name)]
     found = find_labels(photos, rule, listed, deadline, rule_seconds)
@@ -132,13 +134,20 @@ def _is_photo(name: str) -> bool:
     return suffix_of(name).lower() in SUFFIXES
 
 
+def _chosen(names: Sequence[str], *, complete: bool) -> str:
+    if not complete and not any(map(is_list, names)):
+        detail = "a trial does not read the whole archive, and came to no list of labels (a .csv or .tsv file)"
+        raise DatasetUnusable(detail, hint=_NOT_REACHED)
+    return choose_list(names)
+
+
 def _table(path: str, tables: Mapping[str, bytes], too_large: Collection[str], *, complete: bool) -> bytes:
     if path in too_large:
         detail = f"the list of labels {path!r} has more than {MAX_LIST_BYTES} bytes and cannot be tried"
         raise DatasetUnusable(detail, hint="Import without a trial.")
     if path not in tables and not complete:
         detail = f"a trial does not read the archive as far as the list of labels {path!r}"
-        raise DatasetUnusable(detail, hint="Import without a trial, or put it first in the archive.")
+        raise DatasetUnusable(detail, hint=_NOT_REACHED)
     if path not in tables:
         raise DatasetUnusable(f"there is no list of labels {path!r}", hint="Name it as it lies among the images.")
     return tables[path]

@@ -99,7 +99,11 @@ def _take(entry: Entry, found: Listing, table: str | None) -> None:
     if found.bytes - sum(map(len, found.tables.values())) > MAX_NAMES_BYTES:
         raise _Enough
     found.names.append(name)
-    if entry.content is not None and _has_place(path, found, table):
+    if (
+        entry.content is not None
+        and (name == table or name.lower().endswith(_TABLES))
+        and _has_place(path, found, table)
+    ):
         _hold(name, entry.content, found)
 
 
@@ -107,7 +111,7 @@ def _has_place(path: PurePosixPath, found: Listing, table: str | None) -> bool:
     """Whether a file is a table whose content is held; hidden ones are none, and take no place."""
     if path.as_posix() == table:
         return True
-    if path.suffix.lower() not in _TABLES or any(part.startswith(".") for part in path.parts):
+    if any(part.startswith(".") for part in path.parts):
         return False
     looked_at = [PurePosixPath(name) for name in (*found.tables, *found.too_large) if name != table]
     usual = sum(_is_usual(one) for one in looked_at)

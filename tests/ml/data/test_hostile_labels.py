@@ -279,3 +279,10 @@ def test_a_byte_that_is_in_no_known_encoding_is_told_by_its_place(
     )
     with pytest.raises(DatasetUnusable, match=rf"is not {name} \(byte {len(good)}\)"):
         read_label_list(good + wrong + good, encoding)
+
+
+@pytest.mark.parametrize(("path", "says"), [(None, "came to no list of labels"), ("x.csv", "as far as the list of la")])
+def test_a_list_that_was_not_reached_is_not_said_to_be_missing(path: str | None, says: str) -> None:
+    rule = LabelRule(kind="csv", csv=path)
+    with pytest.raises(DatasetUnusable, match=says):
+        try_rule(["a.jpg"], rule, complete=False, seconds=PLENTY, rule_seconds=PLENTY)
