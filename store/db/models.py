@@ -28,6 +28,7 @@ from store.db.label_review_table import LabelReview  # noqa: F401 - as above
 from store.db.revision_number import revision_number
 from store.db.study_tables import Study  # noqa: F401 - as above
 from store.db.throughput_table import Throughput  # noqa: F401 - as above
+from store.db.webhook_tables import Webhook  # noqa: F401 - as above
 from store.states import State
 
 _STATES = ", ".join(f"'{state}'" for state in State)
