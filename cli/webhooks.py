@@ -33,14 +33,14 @@ def webhooks() -> None:
 
 
 @webhooks.command()
-@click.argument("url")
+@click.argument("address", metavar="URL")
 @click.option("--event", "events", type=END, multiple=True, help="Only these ends; repeat it for several.")
 @click.option("--kind", "kinds", type=KIND, multiple=True, help="Only jobs of these kinds; repeat it for several.")
 @json_option
 @with_client
-def add(client: Client, url: str, events: tuple[str, ...], kinds: tuple[str, ...], as_json: bool) -> None:
+def add(client: Client, address: str, events: tuple[str, ...], kinds: tuple[str, ...], as_json: bool) -> None:
     """Have URL told of jobs' ends, and show the secret to check the signatures with, this once."""
-    asked: Json = {"url": url, "events": list(events) or None, "kinds": list(kinds) or None}
+    asked: Json = {"url": address, "events": list(events) or None, "kinds": list(kinds) or None}
     made = client.post("/webhooks", asked)
     if as_json:
         show_json(made)

@@ -3,8 +3,6 @@
 import asyncio
 import json
 import logging
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -19,7 +17,6 @@ from store.db.webhook_tables import Webhook, WebhookDelivery
 from store.db.webhooks import Outcome, claim_delivery, create_webhook, list_deliveries, put_test, record_try
 from store.settings import Settings
 from store.states import State
-from tests.conftest import REPOSITORY, environment_of
 from tests.store.rows import ERROR, claimed, make_job, make_run
 from tests.worker.processes import Process, until
 from tests.worker.receiver import BREAKS_OFF, DRIPS, HANGS, Receiver, Says, genuine, receiving
@@ -150,25 +147,28 @@ def test_after_ten_tries_it_has_failed_and_a_test_is_tried_once(sessions: Sessio
     assert len(receiver.got) == 11
 
 
-@pytest.mark.parametrize("how", [HANGS, DRIPS])
-def test_a_receiver_that_hangs_is_left_in_time_and_holds_up_no_other(
-    sessions: Sessions, sender: Make, how: str
-) -> None:
-    with receiving(how) as slow, receiving(200) as quick:
-        stuck, other = tell(sessions, slow.url), tell(sessions, quick.url)
+def test_a_receiver_that_hangs_holds_up_no_other(sessions: Sessions, sender: Make) -> None:
+    with receiving(HANGS) as slow, receiving(200) as quick:
+        tell(sessions, slow.url)
+        other = tell(sessions, quick.url)
         for _ in range(3):
             fail_a_job(sessions)
         stop = threading.Event()
         thread = sender(slow, quick, seconds=60.0).start(stop)
-        until(lambda: len(quick.got) == 3, "all three at the quick one", pause=0.01)
-        until(lambda: {one.state for one in deliveries(sessions, other)} == {"delivered"}, "their record", pause=0.01)
+        until(lambda: {one.state for one in deliveries(sessions, other)} == {"delivered"}, "all three", pause=0.01)
         stop.set()
         thread.join(10)
         assert not thread.is_alive(), "what was under way is put down"
-        assert len(slow.got) == 1, "one at a time"
-        make_due(sessions)
-        send_all(sender(slow, seconds=0.2))
-    assert {(one.state, one.error) for one in deliveries(sessions, stuck)} == {("waiting", "timeout")}
+        assert (len(slow.got), len(quick.got)) == (1, 3), "one at a time"
+
+
+@pytest.mark.parametrize("how", [HANGS, DRIPS])
+def test_a_try_ends_in_time_whatever_comes(sessions: Sessions, sender: Make, how: str) -> None:
+    with receiving(how) as receiver:
+        webhook = tell(sessions, receiver.url)
+        fail_a_job(sessions)
+        send_all(sender(receiver, seconds=0.2))
+    assert [(one.state, one.error) for one in deliveries(sessions, webhook)] == [("waiting", "timeout")]
 
 
 def test_no_redirect_is_followed_and_no_proxy_is_asked(
@@ -239,25 +239,13 @@ def test_a_secret_and_a_path_are_in_no_log(sessions: Sessions, sender: Make, cap
     assert webhook.secret not in caplog.text
 
 
-def test_an_end_is_told_although_its_process_was_killed_and_a_try_whose_process_was_is_made_again(
+@pytest.mark.thorough
+def test_a_try_whose_process_was_killed_is_made_again_when_its_lease_has_run_out(
     settings: Settings, sessions: Sessions, sender: Make, tmp_path: Path
 ) -> None:
     with receiving(HANGS, 200) as receiver:
         webhook = tell(sessions, receiver.url)
-        with sessions.begin() as session:
-            job = claimed(session, make_job(session).id).id
-        code = f"""
-import os, signal
-from store.db.jobs import change_state
-from store.db.session import make_engine, make_sessions
-from store.settings import load_settings
-from store.states import State
-with make_sessions(make_engine(load_settings())).begin() as session:
-    change_state(session, {job}, State.SUCCEEDED, attempt=1)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-        killed = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, env=environment_of(settings), check=False)
-        assert killed.returncode == -9
+        job = fail_a_job(sessions)
         repair = Process("worker.repair", settings, tmp_path / "log", PEDIGREE_WEBHOOK_HOSTS=receiver.host)
         try:
             until(lambda: receiver.got, "a request")
