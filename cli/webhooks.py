@@ -117,7 +117,7 @@ def deliveries(client: Client, webhook: int, limit: int, as_json: bool) -> None:
             one["job"],
             one["state"],
             one["attempts"],
-            _answer(one) if one["attempts"] else None,
+            one["status"] or one["error"],
             None if one["next_try_at"] is None else local_time(one["next_try_at"]),
         ]
         for one in found
@@ -146,9 +146,7 @@ def _ended(client: Client, webhook: int, delivery: int) -> Json:
 
 
 def _answer(one: Json) -> str:
-    if one["status"] is not None:
-        return str(one["status"])
-    return WHY.get(one["error"], "none") if one["error"] else "none yet"
+    return str(one["status"] or WHY.get(one["error"], one["error"]))
 
 
 def _hint(one: Json) -> str:

@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.Column("webhook_id", sa.Integer(), nullable=False),
         sa.Column("message", sa.Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False),
         sa.Column("event", sa.Text(), nullable=False),
-        sa.Column("body", postgresql.JSONB(), nullable=False),
+        sa.Column("body", postgresql.JSON(), nullable=False),
         sa.Column("state", sa.Text(), server_default="waiting", nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("status", sa.Integer(), nullable=True),

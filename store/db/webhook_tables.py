@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, BigInteger, ForeignKey, Identity, Index, Text, func, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.db.base import Base, Json
@@ -42,7 +43,8 @@ class WebhookDelivery(Base):
     webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
     message: Mapped[UUID] = mapped_column(server_default=func.gen_random_uuid())
     event: Mapped[str] = mapped_column(Text)
-    body: Mapped[Json]
+    body: Mapped[Json] = mapped_column(postgresql.JSON)
+    """As it was made, in its order."""
     state: Mapped[str] = mapped_column(Text, server_default="waiting")
     """waiting, delivered or failed."""
     attempts: Mapped[int] = mapped_column(server_default="0")

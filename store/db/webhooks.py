@@ -130,7 +130,7 @@ def put_test(session: Session, webhook_id: int) -> WebhookDelivery:
     Raises:
         NotFound: there is no such webhook.
     """
-    _get(session, webhook_id)
+    _get(session, webhook_id, lock={"read": True, "key_share": True})
     body = _body(Event.TEST, datetime.now(UTC), {"webhook": webhook_id})
     delivery = WebhookDelivery(webhook_id=webhook_id, event=Event.TEST, body=body)
     session.add(delivery)
@@ -230,8 +230,9 @@ def record_try(session: Session, claimed: Claimed, outcome: Outcome) -> float | 
 
 
 def forget_old_deliveries(session: Session, *, older_than: timedelta) -> int:
-    """Delete deliveries put on record so long ago, at most ``BATCH``; how many were deleted."""
-    old = select(WebhookDelivery.id).where(WebhookDelivery.created_at < func.now() - older_than).limit(BATCH)
+    """Delete deliveries put on record so long ago that wait no more, at most ``BATCH``; how many were deleted."""
+    is_old = (WebhookDelivery.created_at < func.now() - older_than) & (WebhookDelivery.state != WAITING)
+    old = select(WebhookDelivery.id).where(is_old).limit(BATCH)
     gone = session.execute(delete(WebhookDelivery).where(WebhookDelivery.id.in_(old)).returning(WebhookDelivery.id))
     return len(gone.all())
 
@@ -248,7 +249,12 @@ def _is_due() -> ColumnElement[bool]:
     return (WebhookDelivery.state == WAITING) & (WebhookDelivery.next_try_at <= func.now())
 
 
-def _get(session: Session, webhook_id: int, *, lock: bool = False) -> Webhook:
+def _get(session: Session, webhook_id: int, *, lock: dict[str, bool] | bool = False) -> Webhook:
+    """The webhook, locked as ``lock`` says; shared, it is not deleted before a delivery is on record.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
     webhook = session.get(Webhook, webhook_id, with_for_update=lock or None)
     if webhook is None:
         hint = Hint("Name one of the webhooks on record.", Request("GET", "/webhooks"))

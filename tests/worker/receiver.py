@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tests.conftest import REPOSITORY
 
-HANGS, DRIPS, BREAKS_OFF = "hangs", "drips", "breaks off"
+HANGS, DRIPS, BREAKS_OFF, FLOODS, BOASTS = "hangs", "drips", "breaks off", "floods", "boasts"
 
 
 class Got(NamedTuple):
@@ -59,11 +59,11 @@ class Receiver:
             case "hangs":
                 self.released.wait()
             case "drips":
-                while not self.released.wait(0.02):
-                    try:
-                        handler.wfile.write(b"H")
-                    except OSError:
-                        return
+                self._pour(handler, b"H", 0.02)
+            case "floods":
+                self._pour(handler, b"HTTP/1.1 200 OK\r\n\r\n" + bytes(100_000), 0.0)
+            case "boasts":
+                self._pour(handler, b"HTTP/1.1 200 OK\r\nx-long: " + b"x" * 100_000, 0.0)
             case "breaks off":
                 handler.connection.close()
             case Says(status, header, value):
@@ -73,6 +73,14 @@ class Receiver:
             case _:
                 handler.send_response(int(str(answer)))
                 handler.end_headers()
+
+    def _pour(self, handler: BaseHTTPRequestHandler, part: bytes, rest: float) -> None:
+        """Write the same without an end, until nobody reads it."""
+        while not self.released.wait(rest):
+            try:
+                handler.wfile.write(part)
+            except OSError:
+                return
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from store.settings import Settings
 from store.states import State
 from tests.store.rows import ERROR, claimed, make_job, make_run
 from tests.worker.processes import Process, until
-from tests.worker.receiver import BREAKS_OFF, DRIPS, HANGS, Receiver, Says, genuine, receiving
+from tests.worker.receiver import BOASTS, BREAKS_OFF, DRIPS, FLOODS, HANGS, Receiver, Says, genuine, receiving
 from worker.webhooks import Webhooks
 
 Sessions = sessionmaker[Session]
@@ -84,6 +84,7 @@ def test_a_jobs_end_comes_signed_and_small(sessions: Sessions, sender: Make) -> 
     assert got.path == "/hook?to=me"
     assert got.headers["content-type"] == "application/json"
     body = json.loads(got.body)
+    assert list(body) == ["type", "timestamp", "data"]
     assert abs(datetime.now().astimezone() - datetime.fromisoformat(body.pop("timestamp"))) < timedelta(minutes=10)
     assert body == {
         "type": "job.failed",
@@ -169,6 +170,17 @@ def test_a_try_ends_in_time_whatever_comes(sessions: Sessions, sender: Make, how
         fail_a_job(sessions)
         send_all(sender(receiver, seconds=0.2))
     assert [(one.state, one.error) for one in deliveries(sessions, webhook)] == [("waiting", "timeout")]
+
+
+@pytest.mark.parametrize(("how", "status", "error"), [(FLOODS, 200, None), (BOASTS, None, "no_answer")])
+def test_of_an_answer_no_more_than_a_head_of_some_size_is_read(
+    sessions: Sessions, sender: Make, how: str, status: int | None, error: str | None
+) -> None:
+    with receiving(how) as receiver:
+        webhook = tell(sessions, receiver.url)
+        fail_a_job(sessions)
+        send_all(sender(receiver))
+    assert [(one.status, one.error) for one in deliveries(sessions, webhook)] == [(status, error)]
 
 
 def test_no_redirect_is_followed_and_no_proxy_is_asked(
