@@ -10,7 +10,7 @@ from ml.errors import ArchiveRejected
 from ml.unpack.archive_entry import Entry, no_file
 from ml.unpack.entry_names import ZipNames
 from ml.unpack.metered import Budget
-from ml.unpack.zip_directory import DirectoryGuard
+from ml.unpack.zip_directory import DirectoryGuard, check_count
 
 _ENCRYPTED = 0x1
 _DOS_FOLDER = 0x10
@@ -49,13 +49,14 @@ def zip_entries(file: IO[bytes], budget: Budget, names: ZipNames, directory_byte
         directory_bytes: the most that the list of entries may have.
 
     Raises:
-        ArchiveRejected: too long a list of entries, or one that is encrypted, a link, a device, nameless, or packed by
-            a method that is not read.
+        ArchiveRejected: too long a list of entries, or another than the zip's end says, or one with an entry that is
+            encrypted, a link, a device, nameless, or packed by a method that is not read.
     """
     guarded = DirectoryGuard(file, directory_bytes, partial(_counted, file, budget))
     with zipfile.ZipFile(guarded) as packed:
         guarded.opening = False
         members = packed.infolist()
+        check_count(file, len(members))
         # The list lies at the end; progress begins at the front.
         file.seek(0)
         budget.promised(sum(member.file_size for member in members), len(members))

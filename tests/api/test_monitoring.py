@@ -1,4 +1,4 @@
-"""Rules and dashboard of docs/monitoring name figures that there are, and mends that there are."""
+"""Rules and dashboard of docs/monitoring name figures that there are, and ways out that there are."""
 
 import json
 import re
@@ -35,10 +35,10 @@ def test_only_figures_are_asked_for_that_the_service_tells(client: TestClient) -
     assert asked <= names
 
 
-def test_each_alert_says_what_is_and_what_mends_it_and_is_tried() -> None:
+def test_each_alert_says_what_is_and_what_to_do_and_is_tried() -> None:
     tried = (FOLDER / "alerts_test.yml").read_text()
     for rule in _rules():
-        assert {"summary", "mend"} == set(rule["annotations"])
+        assert {"summary", "fix"} == set(rule["annotations"])
         assert f"alertname: {rule['alert']}" in tried
 
 
