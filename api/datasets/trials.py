@@ -49,6 +49,7 @@ class Trials:
         self._readers = readers
         self._max_bytes = max_bytes
         self._turns = Turns(AT_ONCE, "label rules are being tried")
+        self._lists = Turns(AT_ONCE, "archives are being listed")
         self._lock = threading.Lock()
         self._listings: OrderedDict[tuple[str, str | None], Listing] = OrderedDict()
 
@@ -71,8 +72,10 @@ class Trials:
             TooBusy: others are at it.
         """
         rule, encoding = label_rule(asked, beside=False), encoding_of(asked)
-        with self._turns.one(), _told():
+        # Whoever waits for an archive keeps nobody from trying a rule.
+        with self._lists.one(), _told():
             found = self._listed(upload_id, archive, encoding, rule.csv)
+        with self._turns.one(), _told():
             return try_rule(
                 found.names,
                 rule,

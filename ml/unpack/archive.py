@@ -34,7 +34,8 @@ _XZ_MEMORY_OF_A_LOOK = 72 << 20
 """`xz -9` needs 65 MiB to unpack. Looks are taken in a process that has other work."""
 _FOLDER_BYTES = 4096
 """That a folder takes of a disk, about."""
-_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x06\x06", b"PK\x07\x08", b"PK00PK")
+"""A first entry, an end without any (of either form), the marks of an archive that was or might have been split."""
 _BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _BROKEN = (
     tarfile.TarError,
@@ -186,30 +187,48 @@ def _entries(
 
 
 class _Folders:
-    """Makes folders; each counts as an entry does, and with the bytes that it takes."""
+    """Makes folders; each counts as an entry does, and with the bytes that it takes.
+
+    Which there are is asked of the disk: a set of them would take more memory than an archive may.
+    """
 
     def __init__(self, target: Path, budget: Budget) -> None:
-        self._there = {target}
+        self._last = target
         self._budget = budget
 
-    def make(self, folder: Path) -> None:
-        """A folder below the target, with those above it."""
-        missing = []
-        while folder not in self._there:
-            missing.append(folder)
-            folder = folder.parent
+    def make(self, folder: Path, *, is_entry: bool = False) -> None:
+        """A folder below the target, with those above it; ``is_entry``: it is counted as an entry already."""
+        if folder == self._last:
+            return
+        missing, above = [], folder
+        while not self._made(above, is_counted=is_entry and above is folder):
+            missing.append(above)
+            above = above.parent
         for one in reversed(missing):
+            self._made(one, is_counted=is_entry and one is folder)
+        self._last = folder
+
+    def _made(self, folder: Path, *, is_counted: bool) -> bool:
+        """Whether it is there now; False where the one above it is not."""
+        try:
+            folder.mkdir()
+        except FileNotFoundError:
+            return False
+        except FileExistsError:
+            if not folder.is_dir():
+                raise
+            return True
+        if not is_counted:
             self._budget.entry()
-            self._budget.spend(_FOLDER_BYTES)
-            one.mkdir(exist_ok=True)
-            self._there.add(one)
+        self._budget.spend(_FOLDER_BYTES)
+        return True
 
 
 def _write(target: Path, entry: Entry, folders: _Folders, budget: Budget) -> None:
     path = target / path_of(entry)
     try:
         if entry.is_folder:
-            folders.make(path)
+            folders.make(path, is_entry=True)
             return
         folders.make(path.parent)
         if entry.same_as is not None:

@@ -2,6 +2,7 @@
 
 import tarfile
 from collections.abc import Iterator
+from itertools import islice
 
 from ml.errors import ArchiveRejected
 from ml.unpack.archive_entry import Entry, no_file
@@ -10,6 +11,9 @@ from ml.unpack.metered import Budget, ByteStream, MeteredReader
 from ml.unpack.tar_headers import TarHeaders
 
 _CHUNK = 1 << 20
+_FORM, _FORM_AT = b"ustar", 257
+_MOST_HEADERS = 1000
+"""That are looked at behind an archive's end."""
 _LABEL, _FOLDERS_LISTED, _GOES_ON = b"V", b"D", b"M"
 """GNU tar's own kinds of entry: an archive's label, a folder's list in an incremental archive, the rest of a file."""
 
@@ -43,7 +47,9 @@ def tar_entries(unpacked: ByteStream, budget: Budget, encoding: str | None) -> I
         members = iter(tar)
         while (member := next(members, None)) is not None:
             reader.headers = None
-            if member.type != _LABEL:
+            if member.type == _LABEL and not member.size:
+                budget.entry()
+            else:
                 yield _entry(tar, member, encoding)
             # What tarfile keeps for random access would grow with the archive.
             tar.members = []  # type: ignore[attr-defined]  # not in the stub
@@ -61,18 +67,30 @@ def tar_entries(unpacked: ByteStream, budget: Budget, encoding: str | None) -> I
 
 def _read_rest(reader: MeteredReader) -> None:
     """Read what lies behind the end mark, which lets a decompressor verify its checksum; it has to be padding."""
-    if any(reader.read(tarfile.BLOCKSIZE)):
+    second = reader.read(tarfile.BLOCKSIZE)
+    if len(second) == tarfile.BLOCKSIZE and any(second):
         raise ArchiveRejected("the archive goes on behind an end mark", hint="Make it again.")
-    is_looked_at = False
+    # Some programs leave anything in their padding, but no header.
+    before, left = b"", _MOST_HEADERS
     while chunk := reader.read(_CHUNK):
-        if is_looked_at or chunk.count(0) == len(chunk):
-            continue
-        # Some programs leave anything in their padding, but no header.
-        is_looked_at = True
-        begins = (len(chunk) - len(chunk.lstrip(b"\0"))) // tarfile.BLOCKSIZE * tarfile.BLOCKSIZE
-        if is_tar(chunk[begins : begins + tarfile.BLOCKSIZE]):
-            detail = "another archive lies behind the end of the first"
-            raise ArchiveRejected(detail, hint="Join them with `tar --concatenate`, or add them one by one.")
+        looked_at = before + chunk
+        for at in islice(_headers_in(looked_at), left):
+            left -= 1
+            if is_tar(looked_at[at : at + tarfile.BLOCKSIZE]):
+                detail = "another archive lies behind the end of the first"
+                raise ArchiveRejected(detail, hint="Join them with `tar --concatenate`, or add them one by one.")
+        before = chunk[-tarfile.BLOCKSIZE :]
+
+
+def _headers_in(data: bytes) -> Iterator[int]:
+    """Where a header may begin: at the first block that is not blank, and wherever the name of the form stands."""
+    blank = len(data) - len(data.lstrip(b"\0"))
+    if blank < len(data):
+        yield blank // tarfile.BLOCKSIZE * tarfile.BLOCKSIZE
+    at = data.find(_FORM, _FORM_AT)
+    while at >= 0:
+        yield at - _FORM_AT
+        at = data.find(_FORM, at + 1)
 
 
 def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo, encoding: str | None) -> Entry:

@@ -25,9 +25,11 @@ _SIGNATURE = b"PK\x01\x02"
 _HEADER = struct.Struct("<28x3H12x")
 """An entry's head (PKWARE's APPNOTE.TXT 4.3.12); the lengths of its name, extra fields and comment."""
 _END = b"PK\x05\x06"
-_END_BYTES = 22 + (1 << 16)
-"""The end record with the longest comment (APPNOTE.TXT 4.3.16)."""
-_END_COUNT = struct.Struct("<10xH")
+_WIDE_END, _WIDE_AT = b"PK\x06\x06", -76
+"""The end record of the newer form, with what points to it behind it, before the end record (APPNOTE.TXT 4.3.14)."""
+_END_BYTES = 76 + 22 + (1 << 16)
+"""Both, with the longest comment (APPNOTE.TXT 4.3.16)."""
+_END_COUNT, _WIDE_COUNT = struct.Struct("<10xH"), struct.Struct("<32xQ")
 _MANY = 0xFFFF
 _FIELD = struct.Struct("<2xH")
 """An extra field's head: the length of what follows it."""
@@ -92,9 +94,12 @@ def check_count(file: IO[bytes], entries: int) -> None:
     at = tail.rfind(_END)
     if at < 0 or at + _END_COUNT.size > len(tail):
         return
-    said = _END_COUNT.unpack_from(tail, at)[0]
-    # Of more than it can say an end of the newer form says more, and an older program left off what did not fit.
-    if said not in {_MANY, entries & _MANY}:
+    said, most = _END_COUNT.unpack_from(tail, at)[0], _MANY
+    wide = at + _WIDE_AT
+    if said == _MANY and wide >= 0 and tail.startswith(_WIDE_END, wide):
+        said, most = _WIDE_COUNT.unpack_from(tail, wide)[0], entries
+    # An older program left off what did not fit.
+    if said not in {entries, entries & most}:
         detail = f"the zip's end says that it has {said} entries, and its list has {entries}"
         raise ArchiveRejected(detail, hint="Make it again.")
 
@@ -104,6 +109,9 @@ def _check_name(directory: bytes, at: int, end: int) -> None:
     if end - at > MOST_NAME_BYTES:
         detail = f"an entry of the zip has a name of {end - at} bytes, at most {MOST_NAME_BYTES} are read"
         raise ArchiveRejected(detail, hint="Use shorter names.")
+    # Some programs count the mark of a text's end with it.
+    while end > at + 1 and directory[end - 1] == 0:
+        end -= 1
     if directory.find(b"\0", at, end) >= 0:
         shown = directory[at : min(end, at + 60)].decode("ascii", "backslashreplace")
         raise ArchiveRejected(f"the name {shown!r} of an entry has a NUL in it", hint="Make the archive again.")

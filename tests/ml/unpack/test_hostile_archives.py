@@ -106,13 +106,19 @@ def test_a_broken_header_in_the_middle_loses_nothing_without_a_word(tmp_path: Pa
 def test_an_end_in_the_middle_and_a_second_archive_are_told(tmp_path: Path) -> None:
     whole = tarred(PUGS)
     blank = whole[:1536] + bytes(512) + whole[2048:]
-    for data, says in ((blank, "goes on behind an end mark"), (whole + tarred(PUGS), "another archive lies behind")):
+    behind = "another archive lies behind"
+    for data, says in (
+        (blank, "goes on behind an end mark"),
+        (whole + tarred(PUGS), behind),
+        (whole + b"\n" + tarred(PUGS), behind),
+        (whole + b"junk" * 128 + tarred(PUGS), behind),
+    ):
         with pytest.raises(ArchiveRejected, match=says):
             listed(tmp_path, data)
     # Old programs pad with whatever there was, and one block of zeros is an end too.
     end = len(whole.rstrip(b"\0"))
     end += -end % 512
-    for padded in (whole + b"junk" * 128, whole[:end] + bytes(512)):
+    for padded in (whole + b"junk" * 128, whole[:end] + bytes(512), whole[:end] + bytes(512) + b"\n"):
         assert len(listed(tmp_path, padded).names) == len(PUGS)
 
 
@@ -139,6 +145,30 @@ def test_a_label_of_gnu_tar_is_passed_over(tmp_path: Path) -> None:
     head = tarfile.TarInfo("backup of monday")
     head.type = b"V"
     assert listed(tmp_path, head.tobuf(tarfile.GNU_FORMAT) + tarred(PUGS)).names == list(PUGS)
+
+
+def test_a_label_with_a_size_is_refused_and_labels_count(tmp_path: Path) -> None:
+    head = tarfile.TarInfo("backup of monday")
+    head.type = b"V"
+    assert "more than 10 entries" in refused(tmp_path, head.tobuf(tarfile.GNU_FORMAT) * 20 + tarred(PUGS), max_files=10)
+    for size in (-512, 1536):
+        head.size = size
+        with pytest.raises(ArchiveRejected):
+            listed(tmp_path, tarred(PUGS)[:1536] + head.tobuf(tarfile.GNU_FORMAT) + tarred(PUGS))
+
+
+def test_a_zip_behind_another_is_told(tmp_path: Path) -> None:
+    assert "lies before the first entry" in refused(tmp_path, zipped(PUGS) + zipped({"boxer_1.jpg": b"x"}))
+
+
+@pytest.mark.parametrize("mark", [b"PK00", b"PK\x07\x08"])
+def test_the_mark_of_a_zip_that_might_have_been_split_is_passed_over(tmp_path: Path, mark: bytes) -> None:
+    assert listed(tmp_path, mark + zipped(PUGS)).names == list(PUGS)
+
+
+def test_a_folder_with_an_entry_of_its_own_counts_once(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_bytes(zipped({f"{n}/{name}": b"" for n in range(9) for name in ("", "pug_1.jpg")}))
+    extract_archive(tmp_path / "archive", tmp_path / "in" / "to", max_files=18)
 
 
 @pytest.mark.parametrize("name", ["PKx/pug_1.jpg", "PK\x03/pug_1.jpg", "BZhang/pug_1.jpg", "BZh9/pug_1.jpg"])
