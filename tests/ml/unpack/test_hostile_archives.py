@@ -8,7 +8,7 @@ import struct
 import tarfile
 import tracemalloc
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -294,24 +294,6 @@ def test_a_large_table_in_a_tar_is_read(tmp_path: Path, style: int, mode: str) -
     found = listed(tmp_path, tarred({"labels.csv": table, "pug_1.jpg": b"x"}, style, mode))
     assert found.tables == {"labels.csv": table}
     assert found.names == ["labels.csv", "pug_1.jpg"]
-
-
-@pytest.mark.parametrize("packed", [zipped, tarred])
-def test_tables_that_are_no_lists_do_not_get_in_the_way(
-    tmp_path: Path, packed: Callable[[dict[str, bytes]], bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The usual list has a place of its own, and so has the one that is asked for; hidden tables take none."""
-    monkeypatch.setattr(listing, "MAX_LIST_BYTES", 20)
-    files = {f"__MACOSX/._{n}.csv": b"x" for n in range(9)} | {".hidden/labels.csv": b"x", "features.csv": bytes(21)}
-    files |= {f"{n}.tsv": b"x" for n in range(9)} | {"a/LABELS.CSV": b"1.jpg,pug", "b/labels.csv": b"x", "z.csv": b"z"}
-    data = packed(files)
-    found = listed(tmp_path, data)
-    assert [*found.tables] == ["0.tsv", "1.tsv", "2.tsv", "3.tsv", "a/LABELS.CSV"]
-    assert (found.too_large, found.names) == ({"features.csv"}, [*files])
-    assert [found.has_looked_at(one) for one in ("features.csv", "0.tsv", "none.csv", "z.csv")] == [True] * 3 + [False]
-    for name in ("z.csv", ".hidden/labels.csv", "b/labels.csv"):
-        asked = list_archive(tmp_path / "archive", seconds=PLENTY, table=name)
-        assert asked.tables == found.tables | {name: files[name]}
 
 
 def test_a_name_of_a_gzip_without_an_end_is_counted(tmp_path: Path) -> None:
