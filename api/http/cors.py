@@ -14,9 +14,9 @@ _MAY_ASK = {
     "Access-Control-Max-Age": "600",
 }
 _MAY_READ = {
-    "Access-Control-Expose-Headers": "Location, Retry-After, Allow, ETag, Link, Content-Disposition, WWW-Authenticate, "
-    "X-Request-Id, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length, "
-    "Upload-Offset"
+    "Access-Control-Expose-Headers": "Location, Retry-After, RateLimit, RateLimit-Policy, Allow, ETag, Link, "
+    "Accept-Ranges, Content-Range, Content-Disposition, WWW-Authenticate, X-Request-Id, Tus-Extension, "
+    "Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length, Upload-Offset"
 }
 
 
