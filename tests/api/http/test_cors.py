@@ -74,6 +74,7 @@ def test_it_reads_every_header_that_is_meant_for_it(friendly: TestClient, record
         friendly.get(model, headers=page),
         friendly.get("/docs", headers={**page, "range": "bytes=0-3"}),
         friendly.patch("/jobs", headers=page),
+        friendly.get(f"/runs/{run.id}/predictions", headers=page),
     ]
     read = {name for answer in answers for name in answer.headers} - NOT_FOR_PAGES - ALWAYS_READ
     assert read >= {"allow", "content-disposition", "etag", "link", "location", "ratelimit", "ratelimit-policy"}
