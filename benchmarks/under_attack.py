@@ -1,8 +1,8 @@
 """What others wait while costly pictures are sent: ``python -m benchmarks.under_attack --data DATA [PICTURE ...]``.
 
-A running stack with a model in production is asked for honest predictions and its health, first alone, then beside four
-clients that send nothing but the pictures named (by default a JPEG of repeated scans, a TIFF with a huge tile, and a
-JPEG of two million markers).
+A running stack with a model in production is asked for honest predictions and its health, first alone, then beside
+clients (four, where ``--attackers`` says nothing else) that send nothing but the pictures named (by default a JPEG of
+repeated scans, a TIFF with a huge tile, and a JPEG of two million markers).
 """
 
 import argparse
@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import os
 import platform
+import resource
 import statistics
 import threading
 import time
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="data folder of the running stack")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each half")
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between two requests of an attacker")
+    parser.add_argument("--attackers", type=int, default=ATTACKERS)
     parser.add_argument("pictures", nargs="*", type=Path)
     args = parser.parse_args()
     stack = json.loads((args.data / "stack.json").read_text())
@@ -51,8 +53,8 @@ def main() -> None:
     before = memory_of(api)
     usual = asked(stack["url"], args.seconds)
     stop = multiprocessing.Event()
-    with ProcessPoolExecutor(ATTACKERS, initializer=_share, initargs=(stop,)) as pool:
-        attacks = [pool.submit(attack, stack["url"], hostile, args.pause) for _ in range(ATTACKERS)]
+    with ProcessPoolExecutor(args.attackers, initializer=_share, initargs=(stop,)) as pool:
+        attacks = [pool.submit(attack, stack["url"], hostile, args.pause) for _ in range(args.attackers)]
         attacked = asked(stack["url"], args.seconds)
         peak = memory_of(api)
         stop.set()
@@ -64,7 +66,8 @@ def main() -> None:
         "seconds_of_each_half": args.seconds,
         "usual": usual,
         "attacked": attacked,
-        "attackers": ATTACKERS,
+        "attackers": args.attackers,
+        "cores_of_attackers": round(_cpu_seconds_of_ended() / args.seconds, 2),
         "answers": dict(answers),
         "slowest_answer_seconds": round(max(slowest for _, slowest in answered), 2),
         "api_mib": {"before": before, "after": peak},
@@ -118,6 +121,12 @@ def attack(url: str, pictures: Sequence[bytes], pause: float) -> tuple[Counter[s
                 codes = [body["code"]] if "code" in body else [one["error"]["code"] for one in body["predictions"]]
                 answers.update(f"{answer.status_code} {code}" for code in codes)
     return answers, slowest
+
+
+def _cpu_seconds_of_ended() -> float:
+    """Of child processes: what attackers, who would have machines of their own, took of this one."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 _told_to_stop: list[Event] = []

@@ -205,7 +205,7 @@ def examine(client: Client, run: int) -> None:
     heading(f"Run {run}, epoch by epoch")
     show_epochs(client.get(f"/runs/{run}/metrics", every=EPOCHS_ONLY)["epochs"])
     found = client.get(f"/runs/{run}/confusion", min_val=1)
-    heading(f"Error rate {found['error_rate']:.4f} on {found['n']} pictures kept apart; most confused")
+    heading(f"Error rate {found['error_rate']:.4f} on {found['n']} photos kept apart; most confused")
     show_confused(found["most_confused"], least=1, most=8)
 
 

@@ -188,7 +188,7 @@ def predict(
     if out is not None:
         raise CommandError("--out is for the answers of a folder or a dataset.", "Leave it out.")
     if why is not None and len(files) != 1:
-        raise CommandError(f"There are {len(files)} pictures, and one is explained.", "Name one picture.")
+        raise CommandError(f"There are {len(files)} photos, and one is explained.", "Name one photo.")
     answers: list[Json] = []
     for part in in_parts(files):
         # All of them by one version, wherever its alias is pointed meanwhile.

@@ -90,7 +90,7 @@ class BatchTooLarge(LearningError):
 def batch_hint(train: int) -> str:
     """What to change where ``train`` training images are fewer than one batch; one of fewer than two is none."""
     if train < LEAST_BATCH:
-        return "Lower valid_pct, or add pictures."
+        return "Lower valid_pct, or add photos."
     return f"Set batch_size to {train} or less."
 
 

@@ -62,13 +62,13 @@ class Settings(BaseSettings):
     )
     max_predict_bytes: int = Field(256 * MIB, alias="PEDIGREE_MAX_PREDICT_BYTES", ge=1024, description="one request")
     max_predict_files: int = Field(64, alias="PEDIGREE_MAX_PREDICT_FILES", ge=1)
-    predict_queue: int = Field(256, alias="PEDIGREE_PREDICT_QUEUE", ge=1, description="pictures waiting before 429")
+    predict_queue: int = Field(256, alias="PEDIGREE_PREDICT_QUEUE", ge=1, description="photos waiting before 429")
     refused_share: float = Field(
         0.05,
         alias="PEDIGREE_REFUSED_SHARE",
         ge=0,
         le=0.5,
-        description="known pictures that may be taken for unknown by mistake, as a share",
+        description="known photos that may be taken for unknown by mistake, as a share",
     )
     predict_seconds: float = Field(
         60.0, alias="PEDIGREE_PREDICT_SECONDS", gt=0, description="until an answer of POST /predict; then it is 503"
@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     request_seconds: float = Field(
         30.0, alias="PEDIGREE_REQUEST_SECONDS", gt=0, description="a head may take, a body be silent, an answer unread"
     )
-    predict_batch: int = Field(32, alias="PEDIGREE_PREDICT_BATCH", ge=1, description="pictures in one forward pass")
+    predict_batch: int = Field(32, alias="PEDIGREE_PREDICT_BATCH", ge=1, description="images in one forward pass")
 
     allowed_hosts: str = Field(
         "localhost,127.0.0.1,[::1]",

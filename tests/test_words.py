@@ -26,7 +26,11 @@ PICTURE = re.compile(r"(?<![a-z])pictures?(?![a-z])", re.IGNORECASE)
 PAGE = REPOSITORY / "api" / "page"
 DOCUMENTS = sorted(
     path.relative_to(REPOSITORY).as_posix()
-    for path in (REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *(REPOSITORY / "docs").rglob("*.md"))
+    for path in (
+        *(REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md"),
+        *(REPOSITORY / "docs").rglob("*.md"),
+        *(REPOSITORY / "docs" / "monitoring").iterdir(),
+    )
     if path.name != "found.md"  # it quotes what was found
 )
 CLIENT = REPOSITORY / "client" / "src" / "pedigree"

@@ -32,7 +32,7 @@ class AnswerParts:
                 break
             self._kept.append(part)
         if files.rows:
-            self._attempt.reporter.on_log(f"{files.rows} pictures were answered before; it goes on behind them")
+            self._attempt.reporter.on_log(f"{files.rows} photos were answered before; it goes on behind them")
 
     def keep_in_time(self, files: AnswerFiles) -> None:
         """Keep what is new, once in ``PEDIGREE_CHECKPOINT_SECONDS``."""

@@ -59,4 +59,4 @@ def _tell_what_was_known(attempt: Attempt, reading: Reading) -> None:
     """A model does better on what it was trained on than it will on new pictures; whoever watches must hear of it."""
     known = sum(bool(row.get("trained_on")) for row in reading.items)
     if known:
-        attempt.reporter.on_log(f"the model was trained on {known} of these {len(reading.items)} pictures")
+        attempt.reporter.on_log(f"the model was trained on {known} of these {len(reading.items)} photos")

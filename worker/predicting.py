@@ -49,7 +49,7 @@ def predict_pictures(attempt: Attempt) -> None:
     finally:
         classifier.close()
     if files.broken:
-        attempt.reporter.on_log(f"{files.broken} of {files.rows} pictures could not be used; their rows say why")
+        attempt.reporter.on_log(f"{files.broken} of {files.rows} photos could not be used; their rows say why")
     stored = _store(attempt, files)
     told = {"answers": stored, "pictures": files.rows, "broken": files.broken, "parts": []}
     attempt.write(lambda session: attempt.succeed(session, **told))

@@ -30,7 +30,7 @@ def confusion_chart(run: Run, stored: StoredInterpretation) -> Chart:
     digits = len(str(max((count for row in found.matrix for count in row), default=0)))
     count = max(1, len(names))
     cells = min(MOST_CELLS, max(LEAST_CELLS, max(CELL, DIGIT * digits) * count))
-    share = f"{100 * wrong / n:.1f} %" if n else "no pictures"
+    share = f"{100 * wrong / n:.1f} %" if n else "no photos"
     averaged = [AVERAGED] if found.tta else []
     return Chart(
         title=run_title("Confusion", run),

@@ -113,10 +113,10 @@ def _speeds(epochs: list[PastEpoch], batch_size: int) -> Iterator[tuple[PastEpoc
 def _of_throughput(found: Throughput) -> Evidence:
     speeds = tuple(Speed(training, found.valid_images_per_second) for training in found.step_images_per_second)
     whole = found.step_pictures == found.batch_size
-    of = "" if whole else f" of {found.step_pictures} pictures (a whole batch takes too long to be timed)"
+    of = "" if whole else f" of {found.step_pictures} images (a whole batch takes too long to be timed)"
     parts = ", each in two halves, as the memory does not hold a whole batch," if found.accumulation > 1 else ""
     when = f"{found.created_at:%Y-%m-%d %H:%M} UTC"
-    basis = f"{_count(len(speeds), 'step')}{of}{parts} timed on made-up pictures at {when}"
+    basis = f"{_count(len(speeds), 'step')}{of}{parts} timed on made-up images at {when}"
     return Evidence(PhaseSpeeds(speeds, found.peak_memory_bytes), "measured", basis)
 
 

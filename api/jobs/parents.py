@@ -120,7 +120,7 @@ def _check_split(run: Ancestor, config: TrainSettings) -> None:
         # Runs of before there were given splits have none recorded, and trained on datasets without one.
         theirs = run.config.get(name, "given")
         if theirs != ours:
-            detail = f"it is not run {run.id}'s {theirs}: that run learned from pictures that would validate now"
+            detail = f"it is not run {run.id}'s {theirs}: that run learned from photos that would validate now"
             hint = f"Leave it out, or set it to {theirs}."
             raise SplitDiffers(detail, hint, field=f"body.config.{name}", value=ours)
 

@@ -76,9 +76,9 @@ def _leaks(run: Run, ancestors: Sequence[AncestorRow]) -> Iterator[str]:
         if one.dataset.revision != run.dataset.revision:
             revision = one.dataset.revision[:REVISION_CHARS]
             at = f"revision {one.dataset.revision_number} ({revision})"
-            learned = f"learned from {one.dataset.name!r} at {at}, another set of pictures"
+            learned = f"learned from {one.dataset.name!r} at {at}, another set of photos"
         elif not _split_alike(one, run):
-            learned = "split the same pictures otherwise"
+            learned = "split the same photos otherwise"
         else:
             continue
         yield (

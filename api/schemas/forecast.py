@@ -27,6 +27,6 @@ class ForecastOut(BaseModel):
     device: str
     precision: str
     source: Literal["stored", "measured"] = Field(
-        alias="from", description="epochs of past runs, or (in part) a few steps timed on made-up pictures"
+        alias="from", description="epochs of past runs, or (in part) a few steps timed on made-up images"
     )
     basis: str = Field(description="a sentence with what it is made from")

@@ -251,7 +251,7 @@ class Batcher:
 
     def _too_busy(self) -> TooBusy:
         seconds = self._pace.seconds_for(self._accepted)
-        detail = f"{self._accepted} pictures are waiting, the most is {self.queue}"
+        detail = f"{self._accepted} photos are waiting, the most is {self.queue}"
         return TooBusy(detail, "Send it again after Retry-After seconds.", {"Retry-After": str(seconds)})
 
     def _set_accepted(self, count: int) -> None:

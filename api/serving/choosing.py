@@ -54,9 +54,7 @@ class Ways(Protocol):
         """Begin to choose."""
         ...
 
-    def stop(self) -> None:
-        """End."""
-        ...
+    def stop(self) -> None: ...
 
 
 class ExactWays:
@@ -75,10 +73,10 @@ class ExactWays:
         return done
 
     def start(self, on_chosen: OnChosen) -> None:
-        """Nothing begins."""
+        pass
 
     def stop(self) -> None:
-        """Nothing ends."""
+        pass
 
 
 class ChosenWays:

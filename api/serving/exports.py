@@ -77,9 +77,9 @@ class Making:
 class Exports:
     """Archives by what they hold. Every method may be called from any thread."""
 
-    def __init__(self, cache: Path, limits: Limits, process: ExportProcess | None = None) -> None:
+    def __init__(self, cache: Path, limits: Limits) -> None:
         self._cache, self._limits = cache, limits
-        self._process = process or ExportProcess()
+        self._process = ExportProcess()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="export")
         self._table: dict[str, Making] = {}
         self._lock = threading.Lock()

@@ -22,7 +22,7 @@ def note_of_hidden(folder: Path) -> str | None:
     if not count:
         return None
     shown = first.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    word = "image was" if count == 1 else "images were"
+    word = "photo was" if count == 1 else "photos were"
     return f"{count} {word} passed over, since names that begin with a dot are hidden (for example {shown})"
 
 

@@ -239,12 +239,12 @@ def _check_enough(
         raise DatasetUnusable(_nothing(exclusions, hidden), hint=_hint(exclusions, rule, notes, hidden))
     left_out = _left_out(exclusions, hidden)
     if len(items) == 1:
-        detail = f"there is only one usable image ({items[0].path}), and {left_out}"
-        raise DatasetUnusable(detail, hint="Add images.")
+        detail = f"there is only one usable photo ({items[0].path}), and {left_out}"
+        raise DatasetUnusable(detail, hint="Add photos.")
     labels = {item.label for item in items}
     if len(labels) > 1:
         return []
-    detail = f"all {len(items)} usable images have the same label ({items[0].label}), and {left_out}"
+    detail = f"all {len(items)} usable photos have the same label ({items[0].label}), and {left_out}"
     if not one_breed:
         raise DatasetUnusable(detail, hint=_one_label(rule))
     return [f"{detail}: a training takes another breed beside it"]
@@ -252,17 +252,17 @@ def _check_enough(
 
 def _one_label(rule: LabelRule) -> str:
     if rule.kind == "folder":
-        return "Add images of another breed, or take the label from another folder (label_from=folder:1 is the first)."
-    return "Add images of another breed, or change the label rule."
+        return "Add photos of another breed, or take the label from another folder (label_from=folder:1 is the first)."
+    return "Add photos of another breed, or change the label rule."
 
 
 def _nothing(exclusions: list[Exclusion], hidden: str | None) -> str:
     unmatched = [exclusion for exclusion in exclusions if exclusion.code == "no_label"]
     if unmatched and len(unmatched) == len(exclusions):
         return (
-            f"none of the {len(unmatched)} images gets a label (for example {unmatched[0].path}: {unmatched[0].detail})"
+            f"none of the {len(unmatched)} photos gets a label (for example {unmatched[0].path}: {unmatched[0].detail})"
         )
-    return f"there is no usable image, and {_left_out(exclusions, hidden)}"
+    return f"there is no usable photo, and {_left_out(exclusions, hidden)}"
 
 
 def _hint(exclusions: list[Exclusion], rule: LabelRule, notes: list[str], hidden: str | None) -> str:
@@ -272,7 +272,7 @@ def _hint(exclusions: list[Exclusion], rule: LabelRule, notes: list[str], hidden
         return "Put the files themselves into the folder (cp -rL copies what links lead to)."
     if hidden:
         return "Give the files and folders names that do not begin with a dot."
-    return "Name a folder or archive that holds images."
+    return "Name a folder or archive that holds photos."
 
 
 def _other_rule(exclusions: list[Exclusion], rule: LabelRule, notes: list[str]) -> str:

@@ -66,12 +66,10 @@ class Setup:
 
     @cached_property
     def training(self) -> TrainingBatches:
-        """The training side."""
         return TrainingBatches(self.cache, self.labels, self.split, self.config)
 
     @property
     def validation(self) -> ValidationBatches:
-        """The validation side."""
         return ValidationBatches(self.cache, self.labels, self.split.valid, self.config)
 
     @cached_property

@@ -26,7 +26,8 @@ def combine(plain: Tensor, augmented: Tensor, beta: float = BETA, *, use_max: bo
         plain: scores of the plain pass, [items, classes].
         augmented: scores of the augmented passes, [passes, items, classes].
         beta: the plain pass's share, 0 to 1.
-        use_max: take the largest score of all passes instead; beta is then not used.
+        use_max: take the largest score of all passes instead; beta is then not used. Like other shares than ``BETA`` it
+            is fastai's too, and the parity facts hold it; no run asks for it.
 
     Returns:
         Scores [items, classes]; rows that sum to 1 go on doing so, except with ``use_max``.
@@ -45,14 +46,13 @@ def tta_scores(
     precision: Precision,
     device: torch.device,
     on_batch: Callable[[], None] | None = None,
-    copies: int = COPIES,
     parts: int = 1,
 ) -> Tensor:
     """Averaged scores of ``items``, in their order: float64 [items, classes] on the CPU.
 
     The copies are made by the training transforms, drawn from the run's seed, so that equal runs get equal copies.
     The model works in evaluation mode. Each batch is predicted in ``parts`` parts, and ``on_batch`` called once a part
-    of each of the ``copies + 1`` passes.
+    of each of the ``COPIES + 1`` passes.
     """
 
     def scores(inputs: Iterator[Tensor]) -> Tensor:
@@ -60,7 +60,7 @@ def tta_scores(
         return scores_of(config.loss, logits)
 
     plain = scores(ValidationBatches(cache, (), items, config).load(device, parts))
-    return combine(plain, torch.stack([scores(_copies(cache, items, config, n, device, parts)) for n in range(copies)]))
+    return combine(plain, torch.stack([scores(_copies(cache, items, config, n, device, parts)) for n in range(COPIES)]))
 
 
 def _copies(

@@ -90,7 +90,7 @@ def follow(
     if resize:
         where = zip(opened, draws.positions.tolist(), strict=True)
         pictures = [presize(one.image, settings.presize).window(at) for one, at in where]
-        does = f"a square window of the picture, scaled to {settings.presize} pixels"
+        does = f"a square window of the photo, scaled to {settings.presize} pixels"
         steps.append(_of_array("presize", does, pictures[0]))
     else:
         pictures = [np.asarray(one.image) for one in opened]

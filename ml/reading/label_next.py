@@ -1,7 +1,5 @@
 """Which pictures without a label to label next, told from a model's predictions. numpy only."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,8 +22,10 @@ def most_uncertain(scores: Doubles, count: int) -> list[int]:
     return [int(at) for at in np.argsort(margins(scores), kind="stable")[:count]]
 
 
-def most_different(points: Doubles, count: int, begin: Sequence[int] = ()) -> list[int]:
+def most_different(points: Doubles, count: int) -> list[int]:
     """Positions of points that lie far from each other: each is the one farthest from all before it.
+
+    The first is the one farthest from the mean.
 
     Greedy k-center, at most twice as far from the others as the best choice would be (Gonzalez 1985); for choosing
     what to label: Sener and Savarese 2018, "Active Learning for Convolutional Neural Networks: A Core-Set Approach".
@@ -34,23 +34,18 @@ def most_different(points: Doubles, count: int, begin: Sequence[int] = ()) -> li
     Args:
         points: features, or probabilities where there are none, [n, dimensions].
         count: how many, at most n.
-        begin: positions that are chosen already, which are not named again; without any the first is the point
-            farthest from the mean.
     """
-    nearest = np.full(len(points), np.inf)
-    for place in begin:
-        nearest = np.minimum(nearest, _distances(points, points[place]))
-    if not begin and len(points):
-        nearest = _distances(points, points.mean(0))
+    if not len(points):
+        return []
+    nearest = _distances(points, points.mean(0))
     chosen: list[int] = []
     taken = np.zeros(len(points), dtype=bool)
-    taken[list(begin)] = True
-    while len(chosen) < min(count, len(points) - len(begin)):
+    while len(chosen) < min(count, len(points)):
         place = int(np.where(taken, -1.0, nearest).argmax())
         taken[place] = True
         away = _distances(points, points[place])
         # The mean was no choice: from it nothing has to be far.
-        nearest = np.minimum(nearest, away) if chosen or begin else away
+        nearest = np.minimum(nearest, away) if chosen else away
         chosen.append(place)
     return chosen
 

@@ -13,22 +13,21 @@ MOST_BYTES = 2**31 - 2**24
 """Of parameters: a file of protobuf ends at 2 GiB, and the nodes need a little."""
 
 
-def onnx_of(graph: nn.Module, side: int, outputs: Sequence[str], kind: torch.dtype = torch.uint8) -> bytes:
+def onnx_of(graph: nn.Module, side: int, outputs: Sequence[str]) -> bytes:
     """Export a network in evaluation mode on the CPU, such as ``ServedGraph``.
 
     It takes seconds, and about four times the parameters' bytes of memory.
 
     Args:
-        graph: from pixels [n,side,side,3] in 0-255 to as many tensors [n,...] as ``outputs`` has names.
+        graph: from pixels, uint8 [n,side,side,3], to as many tensors [n,...] as ``outputs`` has names.
         side: of the input, pixels.
         outputs: names of what it puts out, in order.
-        kind: of the input: uint8 or float32.
 
     Raises:
         ExportRefused: the network does not fit one file.
     """
     _check_size(graph)
-    example = torch.zeros(2, side, side, 3, dtype=kind)
+    example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
     program = torch.onnx.export(
         graph,
         (example,),

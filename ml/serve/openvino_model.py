@@ -21,8 +21,8 @@ class _Body(nn.Module):
         return self.served.network.pooled(normalised.permute(0, 3, 1, 2))
 
 
-def body_model(graph: ServedGraph, side: int, batch: int = 1) -> Model:
-    """From normalised float32 [batch, side, side, 3] to [batch, 2·channels].
+def body_model(graph: ServedGraph, side: int) -> Model:
+    """From normalised float32 [1, side, side, 3] to [1, 2·channels].
 
     In bf16 OpenVINO would bring the pixels to it before they are normalised, when they are far from zero and lose most.
 
@@ -32,11 +32,10 @@ def body_model(graph: ServedGraph, side: int, batch: int = 1) -> Model:
     Args:
         graph: on the CPU.
         side: of the input, pixels.
-        batch: pictures at a time; -1 is any number.
     """
     example = torch.zeros(1, side, side, 3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         traced = torch.jit.trace(_Body(graph), (example,), check_trace=False)  # type: ignore[no-untyped-call] # torch's
-        shape = PartialShape([batch, side, side, 3])
+        shape = PartialShape([1, side, side, 3])
         return openvino.convert_model(traced, input=[shape], example_input=example)

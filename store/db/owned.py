@@ -40,7 +40,7 @@ def hold_owner(session: Session, owner: str) -> None:
 
 
 def jobs_of_owner(session: Session, owner: str) -> OwnersJobs:
-    """Count them."""
+    """Those that are queued or run; the trainings of a search are the search's."""
     is_no_trial = or_(Job.run_id.is_(None), Run.study_id.is_(None))
     live = select(Job.state, Job.progress["eta_seconds"].as_float()).outerjoin(Run, Run.id == Job.run_id)
     rows = session.execute(live.where(Job.owner == owner, Job.state.in_(LIVE), is_no_trial)).all()

@@ -133,7 +133,7 @@ def test_every_module_is_there_and_exports_what_is_taken_from_it() -> None:
 
 def test_every_view_that_an_address_names_is_in_the_page() -> None:
     (places,) = re.findall(
-        r"^export const PLACES = \{\n(.*?)^\};", MODULES["frame/address.js"], re.MULTILINE | re.DOTALL
+        r"^(?:export )?const PLACES = \{\n(.*?)^\};", MODULES["frame/address.js"], re.MULTILINE | re.DOTALL
     )
     views = {name for name, _ in imports("frame/views.js")}
     named = set(re.findall(r': "(\w+)",$', places, re.MULTILINE))

@@ -64,7 +64,7 @@ def test_on_a_terminal_the_page_stays_up_after_the_demo_until_ctrl_c(places: tup
     assert shown.has("3 files left out: 2 of no image format, 1 without a label (`datasets show` and the page say")
     assert shown.has("(folder: mobilenet_v2.safetensors)")
     assert len(re.findall(r"^ *[12]\.1 ", said, re.MULTILINE)) == 4  # each epoch as it ended, and again in the table
-    assert re.search(r"Error rate [01]\.\d{4} on 18 pictures kept apart", said)
+    assert re.search(r"Error rate [01]\.\d{4} on 18 photos kept apart", said)
     answers = re.findall(r"^(\w+)_\d+\.jpg +(\w+) +(Abyssinian|beagle|pug) +[\d.]+%$", said, re.MULTILINE)
     assert len(answers) == 3
     assert all(named == true for named, true, _ in answers)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from api.schemas.predictions import Prediction, Predictions
+from api.schemas.predictions import Prediction, Predictions, SetCoverage
 from cli.main import pedigree
 from tests.cli.pictures import draw_pictures
 from tests.examples.small_service import SmallService
@@ -109,7 +109,8 @@ def test_every_sample_does_what_it_says(service: SmallService, tmp_path: Path) -
 
 def test_the_sample_of_an_answer_leaves_no_field_out() -> None:
     [sample] = [sample for sample in samples() if "/predict?" in sample.text]
-    assert set(Prediction.model_fields) | set(Predictions.model_fields) <= set(KEY.findall(sample.shown))
+    shown = set(KEY.findall(sample.shown))
+    assert set(Prediction.model_fields) | set(Predictions.model_fields) | set(SetCoverage.model_fields) <= shown
 
 
 @pytest.mark.parametrize("text", [" ".join(text.split()) for text in INLINE.findall(README)])

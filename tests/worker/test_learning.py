@@ -161,7 +161,7 @@ def test_interpret_with_copies_and_on_a_later_revision_of_the_dataset(
     assert len(known) == 2 * PER_BREED - len(before.items)
     assert not known & {row["path"] for row in before.items}
     everything = 2 * (PER_BREED + 2)
-    assert said == [f"the model was trained on {len(known)} of these {everything} pictures"]
+    assert said == [f"the model was trained on {len(known)} of these {everything} photos"]
     lines = artifacts.get_bytes(files[f"predictions-{later}.jsonl"]).decode().splitlines()
     assert [json.loads(line)["item"] for line in lines] == list(range(everything))
     assert len(artifacts.get_bytes(files["predictions.jsonl"]).splitlines()) == len(own.items)
@@ -191,7 +191,7 @@ def test_what_a_runs_ancestor_was_trained_on_counts_as_known(
     for manifest, reading, (message,) in zip((own, whole), readings, said, strict=True):
         marked = [manifest.items[row["item"]].sha256 in known for row in reading.items]
         assert [row["trained_on"] for row in reading.items] == marked
-        assert message == f"the model was trained on {sum(marked)} of these {len(marked)} pictures"
+        assert message == f"the model was trained on {sum(marked)} of these {len(marked)} photos"
 
 
 def check_record(sessions: Sessions, artifacts: ArtifactStore, run_id: int, job_id: int) -> None:

@@ -80,7 +80,7 @@ def test_a_worker_answers_for_a_dataset_and_for_an_archive(
         of_dataset, of_archive = ended(asked.json()), ended(sent.json())
         assert [job["error"] for job in (of_dataset, of_archive)] == [None, None]
         told = of_dataset["answers"]
-        assert (told["version"], told["pictures"], told["broken"]) == (1, 3, 0)
+        assert (told["version"], told["photos"], told["broken"]) == (1, 3, 0)
         assert (of_archive["answers"]["photos"], of_archive["answers"]["broken"]) == (3, 1)
         rows = _lines(client, of_dataset)
         table = list(csv.DictReader(io.StringIO(client.get(f"/jobs/{of_archive['id']}/answers/predictions.csv").text)))

@@ -1,7 +1,7 @@
 // Adding photos: something is chosen, sent, given a label rule and imported. The upload stands in the address.
 
 import { amend, go, here, placeOf } from "../frame/address.js";
-import { byId, FINAL, make } from "../frame/parts.js";
+import { byId, FINAL, make, size } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { duration } from "../frame/times.js";
 import { showImport } from "./importing.js";
@@ -11,18 +11,11 @@ import { askForRule, hideRule, prepareRuleForm } from "./rule_form.js";
 import { begin, discard, Transfer } from "./transfer.js";
 import { begunOf, drop, keep, unfinished } from "./unfinished.js";
 
-const UNITS = ["bytes", "kB", "MB", "GB"];
 // What is on its way goes on while other views are looked at.
 const transfers = new Map();
 const BUILTIN = { "add-sample": "sample", "add-oxford": "oxford-iiit-pet" };
 const asking = new Set();
 let shownId = null;
-
-export function size(bytes) {
-  const step = Math.min(UNITS.length - 1, bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3));
-  const value = bytes / 1000 ** step;
-  return `${step && value < 100 ? value.toFixed(1) : Math.round(value)} ${UNITS[step]}`;
-}
 
 const uploadInAddress = () => placeOf().query.get("upload");
 const complain = (error) => { byId("add-trouble").textContent = error?.message ?? ""; };

@@ -50,7 +50,7 @@ export function packed(name, files) {
 }
 
 // An archive is sent as it is.
-export function asItIs(file) {
+function asItIs(file) {
   return { blob: file, name: file.name, kind: "file", names: null, mark: `${file.name}|${file.size}|${file.lastModified}` };
 }
 

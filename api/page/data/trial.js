@@ -24,7 +24,7 @@ export const PATTERNS = {
 const json = (body) => ({ method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
 // Evenly over all, so that each breed has its part.
-export function sample(names) {
+function sample(names) {
   if (names.length <= MOST_NAMES) return names;
   return Array.from({ length: MOST_NAMES }, (_, number) => names[Math.floor((number * names.length) / MOST_NAMES)]);
 }

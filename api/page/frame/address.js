@@ -13,7 +13,7 @@ const name = (text) => (DATASET_NAME.test(text ?? "") ? text : null);
 const READ = { run: number, version: number, search: number, dataset: name };
 
 // The views by their paths below the page; what a colon begins is a part that changes.
-export const PLACES = {
+const PLACES = {
   "": "home",
   runs: "runs",
   "runs/:run": "run",

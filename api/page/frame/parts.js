@@ -14,6 +14,15 @@ export const decimal = (value) => (value === null ? "–" : value.toFixed(4));
 export const rate = (value) => (value === null ? "–" : value.toExponential(1).replace(".0e", "e").replace("e+0", ""));
 export const counted = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
+const UNITS = ["bytes", "KiB", "MiB", "GiB"];
+
+// Of bytes, in the units that the service and the command tell them in.
+export function size(bytes) {
+  const step = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  const value = bytes / 1024 ** step;
+  return `${step ? value.toFixed(1) : value} ${UNITS[step]}`;
+}
+
 export function make(tag, options = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(options)) {

@@ -1,10 +1,9 @@
 // Deleting a run: what hangs on it is told first, and what others came from it is a second choice.
 
 import { addressOf, placeOf, replace } from "../frame/address.js";
-import { byId, counted, make, runLink, words } from "../frame/parts.js";
+import { byId, counted, make, runLink, size, words } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
 import { showServed, versionLink } from "../models/served.js";
-import { size } from "./files.js";
 
 const item = (...content) => make("li", {}, ...content);
 const between = (parts) => parts.flatMap((part, place) => (place ? [", ", part] : [part]));

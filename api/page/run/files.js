@@ -1,7 +1,7 @@
 // The files of a run, to be kept elsewhere.
 
 import { at } from "../frame/address.js";
-import { byId, cell, fill, make } from "../frame/parts.js";
+import { byId, cell, fill, make, size } from "../frame/parts.js";
 import { registered, versionLink } from "../models/served.js";
 import { writeNew } from "../frame/written.js";
 
@@ -12,9 +12,6 @@ const WHAT = {
   "features.safetensors": "what its network made of photos, so that breeds can be added",
   "predictions.jsonl": "the scores of its validation photos, a line each",
 };
-const MIB = 1 << 20;
-
-export const size = (bytes) => (bytes >= MIB ? `${(bytes / MIB).toFixed(1)} MiB` : bytes >= 1024 ? `${(bytes / 1024).toFixed(1)} KiB` : `${bytes} bytes`);
 
 export async function showFiles(run, still) {
   byId("files").hidden = run.artifacts.length === 0;

@@ -49,7 +49,7 @@ function searchSoon() {
 // Another view has come: what was being typed is no filter there.
 export const stopSearch = () => clearTimeout(resting);
 
-export function clearFilters() {
+function clearFilters() {
   amend(Object.fromEntries(FILTERS.map((name) => [name, null])));
 }
 

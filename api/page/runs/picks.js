@@ -3,7 +3,7 @@
 import { addressOf, amend, go, placeOf } from "../frame/address.js";
 import { byId, counted, make } from "../frame/parts.js";
 
-export const MOST = 6;
+const MOST = 6;
 const FEWEST = 2;
 
 export function picked(query = placeOf().query) {
@@ -25,7 +25,7 @@ export function pickBox(id) {
   return box;
 }
 
-export const comparedAt = (ids) => `${addressOf("compare")}?runs=${ids.join(",")}`;
+const comparedAt = (ids) => `${addressOf("compare")}?runs=${ids.join(",")}`;
 
 export function preparePicks() {
   byId("runs-compare").addEventListener("click", () => go(comparedAt(picked())));

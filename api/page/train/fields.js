@@ -11,7 +11,7 @@ export const shown = (value) => {
 };
 
 // "from 2 to 4096 photos"
-export function range({ least, most, above, below, unit, words, pair, type }) {
+function range({ least, most, above, below, unit, words, pair, type }) {
   const isFar = (bound) => Math.abs(bound) >= 1e15 || (bound !== 0 && Math.abs(bound) <= 1e-15);
   const ends = [["from", least], ["above", above], ["to", most], ["below", below]].filter(([, bound]) => bound !== null && !isFar(bound));
   const bounds = [...ends.map(([word, bound]) => `${word} ${number(bound)}`), ...(unit && type !== "text" ? [unit] : [])].join(" ");

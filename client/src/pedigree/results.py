@@ -59,7 +59,7 @@ class Confusion:
         return axes
 
     def _sentence(self) -> str:
-        return f"{self.record.n} pictures of {self.record.dataset.name}, error rate {self.record.error_rate:.4f}"
+        return f"{self.record.n} photos of {self.record.dataset.name}, error rate {self.record.error_rate:.4f}"
 
     def __repr__(self) -> str:
         return f"<Confusion: {self._sentence()}>"

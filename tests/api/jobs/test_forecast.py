@@ -239,7 +239,7 @@ def test_a_forecast_is_a_job_of_the_lane_that_trains(client: TestClient, records
     assert "an epoch 1.5 to 4.5 s, the median counts; unfrozen" in found["basis"]
     assert "an epoch 8.5 s, measured once" in found["basis"]
     assert (found["from"], found["peak_memory_bytes"], found["precision"]) == ("measured", 2000, "bf16")
-    assert "frozen from 3 steps timed on made-up pictures" in found["basis"]
+    assert "frozen from 3 steps timed on made-up images" in found["basis"]
     assert client.get("/runs").json()["items"][0]["kind"] == "train", "a forecast makes no run"
     assert len(client.get("/runs").json()["items"]) == 1
 
@@ -318,7 +318,7 @@ def test_part_of_a_batch_that_was_timed_is_told(client: TestClient, records: Rec
         timed_steps(records, freeze, 2.0, step_pictures=2, peak_memory_bytes=None)
     found = dry(client)["forecast"]
     assert found["peak_memory_bytes"] is None
-    assert "1 step of 2 pictures (a whole batch takes too long to be timed)" in found["basis"]
+    assert "1 step of 2 images (a whole batch takes too long to be timed)" in found["basis"]
 
 
 def test_halves_that_were_timed_are_told(client: TestClient, records: Records) -> None:

@@ -235,7 +235,7 @@ def test_fewer_pictures_than_a_batch_are_refused(client: TestClient, records: Re
     assert problem["hint"] == "Set batch_size to 17 or less."
     few = client.post("/jobs", json={"kind": kind, "dataset": "pets", "config": {"valid_pct": 0.99}}).json()
     assert few["detail"] == "1 training photos of 'pets' are fewer than one batch of 64"
-    assert few["hint"] == "Lower valid_pct, or add pictures."
+    assert few["hint"] == "Lower valid_pct, or add photos."
     assert client.get("/runs").json()["items"] == []
 
 

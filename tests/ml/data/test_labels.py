@@ -204,8 +204,8 @@ def test_a_search_for_labels_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> 
 def test_hidden_pictures_are_told(tmp_path: Path) -> None:
     found = scan(tmp_path, ["a_1.jpg", "b_1.jpg", ".data/c_1.jpg", ".d_1.jpg", "__MACOSX/._a_1.jpg"])
     assert len(found.items) == 2
-    assert "2 images were passed over" in noted(found, "dot")
-    with pytest.raises(DatasetUnusable, match=r"no usable image, and 2 images .*\.data/a_1.jpg") as refused:
+    assert "2 photos were passed over" in noted(found, "dot")
+    with pytest.raises(DatasetUnusable, match=r"no usable photo, and 2 photos .*\.data/a_1.jpg") as refused:
         scan(tmp_path / "all", [".data/a_1.jpg", ".data/b_1.jpg"])
     assert "do not begin with a dot" in str(refused.value.hint)
 

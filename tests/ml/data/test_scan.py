@@ -116,11 +116,11 @@ def test_items_are_sorted_by_path_over_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "says"),
     [
-        ([], "no usable image"),
+        ([], "no usable photo"),
         (["notes.txt"], r"notes\.txt: not_an_image"),
-        (["pug_1.jpg"], "only one usable image"),
-        (["pug_1.jpg", "pug_2.jpg"], r"all 2 usable images have the same label \(pug\)"),
-        (["a.jpg", "b.jpg"], r"none of the 2 images gets a label \(for example a\.jpg: "),
+        (["pug_1.jpg"], "only one usable photo"),
+        (["pug_1.jpg", "pug_2.jpg"], r"all 2 usable photos have the same label \(pug\)"),
+        (["a.jpg", "b.jpg"], r"none of the 2 photos gets a label \(for example a\.jpg: "),
     ],
 )
 def test_a_folder_that_cannot_be_trained_on_is_refused(tmp_path: Path, names: list[str], says: str) -> None:
@@ -132,7 +132,7 @@ def test_a_folder_that_cannot_be_trained_on_is_refused(tmp_path: Path, names: li
 def test_one_breed_will_do_where_it_is_for_what_has_others(tmp_path: Path) -> None:
     found = scan_folder(fill(tmp_path, ["pug_1.jpg", "pug_2.jpg"]), LabelRule(), name="pets", one_breed=True)
     assert found.vocab == ("pug",)
-    assert "all 2 usable images have the same label (pug)" in found.notes[0]
+    assert "all 2 usable photos have the same label (pug)" in found.notes[0]
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:

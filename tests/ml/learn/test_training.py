@@ -187,7 +187,7 @@ def test_too_large_a_batch_names_both_numbers_before_the_pictures_are_presized(f
 
 def test_a_batch_that_cannot_be_made_small_enough_is_not_advised() -> None:
     assert batch_hint(2) == "Set batch_size to 2 or less."
-    assert batch_hint(1) == batch_hint(0) == "Lower valid_pct, or add pictures."
+    assert batch_hint(1) == batch_hint(0) == "Lower valid_pct, or add photos."
 
 
 def test_a_huge_rate_ends_in_loss_diverged(folder: Path, tmp_path: Path) -> None:

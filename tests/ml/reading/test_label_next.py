@@ -17,7 +17,6 @@ def test_each_next_one_is_the_farthest_from_all_before() -> None:
     # The mean is at (5.04, 0.8): the farthest from it is the last on the right or the first on the left.
     chosen = most_different(points, 3)
     assert chosen == [3, 0, 4]
-    assert most_different(points, 2, begin=[0]) == [3, 4]
 
 
 def test_one_of_each_heap_comes_before_the_second_of_any() -> None:
@@ -30,5 +29,4 @@ def test_one_of_each_heap_comes_before_the_second_of_any() -> None:
 def test_no_more_are_named_than_there_are_and_each_once() -> None:
     points = np.zeros((3, 2))
     assert sorted(most_different(points, 9)) == [0, 1, 2]
-    assert sorted(most_different(points, 9, begin=[1])) == [0, 2]
     assert most_different(np.zeros((0, 2)), 5) == []
