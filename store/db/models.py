@@ -200,7 +200,7 @@ class Job(Base):
 
 
 class Worker(Base):
-    """A worker that takes jobs and runs ``code_version``. It goes with its process, or is left with a lease that ran out."""
+    """A worker that runs ``code_version``. It goes with its process, or is left with a lease that has run out."""
 
     __tablename__ = "workers"
 
