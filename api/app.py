@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.orm import Session, sessionmaker
 from starlette.routing import BaseRoute
 
+from api.datasets.archive_readers import ArchiveReaders
 from api.datasets.archived_photos import ArchivedPhotos
 from api.datasets.looks import Looks
 from api.datasets.photos import PhotoShelf
@@ -247,6 +248,7 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         ways=ChosenWays(sessions, lambda: machine_kind(settings.device), measure) if measure else ExactWays(),
     )
     telemetry.models.set_function(predictor.in_memory)
+    readers = ArchiveReaders()
     batcher = Batcher(queue=settings.predict_queue, batch=settings.predict_batch, telemetry=telemetry)
     return Services(
         settings=settings,
@@ -264,8 +266,8 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
             most_bytes=settings.max_upload_bytes,
             most_stored=settings.max_stored_upload_bytes,
         ),
-        trials=Trials(settings.max_unpacked_bytes),
-        archived=ArchivedPhotos(max_unpacked=settings.max_unpacked_bytes, max_photo=settings.max_image_bytes),
+        trials=Trials(readers, settings.max_unpacked_bytes),
+        archived=ArchivedPhotos(readers, max_unpacked=settings.max_unpacked_bytes, max_photo=settings.max_image_bytes),
         painter=Painter(settings.cache),
         predictor=predictor,
         batcher=batcher,

@@ -26,8 +26,9 @@ def delete_unneeded(
     *,
     checkpoint_life: timedelta,
     upload_life: timedelta = LIFE,
+    life: timedelta = LIFE,
 ) -> None:
-    """Delete, where it is older than a day, what no job waits for, no record names and no process goes on writing.
+    """Delete, where it is older than ``life``, what no job waits for, no record names and no process goes on writing.
 
     While a backup is made nothing goes. Only keys of our own making: a bucket or folder may hold somebody's own files
     beside them.
@@ -35,13 +36,12 @@ def delete_unneeded(
     Raises:
         ServiceUnavailable: the artifact store does not answer.
     """
-    for name in artifacts.remove_unfinished(older_than=LIFE):
+    for name in artifacts.remove_unfinished(older_than=life):
         log.info("%s: what a killed process had begun to store was removed", name)
     # The keys come first: what is written after the database was asked is no part of the answer.
-    uploads, runs = filter(is_upload, _old_keys(artifacts, UPLOADS, upload_life)), _old_keys(artifacts, RUNS)
+    uploads = filter(is_upload, _old_keys(artifacts, UPLOADS, upload_life))
+    runs, photos, datasets, answers = (_old_keys(artifacts, below, life) for below in (RUNS, PHOTOS, DATASETS, ANSWERS))
     files = [file for file in map(read_run_file, runs) if file is not None]
-    photos = _old_keys(artifacts, PHOTOS)
-    datasets, answers = _old_keys(artifacts, DATASETS), _old_keys(artifacts, ANSWERS)
     with sessions.begin() as session:
         awaited = awaited_uploads(session)
         unneeded = unneeded_files(session, files, checkpoint_life=checkpoint_life) + unknown_photos(session, photos)
@@ -62,6 +62,6 @@ def forget_old_events(sessions: sessionmaker[Session], *, older_than: timedelta)
     return deleted == BATCH
 
 
-def _old_keys(artifacts: ArtifactStore, prefix: str, life: timedelta = LIFE) -> list[str]:
+def _old_keys(artifacts: ArtifactStore, prefix: str, life: timedelta) -> list[str]:
     before = datetime.now(UTC) - life
     return [listed.key for listed in artifacts.keys_below(prefix) if listed.modified_at < before]

@@ -6,17 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from api.datasets.archive_readers import AT_ONCE, ArchiveReaders, busy
 from api.datasets.photos import Photo
 from ml.decode.image_kind import media_type_of, suffix_of
 from ml.errors import ArchiveRejected
 from ml.unpack.archive import MAX_FILES, open_entries
 from ml.unpack.archive_entry import Entry
 from ml.unpack.listing import DIRECTORY_BYTES
-from store.errors import InvalidRequest, NotFound, PayloadTooLarge, StateConflict, TooBusy
+from store.errors import InvalidRequest, NotFound, PayloadTooLarge, StateConflict
 
-AT_ONCE = 2
 READ_SECONDS = 5.0
-WAIT_SECONDS = 10.0
 MOST_WAITING = 8
 """A page asks for the next few photos at once: the ones after wait, each on a thread that others need too."""
 _AS_ZIP = "Send a zip, or a folder by the page: there each photo is found at once."
@@ -27,12 +26,12 @@ class _OutOfTime(Exception):
 
 
 class ArchivedPhotos:
-    """Reads photos, two at a time at most: in a packed tar what lies before one has to be unpacked for it."""
+    """Reads photos: in a packed tar what lies before one has to be unpacked for it."""
 
-    def __init__(self, *, max_unpacked: int, max_photo: int) -> None:
+    def __init__(self, readers: ArchiveReaders, *, max_unpacked: int, max_photo: int) -> None:
         """An archive may unpack to ``max_unpacked`` bytes, a photo has ``max_photo`` at most."""
         self._max_unpacked, self._max_photo = max_unpacked, max_photo
-        self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._readers = readers
         self._asked = threading.BoundedSemaphore(AT_ONCE + MOST_WAITING)
 
     def photo(self, archive: Path, path: str) -> Photo:
@@ -87,21 +86,12 @@ class ArchivedPhotos:
     @contextmanager
     def _place(self) -> Iterator[None]:
         if not self._asked.acquire(blocking=False):
-            raise _busy()
+            raise busy()
         try:
-            if not self._places.acquire(timeout=WAIT_SECONDS):
-                raise _busy()
-            try:
+            with self._readers.one():
                 yield
-            finally:
-                self._places.release()
         finally:
             self._asked.release()
-
-
-def _busy() -> TooBusy:
-    detail = f"{AT_ONCE} photos are being read out of archives already"
-    return TooBusy(detail, "Try again in a second.", headers={"Retry-After": "1"})
 
 
 def _lies_at(entry: Entry, path: str) -> bool:

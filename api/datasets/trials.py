@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from api.datasets.archive_readers import ArchiveReaders
 from api.datasets.label_rules import encoding_of, label_rule
 from api.http.turns import Turns
 from api.schemas.uploads import RuleOnNames, RuleOnUpload
@@ -42,10 +43,12 @@ class _Refused(Protocol):
 class Trials:
     """Tries rules, two at a time at most: each may cost seconds of a core."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, readers: ArchiveReaders, max_bytes: int) -> None:
         """``max_bytes`` is what an archive may unpack to."""
+        self._readers = readers
         self._max_bytes = max_bytes
         self._turns = Turns(AT_ONCE, "label rules are being tried")
+        self._lists = Turns(AT_ONCE, "archives are being listed")
         self._lock = threading.Lock()
         self._listings: OrderedDict[tuple[str, str | None], Listing] = OrderedDict()
 
@@ -68,8 +71,10 @@ class Trials:
             TooBusy: others are at it.
         """
         rule, encoding = label_rule(asked, beside=False), encoding_of(asked)
-        with self._turns.one(), _told():
+        # Whoever waits for an archive keeps nobody from trying a rule.
+        with self._lists.one(), _told():
             found = self._listed(upload_id, archive, encoding)
+        with self._turns.one(), _told():
             return try_rule(
                 found.names,
                 rule,
@@ -86,7 +91,8 @@ class Trials:
             known = self._listings.get(key)
         if known is not None:
             return known
-        found = list_archive(archive, seconds=READ_SECONDS, encoding=encoding, max_bytes=self._max_bytes)
+        with self._readers.one():
+            found = list_archive(archive, seconds=READ_SECONDS, encoding=encoding, max_bytes=self._max_bytes)
         with self._lock:
             self._listings[key] = found
             while len(self._listings) > _KEPT or sum(one.bytes for one in self._listings.values()) > KEPT_BYTES:

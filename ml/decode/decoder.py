@@ -70,10 +70,12 @@ class DecodeRequest:
 
 def _limit_memory(more: int | None) -> None:
     """Let the process's memory grow by so many bytes from where it is now; None: by any."""
-    most = resource.RLIM_INFINITY
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    most = hard
     if more is not None and _STATM.exists():
-        most = _pages() * resource.getpagesize() + more
-    resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+        wanted = _pages() * resource.getpagesize() + more
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
 def _limit_seconds(seconds: float) -> None:

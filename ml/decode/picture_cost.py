@@ -17,6 +17,8 @@ CHEAP_PNG_PIXELS = 6_000_000
 """Laid on white, a transparent picture is held several times over."""
 MOST_PARTS = 1024
 """Segments before a JPEG's first scan, or chunks of a PNG beyond one a kB: each costs objects and turns of a loop."""
+MOST_PARSED_BYTES = 128 << 10
+"""Of a JPEG's tables and of what Photoshop keeps in it: Pillow takes both apart in Python, entry by entry."""
 _MOST_FILL = 64
 CHEAP_WORK = 160_000_000
 """Pixels times scans that a thread decodes: some tenths of a second."""
@@ -33,6 +35,7 @@ _BLOCK = 32
 _SEQUENTIAL_OR_PROGRESSIVE = frozenset({0xC0, 0xC1, 0xC2})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN, _END, _EXIF = 0xDA, 0xD9, 0xE1
+_TABLES, _PHOTOSHOP = 0xDB, 0xED
 _LONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _SCAN = re.compile(rb"\xff\xda")
 """Three times as fast as ``bytes.count``."""
@@ -90,7 +93,7 @@ def _is_cheap_jpeg(data: bytes) -> bool:
 def _frame(data: bytes) -> _Frame | None:
     """The frame before the first scan, None where the markers are not as every decoder reads them."""
     found: tuple[int, int, int, int] | None = None
-    exifs, plain, place, parts = 0, True, 2, 0
+    exifs, plain, place, parts, parsed = 0, True, 2, 0, 0
     while place + 4 <= len(data):
         parts += 1
         start = place
@@ -112,11 +115,12 @@ def _frame(data: bytes) -> _Frame | None:
         elif 0xE0 <= marker <= 0xEF and not _is_light(data[place + 4 : place + 2 + length]):  # noqa: PLR2004
             plain = False
         exifs += marker == _EXIF and data.startswith(b"Exif\0\0", place + 4)
+        parsed += length if marker in {_TABLES, _PHOTOSHOP} else 0
         place += 2 + length
     if found is None or place + 4 > len(data):
         return None
     kind, bits, height, width = found
-    return _Frame(width, height, kind, bits, plain and exifs <= 1, place)
+    return _Frame(width, height, kind, bits, plain and exifs <= 1 and parsed <= MOST_PARSED_BYTES, place)
 
 
 def _is_light(segment: bytes) -> bool:

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import re
 import struct
 import tarfile
 import tempfile
@@ -29,6 +30,13 @@ MAX_BYTES = 8 << 30
 MAX_FILES = 200_000
 _CHUNK = 1 << 20
 _XZ_MEMORY = 256 << 20
+_XZ_MEMORY_OF_A_LOOK = 72 << 20
+"""`xz -9` needs 65 MiB to unpack. Looks are taken in a process that has other work."""
+_FOLDER_BYTES = 4096
+"""That a folder takes of a disk, about."""
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x06\x06", b"PK\x07\x08", b"PK00PK")
+"""A first entry, an end without any (of either form), the marks of an archive that was or might have been split."""
+_BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _BROKEN = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -61,7 +69,7 @@ def extract_archive(
         archive: the file; its content says what it is, not its name.
         into: a folder that does not exist yet or is empty.
         max_bytes: of all files together, unpacked.
-        max_files: entries of any kind.
+        max_files: entries of any kind, and folders that are made for them.
         encoding: of names that do not say theirs, one of ml.unpack.entry_names' list; None: UTF-8, and in a zip cp437
             where they are not that.
         on_progress: called with bytes of the archive read and bytes in all; what it raises ends the unpacking.
@@ -90,10 +98,10 @@ def extract_archive(
         budget = Budget(max_bytes, max_files, packed=packed, tell=tell)
         target = Path(scratch) / "content"
         target.mkdir()
-        names = ZipNames(encoding)
+        names, folders = ZipNames(encoding), _Folders(target, budget)
         for entry in _entries(file, budget, names, encoding):
             budget.entry()
-            _write(target, entry, budget)
+            _write(target, entry, folders, budget)
         target.replace(into)
     return names.note()
 
@@ -124,7 +132,8 @@ def open_entries(
     with _told(), archive.open("rb") as file:
         packed = archive.stat().st_size
         budget = Budget(max_bytes, max_files, packed=packed, tell=lambda: tell(file.tell(), packed))
-        yield _counted(_entries(file, budget, ZipNames(encoding), encoding, directory_bytes), budget)
+        entries = _entries(file, budget, ZipNames(encoding), encoding, directory_bytes, _XZ_MEMORY_OF_A_LOOK)
+        yield _counted(entries, budget)
 
 
 def _counted(entries: Iterator[Entry], budget: Budget) -> Iterator[Entry]:
@@ -150,34 +159,78 @@ def _told() -> Iterator[None]:
 
 
 def _entries(
-    file: IO[bytes], budget: Budget, names: ZipNames, encoding: str | None, directory_bytes: int = DIRECTORY_BYTES
+    file: IO[bytes],
+    budget: Budget,
+    names: ZipNames,
+    encoding: str | None,
+    directory_bytes: int = DIRECTORY_BYTES,
+    xz_memory: int = _XZ_MEMORY,
 ) -> Iterator[Entry]:
     head = file.read(tarfile.BLOCKSIZE)
     file.seek(0)
     packed = PackedReader(file, budget)
-    if head.startswith(b"PK"):
+    # A tar begins with the name of its first entry, which may be anything: its checksum says what it is.
+    if is_tar(head):
+        yield from tar_entries(file, budget, encoding)
+    elif head.startswith(_ZIP):
         yield from zip_entries(file, budget, names, directory_bytes)
     elif head.startswith(b"\x1f\x8b"):
         with gzip.GzipFile(fileobj=packed, mode="rb") as stream:
             yield from tar_entries(stream, budget, encoding)
-    elif head.startswith(b"BZh"):
+    elif _BZIP2.match(head):
         with bz2.BZ2File(packed) as stream:
             yield from tar_entries(stream, budget, encoding)
     elif head.startswith(b"\xfd7zXZ\0"):
-        yield from tar_entries(XzStreams(packed, _XZ_MEMORY), budget, encoding)
-    elif is_tar(head):
-        yield from tar_entries(file, budget, encoding)
+        yield from tar_entries(XzStreams(packed, xz_memory), budget, encoding)
     else:
         raise ArchiveRejected("the file is neither a zip nor a tar archive", hint="Send a .zip or a .tar.gz.")
 
 
-def _write(target: Path, entry: Entry, budget: Budget) -> None:
+class _Folders:
+    """Makes folders; each counts as an entry does, and with the bytes that it takes.
+
+    Which there are is asked of the disk: a set of them would take more memory than an archive may.
+    """
+
+    def __init__(self, target: Path, budget: Budget) -> None:
+        self._last = target
+        self._budget = budget
+
+    def make(self, folder: Path, *, is_entry: bool = False) -> None:
+        """A folder below the target, with those above it; ``is_entry``: it is counted as an entry already."""
+        if folder == self._last:
+            return
+        missing, above = [], folder
+        while not self._made(above, is_counted=is_entry and above is folder):
+            missing.append(above)
+            above = above.parent
+        for one in reversed(missing):
+            self._made(one, is_counted=is_entry and one is folder)
+        self._last = folder
+
+    def _made(self, folder: Path, *, is_counted: bool) -> bool:
+        """Whether it is there now; False where the one above it is not."""
+        try:
+            folder.mkdir()
+        except FileNotFoundError:
+            return False
+        except FileExistsError:
+            if not folder.is_dir():
+                raise
+            return True
+        if not is_counted:
+            self._budget.entry()
+        self._budget.spend(_FOLDER_BYTES)
+        return True
+
+
+def _write(target: Path, entry: Entry, folders: _Folders, budget: Budget) -> None:
     path = target / path_of(entry)
     try:
         if entry.is_folder:
-            path.mkdir(parents=True, exist_ok=True)
+            folders.make(path, is_entry=True)
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folders.make(path.parent)
         if entry.same_as is not None:
             _link(target, path, entry, budget)
         elif entry.content is not None:

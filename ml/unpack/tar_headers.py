@@ -23,6 +23,7 @@ _TYPE = slice(156, 157)
 _RECORD = re.compile(rb"(\d{1,6}) ([^=\n]{1,1000})=")
 _USED = re.compile(rb"path|linkpath|size|hdrcharset|GNU\.sparse\..*")
 """Keys of the records that tell where an entry lies, how long it is and whether it has holes."""
+_OF_ONE = re.compile(rb"^\d+ (?:path|linkpath|size|GNU\.sparse\.[^=]*)=", re.MULTILINE)
 _DIGITS_ALONE = bytes(byte if byte in b"0123456789" else 0x20 for byte in range(256))
 
 
@@ -31,6 +32,8 @@ class TarHeaders:
 
     def __init__(self) -> None:
         self._left, self._attributes_left = MOST_BYTES, MOST_ATTRIBUTE_BYTES
+        self.last = b""
+        """The last block that stands where a header does."""
         self._header = b""
         """The type of the header whose data is read next; empty where a header is."""
 
@@ -51,16 +54,21 @@ class TarHeaders:
         """What tarfile is to get of what was read: of an extended header the records that are used, else all.
 
         Raises:
-            ArchiveRejected: it is an extended header whose records are not as they are to be written, or has too many.
+            ArchiveRejected: it is an extended header whose records are not as they are to be written, or has too many,
+                or one for all entries that says what only one of them can be.
         """
         header, self._header = self._header, b""
         if header in _EXTENDED:
             data = b"".join(_used(data))
+            if header == XGLTYPE and _OF_ONE.search(data):
+                raise _refusal("for all its entries with the name or size of one")
             self._spend(len(data))
             if max(map(len, data.translate(_DIGITS_ALONE).split()), default=0) > MOST_DIGITS:
                 raise _refusal(f"with more than {MOST_DIGITS} digits in a row")
-        elif not header and len(data) == BLOCKSIZE and data[_TYPE] in _WITH_DATA:
-            self._header = data[_TYPE]
+        elif not header:
+            self.last = data
+            if len(data) == BLOCKSIZE and data[_TYPE] in _WITH_DATA:
+                self._header = data[_TYPE]
         return data
 
     def _spend(self, size: int) -> None:

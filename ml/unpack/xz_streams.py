@@ -4,6 +4,8 @@ import io
 import lzma
 from typing import Protocol
 
+from ml.errors import ArchiveRejected
+
 _CHUNK = 1 << 16
 
 
@@ -28,12 +30,14 @@ class XzStreams(io.RawIOBase):
         self._decoder: lzma.LZMADecompressor | None = None
         self._packed = b""
         self._at = 0
+        self._has_begun = False
 
     def read(self, size: int = -1, /) -> bytes:
         """At most ``size`` bytes, fewer only at the end.
 
         Raises:
-            lzma.LZMAError: a stream is broken, or needs more memory.
+            ArchiveRejected: a stream is broken at its beginning, or needs more memory.
+            lzma.LZMAError: it is broken further on.
             EOFError: the file ends within a stream.
         """
         parts, left = [], size
@@ -68,12 +72,25 @@ class XzStreams(io.RawIOBase):
                 message = "the xz data ends in the middle of a stream"
                 raise EOFError(message)
             self._packed = b""
-            part = decoder.decompress(packed, max_length=most)
+            part = self._unpacked(decoder, packed, most)
             if decoder.eof:
                 self._packed, self._decoder = decoder.unused_data, None
             if part:
                 return part
         return b""
+
+    def _unpacked(self, decoder: lzma.LZMADecompressor, packed: bytes, most: int) -> bytes:
+        try:
+            part = decoder.decompress(packed, max_length=most)
+        except lzma.LZMAError as error:
+            if self._has_begun:
+                raise
+            # What it needs stands before what it holds; the library says which of the two it was by its words alone.
+            detail = f"the xz is broken, or needs more than {self._memory >> 20} MiB of memory to be unpacked"
+            hint = "Make it again with `xz -9` or less. An import without a trial takes 256 MiB."
+            raise ArchiveRejected(detail, hint) from error
+        self._has_begun = self._has_begun or bool(part)
+        return part
 
     def _next_stream(self) -> bool:
         """Whether there is a stream to read from; begins the next one where the last has ended."""
@@ -82,5 +99,6 @@ class XzStreams(io.RawIOBase):
             if not self._packed:
                 return False
             if not self._packed.startswith(b"\0"):
+                self._has_begun = False
                 self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=self._memory)
         return True

@@ -2,7 +2,7 @@
 
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import IO
 
@@ -10,9 +10,11 @@ from ml.errors import ArchiveRejected
 from ml.unpack.archive_entry import Entry, no_file
 from ml.unpack.entry_names import ZipNames
 from ml.unpack.metered import Budget
-from ml.unpack.zip_directory import DirectoryGuard
+from ml.unpack.zip_directory import DirectoryGuard, check_count
 
 _ENCRYPTED = 0x1
+_SPLIT_MARK = 4
+"""Bytes of the mark before the first entry of an archive that might have been split (APPNOTE.TXT 8.5.4)."""
 _DOS_FOLDER = 0x10
 _READ = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """Zipfile unpacks others without a limit: one read of bzip2 gives gigabytes, LZMA takes a dictionary of any size."""
@@ -49,13 +51,15 @@ def zip_entries(file: IO[bytes], budget: Budget, names: ZipNames, directory_byte
         directory_bytes: the most that the list of entries may have.
 
     Raises:
-        ArchiveRejected: too long a list of entries, or one that is encrypted, a link, a device, nameless, or packed by
-            a method that is not read.
+        ArchiveRejected: too long a list of entries, or another than the zip's end says, or one with an entry that is
+            encrypted, a link, a device, nameless, or packed by a method that is not read.
     """
     guarded = DirectoryGuard(file, directory_bytes, partial(_counted, file, budget))
     with zipfile.ZipFile(guarded) as packed:
         guarded.opening = False
         members = packed.infolist()
+        check_count(file, len(members))
+        _check_start(members)
         # The list lies at the end; progress begins at the front.
         file.seek(0)
         budget.promised(sum(member.file_size for member in members), len(members))
@@ -67,6 +71,13 @@ def zip_entries(file: IO[bytes], budget: Budget, names: ZipNames, directory_byte
                 continue
             with packed.open(member) as content:
                 yield Entry(name, content)
+
+
+def _check_start(members: Sequence[zipfile.ZipInfo]) -> None:
+    """Raise ArchiveRejected where something lies before the first entry: by its first bytes that is an archive too."""
+    if members and min(member.header_offset for member in members) > _SPLIT_MARK:
+        detail = "another zip, or a part of one, lies before the first entry"
+        raise ArchiveRejected(detail, hint="Send the zips one by one, or make one of them.")
 
 
 def _counted(file: IO[bytes], budget: Budget, entries: int) -> None:

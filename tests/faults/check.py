@@ -8,7 +8,6 @@ from datetime import timedelta
 from hashlib import sha256
 from itertools import pairwise
 from typing import Literal
-from unittest import mock
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -159,8 +158,7 @@ def _swept(world: World, named: set[str]) -> set[str]:
     """What is in the store once what nothing needs has been deleted."""
     deadline = time.monotonic() + SWEEP_SECONDS
     while True:
-        with mock.patch("worker.unneeded.LIFE", ANY_AGE):
-            delete_unneeded(world.artifacts, world.sessions, checkpoint_life=ANY_AGE)
+        delete_unneeded(world.artifacts, world.sessions, checkpoint_life=ANY_AGE, upload_life=ANY_AGE, life=ANY_AGE)
         there = {one.key for one in world.artifacts.keys_below("")}
         if there <= named or time.monotonic() > deadline:
             return there

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from api.datasets.archived_photos import AT_ONCE, MOST_WAITING, ArchivedPhotos
+from api.datasets.archive_readers import AT_ONCE, ArchiveReaders
+from api.datasets.archived_photos import MOST_WAITING, ArchivedPhotos
 from store.errors import NotFound, PayloadTooLarge, TooBusy
 from tests.api.conftest import until
 from tests.api.datasets.test_trials import tar
@@ -24,7 +25,7 @@ def test_who_asks_when_many_wait_is_refused_at_once_and_takes_no_thread(
         goes_on.wait()
 
     monkeypatch.setattr(ArchivedPhotos, "_read", read_slowly)
-    photos = ArchivedPhotos(max_unpacked=1, max_photo=1)
+    photos = ArchivedPhotos(ArchiveReaders(), max_unpacked=1, max_photo=1)
     asked = AT_ONCE + MOST_WAITING + TOO_MANY
     with ThreadPoolExecutor(asked) as pool:
         answers = [pool.submit(photos.photo, tmp_path, "a.jpg") for _ in range(asked)]
@@ -38,7 +39,9 @@ def test_who_asks_when_many_wait_is_refused_at_once_and_takes_no_thread(
 def test_a_photo_of_some_megabytes_is_read_out_of_a_tar(tmp_path: Path, mode: str) -> None:
     photo = jpeg() + bytes(3 << 20)
     (tmp_path / "archive").write_bytes(tar({"pug_1.jpg": b"x", "pug_2.jpg": photo}, mode))
-    photos = ArchivedPhotos(max_unpacked=1 << 30, max_photo=4 << 20)
+    photos = ArchivedPhotos(ArchiveReaders(), max_unpacked=1 << 30, max_photo=4 << 20)
     assert photos.photo(tmp_path / "archive", "pug_2.jpg").data == photo
     with pytest.raises(PayloadTooLarge):
-        ArchivedPhotos(max_unpacked=1 << 30, max_photo=2 << 20).photo(tmp_path / "archive", "pug_2.jpg")
+        ArchivedPhotos(ArchiveReaders(), max_unpacked=1 << 30, max_photo=2 << 20).photo(
+            tmp_path / "archive", "pug_2.jpg"
+        )

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from api.datasets import trials
+from api.datasets.archive_readers import ArchiveReaders
 from api.datasets.trials import Trials
 from api.schemas.uploads import RuleOnUpload
 from ml.unpack.listing import Listing
@@ -124,7 +125,7 @@ def test_a_path_that_no_import_takes_is_refused_here_too(client: TestClient) -> 
 
 
 def test_listings_are_held_as_far_as_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried, read = Trials(1 << 30), list[Path]()
+    tried, read = Trials(ArchiveReaders(), 1 << 30), list[Path]()
 
     def noted(path: Path, **_how: object) -> Listing:
         read.append(path)

@@ -169,6 +169,16 @@ def test_markers_that_say_nothing_are_not_all_looked_at(pixels: int, monkeypatch
     assert scans.searches <= 11
 
 
+def test_what_pillow_takes_apart_in_python_is_small_where_a_thread_does_it() -> None:
+    """Photoshop's entries and quantisation tables: half a minute's work fits into what a request may hold."""
+    entries = b"Photoshop 3.0\0" + (b"8BIM" + struct.pack(">HBBI", 1, 0, 0, 0)) * 5000
+    tables = (b"\0" + bytes([1]) * 64) * 1000
+    for marker, content in ((0xED, entries), (0xDB, tables)):
+        segment = bytes([0xFF, marker]) + struct.pack(">H", 2 + len(content)) + content
+        assert is_cheap(JPEG[:2] + segment + JPEG[2:])
+        assert not is_cheap(JPEG[:2] + segment * 3 + JPEG[2:])
+
+
 def test_the_limits_leave_room_for_what_cameras_write() -> None:
     assert MOST_WORK > 8160 * 6144 * 11
     assert CHEAP_WORK > 4000 * 3000 * 11

@@ -16,7 +16,7 @@ import pytest
 
 from ml.errors import ArchiveRejected
 from ml.unpack import listing
-from ml.unpack.archive import MAX_BYTES, MAX_FILES, open_entries
+from ml.unpack.archive import MAX_BYTES, MAX_FILES, extract_archive, open_entries
 from ml.unpack.listing import list_archive
 from ml.unpack.metered import MeteredReader
 from tests.ml.unpack.test_archive import refused, zipped
@@ -84,8 +84,115 @@ def members(names: list[bytes], extra: bytes = b"") -> bytes:
         struct.pack_into("<2H", head, 28, len(name), len(extra))
         heads += head + name + extra
     tail = bytearray(one[end:])
-    struct.pack_into("<2L", tail, 12, len(heads), len(names) * start)
+    count = min(len(names), 0xFFFF)
+    struct.pack_into("<2H2L", tail, 8, count, count, len(heads), len(names) * start)
     return one[:start] * len(names) + bytes(heads) + bytes(tail)
+
+
+PUGS = {f"pug_{n}.jpg": bytes([n]) * 700 for n in range(4)}
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+@pytest.mark.parametrize("style", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_a_broken_header_in_the_middle_loses_nothing_without_a_word(tmp_path: Path, mode: str, style: int) -> None:
+    data = bytearray(tarred(PUGS, style))
+    data[2 * 1536 + 3] ^= 1
+    packed = gzip.compress(bytes(data)) if mode == "w:gz" else bytes(data)
+    assert "header in the archive is broken" in refused(tmp_path, packed)
+    with pytest.raises(ArchiveRejected):
+        listed(tmp_path, packed)
+
+
+def test_an_end_in_the_middle_and_a_second_archive_are_told(tmp_path: Path) -> None:
+    whole = tarred(PUGS)
+    blank = whole[:1536] + bytes(512) + whole[2048:]
+    behind = "another archive lies behind"
+    for data, says in (
+        (blank, "goes on behind an end mark"),
+        (whole + tarred(PUGS), behind),
+        (whole + b"\n" + tarred(PUGS), behind),
+        (whole + b"junk" * 128 + tarred(PUGS), behind),
+    ):
+        with pytest.raises(ArchiveRejected, match=says):
+            listed(tmp_path, data)
+    # Old programs pad with whatever there was, and one block of zeros is an end too.
+    end = len(whole.rstrip(b"\0"))
+    end += -end % 512
+    for padded in (whole + b"junk" * 128, whole[:end] + bytes(512), whole[:end] + bytes(512) + b"\n"):
+        assert len(listed(tmp_path, padded).names) == len(PUGS)
+
+
+def test_a_size_below_0_is_refused(tmp_path: Path) -> None:
+    assert "below 0" in refused(tmp_path, pax(record(b"size", b"-1536")))
+
+
+def test_a_header_for_all_entries_with_the_name_of_one_is_refused(tmp_path: Path) -> None:
+    of_all = bytearray(pax(record(b"path", b"a.jpg")))
+    of_all[156:157] = tarfile.XGLTYPE
+    of_all[148:156] = b" " * 8
+    of_all[148:156] = b"%06o\0 " % sum(of_all[:512])
+    assert "for all its entries" in refused(tmp_path, bytes(of_all))
+
+
+@pytest.mark.parametrize(("kind", "says"), [(b"D", "incremental"), (b"M", "multi-volume")])
+def test_kinds_of_gnu_tar_that_hold_no_files_are_called_by_name(tmp_path: Path, kind: bytes, says: str) -> None:
+    head = tarfile.TarInfo("backup")
+    head.type = kind
+    assert says in refused(tmp_path, head.tobuf(tarfile.GNU_FORMAT) + tarred(PUGS))
+
+
+def test_a_label_of_gnu_tar_is_passed_over(tmp_path: Path) -> None:
+    head = tarfile.TarInfo("backup of monday")
+    head.type = b"V"
+    assert listed(tmp_path, head.tobuf(tarfile.GNU_FORMAT) + tarred(PUGS)).names == list(PUGS)
+
+
+def test_a_label_with_a_size_is_refused_and_labels_count(tmp_path: Path) -> None:
+    head = tarfile.TarInfo("backup of monday")
+    head.type = b"V"
+    assert "more than 10 entries" in refused(tmp_path, head.tobuf(tarfile.GNU_FORMAT) * 20 + tarred(PUGS), max_files=10)
+    for size in (-512, 1536):
+        head.size = size
+        with pytest.raises(ArchiveRejected):
+            listed(tmp_path, tarred(PUGS)[:1536] + head.tobuf(tarfile.GNU_FORMAT) + tarred(PUGS))
+
+
+def test_a_zip_behind_another_is_told(tmp_path: Path) -> None:
+    assert "lies before the first entry" in refused(tmp_path, zipped(PUGS) + zipped({"boxer_1.jpg": b"x"}))
+
+
+@pytest.mark.parametrize("mark", [b"PK00", b"PK\x07\x08"])
+def test_the_mark_of_a_zip_that_might_have_been_split_is_passed_over(tmp_path: Path, mark: bytes) -> None:
+    assert listed(tmp_path, mark + zipped(PUGS)).names == list(PUGS)
+
+
+def test_a_folder_with_an_entry_of_its_own_counts_once(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_bytes(zipped({f"{n}/{name}": b"" for n in range(9) for name in ("", "pug_1.jpg")}))
+    extract_archive(tmp_path / "archive", tmp_path / "in" / "to", max_files=18)
+
+
+@pytest.mark.parametrize("name", ["PKx/pug_1.jpg", "PK\x03/pug_1.jpg", "BZhang/pug_1.jpg", "BZh9/pug_1.jpg"])
+def test_a_tar_is_known_whatever_its_first_name_is(tmp_path: Path, name: str) -> None:
+    assert listed(tmp_path, tarred({name: b"x"})).names == [name]
+
+
+def test_folders_count_as_entries_do(tmp_path: Path) -> None:
+    deep = zipped({f"{n:x}/" + "a/" * 25 + "b": b"" for n in range(40)})
+    assert "more than 400 entries" in refused(tmp_path, deep, max_files=400)
+    (tmp_path / "archive").write_bytes(zipped({f"{n:x}/" + "a/" * 25 + "b": b"" for n in range(1000)}))
+    with pytest.raises(ArchiveRejected, match="times its size"):
+        extract_archive(tmp_path / "archive", tmp_path / "in" / "many")
+
+
+def test_a_zip_whose_list_has_swallowed_an_entry_is_refused(tmp_path: Path) -> None:
+    data = bytearray(zipped(PUGS))
+    first, second, third = [at for at in range(len(data)) if data[at : at + 4] == b"PK\x01\x02"][:3]
+    struct.pack_into("<H", data, first + 32, third - second)
+    assert "says that it has 4 entries, and its list has 3" in refused(tmp_path, bytes(data))
+
+
+def test_a_name_beyond_any_path_is_refused_before_objects_are_made(tmp_path: Path) -> None:
+    assert "a name of 60000 bytes" in refused(tmp_path, members([b"a/" * 30_000]))
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
