@@ -78,6 +78,7 @@ from api.routes import (
     runs,
     studies,
     uploads,
+    webhooks,
 )
 from api.schemas.problem import problems
 from api.serving.batching import Batcher
@@ -136,6 +137,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     drift.router,
     keys.router,
     audit.router,
+    webhooks.router,
     limits.router,
     operations.router,
     contract.router,

@@ -49,6 +49,10 @@ COMMANDS = {
     ),
     "train": Place("cli.jobs", "Train a classifier on a dataset, fresh or from where another run stands."),
     "up": Place("cli.up", "Start the whole service on this machine; Ctrl-C stops it."),
+    "webhooks": Place(
+        "cli.webhooks",
+        "Have programs told when jobs end: a signed POST to hosts that PEDIGREE_WEBHOOK_HOSTS lists.",
+    ),
     "weights": Place("cli.weights", "Get pretrained weights."),
 }
 

@@ -93,6 +93,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pedigree train --from-run 3 --epochs 6 --dry-run",
     ),
     "up": ("pedigree up", "pedigree up --port 9000 --data ~/pedigree", "pedigree up --host 0.0.0.0"),
+    "webhooks add": (
+        "pedigree webhooks add https://hooks.example.org/pedigree",
+        "pedigree webhooks add http://localhost:9000/ --event job.failed --kind train",
+    ),
+    "webhooks deliveries": ("pedigree webhooks deliveries 1", "pedigree webhooks deliveries 1 --limit 5 --json"),
+    "webhooks list": ("pedigree webhooks list",),
+    "webhooks remove": ("pedigree webhooks remove 1",),
+    "webhooks test": ("pedigree webhooks test 1",),
     "weights fetch": ("pedigree weights fetch resnet34",),
 }
 EXIT_CODES = (

@@ -25,11 +25,13 @@ OPTIONS = {
     "body.merge_labels": "--merge-labels",
     "body.regex": "--regex",
     "body.run": "RUN",
+    "body.url": "URL",
     "body.version": "VERSION",
     "body.since": "--since",
     "path.job_id": "JOB",
     "path.prediction": "PREDICTION",
     "path.run_id": "RUN",
+    "path.webhook_id": "WEBHOOK",
     "query.augment": "--augment",
     "query.before": "--before",
     "query.dataset": "--dataset",
@@ -93,7 +95,7 @@ def command_of(request: Json) -> str | None:
 
 def _looking(path: list[str]) -> list[str] | None:
     match path:
-        case ["datasets" | "jobs" | "models" | "predictions" | "runs" as what]:
+        case ["datasets" | "jobs" | "models" | "predictions" | "runs" | "webhooks" as what]:
             return [what, "list"]
         case ["datasets" | "models" | "runs" as what, one]:
             return [what, "show", one]

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from store.errors import SettingsInvalid
+from store.webhooks import origins_of
 
 MIB = 1024 * 1024
 
@@ -171,6 +172,13 @@ class Settings(BaseSettings):
         1_000_000, alias="PEDIGREE_KEEP_ROWS", ge=1, description="kept predictions; the oldest go first"
     )
 
+    webhook_hosts: str = Field(
+        "",
+        alias="PEDIGREE_WEBHOOK_HOSTS",
+        description="hosts that webhooks may call, by commas, as hooks.example.org, or http://ci.local:8080; "
+        "none: no webhooks",
+    )
+
     @field_validator("cache", "weights")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
@@ -184,6 +192,14 @@ class Settings(BaseSettings):
             raise _refusal(
                 f"{wrong[0][:100]!r} is not an origin", "such as https://pets.example.org, without * and path"
             )
+        return value
+
+    @field_validator("webhook_hosts")
+    @classmethod
+    def _are_hosts(cls, value: str) -> str:
+        wrong = [one for one in split_list(value) if not origins_of(one)]
+        if wrong:
+            raise _refusal(f"{wrong[0][:100]!r} is not a host", "such as hooks.example.org or http://ci.local:8080")
         return value
 
     @field_validator("root_path")

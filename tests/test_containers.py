@@ -178,7 +178,7 @@ def test_what_holds_data_is_on_a_network_without_a_way_out(compose: dict[str, An
     assert compose["networks"]["inside"] == {"internal": True}
     networks = {name: set(service["networks"]) for name, service in compose["services"].items()}
     assert {name for name, on in networks.items() if "published" in on} == {"api"}
-    assert {name for name, on in networks.items() if "out" in on} == {"worker", "worker-gpu", "worker-light"}
+    assert {name for name, on in networks.items() if "out" in on} == {"worker", "worker-gpu", "worker-light", "repair"}
     assert all("inside" in on for on in networks.values())
 
 

@@ -11,6 +11,8 @@ from store.db.audit import forget_old_changes
 from store.db.drift import forget_old_counts
 from store.db.kept import BATCH, forget_old
 from store.db.kept_photos import on_record
+from store.db.webhooks import BATCH as MOST_DELIVERIES
+from store.db.webhooks import forget_old_deliveries
 from store.kept_photos import KeptPhotos
 from store.keys import photo_key, photo_of_key
 from store.settings import Settings
@@ -37,6 +39,15 @@ def forget_changes(sessions: sessionmaker[Session], *, older_than: timedelta) ->
     if deleted:
         log.info("%d changes made more than %s ago were deleted from their record", deleted, older_than)
     return deleted == MOST_CHANGES
+
+
+def forget_deliveries(sessions: sessionmaker[Session], *, older_than: timedelta) -> bool:
+    """Delete a part of what webhooks were told so long ago; returns whether more may be left."""
+    with sessions.begin() as session:
+        deleted = forget_old_deliveries(session, older_than=older_than)
+    if deleted:
+        log.info("%d deliveries of webhooks made more than %s ago were deleted", deleted, older_than)
+    return deleted == MOST_DELIVERIES
 
 
 def forget_counts(sessions: sessionmaker[Session]) -> None:

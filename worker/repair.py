@@ -1,8 +1,8 @@
 """``python -m worker.repair``: repairs what was lost — leases that ran out, messages that were never sent.
 
 What nothing in the artifact store needs any more is deleted, and so is what deleted runs left there. A thread of it
-moves searches over settings on (``worker.studying``). Any number of these may run; a row that one has in hand is passed
-over by the others.
+moves searches over settings on (``worker.studying``), another sends webhooks (``worker.webhooks``). Any number of these
+may run; a row that one has in hand is passed over by the others.
 """
 
 import logging
@@ -29,14 +29,23 @@ from store.lanes import Lane
 from store.logs import log_to_stderr
 from store.queue import make_celery, queue_length
 from store.settings import Settings, load_settings
-from worker.forgetting import forget_changes, forget_counts, forget_old_predictions, forget_photos
+from worker.forgetting import (
+    forget_changes,
+    forget_counts,
+    forget_deliveries,
+    forget_old_predictions,
+    forget_photos,
+)
 from worker.patience import OUTAGES
 from worker.studying import Studying
 from worker.unneeded import delete_unneeded, forget_old_events
+from worker.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
 
 CLEAN_EVERY_SECONDS = 3600.0
+STOP_SECONDS = 5.0
+"""For what is being sent to be put down."""
 
 
 @dataclass
@@ -71,6 +80,7 @@ class Repair:
         """Delete what nothing needs any more, and what is too old."""
         # First what needs the database alone: a store that is away must not keep it from being done.
         is_more = forget_old_events(self.sessions, older_than=timedelta(days=self.settings.event_days))
+        is_more |= forget_deliveries(self.sessions, older_than=timedelta(days=self.settings.event_days))
         is_more |= forget_changes(self.sessions, older_than=timedelta(days=self.settings.audit_days))
         forget_counts(self.sessions)
         if forget_old_predictions(self.sessions, self.settings) or is_more:
@@ -126,9 +136,11 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     repair = Repair(settings, make_sessions(make_engine(settings)), make_celery(settings), artifacts)
     Studying(settings, repair.sessions, repair.celery).start(stop)
+    webhooks = Webhooks(settings, repair.sessions).start(stop)
     while not stop.is_set():
         repair.round()
         stop.wait(settings.repair_seconds)
+    webhooks.join(STOP_SECONDS)
     return 0
 
 

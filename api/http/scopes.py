@@ -125,6 +125,11 @@ GET /keys
 POST /keys
 DELETE /keys/{key_id}
 GET /audit
+GET /webhooks
+POST /webhooks
+DELETE /webhooks/{webhook_id}
+POST /webhooks/{webhook_id}/test
+GET /webhooks/{webhook_id}/deliveries
 """
 
 # The page's own files, by which it asks for a key. They tell nothing of what the service holds.

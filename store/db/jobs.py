@@ -13,6 +13,7 @@ from store.db.base import Json
 from store.db.models import Job, JobEvent
 from store.db.reading import holds_model
 from store.db.storable import storable
+from store.db.webhooks import put_deliveries
 from store.errors import Hint, IdempotencyConflict, NotFound, Request, StateConflict, one_of
 from store.keys import ANSWERS_LINES
 from store.request_ids import request_id
@@ -63,7 +64,7 @@ def create_job(
     )
     session.add(job)
     session.flush()
-    _append_state_event(session, job)
+    _tell_state(session, job)
     note(target=f"/jobs/{job.id}", after={"job": job.id, "kind": kind, "state": state} | _about(run_id))
     return job
 
@@ -334,7 +335,7 @@ def _move(
     if session.scalar(statement, execution_options={"synchronize_session": False}) is None:
         return None
     job = session.get_one(Job, job_id, populate_existing=True)
-    _append_state_event(session, job)
+    _tell_state(session, job)
     return job
 
 
@@ -342,9 +343,12 @@ def _about(run_id: int | None) -> Json:
     return {} if run_id is None else {"run": run_id}
 
 
-def _append_state_event(session: Session, job: Job) -> None:
+def _tell_state(session: Session, job: Job) -> None:
+    """Tell watchers, and at an end webhooks."""
     data: Json = {"state": job.state, "attempt": job.attempt}
     append_event(session, job.id, "state", data | ({"error": job.error} if job.error else {}))
+    if job.state in FINAL:
+        put_deliveries(session, job)
 
 
 def _after_success(job: Job) -> Hint:

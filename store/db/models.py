@@ -3,19 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    CheckConstraint,
-    Computed,
-    Double,
-    ForeignKey,
-    Index,
-    Integer,
-    Text,
-    func,
-    text,
-)
+from sqlalchemy import BigInteger, CheckConstraint, Computed, Double, ForeignKey, Index, Integer, Text, func, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
@@ -28,6 +16,7 @@ from store.db.label_review_table import LabelReview  # noqa: F401 - as above
 from store.db.revision_number import revision_number
 from store.db.study_tables import Study  # noqa: F401 - as above
 from store.db.throughput_table import Throughput  # noqa: F401 - as above
+from store.db.webhook_tables import Webhook  # noqa: F401 - as above
 from store.states import State
 
 _STATES = ", ".join(f"'{state}'" for state in State)
@@ -139,7 +128,7 @@ class DeletedRun(Base):
     """Of a run that failed and kept a model."""
     version: Mapped[int | None]
     """The number that it was registered under."""
-    jobs: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    jobs: Mapped[list[int]] = mapped_column(postgresql.ARRAY(Integer))
     """Its own jobs and interpretations: whose outputs in the artifact store are nobody's now."""
     files: Mapped[list[Any]]
     """{"key", "sha256"} of the files that the record named; empty once they are gone."""
@@ -206,7 +195,7 @@ class Worker(Base):
 
     name: Mapped[str] = mapped_column(Text, primary_key=True)
     """As in ``jobs.worker``."""
-    lanes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    lanes: Mapped[list[str]] = mapped_column(postgresql.ARRAY(Text))
     lease_until: Mapped[datetime]
     """It renews this, whether it has a job in hand or not."""
     device: Mapped[str | None] = mapped_column(Text)
@@ -274,7 +263,7 @@ class Batch(Base):
     phase: Mapped[int]
     raw_loss: Mapped[float] = mapped_column(Double)
     train_loss: Mapped[float] = mapped_column(Double)
-    lr: Mapped[list[float]] = mapped_column(ARRAY(Double))
+    lr: Mapped[list[float]] = mapped_column(postgresql.ARRAY(Double))
     momentum: Mapped[float] = mapped_column(Double)
 
 

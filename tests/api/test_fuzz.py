@@ -298,6 +298,7 @@ WITH_BODIES = [
     ("post", "/models"),
     ("post", "/models/1/breeds"),
     ("post", "/keys"),
+    ("post", "/webhooks"),
     ("post", f"/predictions/{UUID(int=0)}/feedback"),
 ]
 

@@ -28,6 +28,7 @@ from store.db.reading import (
 )
 from store.db.records import record_artifact
 from store.db.studies import get_study, trials_of
+from store.db.webhooks import list_deliveries
 from store.states import State
 
 PREDICTION = UUID(int=7)
@@ -90,6 +91,10 @@ ROWS = {
     "0016": [
         """INSERT INTO studies (job_id, dataset_id, asked) VALUES (2, 1, '{"trials": 1}')""",
         """INSERT INTO study_trials (study_id, number, run_id, settings) VALUES (2, 1, 1, '{"lr_max": 0.01}')""",
+    ],
+    "0019": [
+        "INSERT INTO webhooks (url, secret, created_by) VALUES ('https://a.org', 'whsec_AAAA', 'alice')",
+        """INSERT INTO webhook_deliveries (webhook_id, event, body) VALUES (1, 'job.failed', '{"data": {}}')""",
     ],
 }
 """What is new with a revision, beside what is there already."""
@@ -173,6 +178,8 @@ def _is_all_there(session: Session, revision: str) -> None:
         assert [one.who for one in list_changes(session, Filters()).items] == ["alice"]
     if revision >= "0016":
         assert (get_study(session, 2)[1].asked, [one.run_id for one in trials_of(session, 2)]) == ({"trials": 1}, [1])
+    if revision >= "0019":
+        assert [(one.id, one.state) for one in list_deliveries(session, 1).items] == [(1, "waiting")]
 
 
 def _goes_on(session: Session) -> None:

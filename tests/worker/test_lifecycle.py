@@ -1,4 +1,5 @@
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from store.db.jobs import claim, create_job, hand_back, request_cancel, resume, 
 from store.db.models import Job, JobEvent, Run
 from store.db.reading import events_after, get_job
 from store.db.session import make_engine, make_sessions
+from store.db.webhooks import create_webhook
 from store.dispatch import dispatch_job
 from store.lanes import Lane
 from store.queue import publish_job, queue_length
@@ -29,6 +31,7 @@ from tests.patience import PATIENCE_SECONDS
 from tests.store.rows import ERROR, claimed, make_job, make_run
 from tests.worker.pictures import archive, queue_import
 from tests.worker.processes import is_gone, job_in, running, until
+from tests.worker.receiver import receiving
 from worker.leftovers import clean_cache, remove_leftovers
 from worker.lifecycle import Host, Watch, _settle, kill_group, run_job, scratch_folder
 
@@ -50,7 +53,7 @@ def states_of(sessions: Sessions, job_id: int) -> list[str]:
         return [event.data["state"] for event in events_after(session, job_id, 0) if event.event == "state"]
 
 
-def test_a_killed_worker_takes_its_child_along_and_the_job_runs_again(
+def test_a_killed_worker_takes_its_child_along_and_the_job_runs_again_and_its_end_is_told(
     settings: Settings, sessions: Sessions, job_id: int
 ) -> None:
     with running(LIGHT, settings) as worker:
@@ -61,9 +64,15 @@ def test_a_killed_worker_takes_its_child_along_and_the_job_runs_again(
         left = work_folder(scratch_folder(settings, session), job_id, 1)
     left.mkdir(parents=True)
     (left / "pictures.tar").write_bytes(b"half an archive")
-    with running("worker.repair", settings) as repair, running(LIGHT, settings):
-        job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
-        assert repair.end() == 0
+    with receiving(200) as receiver:
+        with sessions.begin() as session:
+            create_webhook(session, receiver.url)
+        allowed = settings.model_copy(update={"webhook_hosts": receiver.host})
+        with running("worker.repair", allowed) as repair, running(LIGHT, settings):
+            job = job_in(sessions, job_id, State.SUCCEEDED, State.FAILED)
+            until(lambda: receiver.got, "the end being told")
+            assert repair.end() == 0
+    assert [json.loads(got.body)["data"]["job"] for got in receiver.got] == [job_id]
     assert (job.state, job.attempt) == (State.SUCCEEDED, 2)
     assert states_of(sessions, job_id) == ["queued", "running", "queued", "running", "succeeded"]
     assert "lost its worker" in repair.said()
