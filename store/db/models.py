@@ -189,7 +189,7 @@ class Job(Base):
 
 
 class Worker(Base):
-    """A worker that runs ``code_version``. It goes with its process, or is left with a lease that has run out."""
+    """A worker process that takes jobs. It goes with the process, or is left with a lease that has run out."""
 
     __tablename__ = "workers"
 
@@ -199,11 +199,13 @@ class Worker(Base):
     lease_until: Mapped[datetime]
     """It renews this, whether it has a job in hand or not."""
     device: Mapped[str | None] = mapped_column(Text)
+    """Its GPU's name, or its processor's; null of a worker that has not said it."""
     device_kind: Mapped[str | None] = mapped_column(Text)
-    """Its GPU's name or its processor's, and gpu or cpu; null of a worker that has not said it."""
+    """gpu or cpu."""
     memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
     """Of the GPU, or of the host."""
     code_version: Mapped[str | None] = mapped_column(Text)
+    """As in ``store.code_version``; null of a worker that has not said it."""
 
 
 class JobEvent(Base):
