@@ -31,6 +31,7 @@ from api.serving.predictor import Predictor
 from api.serving.shadowing import Shadowing
 from ml.decode.images import Limits
 from store.artifacts import ArtifactStore
+from store.code_version import code_version
 from store.db.models import Job
 from store.db.waiting import Waiting, waiting_of
 from store.dispatch import dispatch_job
@@ -67,6 +68,7 @@ class Services:
     """Threads for the event streams' reads, beside those that serve the other routes."""
     streams: Slots
     stopping: Stopping = field(default_factory=Stopping)
+    code_version: str = field(default_factory=code_version)
 
     @property
     def image_limits(self) -> Limits:

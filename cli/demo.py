@@ -20,7 +20,7 @@ from cli.datasets import add_builtin, add_source
 from cli.errors import CommandError, Interrupted, StopSignal
 from cli.options import known_architecture
 from cli.pasted import PastedPath
-from cli.runs import show_confused, show_epochs
+from cli.runs import EPOCHS_ONLY, show_confused, show_epochs
 from cli.saying import say
 from cli.stack import Stack, running_stack
 from cli.tables import short_time, show_table
@@ -203,7 +203,7 @@ def learn(client: Client, dataset: str, config: Json) -> int:
 def examine(client: Client, run: int) -> None:
     """Show the table of epochs and the pairs most confused."""
     heading(f"Run {run}, epoch by epoch")
-    show_epochs(client.get(f"/runs/{run}/metrics")["epochs"])
+    show_epochs(client.get(f"/runs/{run}/metrics", every=EPOCHS_ONLY)["epochs"])
     found = client.get(f"/runs/{run}/confusion", min_val=1)
     heading(f"Error rate {found['error_rate']:.4f} on {found['n']} photos kept apart; most confused")
     show_confused(found["most_confused"], least=1, most=8)

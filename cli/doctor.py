@@ -24,6 +24,7 @@ from cli.saying import say
 from cli.services import HOUSE
 from cli.stack import check_settings
 from cli.tables import show_json, show_pairs
+from cli.worker_versions import worker_versions
 from store.settings import Settings
 
 GIB = 1024**3
@@ -163,9 +164,17 @@ def look_at_service(url: str | None, data: Path | None) -> dict[str, str]:
     """Where the service answers, what each of its parts says, and as ``fault`` what is wrong, if anything is."""
     try:
         with find_service(url, data) as client:
-            return {"address": client.url, **readiness(client)}
+            found = {"address": client.url, **readiness(client)}
+            # The first fault is to be mended first: a service that is not ready says nothing of its workers.
+            return found if "fault" in found else found | look_at_workers(client)
     except CommandError as error:
         return {"fault": str(error)}
+
+
+def look_at_workers(client: Client) -> dict[str, str]:
+    """Which code the API and its workers run; nothing where the service does not say."""
+    answer = client.answer("GET", "/workers")
+    return worker_versions(json_of(answer)) if answer.is_success else {}
 
 
 def readiness(client: Client) -> dict[str, str]:

@@ -76,7 +76,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "runs interpret": ("pedigree runs interpret 3 --tta --follow",),
     "runs list": ("pedigree runs list --best", "pedigree runs list --dataset pets --json"),
     "runs lr-find": ("pedigree runs lr-find 2",),
-    "runs metrics": ("pedigree runs metrics 3",),
+    "runs metrics": ("pedigree runs metrics 3", "pedigree runs metrics 3 --json --every 1"),
     "runs note": ("pedigree runs note 3 'the first with warping'",),
     "runs rename": ("pedigree runs rename 3 baseline",),
     "runs show": ("pedigree runs show 3",),

@@ -18,6 +18,8 @@ from cli.tables import show_json, show_table
 from cli.watch import queueing, watch
 
 MOST_SHOWN = 15
+EPOCHS_ONLY = 1_000_000
+"""So that of the steps hardly one is sent."""
 DRAWN = "The pictures are drawn, not photographed."
 
 dataset_option = click.option(
@@ -57,11 +59,16 @@ def show(client: Client, run: int, as_json: bool) -> None:
 
 @runs.command()
 @click.argument("run", type=int, shell_complete=completion.runs)
+@click.option(
+    "--every",
+    type=click.IntRange(1, EPOCHS_ONLY),
+    help="With --json every n-th step, 1 for all. Of many, some are sent unless told otherwise.",
+)
 @json_option
 @with_client
-def metrics(client: Client, run: int, as_json: bool) -> None:
-    """Show the table of epochs."""
-    found = client.get(f"/runs/{run}/metrics")
+def metrics(client: Client, run: int, every: int | None, as_json: bool) -> None:
+    """Show the table of epochs; with --json the steps, too."""
+    found = client.get(f"/runs/{run}/metrics", every=every if as_json else EPOCHS_ONLY)
     if as_json:
         show_json(found)
         return

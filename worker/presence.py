@@ -5,6 +5,7 @@ import threading
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from store.code_version import code_version
 from store.db.lanes import WorkerDevice, forget_worker, keep_worker
 from worker.device import device_of
 from worker.lifecycle import Host
@@ -19,6 +20,7 @@ class Presence:
         self._host = host
         self._over = threading.Event()
         self._device: WorkerDevice | None = None
+        self._version = code_version()
         self._thread = threading.Thread(target=self._keep, name="presence", daemon=True)
 
     def start(self) -> None:
@@ -47,7 +49,8 @@ class Presence:
         host = self._host
         try:
             with host.sessions.begin() as session:
-                keep_worker(session, host.name, host.lanes, host.settings.lease_seconds, self._device)
+                lease = host.settings.lease_seconds
+                keep_worker(session, host.name, host.lanes, lease, self._device, self._version)
         except SQLAlchemyError as error:  # away, or not migrated yet: the next time may be better
             log.warning("that this worker lives could not be said: %s", str(error).splitlines()[0])
 

@@ -13,10 +13,13 @@ _MAY_ASK = {
     "If-None-Match, X-Request-Id, Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, X-HTTP-Method-Override",
     "Access-Control-Max-Age": "600",
 }
-_MAY_READ = {
-    "Access-Control-Expose-Headers": "Location, Retry-After, Allow, ETag, Link, Content-Disposition, WWW-Authenticate, "
-    "X-Request-Id, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length, "
-    "Upload-Offset"
+MAY_READ = {
+    "Access-Control-Expose-Headers": "Location, Retry-After, RateLimit, RateLimit-Policy, Allow, ETag, Link, "
+    "Accept-Ranges, Content-Range, Content-Disposition, WWW-Authenticate, X-Request-Id, Tus-Extension, "
+    "Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length, Upload-Offset, Pedigree-Version, "
+    "Pedigree-Run, Pedigree-Arch, Pedigree-Drawn, Pedigree-TTA, Pedigree-Loss, Pedigree-Scores, Pedigree-Calibrated, "
+    "Pedigree-Refused-Share, Pedigree-Coverage, Pedigree-Coverage-Photos, Pedigree-Coverage-Note, Pedigree-Dataset, "
+    "Pedigree-Revision, Pedigree-Side"
 }
 
 
@@ -41,7 +44,7 @@ class Cors:
             await sending(start)
             await sending({"type": "http.response.body", "body": b""})
             return
-        told = {"Access-Control-Allow-Origin": origin, **_MAY_READ} if is_friend else {}
+        told = {"Access-Control-Allow-Origin": origin, **MAY_READ} if is_friend else {}
         await self.app(scope, receive, _telling(send, told))
 
 

@@ -42,4 +42,5 @@ def list_the_workers(services: ServicesDep) -> WorkersOut:
         workers, jobs = living_workers(session), jobs_in_hand(session)
         held = {job.worker: job for job in jobs}
         known = [WorkerOut.of(worker, held.pop(worker.name, None)) for worker in workers]
-        return WorkersOut(items=[*known, *(WorkerOut.ending(job) for job in held.values())])
+        items = [*known, *(WorkerOut.ending(job) for job in held.values())]
+    return WorkersOut(code_version=services.code_version, items=items)

@@ -75,7 +75,8 @@ async def predict(
     with pictures in base64. One broken picture of several fails alone; a single broken one is the answer's own error.
 
     With `Accept: application/x-ndjson` each picture is a line of its own, sent as soon as it is ready, whichever comes
-    first; its `index` is its place among those sent. Which model answered is then told in headers.
+    first; its `index` is its place among those sent. Which model answered is then told in
+    headers, and with `coverage` what the sets are worth (`Pedigree-Version`, `Pedigree-Coverage-Note` and the like).
     """
     asked = PredictQuery(model, tta, keep, Terms(top_k, services.settings.refused_share, coverage))
     async with AsyncExitStack() as held:

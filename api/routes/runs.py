@@ -33,11 +33,13 @@ from store.db.describing import describe_run
 from store.db.read_items import trained_on_of, worst_items
 from store.db.reading import (
     batches_of,
+    count_steps,
     epochs_of,
     get_artifact,
     get_run,
     interpreted_dataset,
 )
+from store.db.thinned import thinned_batches
 from store.keys import predictions_name
 
 router = APIRouter(prefix="/runs", tags=["runs"], route_class=TableRoute)
@@ -49,6 +51,12 @@ Interpreted = Annotated[
     DatasetName | None,
     Query(description="a dataset that the run was interpreted on; without it the run's own validation photos"),
 ]
+MOST_STEPS = 2000
+"""Of a run's figures where nobody says how many; the last of each phase come besides."""
+EVERY = (
+    "only every n-th step, and the last of each phase; 1: all. Without it all of a run with up to "
+    f"{MOST_STEPS} steps, else about so many: of equal parts the first step, and those of the lowest and highest loss"
+)
 IMAGE_CACHE = "private, max-age=86400, immutable"
 
 
@@ -89,14 +97,19 @@ def change_a_run(run_id: RunId, change: RunChange, services: ServicesDep) -> Run
 def get_the_metrics(
     run_id: RunId,
     services: ServicesDep,
-    every: Annotated[
-        int, Query(ge=1, le=1_000_000, description="only every n-th step, and the last of each phase")
-    ] = 1,
+    every: Annotated[int | None, Query(ge=1, le=1_000_000, description=EVERY)] = None,
 ) -> Metrics:
-    """The table of epochs and the steps, as far as the run has come."""
+    """The table of epochs and the steps, as far as the run has come.
+
+    Of many steps some are sent: `every=1` asks for all.
+    """
     with services.sessions.begin() as session:
         drawn = get_run(session, run_id).dataset.drawn
-        epochs, batches = epochs_of(session, run_id), batches_of(session, run_id, every)
+        epochs, steps = epochs_of(session, run_id), count_steps(session, run_id)
+        if every is None:
+            batches = thinned_batches(session, run_id, steps=steps, most=MOST_STEPS)
+        else:
+            batches = batches_of(session, run_id, every)
     return Metrics(
         epochs=[EpochOut.model_validate(epoch) for epoch in epochs],
         batches=Batches(
@@ -107,6 +120,7 @@ def get_the_metrics(
             lr=[batch.lr for batch in batches],
             momentum=[batch.momentum for batch in batches],
         ),
+        steps=steps,
         drawn=drawn,
     )
 

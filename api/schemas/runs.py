@@ -271,6 +271,7 @@ class Metrics(BaseModel):
 
     epochs: list[EpochOut]
     batches: Batches
+    steps: int = Field(description="made so far; `batches` has all of them or, as `every` says, some")
     drawn: bool = Field(description="true where the run's pictures are drawn, not photographed")
 
 

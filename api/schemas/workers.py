@@ -42,6 +42,7 @@ class WorkerOut(BaseModel):
     device: str | None = Field(description="its GPU, or its processor where it has none; null while not known")
     device_kind: Literal["gpu", "cpu"] | None
     memory_bytes: int | None = Field(description="of the GPU, or of the host")
+    code_version: str | None = Field(description="of what it runs; null while not known")
     job: WorkersJob | None = Field(description="null: it is free")
 
     @classmethod
@@ -53,6 +54,7 @@ class WorkerOut(BaseModel):
             device=worker.device,
             device_kind=worker.device_kind,
             memory_bytes=worker.memory_bytes,
+            code_version=worker.code_version,
             job=None if job is None else WorkersJob.of(job),
         )
 
@@ -60,13 +62,14 @@ class WorkerOut(BaseModel):
     def ending(cls, job: Job) -> Self:
         """A worker that takes nothing any more, known by the job that it still has in hand."""
         name = job.worker or "unknown"
-        unknown = {"device": None, "device_kind": None, "memory_bytes": None}
+        unknown = {"device": None, "device_kind": None, "memory_bytes": None, "code_version": None}
         return cls(name=name, host=_host(name), lanes=[lane_of(job.kind)], job=WorkersJob.of(job), **unknown)
 
 
 class WorkersOut(BaseModel):
     """All that live."""
 
+    code_version: str = Field(description="of what the API runs; a worker of another one should be started again")
     items: list[WorkerOut]
 
 

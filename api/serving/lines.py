@@ -50,7 +50,7 @@ class Lines(Response):
         Args:
             files: as they were sent.
             pictures: their parts of the answer, on their way.
-            about: which model answers; it goes into headers.
+            about: which model answers, and what its sets are worth; it goes into headers.
             held: what they need until they are ready.
         """
         super().__init__(media_type=LINES, headers=_headers(about))
@@ -88,4 +88,7 @@ def _headers(about: AnsweredBy) -> dict[str, str]:
     told = {"Version": model.version, "Run": model.run, "Arch": model.arch, "Drawn": model.drawn, "TTA": about.tta}
     told |= {"Loss": model.loss, "Scores": model.scores, "Calibrated": model.calibrated}
     told |= {"Refused-Share": about.refused_share}
+    if about.coverage is not None:
+        told |= {"Coverage": about.coverage.asked, "Coverage-Photos": about.coverage.photos}
+        told |= {} if about.coverage.note is None else {"Coverage-Note": about.coverage.note}
     return {f"Pedigree-{name}": str(value).lower() for name, value in told.items()}

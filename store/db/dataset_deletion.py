@@ -1,8 +1,8 @@
 """Datasets that go: whose runs are gone already, and whose files nothing else needs."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Select, cast, delete, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, case, cast, delete, func, or_, select, union_all
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH, array
 from sqlalchemy.orm import Session
 
@@ -65,19 +65,40 @@ def unneeded_dataset_files(session: Session, keys: Collection[str]) -> list[str]
 
 def _check_runs(session: Session, name: str, revisions: Mapping[int, str]) -> None:
     read = select(Interpretation.run_id).where(Interpretation.dataset_id.in_(revisions))
-    hanging = or_(_learned_from(Run, revisions), Run.id.in_(read), Run.id.in_(_below_deleted(revisions)))
-    runs = session.scalars(select(Run.id).where(hanging).order_by(Run.id)).all()
+    ways = {
+        "": Run.dataset_id.in_(revisions),
+        " (added its breeds)": _added_breeds_of(Run, revisions),
+        " (was interpreted on it)": Run.id.in_(read),
+        " (started from a deleted run on it)": Run.id.in_(_below_deleted(revisions)),
+    }
+    way = case(*((holds, how) for how, holds in ways.items()))
+    runs = session.execute(select(Run.id, way).where(or_(*ways.values())).order_by(Run.id)).all()
     if not runs:
         return
-    shown = ", ".join(map(str, runs[:_SHOWN])) + (", …" if len(runs) > _SHOWN else "")
+    shown = _listed([f"{run}{how}" for run, how in runs])
     detail = f"{len(runs)} {'run hangs' if len(runs) == 1 else 'runs hang'} on dataset {name!r}: {shown}"
-    raise DatasetInUse(detail, Hint("Delete the runs first.", Request("GET", f"/runs?dataset={name}")))
+    # The list of a dataset's runs has none that hang on it in another way.
+    is_in_list = not any(how for _, how in runs)
+    path = f"/runs?dataset={name}" if is_in_list else f"/runs/{runs[0].id}"
+    what = f"run{'' if len(runs) == 1 else 's'} {_listed([str(run) for run, _ in runs])}"
+    raise DatasetInUse(detail, Hint(f"Delete {what} first.", Request("GET", path)))
+
+
+def _listed(runs: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = len(runs) - _SHOWN
+    return ", ".join(runs[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _learned_from(table: type[Run] | type[DeletedRun], revisions: Mapping[int, str]) -> ColumnElement[bool]:
     """Whether a run is of these datasets, or added their breeds to another's."""
+    return or_(table.dataset_id.in_(revisions), _added_breeds_of(table, revisions))
+
+
+def _added_breeds_of(table: type[Run] | type[DeletedRun], revisions: Mapping[int, str]) -> ColumnElement[bool]:
     added = func.jsonb_path_query_array(table.config, cast(_ADDED, JSONPATH), type_=JSONB)
-    return or_(table.dataset_id.in_(revisions), added.has_any(array([*revisions.values()])))
+    has_some: ColumnElement[bool] = added.has_any(array([*revisions.values()]))
+    return has_some
 
 
 def _below_deleted(revisions: Mapping[int, str]) -> Select[int]:
@@ -104,4 +125,6 @@ def _check_jobs(session: Session, name: str, ids: Collection[int]) -> None:
     job = session.scalar(select(Job.id).where(about, Job.state.not_in(FINAL)).order_by(Job.id).limit(1))
     if job is not None:
         detail = f"job {job} is about dataset {name!r} and has not ended"
-        raise DatasetInUse(detail, Hint("Wait for its end, or cancel it.", Request("GET", f"/jobs/{job}")))
+        raise DatasetInUse(
+            detail, Hint(f"Wait for the end of job {job}, or cancel it.", Request("GET", f"/jobs/{job}"))
+        )

@@ -42,12 +42,15 @@ def keep_worker(
     lanes: Collection[Lane],
     lease_seconds: float,
     device: WorkerDevice | None = None,
+    code_version: str | None = None,
 ) -> None:
-    """Say that a worker lives, until the lease runs out."""
+    """Say that a worker lives, until the lease runs out; what is not told of it stays as it was."""
     until = func.now() + timedelta(seconds=lease_seconds)
     values: dict[str, Any] = {"lanes": sorted(lanes), "lease_until": until}
     if device is not None:
         values |= {"device": device.name, "device_kind": device.kind, "memory_bytes": device.memory_bytes}
+    if code_version is not None:
+        values |= {"code_version": code_version}
     statement = insert(Worker).values(name=name, **values)
     session.execute(statement.on_conflict_do_update(index_elements=[Worker.name], set_=values))
 

@@ -204,6 +204,8 @@ class Worker(Base):
     """gpu or cpu."""
     memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
     """Of the GPU, or of the host."""
+    code_version: Mapped[str | None] = mapped_column(Text)
+    """As in ``store.code_version``; null of a worker that has not said it."""
 
 
 class JobEvent(Base):

@@ -152,6 +152,11 @@ def batches_of(session: Session, run_id: int, every: int = 1) -> Sequence[Batch]
     return session.scalars(statement).all()
 
 
+def count_steps(session: Session, run_id: int) -> int:
+    """How many training steps the run has made."""
+    return session.scalar(select(func.count()).where(Batch.run_id == run_id)) or 0
+
+
 def artifacts_of(session: Session, run_id: int) -> Sequence[Artifact]:
     """The run's files, by name."""
     return session.scalars(select(Artifact).where(Artifact.run_id == run_id).order_by(Artifact.name)).all()

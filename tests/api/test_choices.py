@@ -13,6 +13,7 @@ from ml.architecture_facts import FACTS
 from ml.architectures import ARCHITECTURES
 from ml.config import FineTune, LrFind, train_config
 from ml.presets import PRESETS
+from store.code_version import code_version
 from store.db.lanes import WorkerDevice, keep_worker
 from store.db.paces import Machine, ModelKey, record_throughput
 from store.lanes import Lane
@@ -111,20 +112,21 @@ def test_architectures_say_what_they_cost_and_which_weights_are_here(
 
 
 def test_workers_say_what_they_compute_on_and_what_they_have_in_hand(client: TestClient, records: Records) -> None:
-    assert client.get("/workers").json() == {"items": []}
+    assert client.get("/workers").json() == {"code_version": code_version(), "items": []}
     run, job = records.run(records.dataset())
     records.move(job, State.RUNNING)
     ending = client.get("/workers").json()["items"]
     assert [(one["name"], one["lanes"], one["device"]) for one in ending] == [("a worker", ["train"], None)]
     with records.sessions.begin() as session:
         keep_worker(session, "a worker", {Lane.TRAIN}, 60, WorkerDevice("gpu", "a GPU", 1 << 34))
-        keep_worker(session, "host-2:17", frozenset(Lane), 60)
+        keep_worker(session, "host-2:17", frozenset(Lane), 60, code_version="0.1.0+other")
         keep_worker(session, "lost", {Lane.LIGHT}, -1)
     busy, free = client.get("/workers").json()["items"]
     assert (busy["device"], busy["device_kind"], busy["memory_bytes"]) == ("a GPU", "gpu", 1 << 34)
     assert (busy["job"]["job"], busy["job"]["run"], busy["job"]["kind"]) == (job.id, run.id, "train")
     assert busy["job"]["since"].endswith("Z")
     assert (free["host"], free["lanes"], free["job"], free["device"]) == ("host-2", ["light", "train"], None, None)
+    assert (busy["code_version"], free["code_version"]) == (None, "0.1.0+other")
     with records.sessions.begin() as session:
         keep_worker(session, "a worker", {Lane.TRAIN}, 60)
     assert client.get("/workers").json()["items"][0]["device"] == "a GPU"

@@ -112,6 +112,18 @@ def test_nothing_is_cut_at_any_width_and_what_scrolls_shows_it(
         assert not page.locator(f"[data-figure={name}] .scroll").evaluate(HIDES)["right"], name
 
 
+def test_a_matrix_of_few_breeds_fits_a_telephone(visits: Visits, records: Records) -> None:
+    page = show(visits, f"/ui/runs/{records.finished().id}?tab=mistakes", 390)
+    expect(page.locator("[data-figure=confusion] .main-svg").first).to_be_visible()
+    matrix = page.locator("[data-figure=confusion] .scroll")
+    assert not matrix.evaluate(HIDES)["right"]
+    expect(page.locator("[data-figure=confusion] .sideways")).to_be_hidden()
+    cells = page.locator("[data-figure=confusion] .nsewdrag.drag").bounding_box()
+    assert cells is not None
+    assert cells["width"] / 3 > 40
+    assert page.evaluate(CLASHES) == []
+
+
 @pytest.mark.parametrize(("width", "name"), [(390, "a rather long name of a run " * 3), (1600, "W" * 180)])
 def test_texts_of_charts_have_room_of_their_own(
     visits: Visits, records: Records, tmp_path: Path, width: int, name: str

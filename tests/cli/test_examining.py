@@ -83,7 +83,7 @@ VERSION = {
 @pytest.mark.parametrize(
     ("words", "request_line", "body", "headers"),
     [
-        (("runs", "metrics", "2"), "GET /runs/2/metrics", {"epochs": [EPOCH], "batches": {}}, False),
+        (("runs", "metrics", "2"), "GET /runs/2/metrics?every=1000000", {"epochs": [EPOCH], "batches": {}}, False),
         (("runs", "top-losses", "2"), "GET /runs/2/top-losses?k=9", [], True),
         (("models", "list"), "GET /models?limit=20", {"items": [VERSION], "next_cursor": None}, False),
         (("models", "register", "2"), "POST /models", VERSION, False),

@@ -159,7 +159,7 @@ def test_an_empty_list_says_what_to_do_and_as_json_is_empty(
 
 
 def test_a_run_without_an_epoch_says_so(words: Any) -> None:  # noqa: ANN401 - as above
-    answers = {"GET /runs/3/metrics": [Answer({"epochs": [], "drawn": False})]}
+    answers = {"GET /runs/3/metrics?every=1000000": [Answer({"epochs": [], "drawn": False})]}
     _, out, _, _ = words(answers, "runs", "metrics", "3")
     assert out == "No epoch has ended yet.\n"
 

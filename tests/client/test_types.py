@@ -83,7 +83,7 @@ CALLS = [
     calls.dry_run({}),
     calls.run(1),
     calls.runs(),
-    calls.metrics(1),
+    calls.metrics(1, calls.ALL_STEPS),
     calls.confusion(1, 2, None),
     calls.top_losses(1, 9, None),
     calls.rates(1, None),

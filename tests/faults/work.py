@@ -158,13 +158,18 @@ class Work:
         ask.close()
 
     def _import(self) -> None:
-        """Not sent again with a key, as imports have none: what was accepted without an answer ends all the same."""
         ask = Caller(self.world, self._over)
         name = f"pets-{self.name}"
-        files = {"archive": ("pets.zip", archive(5))}
-        answer = ask("POST", "/datasets", data={"name": name}, files=files)
-        self._accept(answer, "import")
-        self._until_succeeded(ask, answer.json()["id"])
+        sent: Json = {
+            "data": {"name": name},
+            "files": {"archive": ("pets.zip", archive(5))},
+            "headers": {"Idempotency-Key": name},
+        }
+        job, again = (self._accepted(ask("POST", "/datasets", **sent), "import") for _ in range(2))
+        if job != again:
+            raise Lost(f"import {name}: jobs {job} and {again} for one key")
+        self.accepted.append(Accepted(job, "import"))
+        self._until_succeeded(ask, job)
         found = ask("GET", f"/datasets/{name}")
         if found.status_code != HTTPStatus.OK:
             raise Lost(f"import {name}: {found.text}")
@@ -204,14 +209,12 @@ class Work:
 
     def _posted(self, ask: Caller, key: str, body: Json) -> int:
         answer = ask("POST", "/jobs", json=body, headers={"Idempotency-Key": f"{self.name}-{key}"})
-        if answer.is_error:
-            raise Lost(f"{key}: {answer.text}")
-        return int(answer.json()["id"])
+        return self._accepted(answer, key)
 
-    def _accept(self, answer: httpx.Response, what: str) -> None:
+    def _accepted(self, answer: httpx.Response, what: str) -> int:
         if answer.is_error:
             raise Lost(f"{what}: {answer.text}")
-        self.accepted.append(Accepted(int(answer.json()["id"]), what))
+        return int(answer.json()["id"])
 
     def _until_succeeded(self, ask: Caller, job: int) -> None:
         """Until it has; one that failed for what lay outside of it is resumed, as its hint says."""

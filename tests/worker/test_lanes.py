@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from cli.stack import workers_of_lanes
 from store.artifacts import ArtifactStore
+from store.code_version import code_version
 from store.db.jobs import create_job, request_cancel
 from store.db.lanes import count_workers, living_workers
 from store.db.reading import get_job
@@ -129,8 +130,12 @@ def test_a_worker_that_was_told_to_end_is_counted_no_more_while_its_job_is_put_d
 
 
 def workers_left(sessions: Sessions) -> bool:
+    return bool(versions_at_work(sessions))
+
+
+def versions_at_work(sessions: Sessions) -> list[str | None]:
     with sessions.begin() as session:
-        return bool(living_workers(session))
+        return [worker.code_version for worker in living_workers(session)]
 
 
 def test_a_worker_that_could_not_say_that_it_lives_says_so_later(
@@ -144,6 +149,7 @@ def test_a_worker_that_could_not_say_that_it_lives_says_so_later(
     until(lambda: "could not be said" in caplog.text, "a word about it")
     host.sessions = sessions
     until(lambda: workers_left(sessions), "a worker that lives")
+    assert versions_at_work(sessions) == [code_version()]
     presence.end()
     presence.join()
     assert not workers_left(sessions)

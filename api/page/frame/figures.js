@@ -8,6 +8,11 @@ import { themed } from "./theme.js";
 const A_FRAME_MS = 100;
 const LEAST_WIDTH = 320;
 const MOST_WIDTH = 1200;
+const BORDERS = 2;
+// Of a confusion matrix, in pixels: the room from which on it has its own size, a cell that shows its count, and names and axis.
+const NARROW = 640;
+const LEAST_CELL = 30;
+const BESIDE_CELLS = 180;
 const CONFIG = { displayModeBar: false, responsive: true, displaylogo: false };
 
 const SCRIPT = "/ui/assets/plotly.min.js";
@@ -57,9 +62,9 @@ export function runFigures(run, hasSteps) {
   return [...(hasSteps ? STEPS.map((name) => figure(run, name)) : []), ...searches];
 }
 
-// Those of an interpretation.
-export function readFigures(run, query) {
-  return [figure(run, "confusion", query), figure(run, "reliability", query)];
+// Those of an interpretation of so many breeds.
+export function readFigures(run, query, breeds) {
+  return [{ ...figure(run, "confusion", query), breeds }, figure(run, "reliability", query)];
 }
 
 // Several runs over each other, which the service has below one name in a run's place.
@@ -125,10 +130,11 @@ export function redrawFigures() {
   }
 }
 
-// The query of a figure whose texts break to the room that there is; a confusion matrix keeps a size of its own.
-function sized({ name, query, room }) {
-  if (name === "confusion") return query;
-  const width = Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, room));
+// The query of a figure whose texts break to the room that there is. A confusion matrix keeps a size of its own, but where
+// that has no room and its few cells can be read in less.
+function sized({ name, query, room, breeds }) {
+  if (name === "confusion" && (room > NARROW || breeds * LEAST_CELL + BESIDE_CELLS > room)) return query;
+  const width = Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, room - BORDERS));
   return `${query}${query ? "&" : "?"}width=${width}`;
 }
 

@@ -87,7 +87,7 @@ async function showInterpretation(run, still) {
   byId("confusion-facts").replaceChildren(...factsOf(found, run).map((fact) => make("span", {}, `${fact} `)));
   showTables(found);
   showLosses(worst, k);
-  board.place(readFigures(run, about && `?${about}`));
+  board.place(readFigures(run, about && `?${about}`, found.vocab.length));
   await board.show();
   if (isWanted()) walkable(board, ([actual, predicted]) => go(shotsAddress(found.vocab[actual], found.vocab[predicted])));
 }

@@ -54,7 +54,7 @@ class AsyncRun(RecordedRun):
 
     async def epochs(self) -> list[schemas.EpochOut]:
         """The table of epochs."""
-        return (await self.client.send(calls.metrics(self.id))).epochs
+        return (await self.client.send(calls.metrics(self.id, calls.EPOCHS_ONLY))).epochs
 
     async def metrics(self) -> Any:  # noqa: ANN401  # pandas may be absent
         """The table of epochs as a DataFrame, or as records where pandas is not installed."""

@@ -111,8 +111,13 @@ def runs(**query: Value) -> Call[schemas.PageOutRunSummary]:
     return Call(routes.LIST_RUNS, schemas.PageOutRunSummary, query=query)
 
 
-def metrics(number: int, every: int | None = None) -> Call[schemas.Metrics]:
-    """A run's epochs and steps."""
+ALL_STEPS = 1
+EPOCHS_ONLY = 1_000_000
+"""So that of the steps hardly one is sent."""
+
+
+def metrics(number: int, every: int) -> Call[schemas.Metrics]:
+    """A run's epochs, and each ``every``-th of its steps."""
     return Call(routes.METRICS, schemas.Metrics, {"run_id": number}, {"every": every})
 
 

@@ -58,7 +58,7 @@ class Run(RecordedRun):
     @property
     def epochs(self) -> list[schemas.EpochOut]:
         """The table of epochs."""
-        return self.client.send(calls.metrics(self.id)).epochs
+        return self.client.send(calls.metrics(self.id, calls.EPOCHS_ONLY)).epochs
 
     @property
     def metrics(self) -> Any:  # noqa: ANN401  # pandas may be absent
@@ -68,7 +68,7 @@ class Run(RecordedRun):
     @property
     def steps(self) -> Any:  # noqa: ANN401  # pandas may be absent
         """Loss, learning rates and momentum of each step; a DataFrame, or records where pandas is not installed."""
-        batches = self.client.send(calls.metrics(self.id)).batches.model_dump()
+        batches = self.client.send(calls.metrics(self.id, calls.ALL_STEPS)).batches.model_dump()
         return as_table([dict(zip(batches, row, strict=True)) for row in zip(*batches.values(), strict=True)])
 
     @property

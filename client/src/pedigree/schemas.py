@@ -992,6 +992,7 @@ class Metrics(Answer):
 
     epochs: list[EpochOut]
     batches: Batches
+    steps: int
     drawn: bool
 
 

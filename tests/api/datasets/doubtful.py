@@ -3,11 +3,15 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from ml.data.manifest import Manifest
 from store.db.models import Dataset, Run
 from store.keys import manifest_key
 from tests.api.records import VOCAB, Records, jpeg
+from tests.api.web import TestClient
 
 EACH = 8
 WRONG: Mapping[int, str] = {0: "pug", 3: "pug", 9: "Abyssinian", 12: "pug", 17: "Birman", 20: "Abyssinian"}
@@ -45,3 +49,10 @@ def predictions(manifest: Manifest, wrong: Mapping[int, str] = WRONG, **more: ob
         row = {"item": place, "path": item.path, "actual": item.label, "loss": 9.0 + place, **more}
         lines.append(json.dumps({**row, "probabilities": probabilities}))
     return "\n".join(lines)
+
+
+def revise(client: TestClient, base: str, *changes: dict[str, Any], **more: Any) -> httpx.Response:  # noqa: ANN401 - JSON
+    """Ask for the next revision of the pets, with these labels corrected."""
+    body = {"base_revision": base, "changes": list(changes), **more}
+    answer: httpx.Response = client.post("/datasets/pets/revisions", json=body)
+    return answer

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
@@ -12,31 +11,14 @@ from sqlalchemy.orm import Session, sessionmaker
 from store.db.jobs import create_job
 from store.db.label_review_table import LabelReview
 from store.db.models import Dataset, Job
-from store.settings import Settings
 from store.states import State
 from tests.api.conftest import until
-from tests.api.datasets.doubtful import manifest_of, photos, predicted_run
+from tests.api.datasets.doubtful import manifest_of, photos, predicted_run, revise
 from tests.api.kept.conftest import RED, ask
 from tests.api.records import Records
 from tests.api.web import TestClient
 
 Sessions = sessionmaker[Session]
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"keep_predictions": "photos"})
-
-
-@pytest.fixture
-def pets(records: Records, tmp_path: Path) -> Dataset:
-    return photos(records, tmp_path / "pets")
-
-
-def revise(client: TestClient, base: str, *changes: dict[str, Any], **more: Any) -> httpx.Response:  # noqa: ANN401 - JSON
-    body = {"base_revision": base, "changes": list(changes), **more}
-    answer: httpx.Response = client.post("/datasets/pets/revisions", json=body)
-    return answer
 
 
 def relabel(item: int | str, label: str) -> dict[str, Any]:

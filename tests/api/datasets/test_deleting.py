@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from store.artifacts import ArtifactStore
 from store.db.jobs import create_job
 from store.db.label_review_table import LabelReview
+from store.db.models import Interpretation
 from store.keys import bundle_key, manifest_key
 from store.states import State
 from tests.api.records import Records
@@ -55,7 +56,22 @@ def test_a_dataset_stays_while_runs_hang_on_it(client: TestClient, records: Reco
     assert (answer.status_code, answer.json()["code"]) == (409, "dataset_in_use")
     assert answer.json()["detail"] == f"1 run hangs on dataset 'pets': {run.id}"
     assert answer.json()["request"]["path"] == "/runs?dataset=pets"
+    assert answer.json()["hint"] == f"Delete run {run.id} first."
     assert client.get("/datasets/pets").json()["runs"] == 1
+
+
+def test_each_way_in_which_a_run_uses_a_dataset_is_named(client: TestClient, records: Records) -> None:
+    pets, others = records.dataset("pets"), records.dataset("others")
+    own, reading = (records.finished(dataset) for dataset in (pets, others))
+    adding = records.finished(others)
+    with records.sessions.begin() as session:
+        session.get_one(Interpretation, (reading.id, others.id)).dataset_id = pets.id
+        session.merge(adding).config = {**adding.config, "added": [{"revision": pets.revision}]}
+    told = client.delete("/datasets/pets").json()
+    ways = f"{own.id}, {reading.id} (was interpreted on it), {adding.id} (added its breeds)"
+    assert told["detail"] == f"3 runs hang on dataset 'pets': {ways}"
+    assert told["hint"] == f"Delete runs {own.id}, {reading.id}, {adding.id} first."
+    assert told["request"]["path"] == f"/runs/{own.id}", "the list of the dataset's runs has not all"
 
 
 def test_a_dataset_stays_while_a_run_started_from_a_deleted_one_on_it(client: TestClient, records: Records) -> None:
@@ -65,7 +81,8 @@ def test_a_dataset_stays_while_a_run_started_from_a_deleted_one_on_it(client: Te
         session.merge(child).parent_id = parent.id
     assert client.delete(f"/runs/{parent.id}", params={"cascade": True}).status_code == 204
     answer = client.delete("/datasets/pets")
-    assert (answer.status_code, answer.json()["detail"]) == (409, f"1 run hangs on dataset 'pets': {child.id}")
+    hanging = f"1 run hangs on dataset 'pets': {child.id} (started from a deleted run on it)"
+    assert (answer.status_code, answer.json()["detail"]) == (409, hanging)
     assert client.delete(f"/runs/{child.id}").status_code == 204
     assert client.delete("/datasets/pets").status_code == 204
 
@@ -78,6 +95,7 @@ def test_a_dataset_stays_while_an_import_of_it_is_under_way(
         job = create_job(session, kind="import", payload={"name": "pets", "source": {}}, max_attempts=3)
     answer = client.delete("/datasets/pets")
     assert (answer.status_code, answer.json()["request"]["path"]) == (409, f"/jobs/{job.id}")
+    assert answer.json()["hint"] == f"Wait for the end of job {job.id}, or cancel it."
     records.move(job, State.RUNNING, State.FAILED)
     assert client.delete("/datasets/pets").status_code == 204
 

@@ -7,22 +7,11 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from api.datasets import review_rankings
 from store.db.models import Dataset, Interpretation
-from store.settings import Settings
 from tests.api.conftest import until
-from tests.api.datasets.doubtful import WRONG, manifest_of, photos, predicted_run, predictions
+from tests.api.datasets.doubtful import WRONG, manifest_of, photos, predicted_run, predictions, revise
 from tests.api.kept.conftest import BLUE, GREEN, RED, ask, register
 from tests.api.records import Records
 from tests.api.web import TestClient
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"keep_predictions": "photos"})
-
-
-@pytest.fixture
-def pets(records: Records, tmp_path: Path) -> Dataset:
-    return photos(records, tmp_path / "pets")
 
 
 def queue(client: TestClient, name: str = "pets", **query: Any) -> dict[str, Any]:  # noqa: ANN401 - any parameter
@@ -30,10 +19,6 @@ def queue(client: TestClient, name: str = "pets", **query: Any) -> dict[str, Any
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
-
-
-def revise(client: TestClient, base: str, *changes: dict[str, Any], **more: Any) -> Any:  # noqa: ANN401 - JSON
-    return client.post("/datasets/pets/revisions", json={"base_revision": base, "changes": list(changes), **more})
 
 
 def test_the_doubtful_labels_come_with_what_they_may_be_instead(

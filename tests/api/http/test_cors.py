@@ -47,6 +47,43 @@ def test_a_page_of_a_named_origin_asks_and_reads(friendly: TestClient, records: 
     assert "access-control-allow-credentials" not in answer.headers
 
 
+NOT_FOR_PAGES = {
+    "content-encoding",
+    "content-security-policy",
+    "cross-origin-resource-policy",
+    "referrer-policy",
+    "vary",
+    "x-content-type-options",
+    TOLD,
+    "access-control-expose-headers",
+}
+"""For the browser itself."""
+ALWAYS_READ = {"cache-control", "content-length", "content-type", "last-modified"}
+"""By the Fetch standard, whatever is exposed."""
+
+
+def test_it_reads_every_header_that_is_meant_for_it(friendly: TestClient, records: Records) -> None:
+    asks = {"origin": FRIEND, "access-control-request-method": "GET", "access-control-request-headers": "range"}
+    assert "Range" in friendly.options("/runs", headers=asks).headers["access-control-allow-headers"]
+    page, run = {"origin": FRIEND, "sec-fetch-site": "cross-site"}, records.served()
+    records.run(records.dataset())
+    model = f"/runs/{run.id}/artifacts/model.safetensors"
+    answers = [
+        friendly.get("/runs?limit=1", headers={**page, "accept": "text/csv"}),
+        friendly.post("/jobs", json=TRAIN, headers=page),
+        friendly.get(model, headers=page),
+        friendly.get("/docs", headers={**page, "range": "bytes=0-3"}),
+        friendly.patch("/jobs", headers=page),
+        friendly.get(f"/runs/{run.id}/predictions", headers=page),
+    ]
+    read = {name for answer in answers for name in answer.headers} - NOT_FOR_PAGES - ALWAYS_READ
+    assert read >= {"allow", "content-disposition", "etag", "link", "location", "ratelimit", "ratelimit-policy"}
+    assert read >= {"accept-ranges", "content-range", "x-request-id"}
+    for answer in answers:
+        exposed = answer.headers["access-control-expose-headers"].lower().split(", ")
+        assert read | {"retry-after", "www-authenticate"} <= set(exposed)
+
+
 def test_its_errors_can_be_read_too(friendly: TestClient) -> None:
     refused = friendly.post("/jobs", content=b"", headers={"origin": FRIEND, "content-encoding": "gzip"})
     missing = friendly.get("/runs/7", headers={"origin": FRIEND})

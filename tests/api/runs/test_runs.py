@@ -105,6 +105,26 @@ def test_a_long_runs_steps_can_be_thinned(client: TestClient, records: Records) 
     assert client.get(f"/runs/{run.id}/metrics?every=0").status_code == 422
 
 
+def test_of_many_steps_some_are_sent_unless_all_are_asked_for(
+    client: TestClient, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.routes.runs.MOST_STEPS", 30)
+    run, _ = records.run(records.dataset())
+    figures: dict[str, Any] = {"train_loss": 1.0, "lr": [1e-3], "momentum": 0.9}
+    with records.sessions.begin() as session:
+        rows = [
+            StepRecord(step=step, phase=int(step > 10), raw_loss=9.0 if step == 33 else 2.0, **figures)
+            for step in range(100)
+        ]
+        record_batches(session, run.id, rows)
+    found = client.get(f"/runs/{run.id}/metrics").json()
+    sent = found["batches"]["step"]
+    assert 10 < len(sent) <= 32
+    assert {0, 10, 33, 99} <= set(sent), "each phase's end and a loss that jumps are kept"
+    assert (sent, found["steps"]) == (sorted(sent), 100)
+    assert client.get(f"/runs/{run.id}/metrics?every=1").json()["batches"]["step"] == list(range(100))
+
+
 def test_a_waiting_run_has_empty_metrics(client: TestClient, records: Records) -> None:
     run, _ = records.run(records.dataset())
     assert client.get(f"/runs/{run.id}/metrics").json()["epochs"] == []

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
+from api.http.cors import MAY_READ
+from api.serving.lines import LINES
 from api.serving.sentences import sentence
 from ml.judge.calibration import Calibration
 from ml.judge.familiarity import KnownPictures, fit_familiarity
@@ -95,6 +97,17 @@ def test_too_few_pictures_for_a_coverage_give_all_breeds_and_say_so(
     note = "9 validation photos are too few for a coverage of 0.95, which takes 19: each set has all breeds"
     assert answer["coverage"]["note"] == note
     assert send(client, GREEN, query="?coverage=0.9").json()["coverage"]["note"] is None
+
+    def told_with_lines(coverage: float) -> dict[str, str]:
+        sent = {"files": {"file": ("green.jpg", GREEN)}, "headers": {"Accept": LINES}}
+        headers = client.post(f"/predict?coverage={coverage}", **sent).headers
+        return {name: value for name, value in headers.items() if name.startswith("pedigree-")}
+
+    few, enough = told_with_lines(0.95), told_with_lines(0.9)
+    assert few.pop("pedigree-coverage-note") == note
+    assert (few["pedigree-coverage"], few["pedigree-coverage-photos"]) == ("0.95", "9")
+    assert few | {"pedigree-coverage": "0.9"} == enough
+    assert set(few) < set(MAY_READ["Access-Control-Expose-Headers"].lower().split(", ")), "pages elsewhere read them"
 
 
 @pytest.mark.parametrize("coverage", ["0.4", "1", "nan", "x"])
