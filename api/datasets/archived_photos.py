@@ -12,10 +12,13 @@ from ml.decode.image_kind import media_type_of, suffix_of
 from ml.errors import ArchiveRejected
 from ml.unpack.archive import MAX_FILES, open_entries
 from ml.unpack.archive_entry import Entry
+from ml.unpack.entry_paths import inside
 from ml.unpack.listing import DIRECTORY_BYTES
 from store.errors import InvalidRequest, NotFound, PayloadTooLarge, StateConflict
 
 READ_SECONDS = 5.0
+_MOST_LINKS = 8
+"""From one name of a file to the next: tar gives them all to the first."""
 MOST_WAITING = 8
 """A page asks for the next few photos at once: the ones after wait, each on a thread that others need too."""
 _AS_ZIP = "Send a zip, or a folder by the page: there each photo is found at once."
@@ -52,21 +55,12 @@ class ArchivedPhotos:
 
     def _read(self, archive: Path, path: str) -> bytes | None:
         until = time.monotonic() + READ_SECONDS
-
-        def tell(_done: int, _total: int) -> None:
-            if time.monotonic() > until:
-                raise _OutOfTime
-
+        found: bytes | str | None = path
         try:
-            with open_entries(
-                archive,
-                max_bytes=self._max_unpacked,
-                max_files=MAX_FILES,
-                encoding=None,
-                tell=tell,
-                directory_bytes=DIRECTORY_BYTES,
-            ) as entries:
-                return next((self._content(one) for one in entries if _lies_at(one, path)), None)
+            for _ in range(_MOST_LINKS):
+                if not isinstance(found, str):
+                    break
+                found = self._at(archive, found, until)
         except _OutOfTime:
             detail = f"the photo lies too far into a packed archive: {READ_SECONDS:.0f} seconds did not reach it"
             raise InvalidRequest(detail, _AS_ZIP) from None
@@ -74,6 +68,27 @@ class ArchivedPhotos:
             raise InvalidRequest(error.detail, error.hint) from error
         except FileNotFoundError:
             raise StateConflict("the upload has become an import", "Look at its job.") from None
+        return None if isinstance(found, str) else found
+
+    def _at(self, archive: Path, path: str, until: float) -> bytes | str | None:
+        """The file at a path; the path of the file where this one is a further name (a hard link)."""
+
+        def tell(_done: int, _total: int) -> None:
+            if time.monotonic() > until:
+                raise _OutOfTime
+
+        with open_entries(
+            archive,
+            max_bytes=self._max_unpacked,
+            max_files=MAX_FILES,
+            encoding=None,
+            tell=tell,
+            directory_bytes=DIRECTORY_BYTES,
+        ) as entries:
+            one = next((one for one in entries if _lies_at(one, path)), None)
+            if one is None:
+                return None
+            return self._content(one) if one.same_as is None else inside(one.same_as).as_posix()
 
     def _content(self, entry: Entry) -> bytes:
         assert entry.content is not None  # noqa: S101 - the caller looked
@@ -95,4 +110,4 @@ class ArchivedPhotos:
 
 
 def _lies_at(entry: Entry, path: str) -> bool:
-    return entry.content is not None and PurePosixPath(entry.name.replace("\\", "/")).as_posix() == path
+    return not entry.is_folder and PurePosixPath(entry.name.replace("\\", "/")).as_posix() == path

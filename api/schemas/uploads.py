@@ -80,6 +80,8 @@ class RuleTrialOut(BaseModel):
     counts: list[LabelCount] = Field(description="the most frequent labels first, 200 at most")
     examples: list[LabelledName] = Field(description="of different labels first, 20 at most")
     without_label: list[UnlabelledName] = Field(description="20 at most")
-    similar: list[list[str]] = Field(description="labels that differ only in case, spaces, hyphens or underscores")
+    similar: list[list[str]] = Field(
+        description="labels that differ only in case, spaces, hyphens or underscores: 20 groups at most, 20 of each"
+    )
     split: dict[Side, int] | None = Field(description="photos of each side, where the names give a split")
     notes: list[str] = Field(description="sentences about the labels")

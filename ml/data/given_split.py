@@ -29,7 +29,12 @@ def split_level(paths: Iterable[str]) -> int | None:
     At that level all folders do, or one does for training and one for another side: a breed may be named Test.
     """
     levels = list[set[Side | None]]()
-    for folders in {folders_of(path) for path in paths}:
+    before: tuple[str, ...] | None = None
+    for path in paths:
+        folders = folders_of(path)
+        if folders == before:
+            continue
+        before = folders
         levels += (set[Side | None]() for _ in range(len(folders) - len(levels)))
         for sides, name in zip(levels, folders, strict=False):
             sides.add(side_named(name))

@@ -20,6 +20,10 @@ from ml.unpack.entry_paths import DEPTH
 
 MAX_BYTES = 64 << 20
 MAX_ROWS = 500_000
+_MAX_LINES = 1 << 20
+"""With those of nothing but separators, which spreadsheets write down to their last row."""
+MAX_LINE_CHARS = 1 << 16
+"""Of a row, however many lines its quoted cells run over: all of it is read before anything else is done."""
 MAX_LABEL_CHARS = 255
 MAX_NAME_CHARS = 4096
 _MAX_PART_CHARS = 4 * MAX_LABEL_CHARS
@@ -138,7 +142,7 @@ def read_label_list(data: bytes, encoding: str | None = None, heartbeat: Callabl
     if len(data) > MAX_BYTES:
         raise DatasetUnusable(f"the list of labels has {len(data)} bytes, at most {MAX_BYTES} are read", hint=_FORM)
     reading = _Reading()
-    for line, cells in Heartbeat(heartbeat).over(_lines(_text(data, encoding))):
+    for line, cells in _lines(_Text(data, encoding, Heartbeat(heartbeat))):
         if line > MAX_ROWS:
             raise DatasetUnusable(f"the list of labels has more than {MAX_ROWS} lines", hint=_FORM)
         reading.take(line, cells)
@@ -149,16 +153,68 @@ def read_label_list(data: bytes, encoding: str | None = None, heartbeat: Callabl
     return found
 
 
-def _text(data: bytes, encoding: str | None) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encoding = "utf-16"
-    elif data.startswith(codecs.BOM_UTF8):
-        encoding = "utf-8-sig"
-    try:
-        return data.decode(encoding or "utf-8")
-    except UnicodeDecodeError as error:
-        detail = f"the list of labels is not {encoding or 'utf-8'} (byte {error.start})"
-        raise DatasetUnusable(detail, hint=f"Save it as UTF-8, or give its `encoding`. {ENCODING_HINT}") from None
+class _Text:
+    """The text of a list, read in pieces: a file of 64 MiB may be one line, or one quoted cell of many."""
+
+    def __init__(self, data: bytes, encoding: str | None, heart: Heartbeat) -> None:
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            encoding = "utf-16"
+        elif data.startswith(codecs.BOM_UTF8):
+            encoding = "utf-8-sig"
+        self._encoding, self._heart = encoding or "utf-8", heart
+        self._bytes = io.BytesIO(data)
+        self._stream = io.TextIOWrapper(self._bytes, encoding=self._encoding, newline="")
+        self._number = self._began = self._chars = 0
+
+    def head(self) -> str:
+        """What it begins with."""
+        text = self._decoded(self._stream.read, MAX_NAME_CHARS)
+        self._stream.seek(0)
+        return text
+
+    def leave_out_line(self) -> None:
+        """Go on with the next line, which is counted as the first."""
+        self._decoded(self._stream.readline, MAX_LINE_CHARS)
+
+    def end_row(self) -> None:
+        """Say that the lines so far have become rows: only those of one row have a limit together."""
+        self._began, self._chars = self._number, 0
+
+    def lines(self) -> Iterator[str]:
+        """The lines with their ends, whichever these are.
+
+        Raises:
+            DatasetUnusable: it is in another encoding, has too many lines, or too long a row.
+        """
+        return self._heart.over(iter(self._line, ""))
+
+    def _line(self) -> str:
+        line = self._decoded(self._stream.readline, MAX_LINE_CHARS + 1)
+        self._number += 1
+        self._chars += len(line)
+        if self._chars > MAX_LINE_CHARS:
+            raise self._too_long()
+        if self._number > _MAX_LINES and line:
+            detail = f"the list of labels has more than {_MAX_LINES} lines, empty ones among them"
+            raise DatasetUnusable(detail, hint=_FORM)
+        return line
+
+    def _too_long(self) -> DatasetUnusable:
+        first, last = self._began + 1, self._number
+        if first == last:
+            why = f"the line has more than {MAX_LINE_CHARS} characters"
+            return DatasetUnusable(f"the list of labels cannot be read at line {first}: {why}", hint=_FORM)
+        why = f"a quotation mark makes lines {first} to {last} one, of more than {MAX_LINE_CHARS} characters"
+        detail = f"the list of labels cannot be read at line {first}: {why}"
+        return DatasetUnusable(detail, hint=f"Close the quotation mark, or leave it out. {_FORM}")
+
+    def _decoded(self, read: Callable[[int], str], most: int) -> str:
+        try:
+            return read(most)
+        except UnicodeDecodeError as error:
+            at = self._bytes.tell() - len(error.object) + error.start
+            detail = f"the list of labels is not {self._encoding} (byte {at})"
+            raise DatasetUnusable(detail, hint=f"Save it as UTF-8, or give its `encoding`. {ENCODING_HINT}") from None
 
 
 class _Cells(NamedTuple):
@@ -180,14 +236,17 @@ class _Columns(NamedTuple):
         return _Cells(name, label, side)
 
 
-def _lines(text: str) -> Iterator[tuple[int, _Cells]]:
+def _lines(text: _Text) -> Iterator[tuple[int, _Cells]]:
     """The lines with something in them, numbered from 1."""
-    said = _SAID_SEPARATOR.match(text)
-    text = text[said.end() :] if said else text
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=said[1] if said else _separator(text))
+    head = text.head()
+    said = _SAID_SEPARATOR.match(head)
+    if said:
+        text.leave_out_line()
+    lines = csv.reader(text.lines(), delimiter=said[1] if said else _separator(head))
     columns: _Columns | None = None
     try:
         for row in lines:
+            text.end_row()
             if not "".join(row).strip():
                 continue
             if columns is None:
@@ -202,8 +261,8 @@ def _lines(text: str) -> Iterator[tuple[int, _Cells]]:
 
 
 def _separator(text: str) -> str:
-    """What parts the first line into most cells; of equals the comma."""
-    first = next((line for line in text[:MAX_NAME_CHARS].splitlines() if line.strip()), "")
+    """What parts the first line of the text into most cells; of equals the comma."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
     return max(_SEPARATORS, key=lambda separator: len(next(csv.reader([first], delimiter=separator), [])))
 
 

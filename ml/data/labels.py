@@ -2,9 +2,10 @@
 
 import time
 import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from typing import NamedTuple
 
 from ml.data.given_split import Side, folder_at, side_named, split_level, without_side
@@ -82,11 +83,13 @@ def _levels(paths: Iterable[str], level: int) -> set[int]:
 
 
 def _by_rule(paths: Sequence[str], rule: LabelRule, level: int | None, heart: Heartbeat, seconds: float) -> Labels:
-    found = Labels({})
+    found, shared = Labels({}), dict[Label, Label]()
     other_case = list[str]()
     started = time.thread_time()
     for number, path in enumerate(heart.over(paths)):
-        found.by_path[path] = label = _one(path, rule, level)
+        label = _one(path, rule, level)
+        # One object for all that are alike: the garbage collector goes through each, and holds up whatever else runs.
+        found.by_path[path] = label = shared.setdefault(label, label)
         if label.text is None and rule.kind == "regex" and rule.matches_in_any_case(path):
             other_case.append(path)
         if rule.kind == "regex" and time.thread_time() - started > seconds:
@@ -113,29 +116,41 @@ def _one(path: str, rule: LabelRule, level: int | None) -> Label:
 
 def _folder_notes(paths: Iterable[str], level: int | None) -> Iterable[str]:
     """What is odd about the folders that name labels."""
-    by_name = defaultdict[str, set[str]](set)
-    for folder in {folders_of(path if level is None else without_side(path, level)) for path in paths}:
-        by_name[folder[-1]].add("/".join(folder))
-    folders = sorted((folder for group in by_name.values() for folder in group), key=lambda one: (one.count("/"), one))
-    if folders and folders[0].count("/") != folders[-1].count("/"):
+    # Nothing here sorts all folders: there may be 200,000, and other threads would wait for it.
+    folders = {"/".join(folders_of(path if level is None else without_side(path, level))) for path in paths}
+    if not folders:
+        return
+    shallow, deep = min(folders, key=_by_depth), max(folders, key=_by_depth)
+    if shallow.count("/") != deep.count("/"):
         yield (
-            f"the folders that name labels lie at different depths, for example {folders[0]!r} and {folders[-1]!r}: "
+            f"the folders that name labels lie at different depths, for example {shallow!r} and {deep!r}: "
             "label_from=folder:1 takes the first folder of each path, folder:2 the second"
         )
-    for name, group in sorted(by_name.items()):
-        if len(group) > 1:
-            first, second = sorted(group)[:2]
-            yield (
-                f"several folders name the label {name!r}, for example {first!r} and {second!r}: "
-                "label_from=folder:-2 takes the folder above each"
-            )
-            return
+    counts = Counter(map(_last, folders))
+    name = min((name for name, count in counts.items() if count > 1), default=None)
+    if name is not None:
+        first, second = nsmallest(2, (folder for folder in folders if _last(folder) == name))
+        yield (
+            f"several folders name the label {name!r}, for example {first!r} and {second!r}: "
+            "label_from=folder:-2 takes the folder above each"
+        )
+
+
+def _by_depth(folder: str) -> tuple[int, str]:
+    return folder.count("/"), folder
+
+
+def _last(folder: str) -> str:
+    return folder.rpartition("/")[2] or folder
 
 
 def _by_list(paths: Sequence[str], listed: LabelList, heart: Heartbeat) -> Labels:
     names = {path: listed.name_for(path) for path in heart.over(paths)}
     hits = Counter(name for name in names.values() if name is not None)
-    found = Labels({path: _listed(name, listed, hits) for path, name in names.items()})
+    found, shared = Labels({}), dict[Label, Label]()
+    for path, name in names.items():
+        label = _listed(name, listed, hits)
+        found.by_path[path] = shared.setdefault(label, label)
     ambiguous, without_file = Counting(), Counting()
     for name in heart.over(listed.rows):
         if hits[name] > 1:
@@ -193,15 +208,19 @@ def _compose(found: Labels, heart: Heartbeat) -> None:
 
 
 def _given_twice(composed: Mapping[str, str]) -> list[str]:
-    """The labels that several texts are composed to."""
-    return sorted(text for text, forms in Counter(composed.values()).items() if forms > 1)
+    """The first of the labels that several texts are composed to."""
+    # One by one: a Counter of the values themselves would hold the interpreter for all of them.
+    counts = Counter(text for text in composed.values())
+    return nsmallest(_SAID, (text for text, forms in counts.items() if forms > 1))
 
 
 def _keep_split(found: Labels, level: int | None, heart: Heartbeat) -> None:
     """Take the sides from the folders, where no list says one."""
     if level is not None and not any(label.side for label in found.by_path.values()):
+        shared = dict[Label, Label]()
         for path, label in heart.over(found.by_path.items()):
-            found.by_path[path] = label._replace(side=side_named(folder_at(path, level) or ""))
+            sided = label._replace(side=side_named(folder_at(path, level) or ""))
+            found.by_path[path] = shared.setdefault(sided, sided)
     counts = Counter(label.side for label in found.by_path.values() if label.text is not None)
     if not any(counts[side] for side in ("train", "valid", "test")):
         return

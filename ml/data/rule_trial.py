@@ -2,22 +2,26 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from ml.data.given_split import SIDES, Side
 from ml.data.heartbeat import Heartbeat
-from ml.data.label_csv import LabelList, read_label_list
-from ml.data.label_list import choose_list
+from ml.data.in_order import in_order
+from ml.data.label_csv import read_label_list
+from ml.data.label_list import choose_list, is_list
 from ml.data.labels import NOT_UTF8, Label, find_labels, shown_path
 from ml.data.manifest import LabelRule
 from ml.data.path_parts import parts_of, suffix_of
 from ml.data.similar_labels import similar_groups
 from ml.data.suffixes import SUFFIXES
 from ml.errors import DatasetUnusable
+from ml.unpack.listing import MAX_LIST_BYTES
 
 EXAMPLES = 20
 MOST_COUNTS = 200
+_NOT_REACHED = "Import without a trial, or put the list first in the archive."
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ def try_rule(
     rule: LabelRule,
     *,
     tables: Mapping[str, bytes] | None = None,
+    too_large: Collection[str] = (),
     encoding: str | None = None,
     complete: bool = True,
     seconds: float,
@@ -80,6 +85,7 @@ def try_rule(
             (surrogates) gets no label and is shown with these in hexadecimal.
         rule: how a path says its label.
         tables: the content of tables among the files, for the rule ``csv``.
+        too_large: tables whose content is not held, since it is too large for a trial.
         encoding: of the list of labels.
         complete: whether these are all names.
         seconds: of processor time that the trial may take.
@@ -90,14 +96,22 @@ def try_rule(
     """
     deadline = _Deadline(time.thread_time() + seconds, by_list=rule.kind == "csv")
     heart = Heartbeat(deadline)
-    seen = sorted({name for name in heart.over(names) if not _is_hidden(name)})
-    readable = [name for name in heart.over(seen) if shown_path(name) == name]
-    listed = _listed(readable, rule, tables or {}, encoding, deadline) if rule.kind == "csv" else None
+    readable, odd = list[str](), list[str]()
+    for name in heart.over(in_order(name for name in heart.over(names) if not _is_hidden(name))):
+        (readable if shown_path(name) == name else odd).append(name)
+    listed = None
+    if rule.kind == "csv":
+        path = rule.csv or _chosen(readable, complete=complete)
+        table = _table(path, tables or {}, too_large, complete=complete)
+        listed = read_label_list(table, encoding, deadline)
     photos = [name for name in heart.over(readable) if _is_photo(name)]
     found = find_labels(photos, rule, listed, deadline, rule_seconds)
-    odd = {*seen} - {*readable}
-    labels = found.by_path | {shown_path(name): Label(None, why=NOT_UTF8) for name in sorted(odd) if _is_photo(name)}
-    return _summed(labels, found.notes, heart, others=len(seen) - len(labels), complete=complete)
+    labels = found.by_path
+    for name in heart.over(odd):
+        if _is_photo(name):
+            labels[shown_path(name)] = Label(None, why=NOT_UTF8)
+    others = len(readable) + len(odd) - len(labels)
+    return _summed(labels, found.notes, heart, others=others, complete=complete)
 
 
 class _Deadline:
@@ -120,17 +134,23 @@ def _is_photo(name: str) -> bool:
     return suffix_of(name).lower() in SUFFIXES
 
 
-def _listed(
-    names: Sequence[str],
-    rule: LabelRule,
-    tables: Mapping[str, bytes],
-    encoding: str | None,
-    deadline: Callable[[], None],
-) -> LabelList | None:
-    path = rule.csv or choose_list(names)
+def _chosen(names: Sequence[str], *, complete: bool) -> str:
+    if not complete and not any(map(is_list, names)):
+        detail = "a trial does not read the whole archive, and came to no list of labels (a .csv or .tsv file)"
+        raise DatasetUnusable(detail, hint=_NOT_REACHED)
+    return choose_list(names)
+
+
+def _table(path: str, tables: Mapping[str, bytes], too_large: Collection[str], *, complete: bool) -> bytes:
+    if path in too_large:
+        detail = f"the list of labels {path!r} has more than {MAX_LIST_BYTES} bytes and cannot be tried"
+        raise DatasetUnusable(detail, hint="Import without a trial.")
+    if path not in tables and not complete:
+        detail = f"a trial does not read the archive as far as the list of labels {path!r}"
+        raise DatasetUnusable(detail, hint=_NOT_REACHED)
     if path not in tables:
         raise DatasetUnusable(f"there is no list of labels {path!r}", hint="Name it as it lies among the images.")
-    return read_label_list(tables[path], encoding, deadline)
+    return tables[path]
 
 
 def _summed(
@@ -138,30 +158,34 @@ def _summed(
 ) -> RuleTrial:
     counts = Counter(label.text for label in by_path.values() if label.text is not None)
     sides = Counter(label.side for label in by_path.values() if label.text is not None)
-    bare = [UnlabelledName(path, label.why) for path, label in by_path.items() if label.text is None]
-    named = [LabelledName(path, label.text, label.side) for path, label in by_path.items() if label.text is not None]
+    bare = (UnlabelledName(path, label.why) for path, label in by_path.items() if label.text is None)
+    labelled = sum(counts.values())
     return RuleTrial(
         photos=len(by_path),
         others=others,
         complete=complete,
-        labelled=len(named),
-        unlabelled=len(bare),
+        labelled=labelled,
+        unlabelled=len(by_path) - labelled,
         labels=len(counts),
         counts=[LabelCount(label, count) for label, count in counts.most_common(MOST_COUNTS)],
-        examples=_varied(named),
-        without_label=bare[:EXAMPLES],
-        similar=[list(group) for group in similar_groups(counts, heart)[:EXAMPLES]],
+        examples=_varied(by_path),
+        without_label=list(islice(bare, EXAMPLES)),
+        similar=[list(group[:EXAMPLES]) for group in similar_groups(counts, heart)[:EXAMPLES]],
         split={side: sides[side] for side in SIDES if sides[side]} if sides["train"] else None,
         notes=notes,
     )
 
 
-def _varied(named: Iterable[LabelledName]) -> list[LabelledName]:
+def _varied(by_path: Mapping[str, Label]) -> list[LabelledName]:
     """One name of each label first, then others."""
     first, rest = dict[str, LabelledName](), list[LabelledName]()
-    for one in named:
-        if one.label in first:
-            rest.append(one)
-        else:
-            first[one.label] = one
+    for path, (text, side, _) in by_path.items():
+        if text is None:
+            continue
+        if text not in first:
+            first[text] = LabelledName(path, text, side)
+        elif len(rest) < EXAMPLES:
+            rest.append(LabelledName(path, text, side))
+        if len(first) == EXAMPLES:
+            break
     return [*first.values(), *rest][:EXAMPLES]

@@ -1,20 +1,23 @@
 """Labels that people would take for one: they differ only in case, spaces, hyphens or underscores."""
 
 import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 
 from ml.data.heartbeat import Heartbeat
+from ml.data.in_order import in_order
 
 _PARTS = {"_", "-"}
 
 
 def similar_groups(labels: Iterable[str], heart: Heartbeat | None = None) -> list[tuple[str, ...]]:
     """The labels that are not alone, each group sorted, the groups by their first; ``heart`` beats for each label."""
-    groups = defaultdict[str, list[str]](list)
-    for label in (heart or Heartbeat(None)).over(sorted(labels)):
-        groups[_bare(label)].append(label)
-    return sorted(tuple(group) for group in groups.values() if len(group) > 1)
+    first, groups = dict[str, str](), dict[str, list[str]]()
+    for label in (heart or Heartbeat(None)).over(in_order(labels)):
+        one = first.setdefault(_bare(label), label)
+        if one is not label:
+            groups.setdefault(one, [one]).append(label)
+    return [tuple(groups[one]) for one in in_order(groups)]
 
 
 def one_spelling(group: Iterable[str], counts: Counter[str]) -> str:

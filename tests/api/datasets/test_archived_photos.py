@@ -1,5 +1,7 @@
 """Photos out of uploaded archives: how many may wait for theirs."""
 
+import io
+import tarfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -45,3 +47,22 @@ def test_a_photo_of_some_megabytes_is_read_out_of_a_tar(tmp_path: Path, mode: st
         ArchivedPhotos(ArchiveReaders(), max_unpacked=1 << 30, max_photo=2 << 20).photo(
             tmp_path / "archive", "pug_2.jpg"
         )
+
+
+@pytest.mark.parametrize("target", ["a/pug_1.jpg", "./a/pug_1.jpg", "b/pug_2.jpg"])
+def test_a_further_name_of_a_photo_shows_it(tmp_path: Path, target: str) -> None:
+    """What `tar` makes of two names of one file."""
+    photo = jpeg()
+    with tarfile.open(tmp_path / "archive", "w") as packed:
+        first = tarfile.TarInfo("a/pug_1.jpg")
+        first.size = len(photo)
+        packed.addfile(first, io.BytesIO(photo))
+        for name, same_as in (("b/pug_2.jpg", "a/pug_1.jpg"), ("pug_3.jpg", target), ("odd.jpg", "odd.jpg")):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.LNKTYPE, same_as
+            packed.addfile(link)
+    photos = ArchivedPhotos(ArchiveReaders(), max_unpacked=1 << 30, max_photo=4 << 20)
+    for name in ("b/pug_2.jpg", "pug_3.jpg"):
+        assert photos.photo(tmp_path / "archive", name).data == photo
+    with pytest.raises(NotFound):
+        photos.photo(tmp_path / "archive", "odd.jpg")

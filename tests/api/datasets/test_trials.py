@@ -9,6 +9,8 @@ from api.datasets import trials
 from api.datasets.archive_readers import ArchiveReaders
 from api.datasets.trials import Trials
 from api.schemas.uploads import RuleOnUpload
+from ml.unpack import listing
+from ml.unpack.archive import MAX_FILES
 from ml.unpack.listing import Listing
 from tests.api.datasets.test_uploads_tus import archive, begin, send, whole
 from tests.api.records import jpeg
@@ -139,3 +141,28 @@ def test_listings_are_held_as_far_as_there_is_room(tmp_path: Path, monkeypatch: 
     for upload in ("b", "a", "a", "b"):
         tried.on_upload(upload, tmp_path / upload, RuleOnUpload())
     assert [path.name for path in read] == ["a", "b", "a", "b"]
+
+
+def test_any_table_of_an_archive_can_be_tried_and_a_large_one_alone_is_refused(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "MAX_LIST_BYTES", 100)
+    files = {"x/pug_1.jpg": jpeg(), "features.csv": bytes(101)} | {f"{n}.csv": b"x,y\n" for n in range(9)}
+    files |= {"meta/x.csv": b"pug_1.jpg,Pug\n", "labels.csv": b"pug_1.jpg,boxer\n"}
+    place = whole(client, tar(files))
+
+    def tried(label_from: str) -> list[str]:
+        answer = client.post(f"{place}/try-labels", json={"label_from": label_from}).json()
+        return [one["label"] for one in answer["examples"]] if "examples" in answer else [answer["detail"]]
+
+    assert [tried(one) for one in ("name", "folder")] == [["pug"], ["x"]]
+    assert [tried(one) for one in ("csv", "csv:meta/x.csv", "csv:labels.csv")] == [["boxer"], ["Pug"], ["boxer"]]
+    assert tried("csv:features.csv") == [
+        "the list of labels 'features.csv' has more than 8388608 bytes and cannot be tried"
+    ]
+    assert tried("csv:none.csv") == ["there is no list of labels 'none.csv'"]
+
+
+def test_a_regex_has_time_for_as_many_ordinary_names_as_an_archive_may_have() -> None:
+    """One costs up to 25 µs, and one that does not match is looked at twice."""
+    assert MAX_FILES * 40e-6 <= trials.RULE_SECONDS < trials.TRIAL_SECONDS

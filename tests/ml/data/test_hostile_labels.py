@@ -1,16 +1,18 @@
 """Names and lists of labels that would cost far more than their length."""
 
 import sys
+import tracemalloc
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Literal
 
 import pytest
 
-from ml.data import heartbeat
+from ml.data import heartbeat, labels, rule_trial, similar_labels
 from ml.data.given_split import split_level
-from ml.data.label_csv import LabelList, Row, read_label_list
+from ml.data.label_csv import MAX_LINE_CHARS, LabelList, Row, read_label_list
 from ml.data.labels import NOT_UTF8, find_labels
 from ml.data.manifest import LabelRule
 from ml.data.path_parts import parts_of, suffix_of
@@ -180,3 +182,107 @@ def test_names_in_no_known_encoding_get_no_label_and_are_shown(rule: LabelRule) 
     assert [(one.name, one.label) for one in found.examples] == [("pug/pug_1.jpg", "pug")]
     assert [(one.name, one.why) for one in found.without_label] == [(r"L\xf6we/L\xf6we_1.jpg", NOT_UTF8)]
     assert (found.photos, found.others) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("{0}/a.jpg", id="folders of their own"),
+        pytest.param("{0}/pug/a.jpg", id="folders of one name"),
+        pytest.param("b/{1}{0}/a.jpg", id="folders alike"),
+        pytest.param("{2}{0}_1.jpg", id="labels in two compositions"),
+        pytest.param("L\udcf6we{0}_1.jpg", id="names in no known encoding"),
+    ],
+)
+def test_no_sort_takes_all_names_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every other thread waits for one, and the event loop is one of them."""
+    sizes = [0]
+
+    def noted(each: Iterable[str], **how: object) -> list[str]:
+        found: list[str] = sorted(each, **how)  # type: ignore[call-overload]  # whatever it is given
+        sizes.append(len(found))
+        return found
+
+    for module in (labels, rule_trial, similar_labels):
+        monkeypatch.setattr(module, "sorted", noted, raising=False)
+    names = [name.format(n // 2, "Bb"[n % 2], ("o\u0308", "ö")[n % 2]) for n in range(200)]
+    names += [f"{n}/x/pug/a.jpg" for n in range(100)]
+    for rule in (LabelRule(), LabelRule(kind="folder"), LabelRule(kind="folder", merge=True)):
+        try_rule(names, rule, seconds=PLENTY, rule_seconds=PLENTY)
+    assert max(sizes) < 50
+
+
+@pytest.mark.parametrize("rule", [BY_LIST, LabelRule(kind="folder"), LabelRule()])
+def test_labels_that_are_alike_are_one_object(rule: LabelRule) -> None:
+    """The garbage collector goes through each object while nothing else runs."""
+    names = [f"{side}/pug/pug_{number}.jpg" for side in ("train", "valid") for number in range(50)]
+    listed = LabelList({name: Row("pug", None, 1) for name in names}) if rule == BY_LIST else None
+    found = find_labels(names, rule, listed).by_path
+    assert len({id(label) for label in found.values()}) == len(set(found.values())) == 2
+
+
+def test_a_trial_keeps_few_examples_of_very_many() -> None:
+    labels = [f"a{number:09b}".translate({48: "-", 49: "_"}) for number in range(300)]
+    names = [f"{label}_1.jpg" for label in labels]
+    found = try_rule([*names, *(f"{n}.jpg" for n in range(30))], LabelRule(), seconds=PLENTY, rule_seconds=PLENTY)
+    assert (found.labelled, found.unlabelled, len(found.examples), len(found.without_label)) == (300, 30, 20, 20)
+    assert [len(group) for group in found.similar] == [20]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        pytest.param(b"," * (8 << 20), "line 3: the line has more than 65536 characters", id="cells"),
+        pytest.param(b"b.jpg,pug" + b" " * MAX_LINE_CHARS, "line 3: the line has more than 65536 char", id="a cell"),
+        pytest.param(b'b.jpg,"' + b"END" * MAX_LINE_CHARS, "line 3: a quotation mark makes lines 3 to ", id="a quote"),
+    ],
+)
+def test_a_row_of_any_length_is_refused_before_it_is_read(row: bytes, says: str, end: bytes) -> None:
+    data = end.join([b"filename,label", b"a.jpg,pug", row.replace(b"END", b"x" + end), b"c.jpg,pug"])
+    tracemalloc.start()
+    try:
+        with pytest.raises(DatasetUnusable, match=f"cannot be read at {says}"):
+            read_label_list(data)
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_the_limit_of_a_row_is_that_of_each(end: str) -> None:
+    quoted = f'"pug{end}",,' + "x" * (MAX_LINE_CHARS // 2)
+    found = read_label_list(end.join([f"a.jpg,{quoted}", f"b.jpg,{quoted}", f"c.jpg,{quoted}", "d.jpg,pug"]).encode())
+    assert [row.line for row in found.rows.values()] == [2, 4, 6, 7]
+
+
+def test_lines_without_anything_give_signs_of_life_and_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 0.0)
+    beats = list[int]()
+    read_label_list(b"a.jpg,pug\n" + b",,\n" * 50, heartbeat=lambda: beats.append(1))
+    assert len(beats) > 50
+    monkeypatch.setattr("ml.data.label_csv._MAX_LINES", 50)
+    with pytest.raises(DatasetUnusable, match="more than 50 lines, empty ones among them"):
+        read_label_list(b"a.jpg,pug\n" + b",,\n" * 50)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "wrong", "name"),
+    [(None, b"\xf6", "utf-8"), ("shift_jis", b"\xff", "shift_jis"), ("utf-16", b"\x00\xdc", "utf-16")],
+)
+def test_a_byte_that_is_in_no_known_encoding_is_told_by_its_place(
+    encoding: str | None, wrong: bytes, name: str
+) -> None:
+    good = (
+        "a.jpg,名\r\n".encode(encoding or "utf-8")
+        + "b.jpg,pug\r\n".encode((encoding or "utf-8") + "-le" * (encoding == "utf-16")) * 5000
+    )
+    with pytest.raises(DatasetUnusable, match=rf"is not {name} \(byte {len(good)}\)"):
+        read_label_list(good + wrong + good, encoding)
+
+
+@pytest.mark.parametrize(("path", "says"), [(None, "came to no list of labels"), ("x.csv", "as far as the list of la")])
+def test_a_list_that_was_not_reached_is_not_said_to_be_missing(path: str | None, says: str) -> None:
+    rule = LabelRule(kind="csv", csv=path)
+    with pytest.raises(DatasetUnusable, match=says):
+        try_rule(["a.jpg"], rule, complete=False, seconds=PLENTY, rule_seconds=PLENTY)
