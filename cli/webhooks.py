@@ -19,6 +19,8 @@ LOOK_SECONDS = 0.3
 END = click.Choice(["job.succeeded", "job.failed", "job.cancelled"])
 NONE = "No webhook was made yet: `pedigree webhooks add URL` makes one."
 WHY = {
+    "gone": "the receiver had said that it is gone (410)",
+    "lost": "its last try was lost with the process that made it",
     "host_not_allowed": "PEDIGREE_WEBHOOK_HOSTS of the repair process does not list the host",
     "no_answer": "the connection ended before an answer",
     "timeout": "no answer within 10 s",

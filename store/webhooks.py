@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from hashlib import sha256
 from hmac import digest
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from secrets import token_bytes
 from typing import Final, NamedTuple
 
@@ -102,13 +102,18 @@ def _origin(scheme: str, host: str, port: str | None) -> Origin | None:
 
 
 def _plain_host(host: str) -> str | None:
-    """As it is compared: small letters, an address of IPv6 in its short form; None where it is none."""
-    if not host.startswith("["):
-        return host.lower()
+    """As it is compared: small letters, an address of IPv6 in its short form; None where it is none.
+
+    What is digits and dots alone has to be an address: what calls the host would refuse it.
+    """
     try:
-        return str(ip_address(host[1:-1]))
+        if host.startswith("["):
+            return str(IPv6Address(host[1:-1]))
+        if not host.strip("0123456789."):
+            return str(IPv4Address(host))
     except ValueError:
         return None
+    return host.lower()
 
 
 def _is_loopback(host: str | None) -> bool:

@@ -16,6 +16,7 @@ from store.webhooks import Origin, origin_of, signed_headers
 TRY_SECONDS = 10.0
 """For all of it: the name, the connection, the request and the answer's head."""
 
+log = logging.getLogger(__name__)
 # It logs each request's whole address, whose path may be secret.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
@@ -25,15 +26,20 @@ async def send(claimed: Claimed, allowed: Collection[Origin], *, seconds: float 
     if origin_of(claimed.url) not in allowed:
         return Outcome(error="host_not_allowed")
     try:
+        verify = _authorities() if claimed.url.startswith("https:") else False
+    except OSError as error:
+        log.warning("SSL_CERT_FILE or SSL_CERT_DIR cannot be read: %s", error.strerror or error)
+        return Outcome(error="tls_failed")
+    try:
         async with asyncio.timeout(seconds):
-            return await _post(claimed)
+            return await _post(claimed, verify)
     except TimeoutError:
         return Outcome(error="timeout")
-    except (httpx.HTTPError, OSError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OSError) as error:
         return Outcome(error=_reason(error))
 
 
-async def _post(claimed: Claimed) -> Outcome:
+async def _post(claimed: Claimed, verify: ssl.SSLContext | bool) -> Outcome:
     body = json.dumps(claimed.body, separators=(",", ":")).encode()
     headers = {
         "content-type": "application/json",
@@ -41,7 +47,7 @@ async def _post(claimed: Claimed) -> Outcome:
         **signed_headers(claimed.secret, claimed.message, int(time.time()), body),
     }
     # Its own limit is for each read, and begins again with every byte; the caller's is for all.
-    made = httpx.AsyncClient(verify=_authorities(), trust_env=False, follow_redirects=False, timeout=TRY_SECONDS)
+    made = httpx.AsyncClient(verify=verify, trust_env=False, follow_redirects=False, timeout=TRY_SECONDS)
     async with (
         made as client,
         client.stream("POST", claimed.url, content=body, headers=headers) as answer,
@@ -66,4 +72,5 @@ def _reason(error: BaseException) -> str:
         if isinstance(cause, ssl.SSLError):
             return "tls_failed"
         cause = cause.__cause__ or cause.__context__
-    return "unreachable" if isinstance(error, httpx.ConnectError) else "no_answer"
+    unreachable = isinstance(error, httpx.ConnectError | httpx.InvalidURL | UnicodeError)
+    return "unreachable" if unreachable else "no_answer"

@@ -73,10 +73,10 @@ class DeliveryOut(BaseModel):
     state: Literal["waiting", "delivered", "failed"]
     attempts: int = Field(description="tries that were begun")
     status: int | None = Field(description="of the last try's answer; of all only 2xx is taken")
-    error: Literal["host_not_allowed", "no_answer", "timeout", "tls_failed", "unreachable"] | None = Field(
-        description="why the last try had no answer"
+    error: Literal["gone", "host_not_allowed", "lost", "no_answer", "timeout", "tls_failed", "unreachable"] | None = (
+        Field(description="why the last try had no answer")
     )
-    created_at: datetime = Field(description="when the job ended")
+    created_at: datetime = Field(description="when it was put on record: with the job's end")
     tried_at: datetime | None
     next_try_at: datetime | None
 

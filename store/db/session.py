@@ -12,6 +12,8 @@ def make_engine(settings: Settings) -> Engine:
     return create_engine(
         settings.database_url,
         pool_pre_ping=True,
+        # An error would name them in logs, secrets too.
+        hide_parameters=True,
         pool_size=10,
         max_overflow=20,
         pool_timeout=10,

@@ -2,10 +2,10 @@
 
 import random
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from store.db.audit import note, who_changes
@@ -37,8 +37,8 @@ class Claimed:
     id: int
     webhook_id: int
     attempt: int
-    url: str
-    secret: str
+    url: str = field(repr=False)
+    secret: str = field(repr=False)
     message: str
     event: str
     body: Json
@@ -172,22 +172,34 @@ def webhooks_due(session: Session) -> Sequence[int]:
 
 def claim_delivery(session: Session, webhook_id: int) -> Claimed | None:
     """Take a webhook's next delivery, which nobody else takes for ``LEASE_SECONDS``; None where none is due."""
-    mine = WebhookDelivery.webhook_id == webhook_id
-    spent = WebhookDelivery.attempts >= case((WebhookDelivery.event == Event.TEST, 1), else_=len(RESTS) + 1)
-    lost = update(WebhookDelivery).where(mine, _is_due(), spent).values(state=FAILED, next_try_at=None)
-    session.execute(lost, execution_options={"synchronize_session": False})
-    next_one = (
+    while (found := _next_due(session, webhook_id)) is not None:
+        delivery, webhook = found
+        if delivery.attempts < (1 if delivery.event == Event.TEST else len(RESTS) + 1):
+            return _claimed(delivery, webhook)
+        # Its last try was lost with its process.
+        delivery.state, delivery.next_try_at = FAILED, None
+        if delivery.status is None and delivery.error is None:
+            delivery.error = "lost"
+        session.flush()
+    return None
+
+
+def _next_due(session: Session, webhook_id: int) -> tuple[WebhookDelivery, Webhook] | None:
+    """The one that has been due for longest, but a test before all others: somebody waits for it."""
+    due = (
         select(WebhookDelivery, Webhook)
         .join(Webhook, Webhook.id == WebhookDelivery.webhook_id)
-        .where(mine, _is_due())
+        .where(WebhookDelivery.webhook_id == webhook_id, _is_due())
         .order_by(WebhookDelivery.next_try_at, WebhookDelivery.id)
         .limit(1)
         .with_for_update(of=WebhookDelivery, skip_locked=True)
     )
-    found = session.execute(next_one).one_or_none()
-    if found is None:
-        return None
-    delivery, webhook = found
+    tests = due.where(WebhookDelivery.event == Event.TEST)
+    found = session.execute(tests).one_or_none() or session.execute(due).one_or_none()
+    return None if found is None else (found[0], found[1])
+
+
+def _claimed(delivery: WebhookDelivery, webhook: Webhook) -> Claimed:
     delivery.attempts += 1
     delivery.tried_at = func.now()
     delivery.next_try_at = func.now() + timedelta(seconds=LEASE_SECONDS)
@@ -209,7 +221,7 @@ def record_try(session: Session, claimed: Claimed, outcome: Outcome) -> float | 
     Nothing is kept where the webhook was deleted, or the lease had run out and somebody else has tried since.
     """
     is_taken, is_gone = outcome.is_taken, outcome.status == GONE
-    if is_taken or is_gone:
+    if is_gone or (is_taken and claimed.event == Event.TEST):
         # Before the delivery, which is the order in which a deletion locks them.
         gone = update(Webhook).where(Webhook.id == claimed.webhook_id, Webhook.gone_at.is_(None) == is_gone)
         session.execute(gone.values(gone_at=func.now() if is_gone else None))
@@ -226,6 +238,10 @@ def record_try(session: Session, claimed: Claimed, outcome: Outcome) -> float | 
             next_try_at=None if rest is None else func.now() + timedelta(seconds=rest),
         )
     )
+    if is_gone:
+        waiting = (WebhookDelivery.webhook_id == claimed.webhook_id, WebhookDelivery.state == WAITING)
+        others = update(WebhookDelivery).where(*waiting, WebhookDelivery.event != Event.TEST)
+        session.execute(others.values(state=FAILED, error="gone", next_try_at=None))
     return rest
 
 

@@ -1,4 +1,8 @@
-"""An engine that is given up leaves no connection open, whoever uses one at that moment."""
+"""An engine that is given up leaves no connection open, whoever uses one at that moment; its errors name no values."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from store.db.session import close_engine, make_engine
 from store.settings import Settings
@@ -22,3 +26,11 @@ def test_a_connection_in_use_is_closed_when_it_is_given_back(settings: Settings)
         opened = late.connection.dbapi_connection
         assert opened is not None
     assert opened.closed
+
+
+def test_an_error_names_no_values_since_one_may_be_a_secret(settings: Settings) -> None:
+    engine = make_engine(settings)
+    with engine.connect() as connection, pytest.raises(DBAPIError) as caught:
+        connection.execute(text("SELECT 1 / 0, :secret"), {"secret": "whsec_nobody"})
+    engine.dispose()
+    assert "whsec_nobody" not in str(caught.value)

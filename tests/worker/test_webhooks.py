@@ -215,16 +215,37 @@ def test_who_is_gone_is_told_nothing_until_it_takes_a_test(sessions: Sessions, s
     with receiving(410, 200) as receiver:
         webhook = tell(sessions, receiver.url)
         fail_a_job(sessions)
+        fail_a_job(sessions)
         send_all(sender(receiver))
         fail_a_job(sessions)
-        assert [(one.state, one.status) for one in deliveries(sessions, webhook)] == [("failed", 410)]
+        ends = [(one.state, one.status, one.error) for one in deliveries(sessions, webhook)]
+        assert ends == [("failed", None, "gone"), ("failed", 410, None)]
         with sessions.begin() as session:
             put_test(session, webhook.id)
         send_all(sender(receiver))
         fail_a_job(sessions)
         send_all(sender(receiver))
     told = [(one.event, one.state) for one in deliveries(sessions, webhook)]
-    assert told == [("job.failed", "delivered"), ("webhook.test", "delivered"), ("job.failed", "failed")]
+    assert told[:2] == [("job.failed", "delivered"), ("webhook.test", "delivered")]
+
+
+def test_a_test_goes_before_all_that_waits(sessions: Sessions, sender: Make) -> None:
+    with receiving(200) as receiver:
+        webhook = tell(sessions, receiver.url)
+        fail_a_job(sessions)
+        with sessions.begin() as session:
+            put_test(session, webhook.id)
+        send_all(sender(receiver))
+    assert [json.loads(one.body)["type"] for one in receiver.got] == ["webhook.test", "job.failed"]
+
+
+@pytest.mark.parametrize("host", ["xn--ls8h.la", "xn--a"])
+def test_a_name_that_cannot_be_read_is_unreachable(sessions: Sessions, sender: Make, host: str) -> None:
+    webhook = tell(sessions, f"https://{host}/")
+    fail_a_job(sessions)
+    send_all(sender(host))
+    (kept,) = deliveries(sessions, webhook)
+    assert (kept.state, kept.error, kept.attempts) == ("waiting", "unreachable", 1)
 
 
 def test_nobody_listens_and_no_tls_is_spoken(sessions: Sessions, sender: Make) -> None:
