@@ -79,7 +79,8 @@ def test_for_a_script_the_demo_ends_by_itself_and_says_how_to_go_on(places: tupl
     data, pictures = places
     command = [*COMMAND, "demo", "--data", str(data), "--pets", str(pictures), "--epochs", "1"]
     ended = subprocess.run(command, env=environment(data), capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    # Said where it takes more than a moment, as on a busy machine.
+    assert (ended.returncode, ended.stderr.removesuffix("the service loads the model\n")) == (0, "")
     *_, stays, how = ended.stdout.splitlines()
     assert stays == f"Pictures, run and model stay in {data}"
     again = f"`pedigree up --data {data}` starts it again"
