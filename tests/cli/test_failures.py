@@ -190,7 +190,7 @@ def commands(group: click.Group) -> Iterator[click.Command]:
 
 def names_of(parameter: click.Parameter) -> list[str]:
     is_argument = isinstance(parameter, click.Argument)
-    return [str(parameter.name).upper()] if is_argument else list(parameter.opts)
+    return [parameter.metavar or str(parameter.name).upper()] if is_argument else list(parameter.opts)
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_a_folder_is_sent_and_answered_for(capsys: Capture, monkeypatch: Patch, 
         (("--dataset", "pets", "FOLDER"), "A folder or a dataset is predicted alone."),
         (("FOLDER", "--explain", "why.png"), "--explain is for single pictures."),
         (("FILE", "--out", "here"), "--out is for the answers of a folder or a dataset."),
-        (("FILE", "FILE", "--explain", "why.png"), "There are 2 pictures, and one is explained."),
+        (("FILE", "FILE", "--explain", "why.png"), "There are 2 photos, and one is explained."),
     ],
 )
 def test_what_does_not_go_together_is_said(

@@ -377,7 +377,7 @@ def test_copies_count_against_the_queue_and_leave_room_in_the_passes(settings: S
         until(lambda: len(batcher._waiting) == 10)
         refused = send(client, GREEN, query="?tta=true")
         assert (refused.status_code, refused.json()["code"]) == (429, "queue_full")
-        assert "11 pictures" in refused.json()["detail"]
+        assert "11 photos" in refused.json()["detail"]
         # What has five copies does not fit any more; a plain picture does.
         waiting.append(pool.submit(send, client, GREEN))
         until(lambda: len(batcher._waiting) == 11)
