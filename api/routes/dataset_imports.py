@@ -44,7 +44,7 @@ from store.db.owned import SENT_BYTES
 from store.db.taught import nothing_taught, taught_photos
 from store.db.waiting import waiting_of
 from store.deletions import delete_unheld
-from store.errors import InvalidRequest, NameConflict, ServiceUnavailable
+from store.errors import AppError, InvalidRequest, NameConflict, ServiceUnavailable
 
 logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=TableRoute)
@@ -227,14 +227,18 @@ def _queue_import(
         upload: the upload that becomes the import.
         asked: by what it is known when it is asked for again.
     """
-    with services.sessions.begin() as session:
-        # Once more, under the key's lock: the same may have come twice at once.
-        earlier = None if asked is None else find_by_idempotency_key(session, asked.key, asked.digest)
-        if earlier is None:
-            adds = payload.get(SENT_BYTES, size)
-            check_bytes(session, services.settings, services.uploads, who_changes(), adds, upload=upload)
-            known = {} if asked is None else {"idempotency_key": asked.key, "request_sha256": asked.digest}
-            job = queue_job(session, services.settings, kind="import", payload=payload, **known)
+    try:
+        with services.sessions.begin() as session:
+            # Once more, under the key's lock: the same may have come twice at once.
+            earlier = None if asked is None else find_by_idempotency_key(session, asked.key, asked.digest)
+            if earlier is None:
+                adds = payload.get(SENT_BYTES, size)
+                check_bytes(session, services.settings, services.uploads, who_changes(), adds, upload=upload)
+                known = {} if asked is None else {"idempotency_key": asked.key, "request_sha256": asked.digest}
+                job = queue_job(session, services.settings, kind="import", payload=payload, **known)
+    except AppError:
+        _delete_sent(services, payload)
+        raise
     if earlier is not None:
         _delete_sent(services, payload)
         return _found(services, earlier, response)

@@ -20,7 +20,7 @@ def test_a_worker_of_another_version_is_a_fault_that_names_both() -> None:
     with serving(answers) as service:
         found = look_at_service(service.url, None)
     assert (found["database"], found["version"]) == ("ok", "0.1.0+a")
-    assert found["workers"] == "3, 1 of another version"
+    assert found["workers"] == "3, 1 of another version, 1 of an unknown version"
     assert found["fault"].startswith(
         "The API runs version 0.1.0+a; of its workers, h:1 runs 0.1.0+b. Start the workers"
     )
@@ -30,6 +30,7 @@ def test_a_worker_of_another_version_is_a_fault_that_names_both() -> None:
     ("answer", "workers"),
     [
         (told("0.1.0+a", "0.1.0+a"), "2, of the same version"),
+        (told("0.1.0+a", None), "2, 1 of an unknown version"),
         (told(), "none"),
         ({"items": [{"name": "of an older API"}]}, None),
     ],

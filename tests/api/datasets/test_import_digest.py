@@ -63,3 +63,13 @@ def test_of_equal_imports_at_once_one_is_queued_and_kept(
 def test_a_key_that_is_none_is_told_in_words(client: TestClient) -> None:
     answer = post(client, "a b")
     assert (answer.status_code, answer.json()["hint"]) == (422, "Give one as a UUID is.")
+
+
+def test_of_different_imports_at_once_with_one_key_one_is_kept(
+    client: TestClient, records: Records, artifacts: ArtifactStore
+) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda n: post(client, "raced", labels=b"Birman_1.jpg,pug\n" * n), range(1, 4)))
+    assert sorted(answer.status_code for answer in answers) == [202, 409, 409]
+    assert len(artifacts.keys_below(UPLOADS)) == 2
+    assert records is not None
