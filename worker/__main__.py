@@ -7,6 +7,7 @@ import sys
 from store.errors import SettingsInvalid
 from store.logs import log_to_stderr
 from store.queue import queues_of
+from store.tracing import start_tracing, stop_tracing
 from worker.lanes import chosen_lanes
 
 try:
@@ -24,6 +25,7 @@ def main() -> None:
     if (refusal := host.ready.refusal()) is not None:
         sys.exit(refusal)
     log_to_stderr()
+    start_tracing(host.settings, "pedigree-worker")
     # The solo pool: the job's process is a child of ours, which a pool's daemonic processes could not have. The price:
     # a busy worker answers no remote control, so that it lives is told by the lease in the database alone.
     name = f"pedigree-{os.getpid()}@{socket.gethostname()}"
@@ -48,6 +50,7 @@ def main() -> None:
         host.ready.end()
         presence.end()
         presence.join()
+        stop_tracing()
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from store.lanes import Lane
 from store.logs import log_to_stderr
 from store.queue import make_celery, queue_length
 from store.settings import Settings, load_settings
+from store.tracing import start_tracing, stop_tracing
 from worker.forgetting import (
     forget_changes,
     forget_counts,
@@ -132,6 +133,7 @@ def main() -> int:
     except SettingsInvalid as error:
         sys.stderr.write(f"{error.detail}. {error.hint}\n")
         return 1
+    start_tracing(settings, "pedigree-repair")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -142,6 +144,7 @@ def main() -> int:
         repair.round()
         stop.wait(settings.repair_seconds)
     webhooks.join(STOP_SECONDS)
+    stop_tracing()
     if webhooks.is_alive():
         # A name server that hangs keeps a thread that nothing can end; the next process asks once more.
         logging.shutdown()
