@@ -29,9 +29,9 @@ def resource_of(service: str) -> Resource:
 def message_of(resource: Resource, batch: Sequence[Span]) -> bytes:
     """The message that tells of a batch."""
     scoped = otlp.ScopeSpans(scope=_SCOPE, spans=[_written(span) for span in batch])
-    return ExportTraceServiceRequest(
-        resource_spans=[otlp.ResourceSpans(resource=resource, scope_spans=[scoped])]
-    ).SerializeToString()
+    told = [otlp.ResourceSpans(resource=resource, scope_spans=[scoped])]
+    message: bytes = ExportTraceServiceRequest(resource_spans=told).SerializeToString()
+    return message
 
 
 def _written(span: Span) -> otlp.Span:

@@ -73,6 +73,17 @@ def host(settings: Settings, sessions: sessionmaker[Session], monkeypatch: pytes
     return Host(settings=settings, sessions=sessions, celery=make_celery(settings), stopping=threading.Event())
 
 
+def work_off(stack: Stack, job_id: int) -> None:
+    """An attempt at a queued job: all is as with a worker but the processes."""
+    with stack.sessions.begin() as session:
+        job = claim(session, job_id, worker="here", lease_seconds=600)
+        assert job is not None
+    with attempt_span(stack.sessions, job):
+        attempt = stack.attempt(job_id)
+        assert child._run(attempt) == 0
+        attempt.reporter.end_stage()
+
+
 def client_of(app: FastAPI) -> TestClient:
     return TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
 
@@ -94,15 +105,8 @@ def test_the_jobs_of_two_requests_are_two_trees_with_nothing_in_them_that_anybod
         run_job(host, imported.json()["id"])
         trained = client.post("/jobs", json={"kind": "train", "dataset": "lodgers", "config": TRAINING})
         assert trained.status_code == 202, trained.text
-        with host.sessions.begin() as session:
-            job = claim(session, trained.json()["id"], worker="here", lease_seconds=600)
-            assert job is not None
-        stack = Stack(host.settings, host.sessions, artifacts, tmp_path / "work")
-        with attempt_span(host.sessions, job):
-            attempt = stack.attempt(job.id)
-            assert child._run(attempt) == 0
-            attempt.reporter.end_stage()
-        client.get("/runs?name=burglars", headers={"Authorization": "Bearer pdg_nobodys"})
+        work_off(Stack(host.settings, host.sessions, artifacts, tmp_path / "work"), trained.json()["id"])
+        client.get("/runs?tag=burglars", headers={"Authorization": "Bearer pdg_nobodys"})
 
     asked = collector.one("POST /datasets")
     assert (asked.trace, asked.parent, asked.service) == (CLIENTS_TRACE, CLIENTS_SPAN, "pedigree-api")
@@ -148,15 +152,21 @@ def _look_at_the_training(collector: Collector) -> None:
 
 
 def test_a_resumed_job_goes_on_in_the_trace_of_who_resumed_it_and_names_the_first(
-    app: FastAPI, host: Host, collector: Collector
+    app: FastAPI,
+    settings: Settings,
+    sessions: sessionmaker[Session],
+    artifacts: ArtifactStore,
+    collector: Collector,
+    tmp_path: Path,
 ) -> None:
+    stack = Stack(settings, sessions, artifacts, tmp_path / "work")
     with client_of(app) as client:
         form = {"name": "lodgers", "by_folder": "true"}
         broken = {"archive": ("x.zip", b"PK\x03\x04 broken")}
         job = client.post("/datasets", data=form, files=broken).json()["id"]
-        run_job(host, job)
+        work_off(stack, job)
         assert client.post(f"/jobs/{job}/resume", headers=CALLER).status_code == 202
-        run_job(host, job)
+        work_off(stack, job)
     first, second = collector.named("attempt import")
     assert (first.is_error, first.attributes["error.type"]) == (True, "archive_rejected")
     assert second.trace == CLIENTS_TRACE != first.trace
@@ -190,7 +200,7 @@ def test_requests_are_told_by_their_routes_and_only_the_share_that_is_asked_for(
 def test_without_a_collector_nothing_of_it_is_imported() -> None:
     code = """
 import sys
-import api.http.traces, api.http.shared_buckets, cli.main, worker.child, worker.lifecycle, worker.repair
+import api.http.traces, cli.main, worker.lifecycle, worker.reporter
 from store.tracing import dropped_spans, span, start_tracing, stop_tracing
 class Settings:
     otlp_endpoint = None
