@@ -215,7 +215,7 @@ def _stand_before(app: FastAPI, services: Services, openness: Openness) -> None:
         app.add_middleware(Cors, origins=friends)
     app.add_middleware(Below)
     app.add_middleware(RequestTimer, telemetry=services.telemetry)
-    if settings.otlp_endpoint is not None:
+    if settings.otlp_endpoint:
         app.add_middleware(RequestSpans, root_path=settings.root_path)
         services.telemetry.registry.register(DroppedSpans())
     app.add_middleware(RequestIds)

@@ -180,14 +180,14 @@ class Settings(BaseSettings):
         "none: no webhooks",
     )
 
-    otlp_endpoint: str | None = Field(
-        None,
+    otlp_endpoint: str = Field(
+        "",
         alias="PEDIGREE_OTLP_ENDPOINT",
         description="an OpenTelemetry collector that gets traces by OTLP over HTTP, as http://collector:4318; "
         "none: nothing is traced",
     )
-    otlp_headers: Path | None = Field(
-        None,
+    otlp_headers: str = Field(
+        "",
         alias="PEDIGREE_OTLP_HEADERS_FILE",
         description="a file with headers for it, one a line, as Authorization: Bearer …",
     )
@@ -199,7 +199,7 @@ class Settings(BaseSettings):
         description="requests that are traced, as a share; one that brings a traceparent is traced as that says",
     )
 
-    @field_validator("cache", "weights", "otlp_headers")
+    @field_validator("cache", "weights")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
@@ -224,8 +224,8 @@ class Settings(BaseSettings):
 
     @field_validator("otlp_endpoint")
     @classmethod
-    def _is_collector(cls, value: str | None) -> str | None:
-        if value is not None and not is_address(value):
+    def _is_collector(cls, value: str) -> str:
+        if value and not is_address(value):
             # Not shown: what is wrong with it may be a token.
             raise _refusal(
                 "it is not an address of a collector",
@@ -235,10 +235,10 @@ class Settings(BaseSettings):
 
     @field_validator("otlp_headers")
     @classmethod
-    def _are_headers(cls, value: Path | None) -> Path | None:
-        if value is not None:
+    def _are_headers(cls, value: str) -> str:
+        if value:
             try:
-                read_headers(value)
+                read_headers(Path(value))
             except ValueError as error:
                 raise _refusal(str(error), "file with a header on each line, such as Authorization: Bearer …") from None
         return value

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
+from pathlib import Path
 
 import httpx
 
@@ -52,8 +53,7 @@ class SpanSender:
     @classmethod
     def of(cls, settings: Settings, service: str) -> "SpanSender":
         """To the collector of the settings."""
-        assert settings.otlp_endpoint is not None  # noqa: S101 - whoever starts this has looked
-        headers = {} if settings.otlp_headers is None else read_headers(settings.otlp_headers)
+        headers = read_headers(Path(settings.otlp_headers)) if settings.otlp_headers else {}
         # Neither a proxy of the shell nor a password of its .netrc is meant for the collector.
         client = httpx.Client(
             headers={**headers, "content-type": "application/x-protobuf"},

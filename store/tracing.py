@@ -108,7 +108,7 @@ def start_tracing(settings: Settings, service: str) -> None:
 
     Where they name none, or it is done already, nothing changes.
     """
-    if settings.otlp_endpoint is not None and not _running:
+    if settings.otlp_endpoint and not _running:
         _running.append(import_module("store.span_sending").SpanSender.of(settings, service))
 
 

@@ -56,7 +56,9 @@ def settings(settings: Settings, collector: Collector, tmp_path: Path) -> Settin
     """Of a service that is traced."""
     headers = tmp_path / "headers"
     headers.write_text("Authorization: Bearer of-the-collector\n")
-    return settings.model_copy(update={"otlp_endpoint": collector.url, "otlp_headers": headers, "lease_seconds": 600.0})
+    return settings.model_copy(
+        update={"otlp_endpoint": collector.url, "otlp_headers": str(headers), "lease_seconds": 600.0}
+    )
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ def work_off(stack: Stack, job_id: int) -> None:
         job = claim(session, job_id, worker="here", lease_seconds=600)
         assert job is not None
     with attempt_span(stack.sessions, job):
-        attempt = stack.attempt(job_id)
+        attempt = stack.attempt(job_id, job.attempt)
         assert child._run(attempt) == 0
         attempt.reporter.end_stage()
 
@@ -179,7 +181,7 @@ def test_a_resumed_job_goes_on_in_the_trace_of_who_resumed_it_and_names_the_firs
 def test_requests_are_told_by_their_routes_and_only_the_share_that_is_asked_for(
     settings: Settings, collector: Collector, sessions: sessionmaker[Session], artifacts: ArtifactStore
 ) -> None:
-    few = settings.model_copy(update={"trace_share": 0.0, "otlp_headers": None})
+    few = settings.model_copy(update={"trace_share": 0.0, "otlp_headers": ""})
     run = Records(sessions, artifacts).served()
     wanted, unwanted = CALLER, CALLER | {"traceparent": CALLER["traceparent"][:-1] + "0"}
     with client_of(create_app(few, load=FakeClassifier.load)) as client:
@@ -203,7 +205,7 @@ import sys
 import api.http.traces, cli.main, worker.lifecycle, worker.reporter
 from store.tracing import dropped_spans, span, start_tracing, stop_tracing
 class Settings:
-    otlp_endpoint = None
+    otlp_endpoint = ""
 start_tracing(Settings, "pedigree-api")
 with span("x", {}) as opened:
     assert (opened.traceparent, opened.is_told, dropped_spans()) == (None, False, 0)

@@ -182,10 +182,10 @@ def test_headers_come_from_a_file_whose_faults_are_told_without_its_words(
         if content is not None:
             path.write_text(content)
         with pytest.raises(ValidationError, match=said) as refused:
-            _with(settings_of_session, otlp_headers=path)
+            _with(settings_of_session, otlp_headers=str(path))
         assert "hush" not in str(refused.value.errors(include_input=False))
     path.write_text("X-Key: a\n\nauthorization:Bearer b c \n")
-    taken = _with(settings_of_session, otlp_headers=path, otlp_endpoint="https://x.example/otlp/")
+    taken = _with(settings_of_session, otlp_headers=str(path), otlp_endpoint="https://x.example/otlp/")
     made = SpanSender.of(taken, "tests")
     assert (made._address, made._client.headers["x-key"]) == ("https://x.example/otlp/v1/traces", "a")
     assert made._client.headers["authorization"] == "Bearer b c"
