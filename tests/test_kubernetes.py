@@ -201,7 +201,7 @@ def test_everything_is_closed_as_compose_has_it() -> None:
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
-def test_whoever_selects_finds_pods() -> None:
+def test_every_selector_finds_its_pods() -> None:
     for name, one in WORKLOADS.items():
         assert LABELS[name][COMPONENT] == name
         if one["kind"] != "Job":
@@ -217,7 +217,7 @@ def test_whoever_selects_finds_pods() -> None:
     assert PODS["api"]["topologySpreadConstraints"][0]["labelSelector"] == {"matchLabels": {COMPONENT: "api"}}
 
 
-def test_whatever_is_named_is_defined(secrets: dict[str, str]) -> None:
+def test_everything_that_is_named_is_defined(secrets: dict[str, str]) -> None:
     generated = {one["name"] for one in kustomization(BASE)["configMapGenerator"]}
     (secret,) = kustomization(CPU)["secretGenerator"]
     used = set()
