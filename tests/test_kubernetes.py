@@ -278,7 +278,7 @@ def test_secrets_are_files_and_none_is_committed(secrets: dict[str, str]) -> Non
             assert one["command"][:2] == START, name
             mounts = {mount["mountPath"] for mount in one["volumeMounts"]}
             assert {MOUNTED, "/etc/pedigree"} <= mounts, name
-    command = ["git", "check-ignore", "--quiet", "--no-index", CPU / "secrets.env"]
+    command = ["git", "check-ignore", "--quiet", "--no-index", str(CPU / "secrets.env")]
     ignored = subprocess.run(command, cwd=HOUSE, check=False)
     assert ignored.returncode == 0
 
@@ -288,7 +288,7 @@ def test_a_program_starts_with_the_files_as_its_variables(tmp_path: Path) -> Non
     (tmp_path / "..data").mkdir()
     (tmp_path / "..data" / "DATABASE_URL").write_text(value)
     (tmp_path / "DATABASE_URL").symlink_to("..data/DATABASE_URL")
-    command = ["/bin/sh", BASE / "with-secrets.sh", "/bin/sh", "-c", 'printf %s "$DATABASE_URL"; exit 7']
+    command = ["/bin/sh", str(BASE / "with-secrets.sh"), "/bin/sh", "-c", 'printf %s "$DATABASE_URL"; exit 7']
     ended = subprocess.run(command, env={"SECRETS": str(tmp_path)}, capture_output=True, text=True, check=False)
     assert (ended.stdout, ended.returncode) == (value, 7)
     nothing = subprocess.run(command, env={"SECRETS": str(tmp_path / "none")}, capture_output=True, check=False)
