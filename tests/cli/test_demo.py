@@ -13,11 +13,13 @@ from torchvision.models import mobilenet_v2
 
 from cli.client import Client
 from cli.demo import guess
+from cli.epochs import WHOLE
 from cli.errors import CommandError
 from tests.cli.pictures import draw_pictures
 from tests.cli.service import Answer, serving
 from tests.cli.terminal import CTRL_C, terminal, usual
 from tests.cli.test_up import COMMAND, all_gone, environment
+from tests.examples.test_readme_outputs import END, SCREEN
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,9 @@ def test_on_a_terminal_the_page_stays_up_after_the_demo_until_ctrl_c(places: tup
     assert said.endswith("stopped; `make up` finds everything as it was\n")
     assert all_gone(stack["pids"])
     assert not (data / "stack.json").exists()
-    assert "90 photos of 3 breeds" in said
+    for line in (*SCREEN.partition("\n\n")[0].splitlines(), WHOLE.header(), *END.splitlines()):
+        assert re.search(as_the_readme_shows(line, data), "".join(said.split())), line
+    assert re.search(r"^90 photos of 3 breeds, revision 1 \([0-9a-f]{12}\)$", said, re.MULTILINE)
     assert shown.has("3 files left out: 2 of no image format, 1 without a label (`datasets show` and the page say")
     assert shown.has("(folder: mobilenet_v2.safetensors)")
     assert len(re.findall(r"^ *[12]\.1 ", said, re.MULTILINE)) == 4  # each epoch as it ended, and again in the table
@@ -71,6 +75,12 @@ def test_on_a_terminal_the_page_stays_up_after_the_demo_until_ctrl_c(places: tup
     live = {line.split()[0] for line in shown.live if not line.startswith(("»", "✓"))}
     assert {"unpack", "scan", "pack", "presize", "train"} & live, "a live line showed where the jobs stood"
     assert not re.search(r"[━─]", said), "and none of them is left"
+
+
+def as_the_readme_shows(line: str, data: Path) -> str:
+    """A pattern for a line of the README's terminal without its spaces, on another folder and with other figures."""
+    figures = re.sub(r"\d+", r"\\d+", re.escape("".join(line.split())))
+    return figures.replace(re.escape("/srv/pedigree/.pedigree"), re.escape(str(data)))
 
 
 @pytest.mark.thorough
