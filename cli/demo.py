@@ -81,7 +81,7 @@ def demo(pets: Path | None, data: Path, *, arch: str, epochs: int | None, stay: 
     """Train, examine and serve a classifier, and show each step."""
     began, folder = monotonic(), DataFolder.at(data)
     restart = again or f"pedigree up --data {shlex.quote(str(folder.root))}"
-    with service(folder) as served:
+    with service(folder, restart) as served:
         run = walk(served.client, folder, pets, {"arch": arch, **({"epochs": epochs} if epochs else {})})
         heading(f"Done in {short_time(monotonic() - began)}")
         say(f"Pictures, run and model stay in {folder.root}")
@@ -109,8 +109,8 @@ def walk(client: Client, folder: DataFolder, pets: Path | None, wishes: Json) ->
 
 
 @contextmanager
-def service(folder: DataFolder) -> Iterator[Served]:
-    """The stack that runs on the folder, or one started for as long as the demo lasts."""
+def service(folder: DataFolder, restart: str) -> Iterator[Served]:
+    """The stack that runs on the folder, or one started for as long as the demo lasts; ``restart`` starts it again."""
     stack = folder.running()
     if stack is not None:
         say(f"using the stack that runs at {stack['url']}")
@@ -125,7 +125,7 @@ def service(folder: DataFolder) -> Iterator[Served]:
     except GaveUp as error:
         raise GaveUp(error.detail, f"Its logs are in {folder.log('api').parent}; it is stopped.") from None
     except StopSignalWhileFollowing as told:
-        raise Interrupted(how_it_goes_on(folder, told.job)) from None
+        raise Interrupted(how_it_goes_on(folder, told.job, restart)) from None
     except StopSignal:
         raise Interrupted(f"The demo was broken off, and its service is stopped. {STARTS_AGAIN}") from None
 
@@ -140,13 +140,11 @@ def saying_that_it_stops() -> Iterator[None]:
         raise
 
 
-def how_it_goes_on(folder: DataFolder, job: int) -> str:
-    """What becomes of a job whose service has stopped with the demo."""
-    data = shlex.quote(str(folder.root))
+def how_it_goes_on(folder: DataFolder, job: int, restart: str) -> str:
+    """What becomes of a job whose service has stopped with the demo, in words that work where the demo was typed."""
     return (
         f"The demo was broken off, and its service is stopped; job {job} waits in {folder.root}. "
-        f"`pedigree up --data {data}` goes on with it, `pedigree jobs watch {job} --data {data}` then shows it. "
-        f"{STARTS_AGAIN}"
+        f"`{restart}` goes on with it, and the page that it names then shows it. {STARTS_AGAIN}"
     )
 
 

@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from torchvision.models import mobilenet_v2
 
 from cli.client import Client
-from cli.demo import guess
+from cli.data_folder import DataFolder
+from cli.demo import guess, how_it_goes_on
 from cli.epochs import WHOLE
 from cli.errors import CommandError
 from tests.cli.pictures import draw_pictures
@@ -98,15 +99,25 @@ def test_for_a_script_the_demo_ends_by_itself_and_says_how_to_go_on(places: tupl
     assert not (data / "stack.json").exists()
 
 
+def test_a_job_left_by_the_demo_goes_on_by_the_words_that_were_typed() -> None:
+    """`pedigree` is not in the PATH of whoever typed `make demo`."""
+    folder = DataFolder(Path("/srv/pets"))
+    by_make = how_it_goes_on(folder, 4, "make up")
+    assert "`make up` goes on with it" in by_make
+    assert "`pedigree" not in by_make
+    assert "`pedigree up --data /srv/pets` goes on with it" in how_it_goes_on(folder, 4, "pedigree up --data /srv/pets")
+
+
 def test_a_demo_that_is_broken_off_says_what_becomes_of_its_job(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    with terminal("demo", "--data", str(data), environment=usual()) as shown:
+    with terminal("demo", "--data", str(data), "--again", "make up", environment=usual()) as shown:
         shown.until(lambda: shown.lines[-1:] != [] and shown.lines[-1].startswith("draw "))
         shown.press(CTRL_C)
         shown.shows("stopping the service…")
         assert shown.ended() == 130
     assert shown.has(f"pedigree: The demo was broken off, and its service is stopped; job 1 waits in {data}.")
-    assert shown.has(f"`pedigree up --data {data}` goes on with it, `pedigree jobs watch 1 --data {data}` then shows")
+    assert shown.has("`make up` goes on with it, and the page that it names then shows it.")
+    assert "pedigree up" not in shown.text
     assert not (data / "stack.json").exists()
 
 

@@ -138,7 +138,7 @@ def test_the_demos_screen_begins_as_it_is_shown(capsys: Capture, monkeypatch: Pa
 
     monkeypatch.setattr(demo, "running_stack", started)
     monkeypatch.setattr(DataFolder, "running", lambda _: None)
-    with demo.service(folder):
+    with demo.service(folder, "make up"):
         pass
     drawn = {"name": "sample", "drawn": True, "items": 740, "vocab": ["breed"] * 37}
     drawn |= {"revision_number": 1, "revision": "9d9f222966c4" + "0" * 52}
