@@ -228,7 +228,7 @@ def guess(client: Client, run: int, version: int) -> None:
     ]
     if len(table) < PICTURES:
         raise CommandError("A picture of the dataset could not be predicted.")
-    show_table(("file", "true breed", "answer", "score"), table)
+    show_table(("file", "true breed", "answer", "probability"), table)
     if answer["model"]["drawn"]:
         say("The pictures are drawn; this model says nothing about photographs.")
 

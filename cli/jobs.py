@@ -7,7 +7,9 @@ from cli.client import Client, Json
 from cli.errors import CommandError
 from cli.forecast import ask_for_forecast, in_all, show_forecast
 from cli.lr_find import search
-from cli.options import KIND, STATE, json_lines_option, json_option, with_client
+from cli.many import answers, saves_answers
+from cli.options import KIND, STATE, json_lines_option, json_option, known_architecture, with_client
+from cli.problems import by_options
 from cli.progress_line import position, time_left
 from cli.saying import plain, say
 from cli.settings import read_settings
@@ -27,6 +29,7 @@ NONE_LIKE_THAT = "No job is like that; `pedigree jobs list` without options list
 )
 @click.option(
     "--arch",
+    callback=known_architecture,
     shell_complete=completion.architectures,
     help="Architecture  [default: resnet34; with --from-run that run's].",
 )
@@ -90,6 +93,7 @@ def jobs() -> None:
 jobs.add_command(train)
 jobs.add_command(search)
 jobs.add_command(trials)
+jobs.add_command(answers)
 
 
 @jobs.command("list")
@@ -149,7 +153,9 @@ def watch_job(client: Client, job: int, as_json: bool) -> None:
 
     Ctrl-C ends the watching, not the job.
     """
-    watch(client, job, as_json=as_json)
+    ended = watch(client, job, as_json=as_json)
+    if ended["kind"] == "predict" and not as_json:
+        say(saves_answers(job))
 
 
 @jobs.command()
@@ -182,7 +188,10 @@ def _show(job: Json, *, as_json: bool) -> None:
     pairs += [(name, time) for name, time in times_of(job) if time is not None]
     error = job.get("error")
     if error:
-        pairs += [("error", f"{error['code']}: {error['detail']}"), ("hint", error.get("hint"))]
+        pairs += [
+            ("error", f"{error['code']}: {error['detail']}"),
+            ("hint", error.get("hint") and by_options(error["hint"])),
+        ]
     forecast = job.get("forecast")
     if forecast:
         pairs += [("forecast", in_all(forecast)), (forecast["from"], forecast["basis"])]

@@ -38,7 +38,7 @@ data_option = click.option(
     help="Data folder [PEDIGREE_DATA, else ./.pedigree where it exists, else ~/.local/share/pedigree].",
 )
 URL_HELP = (
-    "Address of the service [the stack of --data, else PEDIGREE_URL, else the stack on a data folder or that runs]."
+    "Address of the service [the stack on --data, else PEDIGREE_URL, else the stack that runs]."
 )
 json_option = click.option(
     "--json",
