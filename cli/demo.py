@@ -21,7 +21,7 @@ from cli.errors import CommandError, Interrupted, StopSignal
 from cli.options import known_architecture
 from cli.pasted import PastedPath
 from cli.runs import EPOCHS_ONLY, show_confused, show_epochs
-from cli.saying import say
+from cli.saying import say, tell
 from cli.stack import Stack, running_stack
 from cli.tables import short_time, show_table
 from cli.watch import queueing, watch
@@ -84,15 +84,15 @@ def demo(pets: Path | None, data: Path, *, arch: str, epochs: int | None, stay: 
     with service(folder, restart) as served:
         run = walk(served.client, folder, pets, {"arch": arch, **({"epochs": epochs} if epochs else {})})
         heading(f"Done in {short_time(monotonic() - began)}")
-        say(f"Pictures, run and model stay in {folder.root}")
+        tell(f"Pictures, run and model stay in {folder.root}")
         stays = served.stack is not None and (is_watched() if stay is None else stay)
         told = "\n".join(what_is_left(served, run, restart, stays=stays))
         if served.stack is not None and stays:
             stay_up(served.stack, told)
         else:
-            say(told)
+            tell(told)
     if stays:
-        say(f"stopped; `{restart}` finds everything as it was")
+        tell(f"stopped; `{restart}` finds everything as it was")
 
 
 def walk(client: Client, folder: DataFolder, pets: Path | None, wishes: Json) -> int:
@@ -119,7 +119,7 @@ def service(folder: DataFolder, restart: str) -> Iterator[Served]:
         return
     heading(f"Starting the service in {folder.root}")
     try:
-        with running_stack(folder, say) as started, Client(started.url) as client, saying_that_it_stops():
+        with running_stack(folder, tell) as started, Client(started.url) as client, saying_that_it_stops():
             say(f"The page is at {started.url}/ and shows what follows as it happens")
             yield Served(client, started)
     except GaveUp as error:
@@ -252,14 +252,14 @@ def what_is_left(served: Served, run: int, restart: str, *, stays: bool) -> Iter
 def stay_up(stack: Stack, told: str) -> None:
     """Keep the service up, with its page, until a signal asks to stop."""
     with suppress(StopSignal):  # it may come as soon as it is told that it can
-        say(told)
+        tell(told)
         stack.keep_up()
     say("stopping the service…", err=True)
 
 
 def heading(text: str) -> None:
     """A line that begins a step."""
-    say(f"\n» {text}")
+    tell(f"\n» {text}")
 
 
 def _picture(client: Client, run: int, row: Json) -> tuple[str, tuple[str, bytes]]:

@@ -6,9 +6,10 @@ from cli import completion
 from cli.client import Client, Json
 from cli.errors import CommandError
 from cli.forecast import ask_for_forecast, in_all, show_forecast
+from cli.lazy import Group
 from cli.lr_find import search
 from cli.many import answers, saves_answers
-from cli.options import KIND, STATE, json_lines_option, json_option, known_architecture, with_client
+from cli.options import KIND, STATE, asked_first, json_lines_option, json_option, known_architecture, with_client
 from cli.problems import by_options
 from cli.progress_line import position, time_left
 from cli.saying import plain, say
@@ -21,6 +22,12 @@ from cli.watch import queueing, watch
 
 NO_JOBS = "There are no jobs yet; `pedigree train --dataset NAME` queues one."
 NONE_LIKE_THAT = "No job is like that; `pedigree jobs list` without options lists all."
+
+
+def check_start(dataset: str | None, from_run: int | None) -> None:
+    """A training begins somewhere."""
+    if dataset is None and from_run is None:
+        raise CommandError("Name a dataset with --dataset, or a run to start from with --from-run.")
 
 
 @click.command()
@@ -44,6 +51,7 @@ NONE_LIKE_THAT = "No job is like that; `pedigree jobs list` without options list
 @click.option("--follow", is_flag=True, help="Watch it to its end.")
 @click.option("--dry-run", is_flag=True, help="Check and say how long it would take, measured first if need be.")
 @json_lines_option
+@asked_first(check_start)
 @with_client
 def train(
     client: Client,
@@ -59,8 +67,6 @@ def train(
     as_json: bool,
 ) -> None:
     """Train a classifier on a dataset, fresh or from where another run stands."""
-    if dataset is None and from_run is None:
-        raise CommandError("Name a dataset with --dataset, or a run to start from with --from-run.")
     config = {"arch": arch, "epochs": epochs}
     body: Json = {
         "kind": "train",
@@ -85,7 +91,7 @@ def train(
         say(f"job {job['id']}, run {job['run']}: {job['state']}")
 
 
-@click.group()
+@click.group(cls=Group)
 def jobs() -> None:
     """Look at jobs, watch, cancel and resume them; queue trainings and searches for a rate."""
 

@@ -13,6 +13,7 @@ import click
 from cli import completion
 from cli.data_folder import DataFolder
 from cli.errors import CommandError
+from cli.lazy import Group
 from cli.options import data_option, json_option, known_architecture
 from cli.problems import by_options
 from cli.running import find_stack
@@ -35,7 +36,7 @@ class Weights:
     source: str
 
 
-@click.group()
+@click.group(cls=Group)
 def weights() -> None:
     """Get pretrained weights."""
 
