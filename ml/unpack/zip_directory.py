@@ -97,7 +97,9 @@ class ZipDirectory:
             self.packed += member.packed
             self.size += member.size
             first = min(first, member.at)
-            _check_fields(member.extra)
+            _check_name(member.raw)
+            if member.extra:
+                _check_fields(member.extra)
             if self.count % _ENTRIES_BETWEEN == 0:
                 check_entries(self.count)
         check_entries(self.count)
@@ -111,7 +113,6 @@ class ZipDirectory:
         """Each entry in the order of the list.
 
         Raises:
-            ArchiveRejected: as for all of them.
             zipfile.BadZipFile: the list is broken.
         """
         data, unpack, place = self._data, _HEADER.unpack_from, 0
@@ -130,10 +131,7 @@ class ZipDirectory:
             if place > len(data):
                 message = "the last entry of its list is cut short"
                 raise zipfile.BadZipFile(message)
-            if extra > MOST_EXTRA_BYTES:
-                raise _too_much(f"{extra} bytes", MOST_EXTRA_BYTES)
-            _check_name(raw)
-            if _HUGE in {packed, size, at}:
+            if size == _HUGE or packed == _HUGE or at == _HUGE:
                 size, packed, at = _widened(fields, size, packed, at)
             if starts_anew and at + before < last:
                 before += _HUGE + 1
@@ -188,7 +186,14 @@ def _read(file: IO[bytes], end: _End, most: int) -> bytes:
 
 
 def _check_start(first: int) -> None:
-    """Raise ArchiveRejected where more than a mark lies before the first entry that the list has."""
+    """Raise ArchiveRejected where more than a mark lies before the first entry that the list has.
+
+    Raises:
+        zipfile.BadZipFile: that would lie before the file.
+    """
+    if first < 0:
+        message = "an entry of its list would lie before the file"
+        raise zipfile.BadZipFile(message)
     if first > _SPLIT_MARK:
         detail = f"another zip or a deleted entry lies before the first entry of the zip's list ({first} bytes)"
         raise ArchiveRejected(detail, hint="Send zips one by one, or make it again.")
@@ -206,7 +211,9 @@ def _check_name(raw: bytes) -> None:
 
 
 def _check_fields(extra: bytes) -> None:
-    """Raise ArchiveRejected where an entry has too many extra fields."""
+    """Raise ArchiveRejected where an entry has too many extra fields, or too long ones."""
+    if len(extra) > MOST_EXTRA_BYTES:
+        raise _too_much(f"{len(extra)} bytes", MOST_EXTRA_BYTES)
     at, count = 0, 0
     while at + _FIELD.size <= len(extra):
         count += 1
