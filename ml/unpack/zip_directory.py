@@ -131,7 +131,7 @@ class ZipDirectory:
             if place > len(data):
                 message = "the last entry of its list is cut short"
                 raise zipfile.BadZipFile(message)
-            if size == _HUGE or packed == _HUGE or at == _HUGE:
+            if max(size, packed, at) == _HUGE:
                 size, packed, at = _widened(fields, size, packed, at)
             if starts_anew and at + before < last:
                 before += _HUGE + 1
