@@ -48,5 +48,5 @@ def _above(path: str) -> str:
 def named_twice(name: str) -> ArchiveRejected:
     """What is said of a file whose name is another entry's."""
     detail = f"{name!r} is in the archive twice, or as a file and as a folder"
-    hint = "Name every entry once. `tar -r` and `tar -u` keep the old file beside the new: make the archive anew."
+    hint = "Name every entry once. `tar -r` and `tar -u` keep the old file beside the new: make the archive again."
     return ArchiveRejected(detail, hint=hint)
