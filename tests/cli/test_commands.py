@@ -1,13 +1,14 @@
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli.data_folder import DataFolder
-from cli.doctor import EMBEDDED, look_at_settings
+from cli.doctor import EMBEDDED, look_at_learning, look_at_settings
 from cli.main import main
 from cli.settings import read_settings
 from cli.stack import Stack
@@ -26,6 +27,15 @@ JOB = {
     "started_at": None,
     "finished_at": None,
 }
+
+
+learning = cache(look_at_learning)
+
+
+@pytest.fixture(autouse=True)
+def looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that imports torch is started by the first of these tests, and does for all."""
+    monkeypatch.setattr("cli.doctor.look_at_learning", learning)
 
 
 def pedigree(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[int, str, str]:
