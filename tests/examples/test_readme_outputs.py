@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,7 +65,7 @@ SECONDS = (68, 65, 71)
 DEVICE = "cpu (2 threads), bf16 (this CPU has avx512_bf16), 126 steps"
 
 
-def events(*told: tuple[str, dict[str, object]]) -> Answer:
+def events(*told: tuple[str, Mapping[str, object]]) -> Answer:
     text = "".join(
         f"id: {id_}\nevent: {name}\ndata: {json.dumps(data)}\n\n" for id_, (name, data) in enumerate(told, 1)
     )
