@@ -28,6 +28,8 @@ BACKSLASH = "\N{FULLWIDTH REVERSE SOLIDUS}"
 _HALF_OF_A_LETTER = re.compile(r"(?<=[^\x00-\x7f])\\")
 """In cp932, Big5 and GBK a letter's second byte may be a backslash's. Programs that write names in such an encoding
 separate folders by a slash."""
+_HALF_BEFORE_A_SUFFIX = re.compile(r"(?<=[^\x00-\x7f])\\(?=\.)")
+"""The same where backslashes do separate folders: a photo has more of a name than its suffix."""
 _WRITTEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.: -]{0,39}")
 _UTF8_FLAG = 0x800
 _UNICODE_PATH = 0x7075
@@ -56,7 +58,9 @@ class ZipNames:
     def __init__(self, encoding: str | None) -> None:
         """``encoding`` is for the names that do not say theirs; None: UTF-8 where they are that, else DOS."""
         self._encoding = encoding
-        self._guessed, self._first = 0, ""
+        self.backslashes_separate = False
+        """Whether folders are separated by them in this zip, and by no slash."""
+        self._guessed, self._halves, self._first = 0, 0, ""
 
     def read(self, raw: bytes, flags: int, extra: bytes) -> str:
         """The name of an entry.
@@ -80,9 +84,10 @@ class ZipNames:
         """A sentence about the names that nothing said how to read; None where there are none."""
         if not self._guessed:
             return None
+        halves = f" In {self._halves} of them a backslash was taken for half of a letter." if self._halves else ""
         return (
             f"{self._guessed} names in the zip do not say their encoding and are not UTF-8; they were read as "
-            f"{DOS}, for example {self._first!r}. If that looks wrong, give `encoding`. {ENCODING_HINT}"
+            f"{DOS}, for example {self._first!r}.{halves} If that looks wrong, give `encoding`. {ENCODING_HINT}"
         )
 
     def _decoded(self, raw: bytes) -> str:
@@ -90,8 +95,10 @@ class ZipNames:
             return _strictly(raw, self._encoding)
         name = _utf8(raw)
         if name is None:
-            name = _HALF_OF_A_LETTER.sub(BACKSLASH, raw.decode(DOS))
+            half = _HALF_BEFORE_A_SUFFIX if self.backslashes_separate else _HALF_OF_A_LETTER
+            name, halves = half.subn(BACKSLASH, raw.decode(DOS))
             self._guessed += 1
+            self._halves += halves > 0
             self._first = self._first or name
         return name
 

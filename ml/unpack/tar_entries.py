@@ -12,7 +12,7 @@ from ml.unpack.metered import Budget, ByteStream, MeteredReader
 from ml.unpack.tar_headers import TarHeaders
 
 _CHUNK = 1 << 20
-_PADDING = b"\0\r\n"
+_PADDING = b"\0\t\n\r "
 """What may stand behind an archive's end: zeros fill its last record, and whatever made it may have ended a line."""
 _LABEL, _FOLDERS_LISTED, _GOES_ON = b"V", b"D", b"M"
 """GNU tar's own kinds of entry: an archive's label, a folder's list in an incremental archive, the rest of a file."""

@@ -5,6 +5,7 @@ collector goes through them it holds up whatever else runs.
 """
 
 import io
+import re
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
@@ -36,8 +37,10 @@ _POINTER, _POINTER_RECORD = b"PK\x06\x07", struct.Struct("<4xL8xL")
 _WIDE_BYTES = 56 + 20
 _END_BYTES = _WIDE_BYTES + 22 + (1 << 16)
 """All three, with the longest comment."""
-_PADDING = b"\0\r\n"
+_PADDING = b"\0\t\n\r "
 """What may stand behind an archive's end: some programs fill its last block, others end a line."""
+_SEPARATOR = re.compile(rb"(?<=[\x00-\x7f])\\")
+"""A backslash that is no second byte of a letter: the first byte of such a letter is none of ASCII."""
 _MANY = 0xFFFF
 _HUGE = 0xFFFF_FFFF
 _FIELD = struct.Struct("<HH")
@@ -91,9 +94,11 @@ class ZipDirectory:
         self._end = _end_of(file, length)
         self._data = _read(file, self._end, most_bytes)
         self.count = self.packed = self.size = 0
-        first = self._end.at
+        first, has_slash, has_backslash = self._end.at, False, False
         for member in self.members():
             self.count += 1
+            has_slash = has_slash or b"/" in member.raw
+            has_backslash = has_backslash or _SEPARATOR.search(member.raw) is not None
             self.packed += member.packed
             self.size += member.size
             first = min(first, member.at)
@@ -103,6 +108,8 @@ class ZipDirectory:
             if self.count % _ENTRIES_BETWEEN == 0:
                 check_entries(self.count)
         check_entries(self.count)
+        self.backslashes_separate = has_backslash and not has_slash
+        """Whether no name has a slash, and one a backslash that can be nothing else."""
         self._check_count()
         _check_start(first)
         if self.packed > length:
@@ -133,10 +140,10 @@ class ZipDirectory:
                 raise zipfile.BadZipFile(message)
             if max(size, packed, at) == _HUGE:
                 size, packed, at = _widened(fields, size, packed, at)
-            if starts_anew and at + before < last:
+            while starts_anew and at + before < last:
                 before += _HUGE + 1
-            last = at + before
-            yield Member(raw, fields, flags, method, checksum, packed, size, attributes, last)
+            last = at + before + packed
+            yield Member(raw, fields, flags, method, checksum, packed, size, attributes, at + before)
 
     def _check_count(self) -> None:
         """Raise ArchiveRejected where the end says another number of entries: a damaged list swallows some."""

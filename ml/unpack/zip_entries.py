@@ -61,6 +61,7 @@ def zip_entries(file: IO[bytes], budget: Budget, names: ZipNames, directory_byte
     file.seek(0)
     budget.promised(directory.size, directory.count)
     contents = ZipContents(file, budget)
+    names.backslashes_separate = directory.backslashes_separate
     for member in directory.members():
         name = names.read(member.raw, member.flags, member.extra)
         _check(member, name)

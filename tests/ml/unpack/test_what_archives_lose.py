@@ -39,6 +39,20 @@ def test_half_a_letter_is_no_separator(tmp_path: Path, name: str, encoding: str)
     assert (tmp_path / "again" / name).read_bytes() == b"x"
 
 
+def test_folders_of_a_zip_without_a_slash_may_end_in_any_letter(tmp_path: Path) -> None:
+    names = ["Tiere\\Café\\c.jpg", "Tiere\\Menü\\d.jpg", "Tiere\\Hund\\d.jpg"]
+    guessed, said = names_of(tmp_path, dosed([(name.encode("cp850"), b"x", b"") for name in names]))
+    assert set(guessed) >= {name.replace("\\", "/") for name in names}
+    assert said is not None
+    assert "half of a letter" not in said
+
+
+def test_where_a_backslash_may_be_either_it_is_told(tmp_path: Path) -> None:
+    _, said = names_of(tmp_path, dosed([("Кошки\\a.jpg".encode("cp866"), b"x", b"")]))
+    assert said is not None
+    assert "In 1 of them a backslash was taken for half of a letter. If that looks wrong, give `encoding`." in said
+
+
 def test_half_a_letter_is_no_separator_in_a_tar(tmp_path: Path) -> None:
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w", format=tarfile.GNU_FORMAT, encoding="cp932") as tar:
