@@ -96,8 +96,8 @@ def test_a_broken_request_is_the_kill_s_fault_until_the_successor_answers(
 def report(answers: Answers, lives: list[Life] | None = None, findings: list[Finding] | None = None) -> Report:
     nothing: dict[str, int] = {}
     return Report(
-        {"jobs": 1}, "a machine", HOUR, 5.0, {"train": 1}, [], {"succeeded": 1}, {1: 1}, {"API": 2}, nothing, answers,
-        courses(lives or [], HOUR), findings or [],
+        {"jobs": 1}, "a machine", HOUR, 5.0, {"train": 1}, 0, [], {"succeeded": 1}, {1: 1}, {"API": 2}, nothing,
+        answers, courses(lives or [], HOUR), findings or [],
     )  # fmt: skip
 
 

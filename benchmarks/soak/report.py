@@ -29,6 +29,8 @@ class Report:
     """From the last kill until all jobs had ended."""
     jobs: Mapping[str, int]
     """Accepted, by kind of work."""
+    not_posted: int
+    """Jobs for which there was no time."""
     resumed: Sequence[str]
     states: Mapping[str, int]
     """In which all jobs on record ended."""
@@ -51,6 +53,8 @@ class Report:
         found += [f"a photo failed: {said}" for said in self.answers.failed]
         found += [f"a wrong answer: {said}" for said in self.answers.wrong]
         found += [f"not flat: {_course_said(one)}" for one in self.courses if not one.is_flat]
+        if self.not_posted:
+            found.append(f"{self.not_posted} jobs were not posted: those before them took too long")
         if not self.answers.right:
             found.append("no photo was answered")
         return found
@@ -66,6 +70,7 @@ class Report:
             "seconds": round(self.seconds, 1),
             "seconds_to_end": round(self.seconds_to_end, 1),
             "jobs": dict(self.jobs),
+            "not_posted": self.not_posted,
             "states": dict(self.states),
             "attempts": dict(self.attempts),
             "resumed": dict(Counter(self.resumed)),
