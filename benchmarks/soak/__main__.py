@@ -201,7 +201,7 @@ class Soak:
         facts = [f"{sum(report.kills.values())} kills", f"{sum(report.jobs.values())} jobs", f"seed {self._asked.seed}"]
         answered = [moment - self.began for moment in report.answers.moments]
         chart = chart_of([life for life in self._watch.lives if life.samples], answered, self._killed_at, facts)
-        (out / "soak.png").write_bytes(Painter(out).as_png(chart))
+        (out / "soak.png").write_bytes(Painter(self._world.folder).as_png(chart))
 
 
 class Progress:

@@ -2,7 +2,7 @@
 
 from tests.faults.work import CONFIGS, What, Work
 
-MOST_OPEN = 10
+MOST_OPEN = 6
 """Jobs that are posted and have not ended; a further one waits until one has."""
 POSTED_IN = 0.92
 """Share of the run in which all are posted, so that the last ones are disturbed too."""
