@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from benchmarks.soak.flat import Life, Sample, courses
+from benchmarks.soak.kills import SPARED
 from benchmarks.soak.photos import Answers, outcome, was_away
 from benchmarks.soak.report import Report
 from tests.faults.check import Finding
@@ -71,6 +72,8 @@ def answer(
         (answer(429, headers={"Retry-After": "2"}), "again"),
         (answer(500, headers={"Retry-After": "2"}), "failed"),
         (answer(404), "failed"),
+        (httpx.Response(200, content=b'{"predictions": []}'), "failed"),
+        (httpx.Response(200, content=b"half an ans"), "failed"),
     ],
 )
 def test_an_answer_is_held_against_the_first_one(said: httpx.Response, expected: str) -> None:
@@ -95,9 +98,10 @@ def test_a_broken_request_is_the_kill_s_fault_until_the_successor_answers(
 
 def report(answers: Answers, lives: list[Life] | None = None, findings: list[Finding] | None = None) -> Report:
     nothing: dict[str, int] = {}
+    seen = [life(part, HOUR, 90.0) for part in SPARED]
     return Report(
         {"jobs": 1}, "a machine", HOUR, 5.0, {"train": 1}, 0, [], {"succeeded": 1}, {1: 1}, {"API": 2}, nothing,
-        answers, courses(lives or [], HOUR), findings or [],
+        answers, courses(seen if lives is None else lives, HOUR), findings or [],
     )  # fmt: skip
 
 
@@ -108,7 +112,9 @@ def test_a_soak_is_well_only_where_nothing_failed_and_all_is_flat() -> None:
     assert not report(Answers()).is_well(), "no photo was answered"
     assert not report(Answers(right=2, wrong=["another breed"])).is_well()
     assert not report(Answers(right=2, failed=["500"])).is_well()
-    rising = report(answers, [life("api-2", HOUR, 900.0, 400.0)], [Finding("lost", "job 7")])
+    assert len(report(answers, []).failures()) == len(SPARED), "nobody looked"
+    lives = [life("api-2", HOUR, 900.0, 400.0), life("worker-2", HOUR, 90.0), life("worker-light", HOUR, 90.0)]
+    rising = report(answers, lives, [Finding("lost", "job 7")])
     assert len(rising.failures()) == 2
     assert "| lost | 1 |" in rising.tables()
     assert "| api-2 | MiB | 1, long | 60 |" in rising.tables()

@@ -53,7 +53,10 @@ def outcome(answer: httpx.Response, first: Told) -> str:
         return "again"
     if answer.status_code != HTTPStatus.OK:
         return "failed"
-    breed, probability = best_of(answer.json())
+    try:
+        breed, probability = best_of(answer.json())
+    except (ValueError, KeyError, IndexError):
+        return "failed"
     return "right" if breed == first[0] and abs(probability - first[1]) <= CLOSE else "wrong"
 
 
@@ -108,7 +111,7 @@ class Photos:
         sent = time.monotonic()
         try:
             answer = _asked(client, self._photos[number])
-        except httpx.TransportError as error:
+        except httpx.HTTPError as error:
             with self._lock:
                 self._broken(api, sent, error)
             return
@@ -116,7 +119,7 @@ class Photos:
             self._answered_at[api] = max(sent, self._answered_at.get(api, 0.0))
             self._count(answer, api, number, sent)
 
-    def _broken(self, api: str, sent: float, error: httpx.TransportError) -> None:
+    def _broken(self, api: str, sent: float, error: httpx.HTTPError) -> None:
         if was_away(sent, self._killed_at.get(api), self._answered_at.get(api)):
             self.answers.away += 1
         else:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from benchmarks.soak.flat import Course
+from benchmarks.soak.flat import LEAST_LONG, Course
+from benchmarks.soak.kills import SPARED
 from benchmarks.soak.photos import Answers
 from tests.faults.check import Finding
 
@@ -53,11 +54,18 @@ class Report:
         found += [f"a photo failed: {said}" for said in self.answers.failed]
         found += [f"a wrong answer: {said}" for said in self.answers.wrong]
         found += [f"not flat: {_course_said(one)}" for one in self.courses if not one.is_flat]
+        found += [f"nobody looked at what {part} holds" for part in self.not_seen()]
         if self.not_posted:
             found.append(f"{self.not_posted} jobs were not posted: those before them took too long")
         if not self.answers.right:
             found.append("no photo was answered")
         return found
+
+    def not_seen(self) -> list[str]:
+        """The parts that are never killed and whose course is not known although the run was long enough for it."""
+        if self.seconds < LEAST_LONG:
+            return []
+        return [part for part in SPARED if not any(one.part == part and one.lives == 1 for one in self.courses)]
 
     def told(self) -> dict[str, Any]:
         """As JSON."""
