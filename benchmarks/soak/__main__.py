@@ -7,8 +7,8 @@ imports, the repair process, Postgres, Redis), photos are sent all the while, an
 seed draws is killed and started again. When all jobs have ended, everything is held against what must be: nothing lost,
 nothing doubled, each training bit for bit the one that nothing happened to, no file and no process too many, each
 answer the first one, and memory, file handles and children of the processes flat (`flat.py` says when). Writes
-``soak.json``, ``soak.md`` and ``soak.png`` to the folder. Exits with 1 where
-something does not hold; then the logs stay.
+``soak.json``, ``soak.md`` and ``soak.png`` to the folder. Exits with 1 where something does not hold; then the logs
+stay.
 """
 
 import argparse
@@ -49,7 +49,6 @@ MINUTE = 60.0
 def main() -> None:
     """Disturb, look, write."""
     asked = _arguments()
-    asked.out.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
     with world(folder, "folder") as made:
         soak = Soak(made, prepare(made), asked)
@@ -69,7 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--minutes", type=float, default=60.0, help="with kills, at least; they go on until all jobs are posted"
     )
-    parser.add_argument("--most-minutes", type=float, default=90.0, help="by then all jobs must be posted")
+    parser.add_argument("--most-minutes", type=float, help="by then all jobs must be posted; half as long again")
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument(
         "--kill-every", type=float, nargs=2, default=(5.0, 12.0), metavar=("LOW", "HIGH"), help="seconds"
@@ -77,11 +76,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True, help="a folder for table, figures and picture")
     asked = parser.parse_args()
+    asked.most_minutes = 1.5 * asked.minutes if asked.most_minutes is None else asked.most_minutes
     low, high = asked.kill_every
     if not (0 < asked.minutes <= asked.most_minutes and asked.jobs > 0 and 0 < low <= high):
         parser.error(
             "--jobs and --minutes must be above 0, --most-minutes no fewer, --kill-every a low and a high figure"
         )
+    try:
+        asked.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--out {asked.out}: {error.strerror}")
     return asked
 
 
