@@ -36,15 +36,15 @@ def test_what_is_taken_while_a_process_warms_up_is_no_growth() -> None:
 
 
 def test_short_lives_are_compared_at_equal_age() -> None:
-    even = [life("api-1", 60.0, 500.0, 300.0) for _ in range(9)]
+    even = [life("api-1", 90.0, 500.0, 300.0) for _ in range(9)]
     assert is_flat(even) == [True]
-    rising = [life("api-1", 60.0, 500.0 + 20 * number, 300.0) for number in range(9)]
+    rising = [life("api-1", 90.0, 500.0 + 20 * number, 300.0) for number in range(9)]
     assert is_flat(rising) == [False]
 
 
 def test_lives_that_end_early_or_are_few_say_nothing() -> None:
-    assert is_flat([life("api-1", 40.0, 500.0 + 100 * number) for number in range(9)]) == []
-    assert is_flat([life("api-1", 60.0, 500.0 + 100 * number) for number in range(5)]) == []
+    assert is_flat([life("api-1", 70.0, 500.0 + 100 * number) for number in range(9)]) == []
+    assert is_flat([life("api-1", 90.0, 500.0 + 100 * number) for number in range(5)]) == []
 
 
 def test_handles_that_are_never_given_back_are_seen() -> None:
