@@ -169,6 +169,20 @@ def test_a_terminal_shows_no_more_than_it_can_and_may(api: LiveApi, records: Rec
         ]
 
 
+def test_what_waits_behind_another_job_says_for_how_long(api: LiveApi, records: Records) -> None:
+    held, waits = training(records), training(records)
+    held.starts()
+    held.progress("train", 93, 126, eta_seconds=1385.0, images_per_second=41.3)
+    lines = {40: f"behind job {held.job.id}, about 23 min 5 s left", 80: r"\), about 23 min 5 s left  waited \d+ s"}
+    with ExitStack() as opened:
+        words = ("jobs", "watch", str(waits.job.id))
+        for width, line in lines.items():
+            shown = opened.enter_context(terminal(*words, environment=environment(api), width=width))
+            shown.until(lambda shown=shown, line=line: re.search(f"{line}$", shown.text) is not None)  # type: ignore[misc]
+        waits.starts()
+        waits.ends()
+
+
 def test_a_training_is_followed_and_left_to_itself(api: LiveApi, records: Records) -> None:
     records.dataset()
     words = ("train", "--dataset", "pets", "--set", "batch_size=4", "--follow", "--url", api.url)
