@@ -41,15 +41,14 @@ def register_a_model(request: RegisterRequest, services: ServicesDep, response: 
     The quickest way to run it on this machine that answers as its validation did is chosen by a measurement on its own
     validation photos, once. An alias is pointed at it after that and once its model is loaded: `POST /predict` answers
     with it from then on, and a model that cannot be loaded leaves the alias where it was. Where the measurement takes
-    long, or the run is a version already, the alias does not wait for it: the model is run in the exact way until then.
+    long, the alias does not wait for it: the model is run in the exact way until then.
     """
     with services.sessions.begin() as session:
         registered = register(session, request.run)
     version = registered.version
     chosen = services.predictor.choose(version.id, version.run_id)
     if request.alias is not None:
-        if registered.is_new:
-            wait([chosen], timeout=CHOICE_SECONDS)
+        wait([chosen], timeout=CHOICE_SECONDS)
         point(services, request.alias, version)
     with services.sessions.begin() as session:
         out = _outs(session, [version])[0]

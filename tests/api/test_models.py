@@ -2,7 +2,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from api.routes import models
 from tests.api.records import Records
 from tests.api.web import TestClient
 
@@ -31,16 +30,6 @@ def test_registering_again_is_200_moves_the_alias_and_takes_no_number(client: Te
     named = client.get("/openapi.json").json()["paths"]["/models"]["post"]["responses"]
     for status in ("200", "201"):
         assert named[status]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ModelOut"}
-
-
-def test_a_run_that_is_a_version_already_waits_for_no_measurement(
-    client: TestClient, records: Records, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waited: list[object] = []
-    monkeypatch.setattr(models, "wait", lambda futures, timeout: waited.append((futures, timeout)))
-    run = records.served()
-    answers = [client.post("/models", json={"run": run.id, "alias": "staging"}).status_code for _ in range(2)]
-    assert (answers, len(waited)) == ([201, 200], 1)
 
 
 def test_however_many_register_at_once_the_numbers_have_no_gap(client: TestClient, records: Records) -> None:
