@@ -22,8 +22,6 @@ _MOST_LINKS = 8
 MOST_WAITING = 8
 """A page asks for the next few photos at once: the ones after wait, each on a thread that others need too."""
 _AS_ZIP = "Send a zip, or a folder by the page: there each photo is found at once."
-
-
 _IN_FEWER = "Send fewer files in one zip, or a folder by the page: there each photo is found at once."
 
 

@@ -7,6 +7,9 @@ from typing import IO
 from ml.errors import ArchiveRejected
 from ml.unpack.metered import LARGEST_READ
 
+PADDING = b"\0\t\n\r "
+"""What may stand behind an archive's end: some programs fill its last block or record, others end a line."""
+
 
 class Content:
     """What a file of an archive holds, opened when it is first read: who wants names alone opens nothing."""

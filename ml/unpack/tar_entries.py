@@ -6,14 +6,12 @@ from functools import partial
 from typing import IO
 
 from ml.errors import ArchiveRejected
-from ml.unpack.archive_entry import Content, Entry, no_file
+from ml.unpack.archive_entry import PADDING, Content, Entry, no_file
 from ml.unpack.entry_names import tar_name
 from ml.unpack.metered import Budget, ByteStream, MeteredReader
 from ml.unpack.tar_headers import TarHeaders
 
 _CHUNK = 1 << 20
-_PADDING = b"\0\t\n\r "
-"""What may stand behind an archive's end: zeros fill its last record, and whatever made it may have ended a line."""
 _LABEL, _FOLDERS_LISTED, _GOES_ON = b"V", b"D", b"M"
 """GNU tar's own kinds of entry: an archive's label, a folder's list in an incremental archive, the rest of a file."""
 
@@ -76,7 +74,7 @@ def _read_rest(reader: MeteredReader) -> None:
     Programs of old left there what their memory held, which nothing tells from files whose headers are lost.
     """
     while chunk := reader.read(_CHUNK):
-        if chunk.strip(_PADDING):
+        if chunk.strip(PADDING):
             detail = "the archive goes on behind its end mark: another lies there, or a header in it is lost"
             hint = "Join archives with `tar --concatenate`, or send them one by one. Make a damaged one again."
             raise ArchiveRejected(detail, hint)

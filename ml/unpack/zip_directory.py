@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, NamedTuple
 
 from ml.errors import ArchiveRejected
+from ml.unpack.archive_entry import PADDING
 
 DIRECTORY_BYTES = 64 << 20
 """Half a million ordinary names fit."""
@@ -37,8 +38,6 @@ _POINTER, _POINTER_RECORD = b"PK\x06\x07", struct.Struct("<4xL8xL")
 _WIDE_BYTES = 56 + 20
 _END_BYTES = _WIDE_BYTES + 22 + (1 << 16)
 """All three, with the longest comment."""
-_PADDING = b"\0\t\n\r "
-"""What may stand behind an archive's end: some programs fill its last block, others end a line."""
 _SEPARATOR = re.compile(rb"(?<=[\x00-\x7f])\\")
 """A backslash that is no second byte of a letter: the first byte of such a letter is none of ASCII."""
 _MANY = 0xFFFF
@@ -165,7 +164,7 @@ def _end_of(file: IO[bytes], length: int) -> _End:
         message = "the end of its list is missing"
         raise zipfile.BadZipFile(message)
     count, size, said_at, comment = _END_RECORD.unpack_from(tail, at)
-    if tail[at + 22 + comment :].strip(_PADDING):
+    if tail[at + 22 + comment :].strip(PADDING):
         detail = "something lies behind the end of the zip: another archive, or what a program has left there"
         raise ArchiveRejected(detail, hint="Send archives one by one, or make it again.")
     end, pointer, wide = max(0, length - _END_BYTES) + at, at - 20, at - _WIDE_BYTES
