@@ -2,14 +2,19 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-PYTHON ?= python3
+# Set here, not where they are not set: of a shell's variables of these names none is meant for us. Words on make's
+# command line go before what stands here.
+PYTHON = python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-DATA ?= .pedigree
-PETS ?=
-MINUTES ?= 90
-SEED ?= 1
-EXAMPLES ?= 8
+DATA = .pedigree
+PETS =
+MINUTES = 90
+SEED = 1
+EXAMPLES = 8
+FASTAI_PYTHON =
+PEER =
+WEIGHTS =
 
 # Of a shell's variables nothing that is meant for another Python reaches this one, and pip gets only what says where
 # packages come from: PIP_USER, PIP_TARGET and the like would put them elsewhere.

@@ -60,15 +60,23 @@ def examine(settings: Settings) -> Findings:
     return findings
 
 
+def _clock(apart: float) -> str:
+    """How a database's clock goes beside this machine's, by so many seconds."""
+    ahead = round(apart, 1)
+    return (
+        f"{abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} this machine's" if ahead else "as this machine's"
+    )
+
+
 def _database(engine: Engine, findings: Findings) -> None:
     with engine.connect() as connection:
         schema, known = schema_of(connection), known_revisions()
         began = datetime.now(UTC)
         theirs: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
     apart = (theirs - began).total_seconds()
-    findings.found |= {"schema": schema or "none", "clock": f"{apart:+.1f} s apart from this machine's"}
+    findings.found |= {"schema": schema or "none", "clock": _clock(apart)}
     if abs(apart) > MOST_APART_SECONDS:
-        findings.faults.append(f"The database's clock is {apart:+.0f} s apart from this machine's. Set both by NTP.")
+        findings.faults.append(f"The database's clock is {_clock(apart)}. Set both by NTP.")
     if schema != known[0]:
         findings.found["database"] = "of another version"
         findings.faults.append(_of_another_version(schema, known))

@@ -10,6 +10,7 @@ from cli.client import Client, Json, path_part
 from cli.dataset_looks import batch, presizing, summary
 from cli.dataset_report import kind_of, revision_of, show_dataset
 from cli.errors import CommandError
+from cli.lazy import Group
 from cli.options import json_lines_option, json_option, with_client
 from cli.pasted import PastedPath
 from cli.predictions import learn_from_feedback
@@ -27,7 +28,7 @@ TO_ADD = Purpose("the service looks at it", "nothing was added", "import", "brin
 NO_DATASETS = "There are no datasets yet; `pedigree datasets add NAME FOLDER` adds photos, `… add sample` draws some."
 
 
-@click.group()
+@click.group(cls=Group)
 def datasets() -> None:
     """Bring photos in and look at them."""
 

@@ -21,7 +21,7 @@ from cli.errors import CommandError, Interrupted, StopSignal
 from cli.options import known_architecture
 from cli.pasted import PastedPath
 from cli.runs import EPOCHS_ONLY, show_confused, show_epochs
-from cli.saying import say
+from cli.saying import say, tell
 from cli.stack import Stack, running_stack
 from cli.tables import short_time, show_table
 from cli.watch import queueing, watch
@@ -81,18 +81,18 @@ def demo(pets: Path | None, data: Path, *, arch: str, epochs: int | None, stay: 
     """Train, examine and serve a classifier, and show each step."""
     began, folder = monotonic(), DataFolder.at(data)
     restart = again or f"pedigree up --data {shlex.quote(str(folder.root))}"
-    with service(folder) as served:
+    with service(folder, restart) as served:
         run = walk(served.client, folder, pets, {"arch": arch, **({"epochs": epochs} if epochs else {})})
         heading(f"Done in {short_time(monotonic() - began)}")
-        say(f"Pictures, run and model stay in {folder.root}")
+        tell(f"Pictures, run and model stay in {folder.root}")
         stays = served.stack is not None and (is_watched() if stay is None else stay)
         told = "\n".join(what_is_left(served, run, restart, stays=stays))
         if served.stack is not None and stays:
             stay_up(served.stack, told)
         else:
-            say(told)
+            tell(told)
     if stays:
-        say(f"stopped; `{restart}` finds everything as it was")
+        tell(f"stopped; `{restart}` finds everything as it was")
 
 
 def walk(client: Client, folder: DataFolder, pets: Path | None, wishes: Json) -> int:
@@ -109,8 +109,8 @@ def walk(client: Client, folder: DataFolder, pets: Path | None, wishes: Json) ->
 
 
 @contextmanager
-def service(folder: DataFolder) -> Iterator[Served]:
-    """The stack that runs on the folder, or one started for as long as the demo lasts."""
+def service(folder: DataFolder, restart: str) -> Iterator[Served]:
+    """The stack that runs on the folder, or one started for as long as the demo lasts; ``restart`` starts it again."""
     stack = folder.running()
     if stack is not None:
         say(f"using the stack that runs at {stack['url']}")
@@ -119,13 +119,13 @@ def service(folder: DataFolder) -> Iterator[Served]:
         return
     heading(f"Starting the service in {folder.root}")
     try:
-        with running_stack(folder, say) as started, Client(started.url) as client, saying_that_it_stops():
+        with running_stack(folder, tell) as started, Client(started.url) as client, saying_that_it_stops():
             say(f"The page is at {started.url}/ and shows what follows as it happens")
             yield Served(client, started)
     except GaveUp as error:
         raise GaveUp(error.detail, f"Its logs are in {folder.log('api').parent}; it is stopped.") from None
     except StopSignalWhileFollowing as told:
-        raise Interrupted(how_it_goes_on(folder, told.job)) from None
+        raise Interrupted(how_it_goes_on(folder, told.job, restart)) from None
     except StopSignal:
         raise Interrupted(f"The demo was broken off, and its service is stopped. {STARTS_AGAIN}") from None
 
@@ -140,13 +140,11 @@ def saying_that_it_stops() -> Iterator[None]:
         raise
 
 
-def how_it_goes_on(folder: DataFolder, job: int) -> str:
-    """What becomes of a job whose service has stopped with the demo."""
-    data = shlex.quote(str(folder.root))
+def how_it_goes_on(folder: DataFolder, job: int, restart: str) -> str:
+    """What becomes of a job whose service has stopped with the demo, in words that work where the demo was typed."""
     return (
         f"The demo was broken off, and its service is stopped; job {job} waits in {folder.root}. "
-        f"`pedigree up --data {data}` goes on with it, `pedigree jobs watch {job} --data {data}` then shows it. "
-        f"{STARTS_AGAIN}"
+        f"`{restart}` goes on with it, and the page that it names then shows it. {STARTS_AGAIN}"
     )
 
 
@@ -230,7 +228,7 @@ def guess(client: Client, run: int, version: int) -> None:
     ]
     if len(table) < PICTURES:
         raise CommandError("A picture of the dataset could not be predicted.")
-    show_table(("file", "true breed", "answer", "score"), table)
+    show_table(("file", "true breed", "answer", "probability"), table)
     if answer["model"]["drawn"]:
         say("The pictures are drawn; this model says nothing about photographs.")
 
@@ -254,14 +252,14 @@ def what_is_left(served: Served, run: int, restart: str, *, stays: bool) -> Iter
 def stay_up(stack: Stack, told: str) -> None:
     """Keep the service up, with its page, until a signal asks to stop."""
     with suppress(StopSignal):  # it may come as soon as it is told that it can
-        say(told)
+        tell(told)
         stack.keep_up()
     say("stopping the service…", err=True)
 
 
 def heading(text: str) -> None:
     """A line that begins a step."""
-    say(f"\n» {text}")
+    tell(f"\n» {text}")
 
 
 def _picture(client: Client, run: int, row: Json) -> tuple[str, tuple[str, bytes]]:

@@ -1,17 +1,23 @@
 """What a dry run says, in words; where nothing is on record, a forecast job measures first."""
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cli.client import Client, Json
-from cli.errors import CommandError
+from cli.client import Client, Json, ServiceError
+from cli.errors import CommandError, Interrupted
 from cli.events import follow
 from cli.patience import patiently
+from cli.problems import by_options
+from cli.progress_line import fitted
 from cli.saying import plain, say
 from cli.tables import short_time, show_table
-from cli.waiting import waiting_words
+from cli.waiting import waiting_line, waiting_words
+from cli.watch import command
 from pedigree.events import Event
 
+AWAY = "waiting for the forecast, but the service does not answer"
+GIVEN_UP = "The forecast was given up; nothing was queued."
 MEASURING = "waiting for the forecast (a worker may have to time a few steps first)"
 
 GIB = 1 << 30
@@ -21,41 +27,70 @@ GIB = 1 << 30
 class _Waiting:
     """Hears what a forecast job waits for."""
 
-    words: str = ""
+    waiting: Json | None = None
+    is_away: bool = False
 
     def __str__(self) -> str:
-        return f"waiting for the forecast, {self.words}" if self.words else MEASURING
+        if self.is_away:
+            return AWAY
+        return MEASURING if self.waiting is None else f"forecast {plain(waiting_words({'waiting': self.waiting}))}"
+
+    def line(self, width: int, waited: float) -> str:
+        waiting = self.waiting  # read once: another thread draws
+        if waiting is None or self.is_away:
+            return fitted(f"{self}  {short_time(waited)}", width)
+        return waiting_line(waiting, width, waited, "forecast")
 
     def show(self, event: Event) -> None:
         if event.name in {"waiting", "state"}:
-            self.words = plain(waiting_words({"waiting": event.data})) if event.name == "waiting" else ""
+            self.waiting = event.data if event.name == "waiting" else None
 
     def away(self, _seconds: float) -> None:
-        self.words = "but the service does not answer"
+        self.is_away = True
 
     def back(self) -> None:
-        self.words = ""
+        self.is_away = False
 
 
 def ask_for_forecast(client: Client, body: Json) -> Json:
     """The service's answer to a dry run of a job, measured first where nothing is on record."""
     waiting = _Waiting()
-    with patiently(lambda: str(waiting)):
+    with _given_up(), patiently(lambda: str(waiting), waiting.line):
         answer: Json = client.post("/jobs", body, dry_run="true")
         return answer if answer["forecast"] is not None else {**answer, **_measured(client, body, waiting)}
 
 
+@contextlib.contextmanager
+def _given_up() -> Iterator[None]:
+    """A request for a forecast queues nothing that the user has asked for."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(GIVEN_UP) from None
+
+
 def _measured(client: Client, body: Json, waiting: _Waiting) -> Json:
     """What a forecast job comes to; it ends with the waiting for it."""
-    job = client.post("/jobs", {"kind": "forecast", "of": body})["id"]
+    try:
+        job = client.post("/jobs", {"kind": "forecast", "of": body})["id"]
+    except KeyboardInterrupt:
+        shows = f"{command('jobs', 'list', '--kind', 'forecast')} shows whether a job measures for it"
+        raise Interrupted(f"The forecast was given up; {shows}.") from None
     try:
         ended = follow(client, job, waiting)
     except KeyboardInterrupt:
-        with contextlib.suppress(CommandError):  # it has ended, or the service is away
+        try:
             client.post(f"/jobs/{job}/cancel")
-        raise
+        except ServiceError:  # it has ended
+            raise Interrupted(GIVEN_UP) from None
+        except CommandError:
+            why = f"job {job}, which measures for it, may go on, as the service does not answer"
+            raise Interrupted(f"The forecast was given up; {why}: {command('jobs', 'cancel', job)} stops it.") from None
+        raise Interrupted(f"The forecast was given up; job {job}, which measures for it, is cancelled.") from None
     error = ended["error"] or {"detail": f"job {job} was {ended['state']}", "hint": None}
-    reason = " ".join(filter(None, (f"{error['detail'].removesuffix('.')}.", error["hint"])))
+    reason = " ".join(
+        filter(None, (f"{error['detail'].removesuffix('.')}.", error["hint"] and by_options(error["hint"])))
+    )
     return {"forecast": ended["forecast"], "forecast_reason": None if ended["forecast"] else reason}
 
 

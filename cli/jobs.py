@@ -6,8 +6,11 @@ from cli import completion
 from cli.client import Client, Json
 from cli.errors import CommandError
 from cli.forecast import ask_for_forecast, in_all, show_forecast
+from cli.lazy import Group
 from cli.lr_find import search
-from cli.options import KIND, STATE, json_lines_option, json_option, with_client
+from cli.many import answers, saves_answers
+from cli.options import KIND, STATE, asked_first, json_lines_option, json_option, known_architecture, with_client
+from cli.problems import by_options
 from cli.progress_line import position, time_left
 from cli.saying import plain, say
 from cli.settings import read_settings
@@ -21,12 +24,19 @@ NO_JOBS = "There are no jobs yet; `pedigree train --dataset NAME` queues one."
 NONE_LIKE_THAT = "No job is like that; `pedigree jobs list` without options lists all."
 
 
+def check_start(dataset: str | None, from_run: int | None) -> None:
+    """A training begins somewhere."""
+    if dataset is None and from_run is None:
+        raise CommandError("Name a dataset with --dataset, or a run to start from with --from-run.")
+
+
 @click.command()
 @click.option(
     "--dataset", shell_complete=completion.datasets, help="Name of a dataset  [default, with --from-run: that run's]."
 )
 @click.option(
     "--arch",
+    callback=known_architecture,
     shell_complete=completion.architectures,
     help="Architecture  [default: resnet34; with --from-run that run's].",
 )
@@ -41,6 +51,7 @@ NONE_LIKE_THAT = "No job is like that; `pedigree jobs list` without options list
 @click.option("--follow", is_flag=True, help="Watch it to its end.")
 @click.option("--dry-run", is_flag=True, help="Check and say how long it would take, measured first if need be.")
 @json_lines_option
+@asked_first(check_start)
 @with_client
 def train(
     client: Client,
@@ -56,8 +67,6 @@ def train(
     as_json: bool,
 ) -> None:
     """Train a classifier on a dataset, fresh or from where another run stands."""
-    if dataset is None and from_run is None:
-        raise CommandError("Name a dataset with --dataset, or a run to start from with --from-run.")
     config = {"arch": arch, "epochs": epochs}
     body: Json = {
         "kind": "train",
@@ -82,7 +91,7 @@ def train(
         say(f"job {job['id']}, run {job['run']}: {job['state']}")
 
 
-@click.group()
+@click.group(cls=Group)
 def jobs() -> None:
     """Look at jobs, watch, cancel and resume them; queue trainings and searches for a rate."""
 
@@ -90,6 +99,7 @@ def jobs() -> None:
 jobs.add_command(train)
 jobs.add_command(search)
 jobs.add_command(trials)
+jobs.add_command(answers)
 
 
 @jobs.command("list")
@@ -149,7 +159,9 @@ def watch_job(client: Client, job: int, as_json: bool) -> None:
 
     Ctrl-C ends the watching, not the job.
     """
-    watch(client, job, as_json=as_json)
+    ended = watch(client, job, as_json=as_json)
+    if ended["kind"] == "predict" and not as_json:
+        say(saves_answers(job))
 
 
 @jobs.command()
@@ -182,7 +194,10 @@ def _show(job: Json, *, as_json: bool) -> None:
     pairs += [(name, time) for name, time in times_of(job) if time is not None]
     error = job.get("error")
     if error:
-        pairs += [("error", f"{error['code']}: {error['detail']}"), ("hint", error.get("hint"))]
+        pairs += [
+            ("error", f"{error['code']}: {error['detail']}"),
+            ("hint", error.get("hint") and by_options(error["hint"])),
+        ]
     forecast = job.get("forecast")
     if forecast:
         pairs += [("forecast", in_all(forecast)), (forecast["from"], forecast["basis"])]

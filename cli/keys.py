@@ -9,6 +9,7 @@ import click
 
 from cli.client import Json, find_service
 from cli.errors import CommandError
+from cli.lazy import Group
 from cli.options import data_option, json_option
 from cli.own_database import ask_database
 from cli.saying import plain, say
@@ -47,7 +48,7 @@ class Ending(click.ParamType[datetime]):
         return when
 
 
-@click.group()
+@click.group(cls=Group)
 def keys() -> None:
     """Make, list and revoke the keys that requests need; the first is made on the service's own machine."""
 

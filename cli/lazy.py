@@ -8,12 +8,25 @@ import click
 
 from cli.manual import with_manual
 
+WHOLE = 1000
+"""Signs of a help in short: more than any has."""
+
 
 class Place(NamedTuple):
     """Where a command is, under its own name, and its help in short, which a list of commands shows."""
 
     module: str
     short_help: str
+
+
+class Group(click.Group):
+    """A group whose list of commands says of each all of its first sentence."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(WHOLE)) for name, one in found if one is not None])
 
 
 class LazyGroup(click.Group):

@@ -6,11 +6,17 @@ from cli import completion
 from cli.client import Client, Json
 from cli.errors import CommandError
 from cli.forecast import ask_for_forecast, show_forecast
-from cli.options import json_option, with_client
+from cli.options import asked_first, json_option, with_client
 from cli.saying import say
 from cli.settings import read_settings
 from cli.tables import show_json, show_pairs, show_table
 from cli.watch import queueing, watch
+
+
+def check_start(dataset: str | None, from_run: int | None) -> None:
+    """A search begins somewhere."""
+    if dataset is None and from_run is None:
+        raise CommandError("Name a dataset, or a run to start from with --from-run.")
 
 
 @click.command("lr-find")
@@ -25,6 +31,7 @@ from cli.watch import queueing, watch
 @click.option("--name", help="A name for people.")
 @click.option("--dry-run", is_flag=True, help="Check and say how long it would take, measured first if need be.")
 @json_option
+@asked_first(check_start)
 @with_client
 def search(
     client: Client,
@@ -41,8 +48,6 @@ def search(
 
     With --json the job is queued and printed, not watched.
     """
-    if dataset is None and from_run is None:
-        raise CommandError("Name a dataset, or a run to start from with --from-run.")
     config = {**({"freeze": False} if unfreeze else {}), **read_settings(settings)}
     body: Json = {"kind": "lr_find", "dataset": dataset, "config": config, "from_run": from_run, "name": name}
     if dry_run:

@@ -9,7 +9,7 @@ import click
 
 from cli.errors import CommandError, Interrupted, StopSignal
 from cli.lazy import LazyGroup, Place
-from cli.saying import say
+from cli.saying import say, tell
 from cli.shell import OF_OTHER_PROGRAMS, drop_variables
 
 INTERRUPTED = 130
@@ -102,7 +102,7 @@ def _say_what_can_be_said(stream: TextIO) -> None:
 
 
 def _fail(sentence: str, code: int) -> None:
-    say(f"pedigree: {' '.join(sentence.split())}", err=True)
+    tell(f"pedigree: {' '.join(sentence.split())}", err=True)
     sys.exit(code)
 
 

@@ -19,6 +19,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "datasets summary": ("pedigree datasets summary pets --no-resize",),
     "demo": ("pedigree demo", "pedigree demo --pets ~/photos --epochs 3"),
     "doctor": ("pedigree doctor", "pedigree doctor --json"),
+    "jobs answers": ("pedigree jobs answers 7", "pedigree jobs answers 7 --out answers"),
     "jobs cancel": ("pedigree jobs cancel 7",),
     "jobs list": ("pedigree jobs list --state queued",),
     "jobs lr-find": ("pedigree jobs lr-find pets --set arch=resnet18", "pedigree jobs lr-find --from-run 3 --unfreeze"),
@@ -110,10 +111,11 @@ EXIT_CODES = (
     ("130", "broken off with Ctrl-C; what the service has begun goes on"),
 )
 OWN_CODES = {
+    "demo": {"130": "broken off with Ctrl-C; a service that it started is stopped"},
     "doctor": {"1": "something is not well"},
     "jobs watch": {"1": "the job failed or was cancelled"},
     "predict": {"1": "it could not be done, or a picture could not be used"},
-    "up": {"0": "stopped in good order"},
+    "up": {"0": "stopped in good order, by Ctrl-C too", "130": "broken off with Ctrl-C before it did anything"},
 }
 
 

@@ -14,9 +14,10 @@ from cli.client import Client, Json, json_of
 from cli.csv_answers import pictures_of, write_csv
 from cli.errors import CommandError, Interrupted
 from cli.export import export
+from cli.lazy import Group
 from cli.many import predict_many
 from cli.new_breeds import add_breeds
-from cli.options import json_lines_option, json_option, with_client
+from cli.options import asked_first, json_lines_option, json_option, with_client
 from cli.pasted import PastedPath
 from cli.predictions import drift
 from cli.saving import PngPath, save
@@ -32,7 +33,7 @@ FILES_AT_ONCE = 32
 DRAWN = "This model learned from drawn pictures; do not trust it with photographs."
 
 
-@click.group()
+@click.group(cls=Group)
 def models() -> None:
     """Register runs to be served, and say which one is in production."""
 
@@ -120,6 +121,14 @@ for _command in (add_breeds, point, roll_back, list_moves, canary, show_shadow, 
     models.add_command(_command)
 
 
+def check_pictures(files: tuple[Path, ...], dataset: str | None, csv_file: Path | None) -> None:
+    """There is something to look at."""
+    if not files and csv_file is not None:
+        raise CommandError("There is nothing to look at.", "Name pictures or a folder.")
+    if not files and dataset is None:
+        raise CommandError("There is nothing to look at.", "Name pictures, a folder, or a dataset with --dataset.")
+
+
 @click.command()
 @click.argument("files", nargs=-1, type=PastedPath())
 @click.option("--dataset", shell_complete=completion.datasets, help="Answer for every picture of this dataset instead.")
@@ -153,6 +162,7 @@ for _command in (add_breeds, point, roll_back, list_moves, canary, show_shadow, 
     "--explain", "why", type=PngPath(), metavar="OUT.png", help="Save what in the one picture speaks for the breed."
 )
 @json_lines_option
+@asked_first(check_pictures)
 @with_client
 def predict(
     client: Client,
@@ -175,7 +185,7 @@ def predict(
     wishes = {"tta": "true" if tta else None, "coverage": None if coverage is None else str(coverage), "keep": keep}
     query = {name: wish for name, wish in wishes.items() if wish is not None}
     if csv_file is not None:
-        _check_csv(files, {"--dataset": dataset, "--out": out, "--explain": why, "--json": as_json or None})
+        _check_csv({"--dataset": dataset, "--out": out, "--explain": why, "--json": as_json or None})
         _predict_csv(client, files, {"model": model, **query}, csv_file)
         return
     many = [path for path in files if path.is_dir()]
@@ -183,8 +193,6 @@ def predict(
         _check_many(files, dataset, tta=tta, coverage=coverage, keep=keep, why=why)
         predict_many(client, dataset if dataset is not None else files[0], model, out or Path(), as_json=as_json)
         return
-    if not files:
-        raise CommandError("There is nothing to look at.", "Name pictures, a folder, or a dataset with --dataset.")
     if out is not None:
         raise CommandError("--out is for the answers of a folder or a dataset.", "Leave it out.")
     if why is not None and len(files) != 1:
@@ -207,9 +215,7 @@ def predict(
         raise CommandError(f"{broken} of {counted(len(files), 'file', 'files')} could not be used.")
 
 
-def _check_csv(files: tuple[Path, ...], named: dict[str, object]) -> None:
-    if not files:
-        raise CommandError("There is nothing to look at.", "Name pictures or a folder.")
+def _check_csv(named: dict[str, object]) -> None:
     wrong = [option for option, value in named.items() if value is not None]
     if wrong:
         raise CommandError(f"{wrong[0]} and --csv exclude each other.", "Leave one of them out.")

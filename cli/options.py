@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -37,9 +38,7 @@ data_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Data folder [PEDIGREE_DATA, else ./.pedigree where it exists, else ~/.local/share/pedigree].",
 )
-URL_HELP = (
-    "Address of the service [the stack of --data, else PEDIGREE_URL, else the stack on a data folder or that runs]."
-)
+URL_HELP = "Address of the service [the stack on --data, else PEDIGREE_URL, else the stack that runs]."
 json_option = click.option(
     "--json",
     "as_json",
@@ -53,6 +52,22 @@ json_lines_option = click.option(
     is_flag=True,
     help="Print the service's whole answer as JSON; while a job is followed one event a line, and the job last.",
 )
+
+
+def asked_first(check: Callable[..., None]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Above ``with_client``: have ``check`` look at the options by their names before a service is looked for."""
+
+    def decorated(command: Callable[P, R]) -> Callable[P, R]:
+        names = signature(check).parameters
+
+        @wraps(command)
+        def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+            check(**{name: kwargs[name] for name in names})
+            return command(*args, **kwargs)
+
+        return wrapped
+
+    return decorated
 
 
 def with_client(command: Callable[Concatenate[Client, P], R]) -> Callable[..., R]:

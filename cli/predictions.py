@@ -7,6 +7,7 @@ import click
 from cli import completion
 from cli.client import Client, Json, path_part
 from cli.errors import CommandError
+from cli.lazy import Group
 from cli.options import json_lines_option, json_option, with_client
 from cli.saying import plain, say
 from cli.tables import counted, show_json, show_table
@@ -20,7 +21,7 @@ NONE_OF_THEM = "none"
 TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 
-@click.group()
+@click.group(cls=Group)
 def predictions() -> None:
     """Look at kept predictions, say what is right, and forget them."""
 
@@ -47,7 +48,7 @@ def list_predictions(
         show_json(found)
         return
     empty = NOT_KEPT if client.get("/predictions/keeping")["predictions"] == "no" else NONE
-    headings = ("id", "answered", "version", "breed", "score", "said to be", "photo")
+    headings = ("id", "answered", "version", "breed", "probability", "said to be", "photo")
     show_table(headings, [_row(one) for one in found], empty=empty)
 
 

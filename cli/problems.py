@@ -1,67 +1,119 @@
 """An error of the service in the command's words: a field as its option, a request as one of its commands."""
 
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
 
+import click
+
 Json = Mapping[str, Any]
+
+_TO_SET = re.compile(r"\b([Ss])et (?!it\b)([a-z_]+(?:\.[a-z_]+)*) to (true|false|[a-z_]*\d\w*(?:\.\d+)?)")
+"""A field with a value that can be typed: a number, true or false, an architecture (most have a digit)."""
 
 OPTIONS = {
     "body.alias": "--alias",
+    "body.archive": "SOURCE",
+    "body.at_once": "--at-once",
     "body.breed": "BREED",
+    "body.builtin": "NAME",
     "body.by_folder": "--by-folder",
     "body.canary.share": "--share",
     "body.canary.version": "VERSION",
+    "body.changes": "CHANGES",
     "body.config.arch": "--arch",
     "body.config.dataset": "--dataset",
     "body.config.epochs": "--epochs",
     "body.config.tta": "--tta",
+    "body.dataset": "--dataset",
     "body.encoding": "--encoding",
+    "body.events": "--event",
     "body.expires_at": "--expires",
+    "body.file": "FILES",
     "body.from_run": "--from-run",
+    "body.kinds": "--kind",
     "body.label_from": "--label-from",
     "body.labels": "--labels",
-    "body.new_labels": "--new-labels",
+    "body.limits.answer_ms": "--answer-ms",
+    "body.limits.train_minutes": "--train-minutes",
     "body.merge_labels": "--merge-labels",
+    "body.minutes": "--minutes",
+    "body.model": "--model",
+    "body.name": "--name",
+    "body.new_labels": "--new-labels",
+    "body.note": "TEXT",
+    "body.objective": "--objective",
+    "body.pruner": "--pruner",
     "body.regex": "--regex",
+    "body.reviewer": "--reviewer",
     "body.run": "RUN",
+    "body.scope": "--scope",
+    "body.seed": "--seed",
+    "body.since": "--since",
+    "body.space": "--vary",
+    "body.tags": "TAGS",
+    "body.trials": "--trials",
     "body.url": "URL",
     "body.version": "VERSION",
-    "body.since": "--since",
+    "path.alias": "NAME",
+    "path.item": "--item",
     "path.job_id": "JOB",
+    "path.key_id": "KEY",
+    "path.name": "NAME",
     "path.prediction": "PREDICTION",
     "path.run_id": "RUN",
+    "path.version": "VERSION",
     "path.webhook_id": "WEBHOOK",
+    "query.arch": "--arch",
     "query.augment": "--augment",
     "query.before": "--before",
+    "query.by": "--by",
+    "query.coverage": "--coverage",
     "query.dataset": "--dataset",
+    "query.days": "--days",
     "query.error_below": "--error-below",
+    "query.every": "--every",
+    "query.format": "--format",
     "query.item": "--item",
     "query.k": "--k",
     "query.keep": "--keep",
+    "query.kind": "--kind",
+    "query.limit": "--limit",
     "query.min_val": "--min-val",
     "query.model": "--model",
     "query.n": "--n",
+    "query.owner": "--owner",
     "query.phase": "--phase",
     "query.presize": "--presize",
     "query.q": "--search",
+    "query.run": "--run",
+    "query.runs": "RUN",
     "query.seed": "--seed",
     "query.since": "--since",
     "query.size": "--size",
+    "query.sort": "--sort",
+    "query.source": "--source",
     "query.split": "--split",
     "query.split_seed": "--split-seed",
+    "query.state": "--state",
+    "query.study": "--study",
     "query.tag": "--tag",
     "query.tta": "--tta",
     "query.valid_pct": "--valid-pct",
+    "query.version": "--version",
 }
-"""The option or argument that a field of a request is given by. Any other field of a config is given by ``--set``."""
+"""The option or argument that a field of a request is given by, where the command at work has no other of that name.
+
+Any other field of a config is given by ``--set``.
+"""
 
 
 def sentences(problem: Json) -> tuple[str, str | None]:
     """What went wrong, and what to change where the service knows it; of several wrong fields both, for each."""
     faults = problem.get("errors") or []
     if len(faults) > 1:
-        return " ".join(f"{said_of(fault)} {ended(fault['hint'])}" for fault in faults), None
+        return " ".join(f"{said_of(fault)} {ended(by_options(str(fault['hint'])))}" for fault in faults), None
     return said_of(problem), _hint(problem)
 
 
@@ -77,13 +129,28 @@ def said_of(fault: Json) -> str:
 def option_of(field: str) -> str:
     """What the user of the command gave the field by."""
     if field in OPTIONS:
-        return OPTIONS[field]
+        return _of_this_command(OPTIONS[field])
     match field.split("."):
         case "body", "config", *setting if setting:
             return f"--set {'.'.join(setting)}"
         case _, *inside if inside:
             return ".".join(inside)
     return "the request"
+
+
+def shown_name(parameter: click.Parameter) -> str:
+    """``--dataset``, or ``DATASET`` where it is an argument."""
+    if isinstance(parameter, click.Argument):
+        return parameter.metavar or str(parameter.name).upper()
+    return next((name for name in parameter.opts if name.startswith("--")), parameter.opts[0])
+
+
+def _of_this_command(given: str) -> str:
+    """An option that is an argument of the command at work, or the other way round, as it is there."""
+    context = click.get_current_context(silent=True)
+    there = [] if context is None else [shown_name(one) for one in context.command.params]
+    plain = given.lstrip("-").upper()
+    return given if given in there else next((name for name in there if name.lstrip("-").upper() == plain), given)
 
 
 def command_of(request: Json) -> str | None:
@@ -122,9 +189,21 @@ def _changing(path: list[str], body: Json | None) -> list[str] | None:
 def _hint(problem: Json) -> str | None:
     if problem.get("hint") is None:
         return None
-    hint = str(problem["hint"])
+    hint = by_options(str(problem["hint"]))
     command = command_of(problem["request"]) if problem.get("request") else None
     return hint if command is None else f"{hint.removesuffix('.')}: {command}."
+
+
+def by_options(hint: str) -> str:
+    """A hint of the service, where it says what to set, in the command's words: ``give --set pretrained=false``."""
+    return _TO_SET.sub(_given, hint)
+
+
+def _given(found: re.Match[str]) -> str:
+    begins, field, value = found.groups()
+    give = "Give" if begins == "S" else "give"
+    option = OPTIONS.get(f"body.config.{field}")
+    return f"{give} --set {field}={value}" if option is None else f"{give} {option} {value}"
 
 
 def ended(sentence: str) -> str:

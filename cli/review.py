@@ -12,6 +12,7 @@ from cli import completion
 from cli.client import Client, Json, path_part
 from cli.dataset_report import revision_of
 from cli.errors import CommandError
+from cli.lazy import Group
 from cli.options import json_lines_option, json_option, with_client
 from cli.saying import say
 from cli.tables import counted, show_json, show_table
@@ -25,7 +26,7 @@ MOST = 10_000
 NOTHING = "No photo is in this list that nobody has decided about."
 
 
-class NamedOrListed(click.Group):
+class NamedOrListed(Group):
     """A group whose first word is one of its commands, or a dataset's name, which lists that dataset's queue."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

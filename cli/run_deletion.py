@@ -10,6 +10,7 @@ from cli.errors import CommandError
 from cli.options import json_option, with_client
 from cli.saying import say
 from cli.tables import counted, show_json
+from store.states import standing
 
 _MIB = 1 << 20
 
@@ -44,7 +45,7 @@ def delete_run(client: Client, run: int, cascade: bool, yes: bool, as_json: bool
 
 def what_hangs(found: Json) -> list[str]:
     """A line for each kind of thing that hangs on the run."""
-    lines = [f"{job['kind']} job {job['id']} is {job['state']}" for job in found["busy"]]
+    lines = [f"{job['kind']} job {job['id']} {standing(job['state'])}" for job in found["busy"]]
     if found["version"] is not None:
         names = f", which answers for {', '.join(found['aliases'])}" if found["aliases"] else ""
         lines.append(f"version {found['version']}{names}: goes with it")

@@ -6,6 +6,7 @@ from cli import completion
 from cli.client import Client, Json, json_of
 from cli.download import download
 from cli.epochs import EPOCH_COLUMNS, epoch_cells
+from cli.lazy import Group
 from cli.lr_find import read
 from cli.options import json_lines_option, json_option, with_client
 from cli.run_compare import compare_runs
@@ -29,7 +30,7 @@ dataset_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def runs() -> None:
     """Look at runs: how they went and what they confuse."""
 

@@ -1,13 +1,35 @@
 """What the command prints for people: whatever a name or a file holds, it does nothing to their terminal."""
 
+import re
+import sys
 import unicodedata
+from textwrap import wrap
 
 import click
+
+from cli.live_line import columns
+
+_QUOTED, _HELD = re.compile("`[^`]*`"), "\ue000"
+"""A command to be typed; what holds its place for a space is of no script."""
 
 
 def say(text: str = "", *, err: bool = False) -> None:
     """Print lines; a control character is written as its escape."""
     click.echo(harmless(text), err=err)
+
+
+def tell(text: str = "", *, err: bool = False) -> None:
+    """Print sentences: on a terminal broken between words, with what stands in back quotes whole where it fits."""
+    stream = sys.stderr if err else sys.stdout
+    clean = harmless(text)
+    click.echo(broken(clean, columns(stream)) if stream.isatty() else clean, err=err)
+
+
+def broken(text: str, width: int) -> str:
+    """Lines of at most ``width`` signs, but for words that are longer."""
+    held = _QUOTED.sub(lambda found: found[0].replace(" ", _HELD) if len(found[0]) < width else found[0], text)
+    parts = (wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""] for line in held.split("\n"))
+    return "\n".join(part for lines in parts for part in lines).replace(_HELD, " ")
 
 
 def harmless(text: str) -> str:

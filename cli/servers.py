@@ -241,7 +241,7 @@ def _server_user(folder: Path) -> tuple[int, int] | None:
         except KeyError:
             continue
         return entry.pw_uid, entry.pw_gid
-    raise StackError("Postgres refuses to run as root, and this system has no user `postgres` or `nobody`.")
+    raise StackError("Postgres refuses to run as root, and this system has no user `postgres` or `nobody`.", WAY_OUT)
 
 
 def _not_ours(error: PermissionError) -> StackError:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from cli import shell
 from cli.data_folder import DataFolder
 from cli.errors import StackError, StopSignal
+from cli.patience import Line, patiently
 from cli.ports import DEFAULT_HOST, listen, near, port_of
 from cli.processes import kill_group, last_line, wait_until
 from cli.running import forget, remember
@@ -29,6 +30,8 @@ from pedigree.wire import Wire
 from store.settings import Settings, wrong_setting
 
 READY_SECONDS = 180.0  # the API imports torch, which a cold disk makes slow
+LINE_AFTER_SECONDS = 5.0
+"""Of a step, before a reader who has no live line is told of it."""
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 SETTLED_SECONDS = 10.0  # up for this long, and the next end counts as the first again
@@ -271,7 +274,8 @@ class Stack:
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:
         began = monotonic()
-        yield
+        with patiently(lambda: f"{name} is being started", line=Line(LINE_AFTER_SECONDS, self.say)):
+            yield
         self.say(f"✓ {name} ({monotonic() - began:.1f} s)")
 
     def _log(self, name: str) -> Path:

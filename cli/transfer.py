@@ -4,13 +4,16 @@ import sys
 from contextlib import ExitStack
 from typing import Self
 
+from rich.cells import cell_len
+
 from cli.live_line import LiveLine, can_redraw
 from cli.pace import Pace
 from cli.progress_line import fitted
 from cli.saying import say
 from cli.tables import short_time
 
-MIB = 1024 * 1024
+KIB = 1024
+MIB = 1024 * KIB
 
 
 class Transfer:
@@ -33,7 +36,7 @@ class Transfer:
 
     def __enter__(self) -> Self:
         if self._redraws:
-            self._live.enter_context(LiveLine(sys.stderr, lambda width: fitted(self._text(), width)))
+            self._live.enter_context(LiveLine(sys.stderr, self._line))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -51,10 +54,18 @@ class Transfer:
         """Whether every byte is through."""
         return self.done == self.size > 0
 
+    def _line(self, width: int) -> str:
+        """What is waited for alone, where there is no room for more."""
+        text = self._text()
+        alone = self.then if self.is_done and self.then and cell_len(text) > width else text
+        return fitted(alone, width)
+
     def _text(self) -> str:
         if not self.done:
             return ""
-        text = f"{self.verb} {self.done / MIB:.0f}{f' of {self.size / MIB:.0f}' if self.size else ''} MiB"
+        unit, name = (MIB, "MiB") if self.size >= MIB or self.done >= MIB else (KIB, "KiB")
+        done, size = -(-self.done // unit) if self.is_done else self.done // unit, -(-self.size // unit)
+        text = f"{self.verb} {done}{f' of {size}' if self.size else ''} {name}"
         if self.seconds_left is not None:
             return f"{text}, {short_time(self.seconds_left)} left"
         return f"{text}; {self.then}" if self.is_done and self.then else text

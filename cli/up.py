@@ -10,7 +10,7 @@ from cli.errors import StopSignal
 from cli.options import data_option
 from cli.ports import DEFAULT_HOST
 from cli.readiness import is_open, unready_parts
-from cli.saying import say
+from cli.saying import tell
 from cli.stack import running_stack
 
 
@@ -34,15 +34,15 @@ def up(data: Path | None, host: str, port: int | None, workers: int) -> None:
     """Start the whole service on this machine; Ctrl-C stops it."""
     folder = DataFolder.at(data)
     try:
-        with running_stack(folder, say, port=port, workers=workers, host=host) as stack:
-            say(f"\nPedigree answers at {stack.url}\nIts data is in {folder.root}; Ctrl-C stops it.")
+        with running_stack(folder, tell, port=port, workers=workers, host=host) as stack:
+            tell(f"\nPedigree answers at {stack.url}\nIts data is in {folder.root}; Ctrl-C stops it.")
             if is_open(stack.url):
-                say("No key is asked for on this machine; `pedigree keys create NAME --scope admin` changes that.")
+                tell("No key is asked for on this machine; `pedigree keys create NAME --scope admin` changes that.")
             for name, state in unready_parts(stack.url).items():
-                say(f"! {name}: {state}")
+                tell(f"! {name}: {state}")
             stack.keep_up()
-            say("stopping…")
+            tell("stopping…")
     except StopSignal:
-        say("stopped before it was up")
+        tell("stopped before it was up")
         return
-    say(f"stopped; `pedigree up --data {shlex.quote(str(folder.root))}` finds everything as it was")
+    tell(f"stopped; `pedigree up --data {shlex.quote(str(folder.root))}` finds everything as it was")

@@ -10,7 +10,9 @@ from click.core import ParameterSource
 from cli.client import Client, GaveUp, Json
 from cli.errors import CommandError, Interrupted
 from cli.events import follow
+from cli.problems import by_options
 from cli.watch_views import view_for
+from store.states import State
 
 SERVICE_OPTIONS = ("url", "data")
 
@@ -19,8 +21,10 @@ class JobFailed(CommandError):
     """The job that was watched did not succeed."""
 
 
-def watch(client: Client, job: int, *, as_json: bool = False) -> Json:
+def watch(client: Client, job: int, *, as_json: bool = False, then: str = "") -> Json:
     """Show a job until it has ended and return it; with ``as_json``, print it too, as the last line.
+
+    ``then`` is what is to be done with a job that goes on alone, when it has ended.
 
     Raises:
         JobFailed: it failed or was cancelled.
@@ -33,15 +37,17 @@ def watch(client: Client, job: int, *, as_json: bool = False) -> Json:
             ended = follow(client, job, view)
     except KeyboardInterrupt:
         rejoin, cancel = command("jobs", "watch", job), command("jobs", "cancel", job)
-        raise Interrupted(f"Job {job} goes on: {rejoin} follows it again, {cancel} stops it.") from None
+        after = f", {then} at its end" if then else ""
+        raise Interrupted(f"Job {job} goes on: {rejoin} follows it again{after}, {cancel} stops it.") from None
     except GaveUp as gave_up:
         hint = f"When it answers, {command('jobs', 'watch', job)} follows job {job} again."
         raise GaveUp(gave_up.detail, hint) from None
     view.end(ended)
     if ended["state"] != "succeeded":
         reason = ended.get("error") or {}
+        how = "was cancelled" if ended["state"] == State.CANCELLED else ended["state"]
         why = f": {reason['detail'].removesuffix('.')}" if reason else ""
-        raise JobFailed(f"Job {job} {ended['state']}{why}.", reason.get("hint"))
+        raise JobFailed(f"Job {job} {how}{why}.", reason.get("hint") and by_options(reason["hint"]))
     return ended
 
 

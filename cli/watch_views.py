@@ -18,7 +18,7 @@ from cli.pace import Pace
 from cli.progress_line import Look, fitted, position, progress_line, rate, time_left
 from cli.saying import plain, plain_json, say
 from cli.tables import short_time
-from cli.waiting import waiting_words
+from cli.waiting import waiting_line, waiting_words
 from pedigree.events import Event
 from store.states import FINAL
 
@@ -87,7 +87,7 @@ class _ForPeople(ABC):
         elif event.name == "trial":
             self._say(trial_words(event.data))
         elif event.name == "waiting":
-            self._waiting(waiting_words({"waiting": event.data}))
+            self._waiting(event.data)
         elif event.name == "state":
             self._state(event.data)
 
@@ -101,7 +101,7 @@ class _ForPeople(ABC):
     def _say(self, text: str) -> None: ...
 
     @abstractmethod
-    def _waiting(self, words: str) -> None: ...
+    def _waiting(self, data: Json) -> None: ...
 
     @abstractmethod
     def _state(self, data: Json) -> None: ...
@@ -141,8 +141,8 @@ class Lines(_ForPeople):
     def _say(self, text: str) -> None:
         say(text)
 
-    def _waiting(self, words: str) -> None:
-        self._now_and_then("waiting", words)
+    def _waiting(self, data: Json) -> None:
+        self._now_and_then("waiting", waiting_words({"waiting": data}))
 
     def _state(self, data: Json) -> None:
         self.stages.clear()
@@ -173,6 +173,7 @@ class Terminal(_ForPeople):
         self.line = LiveLine(sys.stdout, self._now)
         self.waits_for, self.since = "asking the service", monotonic()
         self.progress: Json | None = None
+        self.waiting: Json | None = None
         self.away_until: float | None = None
         self.layout: Layout | None = None
 
@@ -196,11 +197,13 @@ class Terminal(_ForPeople):
 
     def _now(self, width: int) -> str:
         # Read once: the thread that draws is another one than the one that hears.
-        away_until, progress = self.away_until, self.progress
+        away_until, progress, waiting = self.away_until, self.progress, self.waiting
         if away_until is not None:
             return fitted(TRYING.format(max(away_until - monotonic(), 0.0)), width)
         if progress is not None and progress.get("steps"):
             return progress_line(progress, width, self.look)
+        if progress is None and waiting is not None:
+            return waiting_line(waiting, width, monotonic() - self.since)
         what = self.waits_for if progress is None else str(progress.get("stage") or "")
         return fitted(f"{plain(what)}  {short_time(monotonic() - self.since)}", width)
 
@@ -209,12 +212,12 @@ class Terminal(_ForPeople):
             self.since = monotonic()
         self.progress = data
 
-    def _waiting(self, words: str) -> None:
-        self.waits_for = words
+    def _waiting(self, data: Json) -> None:
+        self.waiting = data
 
     def _state(self, data: Json) -> None:
         state = str(data["state"])
-        self.progress, self.since = None, monotonic()
+        self.progress, self.waiting, self.since = None, None, monotonic()
         self.waits_for = WAITING.get(state, state)
         if state in FINAL or data.get("attempt", 0) > 1:
             self._say(state_of(data))

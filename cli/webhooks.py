@@ -6,6 +6,7 @@ import click
 
 from cli.client import Client, Json
 from cli.errors import CommandError
+from cli.lazy import Group
 from cli.options import KIND, json_option, with_client
 from cli.patience import patiently
 from cli.saying import say
@@ -29,7 +30,7 @@ WHY = {
 }
 
 
-@click.group()
+@click.group(cls=Group)
 def webhooks() -> None:
     """Have programs told when jobs end: a signed POST to hosts that PEDIGREE_WEBHOOK_HOSTS lists."""
 

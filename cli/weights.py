@@ -13,7 +13,9 @@ import click
 from cli import completion
 from cli.data_folder import DataFolder
 from cli.errors import CommandError
-from cli.options import data_option, json_option
+from cli.lazy import Group
+from cli.options import data_option, json_option, known_architecture
+from cli.problems import by_options
 from cli.running import find_stack
 from cli.saying import say
 from cli.services import HOUSE
@@ -34,13 +36,13 @@ class Weights:
     source: str
 
 
-@click.group()
+@click.group(cls=Group)
 def weights() -> None:
     """Get pretrained weights."""
 
 
 @weights.command()
-@click.argument("arch", shell_complete=completion.architectures)
+@click.argument("arch", callback=known_architecture, shell_complete=completion.architectures)
 @click.option(
     "--into", type=click.Path(path_type=Path, file_okay=False), help="Folder [PEDIGREE_WEIGHTS, else DATA/weights]."
 )
@@ -81,5 +83,5 @@ def ask_for_weights(verb: Literal["find", "fetch"], arch: str, folder: Path, int
     if "path" in last:
         return Weights(str(last["path"]), str(last["sha256"]), str(last["source"]))
     if "code" in last:
-        raise NoWeights(f"{last['detail']}.", None if last["hint"] is None else str(last["hint"]))
+        raise NoWeights(f"{last['detail']}.", None if last["hint"] is None else by_options(str(last["hint"])))
     raise CommandError(f"The search for weights failed: {(said.splitlines() or ['it said nothing'])[-1]}")

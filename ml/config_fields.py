@@ -12,7 +12,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Network": ("arch", "pretrained", "loss", "weight_decay"),
     "Photos": ("presize", "size", "train_size", "min_scale"),
     "Changes of photos": ("augment", "trivial_augment", "mixup", "cutmix", "erase"),
-    "Against learning by heart": ("label_smoothing", "weight_averaging", "patience"),
+    "Regularisation": ("label_smoothing", "weight_averaging", "patience"),
     "Rare breeds": ("balance_loss", "balance_sampling"),
     "Split": ("split", "valid_pct", "split_seed"),
     "Search for a rate": ("lr_sweep",),

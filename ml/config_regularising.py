@@ -1,4 +1,4 @@
-"""Settings against learning by heart, and for breeds with few photos. All of them are off unless asked for."""
+"""Settings against overfitting, and for breeds with few photos. All of them are off unless asked for."""
 
 from pydantic import Field
 

@@ -34,3 +34,9 @@ that finished before it saw the request: its work is kept.
 def sources_of(target: State) -> frozenset[State]:
     """The states from which ``target`` may be reached."""
     return frozenset(state for state, targets in MOVES.items() if target in targets)
+
+
+def standing(state: str) -> str:
+    """``is running``, ``has failed``, ``was cancelled``: a state in a sentence."""
+    said = {State.SUCCEEDED: "has succeeded", State.FAILED: "has failed", State.CANCELLED: "was cancelled"}
+    return said.get(State(state), f"is {state}")

@@ -2,12 +2,13 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ml.config_rules import refusal
 from ml.errors import LearningError
 from store.errors import AppError
+from tests.parsed import parsed
 
 REPOSITORY = Path(__file__).parent.parent
 ROOMS = ("api", "ml", "store", "worker")
@@ -15,17 +16,11 @@ REQUEST = re.compile(r"\b(GET|POST|PUT|DELETE) /")
 BASES = {AppError.__name__, LearningError.__name__, refusal.__name__, "Hint"}
 
 
-def trees() -> Iterator[tuple[str, ast.Module]]:
-    for room in ROOMS:
-        for path in sorted((REPOSITORY / room).rglob("*.py")):
-            yield str(path.relative_to(REPOSITORY)), ast.parse(path.read_text(encoding="utf-8"))
-
-
-def names_of_errors() -> set[str]:
+def names_of_errors(trees: Sequence[tuple[Path, ast.Module]]) -> set[str]:
     """Every class that is one of the service's errors, by name, and what makes a hint or a validator's error."""
     bases = {
         node.name: {ast.unparse(base) for base in node.bases}
-        for _, tree in trees()
+        for _, tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
     }
@@ -52,12 +47,13 @@ def sentences(tree: ast.Module, errors: set[str]) -> Iterator[tuple[int, str, bo
 
 
 def test_no_error_hides_its_hint_in_its_detail_or_names_a_request_in_a_sentence() -> None:
-    errors = names_of_errors()
+    trees = parsed(path for room in ROOMS for path in sorted((REPOSITORY / room).rglob("*.py")))
+    errors = names_of_errors(trees)
     assert {"BatchTooLarge", "NotFound", "UnknownQuery", "WeightsMissing"} <= errors
-    told = [(path, *one) for path, tree in trees() for one in sentences(tree, errors)]
+    told = [(path, *one) for path, tree in trees for one in sentences(tree, errors)]
     assert len(told) > 200
     wrong = [
-        f"{path}:{line} {text!r}"
+        f"{path.relative_to(REPOSITORY)}:{line} {text!r}"
         for path, line, text, is_fact in told
         if (is_fact and "; " in text) or REQUEST.search(text)
     ]

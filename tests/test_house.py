@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.parsed import parsed
+
 HOUSE = Path(__file__).parent.parent
 ROOMS = ("api", "backup", "benchmarks", "cli", "client", "examples", "migrations", "ml", "store", "tests", "worker")
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "core"}
@@ -43,7 +45,7 @@ def sources() -> list[Path]:
 
 @cache
 def trees() -> list[tuple[Path, ast.Module]]:
-    return [(path.relative_to(HOUSE), ast.parse(path.read_text(encoding="utf-8"))) for path in sources()]
+    return [(path.relative_to(HOUSE), tree) for path, tree in parsed(sources())]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -163,8 +165,8 @@ def calls(tree: ast.Module, name: str) -> Iterator[ast.Call]:
 def test_the_client_stands_alone_and_has_no_cycle() -> None:
     """It is a package of its own that import-linter does not see; what only types need closes no circle."""
     folder = HOUSE / "client" / "src"
-    parsed = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*.py"))}
-    imports = {".".join(path.relative_to(folder).with_suffix("").parts): set(imported(parsed[path])) for path in parsed}
+    files = parsed(sorted(folder.rglob("*.py")))
+    imports = {".".join(path.relative_to(folder).with_suffix("").parts): set(imported(tree)) for path, tree in files}
     rooms = {name.partition(".")[0] for names in imports.values() for name in names}
     assert "pedigree" in rooms
     assert rooms & {"api", "backup", "cli", "migrations", "ml", "store", "worker"} == set()

@@ -35,6 +35,20 @@ def test_a_shells_pythons_and_pips_are_kept_from_the_recipes_but_not_where_packa
     assert dropped.keys() & found.keys() == set()
 
 
+def test_a_shells_variables_are_not_taken_for_words_of_ours_and_words_are(tmp_path: Path) -> None:
+    names = ("PYTHON", "DATA", "PETS", "MINUTES", "SEED", "EXAMPLES", "FASTAI_PYTHON", "PEER", "WEIGHTS")
+    makefile = (HOUSE / "Makefile").read_text()
+    shown = "".join(f"\t@echo {name}=$({name})\n" for name in names)
+    (tmp_path / "Makefile").write_text(f"{makefile}\nshow:\n{shown}")
+    of_shell = {name: f"/of/the/shell/{name}" for name in names}
+    untouched = make(tmp_path, "show").stdout
+    assert "DATA=.pedigree\n" in untouched
+    assert make(tmp_path, "show", **of_shell).stdout == untouched
+    given = make(tmp_path, "show", *(f"{name}=given" for name in names), **of_shell).stdout
+    assert given == "".join(f"{name}=given\n" for name in names)
+    assert "?=" not in makefile
+
+
 @pytest.fixture(params=ODD_NAMES)
 def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A checkout whose Python makes environments that note how often they were made, and installs nothing."""

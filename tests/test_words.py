@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -14,6 +15,7 @@ from api.http.telemetry import Telemetry
 from api.routes.page import document
 from cli.main import pedigree
 from store.settings import Settings
+from tests.parsed import parsed
 
 REPOSITORY = Path(__file__).parent.parent
 ROOMS = ("api", "backup", "cli", "ml", "store", "worker")
@@ -42,9 +44,8 @@ def is_uncommon(text: str) -> bool:
     return UNCOMMON.search(text) is not None
 
 
-def literals(path: Path) -> Iterator[tuple[int, str]]:
+def literals(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """The texts of a file that are no docstrings; a single word is a name and no sentence."""
-    tree = ast.parse(path.read_text())
     notes = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and id(node) not in notes and " " in str(node.value).strip():
@@ -92,8 +93,8 @@ def helps(command: click.Command, name: str) -> Iterator[tuple[str, str]]:
 def test_no_sentence_has_an_uncommon_word(room: str) -> None:
     found = [
         f"{path.relative_to(REPOSITORY)}:{line}: {text}"
-        for path in sorted((REPOSITORY / room).rglob("*.py"))
-        for line, text in literals(path)
+        for path, tree in parsed(sorted((REPOSITORY / room).rglob("*.py")))
+        for line, text in literals(tree)
         if is_uncommon(text)
     ]
     assert found == []
@@ -120,9 +121,12 @@ def test_nor_has_the_help_of_a_command() -> None:
     assert [name for name, text in helps(pedigree, "pedigree") if is_uncommon(text)] == []
 
 
-def test_nor_has_the_contract(settings: Settings) -> None:
-    contract = create_app(settings).openapi()
+@pytest.fixture(scope="module")
+def contract(settings_of_session: Settings) -> dict[str, Any]:
+    return create_app(settings_of_session).openapi()
 
+
+def test_nor_has_the_contract(contract: dict[str, Any]) -> None:
     def described(part: object) -> Iterator[str]:
         if isinstance(part, dict):
             yield from (text for name in ("description", "summary") if isinstance(text := part.get(name), str))
@@ -147,8 +151,8 @@ def names_in(part: object) -> Iterator[str]:
             yield from names_in(below)
 
 
-def test_no_field_is_called_a_picture_and_a_search_alone_is_one_over_settings(settings: Settings) -> None:
-    names = set(names_in(create_app(settings).openapi()))
+def test_no_field_is_called_a_picture_and_a_search_alone_is_one_over_settings(contract: dict[str, Any]) -> None:
+    names = set(names_in(contract))
     assert names >= {"images_per_second", "photos", "items", "rate_searches", "rate_search_seconds", "limit", "type"}
     assert sorted(name for name in names if PICTURE.search(name)) == []
     assert sorted(name for name in names if name.endswith("_per_second")) == ["images_per_second"]

@@ -13,8 +13,8 @@ from pathlib import Path
 
 LEARNING_NICENESS = 5
 """Of what learns on a CPU: against the 0 of the API and of a browser beside it, a quarter of a core that both want."""
-LIGHT_NICENESS = 15
-"""Against what learns on a CPU the kernel gives a process of this niceness about a tenth of a core that both want."""
+LIGHT_NICENESS = 10
+"""Against what learns on a CPU the kernel gives a process of this niceness a quarter of a core that both want."""
 
 _PR_SET_PDEATHSIG = 1
 

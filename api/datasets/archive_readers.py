@@ -1,4 +1,4 @@
-"""Archives that are looked into by requests, few at a time: the list of one may take 200 MB while it is read."""
+"""Archives that are looked into by requests, few at a time: the list of one and its names may take 80 MB."""
 
 import threading
 from collections.abc import Iterator

@@ -1,7 +1,6 @@
 """A photo out of an uploaded archive, without unpacking it."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -14,6 +13,7 @@ from ml.unpack.archive import MAX_FILES, open_entries
 from ml.unpack.archive_entry import Entry
 from ml.unpack.entry_paths import inside
 from ml.unpack.listing import DIRECTORY_BYTES
+from ml.unpack.reading_time import ReadingTime
 from store.errors import InvalidRequest, NotFound, PayloadTooLarge, StateConflict
 
 READ_SECONDS = 5.0
@@ -22,10 +22,15 @@ _MOST_LINKS = 8
 MOST_WAITING = 8
 """A page asks for the next few photos at once: the ones after wait, each on a thread that others need too."""
 _AS_ZIP = "Send a zip, or a folder by the page: there each photo is found at once."
+_IN_FEWER = "Send fewer files in one zip, or a folder by the page: there each photo is found at once."
 
 
 class _OutOfTime(Exception):
-    """The time for reading is over."""
+    """The time for reading is over; ``hint`` says what helps."""
+
+    def __init__(self, hint: str) -> None:
+        super().__init__(hint)
+        self.hint = hint
 
 
 class ArchivedPhotos:
@@ -54,28 +59,29 @@ class ArchivedPhotos:
         return Photo(data, media_type_of(data))
 
     def _read(self, archive: Path, path: str) -> bytes | None:
-        until = time.monotonic() + READ_SECONDS
+        time = ReadingTime(READ_SECONDS)
         found: bytes | str | None = path
         try:
             for _ in range(_MOST_LINKS):
                 if not isinstance(found, str):
                     break
-                found = self._at(archive, found, until)
-        except _OutOfTime:
-            detail = f"the photo lies too far into a packed archive: {READ_SECONDS:.0f} seconds did not reach it"
-            raise InvalidRequest(detail, _AS_ZIP) from None
+                found = self._at(archive, found, time)
+        except _OutOfTime as error:
+            detail = f"the photo lies too far into the archive: {READ_SECONDS:.0f} seconds did not reach it"
+            raise InvalidRequest(detail, error.hint) from None
         except ArchiveRejected as error:
             raise InvalidRequest(error.detail, error.hint) from error
         except FileNotFoundError:
             raise StateConflict("the upload has become an import", "Look at its job.") from None
         return None if isinstance(found, str) else found
 
-    def _at(self, archive: Path, path: str, until: float) -> bytes | str | None:
+    def _at(self, archive: Path, path: str, time: ReadingTime) -> bytes | str | None:
         """The file at a path; the path of the file where this one is a further name (a hard link)."""
+        kind = ""
 
         def tell(_done: int, _total: int) -> None:
-            if time.monotonic() > until:
-                raise _OutOfTime
+            if time.is_over():
+                raise _OutOfTime(_IN_FEWER if kind == "zip" else _AS_ZIP)
 
         with open_entries(
             archive,
@@ -85,10 +91,11 @@ class ArchivedPhotos:
             tell=tell,
             directory_bytes=DIRECTORY_BYTES,
         ) as entries:
+            kind = entries.kind
             one = next((one for one in entries if _lies_at(one, path)), None)
             if one is None:
                 return None
-            return self._content(one) if one.same_as is None else inside(one.same_as).as_posix()
+            return self._content(one) if one.same_as is None else inside(one.same_as)
 
     def _content(self, entry: Entry) -> bytes:
         assert entry.content is not None  # noqa: S101 - the caller looked
@@ -110,4 +117,7 @@ class ArchivedPhotos:
 
 
 def _lies_at(entry: Entry, path: str) -> bool:
-    return not entry.is_folder and PurePosixPath(entry.name.replace("\\", "/")).as_posix() == path
+    # To take every name apart would cost seconds of a large zip.
+    if entry.is_folder or path.rpartition("/")[2] not in entry.name:
+        return False
+    return PurePosixPath(entry.name.replace("\\", "/")).as_posix() == path

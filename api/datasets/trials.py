@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from store.errors import AppError, InvalidRequest, StateConflict
 
 AT_ONCE = 2
 READ_SECONDS = 5.0
+"""Of processor time for reading an archive's names."""
 RULE_SECONDS = 8.0
 """Of processor time for matching a regex: on 200,000 ordinary names the usual one takes two to five, and one that finds
 nothing looks at each twice."""
@@ -72,11 +74,13 @@ class Trials:
             TooBusy: others are at it.
         """
         rule, encoding = label_rule(asked, beside=False), encoding_of(asked)
-        # Whoever waits for an archive keeps nobody from trying a rule.
-        with self._lists.one(), _told():
-            found = self._listed(upload_id, archive, encoding, rule.csv)
+        found = self._held(upload_id, encoding, rule.csv)
+        if found is None:
+            # Whoever waits for an archive keeps nobody from trying a rule.
+            with self._lists.one(), _told():
+                found = self._read(upload_id, archive, encoding, rule.csv)
         with self._turns.one(), _told():
-            return try_rule(
+            trial = try_rule(
                 found.names,
                 rule,
                 tables=found.tables,
@@ -86,19 +90,23 @@ class Trials:
                 seconds=TRIAL_SECONDS,
                 rule_seconds=RULE_SECONDS,
             )
+        return trial if found.note is None else replace(trial, notes=[*trial.notes, found.note])
 
-    def _listed(self, upload_id: str, archive: Path, encoding: str | None, table: str | None) -> Listing:
-        key = (upload_id, encoding)
+    def _held(self, upload_id: str, encoding: str | None, table: str | None) -> Listing | None:
+        """What was read of an archive before, where that is all that is asked for."""
         with self._lock:
-            known = self._listings.get(key)
-        if known is not None and (table is None or known.has_looked_at(table)):
-            return known
+            known = self._listings.get((upload_id, encoding))
+        return known if known is not None and (table is None or known.has_looked_at(table)) else None
+
+    def _read(self, upload_id: str, archive: Path, encoding: str | None, table: str | None) -> Listing:
         with self._readers.one():
             found = list_archive(
                 archive, seconds=READ_SECONDS, encoding=encoding, max_bytes=self._max_bytes, table=table
             )
+        if not found.had_time:
+            return found
         with self._lock:
-            self._listings[key] = found
+            self._listings[upload_id, encoding] = found
             while len(self._listings) > _KEPT or sum(one.bytes for one in self._listings.values()) > KEPT_BYTES:
                 self._listings.popitem(last=False)
         return found

@@ -18,6 +18,7 @@ from store.db.models import Dataset, ModelVersion, Run
 from store.db.reading import get_run, held_run, holds_model, state_of_run, wait_for
 from store.db.registry import held_version, resolve_model
 from store.errors import InvalidRequest, NotFound, NotReady, WrongKind, one_of
+from store.states import standing
 
 NAMED_BREEDS = 5
 LEAST_BREEDS = 2
@@ -161,5 +162,5 @@ def trained_run(session: Session, run_id: int) -> Run:
         raise WrongKind(f"run {run_id} is of kind {run.kind} and holds no model", "Name a run of kind train.")
     job = state_of_run(session, run_id)
     if not holds_model(session, job):
-        raise NotReady(f"run {run_id} holds no model: its job {job.id} is {job.state}", wait_for(job))
+        raise NotReady(f"run {run_id} holds no model: its job {job.id} {standing(job.state)}", wait_for(job))
     return run

@@ -11,7 +11,7 @@ from store.db.lineage import Ancestor, ancestors_of
 from store.db.models import Dataset, Job, Run
 from store.db.reading import held_run, holds_model, state_of_run, wait_for
 from store.errors import AppError, InvalidRequest, NotFound, NotReady, WrongKind, one_of
-from store.states import State
+from store.states import State, standing
 
 Settings = TypeVar("Settings", bound=TrainSettings)
 
@@ -71,7 +71,7 @@ def parent_run(session: Session, run_id: int) -> Run:
     if job.state in {State.FAILED, State.CANCELLED}:
         detail = f"that run holds no weights to start from: its job {job.id} {_ended(job)}"
         raise ParentWithoutModel(detail, wait_for(job), field=FROM_RUN, value=run_id)
-    detail = f"that run holds no weights yet: its job {job.id} is {job.state}"
+    detail = f"that run holds no weights yet: its job {job.id} {standing(job.state)}"
     raise NotReady(detail, wait_for(job), field=FROM_RUN, value=run_id)
 
 

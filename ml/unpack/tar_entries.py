@@ -2,25 +2,23 @@
 
 import tarfile
 from collections.abc import Iterator
-from itertools import islice
+from functools import partial
+from typing import IO
 
 from ml.errors import ArchiveRejected
-from ml.unpack.archive_entry import Entry, no_file
+from ml.unpack.archive_entry import PADDING, Content, Entry, no_file
 from ml.unpack.entry_names import tar_name
 from ml.unpack.metered import Budget, ByteStream, MeteredReader
 from ml.unpack.tar_headers import TarHeaders
 
 _CHUNK = 1 << 20
-_FORM, _FORM_AT = b"ustar", 257
-_MOST_HEADERS = 1000
-"""That are looked at behind an archive's end."""
 _LABEL, _FOLDERS_LISTED, _GOES_ON = b"V", b"D", b"M"
 """GNU tar's own kinds of entry: an archive's label, a folder's list in an incremental archive, the rest of a file."""
 
 
 def is_tar(head: bytes) -> bool:
     """Whether the first block of a file, 512 bytes, is a tar's: a header with its checksum, or an empty tar's end."""
-    if len(head) == tarfile.BLOCKSIZE and not any(head):
+    if is_blank(head):
         return True
     try:
         tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
@@ -29,8 +27,13 @@ def is_tar(head: bytes) -> bool:
     return True
 
 
+def is_blank(block: bytes) -> bool:
+    """Whether it is an end mark, of which a tar without entries has nothing else."""
+    return len(block) == tarfile.BLOCKSIZE and not any(block)
+
+
 def tar_entries(unpacked: ByteStream, budget: Budget, encoding: str | None) -> Iterator[Entry]:
-    """Each entry, its content open while it is at hand.
+    """Each entry; its content can be read while it is at hand.
 
     Args:
         unpacked: the tar's own bytes.
@@ -39,7 +42,7 @@ def tar_entries(unpacked: ByteStream, budget: Budget, encoding: str | None) -> I
 
     Raises:
         ArchiveRejected: an entry is a link that leads somewhere else, a device or a sparse file; the tar is cut short;
-            a header is broken, or an archive lies behind its end: entries would be lost without a word.
+            a header is broken, or something lies behind its end: entries would be lost without a word.
     """
     reader = MeteredReader(unpacked, budget)
     reader.headers = headers = TarHeaders()
@@ -66,31 +69,15 @@ def tar_entries(unpacked: ByteStream, budget: Budget, encoding: str | None) -> I
 
 
 def _read_rest(reader: MeteredReader) -> None:
-    """Read what lies behind the end mark, which lets a decompressor verify its checksum; it has to be padding."""
-    second = reader.read(tarfile.BLOCKSIZE)
-    if len(second) == tarfile.BLOCKSIZE and any(second):
-        raise ArchiveRejected("the archive goes on behind an end mark", hint="Make it again.")
-    # Some programs leave anything in their padding, but no header.
-    before, left = b"", _MOST_HEADERS
+    """Read what lies behind the end mark, which lets a decompressor verify its checksum; it has to be padding.
+
+    Programs of old left there what their memory held, which nothing tells from files whose headers are lost.
+    """
     while chunk := reader.read(_CHUNK):
-        looked_at = before + chunk
-        for at in islice(_headers_in(looked_at), left):
-            left -= 1
-            if is_tar(looked_at[at : at + tarfile.BLOCKSIZE]):
-                detail = "another archive lies behind the end of the first"
-                raise ArchiveRejected(detail, hint="Join them with `tar --concatenate`, or add them one by one.")
-        before = chunk[-tarfile.BLOCKSIZE :]
-
-
-def _headers_in(data: bytes) -> Iterator[int]:
-    """Where a header may begin: at the first block that is not blank, and wherever the name of the form stands."""
-    blank = len(data) - len(data.lstrip(b"\0"))
-    if blank < len(data):
-        yield blank // tarfile.BLOCKSIZE * tarfile.BLOCKSIZE
-    at = data.find(_FORM, _FORM_AT)
-    while at >= 0:
-        yield at - _FORM_AT
-        at = data.find(_FORM, at + 1)
+        if chunk.strip(PADDING):
+            detail = "the archive goes on behind its end mark: another lies there, or a header in it is lost"
+            hint = "Join archives with `tar --concatenate`, or send them one by one. Make a damaged one again."
+            raise ArchiveRejected(detail, hint)
 
 
 def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo, encoding: str | None) -> Entry:
@@ -104,8 +91,14 @@ def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo, encoding: str | None) 
         return Entry(name)
     if member.islnk():
         return Entry(name, same_as=tar_name(member.linkname, encoding))
-    # None for what is no file.
-    content = tar.extractfile(member) if member.isreg() and not member.issparse() else None
-    if content is None:
+    if member.issparse():
+        raise ArchiveRejected(f"{name!r} is a sparse file", hint="Make the archive again without --sparse (-S).")
+    if not member.isreg():
         raise no_file(name)
-    return Entry(name, content)
+    return Entry(name, Content(partial(_opened, tar, member)))
+
+
+def _opened(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    content = tar.extractfile(member)
+    assert content is not None  # noqa: S101 - it is a plain file
+    return content

@@ -6,7 +6,16 @@ keeps names that overlap once for each.
 
 import re
 from collections.abc import Iterator
-from tarfile import BLOCKSIZE, GNUTYPE_LONGLINK, GNUTYPE_LONGNAME, SOLARIS_XHDTYPE, XGLTYPE, XHDTYPE
+from tarfile import (
+    BLOCKSIZE,
+    GNUTYPE_LONGLINK,
+    GNUTYPE_LONGNAME,
+    SOLARIS_XHDTYPE,
+    XGLTYPE,
+    XHDTYPE,
+    HeaderError,
+    TarInfo,
+)
 
 from ml.errors import ArchiveRejected
 
@@ -36,6 +45,8 @@ class TarHeaders:
         """The last block that stands where a header does."""
         self._header = b""
         """The type of the header whose data is read next; empty where a header is."""
+        self._size = 0
+        """Of that data, in bytes."""
 
     def expect(self, size: int) -> None:
         """Said before so many bytes are read.
@@ -59,7 +70,8 @@ class TarHeaders:
         """
         header, self._header = self._header, b""
         if header in _EXTENDED:
-            data = b"".join(_used(data))
+            # What fills the last block may be anything.
+            data = b"".join(_used(data[: self._size]))
             if header == XGLTYPE and _OF_ONE.search(data):
                 raise _refusal("for all its entries with the name or size of one")
             self._spend(len(data))
@@ -68,13 +80,21 @@ class TarHeaders:
         elif not header:
             self.last = data
             if len(data) == BLOCKSIZE and data[_TYPE] in _WITH_DATA:
-                self._header = data[_TYPE]
+                self._header, self._size = data[_TYPE], _size_in(data)
         return data
 
     def _spend(self, size: int) -> None:
         if not 0 <= size <= self._left:
             raise _refusal("of an absurd size")
         self._left -= size
+
+
+def _size_in(header: bytes) -> int:
+    try:
+        return TarInfo.frombuf(header, "utf-8", "surrogateescape").size
+    except HeaderError:
+        # Nothing is read behind it.
+        return 0
 
 
 def _used(data: bytes) -> Iterator[bytes]:

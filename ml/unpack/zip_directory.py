@@ -1,130 +1,250 @@
-"""A zip's list of entries, looked at before it is taken apart.
+"""A zip's list of entries, found, measured and read an entry at a time.
 
-What an archive's end says of that list proves nothing: readers find the end in different ways. So it is looked at where
-zipfile reads it.
+Zipfile makes objects of all entries before it gives one: of 200,000 they take 200 MB, and each time the garbage
+collector goes through them it holds up whatever else runs.
 """
 
 import io
+import re
 import struct
+import zipfile
 from collections.abc import Callable, Iterator
-from typing import IO
+from typing import IO, NamedTuple
 
 from ml.errors import ArchiveRejected
+from ml.unpack.archive_entry import PADDING
 
 DIRECTORY_BYTES = 64 << 20
-"""A list of entries grows about tenfold in memory; half a million ordinary names fit."""
+"""Half a million ordinary names fit."""
 MOST_NAME_BYTES = 9 << 10
 """Of an entry: 32 folders of 255 bytes, and what lies between them."""
 MOST_EXTRA_BYTES = 16 << 10
-"""Of an entry; zipfile copies what is left of it for each of its fields."""
+"""Of an entry."""
 MOST_EXTRA_FIELDS = 64
 """Of an entry; the usual ones have two or three."""
 _ENTRIES_BETWEEN = 1000
 """Entries between two looks at the budget."""
+_SPLIT_MARK = 4
+"""Bytes of the mark before the first entry of an archive that might have been split (APPNOTE.TXT 8.5.4)."""
 _SIGNATURE = b"PK\x01\x02"
-_HEADER = struct.Struct("<28x3H12x")
-"""An entry's head (PKWARE's APPNOTE.TXT 4.3.12); the lengths of its name, extra fields and comment."""
-_END = b"PK\x05\x06"
-_WIDE_END, _WIDE_AT = b"PK\x06\x06", -76
-"""The end record of the newer form, with what points to it behind it, before the end record (APPNOTE.TXT 4.3.14)."""
-_END_BYTES = 76 + 22 + (1 << 16)
-"""Both, with the longest comment (APPNOTE.TXT 4.3.16)."""
-_END_COUNT, _WIDE_COUNT = struct.Struct("<10xH"), struct.Struct("<32xQ")
+_HEADER = struct.Struct("<8xHH4xLLLHHH4xLL")
+"""An entry's head (PKWARE's APPNOTE.TXT 4.3.12), of which these are read: flags, method, checksum, sizes packed and
+unpacked, lengths of name, extra fields and comment, attributes, place."""
+_END, _END_RECORD = b"PK\x05\x06", struct.Struct("<10xHLLH")
+"""The end record (APPNOTE.TXT 4.3.16): entries, bytes and place of the list, bytes of the comment."""
+_WIDE_END, _WIDE_RECORD = b"PK\x06\x06", struct.Struct("<32xQQQ")
+_POINTER, _POINTER_RECORD = b"PK\x06\x07", struct.Struct("<4xL8xL")
+"""The end record of the newer form, and what points to it behind it, before the end record (APPNOTE.TXT 4.3.14)."""
+_WIDE_BYTES = 56 + 20
+_END_BYTES = _WIDE_BYTES + 22 + (1 << 16)
+"""All three, with the longest comment."""
+_SEPARATOR = re.compile(rb"(?<=[\x00-\x7f])\\")
+"""A backslash that is no second byte of a letter: the first byte of such a letter is none of ASCII."""
 _MANY = 0xFFFF
-_FIELD = struct.Struct("<2xH")
-"""An extra field's head: the length of what follows it."""
+_HUGE = 0xFFFF_FFFF
+_FIELD = struct.Struct("<HH")
+_SIZES = 0x0001
+"""The extra field with what does not fit into 32 bits."""
+_WIDE = struct.Struct("<Q")
 
 
-class DirectoryGuard:
-    """A zip's file, as zipfile reads it while it opens the archive; afterwards a file like others."""
+class Member(NamedTuple):
+    """An entry as the list has it, ``packed`` and ``size`` in bytes; ``at`` is where its own header lies."""
+
+    raw: bytes
+    extra: bytes
+    flags: int
+    method: int
+    checksum: int
+    packed: int
+    size: int
+    attributes: int
+    at: int
+
+
+class _End(NamedTuple):
+    """What an archive's end says: where the list lies by its own words (``said_at``) and by those of the file."""
+
+    entries: int
+    is_wide: bool
+    bytes: int
+    said_at: int
+    at: int
+
+
+class ZipDirectory:
+    """A zip's list of entries, in the memory that its bytes take; ``packed`` and ``size`` are of all of them."""
 
     def __init__(self, file: IO[bytes], most_bytes: int, check_entries: Callable[[int], None]) -> None:
-        """``check_entries`` is told how many entries there are, so far and at last, before objects are made of them."""
-        self._file, self._most, self._check_entries = file, most_bytes, check_entries
-        self.opening = True
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+        """Read and measure it.
 
-    def read(self, size: int = -1, /) -> bytes:
-        """As a file does.
+        Args:
+            file: the zip.
+            most_bytes: that the list may have.
+            check_entries: told how many entries there are, so far and at last.
 
         Raises:
-            ArchiveRejected: the list has too many bytes or entries, or one with too much beside its name, or whose
-                name is none.
+            ArchiveRejected: the list has too many bytes or entries, or others than the end says; an entry has too much
+                beside its name, or a name that is none; something lies behind the archive's end or before its first
+                entry, or entries share their bytes.
+            zipfile.BadZipFile: it is broken.
         """
-        if not self.opening:
-            return self._file.read(size)
-        if size > self._most:
-            detail = f"the zip's list of entries has {size} bytes, at most {self._most} are read"
-            more = f" An import reads {DIRECTORY_BYTES}." if self._most < DIRECTORY_BYTES else ""
-            raise ArchiveRejected(detail, hint=f"Pack fewer files, or send a tar.{more}")
-        data = self._file.read(size)
-        if data.startswith(_SIGNATURE):
-            for count in _entries_in(data):
-                self._check_entries(count)
-        return data
+        length = file.seek(0, io.SEEK_END)
+        self._end = _end_of(file, length)
+        self._data = _read(file, self._end, most_bytes)
+        self.count = self.packed = self.size = 0
+        first, has_slash, has_backslash = self._end.at, False, False
+        for member in self.members():
+            self.count += 1
+            has_slash = has_slash or b"/" in member.raw
+            has_backslash = has_backslash or _SEPARATOR.search(member.raw) is not None
+            self.packed += member.packed
+            self.size += member.size
+            first = min(first, member.at)
+            _check_name(member.raw)
+            if member.extra:
+                _check_fields(member.extra)
+            if self.count % _ENTRIES_BETWEEN == 0:
+                check_entries(self.count)
+        check_entries(self.count)
+        self.backslashes_separate = has_backslash and not has_slash
+        """Whether no name has a slash, and one a backslash that can be nothing else."""
+        self._check_count()
+        _check_start(first)
+        if self.packed > length:
+            detail = f"the zip's entries have {self.packed} packed bytes together, and the file has {length}"
+            raise ArchiveRejected(detail, hint="Make it again.")
+
+    def members(self) -> Iterator[Member]:
+        """Each entry in the order of the list.
+
+        Raises:
+            zipfile.BadZipFile: the list is broken.
+        """
+        data, unpack, place = self._data, _HEADER.unpack_from, 0
+        before = self._end.at - self._end.said_at
+        # The Finder writes places and the list's own in 32 bits, however large the archive is: they start anew.
+        starts_anew, last = before > 0 and before & _HUGE == 0, 0
+        before = 0 if starts_anew else before
+        while place < len(data):
+            if not data.startswith(_SIGNATURE, place) or place + _HEADER.size > len(data):
+                message = "an entry of its list does not begin as one"
+                raise zipfile.BadZipFile(message)
+            flags, method, checksum, packed, size, name, extra, comment, attributes, at = unpack(data, place)
+            place += _HEADER.size
+            raw, fields = data[place : place + name], data[place + name : place + name + extra]
+            place += name + extra + comment
+            if place > len(data):
+                message = "the last entry of its list is cut short"
+                raise zipfile.BadZipFile(message)
+            if max(size, packed, at) == _HUGE:
+                size, packed, at = _widened(fields, size, packed, at)
+            while starts_anew and at + before < last:
+                before += _HUGE + 1
+            last = at + before + packed
+            yield Member(raw, fields, flags, method, checksum, packed, size, attributes, at + before)
+
+    def _check_count(self) -> None:
+        """Raise ArchiveRejected where the end says another number of entries: a damaged list swallows some."""
+        said, count = self._end.entries, self.count
+        # An older program left off what did not fit.
+        if said != count and (self._end.is_wide or said != count & _MANY):
+            detail = f"the zip's end says that it has {said} entries, and its list has {count}"
+            raise ArchiveRejected(detail, hint="Make it again.")
 
 
-def _entries_in(directory: bytes) -> Iterator[int]:
-    """How many there are so far, now and then, at last how many in all."""
-    at = count = 0
-    while directory.startswith(_SIGNATURE, at) and at + _HEADER.size <= len(directory):
-        count += 1
-        name, extra, comment = _HEADER.unpack_from(directory, at)
-        if extra > MOST_EXTRA_BYTES:
-            raise _too_much(f"{extra} bytes", MOST_EXTRA_BYTES)
-        at += _HEADER.size
-        _check_name(directory, at, at + name)
-        at += name
-        _check_fields(directory, at, at + extra)
-        at += extra + comment
-        if count % _ENTRIES_BETWEEN == 0:
-            yield count
-    yield count
+def _end_of(file: IO[bytes], length: int) -> _End:
+    file.seek(max(0, length - _END_BYTES))
+    tail = file.read(_END_BYTES)
+    record = tail[-22:]
+    # A comment may have the mark in it, one of no bytes has not.
+    is_last = record.startswith(_END) and record.endswith(b"\0\0")
+    at = len(tail) - len(record) if is_last else tail.rfind(_END)
+    if at < 0 or at + 22 > len(tail):
+        message = "the end of its list is missing"
+        raise zipfile.BadZipFile(message)
+    count, size, said_at, comment = _END_RECORD.unpack_from(tail, at)
+    if tail[at + 22 + comment :].strip(PADDING):
+        detail = "something lies behind the end of the zip: another archive, or what a program has left there"
+        raise ArchiveRejected(detail, hint="Send archives one by one, or make it again.")
+    end, pointer, wide = max(0, length - _END_BYTES) + at, at - 20, at - _WIDE_BYTES
+    is_wide = wide >= 0 and tail.startswith(_POINTER, pointer) and tail.startswith(_WIDE_END, wide)
+    if is_wide:
+        count, size, said_at = _WIDE_RECORD.unpack_from(tail, wide)
+        end -= _WIDE_BYTES
+        disk, disks = _POINTER_RECORD.unpack_from(tail, pointer)
+        if disk or disks > 1:
+            detail = "the zip is one part of several"
+            raise ArchiveRejected(detail, hint="Join them (`zip -s 0 parts.zip --out whole.zip`), and send the whole.")
+    return _End(count, is_wide, size, said_at, end - size)
 
 
-def check_count(file: IO[bytes], entries: int) -> None:
-    """Hold a zip's list against what its end says of it: a damaged list swallows entries.
+def _read(file: IO[bytes], end: _End, most: int) -> bytes:
+    if end.at < 0:
+        message = "its list of entries would begin before the file"
+        raise zipfile.BadZipFile(message)
+    if end.bytes > most:
+        detail = f"the zip's list of entries has {end.bytes} bytes, at most {most} are read"
+        more = f" An import reads {DIRECTORY_BYTES}." if most < DIRECTORY_BYTES else ""
+        raise ArchiveRejected(detail, hint=f"Pack fewer files, or send a tar.{more}")
+    file.seek(end.at)
+    return file.read(end.bytes)
+
+
+def _check_start(first: int) -> None:
+    """Raise ArchiveRejected where more than a mark lies before the first entry that the list has.
 
     Raises:
-        ArchiveRejected: they differ.
+        zipfile.BadZipFile: that would lie before the file.
     """
-    file.seek(0, io.SEEK_END)
-    file.seek(-min(file.tell(), _END_BYTES), io.SEEK_END)
-    tail = file.read(_END_BYTES)
-    at = tail.rfind(_END)
-    if at < 0 or at + _END_COUNT.size > len(tail):
-        return
-    said, most = _END_COUNT.unpack_from(tail, at)[0], _MANY
-    wide = at + _WIDE_AT
-    if said == _MANY and wide >= 0 and tail.startswith(_WIDE_END, wide):
-        said, most = _WIDE_COUNT.unpack_from(tail, wide)[0], entries
-    # An older program left off what did not fit.
-    if said not in {entries, entries & most}:
-        detail = f"the zip's end says that it has {said} entries, and its list has {entries}"
-        raise ArchiveRejected(detail, hint="Make it again.")
+    if first < 0:
+        message = "an entry of its list would lie before the file"
+        raise zipfile.BadZipFile(message)
+    if first > _SPLIT_MARK:
+        detail = f"another zip or a deleted entry lies before the first entry of the zip's list ({first} bytes)"
+        raise ArchiveRejected(detail, hint="Send zips one by one, or make it again.")
 
 
-def _check_name(directory: bytes, at: int, end: int) -> None:
+def _check_name(raw: bytes) -> None:
     """Raise ArchiveRejected where a name is longer than any path, or goes on behind a NUL, where it would be cut."""
-    if end - at > MOST_NAME_BYTES:
-        detail = f"an entry of the zip has a name of {end - at} bytes, at most {MOST_NAME_BYTES} are read"
+    if len(raw) > MOST_NAME_BYTES:
+        detail = f"an entry of the zip has a name of {len(raw)} bytes, at most {MOST_NAME_BYTES} are read"
         raise ArchiveRejected(detail, hint="Use shorter names.")
     # Some programs count the mark of a text's end with it.
-    while end > at + 1 and directory[end - 1] == 0:
-        end -= 1
-    if directory.find(b"\0", at, end) >= 0:
-        shown = directory[at : min(end, at + 60)].decode("ascii", "backslashreplace")
+    if b"\0" in raw and b"\0" in (raw[:1] + raw[1:].rstrip(b"\0")):
+        shown = raw[:60].decode("ascii", "backslashreplace")
         raise ArchiveRejected(f"the name {shown!r} of an entry has a NUL in it", hint="Make the archive again.")
 
 
-def _check_fields(directory: bytes, at: int, end: int) -> None:
-    """Raise ArchiveRejected where an entry has too many extra fields."""
-    for _ in range(MOST_EXTRA_FIELDS):
-        if at + _FIELD.size > end:
-            return
-        at += _FIELD.size + _FIELD.unpack_from(directory, at)[0]
-    if at + _FIELD.size <= end:
-        raise _too_much(f"more than {MOST_EXTRA_FIELDS} fields", MOST_EXTRA_FIELDS)
+def _check_fields(extra: bytes) -> None:
+    """Raise ArchiveRejected where an entry has too many extra fields, or too long ones."""
+    if len(extra) > MOST_EXTRA_BYTES:
+        raise _too_much(f"{len(extra)} bytes", MOST_EXTRA_BYTES)
+    at, count = 0, 0
+    while at + _FIELD.size <= len(extra):
+        count += 1
+        if count > MOST_EXTRA_FIELDS:
+            raise _too_much(f"more than {MOST_EXTRA_FIELDS} fields", MOST_EXTRA_FIELDS)
+        at += _FIELD.size + _FIELD.unpack_from(extra, at)[1]
+
+
+def _widened(extra: bytes, *values: int) -> Iterator[int]:
+    """The values that are told in 32 bits, each that has none left read from the extra field for larger ones."""
+    field, at = b"", 0
+    while at + _FIELD.size <= len(extra):
+        kind, size = _FIELD.unpack_from(extra, at)
+        at += _FIELD.size
+        if kind == _SIZES:
+            field = extra[at : at + size]
+            break
+        at += size
+    place = 0
+    for value in values:
+        if value == _HUGE and place + _WIDE.size <= len(field):
+            yield _WIDE.unpack_from(field, place)[0]
+            place += _WIDE.size
+        else:
+            yield value
 
 
 def _too_much(what: str, most: int) -> ArchiveRejected:

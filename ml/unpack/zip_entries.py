@@ -2,7 +2,8 @@
 
 import stat
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from typing import IO
 
@@ -10,12 +11,13 @@ from ml.errors import ArchiveRejected
 from ml.unpack.archive_entry import Entry, no_file
 from ml.unpack.entry_names import ZipNames
 from ml.unpack.metered import Budget
-from ml.unpack.zip_directory import DirectoryGuard, check_count
+from ml.unpack.zip_contents import ZipContents
+from ml.unpack.zip_directory import Member, ZipDirectory
 
 _ENCRYPTED = 0x1
-_SPLIT_MARK = 4
-"""Bytes of the mark before the first entry of an archive that might have been split (APPNOTE.TXT 8.5.4)."""
 _DOS_FOLDER = 0x10
+_KINDS = frozenset({0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFIFO})
+"""Of what an entry was made: a pipe's is what came through it (`zip photos.zip -`), a file like others."""
 _READ = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """Zipfile unpacks others without a limit: one read of bzip2 gives gigabytes, LZMA takes a dictionary of any size."""
 _METHODS = {
@@ -42,7 +44,7 @@ _OTHER_WAY = (
 
 
 def zip_entries(file: IO[bytes], budget: Budget, names: ZipNames, directory_bytes: int) -> Iterator[Entry]:
-    """Each entry, its content open while it is at hand.
+    """Each entry; its content can be read while it is at hand.
 
     Args:
         file: the zip.
@@ -51,33 +53,23 @@ def zip_entries(file: IO[bytes], budget: Budget, names: ZipNames, directory_byte
         directory_bytes: the most that the list of entries may have.
 
     Raises:
-        ArchiveRejected: too long a list of entries, or another than the zip's end says, or one with an entry that is
+        ArchiveRejected: the list of entries is too long or damaged (ml.unpack.zip_directory), or has an entry that is
             encrypted, a link, a device, nameless, or packed by a method that is not read.
     """
-    guarded = DirectoryGuard(file, directory_bytes, partial(_counted, file, budget))
-    with zipfile.ZipFile(guarded) as packed:
-        guarded.opening = False
-        members = packed.infolist()
-        check_count(file, len(members))
-        _check_start(members)
-        # The list lies at the end; progress begins at the front.
-        file.seek(0)
-        budget.promised(sum(member.file_size for member in members), len(members))
-        for member in members:
-            name = names.read(member.orig_filename, member.flag_bits, member.extra)
-            _check(member, name)
-            if _is_folder(member, name):
-                yield Entry(name)
-                continue
-            with packed.open(member) as content:
-                yield Entry(name, content)
-
-
-def _check_start(members: Sequence[zipfile.ZipInfo]) -> None:
-    """Raise ArchiveRejected where something lies before the first entry: by its first bytes that is an archive too."""
-    if members and min(member.header_offset for member in members) > _SPLIT_MARK:
-        detail = "another zip, or a part of one, lies before the first entry"
-        raise ArchiveRejected(detail, hint="Send the zips one by one, or make one of them.")
+    directory = ZipDirectory(file, directory_bytes, partial(_counted, file, budget))
+    # The list lies at the end; progress begins at the front.
+    file.seek(0)
+    budget.promised(directory.size, directory.count)
+    contents = ZipContents(file, budget)
+    names.backslashes_separate = directory.backslashes_separate
+    for member in directory.members():
+        name = names.read(member.raw, member.flags, member.extra)
+        _check(member, name)
+        if _is_folder(member, name):
+            yield Entry(name)
+            continue
+        with closing(contents.of(member)) as content:
+            yield Entry(name, content)
 
 
 def _counted(file: IO[bytes], budget: Budget, entries: int) -> None:
@@ -89,29 +81,29 @@ def _counted(file: IO[bytes], budget: Budget, entries: int) -> None:
     file.seek(at)
 
 
-def _check(member: zipfile.ZipInfo, name: str) -> None:
-    if member.flag_bits & _ENCRYPTED:
+def _check(member: Member, name: str) -> None:
+    if member.flags & _ENCRYPTED:
         raise ArchiveRejected(f"{name!r} is encrypted", hint="Make the archive without a password.")
-    if stat.S_IFMT(member.external_attr >> 16) not in {0, stat.S_IFREG, stat.S_IFDIR}:
+    if stat.S_IFMT(member.attributes >> 16) not in _KINDS:
         raise no_file(name)
     if not name:
         raise ArchiveRejected("an entry of the archive has no name", hint="Name every entry.")
-    if member.compress_type not in _READ:
-        method = _METHODS.get(member.compress_type, "an unknown one")
-        detail = f"{name!r} is packed by method {member.compress_type} ({method}), which is not read"
+    if member.method not in _READ:
+        method = _METHODS.get(member.method, "an unknown one")
+        detail = f"{name!r} is packed by method {member.method} ({method}), which is not read"
         raise ArchiveRejected(detail, hint=_OTHER_WAY)
 
 
-def _is_folder(member: zipfile.ZipInfo, name: str) -> bool:
+def _is_folder(member: Member, name: str) -> bool:
     """Whether it is a folder's entry, by its name or, without content, by its attributes.
 
     Raises:
         ArchiveRejected: it is named as a folder and has content.
     """
     if not name.endswith(("/", "\\")):
-        marked = stat.S_ISDIR(member.external_attr >> 16) or bool(member.external_attr & _DOS_FOLDER)
-        return marked and member.file_size == 0
-    if member.file_size:
-        detail = f"{name!r} is named as a folder and has {member.file_size} bytes"
+        marked = stat.S_ISDIR(member.attributes >> 16) or bool(member.attributes & _DOS_FOLDER)
+        return marked and member.size == 0
+    if member.size:
+        detail = f"{name!r} is named as a folder and has {member.size} bytes"
         raise ArchiveRejected(detail, hint="Make the archive again with another program.")
     return True

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from store.db.models import Artifact, Dataset, Interpretation, Job, ModelAlias, ModelVersion, Run
 from store.errors import AppError, Hint, Request
-from store.states import FINAL, State
+from store.states import FINAL, State, standing
 
 MOST_NAMED = 50
 """Of each kind; the counts are of all."""
@@ -149,7 +149,7 @@ def check_deletable(found: Dependents, *, cascade: bool) -> None:
 def _busy(found: Dependents) -> RunBusy:
     first = found.busy[0]
     whose = "" if first.run in {None, found.run} else f" of run {first.run}"
-    detail = f"run {found.run} is needed by the {first.kind} job {first.id}{whose}, which is {first.state}"
+    detail = f"run {found.run} is needed by the {first.kind} job {first.id}{whose}, which {standing(first.state)}"
     if first.state == State.CANCELLING:
         return RunBusy(detail, "Wait until it is cancelled.", found)
     hint = Hint("Wait until it has ended, or cancel it first.", Request("POST", f"/jobs/{first.id}/cancel"))

@@ -18,7 +18,7 @@ from store.db.webhooks import put_deliveries
 from store.errors import Hint, IdempotencyConflict, NotFound, Request, StateConflict, one_of
 from store.keys import ANSWERS_LINES
 from store.request_ids import request_id
-from store.states import FINAL, State, sources_of
+from store.states import FINAL, State, sources_of, standing
 from store.tracing import Kind, Span, span
 
 IN_HAND = frozenset({State.RUNNING, State.CANCELLING})
@@ -261,7 +261,7 @@ def request_cancel(session: Session, job_id: int) -> Job:
     changed = change_state(session, job_id, target)
     if changed is None:
         hint = "It has ended, there is nothing to stop."
-        raise StateConflict(f"job {job_id} is {job.state} and cannot be cancelled", hint)
+        raise StateConflict(f"job {job_id} {standing(job.state)} and cannot be cancelled", hint)
     note(target=f"/jobs/{job_id}", before={"state": before}, after={"state": target})
     return changed
 
@@ -294,7 +294,7 @@ def resume(session: Session, job_id: int, *, max_attempts: int = 3) -> Job:
             traceparent=opened.traceparent or job.traceparent,
         )
         if changed is None:
-            detail = f"job {job_id} is {job.state}, and only a failed or cancelled job can be resumed"
+            detail = f"job {job_id} {standing(job.state)}, and only a failed or cancelled job can be resumed"
             raise StateConflict(detail, _INSTEAD_OF_RESUME.get(State(job.state)) or _after_success(job))
     note(target=f"/jobs/{job_id}", before={"state": before}, after={"state": State.QUEUED})
     return changed

@@ -12,7 +12,7 @@ from store.db.paging import Page, check_limit, decode_cursor, make_page
 from store.errors import Hint, NotFound, NotReady, Request, WrongKind, one_of
 from store.keys import JUDGEMENT, LEFT_BY_TRAINING, MODEL, TO_SERVE, predictions_name
 from store.resuming import way_on
-from store.states import FINAL, State
+from store.states import FINAL, State, standing
 
 Row = TypeVar("Row", Interpretation, Dataset)
 
@@ -301,8 +301,10 @@ def _not_interpreted(session: Session, run_id: int, dataset: str | None) -> NotF
     statement = select(Job).where(Job.run_id == run_id, Job.kind == "interpret", asked).order_by(Job.id.desc())
     job = session.scalars(statement.limit(1)).first()
     if job is not None and job.state in {State.QUEUED, State.RUNNING}:
-        return NotReady(f"run {run_id} has no {what} yet: job {job.id} is {job.state}", f"Wait for job {job.id}.")
-    ended = f": job {job.id} is {job.state}" if job is not None else ""
+        return NotReady(
+            f"run {run_id} has no {what} yet: job {job.id} {standing(job.state)}", f"Wait for job {job.id}."
+        )
+    ended = f": job {job.id} {standing(job.state)}" if job is not None else ""
     asking = Request("POST", "/jobs", {"kind": "interpret", "run": run_id, "config": {"dataset": dataset}})
     return NotReady(f"run {run_id} has no {what}{ended}", Hint("Interpret it there first.", asking))
 
@@ -326,7 +328,7 @@ def not_ready(session: Session, run_id: int, what: str) -> NotReady:
     """
     job = state_of_run(session, run_id)
     yet = "" if job.state in FINAL else " yet"
-    return NotReady(f"run {run_id} has no {what}{yet}: its job {job.id} is {job.state}", hint=wait_for(job))
+    return NotReady(f"run {run_id} has no {what}{yet}: its job {job.id} {standing(job.state)}", hint=wait_for(job))
 
 
 def wait_for(job: Job) -> Hint:

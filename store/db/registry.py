@@ -10,6 +10,7 @@ from store.db.models import DeletedRun, ModelAlias, ModelVersion
 from store.db.paging import Page, check_limit, decode_cursor, make_page
 from store.db.reading import get_run, held_run, holds_model, state_of_run, wait_for
 from store.errors import Hint, NoModel, NotFound, NotReady, Request, WrongKind, one_of
+from store.states import standing
 
 DEFAULT_ALIAS = "production"
 SHADOW_ALIAS = "shadow"
@@ -41,7 +42,7 @@ def register(session: Session, run_id: int) -> Registration:
     if run.kind != "train":
         raise WrongKind(f"run {run_id} is of kind {run.kind} and holds no model", hint="Register a run of kind train.")
     if not holds_model(session, job):
-        detail = f"run {run_id} cannot be registered: its job {job.id} is {job.state}"
+        detail = f"run {run_id} cannot be registered: its job {job.id} {standing(job.state)}"
         raise NotReady(detail, hint=wait_for(job))
     # A sequence would lose a number to every insert that comes to nothing.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtext("model_versions"))))

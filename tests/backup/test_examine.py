@@ -76,4 +76,4 @@ def test_a_store_that_takes_nothing_is_named(at_work: Settings, tmp_path: Path) 
 
 def test_a_clock_that_is_far_off_is_named(at_work: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examining, "MOST_APART_SECONDS", -1.0)
-    assert only_fault(at_work).endswith("apart from this machine's. Set both by NTP.")
+    assert only_fault(at_work).endswith("this machine's. Set both by NTP.")

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from cli import patience, upload
-from cli.client import Client
+from cli import forecast, patience, upload
+from cli.client import Client, Unreachable
 from cli.errors import CommandError
 from tests.cli.service import Answer, serving
 from tests.cli.terminal import CTRL_C, DEADLINE_SECONDS, terminal, usual
@@ -92,7 +92,7 @@ def test_a_forecast_that_is_waited_for_is_told_of() -> None:
         shown.shows("waiting for the forecast (a worker may have to time a few steps first)  2 s")
         shown.press(CTRL_C)
         assert shown.ended() == 130
-        assert shown.lines == ["", "pedigree: interrupted"]
+        assert shown.lines == ["pedigree: The forecast was given up; nothing was queued."]
     with listening(reads=True) as url:
         piped = subprocess.Popen([*COMMAND, *words, "--url", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         with piped:
@@ -101,7 +101,8 @@ def test_a_forecast_that_is_waited_for_is_told_of() -> None:
             piped.send_signal(signal.SIGINT)
             out, rest = piped.communicate()
         assert line == b"waiting for the forecast (a worker may have to time a few steps first)\n"
-        assert (piped.returncode, out, rest.strip()) == (130, b"", b"pedigree: interrupted")
+        said = b"pedigree: The forecast was given up; nothing was queued."
+        assert (piped.returncode, out, rest.strip()) == (130, b"", said)
 
 
 def test_a_measurement_that_is_not_waited_for_any_more_is_cancelled() -> None:
@@ -117,11 +118,43 @@ def test_a_measurement_that_is_not_waited_for_any_more_is_cancelled() -> None:
     }
     words = ("train", "--dataset", "pets", "--dry-run")
     with serving(answers) as service, terminal(*words, "--url", service.url, environment=usual()) as shown:
-        shown.shows("waiting for the forecast, queued behind job 5 (train, run 3), about 13 min")
+        shown.shows("forecast queued behind job 5 (train, run 3), about 13 min 0 s left")
         shown.press(CTRL_C)
         assert shown.ended() == 130
-        assert shown.lines == ["", "pedigree: interrupted"]
+        assert shown.has("pedigree: The forecast was given up; job 4, which measures for it, is cancelled.")
     assert service.asked[-1][0] == "POST /jobs/4/cancel"
+
+
+@pytest.mark.parametrize(
+    ("fails_on", "said"),
+    [
+        (
+            "/jobs",
+            "The forecast was given up; `pedigree jobs list --kind forecast` shows whether a job measures for it.",
+        ),
+        (
+            "/jobs/4/cancel",
+            "The forecast was given up; job 4, which measures for it, may go on, as the service does not",
+        ),
+    ],
+)
+def test_a_measurement_that_may_go_on_is_told(capsys: Capture, monkeypatch: Patch, fails_on: str, said: str) -> None:
+    def asked(_: Client, path: str, *__: object, **options: object) -> dict[str, Any]:
+        if options:
+            return {"config": {}, "forecast": None, "forecast_reason": "nothing is known"}
+        if path == fails_on:
+            raise KeyboardInterrupt if path == "/jobs" else Unreachable("Nothing answers.")
+        return {"id": 4}
+
+    def left(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Client, "post", asked)
+    monkeypatch.setattr(forecast, "follow", left)
+    monkeypatch.setenv("PEDIGREE_URL", "http://127.0.0.1:1")
+    code, _, err = pedigree(capsys, monkeypatch, "train", "--dataset", "pets", "--dry-run")
+    assert code == 130
+    assert err.startswith(f"pedigree: {said}")
 
 
 def test_what_a_shells_background_job_ignores_the_commands_that_it_starts_hear() -> None:

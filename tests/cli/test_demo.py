@@ -12,12 +12,15 @@ from safetensors.torch import save_file
 from torchvision.models import mobilenet_v2
 
 from cli.client import Client
-from cli.demo import guess
+from cli.data_folder import DataFolder
+from cli.demo import guess, how_it_goes_on
+from cli.epochs import WHOLE
 from cli.errors import CommandError
 from tests.cli.pictures import draw_pictures
 from tests.cli.service import Answer, serving
 from tests.cli.terminal import CTRL_C, terminal, usual
 from tests.cli.test_up import COMMAND, all_gone, environment
+from tests.examples.test_readme_outputs import END, SCREEN
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +63,9 @@ def test_on_a_terminal_the_page_stays_up_after_the_demo_until_ctrl_c(places: tup
     assert said.endswith("stopped; `make up` finds everything as it was\n")
     assert all_gone(stack["pids"])
     assert not (data / "stack.json").exists()
-    assert "90 photos of 3 breeds" in said
+    for line in (*SCREEN.partition("\n\n")[0].splitlines(), WHOLE.header(), *END.splitlines()):
+        assert re.search(as_the_readme_shows(line, data), "".join(said.split())), line
+    assert re.search(r"^90 photos of 3 breeds, revision 1 \([0-9a-f]{12}\)$", said, re.MULTILINE)
     assert shown.has("3 files left out: 2 of no image format, 1 without a label (`datasets show` and the page say")
     assert shown.has("(folder: mobilenet_v2.safetensors)")
     assert len(re.findall(r"^ *[12]\.1 ", said, re.MULTILINE)) == 4  # each epoch as it ended, and again in the table
@@ -71,6 +76,12 @@ def test_on_a_terminal_the_page_stays_up_after_the_demo_until_ctrl_c(places: tup
     live = {line.split()[0] for line in shown.live if not line.startswith(("»", "✓"))}
     assert {"unpack", "scan", "pack", "presize", "train"} & live, "a live line showed where the jobs stood"
     assert not re.search(r"[━─]", said), "and none of them is left"
+
+
+def as_the_readme_shows(line: str, data: Path) -> str:
+    """A pattern for a line of the README's terminal without its spaces, on another folder and with other figures."""
+    figures = re.sub(r"\d+", r"\\d+", re.escape("".join(line.split())))
+    return figures.replace(re.escape("/srv/pedigree/.pedigree"), re.escape(str(data)))
 
 
 @pytest.mark.thorough
@@ -88,15 +99,25 @@ def test_for_a_script_the_demo_ends_by_itself_and_says_how_to_go_on(places: tupl
     assert not (data / "stack.json").exists()
 
 
+def test_a_job_left_by_the_demo_goes_on_by_the_words_that_were_typed() -> None:
+    """`pedigree` is not in the PATH of whoever typed `make demo`."""
+    folder = DataFolder(Path("/srv/pets"))
+    by_make = how_it_goes_on(folder, 4, "make up")
+    assert "`make up` goes on with it" in by_make
+    assert "`pedigree" not in by_make
+    assert "`pedigree up --data /srv/pets` goes on with it" in how_it_goes_on(folder, 4, "pedigree up --data /srv/pets")
+
+
 def test_a_demo_that_is_broken_off_says_what_becomes_of_its_job(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    with terminal("demo", "--data", str(data), environment=usual()) as shown:
+    with terminal("demo", "--data", str(data), "--again", "make up", environment=usual()) as shown:
         shown.until(lambda: shown.lines[-1:] != [] and shown.lines[-1].startswith("draw "))
         shown.press(CTRL_C)
         shown.shows("stopping the service…")
         assert shown.ended() == 130
     assert shown.has(f"pedigree: The demo was broken off, and its service is stopped; job 1 waits in {data}.")
-    assert shown.has(f"`pedigree up --data {data}` goes on with it, `pedigree jobs watch 1 --data {data}` then shows")
+    assert shown.has("`make up` goes on with it, and the page that it names then shows it.")
+    assert "pedigree up" not in shown.text
     assert not (data / "stack.json").exists()
 
 

@@ -3,12 +3,15 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
+from api.app import create_app
 from cli import main
-from cli.problems import OPTIONS, command_of, option_of, sentences
+from cli.problems import OPTIONS, by_options, command_of, option_of, sentences, shown_name
+from store.settings import Settings
 from tests.cli.service import Answer, serving
 from tests.cli.test_commands import JOB, ask, pedigree
 
@@ -189,8 +192,93 @@ def commands(group: click.Group) -> Iterator[click.Command]:
 
 
 def names_of(parameter: click.Parameter) -> list[str]:
-    is_argument = isinstance(parameter, click.Argument)
-    return [parameter.metavar or str(parameter.name).upper()] if is_argument else list(parameter.opts)
+    return [shown_name(parameter), *(parameter.opts if isinstance(parameter, click.Option) else [])]
+
+
+NOT_TYPED = {
+    "body.add": "is for programs that send a set in parts",
+    "body.base_revision": "comes from the file of changes",
+    "body.canary": "its fields have options",
+    "body.config": "its fields have options, or --set",
+    "body.keep_upload": "is for programs that send a set in parts",
+    "body.kind": "comes from the command",
+    "body.limits": "its fields have options",
+    "body.names": "is for the page",
+    "body.of": "is what the forecast is of",
+    "body.register_best": "is a flag",
+    "body.upload": "is for programs that send a set in parts",
+    "path.upload_id": "is for programs that send a set in parts",
+}
+"""Fields of requests that nobody gives the command a value for, and why."""
+
+
+def test_every_field_of_a_request_is_in_the_table(tmp_path: Path) -> None:
+    """A field of a body or path that is missing is named by no option, as `dataset` once was."""
+    places = {"artifacts_url": tmp_path.as_uri(), "cache": tmp_path}
+    settings = Settings.model_validate({"database_url": "postgresql://x", "redis_url": "redis://x", **places})
+    fields = set(fields_of(create_app(settings).openapi()))
+    assert "body.dataset" in fields
+    assert "path.run_id" in fields
+    assert fields - OPTIONS.keys() == NOT_TYPED.keys()
+
+
+def fields_of(document: dict[str, Any]) -> Iterator[str]:
+    """Every field of every body and path, by its place."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            yield from (f"path.{one['name']}" for one in operation.get("parameters", []) if one["in"] == "path")
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                yield from (f"body.{name}" for name in properties(document, content.get("schema", {})))
+
+
+def properties(document: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
+    if "$ref" in schema:
+        yield from properties(document, document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
+    for choice in (word for words in ("anyOf", "oneOf", "allOf") for word in schema.get(words, [])):
+        yield from properties(document, choice)
+    yield from schema.get("properties", {})
+
+
+@pytest.mark.parametrize(
+    ("words", "asked", "name"),
+    [
+        (("train", "--dataset", "typo"), "POST /jobs", "--dataset"),
+        (("predict", "--dataset", "typo"), "POST /jobs", "--dataset"),
+        (("jobs", "lr-find", "typo"), "POST /jobs", "DATASET"),
+        (("search", "typo", "--vary", "size=64,96"), "POST /jobs", "DATASET"),
+    ],
+)
+def test_a_field_has_the_name_that_the_command_at_work_gives_it(
+    capsys: Capture, monkeypatch: Patch, words: tuple[str, ...], asked: str, name: str
+) -> None:
+    fault = {"field": "body.dataset", "detail": "there is no dataset of that name", "hint": None, "value": "typo"}
+    _, _, err, _ = ask(capsys, monkeypatch, {asked: [Answer(fault, 404, "application/problem+json")]}, *words)
+    assert err == f"pedigree: {name} is typo: there is no dataset of that name.\n"
+
+
+@pytest.mark.parametrize(
+    ("hint", "said"),
+    [
+        (
+            "Set arch to resnet18 or resnet50, whose weights are in reach; or set pretrained to false.",
+            "Give --arch resnet18 or resnet50, whose weights are in reach; or give --set pretrained=false.",
+        ),
+        ("Set batch_size to 4 or less.", "Give --set batch_size=4 or less."),
+        ("Leave it out, or set it to mobilenet_v2.", "Leave it out, or set it to mobilenet_v2."),
+        ("Set arch to that of the run.", "Set arch to that of the run."),
+    ],
+)
+def test_a_hint_says_what_to_set_as_the_command_sets_it(
+    capsys: Capture, monkeypatch: Patch, hint: str, said: str
+) -> None:
+    assert by_options(hint) == said
+    error = {"code": "weights_missing", "detail": "no weights", "hint": hint}
+    answers = {
+        "GET /jobs/4/events": [Answer("", kind="text/event-stream")],
+        "GET /jobs/4": [Answer({**JOB, "state": "failed", "error": error})],
+    }
+    _, _, err, _ = ask(capsys, monkeypatch, answers, "jobs", "watch", "4")
+    assert err == f"pedigree: Job 4 failed: no weights. {said}\n"
 
 
 @pytest.mark.parametrize(
@@ -200,7 +288,8 @@ def names_of(parameter: click.Parameter) -> list[str]:
         ("body.config.epochs", "--epochs"),
         ("body.config", "config"),
         ("body", "the request"),
-        ("query.limit", "limit"),
+        ("query.limit", "--limit"),
+        ("query.cursor", "cursor"),
         ("path.job_id", "JOB"),
     ],
 )

@@ -162,6 +162,9 @@ def test_lines_as_wide_as_the_terminal_are_not_erased_behind_their_last_letter(m
         (("runs", "list", "--state", "foo"), "'queued', 'running', 'cancelling', 'succeeded', 'failed', 'cancelled'"),
         (("runs", "list", "--arch", "resnet19"), "resnet18"),
         (("demo", "--arch", "resnet19"), "resnet18"),
+        (("train", "--dataset", "pets", "--arch", "resnet19"), "resnet18"),
+        (("weights", "fetch", "resnet19"), "resnet18"),
+        (("weights", "fetch", "vgg16"), "'vgg16' is not an architecture."),
     ],
 )
 def test_a_word_of_a_fixed_set_is_checked_and_the_others_are_named(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cli import watch
 from tests.cli.service import Answer
 from tests.cli.test_commands import ask
 from tests.cli.test_predict import MODEL, sure
@@ -54,6 +55,49 @@ def test_a_dataset_is_answered_for_by_a_job_whose_files_are_saved(
     }
     assert "3 photos by version 4; 1 could not be used, see their rows" in out
     assert b'"model":"4"' in stub.asked[0][2].replace(b" ", b"")
+
+
+def test_answers_that_nobody_waited_for_are_saved_later(capsys: Capture, monkeypatch: Patch, tmp_path: Path) -> None:
+    answers = service("POST /jobs")
+    code, out, err, _ = ask(capsys, monkeypatch, answers, "jobs", "watch", "5")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1] == "`pedigree jobs answers 5` saves its answers"
+    code, out, err, _ = ask(capsys, monkeypatch, answers, "jobs", "answers", "5", "--out", str(tmp_path / "here"))
+    assert (code, err) == (0, "")
+    assert "3 photos by version 4; 1 could not be used, see their rows" in out
+    assert {path.name: path.read_text() for path in (tmp_path / "here").iterdir()} == {
+        f"job-5-{name}": text for name, text in FILES.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            {**job("running"), "answers": None},
+            "Job 5 has no answers yet: it is running. `pedigree jobs watch 5` follows it to its end.",
+        ),
+        ({**job("failed"), "answers": None}, "Job 5 has no answers: it has failed."),
+        (
+            {**job(), "kind": "train", "answers": None},
+            "Job 5 is of kind train; only those of kind predict have answers. `pedigree jobs list --kind predict`",
+        ),
+    ],
+)
+def test_a_job_without_answers_says_why(capsys: Capture, monkeypatch: Patch, found: dict[str, Any], said: str) -> None:
+    code, _, err, _ = ask(capsys, monkeypatch, {"GET /jobs/5": [Answer(found)]}, "jobs", "answers", "5")
+    assert code == 1
+    assert err.startswith(f"pedigree: {said}")
+
+
+def test_a_folder_that_is_left_says_how_its_answers_come(capsys: Capture, monkeypatch: Patch) -> None:
+    def left(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch, "follow", left)
+    code, _, err, _ = ask(capsys, monkeypatch, service("POST /jobs"), "predict", "--dataset", "pets")
+    assert code == 130
+    assert "`pedigree jobs watch 5` follows it again, `pedigree jobs answers 5` saves its answers at its end," in err
 
 
 @pytest.mark.parametrize("source", ["dataset", "folder"])

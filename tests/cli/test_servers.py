@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -20,6 +21,7 @@ import pytest
 import redis
 
 from cli import servers
+from cli.data_folder import DataFolder
 from cli.errors import StackError
 from cli.processes import wait_until
 from cli.servers import Postgres, Redis
@@ -182,6 +184,28 @@ def test_others_of_the_servers_user_do_not_come_near_a_server_that_reads_what_ro
             assert stat.S_IMODE((open_to_all / name).stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize("name", ["data", "odd name ü" * 9])
+def test_a_data_folder_of_the_version_before_goes_on(open_to_all: Path, name: str) -> None:
+    """It was open to all, its socket's folder was the server's user's, and a killed stack's file says less."""
+    data = DataFolder.at(open_to_all / name)
+    with running(Postgres(data.root / "postgres")) as url:
+        write(url, "before")
+        sockets = Path(unquote(url.partition("host=")[2]))
+    data.root.chmod(0o755)
+    if os.geteuid() == 0:
+        owner = (data.root / "postgres").stat()
+        os.chown(sockets, owner.st_uid, owner.st_gid)
+    data.stack_file.write_text('{"url": "http://127.0.0.1:8000", "pid": 1}\n')
+    assert data.running() is None
+    server = Postgres(data.root / "postgres")
+    with data.lock(), running(server) as url:
+        assert not data.stack_file.exists()
+        data.close_to_others()
+        assert words(url) == ["before"]
+        if os.geteuid() == 0:
+            assert refused_to_user_of(server, url)
+
+
 @pytest.mark.parametrize("lost", ["dac_override", "setpcap", "setuid", "chown"])
 def test_a_root_without_the_right_for_it_is_told_what_and_the_way_out(closed: Path, lost: str) -> None:
     """An ordinary user needs none of these."""
@@ -193,6 +217,55 @@ def test_a_root_without_the_right_for_it_is_told_what_and_the_way_out(closed: Pa
         assert not {"postgres", "postgres.new"} & {path.name for path in closed.iterdir()}
     else:
         assert said == ""
+
+
+def test_a_machine_without_a_user_for_the_server_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def nobody(name: str) -> None:
+        raise KeyError(name)
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(pwd, "getpwnam", nobody)
+    with pytest.raises(StackError) as refused:
+        servers._server_user(tmp_path)
+    said = "Postgres refuses to run as root, and this system has no user `postgres` or `nobody`."
+    assert (refused.value.detail, refused.value.hint) == (said, servers.WAY_OUT)
+
+
+@pytest.mark.parametrize(
+    ("uid", "said", "way_out"),
+    [
+        (0, "Postgres refuses to run as root, and root here may not share {} with another user.", servers.WAY_OUT),
+        (1000, "{} belongs to another user or is closed (Permission denied).", "Name a data folder of your own with"),
+    ],
+)
+def test_a_folder_that_we_may_not_use_is_named_with_a_way_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, uid: int, said: str, way_out: str
+) -> None:
+    def closed(_: Postgres) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path))
+
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    monkeypatch.setattr(Postgres, "_start", closed)
+    with pytest.raises(StackError) as refused:
+        Postgres(tmp_path).start()
+    assert refused.value.detail == said.format(tmp_path)
+    assert str(refused.value.hint).startswith(way_out)
+
+
+def test_a_path_that_no_socket_may_have_is_told_with_a_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(servers, "_fits_a_socket", lambda _: False)
+    with pytest.raises(StackError) as refused:
+        servers._socket_folder(tmp_path, "redis.sock", None)
+    assert refused.value.detail.startswith(f"{tmp_path} is too long or too odd a path for sockets")
+    assert refused.value.hint == "Set TMPDIR to a folder with a short, plain path."
+
+
+def test_a_sockets_folder_that_others_may_enter_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with pytest.raises(StackError) as refused:
+        servers._private_folder(tmp_path, (os.geteuid(), os.getegid()))
+    assert refused.value.detail == f"{tmp_path} exists and is not a private folder of ours."
+    assert refused.value.hint == "Remove it."
 
 
 def test_killed_servers_come_back_with_their_data(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from sqlalchemy.orm import Session, sessionmaker
 from cli.processes import wait_until
 from cli.watch_views import BACK, TRYING
 from store.artifacts import ArtifactStore
+from store.db.jobs import claim, mark_published, save_progress
+from store.db.lanes import keep_worker
+from store.lanes import Lane
 from store.settings import Settings
 from store.states import State
 from tests.api.records import Records
@@ -22,6 +25,8 @@ from tests.cli.pictures import draw_pictures
 from tests.cli.terminal import CTRL_C, DEADLINE_SECONDS, Terminal, terminal, usual
 from tests.cli.test_up import COMMAND
 
+LEASE_SECONDS = 600.0
+"""Longer than a busy machine takes to start the command."""
 TABLES = {
     200: [
         "epoch  train_loss  valid_loss  error_rate  images/s         time",
@@ -167,6 +172,23 @@ def test_a_terminal_shows_no_more_than_it_can_and_may(api: LiveApi, records: Rec
             line,
             "succeeded",
         ]
+
+
+def test_what_waits_behind_another_job_says_for_how_long(api: LiveApi, records: Records) -> None:
+    held, waits = training(records), training(records)
+    with records.sessions.begin() as session:
+        keep_worker(session, "a worker", (Lane.TRAIN,), lease_seconds=LEASE_SECONDS)
+        assert claim(session, held.job.id, worker="a worker", lease_seconds=LEASE_SECONDS)
+        save_progress(session, held.job.id, 1, {"stage": "train", "step": 93, "steps": 126, "eta_seconds": 1385.0})
+        mark_published(session, waits.job.id)
+    lines = {40: f"behind job {held.job.id}, about 23 min 5 s left", 80: r"\), about 23 min 5 s left  waited \d+ s"}
+    with ExitStack() as opened:
+        words = ("jobs", "watch", str(waits.job.id))
+        for width, line in lines.items():
+            shown = opened.enter_context(terminal(*words, environment=environment(api), width=width))
+            shown.until(lambda shown=shown, line=line: re.search(f"{line}$", shown.text) is not None)  # type: ignore[misc]
+        waits.starts()
+        waits.ends()
 
 
 def test_a_training_is_followed_and_left_to_itself(api: LiveApi, records: Records) -> None:

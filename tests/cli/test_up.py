@@ -199,6 +199,7 @@ def servers_come_back(running: Up) -> None:
     assert wait_until(both_are_new, PATIENCE_SECONDS), running.said.read_text()
 
 
+@pytest.mark.thorough
 def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
     patient = "import cli.stack, signal; cli.stack.WORKER_STOP = ((signal.SIGTERM, 3600.0),)"
     with up(tmp_path / "data", patch=patient) as started:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from cli.waiting import waiting_words, where_it_waits
+from cli.waiting import waiting_line, waiting_words, where_it_waits
 from tests.cli.service import Answer
 from tests.cli.test_commands import JOB, ask
 
@@ -39,6 +39,36 @@ def job(**waiting: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
 def test_a_queued_job_says_behind_what(asked: dict[str, Any], words: str) -> None:
     assert waiting_words(asked) == words
     assert words.endswith(where_it_waits(asked))
+
+
+LONG = {**HELD, "job": 2, "run": 1, "eta_seconds": 1385.0}
+
+
+@pytest.mark.parametrize(
+    ("waiting", "width", "line"),
+    [
+        (job(behind=LONG), 120, "queued behind job 2 (train, run 1), about 23 min 5 s left  waited 3 s"),
+        (job(behind=LONG), 79, "queued behind job 2 (train, run 1), about 23 min 5 s left  waited 3 s"),
+        (job(behind=LONG, ahead=1), 79, "queued behind job 2 (train, run 1), about 23 min 5 s left; 1 more ahead"),
+        (job(behind=LONG), 60, "queued behind job 2 (train, run 1), about 23 min 5 s left"),
+        (job(behind=LONG, ahead=1), 39, "behind job 2, about 23 min 5 s left"),
+        (job(behind={**LONG, "eta_seconds": 780}), 39, "behind job 2, about 13 min 0 s left"),
+        (job(behind={**LONG, "eta_seconds": 45}), 39, "queued behind job 2, about 45 s left"),
+        (job(behind={**LONG, "eta_seconds": None}), 39, "queued behind job 2 (train, run 1)"),
+        (job(behind={**LONG, "eta_seconds": None}), 30, "queued behind job 2"),
+        (job(reason="no_worker", behind=None), 79, "queued: no worker of the train lane runs  waited 3 s"),
+        (job(reason="no_worker", behind=None), 39, "queued: no worker of the train lane run"),
+        (job(behind=None, ahead=2), 39, "queued behind 2 others  waited 3 s"),
+    ],
+)
+def test_a_live_line_of_what_waits_keeps_how_long_it_takes(waiting: dict[str, Any], width: int, line: str) -> None:
+    assert waiting_line(waiting["waiting"], width, 3.2) == line
+
+
+@pytest.mark.parametrize("width", range(5, 121))
+def test_a_live_line_of_what_waits_fits(width: int) -> None:
+    for waiting in (job(behind=LONG, ahead=3), job(reason="resting", behind=None), job(behind=None, ahead=2)):
+        assert len(waiting_line(waiting["waiting"], width, 3700.0, "forecast")) <= width
 
 
 @pytest.mark.parametrize("asked", [JOB, {**JOB, "waiting": None}])

@@ -18,6 +18,7 @@ import pytest
 
 from api.schemas.predictions import Prediction, Predictions, SetCoverage
 from cli.main import pedigree
+from store.states import State
 from tests.cli.pictures import draw_pictures
 from tests.examples.small_service import SmallService
 
@@ -28,6 +29,8 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ (.*(?:\n    .*)*)$", re.MULTILINE)
 INLINE = re.compile(r"`(pedigree [a-z][^`…]*)`", re.DOTALL)
 KEY = re.compile(r'"(\w+)":')
+HEADER = re.compile(r"[a-z_/]+( [a-z_/]+)*( {2,}[a-z_/]+( [a-z_/]+)*)+")
+"""The names above a table: words two spaces or more apart, without a number."""
 TRAINING = 'client.train("pets", arch="mobilenet_v2", epochs=1, presize=128, size=96).wait()'
 SMALLER = {
     "presize=256 --set size=192": "presize=64 --set size=48",
@@ -71,6 +74,21 @@ def _typed(text: str) -> Iterator[Sample]:
             yield Sample("shell", command[1], text[command.end() : following.start() if following else len(text)])
 
 
+UNSURE = "pedigree predict "
+"""Its table is for sure answers, which a model of so few pictures does not give: test_readme_outputs.py holds it."""
+
+
+def fixed_lines(sample: Sample) -> list[str]:
+    """Of what is shown, the lines that are the same for all pictures: names of columns, and states."""
+    lines = [line.strip() for line in sample.shown.splitlines()]
+    return [spaced(line) for line in lines if HEADER.fullmatch(line) or line in set(State)]
+
+
+def spaced(line: str) -> str:
+    """With two spaces between columns, however wide they are."""
+    return re.sub(r" {2,}", "  ", line.strip())
+
+
 def run(sample: Sample, service: SmallService, folder: Path) -> subprocess.CompletedProcess[str]:
     """Type it."""
     environment = {
@@ -105,6 +123,14 @@ def test_every_sample_does_what_it_says(service: SmallService, tmp_path: Path) -
         assert ended.returncode == 0, f"{sample.text}\n{ended.stdout}\n{ended.stderr}"
         missing = set(KEY.findall(sample.shown)) - set(KEY.findall(ended.stdout))
         assert missing == set(), f"{sample.text}\nhas no such fields: {ended.stdout}"
+        shown = [spaced(line) for line in ended.stdout.splitlines()]
+        missed = [line for line in fixed_lines(sample) if line not in shown and not sample.text.startswith(UNSURE)]
+        assert missed == [], f"{sample.text}\nhas no such lines: {ended.stdout}"
+
+
+def test_the_lines_that_are_held_are_those_of_the_tables() -> None:
+    headers = [line for sample in samples() for line in fixed_lines(sample) if "  " in line]
+    assert [line.split()[0] for line in headers] == ["epoch", "actual", "version", "file"]
 
 
 def test_the_sample_of_an_answer_leaves_no_field_out() -> None:

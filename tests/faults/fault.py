@@ -117,13 +117,14 @@ def _stop_postgres(world: World, chance: random.Random) -> bool:
 
 
 def _kill_backend(world: World, chance: random.Random) -> bool:
-    backends = _backends(world)
+    backends = backends_of(world)
     if backends:
         os.kill(chance.choice(backends), signal.SIGKILL)
     return bool(backends)
 
 
-def _backends(world: World) -> list[int]:
+def backends_of(world: World) -> list[int]:
+    """The processes by which Postgres serves the service."""
     asked = text("SELECT pid FROM pg_stat_activity WHERE datname = 'pedigree' AND pid <> pg_backend_pid() ORDER BY pid")
     with world.engine.connect() as connection:
         return list(connection.execute(asked).scalars())

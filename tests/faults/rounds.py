@@ -89,9 +89,9 @@ def disturbed(
             findings.append(Finding("stuck", f"not well again after {fault.name}"))
     if not work.wait(END_SECONDS, world.revive):
         findings.append(Finding("stuck", f"work {work.name} does not end"))
-    if not _let_all_end(world):
+    if not let_all_end(world):
         findings.append(Finding("stuck", f"a job goes on after work {work.name} has ended"))
-    findings += [_as_finding(error) for error in work.end()]
+    findings += [as_finding(error) for error in work.end()]
     findings += check(world, work, ground.twins)
     tally.found(done, findings)
     tally.rounds, tally.jobs = tally.rounds + 1, tally.jobs + len(work.accepted)
@@ -106,7 +106,7 @@ def _let_pass(world: World, seconds: float) -> None:
         time.sleep(LOOK_SECONDS)
 
 
-def _let_all_end(world: World) -> bool:
+def let_all_end(world: World) -> bool:
     """Wait for jobs too whose acceptance nobody was told of, and for attempts that others have replaced.
 
     An attempt of the latter kind stores files until it learns of it: before that none of them is looked for.
@@ -122,7 +122,8 @@ def _let_all_end(world: World) -> bool:
     return False
 
 
-def _as_finding(error: Exception) -> Finding:
+def as_finding(error: Exception) -> Finding:
+    """What the end of a thread with an error says of its job."""
     return Finding("stuck" if isinstance(error, Stuck) else "lost", f"{type(error).__name__}: {error}")
 
 

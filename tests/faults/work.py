@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
@@ -18,6 +18,8 @@ from tests.faults.world import World
 from tests.worker.pictures import archive, picture
 
 Json = dict[str, Any]
+What = Literal["train", "cancel", "import", "search", "interpret", "predict"]
+"""Kinds of work; ``cancel`` is a training that is cancelled while it learns, and resumed."""
 
 REQUEST_SECONDS = 20.0
 LOOK_SECONDS = 0.2
@@ -90,29 +92,60 @@ class Work:
     """Codes of jobs that failed for a fault, and were resumed."""
     answered: int = 0
     wrong_answers: list[str] = field(default_factory=list)
+    look_seconds: float = LOOK_SECONDS
+    """Between two looks at a job."""
     expected: Json | None = None
     """What POST /predict says of the photo; None while no model is in production."""
     _over: threading.Event = field(default_factory=threading.Event)
     _done: threading.Event = field(default_factory=threading.Event)
     _futures: list[Future[None]] = field(default_factory=list)
+    _predicting: Future[None] | None = None
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=16))
 
     def start(self, *, interpret: int | None = None, trainings: int = 2) -> None:
         """Begin; ``interpret`` is a finished run."""
         for number in range(trainings):
-            self._begin(self._train, f"train-{number}", number % len(CONFIGS))
-        self._begin(self._cancel_and_resume, "cancel", 0)
-        self._begin(self._import)
+            self.begin("train", f"train-{number}", config=number % len(CONFIGS))
+        self.begin("cancel", "cancel")
+        self.begin("import", "import")
         for number in range(self.searches):
-            self._begin(self._search, f"search-{number}")
+            self.begin("search", f"search-{number}")
         if interpret is not None:
-            self._begin(self._post, "interpret", {"kind": "interpret", "run": interpret})
-            self._begin(self._post, "predict", {"kind": "predict", "dataset": "pets"})
+            self.begin("interpret", "interpret", run=interpret)
+            self.begin("predict", "predict")
         self._predicting = self._pool.submit(self._predict)
+
+    def begin(self, what: What, key: str, *, config: int = 0, run: int | None = None) -> None:
+        """One job more, in a thread of its own as long as one is free.
+
+        Args:
+            what: the kind of work.
+            key: a name of its own among this work's jobs.
+            config: which of CONFIGS is trained.
+            run: a finished one, to be interpreted.
+        """
+        match what:
+            case "train":
+                begun = self._pool.submit(self._train, key, config)
+            case "cancel":
+                begun = self._pool.submit(self._cancel_and_resume, key, config)
+            case "import":
+                begun = self._pool.submit(self._import, key)
+            case "search":
+                begun = self._pool.submit(self._search, key)
+            case "interpret":
+                begun = self._pool.submit(self._post, key, {"kind": "interpret", "run": run})
+            case "predict":
+                begun = self._pool.submit(self._post, key, {"kind": "predict", "dataset": "pets"})
+        self._futures.append(begun)
+
+    def ended(self) -> int:
+        """How many jobs have come to their end, for better or worse."""
+        return sum(future.done() for future in self._futures)
 
     def is_done(self) -> bool:
         """Whether every job has come to its end, for better or worse."""
-        return all(future.done() for future in self._futures)
+        return self.ended() == len(self._futures)
 
     def wait(self, seconds: float, look: Callable[[], None]) -> bool:
         """Wait for the end, looking after the world meanwhile; False where it does not come."""
@@ -126,11 +159,9 @@ class Work:
         """Give up what has not ended; what went wrong."""
         self._over.set()
         self._pool.shutdown()
-        errors = [future.exception() for future in [*self._futures, self._predicting]]
+        begun = [*self._futures, *([] if self._predicting is None else [self._predicting])]
+        errors = [future.exception() for future in begun]
         return [error for error in errors if isinstance(error, Exception)]
-
-    def _begin(self, what: Callable[..., None], *words: Any) -> None:  # noqa: ANN401 - its own
-        self._futures.append(self._pool.submit(what, *words))
 
     def _train(self, key: str, config: int) -> None:
         ask = Caller(self.world, self._over)
@@ -157,9 +188,9 @@ class Work:
         self._until_succeeded(ask, job)
         ask.close()
 
-    def _import(self) -> None:
+    def _import(self, key: str) -> None:
         ask = Caller(self.world, self._over)
-        name = f"pets-{self.name}"
+        name = f"pets-{self.name}-{key}"
         sent: Json = {
             "data": {"name": name},
             "files": {"archive": ("pets.zip", archive(5))},
@@ -237,7 +268,7 @@ class Work:
         return found
 
     def _pause(self, job: int) -> None:
-        if self._over.wait(LOOK_SECONDS):
+        if self._over.wait(self.look_seconds):
             raise Stuck(f"job {job} does not end")
 
 

@@ -73,21 +73,26 @@ class World:
         assert process is not None
         return process.pid
 
+    def is_up(self, name: str) -> bool:
+        """Whether a part's process is there."""
+        process = self.parts[name].process
+        return process is not None and process.poll() is None
+
     def jobs_in_hand(self) -> list[int]:
         """The processes of the jobs that workers have in hand."""
-        found = [job_process_of(self.pid(name)) for name in WORKERS if self._is_up(name)]
+        found = [job_process_of(self.pid(name)) for name in WORKERS if self.is_up(name)]
         return [pid for pid in found if pid is not None]
 
     def revive(self) -> None:
         """Start again what has ended, as whoever operates a service has it done."""
-        for name in [name for name in self.parts if not self._is_up(name)]:
+        for name in [name for name in self.parts if not self.is_up(name)]:
             self.started_again.append(name)
             with suppress(StackError):  # what it needs is not there yet: the next look tries again
                 self.parts[name].start()
 
     def is_well(self) -> bool:
         """Whether all processes are up, and both APIs say that they have all that they need but a model."""
-        return all(map(self._is_up, self.parts)) and all(map(_is_ready, self.urls))
+        return all(map(self.is_up, self.parts)) and all(map(_is_ready, self.urls))
 
     def until_well(self, seconds: float) -> float | None:
         """Start again what ends, and wait until all is well; how long that took, None where it did not happen."""
@@ -102,10 +107,6 @@ class World:
     def said(self, name: str) -> str:
         """All that a part has said."""
         return self.parts[name].log.read_text(errors="replace")
-
-    def _is_up(self, name: str) -> bool:
-        process = self.parts[name].process
-        return process is not None and process.poll() is None
 
 
 @contextmanager

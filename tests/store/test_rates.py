@@ -57,7 +57,7 @@ def test_a_search_that_is_still_to_come_names_the_job(sessions: Sessions) -> Non
         claimed(session, job.id)
         change_state(session, job.id, State.FAILED, error={"code": "worker_lost"})
         assert state_of_run(session, run.id).id == job.id
-        with pytest.raises(NotReady, match=f"its job {job.id} is failed") as refused:
+        with pytest.raises(NotReady, match=f"its job {job.id} has failed") as refused:
             rate_find_of(session, run.id)
         assert refused.value.request == Request("POST", f"/jobs/{job.id}/resume")
 

@@ -225,6 +225,7 @@ def test_an_emptied_broker_is_filled_again_lane_by_lane(
     assert (state_of(sessions, training), state_of(sessions, bringing)) == (State.QUEUED, State.QUEUED)
 
 
+@pytest.mark.thorough
 def test_a_killed_light_worker_loses_nothing(
     settings: Settings, sessions: Sessions, celery: Celery, bringing: int
 ) -> None:

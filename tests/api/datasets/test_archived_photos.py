@@ -3,16 +3,20 @@
 import io
 import tarfile
 import threading
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from api.datasets import archived_photos
 from api.datasets.archive_readers import AT_ONCE, ArchiveReaders
 from api.datasets.archived_photos import MOST_WAITING, ArchivedPhotos
-from store.errors import NotFound, PayloadTooLarge, TooBusy
+from store.errors import InvalidRequest, NotFound, PayloadTooLarge, StateConflict, TooBusy
 from tests.api.conftest import until
 from tests.api.datasets.test_trials import tar
+from tests.api.datasets.test_uploads_tus import archive
 from tests.api.records import jpeg
 
 TOO_MANY = 5
@@ -66,3 +70,36 @@ def test_a_further_name_of_a_photo_shows_it(tmp_path: Path, target: str) -> None
         assert photos.photo(tmp_path / "archive", name).data == photo
     with pytest.raises(NotFound):
         photos.photo(tmp_path / "archive", "odd.jpg")
+
+
+def test_a_photo_of_a_zip_is_found_without_opening_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo, opened, open_one = jpeg(), list[object](), zipfile.ZipFile.open
+
+    def noted(packed: zipfile.ZipFile, name: zipfile.ZipInfo) -> IO[bytes]:
+        opened.append(name.filename)
+        return open_one(packed, name)
+
+    with zipfile.ZipFile(tmp_path / "archive", "w") as packed:
+        for number in range(50):
+            packed.writestr(f"a/pug_{number}.jpg", photo)
+    monkeypatch.setattr(zipfile.ZipFile, "open", noted)
+    photos = ArchivedPhotos(ArchiveReaders(), max_unpacked=1 << 30, max_photo=4 << 20)
+    assert photos.photo(tmp_path / "archive", "a/pug_44.jpg").data == photo
+    assert opened == ["a/pug_44.jpg"]
+
+
+def test_who_waits_too_long_for_a_photo_is_told_what_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archived_photos, "READ_SECONDS", -1.0)
+    photos = ArchivedPhotos(ArchiveReaders(), max_unpacked=1 << 30, max_photo=4 << 20)
+    hints = []
+    for data in (archive("pug_1.jpg"), tar({"pug_1.jpg": b"x"})):
+        (tmp_path / "archive").write_bytes(data)
+        with pytest.raises(InvalidRequest) as caught:
+            photos.photo(tmp_path / "archive", "pug_1.jpg")
+        hints.append((caught.value.hint or "")[:12])
+    assert hints == ["Send fewer f", "Send a zip, "]
+
+
+def test_a_photo_of_what_has_become_an_import_is_a_conflict(tmp_path: Path) -> None:
+    with pytest.raises(StateConflict):
+        ArchivedPhotos(ArchiveReaders(), max_unpacked=1, max_photo=1).photo(tmp_path / "gone", "pug_1.jpg")

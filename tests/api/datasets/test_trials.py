@@ -12,6 +12,7 @@ from api.schemas.uploads import RuleOnUpload
 from ml.unpack import listing
 from ml.unpack.archive import MAX_FILES
 from ml.unpack.listing import Listing
+from store.errors import StateConflict, TooBusy
 from tests.api.datasets.test_uploads_tus import archive, begin, send, whole
 from tests.api.records import jpeg
 from tests.api.web import TestClient
@@ -166,3 +167,45 @@ def test_any_table_of_an_archive_can_be_tried_and_a_large_one_alone_is_refused(
 def test_a_regex_has_time_for_as_many_ordinary_names_as_an_archive_may_have() -> None:
     """One costs up to 25 µs, and one that does not match is looked at twice."""
     assert MAX_FILES * 40e-6 <= trials.RULE_SECONDS < trials.TRIAL_SECONDS
+
+
+def test_a_listing_that_had_no_time_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(archive("a/pug_1.jpg"))
+    tried = Trials(ArchiveReaders(), 1 << 30)
+    with monkeypatch.context() as busy:
+        busy.setattr(trials, "READ_SECONDS", -1.0)
+        assert not tried.on_upload("a", tmp_path / "a", RuleOnUpload()).complete
+    found = tried.on_upload("a", tmp_path / "a", RuleOnUpload())
+    assert (found.complete, found.photos) == (True, 1)
+
+
+def test_a_listing_that_had_no_room_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(archive("a/pug_1.jpg", "b/pug_2.jpg"))
+    monkeypatch.setattr(listing, "MAX_NAMES_BYTES", 15)
+    tried = Trials(ArchiveReaders(), 1 << 30)
+    assert [tried.on_upload("a", tmp_path / "a", RuleOnUpload()).photos for _ in range(2)] == [1, 1]
+    (tmp_path / "a").unlink()
+    assert not tried.on_upload("a", tmp_path / "a", RuleOnUpload()).complete
+
+
+def test_a_listing_that_is_held_waits_for_nobody(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(archive("a/pug_1.jpg"))
+    tried = Trials(ArchiveReaders(), 1 << 30)
+    assert tried.on_upload("a", tmp_path / "a", RuleOnUpload()).photos == 1
+    for _ in range(trials.AT_ONCE):
+        tried._lists.take()
+    assert tried.on_upload("a", tmp_path / "a", RuleOnUpload()).photos == 1
+    with pytest.raises(TooBusy):
+        tried.on_upload("b", tmp_path / "a", RuleOnUpload())
+
+
+def test_an_upload_that_becomes_an_import_is_no_broken_archive(tmp_path: Path) -> None:
+    with pytest.raises(StateConflict, match="becoming an import"):
+        Trials(ArchiveReaders(), 1 << 30).on_upload("a", tmp_path / "gone", RuleOnUpload())
+
+
+def test_a_trial_tells_of_names_whose_encoding_was_guessed(tmp_path: Path) -> None:
+    raw = "柴犬_1.jpg".encode("cp932")
+    (tmp_path / "a").write_bytes(archive("#" * len(raw)).replace(b"#" * len(raw), raw))
+    found = Trials(ArchiveReaders(), 1 << 30).on_upload("a", tmp_path / "a", RuleOnUpload())
+    assert "were read as cp437" in found.notes[-1]

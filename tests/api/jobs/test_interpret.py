@@ -168,7 +168,7 @@ def test_a_dataset_that_the_run_was_not_interpreted_on_says_what_to_do(
     assert client.get(path).json()["hint"] == f"Wait for job {job}."
     with records.sessions.begin() as session:
         records.move(get_job(session, job), State.RUNNING, State.FAILED)
-    assert f"job {job} is failed" in client.get(path).json()["detail"]
+    assert f"job {job} has failed" in client.get(path).json()["detail"]
     unknown = client.get(f"/runs/{run.id}/{what}?dataset=nowhere")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
 

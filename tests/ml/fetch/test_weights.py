@@ -242,6 +242,8 @@ def test_torchvisions_entries_come_with_the_default_first() -> None:
     found = weights._published("resnet50")
     assert [file.entry for file in found] == ["IMAGENET1K_V2", "IMAGENET1K_V1"]
     assert (found[0].name, found[0].sha256_prefix) == ("resnet50-11ad3fa6.pth", "11ad3fa6")
+    with pytest.raises(UnknownArch, match="vgg16"):
+        find_weights("vgg16", None)  # of torchvision, but no training takes it
     with pytest.raises(UnknownArch, match="resnet5000"):
         find_weights("resnet5000", None)
 

@@ -88,7 +88,7 @@ def test_links_and_devices_in_a_tar_are_refused(tmp_path: Path, kind: bytes) -> 
     assert "'b.jpg' is a link, a device" in refused(tmp_path, tarred({"a.jpg": b"x", "b.jpg": b""}, change=change))
 
 
-@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO])
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFSOCK])
 def test_links_and_devices_in_a_zip_are_refused(tmp_path: Path, kind: int) -> None:
     def change(member: zipfile.ZipInfo) -> None:
         member.external_attr = (kind | 0o777) << 16

@@ -1,0 +1,1 @@
+"""Jobs and predictions for an hour while processes are killed at random."""
