@@ -17,6 +17,7 @@ from api.http.stopping import PatientServer
 from ml.errors import TorchMismatch
 from ml.late import Late
 from ml.versions import check_versions
+from store.collector import read_headers
 from store.errors import SettingsInvalid
 from store.logs import log_to_stderr
 from store.settings import load_settings
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log_to_stderr()
     try:
         settings = load_settings()
+        read_headers(settings.otlp_headers)
         check_versions()
         openness = settle(settings, options.host if options.fd is None else address_of_socket(options.fd))
         # torch comes in with the app: a pair that does not fit can be named only before that.

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from store.errors import SettingsInvalid
+
 MOST_OF_FILE = 16 * 1024
 """Bytes of a file with headers."""
 
@@ -22,25 +24,37 @@ def traces_address(endpoint: str) -> str:
     return endpoint.rstrip("/").removesuffix(_PATH) + _PATH
 
 
-def read_headers(path: Path) -> dict[str, str]:
-    """A file with a header on each line, as ``Authorization: Bearer …``; empty lines count for nothing.
+def read_headers(setting: str) -> dict[str, str]:
+    """The headers of ``PEDIGREE_OTLP_HEADERS_FILE``, which may be empty.
+
+    The file has one on each line, as ``Authorization: Bearer …``; empty lines count for nothing.
 
     Raises:
-        ValueError: it is no such file. What it says instead is not told, as it may be secret.
+        SettingsInvalid: it is no such file. What it says instead is not told, as it may be secret.
     """
+    if not setting:
+        return {}
+    path = Path(setting).expanduser()
     try:
         with path.open("rb") as file:
             content = file.read(MOST_OF_FILE + 1)
     except OSError as error:
-        raise ValueError(f"{str(path)!r} cannot be read ({error.strerror})") from None
+        raise _invalid(f"{str(path)!r} cannot be read ({error.strerror})") from None
     if len(content) > MOST_OF_FILE:
-        raise ValueError(f"{str(path)!r} has more than {MOST_OF_FILE} bytes")
+        raise _invalid(f"{str(path)!r} has more than {MOST_OF_FILE} bytes")
     headers = {}
     for number, line in enumerate(content.decode("latin-1").splitlines(), start=1):
         if not line.strip():
             continue
         found = _HEADER.fullmatch(line)
         if found is None:
-            raise ValueError(f"line {number} of {str(path)!r} is no header")
+            raise _invalid(f"line {number} of {str(path)!r} is no header")
         headers[found[1]] = found[2]
     return headers
+
+
+def _invalid(detail: str) -> SettingsInvalid:
+    return SettingsInvalid(
+        f"PEDIGREE_OTLP_HEADERS_FILE: {detail}",
+        "Set PEDIGREE_OTLP_HEADERS_FILE to a file with a header on each line, such as `Authorization: Bearer …`.",
+    )

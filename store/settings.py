@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from store.collector import is_address, read_headers
+from store.collector import is_address
 from store.errors import SettingsInvalid
 from store.webhooks import origins_of
 
@@ -231,16 +231,6 @@ class Settings(BaseSettings):
                 "it is not an address of a collector",
                 "such as http://collector:4318; a token for it goes into a file that PEDIGREE_OTLP_HEADERS_FILE names",
             )
-        return value
-
-    @field_validator("otlp_headers")
-    @classmethod
-    def _are_headers(cls, value: str) -> str:
-        if value:
-            try:
-                read_headers(Path(value))
-            except ValueError as error:
-                raise _refusal(str(error), "file with a header on each line, such as Authorization: Bearer …") from None
         return value
 
     @field_validator("root_path")

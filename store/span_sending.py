@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections import deque
-from pathlib import Path
 
 import httpx
 
@@ -25,6 +24,8 @@ EVERY_SECONDS = 2.0
 LONGEST_REST_SECONDS = 60.0
 """Between two tries to reach a collector that is away."""
 SEND_SECONDS = 5.0
+MOST_OF_ANSWER = 64 * 1024
+"""Bytes that are read of an answer, which needs few; whoever says more is left."""
 CLOSE_SECONDS = 1.5
 """For what waits at the end, so that a process ends within two seconds."""
 WARN_SECONDS = 300.0
@@ -53,7 +54,7 @@ class SpanSender:
     @classmethod
     def of(cls, settings: Settings, service: str) -> "SpanSender":
         """To the collector of the settings."""
-        headers = read_headers(Path(settings.otlp_headers)) if settings.otlp_headers else {}
+        headers = read_headers(settings.otlp_headers)
         # Neither a proxy of the shell nor a password of its .netrc is meant for the collector.
         client = httpx.Client(
             headers={**headers, "content-type": "application/x-protobuf"},
@@ -104,9 +105,13 @@ class SpanSender:
 
     def _send(self, batch: list[Span]) -> None:
         try:
-            answer = self._client.post(self._address, content=message_of(self._resource, batch))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the thread
+            answer = self._post(message_of(self._resource, batch))
+        except httpx.TransportError as error:
             self._put_back(batch, f"{type(error).__name__}: {error}")
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the thread
+            # Of ours, and the same at the next try: what is behind it would wait for ever.
+            self._drop(len(batch), f"{type(error).__name__}: {error}")
             return
         if answer.status_code in _AWAY:
             self._put_back(batch, f"it answers {answer.status_code}")
@@ -114,6 +119,16 @@ class SpanSender:
         self._rest = 0.0
         if not answer.is_success:
             self._drop(len(batch), f"it answers {answer.status_code}")
+
+    def _post(self, message: bytes) -> httpx.Response:
+        """The answer to a message; its body is read, as it came, for the connection to serve again, and no further."""
+        end, read = time.monotonic() + SEND_SECONDS, 0
+        with self._client.stream("POST", self._address, content=message) as answer:
+            for piece in answer.iter_raw():
+                read += len(piece)
+                if read > MOST_OF_ANSWER or time.monotonic() > end:
+                    break
+        return answer
 
     def _put_back(self, batch: list[Span], why: str) -> None:
         """Have them sent again after a rest, longer each time."""

@@ -4,6 +4,7 @@ All that the service traces goes through here. Where the settings name no collec
 brought in by ``start_tracing`` alone. What is told of a span are names and numbers of ours, never what somebody sent.
 """
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from typing import Protocol
 
 from store.settings import Settings
 from store.traceparent import Place
+
+log = logging.getLogger(__name__)
 
 Value = str | int | float | bool
 Attributes = Mapping[str, Value]
@@ -106,10 +109,15 @@ _of_process: list[Place] = []
 def start_tracing(settings: Settings, service: str) -> None:
     """Tell the settings' collector of the spans of this process, under the name of its service.
 
-    Where they name none, or it is done already, nothing changes.
+    Where they name none, or it is done already, nothing changes. Where it cannot be done (a file with headers that has
+    gone, no room for a thread) the log says so: the work of the process goes on without.
     """
-    if settings.otlp_endpoint and not _running:
+    if not settings.otlp_endpoint or _running:
+        return
+    try:
         _running.append(import_module("store.span_sending").SpanSender.of(settings, service))
+    except Exception as error:  # noqa: BLE001 - whatever it is, no request and no job must fail for it
+        log.warning("nothing is traced: %s: %s", type(error).__name__, error)
 
 
 def stop_tracing() -> None:

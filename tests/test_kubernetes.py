@@ -337,7 +337,7 @@ def test_only_those_have_a_way_out_that_have_one_in_compose() -> None:
         peers = [peer for rule in policy["spec"].get("egress", []) for peer in rule["to"]]
         assert any("ipBlock" in peer for peer in peers) == (name == "out")
         outside = [peer for peer in peers if "namespaceSelector" in peer]
-        assert bool(outside) == (name == "names")
+        assert bool(outside) == (name in {"names", "traces"})
     out = {name for name in PODS if chosen(policies["out"]["spec"]["podSelector"], LABELS[name])}
     assert out == {name for name in WORKLOADS if "out" in COMPOSE["services"][name]["networks"]}
     (rule,) = policies["out"]["spec"]["egress"]
@@ -345,6 +345,15 @@ def test_only_those_have_a_way_out_that_have_one_in_compose() -> None:
     assert private <= {one for peer in rule["to"] for one in peer["ipBlock"]["except"]}
     (entry,) = policies["api"]["spec"]["ingress"]
     assert all(peer["namespaceSelector"]["matchLabels"] for peer in entry["from"]), "an empty one means all"
+
+
+def test_all_that_trace_reach_a_collector_in_a_namespace_that_is_named_for_it() -> None:
+    policies = of_kind("NetworkPolicy")
+    told = {name for name in PODS if chosen(policies["traces"]["spec"]["podSelector"], LABELS[name])}
+    assert told == OURS
+    (rule,) = policies["traces"]["spec"]["egress"]
+    assert [peer["namespaceSelector"]["matchLabels"] for peer in rule["to"]] == [{"pedigree/takes-traces": "yes"}]
+    assert rule["ports"] == [{"protocol": "TCP", "port": 4318}], "of OTLP over HTTP"
 
 
 def test_the_api_is_replaced_without_a_gap() -> None:

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import delete
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.app import create_app
 from store.artifacts import ArtifactStore
-from store.db.jobs import claim
+from store.db.jobs import claim, create_job
+from store.db.models import Job
 from store.queue import make_celery
 from store.settings import Settings
 from store.states import State
+from store.tracing import start_tracing, stop_tracing
 from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records, jpeg
 from tests.api.web import TestClient
@@ -176,6 +179,21 @@ def test_a_resumed_job_goes_on_in_the_trace_of_who_resumed_it_and_names_the_firs
     assert (first.parent, second.parent) == (queued.id, again.id)
     assert (queued.links, again.links) == ((), (queued.id,))
     assert again.parent == collector.one("POST /jobs/{job_id}/resume").id
+
+
+def test_a_job_that_was_deleted_meanwhile_costs_its_trace_and_not_its_worker(
+    settings: Settings, sessions: sessionmaker[Session], collector: Collector
+) -> None:
+    start_tracing(settings, "pedigree-worker")
+    with sessions.begin() as session:
+        job_id = create_job(session, kind="import", max_attempts=3).id
+    with sessions.begin() as session:
+        job = claim(session, job_id, worker="here", lease_seconds=600)
+        assert job is not None
+    with attempt_span(sessions, job), sessions.begin() as session:
+        session.execute(delete(Job))
+    stop_tracing()
+    assert "pedigree.job.state" not in collector.one("attempt import").attributes
 
 
 def test_requests_are_told_by_their_routes_and_only_the_share_that_is_asked_for(

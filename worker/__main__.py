@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 
+from store.collector import read_headers
 from store.errors import SettingsInvalid
 from store.logs import log_to_stderr
 from store.queue import queues_of
@@ -12,6 +13,8 @@ from worker.lanes import chosen_lanes
 
 try:
     from worker.tasks import get_ready, host, presence
+
+    read_headers(host.settings.otlp_headers)
 except SettingsInvalid as error:
     # the app reads the settings when it is imported, and a bad one deserves a sentence, not a traceback
     sys.exit(f"{error.detail}. {error.hint}")

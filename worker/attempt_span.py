@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from store.db.models import Job
 from store.db.reading import job_alone, queued_at
+from store.errors import NotFound
 from store.lanes import lane_of
 from store.states import State
 from store.tracing import Attributes, Kind, Span, past_span, span
@@ -21,13 +22,13 @@ def attempt_span(sessions: sessionmaker[Session], job: Job) -> Iterator[Span]:
     """The span of an attempt at a job that was claimed; what it came to is read when it is over."""
 
     def tell(what: Callable[[Session, Job, Span], None]) -> None:
-        """In a transaction; a database that is away costs the trace, and nothing else."""
+        """In a transaction; a database that is away, or a job that was deleted, costs the trace, and nothing else."""
         if not opened.is_told:
             return
         try:
             with sessions.begin() as session:
                 what(session, job, opened)
-        except OUTAGES:
+        except (*OUTAGES, NotFound):
             log.warning("job %d: its trace lacks what the database would have told", job.id)
 
     about: Attributes = {

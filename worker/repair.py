@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore
+from store.collector import read_headers
 from store.db.lanes import forget_lost_workers
 from store.db.repair import hand_back_expired, jobs_without_message, unpublished_jobs
 from store.db.session import make_engine, make_sessions
@@ -129,6 +130,7 @@ def main() -> int:
     log_to_stderr()
     try:
         settings = load_settings()
+        read_headers(settings.otlp_headers)
         artifacts = ArtifactStore(settings.artifacts_url)
     except SettingsInvalid as error:
         sys.stderr.write(f"{error.detail}. {error.hint}\n")

@@ -4,17 +4,22 @@ import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from pydantic import ValidationError
 
+from api import __main__ as api_program
 from store import span_sending, tracing
+from store.collector import read_headers
+from store.errors import SettingsInvalid
 from store.settings import Settings
 from store.span_sending import SpanSender
 from store.traceparent import Place
-from store.tracing import continuing, past_span, span
+from store.tracing import continuing, past_span, span, start_tracing
+from worker import repair
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 ADDRESS = "http://collector.test/v1/traces"
@@ -73,6 +78,9 @@ def dropped_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
         (f"00-{'0' * 32}-{SPAN}-01", None),
         (f"00-{TRACE}-{'0' * 16}-01", None),
         (f"00-{TRACE}-{SPAN}-01\n", None),
+        (f"00-{TRACE}-{SPAN[:-1]}٣-01", None),
+        (f"00-{TRACE}-{SPAN}-01," * 2000, None),
+        ("0" * 60_000, None),
         ("", None),
         (None, None),
     ],
@@ -132,6 +140,37 @@ def test_what_a_collector_refuses_is_dropped_counted_and_not_sent_again(caplog: 
     assert "secret" not in caplog.text
 
 
+def test_what_cannot_be_written_is_dropped_and_does_not_hold_up_what_comes_after(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(span_sending, "BATCH", 1)
+    answers = Answers(200)
+    sender = answers.sender()
+    odd: Any = object()
+    tell(sender, "before")
+    past_span("odd", {"x": odd}, began=1.0, ended=2.0)
+    past_span("after", {}, began=1.0, ended=2.0)
+    tracing.stop_tracing()
+    assert (answers.names, sender.dropped) == (["before", "after"], 1)
+    assert len(dropped_lines(caplog)) == 1
+
+
+def test_of_an_answer_without_end_no_more_is_read_than_of_one() -> None:
+    pieces: list[bytes] = []
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            pieces.append(b"x" * 1024)
+            yield pieces[-1]
+
+    client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, content=endless())))
+    sender = SpanSender(client, ADDRESS, "tests", share=1.0)
+    tell(sender, "first")
+    tracing.stop_tracing()
+    sender._thread.join()
+    assert (len(pieces), sender.dropped) == (span_sending.MOST_OF_ANSWER // 1024 + 1, 0)
+
+
 def test_a_collector_that_hangs_holds_neither_spans_without_end_nor_the_end_of_the_process(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -173,17 +212,41 @@ def test_an_address_that_is_none_or_has_a_secret_is_refused_without_being_shown(
     assert "hush" not in str(error)
 
 
-def test_headers_come_from_a_file_whose_faults_are_told_without_its_words(
-    settings_of_session: Settings, tmp_path: Path
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("X-Key: a\n\nhush", "line 3 of"), ("x" * 20_000, "more than"), (None, "cannot be read")],
+)
+def test_a_file_of_headers_that_is_none_is_refused_at_the_start_and_not_by_a_job_that_is_under_way(
+    settings_of_session: Settings,
+    tmp_path: Path,
+    content: str | None,
+    said: str,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = tmp_path / "headers"
-    for content, said in (("X-Key: a\n\nhush", "line 3 of"), ("x" * 20_000, "more than"), (None, "cannot be read")):
-        path.unlink(missing_ok=True)
-        if content is not None:
-            path.write_text(content)
-        with pytest.raises(ValidationError, match=said) as refused:
-            _with(settings_of_session, otlp_headers=str(path))
-        assert "hush" not in str(refused.value.errors(include_input=False))
+    if content is not None:
+        path.write_text(content)
+    wrong = _with(settings_of_session, otlp_headers=str(path), otlp_endpoint="http://collector.test")
+    with pytest.raises(SettingsInvalid, match=said):
+        read_headers(wrong.otlp_headers)
+    for program in (repair, api_program):
+        monkeypatch.setattr(program, "load_settings", lambda: wrong)
+        monkeypatch.setattr(program, "log_to_stderr", lambda: None)
+    assert (repair.main(), api_program.main([])) == (1, 1)
+    told = capsys.readouterr().err
+    assert told.count("PEDIGREE_OTLP_HEADERS_FILE: ") == 2
+    start_tracing(wrong, "tests")
+    with span("x", {}) as opened:
+        assert opened.traceparent is None
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "store.tracing"]
+    assert said in line
+    assert "hush" not in told + line
+
+
+def test_headers_come_from_a_file(settings_of_session: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "headers"
     path.write_text("X-Key: a\n\nauthorization:Bearer b c \n")
     taken = _with(settings_of_session, otlp_headers=str(path), otlp_endpoint="https://x.example/otlp/")
     made = SpanSender.of(taken, "tests")
