@@ -330,7 +330,7 @@ def test_networks_let_through_what_is_needed_and_nothing_else() -> None:
     assert found == needed | {("bucket", "objects", port) for port in (8888, 9333, 18888, 19333)}
 
 
-def test_only_those_have_a_way_out_that_have_one_in_compose() -> None:
+def test_only_those_have_a_way_out_that_have_one_in_compose_but_for_traces() -> None:
     policies = of_kind("NetworkPolicy")
     assert policies["nothing-unless-said"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     for name, policy in policies.items():
@@ -345,15 +345,10 @@ def test_only_those_have_a_way_out_that_have_one_in_compose() -> None:
     assert private <= {one for peer in rule["to"] for one in peer["ipBlock"]["except"]}
     (entry,) = policies["api"]["spec"]["ingress"]
     assert all(peer["namespaceSelector"]["matchLabels"] for peer in entry["from"]), "an empty one means all"
-
-
-def test_all_that_trace_reach_a_collector_in_a_namespace_that_is_named_for_it() -> None:
-    policies = of_kind("NetworkPolicy")
-    told = {name for name in PODS if chosen(policies["traces"]["spec"]["podSelector"], LABELS[name])}
-    assert told == OURS
-    (rule,) = policies["traces"]["spec"]["egress"]
-    assert [peer["namespaceSelector"]["matchLabels"] for peer in rule["to"]] == [{"pedigree/takes-traces": "yes"}]
-    assert rule["ports"] == [{"protocol": "TCP", "port": 4318}], "of OTLP over HTTP"
+    traces = policies["traces"]["spec"]
+    assert {name for name in PODS if chosen(traces["podSelector"], LABELS[name])} == OURS
+    peers = [{"namespaceSelector": {"matchLabels": {"pedigree/takes-traces": "yes"}}}]
+    assert traces["egress"] == [{"to": peers, "ports": [{"protocol": "TCP", "port": 4318}]}]
 
 
 def test_the_api_is_replaced_without_a_gap() -> None:

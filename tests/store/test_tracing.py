@@ -19,6 +19,7 @@ from store.settings import Settings
 from store.span_sending import SpanSender
 from store.traceparent import Place
 from store.tracing import continuing, past_span, span, start_tracing
+from tests.patience import PATIENCE_SECONDS
 from worker import repair
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -42,7 +43,7 @@ class Answers:
         if status < 300:
             (resource,) = ExportTraceServiceRequest.FromString(request.content).resource_spans
             self.names += [one.name for scope in resource.scope_spans for one in scope.spans]
-        return httpx.Response(status)
+        return httpx.Response(status, stream=httpx.ByteStream(b""))
 
     def sender(self) -> SpanSender:
         client = httpx.Client(transport=httpx.MockTransport(self), headers={"authorization": "Bearer secret"})
@@ -121,7 +122,7 @@ def test_a_collector_that_is_away_gets_later_what_it_missed_and_is_told_of_once(
     sender = answers.sender()
     tell(sender, "first", "second")
     for _ in range(3):
-        answers.asked.acquire()
+        assert answers.asked.acquire(timeout=PATIENCE_SECONDS)
     tell(sender, "third")
     tracing.stop_tracing()
     assert (sorted(answers.names), sender.dropped) == (["first", "second", "third"], 0)
@@ -180,7 +181,7 @@ def test_a_collector_that_hangs_holds_neither_spans_without_end_nor_the_end_of_t
     answers.may_answer.clear()
     sender = answers.sender()
     tell(sender, "in hand")
-    answers.asked.acquire()
+    assert answers.asked.acquire(timeout=PATIENCE_SECONDS)
     with caplog.at_level(logging.WARNING):
         tell(sender, "waits", "waits too", "has no room")
         assert sender.dropped == 1
