@@ -25,7 +25,7 @@ LONGEST_REST_SECONDS = 60.0
 """Between two tries to reach a collector that is away."""
 SEND_SECONDS = 5.0
 MOST_OF_ANSWER = 64 * 1024
-"""Bytes that are read of an answer, which needs few; whoever says more is left."""
+"""Bytes that are read of an answer, which needs few."""
 CLOSE_SECONDS = 1.5
 """For what waits at the end, so that a process ends within two seconds."""
 WARN_SECONDS = 300.0
