@@ -152,6 +152,7 @@ def test_an_absurd_size_in_a_zip_over_4_gib_costs_no_time(tmp_path: Path) -> Non
     head = struct.pack("<6H3L5H", 45, 45, 0, 0, 0, 0x21, 0, 0xFFFF_FFFF, 0xFFFF_FFFF, 1, len(sizes), 0, 0, 0)
     entries = b"".join(b"PK\x01\x02" + head + struct.pack("<LL", 0, at) + b"a" + sizes for at in (0, 1))
     with (tmp_path / "archive").open("wb") as file:
+        file.write(b"PK\x03\x04")
         file.seek(1 << 32)
         file.write(entries + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 2, 2, len(entries), 0, 0))
     with pytest.raises(ArchiveRejected, match="packed bytes together"):
