@@ -45,7 +45,7 @@ install: .venv/.installed ## make .venv with the pedigree command in it
 	@$(if $(elsewhere),false,$(BIN)/python -m pip --version >/dev/null 2>&1) || $(PYTHON) -m venv --clear .venv
 	$(PIP) --no-compile --require-hashes --requirement requirements-dev.lock
 	$(PIP) --no-compile --no-deps --no-build-isolation --editable . --editable client
-	@$(BIN)/python -c 'import api.app, cli.main, worker.learning, worker.standby'
+	@$(BIN)/python -c 'import api.app, cli.main, worker.child; worker.child.import_learning()'
 	@touch $@
 
 demo: install ## train, examine and serve on this machine (PETS=FOLDER for real photos)
