@@ -92,3 +92,21 @@ def test_an_environment_whose_python_is_gone_is_made_anew(checkout: Path) -> Non
     assert install(checkout)[0] == 1
     (checkout / ".venv" / "bin" / "python").unlink()
     assert install(checkout)[0] == 2
+
+
+def test_demo_and_up_run_the_command_with_the_folders_that_are_named(checkout: Path) -> None:
+    """What the command does with them is tested beside it."""
+    install(checkout)
+    command = checkout / ".venv" / "bin" / "pedigree"
+    command.write_text("#!/bin/sh\nprintf '<%s>' \"$@\"\n")
+    command.chmod(0o755)
+
+    def ran(*words: str) -> str:
+        ended = make(checkout, *words, "PYTHON=./python", "PIP=@:")
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    assert ran("demo") == "<demo><--data><.pedigree><--again><make up>"
+    told = "<--pets><my pets><--again><make up DATA='my data'>"
+    assert ran("demo", "DATA=my data", "PETS=my pets") == f"<demo><--data><my data>{told}"
+    assert ran("up", "DATA=my data") == "<up><--data><my data>"
