@@ -8,7 +8,8 @@ from sqlalchemy import Engine, NullPool, create_engine, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from backup.writing import known_revisions, schema_of, size_of
+from backup.writing import size_of
+from migrations.schema import SchemaUnknown, check_known, known_revisions, schema_of
 from store.artifacts import ArtifactStore
 from store.db.jobs import IN_HAND
 from store.db.lanes import count_workers
@@ -87,11 +88,13 @@ def _database(engine: Engine, findings: Findings) -> None:
 
 
 def _of_another_version(schema: str | None, known: list[str]) -> str:
-    if schema is None or schema in known:
-        has = "no schema" if schema is None else f"the schema {schema}"
-        mend = "Start `pedigree up` again, or run `python -m migrations`."
-        return f"The database has {has}, and this version needs {known[0]}. {mend}"
-    return f"The database has the schema {schema} of a newer version. Install that version, or restore a backup."
+    try:
+        check_known(schema)
+    except SchemaUnknown as error:
+        return f"{error.detail[0].upper()}{error.detail[1:]}. {error.hint}"
+    has = "no schema" if schema is None else f"the schema {schema}"
+    mend = "Start `pedigree up` again, or run `python -m migrations`."
+    return f"The database has {has}, and this version needs {known[0]}. {mend}"
 
 
 def _jobs(session: Session, findings: Findings) -> None:

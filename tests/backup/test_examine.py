@@ -12,7 +12,7 @@ from store.artifacts import ArtifactStore
 from store.db.lanes import keep_worker
 from store.lanes import Lane
 from store.settings import Settings
-from tests.backup.stacks import another_place, fill
+from tests.backup.stacks import another_place, fill, sessions_of
 from tests.store.rows import claimed, make_job
 
 
@@ -64,6 +64,9 @@ def test_a_database_of_another_version_or_none_is_named(settings: Settings, engi
         assert only_fault(place).startswith("The database has no schema, and this version needs")
         upgrade(place.database_url, "0003")
         assert "has the schema 0003" in only_fault(place)
+        with sessions_of(place) as sessions, sessions.begin() as session:
+            session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        assert only_fault(place).startswith("The database has the schema 9999 of a newer version")
     gone = settings.model_copy(update={"database_url": "postgresql+psycopg://nobody@/x?host=/nowhere"})
     assert only_fault(gone).startswith("The database does not answer: ")
 

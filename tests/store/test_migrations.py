@@ -8,8 +8,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
 
+from migrations.__main__ import main
 from migrations.engine import downgrade, make_config, upgrade
+from migrations.schema import known_revisions
 from store.db.models import Run
+from store.settings import Settings
+from tests.conftest import environment_of
 from tests.patience import PATIENCE_SECONDS
 
 
@@ -40,6 +44,30 @@ def look(url: str) -> tuple[set[str], list[Any]]:
 
 def test_there_is_one_head() -> None:
     assert len(ScriptDirectory.from_config(make_config()).get_heads()) == 1
+
+
+def test_the_known_revisions_are_those_of_the_files() -> None:
+    scripts = ScriptDirectory.from_config(make_config()).walk_revisions()
+    assert known_revisions() == [script.revision for script in scripts]
+
+
+def test_a_database_of_a_newer_version_is_one_line_and_stays_as_it_is(
+    empty_database: str, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    statements(
+        empty_database,
+        "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)",
+        "INSERT INTO alembic_version VALUES ('9999')",
+    )
+    for name, value in environment_of(settings, DATABASE_URL=empty_database).items():
+        monkeypatch.setenv(name, value)
+    assert main() == 1
+    assert capsys.readouterr().err == (
+        f"the database has the schema 9999 of a newer version, and this one's newest is {known_revisions()[0]}."
+        " Install that version, or restore a backup from before it.\n"
+    )
+    assert look(empty_database)[0] == set()
+    assert statements(empty_database, "SELECT version_num FROM alembic_version") == [("9999",)]
 
 
 def test_up_down_up_and_no_drift(empty_database: str) -> None:
