@@ -6,7 +6,7 @@ import sys
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from migrations.engine import upgrade
-from migrations.schema import SchemaUnknown
+from migrations.schema import SchemaUnfit
 from store.errors import SettingsInvalid
 from store.settings import load_settings
 
@@ -23,7 +23,7 @@ def main() -> int:
         return 2
     try:
         upgrade(settings.database_url)
-    except SchemaUnknown as error:
+    except SchemaUnfit as error:
         sys.stderr.write(f"{error.detail}. {error.hint}\n")
         return 1
     except SQLAlchemyError as error:

@@ -32,7 +32,7 @@ def upgrade(database_url: str, revision: str = "head") -> None:
     """Migrate up to ``revision``; a second caller waits and then finds nothing to do.
 
     Raises:
-        SchemaUnknown: the database is of a newer version.
+        SchemaUnfit: the database is of a newer version.
     """
     _run(database_url, lambda config: command.upgrade(config, revision))
 
@@ -41,7 +41,7 @@ def downgrade(database_url: str, revision: str) -> None:
     """Migrate down to ``revision`` (``base``: nothing is left).
 
     Raises:
-        SchemaUnknown: the database is of a newer version.
+        SchemaUnfit: the database is of a newer version.
     """
     _run(database_url, lambda config: command.downgrade(config, revision))
 

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -10,11 +12,16 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, tex
 
 from migrations.__main__ import main
 from migrations.engine import downgrade, make_config, upgrade
-from migrations.schema import known_revisions
+from migrations.schema import SchemaUnfit, check_at_start, known_revisions
 from store.db.models import Run
 from store.settings import Settings
-from tests.conftest import environment_of
+from tests.conftest import REPOSITORY, environment_of
 from tests.patience import PATIENCE_SECONDS
+
+NEWER = (
+    f"the database has the schema 9999 of a newer version, and this one's newest is {known_revisions()[0]}."
+    " Install that version, or restore a backup from before it."
+)
 
 
 @pytest.fixture
@@ -51,23 +58,59 @@ def test_the_known_revisions_are_those_of_the_files() -> None:
     assert known_revisions() == [script.revision for script in scripts]
 
 
-def test_a_database_of_a_newer_version_is_one_line_and_stays_as_it_is(
-    empty_database: str, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def newer_database(empty_database: str) -> str:
+    """One whose schema no version knows yet."""
     statements(
         empty_database,
         "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)",
         "INSERT INTO alembic_version VALUES ('9999')",
     )
-    for name, value in environment_of(settings, DATABASE_URL=empty_database).items():
+    return empty_database
+
+
+def test_a_database_of_a_newer_version_is_one_line_and_stays_as_it_is(
+    newer_database: str, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in environment_of(settings, DATABASE_URL=newer_database).items():
         monkeypatch.setenv(name, value)
     assert main() == 1
-    assert capsys.readouterr().err == (
-        f"the database has the schema 9999 of a newer version, and this one's newest is {known_revisions()[0]}."
-        " Install that version, or restore a backup from before it.\n"
-    )
-    assert look(empty_database)[0] == set()
-    assert statements(empty_database, "SELECT version_num FROM alembic_version") == [("9999",)]
+    assert capsys.readouterr().err == f"{NEWER}\n"
+    assert look(newer_database)[0] == set()
+    assert statements(newer_database, "SELECT version_num FROM alembic_version") == [("9999",)]
+
+
+def test_what_starts_on_a_database_of_a_newer_version_ends_with_one_line(
+    newer_database: str, settings: Settings
+) -> None:
+    environment = environment_of(settings, DATABASE_URL=newer_database)
+    started = {
+        module: subprocess.Popen(
+            [sys.executable, "-m", module],
+            cwd=REPOSITORY,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for module in ("api", "worker", "worker.repair")
+    }
+    said = {module: process.communicate(timeout=PATIENCE_SECONDS)[0] for module, process in started.items()}
+    assert said == {"api": f"schema_unfit: {NEWER}\n", "worker": f"{NEWER}\n", "worker.repair": f"{NEWER}\n"}
+    assert {module: process.returncode for module, process in started.items()} == dict.fromkeys(started, 1)
+
+
+def test_nothing_starts_on_another_schema_and_all_does_where_none_can_be_told(
+    empty_database: str, settings: Settings
+) -> None:
+    with pytest.raises(SchemaUnfit, match="no schema") as refused:
+        check_at_start(empty_database)
+    assert "`python -m migrations`" in str(refused.value.hint)
+    upgrade(empty_database, "0001")
+    with pytest.raises(SchemaUnfit, match="has the schema 0001, and this version needs "):
+        check_at_start(empty_database)
+    check_at_start(settings.database_url)
+    check_at_start("postgresql+psycopg://nobody@127.0.0.1:1/none")
 
 
 def test_up_down_up_and_no_drift(empty_database: str) -> None:
