@@ -32,7 +32,7 @@ elsewhere := $(shell $(made_here) || echo elsewhere)
 .PHONY: help install demo up check test test-all test-faults test-contract coverage bench clean elsewhere
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 install: .venv/.installed ## make .venv with the pedigree command in it
 
