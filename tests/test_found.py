@@ -23,7 +23,7 @@ def rows() -> Iterator[list[str]]:
 
 
 @cache
-def tests_in(file: str) -> tuple[str, ...]:
+def names_in(file: str) -> tuple[str, ...]:
     return tuple(re.findall(r"^def (test_\w+)", (REPOSITORY / file).read_text(encoding="utf-8"), re.MULTILINE))
 
 
@@ -38,10 +38,10 @@ def faults_of(row: str) -> list[str]:
             if not files or not (REPOSITORY / files[-1]).is_file():
                 wrong.append(word)
             elif (test := named["test"]) is not None:
-                there = tests_in(files[-1])
+                there = names_in(files[-1])
                 is_there = test in there or (test.endswith("…") and any(one.startswith(test[:-1]) for one in there))
                 wrong += [] if is_there else [word]
-        elif part is not None and not any(part[0].rstrip("…") in one for file in files for one in tests_in(file)):
+        elif part is not None and not any(part[0].rstrip("…") in one for file in files for one in names_in(file)):
             wrong.append(word)
     return wrong if files else [*wrong, "no test"]
 

@@ -185,7 +185,7 @@ def test_a_database_that_is_this_machines_is_looked_at_and_no_other(
         "a backup": "takes about 1.0 GiB; 9.0 GiB are free here",
         "fault": "One. Two.",
     }
-    told |= {"faults": [], "needed_bytes": None}
+    told |= {"found": {"clock": "as this machine's"}, "faults": [], "needed_bytes": None}
     assert look_at_stores(folder, None, None) == {"clock": "as this machine's"}
 
 

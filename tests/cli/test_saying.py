@@ -50,7 +50,7 @@ def test_a_terminal_without_a_letter_gets_a_question_mark_for_it(capsys: Capture
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(shown, encoding="iso-8859-1", write_through=True))
     gone = Answer({"code": "not_found", "detail": "there is no dataset 'chätte-犬'"}, 404)
     code, *_ = test_commands.ask(capsys, monkeypatch, {"GET /datasets/dogs": [gone]}, "datasets", "show", "dogs")
-    assert (code, shown.getvalue().decode("iso-8859-1")) == (1, "pedigree: There is no dataset 'chätte-?'.\n")
+    assert (code, shown.getvalue().decode("iso-8859-1")) == (1, "pedigree: there is no dataset 'chätte-?'.\n")
 
 
 @pytest.mark.parametrize(
