@@ -82,9 +82,9 @@ def test_a_store_that_takes_nothing_is_named(at_work: Settings, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("ours", "said"),
     [
-        (-3600.0, "3600.0 s ahead of this machine's"),
-        (3600.0, "3600.0 s behind this machine's"),
-        (-59.0, "59.0 s ahead of this machine's"),
+        (-3600.0, "s ahead of this machine's"),
+        (3600.0, "s behind this machine's"),
+        (-50.0, "s ahead of this machine's"),
     ],
 )
 def test_a_clock_that_is_far_off_is_named_with_the_side_that_it_is_on(
@@ -100,7 +100,8 @@ def test_a_clock_that_is_far_off_is_named_with_the_side_that_it_is_on(
     monkeypatch.setattr(examining, "datetime", Ours)
     findings = examine(at_work)
     seconds, rest = findings.found["clock"].split(" ", 1)
-    assert (float(seconds), rest) == (pytest.approx(abs(ours), abs=5.0), said.split(" ", 1)[1])
+    assert float(seconds) == pytest.approx(abs(ours), abs=5.0)
+    assert rest == said
     fault = f"The database's clock is {findings.found['clock']}. Set both by NTP."
     assert findings.faults == ([fault] if abs(ours) > MOST_APART_SECONDS else [])
 

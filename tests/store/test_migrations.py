@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -10,13 +11,15 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
 
-from migrations.__main__ import main
+import api.__main__ as api
+from migrations.__main__ import main as migrate
 from migrations.engine import downgrade, make_config, upgrade
 from migrations.schema import SchemaUnfit, check_at_start, known_revisions
 from store.db.models import Run
-from store.settings import Settings
+from store.settings import Settings, load_settings
 from tests.conftest import REPOSITORY, environment_of
 from tests.patience import PATIENCE_SECONDS
+from worker import repair
 
 NEWER = (
     f"the database has the schema 9999 of a newer version, and this one's newest is {known_revisions()[0]}."
@@ -69,35 +72,41 @@ def newer_database(empty_database: str) -> str:
     return empty_database
 
 
-def test_a_database_of_a_newer_version_is_one_line_and_stays_as_it_is(
-    newer_database: str, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name, value in environment_of(settings, DATABASE_URL=newer_database).items():
-        monkeypatch.setenv(name, value)
-    assert main() == 1
-    assert capsys.readouterr().err == f"{NEWER}\n"
-    assert look(newer_database)[0] == set()
-    assert statements(newer_database, "SELECT version_num FROM alembic_version") == [("9999",)]
-
-
-def test_what_starts_on_a_database_of_a_newer_version_ends_with_one_line(
-    newer_database: str, settings: Settings
-) -> None:
+@pytest.fixture
+def newer(newer_database: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """The environment of a process on such a database, which is this one's too."""
     environment = environment_of(settings, DATABASE_URL=newer_database)
-    started = {
-        module: subprocess.Popen(
-            [sys.executable, "-m", module],
-            cwd=REPOSITORY,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for module in ("api", "worker", "worker.repair")
-    }
-    said = {module: process.communicate(timeout=PATIENCE_SECONDS)[0] for module, process in started.items()}
-    assert said == {"api": f"schema_unfit: {NEWER}\n", "worker": f"{NEWER}\n", "worker.repair": f"{NEWER}\n"}
-    assert {module: process.returncode for module, process in started.items()} == dict.fromkeys(started, 1)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    load_settings.cache_clear()
+    yield environment
+    load_settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("start", "said"), [(migrate, NEWER), (api.main, f"schema_unfit: {NEWER}"), (repair.main, NEWER)]
+)
+def test_what_starts_on_a_database_of_a_newer_version_ends_with_one_line(
+    newer: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    start: Callable[[], int],
+    said: str,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["python -m"])
+    for module, later in ((api, "settle"), (repair, "Repair")):  # what would go on until somebody ends it
+        monkeypatch.setattr(module, later, None)
+    assert start() == 1
+    assert capsys.readouterr().err == f"{said}\n"
+    assert look(newer["DATABASE_URL"])[0] == set()
+    assert statements(newer["DATABASE_URL"], "SELECT version_num FROM alembic_version") == [("9999",)]
+
+
+@pytest.mark.thorough
+def test_a_worker_on_a_database_of_a_newer_version_ends_with_one_line(newer: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "worker"]
+    done = subprocess.run(command, cwd=REPOSITORY, env=newer, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{NEWER}\n")
 
 
 def test_nothing_starts_on_another_schema_and_all_does_where_none_can_be_told(

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from hashlib import sha256
@@ -248,6 +249,7 @@ def test_an_archive_that_is_gone_or_empty_is_refused(
         artifacts.put_bytes("uploads/empty", out.getvalue())
         with pytest.raises(DatasetUnusable, match=said):
             predict_pictures(stack.attempt(predict({"upload": "uploads/empty"})))
+        shutil.rmtree(stack.work)
 
 
 def test_photos_of_an_archive_that_are_hidden_are_told_of_as_by_an_import(
