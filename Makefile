@@ -37,13 +37,15 @@ help: ## list the targets
 install: .venv/.installed ## make .venv with the pedigree command in it
 
 # The mark is made last: an install that broke off goes on, one without a working pip or of another place begins again,
-# and a changed lock file is followed.
+# and a changed lock file is followed. Pip would compile 16,000 modules, of which a sixth is used: they are compiled by
+# their first import, which comes here, before several processes of a service would do the same at once.
 .venv/.installed: requirements-dev.lock pyproject.toml client/pyproject.toml $(elsewhere)
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Pedigree needs Python 3.11, 3.12 or 3.13; name one with PYTHON=python3.12")'
 	@$(if $(elsewhere),[ ! -e $@ ] || echo "This environment was made in another place. It is made again." >&2)
 	@$(if $(elsewhere),false,$(BIN)/python -m pip --version >/dev/null 2>&1) || $(PYTHON) -m venv --clear .venv
-	$(PIP) --require-hashes --requirement requirements-dev.lock
-	$(PIP) --no-deps --no-build-isolation --editable . --editable client
+	$(PIP) --no-compile --require-hashes --requirement requirements-dev.lock
+	$(PIP) --no-compile --no-deps --no-build-isolation --editable . --editable client
+	@$(BIN)/python -c 'import api.app, cli.main, worker.learning, worker.standby'
 	@touch $@
 
 demo: install ## train, examine and serve on this machine (PETS=FOLDER for real photos)
