@@ -39,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log_to_stderr()
     try:
         settings = load_settings()
-        check_versions()
         check_at_start(settings.database_url)
+        check_versions()
         openness = settle(settings, options.host if options.fd is None else address_of_socket(options.fd))
         # torch comes in with the app: a pair that does not fit can be named only before that.
         app = _CREATE_APP.get()(settings, openness=openness)
