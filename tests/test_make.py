@@ -1,6 +1,7 @@
 """What `make` does with a user's shell and with an environment that was made elsewhere; pip itself is not run."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).parent.parent
+LOCK = (HOUSE / "requirements-dev.lock").read_text()
+PACKAGES = len(set(re.findall(r"^([a-z0-9._-]+)==", LOCK, re.MULTILINE)))
+INSTALLING = f"Installing {PACKAGES} packages into .venv, some minutes on the first time\n"
 ODD_NAMES = ["plain", "with spaces, ü and 犬", "x" * 150]
 
 
@@ -69,20 +73,20 @@ def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def install(folder: Path) -> tuple[int, str]:
     """Make it; how often an environment was made so far, and what was said."""
-    ended = make(folder, "install", "PYTHON=./python", "PIP=@:")
+    ended = make(folder, "install", "PYTHON=./python", "PIP=:")
     assert ended.returncode == 0, ended.stderr
     return (folder / "made").read_text().count("made"), ended.stderr
 
 
 def test_an_environment_is_made_once_and_anew_only_where_the_checkout_was_moved(checkout: Path, tmp_path: Path) -> None:
-    assert install(checkout) == (1, "")
+    assert install(checkout) == (1, INSTALLING)
     assert install(checkout) == (1, "")
     (checkout / ".venv" / ".installed").unlink()
-    assert install(checkout) == (1, ""), "an install that broke off goes on"
+    assert install(checkout) == (1, INSTALLING), "an install that broke off goes on"
     moved = checkout.rename(tmp_path / "moved")
     times, said = install(moved)
     assert times == 2
-    assert said == "This environment was made in another place. It is made again.\n"
+    assert said == f"This environment was made in another place. It is made again.\n{INSTALLING}"
     assert install(moved) == (2, "")
     shutil.copytree(moved, tmp_path / "copied", symlinks=True)
     assert install(tmp_path / "copied")[0] == 3
@@ -92,3 +96,21 @@ def test_an_environment_whose_python_is_gone_is_made_anew(checkout: Path) -> Non
     assert install(checkout)[0] == 1
     (checkout / ".venv" / "bin" / "python").unlink()
     assert install(checkout)[0] == 2
+
+
+def test_demo_and_up_run_the_command_with_the_folders_that_are_named(checkout: Path) -> None:
+    """What the command does with them is tested beside it."""
+    install(checkout)
+    command = checkout / ".venv" / "bin" / "pedigree"
+    command.write_text("#!/bin/sh\nprintf '<%s>' \"$@\"\n")
+    command.chmod(0o755)
+
+    def ran(*words: str) -> str:
+        ended = make(checkout, *words, "PYTHON=./python", "PIP=:")
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    assert ran("demo") == "<demo><--data><.pedigree><--again><make up>"
+    told = "<--pets><my pets><--again><make up DATA='my data'>"
+    assert ran("demo", "DATA=my data", "PETS=my pets") == f"<demo><--data><my data>{told}"
+    assert ran("up", "DATA=my data") == "<up><--data><my data>"

@@ -1,5 +1,6 @@
 """Unpacking an archive that anyone may have made: what is odd is refused, and nothing half-unpacked is left."""
 
+import errno
 import lzma
 import os
 import struct
@@ -42,6 +43,8 @@ _BROKEN = (
     LookupError,
     struct.error,
 )
+_OF_THE_ARCHIVE = frozenset({None, errno.EILSEQ, errno.EINVAL, errno.EMLINK, errno.ENAMETOOLONG})
+"""Numbers of system errors that come of what an archive holds; bz2 and gzip tell of broken data without a number."""
 OnProgress = Callable[[int, int], None]
 
 
@@ -73,13 +76,9 @@ def extract_archive(
             without a name, named twice, or named outside the folder. Nothing is left behind. A further name of a file
             (a tar's hard link) is one where that file lies before it in the archive.
         DiskFull: the disk does not hold the content. Nothing is left behind.
+        OSError: the machine's own failure, which says nothing about the archive. Nothing is left behind.
     """
-    into.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(dir=into.parent, prefix=UNPACKING) as scratch,
-        _told(),
-        archive.open("rb") as file,
-    ):
+    with _told(), _scratch_beside(into) as scratch, archive.open("rb") as file:
         packed = archive.stat().st_size
 
         def tell() -> None:
@@ -87,7 +86,7 @@ def extract_archive(
                 on_progress(file.tell(), packed)
 
         budget = Budget(max_bytes, max_files, packed=packed, tell=tell)
-        target = Path(scratch) / "content"
+        target = scratch / "content"
         target.mkdir()
         names, folders = ZipNames(encoding), _Folders(target, budget)
         for entry in entries_of(file, kind_of(file), budget, names, encoding):
@@ -139,7 +138,7 @@ def open_entries(
 
     Raises:
         ArchiveRejected: as extract_archive.
-        FileNotFoundError: the file is gone.
+        OSError: the file is gone, or cannot be read.
     """
     with archive.open("rb") as file, _told():
         packed = os.fstat(file.fileno()).st_size
@@ -161,8 +160,16 @@ def _told() -> Iterator[None]:
     except OSError as error:
         if says_disk_full(error):
             raise DiskFull("the disk does not hold the unpacked archive", hint="Free space.") from error
-        # bz2 and gzip report broken data as an OSError without a number.
+        if error.errno not in _OF_THE_ARCHIVE:
+            raise
         raise ArchiveRejected(f"the archive cannot be unpacked: {error.strerror or error}") from error
+
+
+@contextmanager
+def _scratch_beside(into: Path) -> Iterator[Path]:
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=into.parent, prefix=UNPACKING) as scratch:
+        yield Path(scratch)
 
 
 class _Folders:

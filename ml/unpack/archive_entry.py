@@ -11,6 +11,9 @@ PADDING = b"\0\t\n\r "
 """What may stand behind an archive's end: some programs fill its last block or record, others end a line."""
 
 
+_MOST_SHOWN = 255
+
+
 class Content:
     """What a file of an archive holds, opened when it is first read: who wants names alone opens nothing."""
 
@@ -50,13 +53,20 @@ class Entry:
         return self.content is None and self.same_as is None
 
 
+def shown(name: str) -> str:
+    """A name as a sentence has it: quoted, and cut where it is longer than any."""
+    return repr(name) if len(name) <= _MOST_SHOWN else f"{name[:60]!r}…"
+
+
 def no_file(name: str) -> ArchiveRejected:
     """What is said of an entry that is no plain file and no folder."""
-    detail = f"{name!r} is a link, a device or a socket"
+    detail = f"{shown(name)} is a link, a device or a socket"
     return ArchiveRejected(detail, hint="Pack plain files and folders only (tar --dereference follows links).")
 
 
 def no_target(entry: Entry) -> ArchiveRejected:
     """What is said of a further name of what is no file before it."""
-    detail = f"{entry.name!r} is a hard link to {entry.same_as!r}, which is no file before it in the archive"
+    detail = (
+        f"{shown(entry.name)} is a hard link to {shown(entry.same_as or '')}, which is no file before it in the archive"
+    )
     return ArchiveRejected(detail, hint="Pack with `tar --hard-dereference`, which writes the file itself.")

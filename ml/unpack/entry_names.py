@@ -7,6 +7,7 @@ from encodings import normalize_encoding
 from encodings.aliases import aliases
 
 from ml.errors import ArchiveRejected
+from ml.unpack.archive_entry import shown
 
 DOS = "cp437"
 """What a zip's names are in where nothing else is said (PKWARE's APPNOTE.TXT, appendix D)."""
@@ -60,7 +61,7 @@ class ZipNames:
         self._encoding = encoding
         self.backslashes_separate = False
         """Whether folders are separated by them in this zip, and by no slash."""
-        self._guessed, self._halves, self._first = 0, 0, ""
+        self._guessed, self._halves, self._ends, self._first = 0, 0, 0, ""
 
     def read(self, raw: bytes, flags: int, extra: bytes) -> str:
         """The name of an entry.
@@ -71,24 +72,29 @@ class ZipNames:
             extra: the entry's extra fields.
 
         Raises:
-            ArchiveRejected: the name is not in the encoding that was given.
+            ArchiveRejected: the name is not in the encoding that was given, or one told in UTF-8 has a NUL in it.
             UnicodeDecodeError: it is said to be UTF-8 and is not.
         """
         # What follows a NUL is no part of a name, zipfile says, too.
-        if flags & _UTF8_FLAG or (raw.isascii() and not extra):
-            return raw.decode().split("\0", 1)[0]
-        told = _unicode_path(raw, extra)
-        return (self._decoded(raw) if told is None else told).split("\0", 1)[0]
+        told = None if flags & _UTF8_FLAG else _unicode_path(raw, extra)
+        if told is not None:
+            return told
+        # Some encodings have other signs in ASCII's places; programs that separate folders mean ASCII's.
+        plain = flags & _UTF8_FLAG or raw.isascii()
+        return (raw.decode() if plain else self._decoded(raw)).split("\0", 1)[0]
 
     def note(self) -> str | None:
         """A sentence about the names that nothing said how to read; None where there are none."""
         if not self._guessed:
             return None
-        halves = f" In {self._halves} of them a backslash was taken for half of a letter." if self._halves else ""
-        return (
-            f"{self._guessed} names in the zip do not say their encoding and are not UTF-8; they were read as "
-            f"{DOS}, for example {self._first!r}.{halves} If that looks wrong, give `encoding`. {ENCODING_HINT}"
-        )
+        guessed = f"{self._guessed} names in the zip do not say their encoding and are not UTF-8"
+        said = [f"{guessed}; they were read as {DOS}, for example {shown(self._first)}."]
+        if self._halves:
+            said.append(f"In {self._halves} of them a backslash was taken for half of a letter.")
+        if self._ends:
+            ends = "a backslash behind a letter beyond ASCII was taken for the end of a folder"
+            said.append(f"In {self._ends} of them {ends}.")
+        return " ".join((*said, "If that looks wrong, give `encoding`.", ENCODING_HINT))
 
     def _decoded(self, raw: bytes) -> str:
         if self._encoding is not None:
@@ -99,6 +105,7 @@ class ZipNames:
             name, halves = half.subn(BACKSLASH, raw.decode(DOS))
             self._guessed += 1
             self._halves += halves > 0
+            self._ends += _HALF_OF_A_LETTER.search(name) is not None
             self._first = self._first or name
         return name
 
@@ -140,8 +147,14 @@ def _unicode_path(raw: bytes, extra: bytes) -> str | None:
             continue
         version, checksum = _UNICODE_HEAD.unpack_from(field)
         if version == 1 and checksum == zlib.crc32(raw):
-            return _utf8(field[_UNICODE_HEAD.size :]) or None
+            return _without_nul(_utf8(field[_UNICODE_HEAD.size :])) or None
     return None
+
+
+def _without_nul(name: str | None) -> str | None:
+    if name is not None and "\0" in name.rstrip("\0"):
+        raise ArchiveRejected(f"the name {shown(name)} of an entry has a NUL in it", hint="Make the archive again.")
+    return name and name.rstrip("\0")
 
 
 def _utf8(raw: bytes) -> str | None:

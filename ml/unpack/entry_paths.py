@@ -3,7 +3,7 @@
 import re
 
 from ml.errors import ArchiveRejected
-from ml.unpack.archive_entry import Entry
+from ml.unpack.archive_entry import Entry, shown
 
 NAME_BYTES = 255
 """Of each folder and of the file: what disks take."""
@@ -26,9 +26,9 @@ def inside(name: str) -> str:
     plain = name.replace("\\", "/")
     parts = [part for part in plain.split("/") if part not in _SAYS_NOTHING]
     if plain.startswith("/") or ".." in parts or "\0" in name or (parts and _DRIVE.fullmatch(parts[0])):
-        raise ArchiveRejected(f"{_short(name)} is named outside the archive's own folder", hint="Use relative names.")
+        raise ArchiveRejected(f"{shown(name)} is named outside the archive's own folder", hint="Use relative names.")
     if len(parts) > DEPTH:
-        raise ArchiveRejected(f"{_short(name)} nests deeper than {DEPTH} folders", hint="Pack flatter folders.")
+        raise ArchiveRejected(f"{shown(name)} nests deeper than {DEPTH} folders", hint="Pack flatter folders.")
     path = "/".join(parts) or "."
     if len(path) * _MOST_BYTES_OF_A_LETTER > NAME_BYTES:
         _check_length(name, parts)
@@ -38,9 +38,9 @@ def inside(name: str) -> str:
 def _check_length(name: str, parts: list[str]) -> None:
     sizes = [len(part.encode("utf-8", "surrogateescape")) for part in parts]
     if max(sizes) > NAME_BYTES:
-        raise ArchiveRejected(f"the name {_short(name)} is too long", hint=f"Keep names under {NAME_BYTES} bytes.")
+        raise ArchiveRejected(f"the name {shown(name)} is too long", hint=f"Keep names under {NAME_BYTES} bytes.")
     if sum(sizes) + len(parts) > PATH_BYTES:
-        detail = f"the path {_short(name)} is too long"
+        detail = f"the path {shown(name)} is too long"
         raise ArchiveRejected(detail, hint=f"Keep a file's name and its folders' under {PATH_BYTES} bytes together.")
 
 
@@ -52,9 +52,5 @@ def path_of(entry: Entry) -> str:
     """
     path = inside(entry.name)
     if path == "." and not entry.is_folder:
-        raise ArchiveRejected(f"a file of the archive has no name ({entry.name!r})", hint="Name every entry.")
+        raise ArchiveRejected(f"a file of the archive has no name ({shown(entry.name)})", hint="Name every entry.")
     return path
-
-
-def _short(name: str) -> str:
-    return repr(name) if len(name) <= NAME_BYTES else f"{name[:60]!r}…"

@@ -1,6 +1,7 @@
 """Paths of an archive's entries, held against each other as the unpacking does: a disk takes each name once."""
 
 from ml.errors import ArchiveRejected
+from ml.unpack.archive_entry import shown
 
 
 class ListedPaths:
@@ -47,6 +48,6 @@ def _above(path: str) -> str:
 
 def named_twice(name: str) -> ArchiveRejected:
     """What is said of a file whose name is another entry's."""
-    detail = f"{name!r} is in the archive twice, or as a file and as a folder"
+    detail = f"{shown(name)} is in the archive twice, or as a file and as a folder"
     hint = "Name every entry once. `tar -r` and `tar -u` keep the old file beside the new: make the archive again."
     return ArchiveRejected(detail, hint=hint)

@@ -6,10 +6,10 @@ from functools import partial
 from typing import IO
 
 from ml.errors import ArchiveRejected
-from ml.unpack.archive_entry import PADDING, Content, Entry, no_file
+from ml.unpack.archive_entry import PADDING, Content, Entry, no_file, shown
 from ml.unpack.entry_names import tar_name
 from ml.unpack.metered import Budget, ByteStream, MeteredReader
-from ml.unpack.tar_headers import TarHeaders
+from ml.unpack.tar_headers import NOT_SPARSE, TarHeaders
 
 _CHUNK = 1 << 20
 _LABEL, _FOLDERS_LISTED, _GOES_ON = b"V", b"D", b"M"
@@ -83,16 +83,16 @@ def _read_rest(reader: MeteredReader) -> None:
 def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo, encoding: str | None) -> Entry:
     name = tar_name(member.name, encoding)
     if member.size < 0:
-        raise ArchiveRejected(f"{name!r} has a size below 0", hint="Make the archive again.")
+        raise ArchiveRejected(f"{shown(name)} has a size below 0", hint="Make the archive again.")
     if member.type in {_FOLDERS_LISTED, _GOES_ON}:
-        detail = f"the archive is an incremental or a multi-volume one ({name!r})"
+        detail = f"the archive is an incremental or a multi-volume one ({shown(name)})"
         raise ArchiveRejected(detail, hint="Make it again without --listed-incremental and --multi-volume.")
     if member.isdir() or (member.isreg() and not member.size and name.endswith("\\")):
         return Entry(name)
     if member.islnk():
         return Entry(name, same_as=tar_name(member.linkname, encoding))
     if member.issparse():
-        raise ArchiveRejected(f"{name!r} is a sparse file", hint="Make the archive again without --sparse (-S).")
+        raise ArchiveRejected(f"{shown(name)} is a sparse file", hint=NOT_SPARSE)
     if not member.isreg():
         raise no_file(name)
     return Entry(name, Content(partial(_opened, tar, member)))

@@ -32,6 +32,9 @@ _TYPE = slice(156, 157)
 _RECORD = re.compile(rb"(\d{1,6}) ([^=\n]{1,1000})=")
 _USED = re.compile(rb"path|linkpath|size|hdrcharset|GNU\.sparse\..*")
 """Keys of the records that tell where an entry lies, how long it is and whether it has holes."""
+_SPARSE = re.compile(rb"^\d+ GNU\.sparse\.", re.MULTILINE)
+"""Any of these cuts or stretches what the file holds, a size alone too."""
+NOT_SPARSE = "Make the archive again without --sparse (-S)."
 _OF_ONE = re.compile(rb"^\d+ (?:path|linkpath|size|GNU\.sparse\.[^=]*)=", re.MULTILINE)
 _DIGITS_ALONE = bytes(byte if byte in b"0123456789" else 0x20 for byte in range(256))
 
@@ -47,6 +50,8 @@ class TarHeaders:
         """The type of the header whose data is read next; empty where a header is."""
         self._size = 0
         """Of that data, in bytes."""
+        self._kinds = bytearray()
+        """Types of the headers of this entry so far."""
 
     def expect(self, size: int) -> None:
         """Said before so many bytes are read.
@@ -72,6 +77,8 @@ class TarHeaders:
         if header in _EXTENDED:
             # What fills the last block may be anything.
             data = b"".join(_used(data[: self._size]))
+            if _SPARSE.search(data):
+                raise ArchiveRejected("a file of the archive is sparse", hint=NOT_SPARSE)
             if header == XGLTYPE and _OF_ONE.search(data):
                 raise _refusal("for all its entries with the name or size of one")
             self._spend(len(data))
@@ -81,7 +88,15 @@ class TarHeaders:
             self.last = data
             if len(data) == BLOCKSIZE and data[_TYPE] in _WITH_DATA:
                 self._header, self._size = data[_TYPE], _size_in(data)
+                self._check_kind()
         return data
+
+    def _check_kind(self) -> None:
+        """Raise ArchiveRejected at a second header of a kind: the entry of the first is lost, and has left its name."""
+        kind = XHDTYPE if self._header == SOLARIS_XHDTYPE else self._header
+        if kind in self._kinds and kind != XGLTYPE:
+            raise _refusal("whose entry is lost: another of its kind comes before the next entry")
+        self._kinds += kind
 
     def _spend(self, size: int) -> None:
         if not 0 <= size <= self._left:

@@ -139,8 +139,9 @@ class ZipDirectory:
                 raise zipfile.BadZipFile(message)
             if max(size, packed, at) == _HUGE:
                 size, packed, at = _widened(fields, size, packed, at)
-            while starts_anew and at + before < last:
-                before += _HUGE + 1
+            if starts_anew and at + before < last:
+                # Up to a whole number of times 4 GiB.
+                before += -(-(last - at - before) >> 32) << 32
             last = at + before + packed
             yield Member(raw, fields, flags, method, checksum, packed, size, attributes, at + before)
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import IO
 
 from ml.errors import ArchiveRejected
-from ml.unpack.archive_entry import Entry, no_file
+from ml.unpack.archive_entry import Entry, no_file, shown
 from ml.unpack.entry_names import ZipNames
 from ml.unpack.metered import Budget
 from ml.unpack.zip_contents import ZipContents
@@ -40,6 +40,11 @@ _METHODS = {
 _OTHER_WAY = (
     "Pack it by Deflate, as zip does and 7-Zip where the method is set to Deflate, or send a .tar.gz. Windows takes "
     "Deflate64 for more than 2 GB."
+)
+
+_NO_FOLDER = (
+    "Make the archive again with another program, or, where its names are in an old encoding, give `encoding`: in some "
+    "a letter ends as a folder does."
 )
 
 
@@ -83,14 +88,14 @@ def _counted(file: IO[bytes], budget: Budget, entries: int) -> None:
 
 def _check(member: Member, name: str) -> None:
     if member.flags & _ENCRYPTED:
-        raise ArchiveRejected(f"{name!r} is encrypted", hint="Make the archive without a password.")
+        raise ArchiveRejected(f"{shown(name)} is encrypted", hint="Make the archive without a password.")
     if stat.S_IFMT(member.attributes >> 16) not in _KINDS:
         raise no_file(name)
     if not name:
         raise ArchiveRejected("an entry of the archive has no name", hint="Name every entry.")
     if member.method not in _READ:
         method = _METHODS.get(member.method, "an unknown one")
-        detail = f"{name!r} is packed by method {member.method} ({method}), which is not read"
+        detail = f"{shown(name)} is packed by method {member.method} ({method}), which is not read"
         raise ArchiveRejected(detail, hint=_OTHER_WAY)
 
 
@@ -104,6 +109,6 @@ def _is_folder(member: Member, name: str) -> bool:
         marked = stat.S_ISDIR(member.attributes >> 16) or bool(member.attributes & _DOS_FOLDER)
         return marked and member.size == 0
     if member.size:
-        detail = f"{name!r} is named as a folder and has {member.size} bytes"
-        raise ArchiveRejected(detail, hint="Make the archive again with another program.")
+        detail = f"{shown(name)} is named as a folder and has {member.size} bytes"
+        raise ArchiveRejected(detail, hint=_NO_FOLDER)
     return True

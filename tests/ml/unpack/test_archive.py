@@ -1,6 +1,8 @@
 import bz2
+import errno
 import gzip
 import io
+import os
 import stat
 import struct
 import tarfile
@@ -10,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ml.errors import ArchiveRejected, Stopped
+from ml.errors import ArchiveRejected, DiskFull, Stopped
+from ml.unpack import archive as unpacking
 from ml.unpack.archive import MAX_BYTES, MAX_FILES, extract_archive
 from tests.ml.pictures import jpeg
 
@@ -275,3 +278,38 @@ def test_another_hard_link_is_refused_with_the_way_out(tmp_path: Path, target: s
 
 def test_hard_links_count_as_files_do(tmp_path: Path) -> None:
     assert "unpacks to more than" in refused(tmp_path, hard_linked("b.jpg", "pets/a.jpg"), max_bytes=5)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.EROFS, errno.EACCES, errno.ENOENT])
+def test_what_the_machine_fails_at_is_not_the_archive_s_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Whoever is told that an archive is broken throws it away; the import does, too."""
+
+    def fail(*_args: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(unpacking, "_copy", fail)
+    (tmp_path / "archive").write_bytes(zipped(FILES))
+    with pytest.raises(OSError, match=os.strerror(number)):
+        extract_archive(tmp_path / "archive", tmp_path / "in" / "to")
+    assert list((tmp_path / "in").iterdir()) == []
+
+
+def test_a_disk_that_is_full_before_the_first_file_is_called_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object, **_more: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "mkdir", fail)
+    (tmp_path / "archive").write_bytes(zipped(FILES))
+    with pytest.raises(DiskFull):
+        extract_archive(tmp_path / "archive", tmp_path / "to")
+
+
+def test_a_name_without_end_is_cut_in_what_is_said(tmp_path: Path) -> None:
+    def change(member: tarfile.TarInfo) -> None:
+        member.type, member.linkname = tarfile.SYMTYPE, "x"
+
+    assert len(refused(tmp_path, tarred({"a/" * 5000 + "b.jpg": b""}, change=change))) < 400

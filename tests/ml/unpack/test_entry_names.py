@@ -175,3 +175,15 @@ def test_a_padded_bomb_is_refused_by_its_ratio(tmp_path: Path) -> None:
         archive.writestr("padding", random.Random(1).randbytes(4 << 20))  # noqa: S311 - no secret
         archive.writestr("bomb", bytes(100 << 20), zipfile.ZIP_DEFLATED)
     assert "20 times its size" in refused(tmp_path, data.getvalue())
+
+
+def test_a_nul_in_a_name_that_is_told_in_utf8_is_refused(tmp_path: Path) -> None:
+    data = dosed([(b"a.jpg", b"x", unicode_path(b"a.jpg", "ä.jpg\0.exe"))])
+    assert "has a NUL in it" in refused(tmp_path, data)
+
+
+def test_a_name_of_ascii_keeps_its_separators_in_every_encoding(tmp_path: Path) -> None:
+    """JIS X 0213 has a yen sign in the backslash's place."""
+    times = struct.pack("<HHBL", 0x5455, 5, 1, 0)
+    data = dosed([(b"dogs\\pug_1.jpg", b"x", times), ("猫/b.jpg".encode("shift_jisx0213"), b"y", b"")])
+    assert "dogs/pug_1.jpg" in names_of(tmp_path, data, "shift_jisx0213")[0]

@@ -17,9 +17,11 @@ import pytest
 from ml.data.hidden_files import note_of_hidden
 from ml.errors import ArchiveRejected
 from ml.unpack.archive import MAX_BYTES, MAX_FILES, extract_archive, open_entries
+from ml.unpack.listing import list_archive
 from tests.ml.unpack.test_archive import Files, hard_linked, refused, tarred, zipped
 from tests.ml.unpack.test_entry_names import dosed, names_of
 from tests.ml.unpack.test_hostile_archives import listed, members, pax, record
+from tests.ml.unpack.test_hostile_archives import tarred as styled
 
 ONE, OTHER = {"pets/pug_1.jpg": b"x" * 900}, {"boxer_1.jpg": b"y"}
 
@@ -51,6 +53,18 @@ def test_where_a_backslash_may_be_either_it_is_told(tmp_path: Path) -> None:
     _, said = names_of(tmp_path, dosed([("Кошки\\a.jpg".encode("cp866"), b"x", b"")]))
     assert said is not None
     assert "In 1 of them a backslash was taken for half of a letter. If that looks wrong, give `encoding`." in said
+
+
+def test_a_folder_s_end_that_may_be_half_a_letter_is_told(tmp_path: Path) -> None:
+    """Both names are of one folder, `ソ` being half of it."""
+    _, said = names_of(tmp_path, dosed([("犬\\ソファ.jpg".encode("cp932"), b"x", b""), (b"a\\b.jpg", b"y", b"")]))
+    assert said is not None
+    assert "In 1 of them a backslash behind a letter beyond ASCII was taken for the end of a folder." in said
+
+
+def test_a_file_whose_last_letter_looks_like_a_folder_s_end_leads_to_encoding(tmp_path: Path) -> None:
+    data = dosed([("dogs\\ソ".encode("cp932"), b"x", b""), (b"dogs\\a.jpg", b"y", b"")])
+    assert "give `encoding`" in refused(tmp_path, data)
 
 
 def test_half_a_letter_is_no_separator_in_a_tar(tmp_path: Path) -> None:
@@ -132,6 +146,19 @@ def test_places_in_a_zip_over_4_gib_may_be_told_in_32_bits(tmp_path: Path) -> No
         assert (tmp_path / "out" / name).read_bytes() == content
 
 
+def test_an_absurd_size_in_a_zip_over_4_gib_costs_no_time(tmp_path: Path) -> None:
+    """Places were read on 4 GiB at a time: this size would have taken a billion steps."""
+    sizes = struct.pack("<HHQQ", 1, 16, 0, 1 << 62)
+    head = struct.pack("<6H3L5H", 45, 45, 0, 0, 0, 0x21, 0, 0xFFFF_FFFF, 0xFFFF_FFFF, 1, len(sizes), 0, 0, 0)
+    entries = b"".join(b"PK\x01\x02" + head + struct.pack("<LL", 0, at) + b"a" + sizes for at in (0, 1))
+    with (tmp_path / "archive").open("wb") as file:
+        file.write(b"PK\x03\x04")
+        file.seek(1 << 32)
+        file.write(entries + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 2, 2, len(entries), 0, 0))
+    with pytest.raises(ArchiveRejected, match="packed bytes together"):
+        list_archive(tmp_path / "archive", seconds=60)
+
+
 def test_what_fills_the_last_block_of_an_extended_header_may_be_anything(tmp_path: Path) -> None:
     data = bytearray(pax(record(b"path", b"pug_2.jpg")))
     used = len(record(b"path", b"pug_2.jpg"))
@@ -164,6 +191,18 @@ def test_a_sparse_file_is_told_as_that(tmp_path: Path) -> None:
     member = tarfile.TarInfo("a.jpg")
     member.type = tarfile.GNUTYPE_SPARSE
     assert "--sparse" in refused(tmp_path, member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+
+
+def test_a_sparse_file_s_size_alone_cuts_nothing_off(tmp_path: Path) -> None:
+    assert "--sparse" in refused(tmp_path, pax(record(b"GNU.sparse.realsize", b"0")))
+
+
+@pytest.mark.parametrize("style", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_a_lost_file_leaves_its_name_to_no_other(tmp_path: Path, style: int) -> None:
+    """Of a header in several parts the last was lost, with the file: the next file's stands behind."""
+    data = styled({"möpse/" * 20 + "1.jpg": b"pug", "böxer/" * 20 + "1.jpg": b"boxer"}, style=style)
+    start = data.index(b"pug") - 512
+    assert "whose entry is lost" in refused(tmp_path, data[:start] + data[start + 1024 :])
 
 
 def test_what_came_through_a_pipe_is_a_file(tmp_path: Path) -> None:
