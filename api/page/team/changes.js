@@ -9,7 +9,7 @@ import { writeNew } from "../frame/written.js";
 
 const PAGE = 25;
 const MOST_LETTERS = 200;
-const MOST_OF_ID = 12;
+const MOST_OF_ID = 8;
 const TYPED = ["who", "target"];
 const DAYS = ["since", "until"];
 // What a click in the table adds, by its name there.
