@@ -19,6 +19,7 @@ from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session, sessionmaker
 
+from migrations.schema import SchemaUnfit, check_at_start
 from store.artifacts import ArtifactStore
 from store.db.lanes import forget_lost_workers
 from store.db.repair import hand_back_expired, jobs_without_message, unpublished_jobs
@@ -129,7 +130,8 @@ def main() -> int:
     try:
         settings = load_settings()
         artifacts = ArtifactStore(settings.artifacts_url)
-    except SettingsInvalid as error:
+        check_at_start(settings.database_url)
+    except (SettingsInvalid, SchemaUnfit) as error:
         sys.stderr.write(f"{error.detail}. {error.hint}\n")
         return 1
     stop = threading.Event()
