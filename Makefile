@@ -32,7 +32,7 @@ elsewhere := $(shell $(made_here) || echo elsewhere)
 .PHONY: help install demo up check test test-all test-faults test-contract coverage bench clean elsewhere
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 # A first install takes minutes. On a terminal a line says how far it has come; it ends with the shell that began it.
 packages = $(shell grep -oE '^[a-z0-9._-]+==' requirements-dev.lock | sort -u | wc -l)

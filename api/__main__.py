@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from api.http.connections import ConnectionLimits, guarded
 from api.http.opening import KeysMissing, address_of_socket, settle
 from api.http.stopping import PatientServer
+from migrations.schema import SchemaUnfit, check_at_start
 from ml.errors import TorchMismatch
 from ml.late import Late
 from ml.versions import check_versions
@@ -40,11 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings()
         read_headers(settings.otlp_headers)
+        check_at_start(settings.database_url)
         check_versions()
         openness = settle(settings, options.host if options.fd is None else address_of_socket(options.fd))
         # torch comes in with the app: a pair that does not fit can be named only before that.
         app = _CREATE_APP.get()(settings, openness=openness)
-    except (SettingsInvalid, TorchMismatch, KeysMissing) as error:
+    except (SettingsInvalid, TorchMismatch, KeysMissing, SchemaUnfit) as error:
         sys.stderr.write(f"{error.code}: {error.detail}. {error.hint or ''}\n")
         return 1
     services: Services = app.state.services

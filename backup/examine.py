@@ -8,7 +8,8 @@ from sqlalchemy import Engine, NullPool, create_engine, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from backup.writing import known_revisions, schema_of, size_of
+from backup.writing import size_of
+from migrations.schema import SchemaUnfit, check_current, schema_of
 from store.artifacts import ArtifactStore
 from store.db.jobs import IN_HAND
 from store.db.lanes import count_workers
@@ -54,10 +55,14 @@ def examine(settings: Settings) -> Findings:
         findings.faults.append(f"The artifact store's folder cannot be used: {error}. Look at ARTIFACTS_URL.")
     except AppError as error:
         findings.found["artifact store"] = error.detail
-        findings.faults.append(f"{error.detail[0].upper()}{error.detail[1:]}. {error.hint or ''}".rstrip())
+        findings.faults.append(_sentences(error))
     finally:
         engine.dispose()
     return findings
+
+
+def _sentences(error: AppError) -> str:
+    return f"{error.detail[0].upper()}{error.detail[1:]}. {error.hint or ''}".rstrip()
 
 
 def _clock(apart: float) -> str:
@@ -70,28 +75,22 @@ def _clock(apart: float) -> str:
 
 def _database(engine: Engine, findings: Findings) -> None:
     with engine.connect() as connection:
-        schema, known = schema_of(connection), known_revisions()
+        schema = schema_of(connection)
         began = datetime.now(UTC)
         theirs: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
     apart = (theirs - began).total_seconds()
     findings.found |= {"schema": schema or "none", "clock": _clock(apart)}
     if abs(apart) > MOST_APART_SECONDS:
         findings.faults.append(f"The database's clock is {_clock(apart)}. Set both by NTP.")
-    if schema != known[0]:
+    try:
+        check_current(schema)
+    except SchemaUnfit as error:
         findings.found["database"] = "of another version"
-        findings.faults.append(_of_another_version(schema, known))
+        findings.faults.append(_sentences(error))
         return
     findings.found["database"] = "ok"
     with Session(engine) as session:
         _jobs(session, findings)
-
-
-def _of_another_version(schema: str | None, known: list[str]) -> str:
-    if schema is None or schema in known:
-        has = "no schema" if schema is None else f"the schema {schema}"
-        mend = "Start `pedigree up` again, or run `python -m migrations`."
-        return f"The database has {has}, and this version needs {known[0]}. {mend}"
-    return f"The database has the schema {schema} of a newer version. Install that version, or restore a backup."
 
 
 def _jobs(session: Session, findings: Findings) -> None:

@@ -10,7 +10,8 @@ from typing import IO
 from backup.container import AGAIN, Entry, content, entries
 from backup.description import OTHER, BackupInvalid, Contents, FilePart, Head, TablePart, read_contents, read_head
 from backup.progress import Tell
-from backup.writing import CHECK, CONTENTS, FILES, HEAD, TABLES, can_be_restored, known_revisions
+from backup.writing import CHECK, CONTENTS, FILES, HEAD, TABLES, can_be_restored
+from migrations.schema import known_revisions
 
 MOST_HEAD_BYTES = 64 * 1024
 MOST_CONTENTS_BYTES = 256 * 1024 * 1024

@@ -11,8 +11,9 @@ from backup.description import OTHER, BackupInvalid, FilePart
 from backup.progress import Tell
 from backup.reading import Backup, reading
 from backup.rows import check_tables, copy_in, count_rows, go_on_counting, tables_of
-from backup.writing import BackupRefused, known_revisions, schema_of
+from backup.writing import BackupRefused
 from migrations.engine import downgrade, upgrade
+from migrations.schema import known_revisions, schema_of
 from store.artifacts import ArtifactStore
 from store.db.named_files import named_files
 from store.db.restored import QueuedAgain, queue_again

@@ -10,8 +10,6 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -20,7 +18,7 @@ from backup.container import Writer
 from backup.description import FORMAT, Contents, FilePart, Head, TablePart
 from backup.progress import Tell
 from backup.rows import Table, copy_out, last_numbers, tables_of
-from migrations.engine import make_config
+from migrations.schema import known_revisions, schema_of
 from store.artifacts import ArtifactStore
 from store.db.backup_hold import HOLD
 from store.db.models import Run
@@ -107,16 +105,6 @@ def write_backup(settings: Settings, path: Path, tell: Tell, *, allow_missing: b
         scratch.unlink(missing_ok=True)
         engine.dispose()
     return Written(path, head, contents, size, lost)
-
-
-def schema_of(connection: Connection) -> str | None:
-    """The schema's revision, None where there is no schema."""
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def known_revisions() -> list[str]:
-    """Of the schema, as this version knows them, the newest first."""
-    return [script.revision for script in ScriptDirectory.from_config(make_config()).walk_revisions()]
 
 
 def can_be_restored(key: str) -> bool:

@@ -6,6 +6,7 @@ import sys
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from migrations.engine import upgrade
+from migrations.schema import SchemaUnfit
 from store.errors import SettingsInvalid
 from store.settings import load_settings
 
@@ -22,6 +23,9 @@ def main() -> int:
         return 2
     try:
         upgrade(settings.database_url)
+    except SchemaUnfit as error:
+        sys.stderr.write(f"{error.detail}. {error.hint}\n")
+        return 1
     except SQLAlchemyError as error:
         if not isinstance(error, (OperationalError, ArgumentError)):
             # Neither the server's nor the address's: who fixes it needs the whole.

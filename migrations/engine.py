@@ -7,6 +7,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, NullPool, create_engine, text
 
+from migrations.schema import check_known, schema_of
+
 LOCK = 7_305_110_461_203
 """The advisory lock that one migration at a time holds; any fixed number of ours."""
 
@@ -27,12 +29,20 @@ def make_config(connection: Connection | None = None) -> Config:
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Migrate up to ``revision``; a second caller waits and then finds nothing to do."""
+    """Migrate up to ``revision``; a second caller waits and then finds nothing to do.
+
+    Raises:
+        SchemaUnfit: the database is of a newer version.
+    """
     _run(database_url, lambda config: command.upgrade(config, revision))
 
 
 def downgrade(database_url: str, revision: str) -> None:
-    """Migrate down to ``revision`` (``base``: nothing is left)."""
+    """Migrate down to ``revision`` (``base``: nothing is left).
+
+    Raises:
+        SchemaUnfit: the database is of a newer version.
+    """
     _run(database_url, lambda config: command.downgrade(config, revision))
 
 
@@ -42,6 +52,8 @@ def _run(database_url: str, step: Callable[[Config], None]) -> None:
         # Held by a connection of its own: the lock must outlive the migration's transactions.
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as holder:
             holder.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
+            # By this connection: on the other one alembic has to begin the first transaction.
+            check_known(schema_of(holder))
             with engine.connect() as connection:
                 step(make_config(connection))
     finally:

@@ -53,6 +53,14 @@ def test_a_shells_variables_are_not_taken_for_words_of_ours_and_words_are(tmp_pa
     assert "?=" not in makefile
 
 
+def test_every_target_is_listed_with_what_it_does_in_one_column() -> None:
+    lines = make(HOUSE).stdout.splitlines()
+    listed = [line.split(maxsplit=1) for line in lines]
+    phony = next(line for line in (HOUSE / "Makefile").read_text().splitlines() if line.startswith(".PHONY: "))
+    assert [name for name, _ in listed] == [name for name in phony.split()[1:] if name != "elsewhere"]
+    assert len({line.index(said) for line, (_, said) in zip(lines, listed, strict=True)}) == 1
+
+
 @pytest.fixture(params=ODD_NAMES)
 def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A checkout whose Python makes environments that note how often they were made, and installs nothing."""

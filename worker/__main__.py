@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 
+from migrations.schema import SchemaUnfit, check_at_start
 from store.collector import read_headers
 from store.errors import SettingsInvalid
 from store.logs import log_to_stderr
@@ -23,6 +24,10 @@ except SettingsInvalid as error:
 def main() -> None:
     """Serve the lanes until SIGTERM or Ctrl-C; a running job is put back into its queue with its checkpoint."""
     host.lanes = chosen_lanes(sys.argv[1:])
+    try:
+        check_at_start(host.settings.database_url)
+    except SchemaUnfit as error:
+        sys.exit(f"{error.detail}. {error.hint}")
     # A worker that cannot learn would take one job after the other from those that can, and fail it.
     get_ready()
     if (refusal := host.ready.refusal()) is not None:

@@ -27,7 +27,7 @@ from store.db.identity import database_id
 from store.db.jobs import IN_HAND, append_event, claim, hand_back, renew_lease
 from store.db.models import Job
 from store.db.reading import get_job
-from store.db.repair import seconds_silent
+from store.db.repair import has_verdict_of, seconds_silent
 from store.db.turns import hold_turns, next_in_turn
 from store.dispatch import dispatch_job
 from store.lanes import Lane, lane_of
@@ -57,6 +57,7 @@ STOP_GRACE_SECONDS = 15.0
 """From SIGTERM to SIGKILL: time for a step to end and its checkpoint to be kept."""
 
 VERDICT_GRACE_SECONDS = 10.0
+"""For a child that has said its verdict to tidy up and exit."""
 
 _POLL_SECONDS = 0.2
 
@@ -205,7 +206,9 @@ class Watch:
             if now - renewed_at >= self.host.settings.lease_seconds / 3:
                 renewed_at = now
                 if not self._renew(now):
-                    log.warning("job %d: attempt %d lost its lease; its child is ended", self.job_id, self.attempt)
+                    log.warning(
+                        "job %d: attempt %d %s; its child is ended", self.job_id, self.attempt, self._why_over()
+                    )
                     return
                 if self.fell_silent:
                     log.warning("job %d: attempt %d reports nothing any more and is killed", self.job_id, self.attempt)
@@ -239,6 +242,16 @@ class Watch:
             self.cancelling_since = now
         # a child that has just spoken its verdict has nothing in hand any more, and a moment to tidy up
         return state is not None or ends_within(self.child, VERDICT_GRACE_SECONDS)
+
+    def _why_over(self) -> str:
+        """Why there is no lease to renew, while the child still runs."""
+        try:
+            with self.host.sessions.begin() as session:
+                has_verdict = has_verdict_of(session, self.job_id, self.attempt)
+        except OUTAGES:
+            return "has no lease any more"
+        late = f"has its verdict, and did not end within {VERDICT_GRACE_SECONDS:.0f} s of it"
+        return late if has_verdict else "lost its lease"
 
 
 def ends_within(child: subprocess.Popen[bytes], seconds: float) -> bool:

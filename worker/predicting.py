@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ml.data.hidden_files import note_of_hidden
 from ml.data.suffixes import SUFFIXES
 from ml.errors import DatasetUnusable, Stopped
 from ml.reporting import Progress
@@ -69,7 +70,10 @@ def _pictures(attempt: Attempt, payload: dict[str, Any]) -> tuple[Iterator[Pictu
     """The pictures in the order of their paths, and how many they are."""
     if "upload" in payload:
         folder = _unpacked(attempt, payload["upload"])
-        paths = _paths_below(folder)
+        hidden = note_of_hidden(folder)
+        paths = _paths_below(folder, hidden)
+        if hidden is not None:
+            attempt.reporter.on_log(hidden)
         most = attempt.limits.max_bytes + 1
         return (Picture(path, _reading_file(folder / path, most)) for path in paths), len(paths)
     manifest, source = attempt.dataset(int(payload["dataset_id"]))
@@ -105,8 +109,8 @@ def _unpacked(attempt: Attempt, key: str) -> Path:
     return folder
 
 
-def _paths_below(folder: Path) -> list[str]:
-    """Of what is named as a picture and not hidden, sorted.
+def _paths_below(folder: Path, hidden: str | None) -> list[str]:
+    """Of what is named as a picture and not hidden, sorted; ``hidden`` is the sentence about what is.
 
     Raises:
         DatasetUnusable: there is none.
@@ -116,6 +120,9 @@ def _paths_below(folder: Path) -> list[str]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         pictures = (name for name in names if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES)
         found += [(Path(root) / name).relative_to(folder).as_posix() for name in pictures]
+    if not found and hidden is not None:
+        detail = f"the archive has no picture in it that is looked at: {hidden}"
+        raise DatasetUnusable(detail, hint="Give the files and folders names that do not begin with a dot.")
     if not found:
         raise DatasetUnusable("the archive has no picture in it", hint="Pack pictures, such as JPEG files.")
     return sorted(found)

@@ -19,6 +19,7 @@ from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session, sessionmaker
 
+from migrations.schema import SchemaUnfit, check_at_start
 from store.artifacts import ArtifactStore
 from store.collector import read_headers
 from store.db.lanes import forget_lost_workers
@@ -132,7 +133,8 @@ def main() -> int:
         settings = load_settings()
         read_headers(settings.otlp_headers)
         artifacts = ArtifactStore(settings.artifacts_url)
-    except SettingsInvalid as error:
+        check_at_start(settings.database_url)
+    except (SettingsInvalid, SchemaUnfit) as error:
         sys.stderr.write(f"{error.detail}. {error.hint}\n")
         return 1
     start_tracing(settings, "pedigree-repair")

@@ -8,11 +8,11 @@ from api.dependencies import Services, ServicesDep, SliceDep
 from api.http.tables import TableRoute
 from api.schemas.fields import Id, PageOut
 from api.schemas.problem import problems
-from api.schemas.webhooks import DeliveryOut, NewWebhook, WebhookMade, WebhookOut
+from api.schemas.webhooks import DeliveryOut, NewWebhook, WebhookMade, WebhookOut, WebhookPage
 from store.db.webhooks import create_webhook, delete_webhook, list_deliveries, list_webhooks, put_test
 from store.errors import AppError
 from store.settings import split_list
-from store.webhooks import allowed_origins, origin_of
+from store.webhooks import Origin, allowed_origins, origin_of
 
 router = APIRouter(tags=["webhooks"], route_class=TableRoute)
 
@@ -39,11 +39,15 @@ def create_a_webhook(asked: NewWebhook, services: ServicesDep, response: Respons
 
 
 @router.get("/webhooks", responses=problems(400))
-def list_the_webhooks(services: ServicesDep, part: SliceDep) -> PageOut[WebhookOut]:
-    """Webhooks, the newest first."""
+def list_the_webhooks(services: ServicesDep, part: SliceDep) -> WebhookPage:
+    """Webhooks, the newest first, and which hosts may be called."""
     with services.sessions.begin() as session:
         page = list_webhooks(session, cursor=part.cursor, limit=part.limit)
-    return PageOut(items=[WebhookOut.of(one) for one in page.items], next_cursor=page.next_cursor)
+    return WebhookPage(
+        items=[WebhookOut.of(one) for one in page.items],
+        next_cursor=page.next_cursor,
+        hosts=sorted(map(str, _allowed(services))),
+    )
 
 
 @router.delete("/webhooks/{webhook_id}", status_code=204, response_class=Response, responses=problems(404))
@@ -70,6 +74,10 @@ def list_the_deliveries(webhook_id: WebhookId, services: ServicesDep, part: Slic
     return PageOut(items=[DeliveryOut.of(one) for one in page.items], next_cursor=page.next_cursor)
 
 
+def _allowed(services: Services) -> frozenset[Origin]:
+    return allowed_origins(split_list(services.settings.webhook_hosts))
+
+
 def _check_host(services: Services, url: str) -> None:
     """See whether the operator allows the URL's scheme, host and port.
 
@@ -77,6 +85,6 @@ def _check_host(services: Services, url: str) -> None:
         HostNotAllowed: no.
     """
     origin = origin_of(url)
-    if origin not in allowed_origins(split_list(services.settings.webhook_hosts)):
+    if origin not in _allowed(services):
         hint = "Have the operator list it in PEDIGREE_WEBHOOK_HOSTS of API and repair process, and start both again."
         raise HostNotAllowed("this service may not call that host", hint, field="body.url", value=str(origin))

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from api.schemas.fields import Body
+from api.schemas.fields import Body, PageOut
 from api.schemas.jobs import JobKind
 from ml.config_rules import refusal
 from store.db.webhook_tables import Webhook, WebhookDelivery
@@ -51,6 +51,14 @@ class WebhookOut(BaseModel):
     @classmethod
     def of(cls, webhook: Webhook) -> Self:
         return cls(**_parts(webhook))
+
+
+class WebhookPage(PageOut[WebhookOut]):
+    """A page of the webhooks, and what the service may call at all."""
+
+    hosts: list[str] = Field(
+        description="what PEDIGREE_WEBHOOK_HOSTS of the API lists, with schemes; with none no webhook can be made"
+    )
 
 
 class WebhookMade(WebhookOut):

@@ -12,7 +12,7 @@ from ml.unpack.entry_names import ZipNames
 from ml.unpack.metered import LARGEST_READ, Budget, PackedReader
 from ml.unpack.packed_streams import bzip2_streams, xz_streams
 from ml.unpack.tar_entries import is_blank, is_tar, tar_entries
-from ml.unpack.zip_directory import DIRECTORY_BYTES
+from ml.unpack.zip_directory import DIRECTORY_BYTES, is_last_part, one_part
 from ml.unpack.zip_entries import zip_entries
 
 Kind = Literal["zip", "tar", "gzip", "bzip2", "xz"]
@@ -55,6 +55,8 @@ def kind_of(file: IO[bytes]) -> Kind:
     for mark, what, hint in _OTHERS:
         if head.startswith(mark):
             raise ArchiveRejected(f"the file is {what}, neither a zip nor a tar archive", hint=f"{_OTHER_WAY} {hint}")
+    if is_last_part(file):
+        raise one_part()
     raise _no_archive()
 
 

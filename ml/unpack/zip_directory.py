@@ -30,8 +30,9 @@ _SIGNATURE = b"PK\x01\x02"
 _HEADER = struct.Struct("<8xHH4xLLLHHH4xLL")
 """An entry's head (PKWARE's APPNOTE.TXT 4.3.12), of which these are read: flags, method, checksum, sizes packed and
 unpacked, lengths of name, extra fields and comment, attributes, place."""
-_END, _END_RECORD = b"PK\x05\x06", struct.Struct("<10xHLLH")
-"""The end record (APPNOTE.TXT 4.3.16): entries, bytes and place of the list, bytes of the comment."""
+_END, _END_RECORD = b"PK\x05\x06", struct.Struct("<4xHH2xHLLH")
+"""The end record (APPNOTE.TXT 4.3.16): its part and the list's, entries, bytes and place of the list, bytes of the
+comment."""
 _WIDE_END, _WIDE_RECORD = b"PK\x06\x06", struct.Struct("<32xQQQ")
 _POINTER, _POINTER_RECORD = b"PK\x06\x07", struct.Struct("<4xL8xL")
 """The end record of the newer form, and what points to it behind it, before the end record (APPNOTE.TXT 4.3.14)."""
@@ -40,6 +41,8 @@ _END_BYTES = _WIDE_BYTES + 22 + (1 << 16)
 """All three, with the longest comment."""
 _SEPARATOR = re.compile(rb"(?<=[\x00-\x7f])\\")
 """A backslash that is no second byte of a letter: the first byte of such a letter is none of ASCII."""
+_SPLIT = b"PK\x07\x08"
+"""What the first part of a zip of several parts begins with."""
 _MANY = 0xFFFF
 _HUGE = 0xFFFF_FFFF
 _FIELD = struct.Struct("<HH")
@@ -155,16 +158,14 @@ class ZipDirectory:
 
 
 def _end_of(file: IO[bytes], length: int) -> _End:
-    file.seek(max(0, length - _END_BYTES))
-    tail = file.read(_END_BYTES)
-    record = tail[-22:]
-    # A comment may have the mark in it, one of no bytes has not.
-    is_last = record.startswith(_END) and record.endswith(b"\0\0")
-    at = len(tail) - len(record) if is_last else tail.rfind(_END)
-    if at < 0 or at + 22 > len(tail):
+    tail, at = _tail_of(file, length)
+    if at is None:
+        file.seek(0)
+        if file.read(len(_SPLIT)) == _SPLIT:
+            raise one_part()
         message = "the end of its list is missing"
         raise zipfile.BadZipFile(message)
-    count, size, said_at, comment = _END_RECORD.unpack_from(tail, at)
+    part, list_part, count, size, said_at, comment = _END_RECORD.unpack_from(tail, at)
     if tail[at + 22 + comment :].strip(PADDING):
         detail = "something lies behind the end of the zip: another archive, or what a program has left there"
         raise ArchiveRejected(detail, hint="Send archives one by one, or make it again.")
@@ -173,11 +174,40 @@ def _end_of(file: IO[bytes], length: int) -> _End:
     if is_wide:
         count, size, said_at = _WIDE_RECORD.unpack_from(tail, wide)
         end -= _WIDE_BYTES
-        disk, disks = _POINTER_RECORD.unpack_from(tail, pointer)
-        if disk or disks > 1:
-            detail = "the zip is one part of several"
-            raise ArchiveRejected(detail, hint="Join them (`zip -s 0 parts.zip --out whole.zip`), and send the whole.")
+        part, parts = _POINTER_RECORD.unpack_from(tail, pointer)
+        if part or parts > 1:
+            raise one_part()
+    elif _is_of_several(part, list_part):
+        raise one_part()
     return _End(count, is_wide, size, said_at, end - size)
+
+
+def _tail_of(file: IO[bytes], length: int) -> tuple[bytes, int | None]:
+    """A file's last bytes, and where in them the end record begins; None where there is none."""
+    file.seek(max(0, length - _END_BYTES))
+    tail = file.read(_END_BYTES)
+    record = tail[-22:]
+    # A comment may have the mark in it, one of no bytes has not.
+    is_last = record.startswith(_END) and record.endswith(b"\0\0")
+    at = len(tail) - len(record) if is_last else tail.rfind(_END)
+    return tail, None if at < 0 or at + 22 > len(tail) else at
+
+
+def _is_of_several(part: int, list_part: int) -> bool:
+    """Whether an end record is of a zip of several parts, of which the first is 0; the newer form's says nothing."""
+    return bool({part, list_part} - {0, _MANY})
+
+
+def is_last_part(file: IO[bytes]) -> bool:
+    """Whether a file ends as the last part of a zip does, which may begin with any bytes of its entries."""
+    tail, at = _tail_of(file, file.seek(0, io.SEEK_END))
+    return at is not None and _is_of_several(*_END_RECORD.unpack_from(tail, at)[:2])
+
+
+def one_part() -> ArchiveRejected:
+    """What is said of a part of a zip."""
+    detail = "the file is one part of a zip that was split into several"
+    return ArchiveRejected(detail, hint="Join them (`zip -s 0 parts.zip --out whole.zip`), and send the whole.")
 
 
 def _read(file: IO[bytes], end: _End, most: int) -> bytes:

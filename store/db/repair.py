@@ -14,6 +14,8 @@ from store.states import State
 
 BATCH = 100
 """Rows looked at in one transaction; the rest waits for the next round."""
+LOST = "worker_lost"
+"""The code of what failed because its lease had run out."""
 
 
 def hand_back_expired(session: Session) -> list[Job]:
@@ -55,6 +57,14 @@ def seconds_silent(session: Session, job_id: int) -> float:
     return ago.total_seconds() if ago is not None else 0.0
 
 
+def has_verdict_of(session: Session, job_id: int, attempt: int) -> bool:
+    """Whether a job has ended by the word of this attempt's process; else it was taken from the attempt."""
+    job = session.get(Job, job_id, populate_existing=True)
+    if job is None or job.attempt != attempt:
+        return False
+    return job.state == State.SUCCEEDED or (job.state == State.FAILED and (job.error or {}).get("code") != LOST)
+
+
 def awaited_uploads(session: Session) -> set[str]:
     """Keys of uploads that a job which has not ended still needs."""
     source = Job.payload["source"]
@@ -71,7 +81,7 @@ def _queued(session: Session, lane: Lane, *which: ColumnElement[bool]) -> Sequen
 
 def _lost(worker: str | None) -> dict[str, str | None]:
     return {
-        "code": "worker_lost",
+        "code": LOST,
         "detail": f"worker {worker} stopped answering, on the last attempt",
         "hint": "Look at that machine, then resume the job.",
     }

@@ -39,6 +39,7 @@ def ahead_of(client: TestClient, place: str) -> set[str]:
         ("/ui/data/pets/review", "review/review.js"),
         ("/ui/models/3", "models/model.js"),
         ("/ui/label", "label/label.js"),
+        ("/ui/team", "team/team.js"),
         ("/ui/nowhere", "home/home.js"),
     ],
 )

@@ -99,6 +99,11 @@ def test_without_the_setting_there_are_none(client: TestClient) -> None:
     answer = client.post("/webhooks", json={"url": URL})
     assert (answer.status_code, answer.json()["code"]) == (400, "host_not_allowed")
     assert "PEDIGREE_WEBHOOK_HOSTS" in answer.json()["hint"]
+    assert client.get("/webhooks").json() == {"items": [], "next_cursor": None, "hosts": []}
+
+
+def test_what_may_be_called_is_told_with_the_webhooks(calling: TestClient) -> None:
+    assert calling.get("/webhooks").json()["hosts"] == ["http://ci.local:8080", "https://hooks.example.org"]
 
 
 def test_what_a_webhook_is_told_is_listed_page_by_page(calling: TestClient, records: Records) -> None:

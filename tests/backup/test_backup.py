@@ -18,6 +18,7 @@ from backup.description import BackupInvalid
 from backup.restoring import check_backup, restore_backup
 from backup.writing import BackupRefused, Written, write_backup
 from migrations.engine import downgrade, upgrade
+from migrations.schema import known_revisions
 from store.artifacts import ArtifactStore
 from store.db.jobs import create_job
 from store.db.models import Dataset, Run
@@ -248,7 +249,7 @@ def is_refused(elsewhere: Settings, file: Path, why: str) -> None:
 
 def test_a_damaged_backup_is_refused_before_anything_is_done(backup: Path, elsewhere: Settings) -> None:
     whole = backup.read_bytes()
-    assert check_backup(backup, quiet).head.revision == writing.known_revisions()[0]
+    assert check_backup(backup, quiet).head.revision == known_revisions()[0]
     for cut in (0, 100, 512, len(whole) // 2, len(whole) - 512, len(whole) - 1):
         backup.write_bytes(whole[:cut])
         is_refused(elsewhere, backup, r"no backup|ends in the middle|no list of contents|does not end")

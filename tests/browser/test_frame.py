@@ -75,7 +75,7 @@ def test_the_contract_is_a_click_away_from_every_view(visits: Visits, records: R
     world = busy(records, tmp_path)
     page = visits.page("/ui/runs")
     page.locator(f'#runs a[href="/ui/runs/{world.good.id}"]').first.click()
-    page.locator("footer a").click()
+    page.locator("footer").get_by_role("link", name="The API").click()
     expect(page).to_have_url(f"{visits.address}/docs")
 
 

@@ -21,7 +21,7 @@ def key(sessions: sessionmaker[Session]) -> str:
 
 
 def sign_in(page: Page, key: str) -> None:
-    page.get_by_label("Key").fill(key)
+    page.get_by_label("Key", exact=True).fill(key)
     page.get_by_role("button", name="Sign in").click()
 
 

@@ -189,6 +189,7 @@ def views(world: World) -> list[tuple[str, str]]:
         ("/ui/data", "#datasets tbody tr"),
         ("/ui/models", "#models-title"),
         ("/ui/jobs", "#jobs-title"),
+        ("/ui/team", "#key-first"),
         ("/ui/train", "#train-title"),
     ]
 

@@ -36,6 +36,7 @@ VIEWS = {
     "/ui/models": "#versions tbody tr",
     "/ui/models/1": "#model-steps a",
     "/ui/jobs": "#jobs-done li",
+    "/ui/team": "#changes tbody tr",
 }
 """Each view, and what is there once it is whole."""
 

@@ -1,13 +1,24 @@
 """``pedigree doctor``: what it shows, and as what it ends."""
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from cli.data_folder import DataFolder
-from cli.doctor import EMBEDDED, look_at_learning, look_at_settings
+from cli.doctor import (
+    EMBEDDED,
+    GIB,
+    look_at_disk,
+    look_at_learning,
+    look_at_settings,
+    look_at_stores,
+    look_at_weights,
+)
 from cli.stack import Stack
 from tests.cli.service import Answer, free_port
 from tests.cli.test_commands import ask, pedigree
@@ -104,3 +115,91 @@ def test_what_is_set_but_empty_is_the_data_folders_own(monkeypatch: pytest.Monke
     assert shown["ARTIFACTS_URL"] == started["ARTIFACTS_URL"] == (tmp_path / "artifacts").as_uri()
     assert shown["DATABASE_URL"] == EMBEDDED
     assert started["CUDA_VISIBLE_DEVICES"] == "", "to others an empty variable says something"
+
+
+@pytest.mark.parametrize(
+    ("gib", "said", "fault"),
+    [
+        (9.0, "9.0 GiB at ", None),
+        (3.0, "; less than 5 GiB is little", None),
+        (0.1, "is little", "0.10 GiB are free at"),
+    ],
+)
+def test_little_room_is_said_and_too_little_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, gib: float, said: str, fault: str | None
+) -> None:
+    looked: list[Path] = []
+
+    def disk_usage(place: Path) -> SimpleNamespace:
+        looked.append(place)
+        return SimpleNamespace(free=int(gib * GIB))
+
+    monkeypatch.setattr("cli.doctor.shutil.disk_usage", disk_usage)
+    found = look_at_disk(DataFolder(tmp_path / "not" / "there"))
+    assert looked == [tmp_path], "where the folder would be made"
+    assert said in found["free disk"]
+    assert ("is little" in found["free disk"]) == (gib < 5)
+    assert (fault in found["fault"]) if fault is not None else "fault" not in found
+
+
+def test_weights_are_named_and_many_are_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("PEDIGREE_WEIGHTS", raising=False)
+    folder = DataFolder(tmp_path)
+    assert look_at_weights(folder)["files"] == "none yet; `pedigree weights fetch mobilenet_v2` gets some"
+    folder.weights.mkdir()
+    for name in ("b.pth", "a.safetensors", "notes.txt"):
+        (folder.weights / name).touch()
+    assert look_at_weights(folder) == {"folder": str(folder.weights), "files": "a.safetensors, b.pth"}
+    for number in range(9):
+        (folder.weights / f"c{number}.pth").touch()
+    assert look_at_weights(folder)["files"].endswith(", c5.pth and 3 more")
+    monkeypatch.setenv("PEDIGREE_WEIGHTS", str(tmp_path / "elsewhere"))
+    assert look_at_weights(folder)["files"].startswith("none yet")
+
+
+def test_a_database_that_is_this_machines_is_looked_at_and_no_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = {"found": {"clock": "as this machine's"}, "faults": ["One.", "Two."], "needed_bytes": GIB}
+    asked: list[list[str]] = []
+
+    def run_backup(words: list[str], environment: Mapping[str, str]) -> dict[str, Any]:
+        assert environment["DATABASE_URL"].endswith("//here/pedigree")
+        asked.append(words)
+        return told
+
+    monkeypatch.setattr("cli.doctor.run_backup", run_backup)
+    monkeypatch.setattr("cli.doctor.shutil.disk_usage", lambda _: SimpleNamespace(free=9 * GIB))
+    for name in ("DATABASE_URL", "PEDIGREE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    folder = DataFolder(tmp_path)
+    assert list(look_at_stores(folder, None, None)) == ["state"], "nothing runs there"
+    monkeypatch.setenv("DATABASE_URL", "postgresql://here/pedigree")
+    monkeypatch.setenv("ARTIFACTS_URL", tmp_path.as_uri())
+    assert list(look_at_stores(folder, None, "http://elsewhere")) == ["state"]
+    assert asked == []
+    found = look_at_stores(folder, None, None)
+    assert asked == [["examine"]]
+    assert found == {
+        "clock": "as this machine's",
+        "a backup": "takes about 1.0 GiB; 9.0 GiB are free here",
+        "fault": "One. Two.",
+    }
+    told |= {"found": {"clock": "as this machine's"}, "faults": [], "needed_bytes": None}
+    assert look_at_stores(folder, None, None) == {"clock": "as this machine's"}
+
+
+@pytest.mark.parametrize(
+    ("probe", "why"),
+    [
+        ("raise ImportError('no torch here')", "ImportError: no torch here"),
+        ("raise SystemExit(3)", "no reason given"),
+    ],
+)
+def test_a_learning_stack_that_cannot_be_imported_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, probe: str, why: str
+) -> None:
+    monkeypatch.setattr("cli.doctor.PROBE", probe)
+    found = look_at_learning()
+    assert (found["versions"], found["device"]) == ({}, "unknown")
+    assert found["fault"] == f"the learning stack cannot be imported: {why}"

@@ -1,5 +1,8 @@
 """What is printed for people: sentences broken between words on a terminal, whole in a pipe; signs of life."""
 
+import io
+import sys
+
 import click
 import pytest
 
@@ -12,6 +15,7 @@ from cli.saying import broken, tell
 from cli.stack import Stack
 from cli.transfer import Transfer
 from tests.cli import test_commands
+from tests.cli.service import Answer
 from tests.cli.terminal import terminal, usual
 
 Capture = pytest.CaptureFixture[str]
@@ -39,6 +43,14 @@ def test_an_error_on_a_narrow_terminal_is_broken_between_words() -> None:
         assert " ".join(shown.lines) == (
             "pedigree: Nothing answers at http://127.0.0.1:1. Start the service with `pedigree up`."
         )
+
+
+def test_a_terminal_without_a_letter_gets_a_question_mark_for_it(capsys: Capture, monkeypatch: Patch) -> None:
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(shown, encoding="iso-8859-1", write_through=True))
+    gone = Answer({"code": "not_found", "detail": "there is no dataset 'chätte-犬'"}, 404)
+    code, *_ = test_commands.ask(capsys, monkeypatch, {"GET /datasets/dogs": [gone]}, "datasets", "show", "dogs")
+    assert (code, shown.getvalue().decode("iso-8859-1")) == (1, "pedigree: there is no dataset 'chätte-?'.\n")
 
 
 @pytest.mark.parametrize(

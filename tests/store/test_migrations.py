@@ -1,3 +1,6 @@
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -8,9 +11,20 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
 
+import api.__main__ as api
+from migrations.__main__ import main as migrate
 from migrations.engine import downgrade, make_config, upgrade
+from migrations.schema import SchemaUnfit, check_at_start, known_revisions
 from store.db.models import Run
+from store.settings import Settings, load_settings
+from tests.conftest import REPOSITORY, environment_of
 from tests.patience import PATIENCE_SECONDS
+from worker import repair
+
+NEWER = (
+    f"the database has the schema 9999 of a newer version, and this one's newest is {known_revisions()[0]}."
+    " Install that version, or restore a backup from before it."
+)
 
 
 @pytest.fixture
@@ -40,6 +54,72 @@ def look(url: str) -> tuple[set[str], list[Any]]:
 
 def test_there_is_one_head() -> None:
     assert len(ScriptDirectory.from_config(make_config()).get_heads()) == 1
+
+
+def test_the_known_revisions_are_those_of_the_files() -> None:
+    scripts = ScriptDirectory.from_config(make_config()).walk_revisions()
+    assert known_revisions() == [script.revision for script in scripts]
+
+
+@pytest.fixture
+def newer_database(empty_database: str) -> str:
+    """One whose schema no version knows yet."""
+    statements(
+        empty_database,
+        "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)",
+        "INSERT INTO alembic_version VALUES ('9999')",
+    )
+    return empty_database
+
+
+@pytest.fixture
+def newer(newer_database: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """The environment of a process on such a database, which is this one's too."""
+    environment = environment_of(settings, DATABASE_URL=newer_database)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    load_settings.cache_clear()
+    yield environment
+    load_settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("start", "said"), [(migrate, NEWER), (api.main, f"schema_unfit: {NEWER}"), (repair.main, NEWER)]
+)
+def test_what_starts_on_a_database_of_a_newer_version_ends_with_one_line(
+    newer: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    start: Callable[[], int],
+    said: str,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["python -m"])
+    for module, later in ((api, "settle"), (repair, "Repair")):  # what would go on until somebody ends it
+        monkeypatch.setattr(module, later, None)
+    assert start() == 1
+    assert capsys.readouterr().err == f"{said}\n"
+    assert look(newer["DATABASE_URL"])[0] == set()
+    assert statements(newer["DATABASE_URL"], "SELECT version_num FROM alembic_version") == [("9999",)]
+
+
+@pytest.mark.thorough
+def test_a_worker_on_a_database_of_a_newer_version_ends_with_one_line(newer: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "worker"]
+    done = subprocess.run(command, cwd=REPOSITORY, env=newer, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{NEWER}\n")
+
+
+def test_nothing_starts_on_another_schema_and_all_does_where_none_can_be_told(
+    empty_database: str, settings: Settings
+) -> None:
+    with pytest.raises(SchemaUnfit, match="no schema") as refused:
+        check_at_start(empty_database)
+    assert "`python -m migrations`" in str(refused.value.hint)
+    upgrade(empty_database, "0001")
+    with pytest.raises(SchemaUnfit, match="has the schema 0001, and this version needs "):
+        check_at_start(empty_database)
+    check_at_start(settings.database_url)
+    check_at_start("postgresql+psycopg://nobody@127.0.0.1:1/none")
 
 
 def test_up_down_up_and_no_drift(empty_database: str) -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
 
@@ -17,9 +18,10 @@ import worker.lifecycle
 from store.artifacts import ArtifactStore
 from store.cache_names import work_folder
 from store.db.datasets import current_dataset
-from store.db.jobs import claim, create_job, hand_back, request_cancel, resume, save_progress
+from store.db.jobs import change_state, claim, create_job, hand_back, request_cancel, resume, save_progress
 from store.db.models import Job, JobEvent, Run
 from store.db.reading import events_after, get_job
+from store.db.repair import hand_back_expired
 from store.db.session import make_engine, make_sessions
 from store.db.webhooks import create_webhook
 from store.dispatch import dispatch_job
@@ -362,3 +364,37 @@ def test_a_worker_that_lost_its_job_ends_the_child(settings: Settings, sessions:
     with sessions.begin() as session:
         job = get_job(session, job_id)
         assert (job.state, job.worker, job.attempt) == (State.RUNNING, "another", 2)
+
+
+@pytest.mark.parametrize(
+    ("end", "most", "said"),
+    [
+        (lambda session, job: change_state(session, job, State.SUCCEEDED, attempt=1), 3, "has its verdict, and"),
+        (lambda session, job: change_state(session, job, State.FAILED, attempt=1, error=ERROR), 3, "has its verdict,"),
+        (lambda session, job: hand_back(session, job, 1, error=ERROR), 3, "lost its lease;"),
+        (lambda session, _: hand_back_expired(session), 1, "lost its lease;"),
+    ],
+    ids=["succeeded", "failed", "taken", "taken on the last attempt"],
+)
+def test_a_worker_says_why_a_child_that_still_runs_has_no_lease(
+    host: Host,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    end: Callable[[Session, int], object],
+    most: int,
+    said: str,
+) -> None:
+    monkeypatch.setattr(worker.lifecycle, "VERDICT_GRACE_SECONDS", 0.0)
+    host.settings = host.settings.model_copy(update={"lease_seconds": 0.0})
+    job_id = queue_run(host.sessions, max_attempts=most)
+    with host.sessions.begin() as session:
+        assert claim(session, job_id, worker=host.name, lease_seconds=-1) is not None
+        assert end(session, job_id)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
+    try:
+        Watch(host, child, job_id, 1).until_ended()
+    finally:
+        kill_group(child)
+    told = [record.message for record in caplog.records if record.name == "worker.lifecycle"]
+    assert len(told) == 1
+    assert said in told[0]

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from hashlib import sha256
@@ -21,7 +22,7 @@ from ml.serve.many import Answer
 from store.artifacts import ArtifactStore
 from store.db.jobs import claim, create_job, hand_back, request_cancel
 from store.db.models import Run
-from store.db.reading import get_job
+from store.db.reading import events_after, get_job
 from store.db.registry import register
 from store.settings import Settings
 from store.states import State
@@ -234,9 +235,32 @@ def test_an_archive_that_is_gone_or_empty_is_refused(
 ) -> None:
     with pytest.raises(ArchiveRejected):
         predict_pictures(stack.attempt(predict({"upload": "uploads/nothing"})))
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as packed:
-        packed.writestr("notes.txt", b"no picture")
-    artifacts.put_bytes("uploads/empty", out.getvalue())
-    with pytest.raises(DatasetUnusable):
-        predict_pictures(stack.attempt(predict({"upload": "uploads/empty"})))
+    for name, data, said in (
+        ("notes.txt", b"no picture", "the archive has no picture in it"),
+        (
+            "b/.thumbs/red.jpg",
+            jpeg(),
+            "looked at: 1 photo was passed over, since names that begin with a dot are hidden",
+        ),
+    ):
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as packed:
+            packed.writestr(name, data)
+        artifacts.put_bytes("uploads/empty", out.getvalue())
+        with pytest.raises(DatasetUnusable, match=said):
+            predict_pictures(stack.attempt(predict({"upload": "uploads/empty"})))
+        shutil.rmtree(stack.work)
+
+
+def test_photos_of_an_archive_that_are_hidden_are_told_of_as_by_an_import(
+    stack: Stack, predict: Callable[[dict[str, Any]], int], artifacts: ArtifactStore
+) -> None:
+    more = {"_dot_hidden/a_dot_jpg": jpeg(), "b/_dot_b_dot_jpg": jpeg(), "__MACOSX/b/_dot__red_dot_jpg": b"Mac OS X"}
+    artifacts.put_bytes("uploads/some", archive(**more))
+    job_id = predict({"upload": "uploads/some"})
+    _, answered = rows_of(stack, job_id)
+    assert [row["path"] for row in answered] == ["=1+1.jpg", "b/red.jpg"]
+    with stack.sessions.begin() as session:
+        told = [event.data["message"] for event in events_after(session, job_id, 0) if event.event == "log"]
+    (hidden,) = told
+    assert hidden.startswith("2 photos were passed over, since names that begin with a dot are hidden (for example ")

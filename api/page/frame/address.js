@@ -26,6 +26,7 @@ const PLACES = {
   "models/:version": "model",
   label: "label",
   jobs: "jobs",
+  team: "team",
   searches: "searches",
   "searches/:search": "study",
 };

@@ -92,7 +92,7 @@ function showOnly(view) {
 }
 
 function markArea(view) {
-  for (const link of document.querySelectorAll("nav a")) {
+  for (const link of document.querySelectorAll("a[data-area]")) {
     if (link.dataset.area === (AREAS[view] ?? view)) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }

@@ -1,7 +1,7 @@
 // Pieces that every part of the page is made of; text is set as text, never as markup.
 
 import { addressOf } from "./address.js";
-import { duration } from "./times.js";
+import { duration, localTime, shortTime } from "./times.js";
 
 export const FINAL = new Set(["succeeded", "failed", "cancelled"]);
 const IN_EPOCHS = new Set(["train", "validate"]);
@@ -14,7 +14,7 @@ export const decimal = (value) => (value === null ? "–" : value.toFixed(4));
 export const rate = (value) => (value === null ? "–" : value.toExponential(1).replace(".0e", "e").replace("e+0", ""));
 export const counted = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
-const UNITS = ["bytes", "KiB", "MiB", "GiB"];
+const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"];
 
 // Of bytes, in the units that the service and the command tell them in.
 export function size(bytes) {
@@ -48,6 +48,9 @@ export const cell = (content, number = false) => make("td", number ? { class: "n
 export function fill(table, rows) {
   byId(table).querySelector("tbody").replaceChildren(...rows);
 }
+
+// In short, and whole where somebody looks closer.
+export const timeTag = (text) => make("time", { datetime: text, title: localTime(text) }, shortTime(text));
 
 export function drawnTag(drawn) {
   return drawn ? make("span", { class: "tag drawn", title: "The project drew these pictures itself" }, "drawn sample") : "";

@@ -7,8 +7,11 @@ const REFUSED = "The service does not know this key, or it was revoked, or has e
 const AWAY = "The service does not answer. Try again in a moment.";
 // What can stand in a header.
 const SENDABLE = /^[\x21-\x7e]{1,200}$/;
+const TRIES = 4;
+const REST_MS = 500;
 
 let asking = null;
+let settled = () => {};
 
 // Comes back once somebody has given a key that the service takes: one question for all requests that wait.
 export function keyGiven() {
@@ -47,11 +50,27 @@ function askFor(done) {
       return;
     }
     dialog.remove();
+    settled = () => {};
     showSession();
     done();
   });
+  settled = () => {
+    isGiven = true;
+    dialog.close();
+  };
   document.body.append(dialog);
   dialog.showModal();
+}
+
+// With a key that was just made, the first of all: nobody is asked for it then. Another process of the service learns of it
+// within a second.
+export async function signInWith(key) {
+  for (let tries = 0; await refusalOf(key) !== ""; tries += 1) {
+    if (tries === TRIES) return;
+    await new Promise((rested) => { setTimeout(rested, REST_MS); });
+  }
+  settled();
+  await showSession();
 }
 
 // Why the key is not taken; nothing where it is.

@@ -13,6 +13,7 @@ const VIEWS = {
   models: () => import("../models/models.js"),
   model: () => import("../models/model.js"),
   jobs: () => import("../jobs/jobs.js"),
+  team: () => import("../team/team.js"),
   searches: () => import("../study/searches.js"),
   study: () => import("../study/study.js"),
 };

@@ -1,6 +1,7 @@
 // The same request as a command, to copy.
 
 import { at } from "../frame/address.js";
+import { copyButton } from "../frame/clipboard.js";
 import { make } from "../frame/parts.js";
 
 // A word of a POSIX shell: \x27 is its quote, which ends, stands escaped, and begins again.
@@ -14,20 +15,5 @@ const commandOf = (name, query) =>
 
 export function asCommand(name, query) {
   const code = make("code", { tabindex: 0 }, commandOf(name, query));
-  const button = make("button", { type: "button", class: "secondary" }, "Copy");
-  button.addEventListener("click", async () => {
-    button.textContent = (await copied(code)) ? "Copied" : "Selected: copy it by keyboard";
-  });
-  return make("details", { class: "command" }, make("summary", {}, "As a command"), make("pre", {}, code), button);
-}
-
-// Over plain http to another machine a page has no clipboard: then the text is selected.
-async function copied(code) {
-  try {
-    await navigator.clipboard.writeText(code.textContent);
-    return true;
-  } catch {
-    getSelection().selectAllChildren(code);
-    return false;
-  }
+  return make("details", { class: "command" }, make("summary", {}, "As a command"), make("pre", {}, code), copyButton(code));
 }

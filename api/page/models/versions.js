@@ -1,12 +1,11 @@
 // The table of versions.
 
+import { firstOf } from "../frame/listed.js";
 import { byId, cell, datasetLink, drawnTag, fill, make, percent, runLink } from "../frame/parts.js";
-import { ask } from "../frame/service.js";
 import { localTime, shortTime } from "../frame/times.js";
 import { versionLink } from "./served.js";
 
 const PAGE = 50;
-const MOST_AT_ONCE = 200;
 let wanted = PAGE;
 
 export function showMoreVersions() {
@@ -14,16 +13,7 @@ export function showMoreVersions() {
 }
 
 // Newest first, as many as are wanted.
-export async function readVersions() {
-  const items = [];
-  let cursor = "";
-  do {
-    const page = await ask(`/models?limit=${Math.min(MOST_AT_ONCE, wanted - items.length)}${cursor}`);
-    items.push(...page.items);
-    cursor = page.next_cursor && `&cursor=${encodeURIComponent(page.next_cursor)}`;
-  } while (cursor && items.length < wanted);
-  return { items, isAll: !cursor };
-}
+export const readVersions = () => firstOf("/models", wanted);
 
 export function showVersionTable({ items, isAll }) {
   byId("versions-part").hidden = items.length === 0;

@@ -107,6 +107,12 @@ def test_too_few_pictures_for_a_coverage_give_all_breeds_and_say_so(
     assert few.pop("pedigree-coverage-note") == note
     assert (few["pedigree-coverage"], few["pedigree-coverage-photos"]) == ("0.95", "9")
     assert few | {"pedigree-coverage": "0.9"} == enough
+    about = client.post("/predict?coverage=0.9", files={"file": ("green.jpg", GREEN)}).json()
+    told = about["model"] | {"tta": about["tta"], "refused_share": about["refused_share"]}
+    del told["note"]  # it says in a sentence what `scores` says in a word
+    told |= {"coverage": about["coverage"]["asked"], "coverage_photos": about["coverage"]["photos"]}
+    assert enough == {f"pedigree-{name.replace('_', '-')}": str(value).lower() for name, value in told.items()}
+    assert (enough["pedigree-calibrated"], enough["pedigree-refused-share"]) == ("true", "0.05")
     assert set(few) < set(MAY_READ["Access-Control-Expose-Headers"].lower().split(", ")), "pages elsewhere read them"
 
 

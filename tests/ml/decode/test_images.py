@@ -111,6 +111,13 @@ def test_broken_exif_does_not_cost_the_picture() -> None:
     assert open_rgb(data, Limits()).size == (40, 30)
 
 
+def test_bytes_between_a_jpegs_segments_and_behind_its_end_are_passed_over() -> None:
+    data = jpeg()
+    second = 4 + int.from_bytes(data[4:6])
+    more = data[:second] + b"\0no marker" + data[second:] + b"what a camera adds"
+    assert np.array_equal(np.asarray(open_rgb(more, Limits())), np.asarray(open_rgb(data, Limits())))
+
+
 def test_the_facts_are_the_files_own() -> None:
     _, facts = examine_image(encoded(picture(mode="L"), "PNG"), Limits())
     assert (facts.format, facts.mode, facts.width, facts.height) == ("PNG", "L", 40, 30)

@@ -243,6 +243,75 @@ def test_a_list_that_is_a_further_name_of_a_file_is_read(tmp_path: Path) -> None
         listed(tmp_path, hard_linked("labels.csv", "lists/truth"))
 
 
+@pytest.mark.parametrize("middle", ["lists/second", "lists/second.csv"])
+def test_a_list_is_read_through_any_number_of_further_names_as_an_import_reads_it(tmp_path: Path, middle: str) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        truth = tarfile.TarInfo("lists/first")
+        truth.size = 9
+        tar.addfile(truth, io.BytesIO(b"1.jpg,pug"))
+        for name, target in ((middle, "lists/first"), ("lists/third", middle), ("labels.csv", "./lists/third")):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.LNKTYPE, target
+            tar.addfile(link)
+    tables = listed(tmp_path, out.getvalue()).tables
+    assert tables == dict.fromkeys([name for name in (middle, "labels.csv") if name.endswith(".csv")], b"1.jpg,pug")
+    extract_archive(tmp_path / "archive", tmp_path / "in" / "to")
+    assert {name: (tmp_path / "in" / "to" / name).read_bytes() for name in tables} == tables
+
+
+def test_a_further_name_of_itself_is_refused_by_trial_and_import(tmp_path: Path) -> None:
+    data = hard_linked("labels.csv", "labels.csv")
+    with pytest.raises(ArchiveRejected, match="which is no file before it"):
+        listed(tmp_path, data)
+    (tmp_path / "archive").unlink()
+    assert "which is no file before it" in refused(tmp_path, data)
+
+
+def of_part(data: bytes, part: int, list_part: int) -> bytes:
+    """A zip whose end says that it is a part of several, and in which of them the list begins."""
+    at = data.rindex(b"PK\x05\x06")
+    return data[: at + 4] + struct.pack("<HH", part, list_part) + data[at + 8 :]
+
+
+def widely_ended(data: bytes, part: int, parts: int) -> bytes:
+    """A zip with an end record of the newer form and what points to it."""
+    at = data.rindex(b"PK\x05\x06")
+    count, size, begin = struct.unpack_from("<10xHLL", data, at)
+    wide = b"PK\x06\x06" + struct.pack("<QHHLLQQQQ", 44, 45, 45, part, part, count, count, size, begin)
+    pointer = b"PK\x06\x07" + struct.pack("<LQL", part, at, parts)
+    return data[:at] + wide + pointer + of_part(data, 0xFFFF, 0xFFFF)[at:]
+
+
+ZIP = zipped({"pug_1.jpg": b"x" * 50, "pug_2.jpg": b"y" * 50})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"PK\x07\x08" + ZIP[:90],
+        of_part(ZIP[60:], 1, 1),
+        of_part(ZIP[60:], 3, 2),
+        of_part(ZIP, 0, 1),
+        widely_ended(ZIP, 1, 2),
+        widely_ended(ZIP, 0, 2),
+    ],
+    ids=["first", "last", "last of four", "list elsewhere", "last, wide", "of two, wide"],
+)
+def test_a_part_of_a_split_zip_is_called_that_and_how_to_join_it(tmp_path: Path, data: bytes) -> None:
+    said = refused(tmp_path, data)
+    assert said.startswith("the file is one part of a zip that was split into several Join them (`zip -s 0 ")
+    with pytest.raises(ArchiveRejected, match="one part of a zip"):
+        listed(tmp_path, data)
+
+
+def test_a_zip_that_was_not_split_is_read_and_one_that_is_cut_short_is_no_part(tmp_path: Path) -> None:
+    for data in (ZIP, of_part(ZIP, 0xFFFF, 0xFFFF), widely_ended(ZIP, 0, 1), b"PK\x07\x08" + ZIP):
+        assert listed(tmp_path, data).names == ["pug_1.jpg", "pug_2.jpg"]
+    with pytest.raises(ArchiveRejected, match="broken or cut short"):
+        listed(tmp_path, ZIP[:90])
+
+
 def sharing(entries: int, payload: bytes) -> bytes:
     """A zip whose entries all have the same packed bytes, which the headers of the others lie before."""
     names, out, listed_ = [b"%04d.csv" % number for number in range(entries)], b"", b""
