@@ -18,6 +18,7 @@ from migrations.schema import SchemaUnfit, check_at_start
 from ml.errors import TorchMismatch
 from ml.late import Late
 from ml.versions import check_versions
+from store.collector import read_headers
 from store.errors import SettingsInvalid
 from store.logs import log_to_stderr
 from store.settings import load_settings
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log_to_stderr()
     try:
         settings = load_settings()
+        read_headers(settings.otlp_headers)
         check_at_start(settings.database_url)
         check_versions()
         openness = settle(settings, options.host if options.fd is None else address_of_socket(options.fd))

@@ -43,6 +43,7 @@ from api.http.ranges import Ranges
 from api.http.request_ids import RequestIds
 from api.http.scopes import Scopes, only_judged
 from api.http.telemetry import RequestTimer, Telemetry
+from api.http.traces import DroppedSpans, RequestSpans
 from api.http.tus import Tus
 from api.http.whole_answers import WholeAnswers
 from api.kept.afterwards import Afterwards
@@ -100,6 +101,7 @@ from store.db.session import close_engine, make_engine, make_sessions
 from store.queue import make_celery
 from store.scratch import remove_scratch
 from store.settings import MIB, Settings, split_list
+from store.tracing import start_tracing, stop_tracing
 
 VERSION = version("pedigree")
 WATCHER_THREADS = 8
@@ -213,6 +215,9 @@ def _stand_before(app: FastAPI, services: Services, openness: Openness) -> None:
         app.add_middleware(Cors, origins=friends)
     app.add_middleware(Below)
     app.add_middleware(RequestTimer, telemetry=services.telemetry)
+    if settings.otlp_endpoint:
+        app.add_middleware(RequestSpans, root_path=settings.root_path)
+        services.telemetry.registry.register(DroppedSpans())
     app.add_middleware(RequestIds)
 
 
@@ -308,6 +313,7 @@ def _measuring(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
+    start_tracing(services.settings, "pedigree-api")
     services.keyring.start()
     services.batcher.start()
     services.predictor.start()
@@ -341,6 +347,7 @@ def _stop(services: Services) -> None:
     services.keyring.stop()
     services.celery.close()
     close_engine(services.engine)
+    stop_tracing()
 
 
 def _body_limit(settings: Settings) -> LimitOf:

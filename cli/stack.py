@@ -27,6 +27,8 @@ from cli.services import API_STOP, REPAIR_STOP, WORKER_STOP, Part, Service, run_
 from cli.succession import Succession
 from pedigree.errors import PedigreeError
 from pedigree.wire import Wire
+from store.collector import read_headers
+from store.errors import SettingsInvalid
 from store.settings import Settings, wrong_setting
 
 READY_SECONDS = 180.0  # the API imports torch, which a cold disk makes slow
@@ -324,10 +326,13 @@ def check_settings(environment: Mapping[str, str]) -> None:
         StackError: one has a value that cannot be used.
     """
     try:
-        Settings.model_validate(TO_BE_STARTED | {name: value for name, value in environment.items() if value})
+        found = Settings.model_validate(TO_BE_STARTED | {name: value for name, value in environment.items() if value})
+        read_headers(found.otlp_headers)
     except ValidationError as error:
         fault = wrong_setting(error)
         raise StackError(f"{fault.variable}: {fault.detail}.", f"Unset it, or set it{fault.form}.") from None
+    except SettingsInvalid as error:
+        raise StackError(f"{error.detail}.", error.hint) from None
 
 
 def _has_ended(part: Part) -> bool:

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from store.collector import is_address
 from store.errors import SettingsInvalid
 from store.webhooks import origins_of
 
@@ -179,6 +180,25 @@ class Settings(BaseSettings):
         "none: no webhooks",
     )
 
+    otlp_endpoint: str = Field(
+        "",
+        alias="PEDIGREE_OTLP_ENDPOINT",
+        description="an OpenTelemetry collector that gets traces by OTLP over HTTP, as http://collector:4318; "
+        "none: nothing is traced",
+    )
+    otlp_headers: str = Field(
+        "",
+        alias="PEDIGREE_OTLP_HEADERS_FILE",
+        description="a file with headers for it, one a line, as Authorization: Bearer …",
+    )
+    trace_share: float = Field(
+        1.0,
+        alias="PEDIGREE_TRACE_SHARE",
+        ge=0,
+        le=1,
+        description="requests that are traced, as a share; one that brings a traceparent is traced as that says",
+    )
+
     @field_validator("cache", "weights")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
@@ -200,6 +220,17 @@ class Settings(BaseSettings):
         wrong = [one for one in split_list(value) if not origins_of(one)]
         if wrong:
             raise _refusal(f"{wrong[0][:100]!r} is not a host", "such as hooks.example.org or http://ci.local:8080")
+        return value
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _is_collector(cls, value: str) -> str:
+        if value and not is_address(value):
+            # Not shown: what is wrong with it may be a token.
+            raise _refusal(
+                "it is not an address of a collector",
+                "such as http://collector:4318; a token for it goes into a file that PEDIGREE_OTLP_HEADERS_FILE names",
+            )
         return value
 
     @field_validator("root_path")

@@ -21,9 +21,9 @@ MOST_LINES = 400
 WRITTEN = {HOUSE / "client/src/pedigree/schemas.py"}
 """By a script, from what a test holds them against."""
 MOST_FUNCTION_LINES = 60
-IMPORTS_LATE = {"ml.late", "cli.lazy", "pedigree"}
-"""The one door for what brings torch in, which is checked below; the command that is run; and the client's own names,
-which ``PLACES`` holds: the command sends by ``pedigree.wire`` alone and should not pay for its types."""
+IMPORTS_LATE = {"ml.late", "cli.lazy", "pedigree", "store.tracing"}
+"""The one door for what brings torch in, which is checked below; the command that is run; the client's own names, which
+``PLACES`` holds: the command sends by ``pedigree.wire`` alone and need not pay for its types; and what sends traces."""
 FOREIGN = {
     "a path of somebody's machine": re.compile(
         r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+|opt/pypi\S*|opt/wheels)/\S*"

@@ -330,14 +330,14 @@ def test_networks_let_through_what_is_needed_and_nothing_else() -> None:
     assert found == needed | {("bucket", "objects", port) for port in (8888, 9333, 18888, 19333)}
 
 
-def test_only_those_have_a_way_out_that_have_one_in_compose() -> None:
+def test_only_those_have_a_way_out_that_have_one_in_compose_but_for_traces() -> None:
     policies = of_kind("NetworkPolicy")
     assert policies["nothing-unless-said"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     for name, policy in policies.items():
         peers = [peer for rule in policy["spec"].get("egress", []) for peer in rule["to"]]
         assert any("ipBlock" in peer for peer in peers) == (name == "out")
         outside = [peer for peer in peers if "namespaceSelector" in peer]
-        assert bool(outside) == (name == "names")
+        assert bool(outside) == (name in {"names", "traces"})
     out = {name for name in PODS if chosen(policies["out"]["spec"]["podSelector"], LABELS[name])}
     assert out == {name for name in WORKLOADS if "out" in COMPOSE["services"][name]["networks"]}
     (rule,) = policies["out"]["spec"]["egress"]
@@ -345,6 +345,10 @@ def test_only_those_have_a_way_out_that_have_one_in_compose() -> None:
     assert private <= {one for peer in rule["to"] for one in peer["ipBlock"]["except"]}
     (entry,) = policies["api"]["spec"]["ingress"]
     assert all(peer["namespaceSelector"]["matchLabels"] for peer in entry["from"]), "an empty one means all"
+    traces = policies["traces"]["spec"]
+    assert {name for name in PODS if chosen(traces["podSelector"], LABELS[name])} == OURS
+    peers = [{"namespaceSelector": {"matchLabels": {"pedigree/takes-traces": "yes"}}}]
+    assert traces["egress"] == [{"to": peers, "ports": [{"protocol": "TCP", "port": 4318}]}]
 
 
 def test_the_api_is_replaced_without_a_gap() -> None:

@@ -5,13 +5,17 @@ import socket
 import sys
 
 from migrations.schema import SchemaUnfit, check_at_start
+from store.collector import read_headers
 from store.errors import SettingsInvalid
 from store.logs import log_to_stderr
 from store.queue import queues_of
+from store.tracing import start_tracing, stop_tracing
 from worker.lanes import chosen_lanes
 
 try:
     from worker.tasks import get_ready, host, presence
+
+    read_headers(host.settings.otlp_headers)
 except SettingsInvalid as error:
     # the app reads the settings when it is imported, and a bad one deserves a sentence, not a traceback
     sys.exit(f"{error.detail}. {error.hint}")
@@ -29,6 +33,7 @@ def main() -> None:
     if (refusal := host.ready.refusal()) is not None:
         sys.exit(refusal)
     log_to_stderr()
+    start_tracing(host.settings, "pedigree-worker")
     # The solo pool: the job's process is a child of ours, which a pool's daemonic processes could not have. The price:
     # a busy worker answers no remote control, so that it lives is told by the lease in the database alone.
     name = f"pedigree-{os.getpid()}@{socket.gethostname()}"
@@ -53,6 +58,7 @@ def main() -> None:
         host.ready.end()
         presence.end()
         presence.join()
+        stop_tracing()
 
 
 if __name__ == "__main__":

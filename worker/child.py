@@ -1,4 +1,4 @@
-"""``python -m worker.child JOB ATTEMPT``: the process in which one attempt of a job learns, and ends."""
+"""``python -m worker.child JOB ATTEMPT [TRACEPARENT]``: the process in which one attempt of a job learns, and ends."""
 
 import logging
 import os
@@ -28,6 +28,7 @@ from store.logs import log_to_stderr
 from store.request_ids import follow_for_ever
 from store.settings import Settings, load_settings
 from store.states import State
+from store.tracing import follow_trace_for_ever, start_tracing, stop_tracing
 from worker.attempt import Attempt
 from worker.lifecycle import EXIT_PUT_DOWN, scratch_folder
 from worker.patience import OUTAGE_SECONDS, OUTAGES, patiently
@@ -35,6 +36,9 @@ from worker.reporter import JobReporter
 from worker.tether import LEARNING_NICENESS, give_way
 
 log = logging.getLogger(__name__)
+
+SERVICE = "pedigree-job"
+"""What traces call this process."""
 
 Work = Callable[[Attempt], None]
 
@@ -76,20 +80,33 @@ class StopRequest:
 
 def main() -> int:
     """Run the attempt that the command names."""
-    return run(int(sys.argv[1]), int(sys.argv[2]))
+    job_id, number, *traceparent = sys.argv[1:]
+    return run(int(job_id), int(number), *traceparent)
 
 
-def run(job_id: int, number: int) -> int:
-    """Run one attempt; the exit status is 0 where a verdict stands in the database."""
+def begin_tracing() -> None:
+    """Trace this process, where the settings name a collector."""
+    start_tracing(load_settings(), SERVICE)
+
+
+def run(job_id: int, number: int, traceparent: str | None = None) -> int:
+    """Run one attempt; the exit status is 0 where a verdict stands in the database.
+
+    What it does is within the span that ``traceparent`` names.
+    """
     stop = StopRequest()
     signal.signal(signal.SIGTERM, stop.on_signal)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     log_to_stderr()
+    begin_tracing()
+    follow_trace_for_ever(traceparent)
     try:
         return _attempt(job_id, number, stop)
     except OUTAGES:
         log.exception("job %d: the database stayed away; the job is left to be run again", job_id)
         return EXIT_PUT_DOWN
+    finally:
+        stop_tracing()
 
 
 def _attempt(job_id: int, number: int, stop: StopRequest) -> int:
@@ -107,6 +124,7 @@ def _attempt(job_id: int, number: int, stop: StopRequest) -> int:
     try:
         return _run(attempt)
     finally:
+        reporter.end_stage()
         shutil.rmtree(work, ignore_errors=True)
 
 

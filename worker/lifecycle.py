@@ -34,6 +34,8 @@ from store.lanes import Lane, lane_of
 from store.request_ids import following
 from store.settings import Settings
 from store.states import State
+from store.tracing import Span
+from worker.attempt_span import attempt_span
 from worker.exit_status import describe_status
 from worker.leftovers import clean_cache
 from worker.oom_kills import oom_kills
@@ -93,16 +95,16 @@ def run_job(host: Host, job_id: int) -> None:
     if job is None:
         log.info("job %d is not queued any more, and no other of its lane is; nothing to do", job_id)
         return
-    with following(job.request_id):
-        _run_claimed(host, job, scratch)
+    with following(job.request_id), attempt_span(host.sessions, job) as opened:
+        _run_claimed(host, job, scratch, opened)
 
 
-def _run_claimed(host: Host, job: Job, scratch: Path) -> None:
-    """Run a job that is ours to its verdict."""
+def _run_claimed(host: Host, job: Job, scratch: Path, opened: Span) -> None:
+    """Run a job that is ours to its verdict, within the span of its attempt."""
     job_id, attempt = job.id, job.attempt
     log.info("job %d: attempt %d starts", job_id, attempt)
     killed_before = oom_kills()
-    child = _child_for(host, job)
+    child = _child_for(host, job, [] if opened.traceparent is None else [opened.traceparent])
     watch = Watch(host, child, job_id, attempt)
     try:
         watch.until_ended()
@@ -112,6 +114,7 @@ def _run_claimed(host: Host, job: Job, scratch: Path) -> None:
         kill_group(child)
         # by its own hand where it ends in order; a child that was killed leaves its work folder to us
         shutil.rmtree(work_folder(scratch, job_id, attempt), ignore_errors=True)
+    opened.note({"process.exit.code": child.returncode})
     starved = ended == -signal.SIGKILL and oom_kills() > killed_before
     spare = ended == EXIT_PUT_DOWN and watch.saw_outage
     _settle(host, job_id, attempt, child.returncode, starved=starved, fell_silent=watch.fell_silent, spare=spare)
@@ -162,22 +165,22 @@ def scratch_folder(settings: Settings, session: Session) -> Path:
     return settings.cache / "work" / database_id(session)
 
 
-def _child_for(host: Host, job: Job) -> subprocess.Popen[bytes]:
+def _child_for(host: Host, job: Job, traceparent: list[str]) -> subprocess.Popen[bytes]:
     """The process that is ready, for what learns; else a new one."""
     lane = lane_of(job.kind)
-    ready = host.ready.take(job.id, job.attempt) if lane is Lane.TRAIN else None
-    return ready or start_child("worker.child", job.id, job.attempt, lane=lane)
+    ready = host.ready.take(job.id, job.attempt, *traceparent) if lane is Lane.TRAIN else None
+    return ready or start_child("worker.child", job.id, job.attempt, *traceparent, lane=lane)
 
 
-def start_child(module: str, *numbers: int, lane: Lane) -> subprocess.Popen[bytes]:
-    """Start ``python -m MODULE NUMBERS``, the leader of a group of its own.
+def start_child(module: str, *words: int | str, lane: Lane) -> subprocess.Popen[bytes]:
+    """Start ``python -m MODULE WORDS``, the leader of a group of its own.
 
     What is light may run beside a training: it gives way to it on the CPU, and sees no GPU.
     """
     is_light = lane is Lane.LIGHT
     environment = dict(os.environ) | ({"CUDA_VISIBLE_DEVICES": ""} if is_light else {})
-    command = tethered(module, *numbers, niceness=LIGHT_NICENESS if is_light else 0)
-    return subprocess.Popen(command, start_new_session=True, env=environment)  # noqa: S603 - our own module, integers
+    command = tethered(module, *words, niceness=LIGHT_NICENESS if is_light else 0)
+    return subprocess.Popen(command, start_new_session=True, env=environment)  # noqa: S603 - our own module and words
 
 
 @dataclass

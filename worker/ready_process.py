@@ -41,14 +41,14 @@ class ReadyProcess:
         refusal: str | None = json.loads(said)
         return refusal
 
-    def take(self, job_id: int, attempt: int) -> "subprocess.Popen[bytes] | None":
-        """It, told of the attempt; None where there is none alive."""
+    def take(self, job_id: int, attempt: int, *traceparent: str) -> "subprocess.Popen[bytes] | None":
+        """It, told of the attempt, and of its span where it is traced; None where there is none alive."""
         waiting, self._waiting = self._waiting, None
         if waiting is None or waiting.stdin is None:
             return None
         try:
             with waiting.stdin as line:
-                line.write(f"{job_id} {attempt}\n".encode())
+                line.write(f"{' '.join([str(job_id), str(attempt), *traceparent])}\n".encode())
         except OSError:
             _end(waiting)
             return None

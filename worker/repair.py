@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from migrations.schema import SchemaUnfit, check_at_start
 from store.artifacts import ArtifactStore
+from store.collector import read_headers
 from store.db.lanes import forget_lost_workers
 from store.db.repair import hand_back_expired, jobs_without_message, unpublished_jobs
 from store.db.session import make_engine, make_sessions
@@ -31,6 +32,7 @@ from store.lanes import Lane
 from store.logs import log_to_stderr
 from store.queue import make_celery, queue_length
 from store.settings import Settings, load_settings
+from store.tracing import start_tracing, stop_tracing
 from worker.forgetting import (
     forget_changes,
     forget_counts,
@@ -129,11 +131,13 @@ def main() -> int:
     log_to_stderr()
     try:
         settings = load_settings()
+        read_headers(settings.otlp_headers)
         artifacts = ArtifactStore(settings.artifacts_url)
         check_at_start(settings.database_url)
     except (SettingsInvalid, SchemaUnfit) as error:
         sys.stderr.write(f"{error.detail}. {error.hint}\n")
         return 1
+    start_tracing(settings, "pedigree-repair")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -144,6 +148,7 @@ def main() -> int:
         repair.round()
         stop.wait(settings.repair_seconds)
     webhooks.join(STOP_SECONDS)
+    stop_tracing()
     if webhooks.is_alive():
         # A name server that hangs keeps a thread that nothing can end; the next process asks once more.
         logging.shutdown()

@@ -13,6 +13,7 @@ from store.db.records import StepRecord, forget_after_step, record_batches, reco
 from store.states import State
 from worker.event_json import epoch_json, plan_json, progress_json, whole_plan_json
 from worker.patience import OUTAGE_SECONDS, OUTAGES, patiently
+from worker.stage_spans import StageSpans
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class JobReporter:
     ) -> None:
         self._sessions, self._job_id, self._run_id, self._attempt = sessions, job_id, run_id, attempt
         self._told = told
+        self._spans = StageSpans()
         self._batches: list[BatchRecord] = []
         self._batches_at = self._progress_at = self._asked_at = 0.0
         self._stage = ""
@@ -63,6 +65,7 @@ class JobReporter:
 
         Once there was a batch, the process keeps the memory that it took: copies of files do not change that.
         """
+        self._spans.at(progress.stage)
         self._eta_seconds = progress.eta_seconds
         self._in_batches |= progress.in_batches
         now = time.monotonic()
@@ -85,6 +88,7 @@ class JobReporter:
 
     def on_epoch(self, epoch: EpochRecord) -> None:
         """Store the epoch's row, after its steps."""
+        self._spans.epoch(epoch)
         self.flush()
         data = epoch_json(epoch)
 
@@ -149,6 +153,10 @@ class JobReporter:
             append_event(session, self._job_id, "batch", event)
 
         self._write(write)
+
+    def end_stage(self) -> None:
+        """Tell the trace that nothing more is done."""
+        self._spans.end()
 
     def flush_quietly(self) -> None:
         """Store the collected steps on the way to a failure, which must be told even where this cannot be."""

@@ -1,7 +1,7 @@
 """``python -m worker.standby``: imports what learning needs, then waits for the attempt that it is to run.
 
-Its parent reads one line of JSON: null, or why nothing can be learned here. It is told ``JOB ATTEMPT``, a line too;
-where the parent ends instead, so does this process.
+Its parent reads one line of JSON: null, or why nothing can be learned here. It is told ``JOB ATTEMPT [TRACEPARENT]``, a
+line too; where the parent ends instead, so does this process.
 """
 
 import json
@@ -23,6 +23,7 @@ def main() -> int:
     """Wait, then run one attempt; the exit status is the attempt's, or 0 where none came."""
     # A terminal's Ctrl-C is for the parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    child.begin_tracing()
     said = json.dumps(refusal_of_imports()) + "\n"
     # Who gave it a job meanwhile reads no more.
     with suppress(BrokenPipeError):
@@ -34,8 +35,8 @@ def main() -> int:
         return 0
     with suppress(OSError):
         Path("/proc/self/comm").write_text(NAME, encoding="ascii")
-    job_id, attempt = map(int, asked.split())
-    return child.run(job_id, attempt)
+    job_id, attempt, *traceparent = asked.split()
+    return child.run(int(job_id), int(attempt), *traceparent)
 
 
 def refusal_of_imports() -> str | None:

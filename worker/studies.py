@@ -34,6 +34,7 @@ from store.db.studies import add_trial_run, held_study, note_pruned, trials_of
 from store.db.study_tables import Study, StudyTrial
 from store.request_ids import following
 from store.states import FINAL, State
+from store.tracing import continuing
 
 MOST_BETWEEN_SECONDS = 10.0
 """A longer time between two looks was one in which nobody looked, and is not the search's."""
@@ -79,7 +80,7 @@ def advance(session: Session, job_id: int, *, max_attempts: int) -> list[int]:
     held = held_study(session, job_id)
     if held is None:
         return []
-    with following(held[0].request_id):
+    with following(held[0].request_id), continuing(held[0].traceparent):
         return _moved_on(session, *held, max_attempts=max_attempts)
 
 

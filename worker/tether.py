@@ -19,9 +19,9 @@ LIGHT_NICENESS = 10
 _PR_SET_PDEATHSIG = 1
 
 
-def tethered(module: str, *numbers: int, niceness: int) -> list[str]:
-    """``python -m MODULE NUMBERS`` by way of the tether, which has the kernel end it with this process."""
-    child = [sys.executable, "-m", module, *map(str, numbers)]
+def tethered(module: str, *words: int | str, niceness: int) -> list[str]:
+    """``python -m MODULE WORDS`` by way of the tether, which has the kernel end it with this process."""
+    child = [sys.executable, "-m", module, *map(str, words)]
     return [sys.executable, "-m", "worker.tether", str(os.getpid()), str(niceness), *child]
 
 

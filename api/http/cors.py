@@ -10,7 +10,8 @@ from api.http.origins import normal_origin
 _MAY_ASK = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
     "Access-Control-Allow-Headers": "Accept, Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Range, "
-    "If-None-Match, X-Request-Id, Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, X-HTTP-Method-Override",
+    "If-None-Match, X-Request-Id, Traceparent, Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, "
+    "X-HTTP-Method-Override",
     "Access-Control-Max-Age": "600",
 }
 MAY_READ = {

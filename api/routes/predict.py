@@ -27,6 +27,7 @@ from ml.judge.sets import LEAST_COVERAGE, MOST_COVERAGE
 from ml.serve.outputs import Output
 from store.db.registry import DEFAULT_ALIAS
 from store.errors import PayloadTooLarge
+from store.tracing import note
 
 router = APIRouter(tags=["predict"], route_class=QuickRoute)
 
@@ -88,6 +89,7 @@ async def predict(
         held.enter_context(services.telemetry.answering(served.version))
         place = held.enter_context(services.batcher.places(len(files) * (served.classifier.copies if tta else 1)))
         turn = await held.enter_async_context(services.decoding.of(request, services.settings.predict_seconds))
+        held.callback(_tell_trace, served.version, len(files), turn, place)
         pictures = [turn.begin(_step(file, served, services, turn, place, asked)) for file in files]
         if wants_lines(request.headers):
             return Lines(files, pictures, about, held.pop_all())
@@ -99,6 +101,19 @@ async def predict(
 def _check_count(files: list[SentPicture], most: int) -> None:
     if len(files) > most:
         raise PayloadTooLarge(f"the request has {len(files)} files", f"Send at most {most} at a time.")
+
+
+def _tell_trace(version: int, photos: int, turn: Turn, place: Place) -> None:
+    """Where the time of the request went; of several photos, the slowest one's."""
+    note(
+        {
+            "pedigree.version": version,
+            "pedigree.photos": photos,
+            "pedigree.decode_seconds": turn.decoded,
+            "pedigree.queue_seconds": place.waited,
+            "pedigree.forward_seconds": place.passed,
+        }
+    )
 
 
 def _about(served: LoadedVersion, asked: PredictQuery) -> AnsweredBy:

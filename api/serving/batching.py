@@ -102,10 +102,19 @@ class ClassifierLike(Protocol):
 
 
 class Place:
-    """Room for one request's pictures; those not yet in the queue are on their way."""
+    """Room for one request's pictures; those not yet in the queue are on their way.
+
+    What the slowest of them took is kept, in seconds: waiting for a forward pass, and in one.
+    """
 
     def __init__(self, count: int) -> None:
         self.coming = count
+        self.waited = 0.0
+        self.passed = 0.0
+
+    def note_pass(self, waited: float, passed: float) -> None:
+        """One of them has been through a pass."""
+        self.waited, self.passed = max(self.waited, waited), max(self.passed, passed)
 
 
 class _Awaited:
@@ -141,6 +150,8 @@ class _Waiting:
     picture: Any
     awaited: _Awaited
     position: int
+    place: Place
+    since: float
 
 
 class Batcher:
@@ -233,7 +244,8 @@ class Batcher:
         with self._changed:
             if self._closed:
                 raise ServiceUnavailable("the service is stopping")
-            self._waiting.extend(_Waiting(classifier, one, awaited, n) for n, one in enumerate(pictures))
+            since = perf_counter()
+            self._waiting.extend(_Waiting(classifier, one, awaited, n, place, since) for n, one in enumerate(pictures))
             self._arrive(place, len(pictures))
             if len(self._threads) < min(classifier.concurrency, self._running + len(self._waiting)):
                 self._add_thread()
@@ -315,11 +327,13 @@ class Batcher:
             for one in batch:
                 one.awaited.fail(error)
             return
-        self.telemetry.predict_forward.observe(perf_counter() - begun)
+        passed = perf_counter() - begun
+        self.telemetry.predict_forward.observe(passed)
         self.telemetry.predict_batches.observe(len(batch))
         with self._changed:
             self._pace.add(len(batch))
         for one, output in zip(batch, outputs, strict=True):
+            one.place.note_pass(begun - one.since, passed)
             one.awaited.take(one.position, output)
 
 

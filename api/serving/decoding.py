@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -140,6 +141,8 @@ class Turn:
         self._clocks: list[asyncio.TimerHandle] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._costly = asyncio.Lock()
+        self.decoded = 0.0
+        """Seconds that the slowest of its pictures took to be decoded."""
 
     def begin_clocks(self, seconds: float) -> None:
         """From now on the request's time runs."""
@@ -205,11 +208,13 @@ class Turn:
     def _decode(self, step: Step[Answer], data: bytes, pending: Pending[Answer]) -> None:
         if self._over is not None:
             return
+        begun = perf_counter()
         try:
             with unless(self._is_over):
                 inputs = step.prepare(data, step.limits)
         except Stopped:
             return  # the end that stopped it was told to everyone who waits
+        self.decoded = max(self.decoded, perf_counter() - begun)
         step.hand_on(inputs, pending)
 
     def _decode_slowly(self, step: Step[Answer], pending: Pending[Answer]) -> None:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Collection
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from store.errors import Hint, IdempotencyConflict, NotFound, Request, StateConf
 from store.keys import ANSWERS_LINES
 from store.request_ids import request_id
 from store.states import FINAL, State, sources_of, standing
+from store.tracing import Kind, Span, span
 
 IN_HAND = frozenset({State.RUNNING, State.CANCELLING})
 """The states in which a worker holds the job."""
@@ -63,8 +65,11 @@ def create_job(
         owner=owner or who_changes(),
     )
     session.add(job)
-    session.flush()
-    _tell_state(session, job)
+    with _span_of(job) as opened:
+        job.traceparent = opened.traceparent
+        session.flush()
+        opened.note({"pedigree.job.id": job.id})
+        _tell_state(session, job)
     note(target=f"/jobs/{job.id}", after={"job": job.id, "kind": kind, "state": state} | _about(run_id))
     return job
 
@@ -274,20 +279,23 @@ def resume(session: Session, job_id: int, *, max_attempts: int = 3) -> Job:
         detail = f"job {job_id} failed, and its run {job.run_id} keeps the model of the phases that it finished"
         raise StateConflict(detail, (job.error or {}).get("hint"))
     before = job.state
-    changed = change_state(
-        session,
-        job_id,
-        State.QUEUED,
-        sources={State.FAILED, State.CANCELLED},
-        max_attempts=job.attempt + max_attempts,
-        finished_at=None,
-        published_at=None,
-        not_before=None,
-        request_id=request_id() or job.request_id,
-    )
-    if changed is None:
-        detail = f"job {job_id} {standing(job.state)}, and only a failed or cancelled job can be resumed"
-        raise StateConflict(detail, _INSTEAD_OF_RESUME.get(State(job.state)) or _after_success(job))
+    with _span_of(job) as opened:
+        opened.note({"pedigree.job.id": job.id})
+        changed = change_state(
+            session,
+            job_id,
+            State.QUEUED,
+            sources={State.FAILED, State.CANCELLED},
+            max_attempts=job.attempt + max_attempts,
+            finished_at=None,
+            published_at=None,
+            not_before=None,
+            request_id=request_id() or job.request_id,
+            traceparent=opened.traceparent or job.traceparent,
+        )
+        if changed is None:
+            detail = f"job {job_id} {standing(job.state)}, and only a failed or cancelled job can be resumed"
+            raise StateConflict(detail, _INSTEAD_OF_RESUME.get(State(job.state)) or _after_success(job))
     note(target=f"/jobs/{job_id}", before={"state": before}, after={"state": State.QUEUED})
     return changed
 
@@ -337,6 +345,11 @@ def _move(
     job = session.get_one(Job, job_id, populate_existing=True)
     _tell_state(session, job)
     return job
+
+
+def _span_of(job: Job) -> AbstractContextManager[Span]:
+    """That it is queued: within the request that does it, going on from the span that it has had so far."""
+    return span(f"job {job.kind}", {"pedigree.job.kind": job.kind}, kind=Kind.PRODUCER, linked=job.traceparent)
 
 
 def _about(run_id: int | None) -> Json:

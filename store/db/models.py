@@ -177,6 +177,9 @@ class Job(Base):
     """A job whose attempt ended without a verdict rests until then: so long no worker is told of it."""
     request_id: Mapped[str | None] = mapped_column(Text)
     """Of the request that queued it last; the log of everybody who works on it has the same."""
+    traceparent: Mapped[str | None] = mapped_column(Text)
+    """Its span in that request's trace, as W3C Trace Context writes it: its attempts hang there; null where the request
+    was not traced."""
     owner: Mapped[str] = mapped_column(Text, default=LOCAL, server_default=LOCAL)
     """The name of the key that posted it, local where none was shown; of a trial, its search's."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

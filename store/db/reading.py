@@ -1,6 +1,7 @@
 """The read side: what the API answers with."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
@@ -38,6 +39,12 @@ def job_alone(session: Session, job_id: int) -> Job:
     if job is None:
         raise NotFound(f"there is no job {job_id}", one_of("jobs"))
     return job
+
+
+def queued_at(session: Session, job_id: int) -> datetime | None:
+    """When a job was queued last."""
+    said = (JobEvent.job_id == job_id, JobEvent.event == "state", JobEvent.data["state"].astext == State.QUEUED)
+    return session.scalar(select(JobEvent.created_at).where(*said).order_by(JobEvent.id.desc()).limit(1))
 
 
 def list_jobs(

@@ -250,6 +250,11 @@ def test_a_taken_port_that_was_asked_for_is_one_line(tmp_path: Path) -> None:
     [
         ("DATABASE_URL", "mysql://nowhere", "pedigree: DATABASE_URL: it is not an address of Postgres."),
         ("PEDIGREE_LEASE_SECONDS", "soon", "pedigree: PEDIGREE_LEASE_SECONDS: Input should be a valid number"),
+        (
+            "PEDIGREE_OTLP_HEADERS_FILE",
+            "/nowhere/h",
+            "pedigree: PEDIGREE_OTLP_HEADERS_FILE: '/nowhere/h' cannot be read",
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_one_line(tmp_path: Path, name: str, value: str, sentence: str) -> None:

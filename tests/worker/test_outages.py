@@ -298,6 +298,7 @@ def test_a_process_that_finds_no_database_ends_as_one_that_was_put_down(monkeypa
 
     monkeypatch.setattr(child, "_attempt", away)
     monkeypatch.setattr(child, "log_to_stderr", lambda: None)
+    monkeypatch.setattr(child, "begin_tracing", lambda: None)
     monkeypatch.setattr("worker.child.signal.signal", lambda *_: None)
     monkeypatch.setattr(sys, "argv", ["worker.child", "1", "1"])
     assert child.main() == EXIT_PUT_DOWN

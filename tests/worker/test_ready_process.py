@@ -108,11 +108,12 @@ def test_a_worker_of_light_jobs_has_none(
         assert get_job(session, job_id).attempt == 1
 
 
-def test_it_hears_its_job(ready: ReadyProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    program(monkeypatch, "print('null', flush=True); raise SystemExit(int(input().split()[1]))")
+def test_it_hears_its_job_and_the_span_of_its_attempt(ready: ReadyProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    hears = "words = input().split(); raise SystemExit(int(words[1]) if words[2:] == ['00-ab'] else 1)"
+    program(monkeypatch, f"print('null', flush=True); {hears}")
     ready.start()
     assert ready.refusal() is None
-    taken = ready.take(12, 3)
+    taken = ready.take(12, 3, "00-ab")
     assert taken is not None
     assert taken.wait(PATIENCE_SECONDS) == 3
     assert ready.take(12, 3) is None, "it was the only one"
