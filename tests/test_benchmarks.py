@@ -53,9 +53,16 @@ def answering(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            while head := b"".join(iter(self.rfile.readline, b"\r\n")):
+            while head := self.head():
                 seen.append(self.rfile.read(length_of(head)))
                 self.wfile.write(answer)
+
+        def head(self) -> bytes:
+            """Of the next request; empty where the client has gone."""
+            lines = []
+            while (line := self.rfile.readline()).strip():
+                lines.append(line)
+            return b"".join(lines)
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True

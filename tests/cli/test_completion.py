@@ -30,6 +30,8 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     answers = {f"GET /{name}?limit=200": [Answer({"items": some, "next_cursor": None})] for name, some in lists.items()}
     with serving(answers) as service:
         monkeypatch.setenv("PEDIGREE_URL", service.url)
+        # A busy machine would have it wait in vain.
+        monkeypatch.setattr("cli.completion.PATIENCE_SECONDS", 30.0)
         yield service
 
 
@@ -124,7 +126,8 @@ def test_each_shell_is_answered_in_its_own_way(service: Service, shell: str) -> 
     line = "pedigree runs show "
     words: dict[str, Any] = {"COMP_WORDS": line, "COMP_CWORD": "" if shell == "fish" else "3"}
     environment = {**os.environ, **words, "PEDIGREE_URL": service.url, "_PEDIGREE_COMPLETE": f"{shell}_complete"}
-    command = "import sys; sys.argv[0] = 'pedigree'; from cli.main import main; main()"
+    patient = "import cli.completion; cli.completion.PATIENCE_SECONDS = 30.0"
+    command = f"import sys; sys.argv[0] = 'pedigree'; {patient}; from cli.main import main; main()"
     ended = subprocess.run([sys.executable, "-c", command], env=environment, capture_output=True, text=True, check=True)
     first = {
         "bash": "plain,13",
