@@ -84,6 +84,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         give_back_memory()
 
 
+@pytest.hookimpl(trylast=True)  # what a mark leaves out is gone by then
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what this machine cannot run, rather than count it as skipped."""
     absent = set()
