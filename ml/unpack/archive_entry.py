@@ -9,8 +9,6 @@ from ml.unpack.metered import LARGEST_READ
 
 PADDING = b"\0\t\n\r "
 """What may stand behind an archive's end: some programs fill its last block or record, others end a line."""
-
-
 _MOST_SHOWN = 255
 
 

@@ -64,8 +64,7 @@ def list_archive(
     """The names of an archive's files.
 
     A zip's stand in its directory. In a tar they lie between the contents, which a packed one has to be unpacked for;
-    where one of its tables is a further name of another file (a hard link), it is gone through once more for that, and
-    once for each further name between.
+    where one of its tables is a further name of another file (a hard link), it is gone through once more for that.
 
     Args:
         archive: the file; its content says what it is.
@@ -97,6 +96,8 @@ class _Reader:
         self._table = table
         self.found = Listing()
         self._paths = ListedPaths()
+        self._files: dict[str, str] = {}
+        """Of each further name the file that it is one of, and of that file itself; each text is held once."""
         self._linked: dict[str, str] = {}
         """Tables that are further names of other files, with these."""
 
@@ -112,39 +113,24 @@ class _Reader:
                 self.found.note = entries.note()
 
     def read_linked(self) -> None:
-        """Read the files whose further names are tables: they lie before them, and may be further names themselves."""
+        """Read the files whose further names are tables: they lie before them."""
+        wanted = {target for target in self._linked.values() if target not in self.found.tables}
         contents = Listing(tables=dict(self.found.tables))
-        first = dict(self._linked)
-        while wanted := {target for target in first.values() if not _is_read(target, contents)}:
-            leads = self._read_wanted(wanted, contents)
-            if wanted:  # the archive is another one by now
-                break
-            first = {name: leads.get(target, target) for name, target in first.items()}
-        for name, target in first.items():
+        if wanted:
+            with self._opened() as entries:
+                for entry in entries:
+                    name = path_of(entry)
+                    if name in wanted and entry.content is not None:
+                        _hold(name, entry.content, contents)
+                        wanted.remove(name)
+                    if not wanted:
+                        break
+        for name, target in self._linked.items():
             if target in contents.tables:
                 self.found.tables[name] = contents.tables[target]
                 self.found.bytes += len(contents.tables[target])
             elif target in contents.too_large:
                 self.found.too_large.add(name)
-
-    def _read_wanted(self, wanted: set[str], contents: Listing) -> dict[str, str]:
-        """Go through the archive once, and take from ``wanted`` what was found there.
-
-        Returns:
-            Of those that are further names, which file before them each is one of.
-        """
-        leads = dict[str, str]()
-        with self._opened() as entries:
-            for entry in entries:
-                if (name := path_of(entry)) in wanted:
-                    wanted.remove(name)
-                    if entry.content is not None:
-                        _hold(name, entry.content, contents)
-                    elif entry.same_as is not None:
-                        leads[name] = inside(entry.same_as)
-                if not wanted:
-                    break
-        return leads
 
     def _opened(self) -> AbstractContextManager[OpenArchive]:
         return open_entries(
@@ -170,6 +156,8 @@ class _Reader:
             raise _OutOfRoom
         if entry.is_folder:
             return
+        if target is not None:
+            self._files[name] = self._files.setdefault(target, target)
         found = self.found
         found.bytes += len(name.encode("utf-8", "surrogateescape"))
         found.names.append(name)
@@ -178,7 +166,7 @@ class _Reader:
         if entry.content is not None:
             _hold(name, entry.content, found)
         elif target is not None:
-            self._linked[name] = target
+            self._linked[name] = self._files[name]
 
     def _has_place(self, path: PurePosixPath) -> bool:
         """Whether a file is a table whose content is held; hidden ones are none, and take no place."""
@@ -196,10 +184,6 @@ class _Reader:
 
 def _is_usual(path: PurePosixPath) -> bool:
     return path.name.lower() == _USUAL
-
-
-def _is_read(table: str, contents: Listing) -> bool:
-    return table in contents.tables or table in contents.too_large
 
 
 def _hold(name: str, content: Content, found: Listing) -> None:

@@ -35,7 +35,7 @@ _USED = re.compile(rb"path|linkpath|size|hdrcharset|GNU\.sparse\..*")
 _SPARSE = re.compile(rb"^\d+ GNU\.sparse\.", re.MULTILINE)
 """Any of these cuts or stretches what the file holds, a size alone too."""
 NOT_SPARSE = "Make the archive again without --sparse (-S)."
-_OF_ONE = re.compile(rb"^\d+ (?:path|linkpath|size|GNU\.sparse\.[^=]*)=", re.MULTILINE)
+_OF_ONE = re.compile(rb"^\d+ (?:path|linkpath|size)=", re.MULTILINE)
 _DIGITS_ALONE = bytes(byte if byte in b"0123456789" else 0x20 for byte in range(256))
 
 
