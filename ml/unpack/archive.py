@@ -3,6 +3,7 @@
 import errno
 import lzma
 import os
+import shutil
 import struct
 import tarfile
 import tempfile
@@ -43,8 +44,10 @@ _BROKEN = (
     LookupError,
     struct.error,
 )
-_OF_THE_ARCHIVE = frozenset({None, errno.EILSEQ, errno.EINVAL, errno.EMLINK, errno.ENAMETOOLONG})
+_OF_THE_ARCHIVE = frozenset({None, errno.EILSEQ, errno.EINVAL, errno.ENAMETOOLONG})
 """Numbers of system errors that come of what an archive holds; bz2 and gzip tell of broken data without a number."""
+_MOST_SAID = 300
+"""Letters of a library's sentence, which may quote a name of 64 KiB."""
 OnProgress = Callable[[int, int], None]
 
 
@@ -153,16 +156,22 @@ def _told() -> Iterator[None]:
     try:
         yield
     except _BROKEN as error:
-        raise ArchiveRejected(f"the archive is broken or cut short: {error}", hint="Make it again.") from error
+        raise ArchiveRejected(f"the archive is broken or cut short: {_cut(error)}", hint="Make it again.") from error
     except RuntimeError as error:
         # zipfile's words for a password and for an unknown compression.
-        raise ArchiveRejected(f"the archive cannot be unpacked: {error}") from error
+        raise ArchiveRejected(f"the archive cannot be unpacked: {_cut(error)}") from error
     except OSError as error:
         if says_disk_full(error):
             raise DiskFull("the disk does not hold the unpacked archive", hint="Free space.") from error
-        if error.errno not in _OF_THE_ARCHIVE:
+        # A connection's failure may come without a number, of whoever is told how far it is.
+        if error.errno not in _OF_THE_ARCHIVE or isinstance(error, (ConnectionError, TimeoutError)):
             raise
-        raise ArchiveRejected(f"the archive cannot be unpacked: {error.strerror or error}") from error
+        raise ArchiveRejected(f"the archive cannot be unpacked: {error.strerror or _cut(error)}") from error
+
+
+def _cut(error: Exception) -> str:
+    said = str(error)
+    return said if len(said) <= _MOST_SAID else f"{said[:_MOST_SAID]}…"
 
 
 @contextmanager
@@ -238,7 +247,14 @@ def _link(target: Path, path: Path, entry: Entry, budget: Budget) -> None:
     if first is None:
         raise no_target(entry)
     budget.spend(first.stat().st_size)
-    path.hardlink_to(first)
+    try:
+        path.hardlink_to(first)
+    except FileExistsError:
+        raise
+    except OSError:
+        # Some disks know no further names, others only so many of a file.
+        with first.open("rb") as content, path.open("xb") as copy:
+            shutil.copyfileobj(content, copy)
 
 
 def _unpacked(target: Path, name: str) -> Path | None:

@@ -34,7 +34,7 @@ _USED = re.compile(rb"path|linkpath|size|hdrcharset|GNU\.sparse\..*")
 """Keys of the records that tell where an entry lies, how long it is and whether it has holes."""
 _SPARSE = re.compile(rb"^\d+ GNU\.sparse\.", re.MULTILINE)
 """Any of these cuts or stretches what the file holds, a size alone too."""
-NOT_SPARSE = "Make the archive again without --sparse (-S)."
+NOT_SPARSE = "Make the archive again without --sparse (-S); bsdtar needs --no-read-sparse."
 _OF_ONE = re.compile(rb"^\d+ (?:path|linkpath|size)=", re.MULTILINE)
 _DIGITS_ALONE = bytes(byte if byte in b"0123456789" else 0x20 for byte in range(256))
 

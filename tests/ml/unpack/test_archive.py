@@ -296,6 +296,44 @@ def test_what_the_machine_fails_at_is_not_the_archive_s_fault(
     assert list((tmp_path / "in").iterdir()) == []
 
 
+@pytest.mark.parametrize("failure", [TimeoutError("timed out"), ConnectionResetError("by peer")])
+def test_nor_is_a_connection_of_who_is_told(tmp_path: Path, failure: OSError) -> None:
+    """Such an error has no number when a client's own code raises it."""
+
+    def fail(*_: int) -> None:
+        raise failure
+
+    (tmp_path / "archive").write_bytes(zipped(FILES))
+    with pytest.raises(type(failure)):
+        extract_archive(tmp_path / "archive", tmp_path / "to", on_progress=fail)
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EMLINK, errno.EXDEV, errno.EOPNOTSUPP])
+def test_where_the_disk_makes_no_hard_link_the_file_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(*_args: object, **_more: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", fail)
+    (tmp_path / "archive").write_bytes(hard_linked("pets/b.jpg", "pets/a.jpg"))
+    extract_archive(tmp_path / "archive", tmp_path / "to")
+    assert (tmp_path / "to" / "pets" / "b.jpg").read_bytes() == b"pet"
+
+
+def test_what_a_library_says_of_a_name_without_end_is_cut(tmp_path: Path) -> None:
+    """An entry's own header has another name than the list."""
+    own = zipped({"x" * 60_000: b"y"})
+    name = own.index(b"PK\x01\x02") + 46
+    end = bytearray(own[own.index(b"PK\x05\x06") :])
+    listed = bytearray(own[name - 46 : name] + b"Q.jpg")
+    struct.pack_into("<H", listed, 28, 5)
+    struct.pack_into("<L", end, 12, len(listed))
+    said = refused(tmp_path, own[: name - 46] + bytes(listed) + bytes(end))
+    assert "'Q.jpg' and header" in said
+    assert len(said) < 500
+
+
 def test_a_disk_that_is_full_before_the_first_file_is_called_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
