@@ -3,7 +3,6 @@
 import errno
 import lzma
 import os
-import shutil
 import struct
 import tarfile
 import tempfile
@@ -44,7 +43,7 @@ _BROKEN = (
     LookupError,
     struct.error,
 )
-_OF_THE_ARCHIVE = frozenset({None, errno.EILSEQ, errno.EINVAL, errno.ENAMETOOLONG})
+_OF_THE_ARCHIVE = frozenset({None, errno.EILSEQ, errno.EINVAL, errno.EMLINK, errno.ENAMETOOLONG})
 """Numbers of system errors that come of what an archive holds; bz2 and gzip tell of broken data without a number."""
 _MOST_SAID = 300
 """Letters of a library's sentence, which may quote a name of 64 KiB."""
@@ -254,7 +253,9 @@ def _link(target: Path, path: Path, entry: Entry, budget: Budget) -> None:
     except OSError:
         # Some disks know no further names, others only so many of a file.
         with first.open("rb") as content, path.open("xb") as copy:
-            shutil.copyfileobj(content, copy)
+            while chunk := content.read(LARGEST_READ):
+                budget.tell()
+                copy.write(chunk)
 
 
 def _unpacked(target: Path, name: str) -> Path | None:

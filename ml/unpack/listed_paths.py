@@ -9,7 +9,7 @@ class ListedPaths:
 
     def __init__(self) -> None:
         self.bytes = 0
-        self._files, self._folders = set[str](), {"."}
+        self._files, self._folders = dict[str, str](), {"."}
 
     def add(self, path: str, *, is_folder: bool) -> None:
         """Take one path more, of a folder or a file, below the archive's own folder.
@@ -25,12 +25,12 @@ class ListedPaths:
             self._add_folders(above)
         if path in self._files or path in self._folders:
             raise named_twice(path)
-        self._files.add(path)
+        self._files[path] = path
         self.bytes += len(path.encode("utf-8", "surrogateescape"))
 
-    def has_file(self, name: str) -> bool:
-        """Whether a file of that path is there so far."""
-        return name in self._files
+    def file(self, path: str) -> str | None:
+        """The path of a file that is there so far, as it is held: another text of the same letters need not be."""
+        return self._files.get(path)
 
     def _add_folders(self, folder: str) -> None:
         """A folder and what is above it."""

@@ -97,7 +97,7 @@ class _Reader:
         self.found = Listing()
         self._paths = ListedPaths()
         self._files: dict[str, str] = {}
-        """Of each further name the file that it is one of, and of that file itself; each text is held once."""
+        """Of each further name the file that it is one of."""
         self._linked: dict[str, str] = {}
         """Tables that are further names of other files, with these."""
 
@@ -114,8 +114,8 @@ class _Reader:
 
     def read_linked(self) -> None:
         """Read the files whose further names are tables: they lie before them."""
-        wanted = {target for target in self._linked.values() if target not in self.found.tables}
-        contents = Listing(tables=dict(self.found.tables))
+        contents = Listing(tables=dict(self.found.tables), too_large=set(self.found.too_large))
+        wanted = set(self._linked.values()) - contents.tables.keys() - contents.too_large
         if wanted:
             with self._opened() as entries:
                 for entry in entries:
@@ -148,8 +148,8 @@ class _Reader:
 
     def _take(self, entry: Entry) -> None:
         name = path_of(entry)
-        target = None if entry.same_as is None else inside(entry.same_as)
-        if target is not None and not self._paths.has_file(target):
+        target = None if entry.same_as is None else self._paths.file(inside(entry.same_as))
+        if target is None and entry.same_as is not None:
             raise no_target(entry)
         self._paths.add(name, is_folder=entry.is_folder)
         if self._paths.bytes > MAX_NAMES_BYTES:
@@ -157,7 +157,7 @@ class _Reader:
         if entry.is_folder:
             return
         if target is not None:
-            self._files[name] = self._files.setdefault(target, target)
+            self._files[name] = self._files.get(target, target)
         found = self.found
         found.bytes += len(name.encode("utf-8", "surrogateescape"))
         found.names.append(name)
