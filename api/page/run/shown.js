@@ -113,6 +113,14 @@ export async function refreshInterprets() {
   if (await showInterprets(run, () => shown?.id === run.id)) await renewRun();
 }
 
+// One that has not succeeded may be resumed from elsewhere, and the stream is not kept open for that: its job is small.
+export async function refreshResumed() {
+  const run = shown;
+  if (!run || run.state === "succeeded" || !FINAL.has(run.state) || drawing) return;
+  const { state } = await ask(`/jobs/${run.job}`);
+  if (shown === run && state !== run.state) await renewRun();
+}
+
 // A training that failed may have kept the model of its finished phases.
 function holdsModel({ kind, state, artifacts }) {
   if (kind !== "train") return false;
