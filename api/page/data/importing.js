@@ -30,6 +30,6 @@ export async function refreshImport() {
 function lines({ id, state, dataset, progress, error, waiting }) {
   if (state === "succeeded") return [make("p", { class: "verdict" }, "Imported", ...(dataset ? [": ", datasetLink(dataset)] : []), ".")];
   if (error) return [make("p", { class: "bad" }, `The import has failed. ${reasonOf(error)}`)];
-  if (progress) return [make("p", {}, "Importing: ", ...progressLine(progress))];
+  if (progress) return [make("p", {}, "Importing: ", ...progressLine(progress, state))];
   return [make("p", {}, `Import ${id} is ${state}`, ...(waiting ? [": ", ...waitsFor(waiting)] : []), ".")];
 }

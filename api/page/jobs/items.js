@@ -31,7 +31,7 @@ const cancel = (job, act) => (job.state === "cancelling" ? "" : button(job, "can
 // `worker` is the one that has it in hand, where it is known.
 export function heldItem(job, worker, act) {
   const where = worker ? `on ${worker.device ?? worker.name}` : "";
-  const line = make("div", { class: "more", id: `at-${job.id}` }, ...progressLine(job.progress ?? {}));
+  const line = make("div", { class: "more", id: `at-${job.id}`, "data-state": job.state }, ...progressLine(job.progress ?? {}, job.state));
   return make("li", { class: "card", "data-job": job.id }, about(job, make("span", { class: "quiet" }, where)), line, cancel(job, act));
 }
 
@@ -50,5 +50,6 @@ export function doneItem(job, act) {
 
 // It has come on; what it waits for, or whether it has ended, tells the next look.
 export function setProgress(id, progress) {
-  document.getElementById(`at-${id}`)?.replaceChildren(...progressLine(progress));
+  const line = document.getElementById(`at-${id}`);
+  line?.replaceChildren(...progressLine(progress, line.dataset.state));
 }

@@ -175,7 +175,7 @@ async function showJob(run) {
 
 function showProgress(job) {
   const isComing = job !== null && !FINAL.has(job.state);
-  const line = !isComing ? [] : job.state === "queued" ? ["Waits: ", ...waitsFor(job.waiting)] : progressLine(job.progress ?? {});
+  const line = !isComing ? [] : job.state === "queued" ? ["Waits: ", ...waitsFor(job.waiting)] : progressLine(job.progress ?? {}, job.state);
   byId("run-progress").replaceChildren(...line);
   byId("run-progress").hidden = line.length === 0;
 }
@@ -188,7 +188,7 @@ function grow() {
 // A running run's curves follow it: batch by batch after a rest, all else at once.
 export function hearOfShown({ kind, job, data }) {
   if (job !== shown?.job) return;
-  if (kind === "progress") showProgress({ state: "running", progress: data });
+  if (kind === "progress") showProgress({ state: shown.state === "cancelling" ? shown.state : "running", progress: data });
   if (kind === "progress" || (kind === "log" && !data.plan)) return;
   if (kind !== "batch") tell("run", renewRun());
   else if (drawing) hasGrown = true;

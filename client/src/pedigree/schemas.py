@@ -670,7 +670,7 @@ class JobError(Answer):
 
 
 class JobProgress(Answer):
-    """Where a job stands; `stage` is a word for people. A job that is not being worked on has no time left."""
+    """Where a job stands; `stage` is a word for people. A job that does not run, or is being cancelled, has no time left."""
 
     stage: str | None = None
     phase: int | None = None
