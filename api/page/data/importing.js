@@ -1,5 +1,6 @@
 // The import that an upload has become, until its dataset is there.
 
+import { importName } from "../frame/imports.js";
 import { byId, datasetLink, FINAL, make, progressLine } from "../frame/parts.js";
 import { ask, reasonOf } from "../frame/service.js";
 import { want } from "../frame/stream.js";
@@ -30,6 +31,6 @@ export async function refreshImport() {
 function lines({ id, state, dataset, progress, error, waiting }) {
   if (state === "succeeded") return [make("p", { class: "verdict" }, "Imported", ...(dataset ? [": ", datasetLink(dataset)] : []), ".")];
   if (error) return [make("p", { class: "bad" }, `The import has failed. ${reasonOf(error)}`)];
-  if (progress) return [make("p", {}, "Importing: ", ...progressLine(progress, state))];
-  return [make("p", {}, `Import ${id} is ${state}`, ...(waiting ? [": ", ...waitsFor(waiting)] : []), ".")];
+  if (progress) return [make("p", {}, `${importName({ id, dataset })}: `, ...progressLine(progress, state))];
+  return [make("p", {}, `${importName({ id, dataset })} is ${state}`, ...(waiting ? [": ", ...waitsFor(waiting)] : []), ".")];
 }
