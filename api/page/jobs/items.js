@@ -14,9 +14,10 @@ export const kindOf = (kind) => KINDS[kind] ?? words(kind);
 // Where everybody is the same one, it need not be said.
 const whose = (owner) => (owner === "local" ? [] : [make("span", { class: "quiet" }, `by ${owner}`)]);
 
-function about({ id, kind, run, state, owner }, ...more) {
+// What an import makes is named, as a run is.
+function about({ id, kind, run, state, owner, dataset }, ...more) {
   const trials = kind === "search" ? [make("a", { href: addressOf(`searches/${id}`) }, "its trials")] : [];
-  const parts = [make("strong", {}, `Job ${id}`), kindOf(kind), ...(run === null ? [] : [runLink(run)]), ...trials];
+  const parts = [make("strong", {}, `Job ${id}`), `${kindOf(kind)}${dataset ? ` of ${dataset}` : ""}`, ...(run === null ? [] : [runLink(run)]), ...trials];
   return make("div", { class: "about" }, ...parts, make("span", { class: "tag", "data-state": state }, state), ...whose(owner), ...more);
 }
 
