@@ -28,10 +28,15 @@ function tableOf({ way, candidates }) {
       make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...candidates.map((one) => row(one, way))))));
 }
 
+function verdictOf({ passed, photos }) {
+  if (photos === 0) return "not compared";
+  return passed ? "" : "differs too much";
+}
+
 function row(one, chosen) {
   const isChosen = JSON.stringify(one.way) === JSON.stringify(chosen);
   return make("tr", { "aria-current": isChosen ? "true" : null },
     cell(said(one.way)), cell(figure(one.images_per_second, 0), true), cell(figure(one.latency_ms, 1), true),
     cell(share(one.top1_equal), true), cell(figure(one.most_moved, 4), true), cell(one.photos, true),
-    cell(isChosen ? "chosen" : one.problem ?? (one.passed ? "" : "differs too much")));
+    cell(isChosen ? "chosen" : one.problem ?? verdictOf(one)));
 }
