@@ -131,7 +131,7 @@ class JobError(BaseModel):
 
 
 class JobProgress(BaseModel):
-    """Where a job stands; ``stage`` is a word for people. A job that does not run, or is being cancelled, has no time left."""
+    """Where a job stands; ``stage`` is a word for people. It has a time left only while it runs."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -151,7 +151,7 @@ class JobProgress(BaseModel):
         if job.progress is None:
             return None
         progress = cls.model_validate(job.progress)
-        # The last estimate of a job that has ended is of its last step but a few; one that stops does not go on till then.
+        # The last estimate of a job that has ended is of its last step but a few; one that stops will not take that long.
         none = {"eta_seconds": None, "stage_eta_seconds": None}
         return progress if State(job.state) == State.RUNNING else progress.model_copy(update=none)
 

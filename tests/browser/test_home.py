@@ -224,9 +224,7 @@ def test_where_versions_are_registered_and_none_is_in_production_the_newest_answ
     expect(page.locator("#no-model")).to_be_hidden()
 
 
-def test_a_model_of_drawn_pictures_is_tried_on_one_of_its_own(
-    visits: Visits, records: Records, tmp_path: Path
-) -> None:
+def test_a_model_of_drawn_pictures_is_tried_on_one_of_its_own(visits: Visits, records: Records, tmp_path: Path) -> None:
     run = records.served(records.dataset_with_photos(tmp_path / "sample", drawn=True))
     serve(visits, run)
     page = visits.page("/")

@@ -26,11 +26,11 @@ def test_a_run_tells_how_it_was_asked_to_train_and_when(visits: Visits, records:
     told = [" ".join(row.split()) for row in rows.all_inner_texts()]
     assert told == [
         "arch resnet18 default resnet34",
-        "pretrained yes",
+        "pretrained true",
         "size 128 default 224",
         "presize 160 default 460",
         "batch_size 8 default 64",
-        "loss cross entropy",
+        "loss cross_entropy",
         "valid_pct 0.2",
         "precision auto",
     ]
@@ -90,7 +90,9 @@ def test_production_is_offered_to_a_run_that_is_not_there_yet(visits: Visits, re
     expect(told).to_contain_text(f"in place of version 1 (run {world.good.id}), which stays registered")
     expect(button).not_to_have_class("secondary")
     page.goto(f"{visits.address}/ui/runs/{worse.id}")
-    rates = f"Run {worse.id} is wrong on 58.8 % of its validation photos; version 1 is wrong on 10.0 % of its validation"
+    rates = (
+        f"Run {worse.id} is wrong on 58.8 % of its validation photos; version 1 is wrong on 10.0 % of its validation"
+    )
     expect(told).to_contain_text(rates)
     expect(button).to_have_class("secondary")
     page.get_by_role("button", name="Register").click()

@@ -45,6 +45,9 @@ export async function whileBusy(button, work) {
 
 export const cell = (content, number = false) => make("td", number ? { class: "number" } : {}, content);
 
+// One whose column is named beside it where its row is a card.
+export const labelled = (label, content, number = true) => make("td", { class: number ? "number" : null, "data-label": label }, content);
+
 export function fill(table, rows) {
   byId(table).querySelector("tbody").replaceChildren(...rows);
 }

@@ -11,6 +11,6 @@ export function comparedRates(given, now, margin = 0) {
   if (now === null) return { isWorse: false, isClear: false, says: null };
   const isWorse = given.error_rate === null || (now.error_rate !== null && given.error_rate > now.error_rate);
   const isClear = given.error_rate === null || (isWorse && given.error_rate - now.error_rate > margin);
-  const others = given.dataset === now.dataset ? "" : ` They are of other datasets: ${given.dataset} and ${now.dataset}.`;
+  const others = given.dataset === now.dataset ? "" : ` Those are photos of two datasets, ${given.dataset} and ${now.dataset}.`;
   return { isWorse, isClear, says: `${sentence(`${said(given)}; ${said(now)}`)}${others}` };
 }

@@ -32,13 +32,13 @@ export function showPresets(presets, wanted, goesOn) {
   if (!host.children.length) {
     host.replaceChildren(...presets.map(({ name, title, meaning }) => make("label", { class: "card" },
       make("input", { type: "radio", name: "preset", value: name, on: { change: () => keepRecipe(name, FIRST) } }),
-      make("strong", {}, title), make("span", { class: "quiet" }, meaning), make("span", { class: "why", hidden: true }, NEEDS_RUN))));
+      make("strong", {}, title), make("span", { class: "quiet" }, meaning), make("span", { class: "needs", hidden: true }, NEEDS_RUN))));
   }
   for (const input of host.querySelectorAll("input")) {
     const { begins_from_run: needs } = presets.find(({ name }) => name === input.value);
     input.checked = input.value === wanted;
     input.disabled = needs && !goesOn;
-    input.closest("label").querySelector(".why").hidden = !input.disabled;
+    input.closest("label").querySelector(".needs").hidden = !input.disabled;
   }
 }
 
