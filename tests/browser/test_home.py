@@ -228,7 +228,7 @@ def test_a_model_of_drawn_pictures_is_tried_on_one_of_its_own(visits: Visits, re
     run = records.served(records.dataset_with_photos(tmp_path / "sample", drawn=True))
     serve(visits, run)
     page = visits.page("/")
-    page.get_by_role("button", name="Try one of its own pictures").click()
+    page.get_by_role("button", name="Try one of its own drawn pictures").click()
     expect(page.locator(HEADLINES)).to_have_text(re.compile("^(Abyssinian, a cat|Birman, a cat|.*[Pp]ug.*)$"))
     expect(page.locator("#answer .file")).to_have_text(re.compile(r"^(Birman|pug)_\d\.jpg$"))
     expect(page.locator("#answer .by")).to_contain_text("drawn sample")

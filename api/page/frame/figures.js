@@ -163,6 +163,7 @@ function titleBeside({ place, room }, layout) {
   const { title: name, subtitle } = layout.meta;
   title.replaceChildren(name, make("span", { class: "quiet" }, ` ${subtitle}`));
   layout.title = { text: "" };
+  layout.height -= layout.margin.t;
   layout.margin.t = 0;
 }
 

@@ -9,7 +9,7 @@ import { writeNew } from "../frame/written.js";
 import { localTime, shortTime } from "../frame/times.js";
 import { registered, showServed, versionLink } from "../models/served.js";
 import { addPhotos } from "./cards.js";
-import { ownPictureButton } from "./own_picture.js";
+import { ownPictureParts } from "./own_picture.js";
 
 const LATEST = 4;
 let question = 0;
@@ -43,9 +43,8 @@ const errorsOf = ({ error_rate: errors }) => (errors === null ? "" : `, wrong on
 function showBehind(served) {
   byId("behind").hidden = served === null;
   byId("own-picture").hidden = !served?.drawn;
-  byId("own-picture").querySelector("button")?.remove();
+  byId("own-picture").replaceChildren(...served?.drawn ? ownPictureParts(served.run, addPhotos) : []);
   if (!served) return;
-  if (served.drawn) byId("own-picture").append(ownPictureButton(served.run, addPhotos));
   byId("behind-facts").replaceChildren(versionLink(served.version, `Version ${served.version}`), `: ${served.arch}, trained on `,
     datasetLink(served.dataset), ...served.drawn ? [" ", drawnTag(true)] : [], `${errorsOf(served)}.`);
   byId("behind-steps").replaceChildren(
