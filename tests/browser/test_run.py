@@ -102,7 +102,11 @@ def test_production_is_offered_to_a_run_that_is_not_there_yet(visits: Visits, re
     page.get_by_role("button", name="Keep it").click()
     expect(page.locator("#served")).to_contain_text("In production: version 1")
     held: list[Route] = []
-    page.route("**/models", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/models", hold, times=1)
     button.click()
     page.get_by_role("dialog").get_by_role("button", name=f"Put run {worse.id} into production").click()
     expect(page.locator("#run-message")).to_have_text("The service loads the model …")
