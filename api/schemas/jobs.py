@@ -152,7 +152,7 @@ class JobProgress(BaseModel):
         if job.progress is None:
             return None
         progress = cls.model_validate(job.progress)
-        # The last estimate of a job that has ended is of its last step but a few; one that stops will not take that long.
+        # The last estimate of a job that has ended is of an earlier step; one that stops takes less.
         none = {"eta_seconds": None, "stage_eta_seconds": None}
         return progress if State(job.state) == State.RUNNING else progress.model_copy(update=none)
 
