@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, FastAPI
@@ -77,6 +78,7 @@ from api.routes import (
     run_deletion,
     run_items,
     runs,
+    sign_in,
     studies,
     uploads,
     webhooks,
@@ -92,16 +94,23 @@ from api.serving.model_files import model_folder
 from api.serving.predictor import Loader, Predictor
 from api.serving.shadowing import Shadowing
 from ml import cache_names
+from ml.late import Late
 from ml.serve.classifier import Classifier
 from ml.serve.machine import machine_kind
 from store.artifacts import ArtifactStore
 from store.cache_names import uploads_folder
 from store.db.audit import keep_record
 from store.db.session import close_engine, make_engine, make_sessions
+from store.oidc import client_of
 from store.queue import make_celery
 from store.scratch import remove_scratch
 from store.settings import MIB, Settings, split_list
 from store.tracing import start_tracing, stop_tracing
+
+if TYPE_CHECKING:
+    from api.sign_in.provider import Provider
+
+_PROVIDER: Late[type["Provider"]] = Late("api.sign_in.provider", "Provider")
 
 VERSION = version("pedigree")
 WATCHER_THREADS = 8
@@ -138,6 +147,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     predictions.router,
     drift.router,
     keys.router,
+    sign_in.router,
     audit.router,
     webhooks.router,
     limits.router,
@@ -205,7 +215,7 @@ def _stand_before(app: FastAPI, services: Services, openness: Openness) -> None:
         Access,
         keyring=services.keyring,
         scopes=Scopes(app.state.routes),
-        openness=Openness.ALWAYS if settings.open == "yes" else openness,
+        openness=_openness(services, openness),
         meter=services.meter,
     )
     friends = frozenset(filter(None, map(normal_origin, split_list(settings.cors_origins))))
@@ -219,6 +229,13 @@ def _stand_before(app: FastAPI, services: Services, openness: Openness) -> None:
         app.add_middleware(RequestSpans, root_path=settings.root_path)
         services.telemetry.registry.register(DroppedSpans())
     app.add_middleware(RequestIds)
+
+
+def _openness(services: Services, openness: Openness) -> Openness:
+    """Where nobody is asked who they are; where people sign in, everybody is."""
+    if services.provider is not None:
+        return Openness.NEVER
+    return Openness.ALWAYS if services.settings.open == "yes" else openness
 
 
 @cache
@@ -243,6 +260,7 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
     sessions = make_sessions(engine)
     keep_record(sessions)
     artifacts = ArtifactStore(settings.artifacts_url)
+    client = client_of(settings)
     telemetry = Telemetry()
     photos = PhotoShelf(artifacts, settings.cache, settings.cache_bytes)
     if load is None:
@@ -263,8 +281,9 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         sessions=sessions,
         artifacts=artifacts,
         celery=make_celery(settings),
-        keyring=Keyring(sessions),
+        keyring=Keyring(sessions, None if client is None else client.issuer),
         meter=Meter.of(settings),
+        provider=None if client is None else _PROVIDER.get().of(client),
         photos=photos,
         looks=Looks(photos, limits_of(settings)),
         rankings=ReviewRankings(photos, artifacts, settings.cache),
