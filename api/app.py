@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, FastAPI
@@ -93,24 +92,18 @@ from api.serving.measuring import Measuring
 from api.serving.model_files import model_folder
 from api.serving.predictor import Loader, Predictor
 from api.serving.shadowing import Shadowing
+from api.sign_in.switch import provider_of
 from ml import cache_names
-from ml.late import Late
 from ml.serve.classifier import Classifier
 from ml.serve.machine import machine_kind
 from store.artifacts import ArtifactStore
 from store.cache_names import uploads_folder
 from store.db.audit import keep_record
 from store.db.session import close_engine, make_engine, make_sessions
-from store.oidc import client_of
 from store.queue import make_celery
 from store.scratch import remove_scratch
 from store.settings import MIB, Settings, split_list
 from store.tracing import start_tracing, stop_tracing
-
-if TYPE_CHECKING:
-    from api.sign_in.provider import Provider
-
-_PROVIDER: Late[type["Provider"]] = Late("api.sign_in.provider", "Provider")
 
 VERSION = version("pedigree")
 WATCHER_THREADS = 8
@@ -260,7 +253,6 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
     sessions = make_sessions(engine)
     keep_record(sessions)
     artifacts = ArtifactStore(settings.artifacts_url)
-    client = client_of(settings)
     telemetry = Telemetry()
     photos = PhotoShelf(artifacts, settings.cache, settings.cache_bytes)
     if load is None:
@@ -281,9 +273,9 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         sessions=sessions,
         artifacts=artifacts,
         celery=make_celery(settings),
-        keyring=Keyring(sessions, None if client is None else client.issuer),
+        keyring=Keyring(sessions, settings.oidc_issuer or None),
         meter=Meter.of(settings),
-        provider=None if client is None else _PROVIDER.get().of(client),
+        provider=provider_of(settings),
         photos=photos,
         looks=Looks(photos, limits_of(settings)),
         rankings=ReviewRankings(photos, artifacts, settings.cache),

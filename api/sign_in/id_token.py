@@ -21,6 +21,8 @@ MOST_KEYS = 50
 LEAST_RSA_BITS, MOST_RSA_BITS = 2048, 8192
 ALGORITHMS: Final = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"})
 """Signatures by a private key alone: neither ``none`` nor HS…, whose key is one that both sides know."""
+MOST_OF_EXPONENT = 8
+"""Letters: 65537 has four."""
 _CURVES: Final = frozenset({"P-256", "P-384", "P-521"})
 _PARTS: Final = {"RSA": ("n", "e"), "EC": ("crv", "x", "y")}
 
@@ -96,32 +98,35 @@ def _header(token: str) -> tuple[str, str | None]:
     algorithm, kid = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise refused("its ID token is not signed in a way that is taken here")
-    return algorithm, kid if isinstance(kid, str) else None
+    return algorithm, _text(kid)
 
 
 def _read_key(found: object) -> SigningKey | None:
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or found.get("use", "sig") != "sig":
         return None
     kind = found.get("kty")
-    if not isinstance(kind, str) or kind not in _PARTS or found.get("use", "sig") != "sig":
+    if not isinstance(kind, str) or kind not in _PARTS:
         return None
     # The public parts alone: whatever else stands there is nobody's business.
-    parts = {"kty": kind} | {name: found.get(name) for name in _PARTS[kind]}
-    if not all(isinstance(part, str) and part for part in parts.values()):
-        return None
-    if kind == "EC" and parts["crv"] not in _CURVES:
-        return None
-    # Four letters are three bytes. A short key is easily guessed, a long one takes long.
-    if kind == "RSA" and not LEAST_RSA_BITS <= 6 * len(str(parts["n"]).rstrip("=")) <= MOST_RSA_BITS + 8:
-        return None
+    parts = {name: _text(found.get(name)) or "" for name in _PARTS[kind]}
     try:
-        key = (RSAKey if kind == "RSA" else ECKey).import_key(parts)
+        key = _import_key(kind, parts)
     except (JoseError, ValueError):
         return None
-    kid, algorithm = found.get("kid"), found.get("alg")
-    return SigningKey(
-        kid if isinstance(kid, str) else None, kind, algorithm if isinstance(algorithm, str) else None, key
-    )
+    return None if key is None else SigningKey(_text(found.get("kid")), kind, _text(found.get("alg")), key)
+
+
+def _import_key(kind: str, parts: Mapping[str, str]) -> RSAKey | ECKey | None:
+    if kind == "EC":
+        return ECKey.import_key({"kty": kind, **parts}) if parts["crv"] in _CURVES else None
+    # Four letters are three bytes. A short key is easily guessed, a long one takes long.
+    bits = 6 * len(parts["n"].rstrip("="))
+    is_fit = LEAST_RSA_BITS <= bits <= MOST_RSA_BITS + 8 and len(parts["e"]) <= MOST_OF_EXPONENT
+    return RSAKey.import_key({"kty": kind, **parts}) if is_fit else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _check(claims: Mapping[str, Any], expected: Expected) -> None:
@@ -160,8 +165,9 @@ def _fault_of_times(claims: Mapping[str, Any], now: float) -> str | None:
 
 def _time(value: object) -> float | None:
     """Seconds since 1970; JSON as it is read here has NaN, too, which is neither before nor after anything."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value < LATEST else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value < LATEST else None
 
 
 def _is_same(value: object, expected: str) -> bool:

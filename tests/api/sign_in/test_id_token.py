@@ -42,7 +42,7 @@ def test_a_token_signed_by_a_key_of_the_provider_is_believed(algorithm: str) -> 
         {"azp": ["pedigree"]},
         {"aud": {"pedigree": 1}},
         {"aud": None},
-        {"nonce": "\ud800"},
+        {"nonce": ["nonce"]},
     ):
         with pytest.raises(SignInRefused):
             read_id_token(provider.signed(claims(**wrong)), keys, EXPECTED)
@@ -63,7 +63,7 @@ def test_keys_that_cannot_be_used_are_left_out(monkeypatch: pytest.MonkeyPatch) 
         modulus | {"n": letters(b"\xff" * 2048)},
     ]
     assert len(read_keys({"keys": [*bad, good]})) == 1
-    assert [read_keys(content) for content in ({}, {"keys": {}}, {"keys": None})] == [[], [], []]
+    assert [read_keys({"keys": content}) for content in ({}, None, "keys")] == [[], [], []]
     monkeypatch.setattr(id_token, "MOST_KEYS", 2)
     assert len(read_keys({"keys": [good] * 9})) == 2
 
