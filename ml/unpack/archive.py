@@ -241,11 +241,11 @@ def _copy(content: Content, path: Path, budget: Budget) -> None:
 
 
 def _link(target: Path, path: Path, entry: Entry, budget: Budget) -> None:
-    """Give a file that was unpacked before a further name; it counts as if it had been unpacked again."""
+    """Give a file that was unpacked before a further name; its size counts again."""
     first = _unpacked(target, entry.same_as or "")
     if first is None:
         raise no_target(entry)
-    budget.spend(first.stat().st_size)
+    budget.repeat(first.stat().st_size)
     try:
         path.hardlink_to(first)
     except FileExistsError:

@@ -15,6 +15,7 @@ import pytest
 from ml.errors import ArchiveRejected, DiskFull, Stopped
 from ml.unpack import archive as unpacking
 from ml.unpack.archive import MAX_BYTES, MAX_FILES, extract_archive
+from ml.unpack.metered import RATIO, RATIO_FREE_BYTES
 from tests.ml.pictures import jpeg
 
 Files = dict[str, bytes]
@@ -278,6 +279,24 @@ def test_another_hard_link_is_refused_with_the_way_out(tmp_path: Path, target: s
 
 def test_hard_links_count_as_files_do(tmp_path: Path) -> None:
     assert "unpacks to more than" in refused(tmp_path, hard_linked("b.jpg", "pets/a.jpg"), max_bytes=5)
+
+
+def test_hard_links_are_no_bomb(tmp_path: Path) -> None:
+    """A photo in many folders of a split, or a backup by links: nothing of it was packed more than photos are."""
+    size, links = 4 << 20, 24
+    photo, data = tarfile.TarInfo("a.jpg"), io.BytesIO()
+    photo.size = size
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        tar.addfile(photo, io.BytesIO(bytes(size)))
+        for number in range(links):
+            link = tarfile.TarInfo(f"{number}/a.jpg")
+            link.type, link.linkname = tarfile.LNKTYPE, "a.jpg"
+            tar.addfile(link)
+    (tmp_path / "archive").write_bytes(data.getvalue())
+    assert links * size > RATIO_FREE_BYTES
+    assert links > RATIO
+    extract_archive(tmp_path / "archive", tmp_path / "out")
+    assert len(list((tmp_path / "out").rglob("a.jpg"))) == links + 1
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.EROFS, errno.EACCES, errno.ENOENT])
