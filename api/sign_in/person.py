@@ -42,7 +42,7 @@ def person_of(claims: Mapping[str, Any], client: OidcClient) -> Person:
         raise SignInRefused(detail, f"{hint} PEDIGREE_OIDC_GROUPS_CLAIM to where they are.")
     scopes = [scope for scope in Scope if client.groups[scope] & groups]
     if not scopes:
-        detail = f"{name} is in no group that may use this service"
+        detail = f"the account {name} is in no group that may use this service"
         raise SignInRefused(detail, "Ask who runs it to add you to one, then sign in again.")
     return Person(subject, name, scopes[-1])
 

@@ -177,7 +177,7 @@ def test_groups_say_what_a_person_may_do(browser: httpx.Client, provider: Identi
     provider.claims = {"sub": "9", "email": "<b>@example.org", "groups": ["pet", "", "PETS"]}
     answer = browser.get("/sign-in", headers={"accept": "text/html,*/*"})
     assert (answer.status_code, answer.headers["content-type"]) == (403, "text/html; charset=utf-8")
-    assert "9@127.0.0.1 is in no group that may use this service" in answer.text
+    assert "The account 9@127.0.0.1 is in no group that may use this service" in answer.text
     provider.change = {"groups": None}
     assert "PEDIGREE_OIDC_GROUPS_CLAIM" in browser.get("/sign-in").json()["hint"]
     assert browser.get("/jobs").status_code == 401
