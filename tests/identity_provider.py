@@ -86,8 +86,9 @@ class IdentityProvider:
     def _trade(self, form: dict[str, str], authorization: str) -> tuple[int, Any]:
         name, _, secret = b64decode(authorization.removeprefix("Basic ")).decode().partition(":")
         asked = self.codes.pop(form["code"], None)
-        self.secrets_seen += [form["code_verifier"], secret]
-        if (unquote_plus(name), unquote_plus(secret)) != (CLIENT, SECRET):
+        self.secrets_seen += [form["code_verifier"], SECRET]
+        shown = (unquote_plus(name), unquote_plus(secret)) if authorization else (CLIENT, form.get("client_secret"))
+        if shown != (CLIENT, SECRET):
             return 401, {"error": "invalid_client"}
         challenge = letters(sha256(form["code_verifier"].encode()).digest())
         if asked is None or (asked["code_challenge"], asked["redirect_uri"]) != (challenge, form["redirect_uri"]):

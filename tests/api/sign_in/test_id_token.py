@@ -63,7 +63,8 @@ def test_keys_that_cannot_be_used_are_left_out(monkeypatch: pytest.MonkeyPatch) 
         modulus | {"n": letters(b"\xff" * 2048)},
     ]
     assert len(read_keys({"keys": [*bad, good]})) == 1
-    assert [read_keys({"keys": content}) for content in ({}, None, "keys")] == [[], [], []]
+    none: list[Claims] = [{}, {"keys": {}}, {"keys": None}, {"keys": "keys"}]
+    assert [read_keys(content) for content in none] == [[], [], [], []]
     monkeypatch.setattr(id_token, "MOST_KEYS", 2)
     assert len(read_keys({"keys": [good] * 9})) == 2
 

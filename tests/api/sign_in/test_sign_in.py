@@ -4,6 +4,7 @@ import hmac
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -231,6 +232,27 @@ def test_a_provider_that_is_away_keeps_nobody_out_who_is_in(browser: httpx.Clien
     assert browser.get("/jobs").status_code == 200
     provider.status = 200
     assert browser.get(back).status_code == 200
+
+
+def test_a_provider_says_how_it_takes_the_secret_and_whether_it_names_itself(
+    browser: httpx.Client, provider: IdentityProvider, app: FastAPI
+) -> None:
+    provider.described = {"token_endpoint_auth_methods_supported": ["client_secret_post"]}
+    assert browser.get("/sign-in").status_code == 200
+    provider.described = {"authorization_response_iss_parameter_supported": True}
+    app.state.services.provider.directory._description = None
+    back = callback(browser)
+    begun = browser.cookies[attempts.COOKIE]
+    assert "another issuer" in browser.get(back).json()["detail"]
+    show(browser, begun)
+    assert browser.get(f"{back}&iss={provider.url}").status_code == 200
+
+
+def test_a_secret_that_the_provider_does_not_know_is_said_so(browser: httpx.Client, app: FastAPI) -> None:
+    known = app.state.services.provider
+    known.client = replace(known.client, secret="wrong")  # noqa: S106 - the test's own
+    answer = browser.get("/sign-in")
+    assert (answer.status_code, "invalid_client" in answer.json()["detail"]) == (503, True)
 
 
 def test_a_provider_that_fails_is_left_alone_for_a_while(browser: httpx.Client, provider: IdentityProvider) -> None:
