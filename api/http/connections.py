@@ -100,6 +100,11 @@ class GuardedProtocol(HttpToolsProtocol):
         return self._wire.is_lingering
 
     @property
+    def is_gone(self) -> bool:
+        """Whether it was ended from here, which the loop has not told yet."""
+        return self._wire.is_gone
+
+    @property
     def wanted_bytes(self) -> int:
         """How much may be read at a time: of a body whose length was said, little more than is left of it."""
         if self.is_lingering:
@@ -117,11 +122,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self._await_head()
         self._address = _counted_address(transport)
         if len(self.connections) > self.limits.most:
-            self._make_room(self.connections, FULL)
+            self._make_room(self.connections, self.limits.most, FULL)
         elif self._address is not None and len(self.connections) > self.limits.most_of_address:
             mine = {one for one in self.connections if getattr(one, "_address", None) == self._address}
             if len(mine) > self.limits.most_of_address:
-                self._make_room(mine, FULL_OF_ADDRESS)
+                self._make_room(mine, self.limits.most_of_address, FULL_OF_ADDRESS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timers; tell the request that is being answered, which with more behind it uvicorn does not."""
@@ -158,9 +163,9 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self._wire.close_silently()
 
-    def hear_out(self) -> None:
+    def hear_out(self, count: int) -> None:
         """Take bytes behind the last answer: they only show that the client still sends."""
-        self._wire.heard()
+        self._wire.heard(is_full=count == BODY_READ_BYTES)
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -207,13 +212,14 @@ class GuardedProtocol(HttpToolsProtocol):
         """The process stops: in patience, what may be on its way is answered, and told that it is the last."""
         self._wire.seconds = min(self._wire.seconds, STREAM_SECONDS)
         if self.is_lingering:
-            self._wire.abort()
+            self._wire.hurry()
         elif not self.stopping.is_patient:
             super().shutdown()
         elif self._answering is None:  # what has had an answer is closed by uvicorn itself, some seconds after it
             self.loop.call_later(self.config.timeout_keep_alive, self._close_if_waiting)
         elif self._answering.response_complete:
-            return
+            if self._in_body:  # that goes on keeps uvicorn from closing it
+                self.transport.close()
         elif _is_stream(self._answering):
             # Cut, not ended: a stream that ends says that there is nothing more to hear.
             self.transport.close()
@@ -276,8 +282,8 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self._answer(SLOW)
 
-    def _make_room(self, among: Iterable[object], refusal: Problem) -> None:
-        """Close one that has had its last answer, else the one that has waited longest for its request, else this one.
+    def _make_room(self, among: Iterable[object], most: int, refusal: Problem) -> None:
+        """Close one that has had its last answer; with too many others, who has waited longest for a request, or this.
 
         Connections that only lie there shut nobody out.
         """
@@ -286,7 +292,9 @@ class GuardedProtocol(HttpToolsProtocol):
         waiting = [one for one in others if one.is_waiting and not one.transport.is_closing()]
         if lingering:
             min(lingering, key=lambda one: one.opened).leave(at_once=True)
-        elif waiting:
+        if 1 + sum(not (one.is_lingering or one.is_gone) for one in others) <= most:
+            return
+        if waiting:
             min(waiting, key=lambda one: one.opened).leave()
         else:
             self._answer(refusal)
@@ -346,11 +354,11 @@ class Intake(asyncio.BufferedProtocol):
         return self.buffer[: self.http.wanted_bytes]
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Parse what was read; behind a full small buffer everyone else has a turn, and uvloop would read on."""
+        """Parse what was read; behind a full buffer everyone else has a turn, and uvloop would read on."""
         if self.http.is_lingering:
-            self.http.hear_out()
+            self.http.hear_out(nbytes)
             return
-        is_full = nbytes == READ_BYTES
+        is_full = nbytes in {READ_BYTES, BODY_READ_BYTES}
         self.http.data_received(self.buffer[:nbytes])
         transport, flow = self.http.transport, self.http.flow
         if is_full and not flow.read_paused and not transport.is_closing():

@@ -34,13 +34,13 @@ class LingeringTransport(asyncio.Transport):
         """
         super().__init__()
         self.seconds = seconds
-        self.is_lingering = False
+        self.is_lingering = self.is_gone = False
         self._inner = inner
         self._loop = loop
         self._is_sending = is_sending
         self._timer: asyncio.TimerHandle | None = None
         self._end = 0.0
-        self._has_heard = False
+        self._has_heard = self._has_ended = False
 
     def close(self) -> None:
         """Close it: at once where nothing can come, else when the client has closed its side or the time is over."""
@@ -49,10 +49,14 @@ class LingeringTransport(asyncio.Transport):
         if not self._is_sending():
             self._inner.close()
             return
-        self.is_lingering = True
+        self.is_lingering = self._has_ended = True
         self._end = self._loop.time() + self.seconds
+        try:
+            self._inner.write_eof()
+        except OSError:  # its client was faster
+            self.abort()
+            return
         self._wait_on()
-        self._inner.write_eof()
         self._inner.resume_reading()
 
     def close_silently(self) -> None:
@@ -62,12 +66,20 @@ class LingeringTransport(asyncio.Transport):
     def abort(self) -> None:
         """Close it now, whoever sends."""
         self.forget_timer()
-        self.is_lingering = False
+        self.is_gone, self.is_lingering = True, False
         self._inner.abort()
 
-    def heard(self) -> None:
-        """Something came that nobody reads any more."""
+    def hurry(self) -> None:
+        """The process stops: whoever lingers has had its answer, if that is sent."""
+        if not self._inner.get_write_buffer_size():
+            self.abort()
+
+    def heard(self, *, is_full: bool) -> None:
+        """Something came that nobody reads any more; where it filled the buffer everyone else has a turn."""
         self._has_heard = True
+        if is_full:
+            self._inner.pause_reading()
+            self._loop.call_soon(self._inner.resume_reading)
 
     def forget_timer(self) -> None:
         """The connection is gone."""
@@ -77,11 +89,11 @@ class LingeringTransport(asyncio.Transport):
 
     def is_closing(self) -> bool:
         """Whether nothing more is answered here."""
-        return self.is_lingering or self._inner.is_closing()
+        return self._has_ended or self._inner.is_closing()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send bytes, but none behind the end."""
-        if not self.is_lingering:
+        if not self._has_ended:
             self._inner.write(data)
 
     def pause_reading(self) -> None:
@@ -103,7 +115,11 @@ class LingeringTransport(asyncio.Transport):
         self._timer = self._loop.call_later(min(SILENT_SECONDS, left), self._look)
 
     def _look(self) -> None:
-        if self._has_heard and self._loop.time() < self._end:
+        if self._inner.get_write_buffer_size():
+            # The time begins when all is sent; who reads nothing at all is ended elsewhere.
+            self._end = self._loop.time() + self.seconds
+            self._wait_on()
+        elif self._has_heard and self._loop.time() < self._end:
             self._wait_on()
         else:
             self.abort()

@@ -30,7 +30,7 @@ _WITH_DATA = _EXTENDED | {GNUTYPE_LONGNAME, GNUTYPE_LONGLINK}
 """Headers that tarfile reads on behind, before the next: any other is the entry's own, which is the last."""
 _TYPE = slice(156, 157)
 _CHECKSUM = slice(148, 156)
-_MAGIC, _POSIX = slice(257, 263), b"ustar\0"
+_MAGIC, _GNU = slice(257, 265), b"ustar  \0"
 _PREFIX = 345
 """Where a POSIX header has the folders before a long name, and GNU's the times of a file in an incremental archive."""
 _RECORD = re.compile(rb"(\d{1,6}) ([^=\n]{1,1000})=")
@@ -118,7 +118,7 @@ def _size_in(header: bytes) -> int:
 
 def _without_times(header: bytes) -> bytes:
     """What stands where a header is, without what tarfile would take for folders before the name, and is none."""
-    if len(header) != BLOCKSIZE or header[_MAGIC] == _POSIX or not header[_PREFIX]:
+    if len(header) != BLOCKSIZE or header[_MAGIC] != _GNU or not header[_PREFIX]:
         return header
     try:
         TarInfo.frombuf(header, "utf-8", "surrogateescape")

@@ -16,6 +16,7 @@ from api.app import create_app
 from api.http import connections
 from api.http.bodies import Bodies
 from api.http.connections import ConnectionLimits, guarded
+from api.http.stopping import Stopping
 from store.settings import Settings
 from tests.api.conftest import until
 from tests.api.fake_classifier import FakeClassifier
@@ -32,9 +33,15 @@ class Service:
 
     def __init__(self, settings: Settings, loop: Literal["asyncio", "uvloop"]) -> None:
         self.app = create_app(settings, load=FakeClassifier.load)
+        self.stopping = Stopping()
         limits = ConnectionLimits(settings.max_connections, settings.request_seconds, settings.max_address_connections)
         config = uvicorn.Config(
-            self.app, port=0, http=guarded(limits), loop=loop, log_config=None, timeout_graceful_shutdown=1
+            self.app,
+            port=0,
+            http=guarded(limits, self.stopping),
+            loop=loop,
+            log_config=None,
+            timeout_graceful_shutdown=1,
         )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run)
