@@ -92,6 +92,7 @@ def test_a_description_names_the_provider_and_its_own_hosts(set_for: SetFor) -> 
         {"issuer": None},
         {"token_endpoint": "https://169.254.169.254/latest"},
         {"token_endpoint": "http://id.example.org/token"},
+        {"token_endpoint": "http://id.example.org:443/token"},
         {"token_endpoint": "http://127.0.0.1:6379/"},
         {"jwks_uri": "https://id.example.org@evil.example/"},
         {"jwks_uri": "https://id.example.org\\@evil.example/"},

@@ -16,6 +16,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.app import create_app
+from api.http.keyring import MOMENT_SECONDS
 from api.http.session_cookies import AT_ROOT, COOKIE
 from api.sign_in import attempt as attempts
 from store.access import Scope, digest_of
@@ -210,15 +211,22 @@ def test_a_session_ends_by_itself_and_keys_go_on_beside_it(
 ) -> None:
     with sessions.begin() as record:
         key = create_key(record, name="ci", scope=Scope.ADMIN)[1]
+    keyring = app.state.services.keyring
+    keyring.refresh()
+    before = replace(keyring.known, read_at=keyring.known.read_at - MOMENT_SECONDS)
     assert browser.get("/sign-in").status_code == 200
     # As if another process of the service had begun it.
-    app.state.services.keyring.known = None
+    keyring.known = before
     assert browser.get("/jobs").status_code == 200
+    (person,) = keyring.known.people.values()
+    over = replace(person, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    secret = browser.cookies[COOKIE]
+    assert keyring.known.by_session(secret) == person
+    assert replace(keyring.known, people={over.digest: over}).by_session(secret) is None
     with sessions.begin() as record:
         record.execute(update(SignIn).values(expires_at=datetime.now(UTC) - timedelta(seconds=1)))
-    app.state.services.keyring.refresh()
+    keyring.refresh()
     assert browser.get("/jobs").status_code == 401
-    app.state.services.keyring.refresh()
     given = browser.post("/session", headers={"authorization": f"Bearer {key}"})
     assert (given.status_code, browser.get("/session").json()["key"]) == (201, "ci")
 
