@@ -137,7 +137,7 @@ class Training(SeveralDevices, TrainSettings):
 
     @model_validator(mode="after")
     def _each_device_has_photos(self) -> Self:
-        if self.devices == "all" or self.devices == 1 or not _all_or_none_named(self, "devices", "batch_size"):
+        if isinstance(self.devices, str) or self.devices == 1 or not _all_or_none_named(self, "devices", "batch_size"):
             return self
         if self.batch_size < LEAST_PER_DEVICE * self.devices:
             detail = f"a batch of {self.batch_size} has fewer than {LEAST_PER_DEVICE} photos for each of them"
