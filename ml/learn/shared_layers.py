@@ -113,7 +113,7 @@ class CpuSyncBatchNorm(nn.BatchNorm1d):
 
 
 def _summed(own: Tensor, group: dist.ProcessGroup) -> Tensor:
-    return cast("Tensor", _Summed.apply(own, group))  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    return cast("Tensor", _Summed.apply(own, group))
 
 
 Batched = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d

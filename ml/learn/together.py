@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 import torch.distributed as dist
@@ -44,11 +44,11 @@ class Together:
         self.rank, self.size = rank, size
         self._device, self._batch_norm = device, batch_norm
         backend = "nccl" if device.type == "cuda" else "gloo"
-        store = dist.FileStore(str(meeting), size)
+        store = dist.FileStore(str(meeting), size)  # type: ignore[attr-defined]  # it is exported
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=LONGEST_WAIT)
-        self._talk = dist.new_group(backend="gloo", timeout=LONGEST_WAIT)
+        self._talk = _group()
         # Of its own: in a backward pass BatchNorm's sums come between those of the gradients.
-        self._sight = Sight(dist.new_group(backend="gloo", timeout=LONGEST_WAIT))
+        self._sight = Sight(_group())
         self._wrapped: tuple[BreedNet, tuple[bool, ...], DistributedDataParallel] | None = None
 
     def prepare(self, model: BreedNet) -> None:
@@ -105,8 +105,10 @@ class Together:
         together = torch.cat(averages)
         dist.all_reduce(together)
         together /= self.size
-        for average, mean in zip(averages, together.split([len(one) for one in averages]), strict=True):
-            average.copy_(mean)
+        first = 0
+        for average in averages:
+            average.copy_(together[first : first + len(average)])
+            first += len(average)
 
     def agreed(self, value: float) -> float:
         """By way of the host, so that no device is waited for."""
@@ -119,6 +121,11 @@ class Together:
         found: list[Tensor] = [outputs] * self.size
         dist.all_gather_object(found, outputs, group=self._talk)
         return torch.cat([one for one in found if len(one)])
+
+
+def _group() -> dist.ProcessGroup:
+    """All of them, by way of the hosts' memory."""
+    return cast("dist.ProcessGroup", dist.new_group(backend="gloo", timeout=LONGEST_WAIT))
 
 
 def _wrapped(model: BreedNet, device: torch.device) -> DistributedDataParallel:
