@@ -121,7 +121,7 @@ def _run_claimed(host: Host, job: Job, scratch: Path, opened: Span) -> None:
         # by its own hand where it ends in order; a child that was killed leaves its work folder to us
         shutil.rmtree(work_folder(scratch, job_id, attempt), ignore_errors=True)
     opened.note({"process.exit.code": child.returncode})
-    starved = ended in {-signal.SIGKILL, EXIT_PROCESS_KILLED} and oom_kills() > killed_before
+    starved = was_killed(ended) and oom_kills() > killed_before
     spare = ended == EXIT_PUT_DOWN and watch.saw_outage
     _settle(host, job_id, attempt, child.returncode, starved=starved, fell_silent=watch.fell_silent, spare=spare)
 
@@ -267,6 +267,11 @@ def ends_within(child: subprocess.Popen[bytes], seconds: float) -> bool:
     except subprocess.TimeoutExpired:
         return False
     return True
+
+
+def was_killed(status: int | None) -> bool:
+    """Whether a child, or one of the processes that it trained in, ended by a SIGKILL; None: it had not ended."""
+    return status in {-signal.SIGKILL, EXIT_PROCESS_KILLED}
 
 
 def kill_group(child: subprocess.Popen[bytes]) -> None:
