@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -30,14 +30,17 @@ GRACE_SECONDS = 3.0
 _LOOK_SECONDS = 0.2
 
 
-def fit_on_several(ranks: int, reporter: Reporter, keeper: CheckpointKeeper, **arguments: Any) -> Any:  # noqa: ANN401 - fit's
-    """Do as ``ml.learn.training.fit`` does, in ``ranks`` processes, which all have ended then, and where this raises.
+def fit_on_several(
+    ranks: int, reporter: Reporter, keeper: CheckpointKeeper, arguments: Mapping[str, Any], accumulation: int
+) -> Any:  # noqa: ANN401 - fit's
+    """Do as ``ml.learn.training.fit`` does, in processes; all have ended then, and also where this raises.
 
     Args:
         ranks: how many, each with a device of its own.
         reporter: hears everything.
         keeper: holds checkpoints.
         arguments: of ``fit``, as :class:`ml.learn.rank_line.Brief` has them.
+        accumulation: parts that a batch is trained in, to begin with.
 
     Raises:
         ProcessLost: one of them ended without a word, or they lost each other.
@@ -50,7 +53,8 @@ def fit_on_several(ranks: int, reporter: Reporter, keeper: CheckpointKeeper, **a
     work.mkdir(parents=True, exist_ok=True)
     meeting = work / f"meeting-{uuid4().hex}"
     threads = max(1, torch.get_num_threads() // ranks)
-    briefs = [Brief(rank=rank, ranks=ranks, meeting=meeting, threads=threads, **arguments) for rank in range(ranks)]
+    about = {**arguments, "accumulation": accumulation}
+    briefs = [Brief(rank=rank, ranks=ranks, meeting=meeting, threads=threads, **about) for rank in range(ranks)]
     with _started(briefs) as processes:
         for process, brief in zip(processes, briefs, strict=True):
             process.send(brief)

@@ -97,40 +97,39 @@ def fit(
     ranks = count_devices(config.devices, choose_device(device), config.batch_size)
     setup = set_up(config, manifest, source, paths=paths, reporter=reporter, device=device, initial=initial)
 
-    def attempt(accumulation: int) -> FitResult:
-        trainer = trainer_of(
-            setup,
-            config,
-            paths.work,
-            reporter,
-            model=setup.model(),
-            keeper=keeper,
-            checkpoint_seconds=checkpoint_seconds,
-            accumulation=accumulation,
-        )
-        trainer.restore()
-        if trainer.accumulation > accumulation:
-            with last_try(config):
-                return finish(trainer, setup, paths.work, earlier)
-        return finish(trainer, setup, paths.work, earlier)
-
-    def together(accumulation: int) -> FitResult:
-        return _ON_SEVERAL.get()(
-            ranks,
-            reporter,
-            keeper,
-            config=config,
-            manifest=manifest,
-            paths=paths,
-            device=setup.device.type,
-            checkpoint_seconds=checkpoint_seconds,
-            initial=initial,
-            accumulation=accumulation,
-            earlier=earlier,
-        )
-
-    work = attempt if ranks == 1 else together
+    work = partial(_on_one, setup, reporter, keeper, config, paths.work, checkpoint_seconds, earlier)
+    if ranks > 1:
+        told = {"config": config, "manifest": manifest, "paths": paths, "device": setup.device.type}
+        told |= {"checkpoint_seconds": checkpoint_seconds, "initial": initial, "earlier": earlier}
+        work = partial(_ON_SEVERAL.get(), ranks, reporter, keeper, told)
     return halving(work, config, setup.device, reporter, first=accumulation, ranks=ranks)
+
+
+def _on_one(
+    setup: Setup,
+    reporter: Reporter,
+    keeper: CheckpointKeeper,
+    config: ResolvedConfig,
+    work: Path,
+    checkpoint_seconds: float,
+    earlier: frozenset[str],
+    accumulation: int,
+) -> FitResult:
+    trainer = trainer_of(
+        setup,
+        config,
+        work,
+        reporter,
+        model=setup.model(),
+        keeper=keeper,
+        checkpoint_seconds=checkpoint_seconds,
+        accumulation=accumulation,
+    )
+    trainer.restore()
+    if trainer.accumulation > accumulation:
+        with last_try(config):
+            return finish(trainer, setup, work, earlier)
+    return finish(trainer, setup, work, earlier)
 
 
 def trainer_of(

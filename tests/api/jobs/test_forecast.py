@@ -223,7 +223,7 @@ def test_trainings_on_several_devices_are_queued_and_not_forecast(client: TestCl
     assert told["forecast_reason"].startswith("trainings on several devices are not forecast")
     job = {"kind": "train", "dataset": "pets", "config": several}
     refused = client.post("/jobs", json={"kind": "forecast", "of": job})
-    assert (refused.status_code, refused.json()["field"]) == (422, "body.of.config.devices")
+    assert (refused.status_code, refused.json()["field"]) == (400, "body.of.config.devices")
     assert client.post("/jobs", json=job).status_code == 202
     wrong = client.post("/jobs", json={**job, "config": {**several, "devices": 3}}).json()
     assert (wrong["field"], wrong["value"]) == ("body.config.devices", 3)
