@@ -226,7 +226,7 @@ def test_trainings_on_several_devices_are_queued_and_not_forecast(client: TestCl
     assert (refused.status_code, refused.json()["field"]) == (400, "body.of.config.devices")
     assert client.post("/jobs", json=job).status_code == 202
     wrong = client.post("/jobs", json={**job, "config": {**several, "devices": 3}}).json()
-    assert (wrong["field"], wrong["value"]) == ("body.config.devices", 3)
+    assert (wrong["field"], wrong["value"]) == ("body.config.devices", "3")
     assert wrong["hint"] == "Lower devices, or set batch_size to 6 or more."
 
 
