@@ -9,7 +9,16 @@ from cli.forecast import ask_for_forecast, in_all, show_forecast
 from cli.lazy import Group
 from cli.lr_find import search
 from cli.many import answers, saves_answers
-from cli.options import KIND, STATE, asked_first, json_lines_option, json_option, known_architecture, with_client
+from cli.options import (
+    KIND,
+    STATE,
+    asked_first,
+    json_lines_option,
+    json_option,
+    known_architecture,
+    number_or_word,
+    with_client,
+)
 from cli.problems import by_options
 from cli.progress_line import position, time_left
 from cli.saying import plain, say
@@ -42,6 +51,9 @@ def check_start(dataset: str | None, from_run: int | None) -> None:
 )
 @click.option("--epochs", type=int, help="Epochs of the recipe.")
 @click.option(
+    "--devices", callback=number_or_word, metavar="N|all", help="GPUs of one host that train together  [default: 1]."
+)
+@click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any field of the configuration; JSON values."
 )
 @click.option(
@@ -59,6 +71,7 @@ def train(
     dataset: str | None,
     arch: str | None,
     epochs: int | None,
+    devices: int | str | None,
     settings: tuple[str, ...],
     from_run: int | None,
     name: str | None,
@@ -67,7 +80,7 @@ def train(
     as_json: bool,
 ) -> None:
     """Train a classifier on a dataset, fresh or from where another run stands."""
-    config = {"arch": arch, "epochs": epochs}
+    config = {"arch": arch, "epochs": epochs, "devices": devices}
     body: Json = {
         "kind": "train",
         "dataset": dataset,

@@ -27,6 +27,11 @@ def known_architecture(ctx: click.Context, param: click.Parameter, value: str | 
     return value
 
 
+def number_or_word(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | str | None:
+    """The option's value; the service knows which words it takes."""
+    return int(value) if value is not None and value.isdecimal() else value
+
+
 STATE = click.Choice([state.value for state in State])
 KIND = click.Choice(["train", "lr_find", "interpret", "forecast", "predict", "import", "search"])
 

@@ -24,6 +24,7 @@ OPTIONS = {
     "body.changes": "CHANGES",
     "body.config.arch": "--arch",
     "body.config.dataset": "--dataset",
+    "body.config.devices": "--devices",
     "body.config.epochs": "--epochs",
     "body.config.tta": "--tta",
     "body.dataset": "--dataset",

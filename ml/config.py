@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, Discriminator, Field, JsonValue, Tag, TypeAdapter, model_validator
 
 from ml.config_augment import SHARE, Augment
+from ml.config_devices import LEAST_PER_DEVICE, SeveralDevices
 from ml.config_phases import LR_MAX, Phase, ResolvedPhase, check_pair, resolve_phase, spread_rates
 from ml.config_regularising import Regularising
 from ml.config_rules import AutoRate, Divisor, LrMax, Rate, Strict, TrainSize
@@ -131,7 +132,21 @@ class TrainSettings(Regularising, _Settings):  # the last base's fields come fir
     """What every recipe shares. Sizes are in pixels."""
 
 
-class FineTune(TrainSettings):
+class Training(SeveralDevices, TrainSettings):
+    """What every recipe shares that may train on several devices."""
+
+    @model_validator(mode="after")
+    def _each_device_has_photos(self) -> Self:
+        if isinstance(self.devices, str) or self.devices == 1 or not _all_or_none_named(self, "devices", "batch_size"):
+            return self
+        if self.batch_size < LEAST_PER_DEVICE * self.devices:
+            detail = f"a batch of {self.batch_size} has fewer than {LEAST_PER_DEVICE} photos for each of them"
+            hint = f"Lower devices, or set batch_size to {LEAST_PER_DEVICE * self.devices} or more."
+            raise refusal(detail, hint, field="devices", value=self.devices)
+        return self
+
+
+class FineTune(Training):
     """Head first, then everything at half the rate, spread over the groups."""
 
     recipe: Literal["fine_tune"] = Field("fine_tune", description=RECIPE)
@@ -169,7 +184,7 @@ class FineTune(TrainSettings):
         return both if self.base_lr == "auto" else tuple(phase.at_rate(self.base_lr) for phase in both)
 
 
-class OneCycle(TrainSettings):
+class OneCycle(Training):
     """A single one-cycle schedule, frozen or not."""
 
     recipe: Literal["one_cycle"] = Field(description=RECIPE)
@@ -207,7 +222,7 @@ class Probe(TrainSettings):
         return (resolve_phase(Phase(freeze=True, epochs=self.epochs, lr_max=self.lr_max)),)
 
 
-class Phases(TrainSettings):
+class Phases(Training):
     """Any sequence of phases."""
 
     recipe: Literal["phases"] = Field(description=RECIPE)
@@ -234,7 +249,7 @@ class AddedBreeds(Strict):
     breeds: tuple[str, ...]
 
 
-class ResolvedConfig(TrainSettings):
+class ResolvedConfig(Training):
     """What a run records and trains: settings and phases, nothing left to choose.
 
     Where breeds were added, ``phases`` is empty: what was trained before stays as it is.
@@ -295,7 +310,7 @@ def resolve(config: FineTune | OneCycle | Probe | Phases) -> ResolvedConfig:
         ValueError: as :func:`complete`.
     """
     config = complete(config)
-    shared = {name: getattr(config, name) for name in TrainSettings.model_fields}
+    shared = {name: getattr(config, name) for name in Training.model_fields if name in type(config).model_fields}
     return ResolvedConfig(recipe=config.recipe, phases=config.phases(), **shared)
 
 
@@ -314,7 +329,8 @@ def complete(config: Settings) -> Settings:
 def inherit(config: Settings, parent: TrainSettings) -> Settings:
     """Give a config that goes on from a run that run's settings wherever it names none of its own.
 
-    The seed is the exception: an unnamed one is the parent's plus one, so that the same draws are not seen again.
+    The seed is an exception: an unnamed one is the parent's plus one, so that the same draws are not seen again. So are
+    the devices, of which the next host may have other ones.
 
     Raises:
         ValueError: what is named does not fit what is inherited (pydantic's ``ValidationError``).

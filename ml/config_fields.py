@@ -16,7 +16,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Rare breeds": ("balance_loss", "balance_sampling"),
     "Split": ("split", "valid_pct", "split_seed"),
     "Search for a rate": ("lr_sweep",),
-    "Machine": ("batch_size", "precision", "seed"),
+    "Machine": ("batch_size", "precision", "devices", "batch_norm", "seed"),
     "Answers": ("tta", "dataset", "model"),
 }
 """In the order in which people are asked; a field that has fields of its own takes them with it."""

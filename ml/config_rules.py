@@ -53,6 +53,9 @@ LrMax = Annotated[
     _or_say('a rate from 1e-30 to 1e30, a pair of them (the early layers\' first) or "auto"'),
 ]
 """One rate for every group, a pair spread from the first group to the last, or ``"auto"``: a sweep finds it."""
+Devices = Annotated[
+    Annotated[int, Field(ge=1, le=64)] | Literal["all"], _or_say('a whole number of devices from 1 to 64 or "all"')
+]
 _Side = Annotated[int, Field(ge=32, le=1024)]
 TrainSize = Annotated[
     _Side | tuple[_Side, _Side] | Literal["size"],

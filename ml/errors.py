@@ -124,6 +124,19 @@ class DeviceUnavailable(LearningError):
     code = "device_unavailable"
 
 
+class ProcessLost(LearningError):
+    """One of the processes that train together ended, or could not be reached: nothing that the config brings.
+
+    ``killed``: by a SIGKILL, which may be the kernel's for want of memory.
+    """
+
+    code = "process_lost"
+
+    def __init__(self, detail: str, hint: str | None = None, *, killed: bool = False) -> None:
+        super().__init__(detail, hint)
+        self.killed = killed
+
+
 class OutOfMemory(LearningError):
     """The device's memory does not hold a step, or the machine's no process that decodes."""
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.orm import Session, sessionmaker
 
 from ml.disk import says_disk_full
-from ml.errors import LearningError, Stopped
+from ml.errors import LearningError, ProcessLost, Stopped
 from ml.late import Late
 from ml.versions import check_versions
 from store.artifacts import ArtifactStore
@@ -30,7 +30,7 @@ from store.settings import Settings, load_settings
 from store.states import State
 from store.tracing import follow_trace_for_ever, start_tracing, stop_tracing
 from worker.attempt import Attempt
-from worker.lifecycle import EXIT_PUT_DOWN, scratch_folder
+from worker.lifecycle import EXIT_PROCESS_KILLED, EXIT_PROCESS_LOST, EXIT_PUT_DOWN, scratch_folder
 from worker.patience import OUTAGE_SECONDS, OUTAGES, patiently
 from worker.reporter import JobReporter
 from worker.tether import LEARNING_NICENESS, give_way
@@ -147,6 +147,8 @@ def _run(attempt: Attempt) -> int:
         return EXIT_PUT_DOWN
     except OUTAGES:
         raise
+    except ProcessLost as error:
+        return _left_to_be_run_again(attempt, error)
     except (LearningError, AppError) as error:
         _fail(attempt, error.code, error.detail, error.hint)
     except MemoryError:
@@ -160,6 +162,17 @@ def _run(attempt: Attempt) -> int:
         else:
             _fail(attempt, "internal_error", said, "See the worker's log.")
     return 0
+
+
+def _left_to_be_run_again(attempt: Attempt, error: ProcessLost) -> int:
+    """Without a verdict: what ended one of its processes is as little the job's doing as what might end this one."""
+    log.error("job %d: %s", attempt.job.id, error.detail)
+    attempt.reporter.flush_quietly()
+    try:
+        attempt.reporter.on_log(error.detail)
+    except Stopped:
+        log.info("job %d: attempt %d is not wanted any more", attempt.job.id, attempt.number)
+    return EXIT_PROCESS_KILLED if error.killed else EXIT_PROCESS_LOST
 
 
 def _let_answers_come_first(device: str) -> None:

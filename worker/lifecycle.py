@@ -50,6 +50,12 @@ Result = TypeVar("Result")
 EXIT_PUT_DOWN = 75
 """The child's exit status after a wish to stop: its checkpoint is kept. EX_TEMPFAIL of sysexits."""
 
+EXIT_PROCESS_LOST = 71
+"""After the end of one of the processes that it trained in. EX_OSERR of sysexits."""
+
+EXIT_PROCESS_KILLED = 128 + signal.SIGKILL
+"""The same where that was a SIGKILL, which may be the kernel's; what a shell says of such a process."""
+
 CANCEL_GRACE_SECONDS = 20.0
 """A child sees by itself, between steps, that its job is being cancelled; after this it is sent SIGTERM."""
 
@@ -115,7 +121,7 @@ def _run_claimed(host: Host, job: Job, scratch: Path, opened: Span) -> None:
         # by its own hand where it ends in order; a child that was killed leaves its work folder to us
         shutil.rmtree(work_folder(scratch, job_id, attempt), ignore_errors=True)
     opened.note({"process.exit.code": child.returncode})
-    starved = ended == -signal.SIGKILL and oom_kills() > killed_before
+    starved = was_killed(ended) and oom_kills() > killed_before
     spare = ended == EXIT_PUT_DOWN and watch.saw_outage
     _settle(host, job_id, attempt, child.returncode, starved=starved, fell_silent=watch.fell_silent, spare=spare)
 
@@ -261,6 +267,11 @@ def ends_within(child: subprocess.Popen[bytes], seconds: float) -> bool:
     except subprocess.TimeoutExpired:
         return False
     return True
+
+
+def was_killed(status: int | None) -> bool:
+    """Whether a child, or one of the processes that it trained in, ended by a SIGKILL; None: it had not ended."""
+    return status in {-signal.SIGKILL, EXIT_PROCESS_KILLED}
 
 
 def kill_group(child: subprocess.Popen[bytes]) -> None:

@@ -19,6 +19,7 @@ ON_TOP = (
     "none yet, come on top."
 )
 MEASURE = 'POST /jobs {"kind": "forecast", "of": REQUEST} has a worker time a few steps'
+NOT_OF_SEVERAL = "trainings on several devices are not forecast"
 
 Config = ResolvedConfig | LrFind
 
@@ -35,7 +36,7 @@ class Evidence:
 def forecast_on_record(
     session: Session, config: Config, dataset: Dataset, machine: Machine | None = None
 ) -> ForecastOut | None:
-    """What past runs, and else steps that were timed, tell of a training or a search on a dataset.
+    """What past runs, and else steps that were timed, tell of a training or a search on one device.
 
     Args:
         session: the caller's transaction.
@@ -44,8 +45,10 @@ def forecast_on_record(
         machine: where; None: on the one that last ran what asked for this precision.
 
     Returns:
-        None where they leave out a kind of phase, or no machine is known.
+        None where they leave out a kind of phase, no machine is known, or several devices are asked for.
     """
+    if on_several(config):
+        return None
     machine = machine or newest_machine(session, config.precision)
     if machine is None:
         return None
@@ -68,8 +71,15 @@ def forecast_of_job(session: Session, job: Job) -> ForecastOut | None:
     return forecast_on_record(session, config_of_job(asked["config"]), dataset, machine)
 
 
+def on_several(config: Config) -> bool:
+    """Whether it asks for more devices than one; how many ``all`` are is known to the worker that takes it."""
+    return isinstance(config, ResolvedConfig) and config.devices != 1
+
+
 def why_unknown(config: Config) -> str:
     """Why there is no forecast without a measurement, and how to get one."""
+    if on_several(config):
+        return f"{NOT_OF_SEVERAL}; once it runs, its progress says the time left"
     model = f"{config.arch} at presize {config.presize}, size {config.size}, batch_size {config.batch_size}"
     return f"nothing is on record for {model} in precision {config.precision}; {MEASURE}"
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.dependencies import Services, ServicesDep, SliceDep
 from api.http.tables import TableRoute
-from api.jobs.forecast import forecast_of_job, forecast_on_record, why_unknown
+from api.jobs.forecast import NOT_OF_SEVERAL, forecast_of_job, forecast_on_record, on_several, why_unknown
 from api.jobs.job_checks import check_interpret, check_lr_find, check_predict, check_train
 from api.jobs.queueing import queue_again, queue_job
 from api.jobs.studies import check_search, studies_on_record
@@ -38,7 +38,7 @@ from store.db.models import Dataset, Job, Run
 from store.db.reading import get_job, list_jobs
 from store.db.studies import add_study
 from store.db.waiting import Waiting, waiting_of
-from store.errors import AppError
+from store.errors import AppError, InvalidRequest
 from store.settings import Settings
 from store.states import State
 
@@ -199,11 +199,15 @@ def _checked(
 ) -> tuple[ResolvedConfig | LrFind, Dataset]:
     if isinstance(request, ForecastRequest):
         try:
-            return _checked(session, request.of, request.kind, "of")
+            config, dataset = _checked(session, request.of, request.kind, "of")
         except AppError as error:
             if error.field is not None and not error.field.startswith("body.of."):
                 error.field = f"body.of.{error.field.removeprefix('body.')}"
             raise
+        if isinstance(config, ResolvedConfig) and on_several(config):
+            hint = "Set devices to 1, or queue the training: once it runs, its progress says the time left."
+            raise InvalidRequest(NOT_OF_SEVERAL, hint, field="body.of.config.devices", value=config.devices)
+        return config, dataset
     if isinstance(request, LrFindRequest):
         return check_lr_find(session, request, ("body", *within))
     return check_train(session, request, ("body", *within))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ml.config import FineTune, LrFind, OneCycle, Probe, TrainSettings, resolve
+from ml.config import FineTune, LrFind, OneCycle, Probe, Training, TrainSettings, resolve
 
 _BY_RECIPE = {
     "fine_tune": resolve(FineTune()),
@@ -25,7 +25,7 @@ def changed_settings(config: dict[str, Any]) -> dict[str, Any]:
 
 def _defaults_of(config: dict[str, Any]) -> dict[str, Any]:
     recipe = config.get("recipe")
-    known: TrainSettings = _BY_RECIPE.get(recipe, TrainSettings()) if recipe else LrFind()
+    known: TrainSettings = _BY_RECIPE.get(recipe, Training()) if recipe else LrFind()
     return known.model_dump(mode="json")
 
 

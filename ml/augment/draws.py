@@ -28,7 +28,7 @@ class BatchDraws:
     brightness: Tensor
     contrast: Tensor
 
-    def rows(self, rows: slice) -> Self:
+    def rows(self, rows: slice | Tensor) -> Self:
         """Those of some of the images."""
         return type(self)(*(tensor[rows] for tensor in self.tensors()))
 

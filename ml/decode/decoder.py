@@ -5,7 +5,6 @@ picture that takes too much memory fails by itself; one that takes too much time
 replaces. It imports no torch.
 """
 
-import ctypes
 import os
 import resource
 import signal
@@ -23,10 +22,10 @@ from ml.decode.pixels import FORMATS, Reader
 from ml.decode.views import Pixels, View
 from ml.decode.webp_header import webp_pixels
 from ml.errors import ImageRejected
+from ml.tied import end_with
 
 NICENESS = 5
 """Of those who decode what costs much; whoever asks for what costs little comes first."""
-_PR_SET_PDEATHSIG = 1
 _GROWN_PAGES = 32_000
 _STATM = Path("/proc/self/statm")
 
@@ -89,9 +88,7 @@ def _pages() -> int:
 
 def main(parent: int) -> None:
     """Serve until the parent is gone, or this process has grown."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:
+    if not end_with(parent):
         return
     os.nice(NICENESS)
     pillow_heif.options.DECODE_THREADS = 1

@@ -22,6 +22,7 @@ from ml.data.cache import PresizedCache
 from ml.data.split import Split
 from ml.errors import BatchTooLarge, batch_hint
 from ml.learn.objective import breed_weights
+from ml.learn.rows import Rows, cut, rows_of
 from ml.sizes import sizes_of
 
 Given = TypeVar("Given")
@@ -34,7 +35,8 @@ class SampledBatch:
 
     ``erased`` [n,4] are the rectangles to be blanked, ``trivial`` [n,2] the one more change of each, and ``blend`` what
     is made of two pictures; None: nothing of it.
-    ``size`` is the inputs' side in pixels; None: the config's.
+    ``size`` is the inputs' side in pixels; None: the config's. ``rows`` are those that these are of the whole batch,
+    None: all. With ``ahead`` the first picture is none of them: it is there to be blended into the next.
     """
 
     images: Tensor
@@ -44,19 +46,42 @@ class SampledBatch:
     blend: Blend | None = None
     size: int | None = None
     trivial: Tensor | None = None
+    rows: Rows | None = None
+    ahead: bool = False
+
+    @property
+    def count(self) -> int:
+        """Pictures that are learned from."""
+        return len(self.targets) - self.ahead
+
+    @property
+    def of(self) -> int:
+        """Pictures of the whole batch."""
+        return self.count if self.rows is None else self.rows.of
+
+    @property
+    def others(self) -> Tensor:
+        """The targets [count] of the pictures that these are blended with."""
+        return self.targets.roll(1, 0)[self.ahead :]
 
     def parts(self, count: int) -> "list[SampledBatch]":
-        """The batch cut into ``count`` parts of nearly equal size, in order; each blends its own pictures."""
-        if count == 1:
-            return [self]
-        cut = (tensor.tensor_split(count) for tensor in (self.images, self.targets, *self.draws.tensors()))
-        erased, trivial = (
-            [None] * count if one is None else one.tensor_split(count) for one in (self.erased, self.trivial)
+        """The batch cut into ``count`` parts of nearly equal size, in order; each blends its own pictures.
+
+        With ``ahead`` each part's first picture is blended with the one before it, which is the last of another part.
+        """
+        return [self] if count == 1 else [self._part(first, end) for first, end in cut(self.count, count)]
+
+    def _part(self, first: int, end: int) -> "SampledBatch":
+        taken = slice(first, end + self.ahead)
+        return replace(
+            self,
+            images=self.images[taken],
+            targets=self.targets[taken],
+            draws=self.draws.rows(taken),
+            erased=None if self.erased is None else self.erased[taken],
+            trivial=None if self.trivial is None else self.trivial[taken],
+            rows=None if self.rows is None else self.rows.within(first, end),
         )
-        return [
-            SampledBatch(images, targets, BatchDraws(*draws), rectangles, self.blend, self.size, changes)
-            for rectangles, changes, images, targets, *draws in zip(erased, trivial, *cut, strict=True)
-        ]
 
     def pinned(self) -> "SampledBatch":
         """The batch in page-locked memory, from which a GPU copies while it computes."""
@@ -81,6 +106,9 @@ class TrainingBatches:
 
     _held: int | None = None
     """The step whose size all have; None: each has its own."""
+    _rank: int = 0
+    _ranks: int = 1
+    """Which of so many processes takes its share of each batch."""
 
     def __init__(self, cache: PresizedCache, labels: Sequence[int], split: Split, config: TrainSettings) -> None:
         check_batch(split, config)
@@ -109,25 +137,39 @@ class TrainingBatches:
         other._held = step  # noqa: SLF001 - of its own class
         return other
 
+    def shared(self, rank: int, ranks: int) -> Self:
+        """Of each batch the share of process ``rank`` of so many: changed as in the whole batch, which all make up."""
+        other = copy.copy(self)
+        other._rank, other._ranks = rank, ranks  # noqa: SLF001 - of its own class
+        return other
+
     def sample(self, step: int) -> SampledBatch:
         """Gather the images of global step ``step`` (from 0) and draw their changes."""
         config, size = self._config, self._sizes.at(step if self._held is None else self._held)
         epoch, number = divmod(step, self.per_epoch)
         order = epoch_order(len(self._items), self._seed, epoch, self._chances)
         items = self._items[order[number * config.batch_size : (number + 1) * config.batch_size]]
-        draws = draws_of_step(len(items), config.augment, config.min_scale, self._seed, step)
+        count = len(items)
+        blend = blend_of_step(config.mixup, config.cutmix, size, self._seed, step)
+        rows, ahead = rows_of(count, self._rank, self._ranks), self._ranks > 1 and blend is not None
+        taken = torch.arange(rows.first - ahead, rows.end) % count
+        # Each draw is of the whole batch: a process that shares it changes its own pictures as one alone would.
+        draws = draws_of_step(count, config.augment, config.min_scale, self._seed, step).rows(taken)
+        items = items[taken]
         return SampledBatch(
             gather(self._cache, items.tolist(), draws.positions.tolist()),
             self._labels[items],
             draws,
-            erased_of_step(len(items), config.erase, self._seed, step) if config.erase else None,
-            blend_of_step(config.mixup, config.cutmix, size, self._seed, step),
+            erased_of_step(count, config.erase, self._seed, step)[taken] if config.erase else None,
+            blend,
             size,
-            trivial_of_step(len(items), self._seed, step) if config.trivial_augment else None,
+            trivial_of_step(count, self._seed, step)[taken] if config.trivial_augment else None,
+            rows,
+            ahead,
         )
 
     def load(self, batch: SampledBatch, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Input float32 [n,3,size,size] and targets [n], on the device."""
+        """Input float32 [count,3,size,size] and targets [count], on the device."""
         images = batch.images.to(device, non_blocking=True)
         inputs = training_input(images, batch.draws, batch.size or self._config.size)
         if batch.trivial is not None:
@@ -136,7 +178,7 @@ class TrainingBatches:
             inputs = erase(inputs, batch.erased)
         if batch.blend is not None:
             inputs = batch.blend.inputs(inputs)
-        return inputs, batch.targets.to(device, non_blocking=True)
+        return inputs[batch.ahead :], batch.targets[batch.ahead :].to(device, non_blocking=True)
 
 
 def _chances(targets: Tensor, balance: float) -> Tensor | None:
@@ -157,6 +199,10 @@ def cuts(count: int, batch_size: int, parts: int) -> list[slice]:
 class ValidationBatches:
     """The validation side, in the split's own order, the last batch as large as it comes."""
 
+    _rank: int = 0
+    _ranks: int = 1
+    """Which of so many processes takes its share of the batches."""
+
     def __init__(
         self, cache: PresizedCache, labels: Sequence[int], items: Sequence[int], config: TrainSettings
     ) -> None:
@@ -168,14 +214,32 @@ class ValidationBatches:
         """Label ids [n] of all items, in order."""
         return torch.tensor([self._labels[i] for i in self._items])
 
+    def shared(self, rank: int, ranks: int) -> Self:
+        """The batches of process ``rank`` of so many, whole ones in a row; the targets stay those of all."""
+        other = copy.copy(self)
+        other._rank, other._ranks = rank, ranks  # noqa: SLF001 - of its own class
+        return other
+
+    def before(self, parts: int = 1) -> int:
+        """Items before the first of its own."""
+        if self._ranks == 1:
+            return 0
+        own = self._own(parts)
+        return own[0].start if own else len(self._items)
+
+    def _own(self, parts: int) -> list[slice]:
+        of_all = cuts(len(self._items), self._config.batch_size, parts)
+        first, end = cut(len(of_all), self._ranks)[self._rank]
+        return of_all[first:end]
+
     def load(self, device: torch.device, parts: int = 1) -> Iterator[Tensor]:
         """Inputs float32 [≤ batch_size / parts,3,size,size], batch by batch."""
 
-        def gathered(cut: slice) -> Tensor:
-            images = gather(self._cache, self._items[cut], None)
+        def gathered(own: slice) -> Tensor:
+            images = gather(self._cache, self._items[own], None)
             return images if device.type == "cpu" else images.pin_memory()
 
-        with one_ahead(gathered, cuts(len(self._items), self._config.batch_size, parts), device) as batches:
+        with one_ahead(gathered, self._own(parts), device) as batches:
             for images in batches:
                 yield validation_input(images.to(device, non_blocking=True), self._config.size)
 

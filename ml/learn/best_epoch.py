@@ -32,3 +32,8 @@ class BestEpoch:
     def is_over(self) -> bool:
         """Whether the phase has waited long enough."""
         return 0 < self.patience <= self.since
+
+    def ending(self, epoch: int, epochs: int) -> str:
+        """What is told of a phase that ends with its epoch number ``epoch``, from 0, of ``epochs``."""
+        ended = f"ends with epoch {epoch + 1} of {epochs}"
+        return f"{ended} and keeps the weights of epoch {epoch + 1 - self.since}, its best by validation loss"

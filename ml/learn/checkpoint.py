@@ -89,7 +89,7 @@ class Position:
     learning rate found, None where there was none. ``accumulation`` is how many parts a batch is trained in; where it
     is more than one, from step ``halved_from`` on. ``skipped`` are the fp16 steps that changed nothing, of the phase's
     finished epochs. ``best_loss`` is the phase's lowest validation loss, ``since_best`` epochs ago; None: nobody keeps
-    it. ``left_out`` counts the epochs of phases that ended early.
+    it. ``left_out`` counts the epochs of phases that ended early. ``ranks`` is how many processes trained together.
     """
 
     step: int
@@ -103,6 +103,7 @@ class Position:
     best_loss: float | None = None
     since_best: int = 0
     left_out: int = 0
+    ranks: int = 1
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ from ml.learn.losses import training_loss
 from ml.learn.model import BreedNet
 from ml.learn.precision import Precision
 
+MOST_FEATURES = 4000
+"""Validation photos whose features are kept, some KiB each: more would tell nothing more."""
+
 
 def predict_logits(
     model: nn.Module,
@@ -42,7 +45,12 @@ def predict_outputs(
         if most_features is None or kept < most_features:
             features.append(read)
             kept += len(read)
-    return torch.cat(logits), torch.cat(features)
+    return _joined(logits), _joined(features)
+
+
+def _joined(found: list[Tensor]) -> Tensor:
+    """Nothing where there were no batches: of several processes that share them, one may have none."""
+    return torch.cat(found) if found else torch.empty(0)
 
 
 def _passes(

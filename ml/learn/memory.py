@@ -45,6 +45,7 @@ def halving(
     *,
     first: int = 1,
     doing: str = TRAINED,
+    ranks: int = 1,
 ) -> Result:
     """Do the work; where the memory does not hold it do it once more, each batch in two halves.
 
@@ -55,6 +56,7 @@ def halving(
         reporter: is told in a sentence.
         first: parts to begin with; 2 where it is known that a whole batch does not fit.
         doing: what is done with the halves, for that sentence.
+        ranks: how many processes share each batch.
 
     Raises:
         OutOfMemory: two halves do not fit either, or the batch is too small to be halved.
@@ -65,11 +67,11 @@ def halving(
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            if config.batch_size < _LEAST_BATCH:
+            if config.batch_size < _LEAST_BATCH * ranks:
                 raise _refusal(config) from error
         free_memory(device)
         reporter.on_log(f"the memory does not hold a batch of {config.batch_size}: each batch is now {doing}")
-    elif config.batch_size < _LEAST_BATCH:
+    elif config.batch_size < _LEAST_BATCH * ranks:
         raise _refusal(config)
     with last_try(config):
         return work(2)

@@ -11,7 +11,7 @@ from ml.architectures import check_arch
 from ml.errors import WeightsInvalid
 from ml.learn.optimizer import ParameterGroup
 
-_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 _NORMS = (*_BATCH_NORMS, nn.LayerNorm, nn.GroupNorm)
 
 

@@ -29,9 +29,9 @@ class Objective:
         losses = self._smoothed(logits, targets)
         return (losses if self.weights is None else losses * self.weights[targets]).mean()
 
-    def blended(self, logits: Tensor, targets: Tensor, share: float) -> Tensor:
-        """As :meth:`mean`, where ``share`` of each picture is its own and the rest is of the one before it."""
-        return share * self.mean(logits, targets) + (1 - share) * self.mean(logits, targets.roll(1, 0))
+    def blended(self, logits: Tensor, targets: Tensor, others: Tensor, share: float) -> Tensor:
+        """As :meth:`mean`, where ``share`` of each picture is its own and the rest is of one of ``others``."""
+        return share * self.mean(logits, targets) + (1 - share) * self.mean(logits, others)
 
     def _smoothed(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Each picture's loss [n]."""

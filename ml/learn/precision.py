@@ -106,3 +106,8 @@ def check_scale(scaler: GradScaler) -> None:
     if scaler.get_scale() < _LEAST_SCALE:
         detail = f"the gradients overflow in fp16 at a loss scale of {_LEAST_SCALE:g}, the smallest there is"
         raise LossDiverged(detail, hint="Lower the learning rate, or train in bf16 or fp32.")
+
+
+def why_skipped(scaler: GradScaler) -> str:
+    """What is told of steps that changed nothing. Waits for the device."""
+    return f"were skipped: their gradients overflowed in fp16, and the loss scale is now {scaler.get_scale():g}"

@@ -102,10 +102,19 @@ class Setup:
             accumulation=accumulation,
         )
 
-    def plan(self, *, steps: int, resumed_from_step: int = 0, accumulation: int = 1, halved_from_step: int = 0) -> Plan:
+    def plan(
+        self,
+        *,
+        steps: int,
+        resumed_from_step: int = 0,
+        accumulation: int = 1,
+        halved_from_step: int = 0,
+        ranks: int = 1,
+    ) -> Plan:
         """What is about to be done."""
+        each = describe_device(self.device)
         return Plan(
-            device=describe_device(self.device),
+            device=each if ranks == 1 else f"{ranks} x {each}",
             precision=self.precision.name,
             precision_reason=self.precision.reason,
             weights_file=self.weights.path.name if self.weights else None,

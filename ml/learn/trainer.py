@@ -16,7 +16,7 @@ from ml.learn.averaging import WeightAverage
 from ml.learn.batches import TrainingBatches, ValidationBatches, sampled_ahead
 from ml.learn.best_epoch import BestEpoch
 from ml.learn.checkpoint import Checkpoint, CheckpointKeeper, Position, part_of, read_checkpoint, write_checkpoint
-from ml.learn.evaluation import loss_and_error, predict_outputs
+from ml.learn.evaluation import MOST_FEATURES, loss_and_error, predict_outputs
 from ml.learn.lesson import Lesson, whole
 from ml.learn.lr_find import find_rate, record_of
 from ml.learn.memory import peak_memory_bytes
@@ -24,8 +24,9 @@ from ml.learn.model import BreedNet
 from ml.learn.objective import Objective
 from ml.learn.optimizer import load_optimizer_state, optimizer_state, steps_made
 from ml.learn.pace import Pace
-from ml.learn.precision import Precision, check_scale
+from ml.learn.precision import Precision, check_scale, why_skipped
 from ml.learn.probe import load_learned
+from ml.learn.ranks import ALONE, Ranks, other_ranks
 from ml.learn.schedule import Hypers, hypers_of
 from ml.learn.smoothing import SmoothLoss
 from ml.learn.step import TrainStep
@@ -34,9 +35,6 @@ from ml.reporting import BatchRecord, EpochRecord, Progress, Reporter
 _DIVERGED_LOSS = 1e6
 """Guessing costs a few units and a certain mistake a few hundred: a loss like this is no training any more, even where
 it stays finite for want of weight decay."""
-
-MOST_FEATURES = 4000
-"""Validation photos whose features are kept, some KiB each: more would tell nothing more."""
 
 _SYNC_EVERY = 16
 """On a GPU the losses are read back this often: each reading waits for the device."""
@@ -60,6 +58,8 @@ class Trainer:
     checkpoint_seconds: float
     run_body: Callable[[BreedNet, int], Lesson] | None = None
     """Makes the lesson of phases on features from the model, in so many parts a batch; None where there are none."""
+    ranks: Ranks = ALONE
+    """The processes that train together: each has its share of what is trained and validated on."""
     accumulation: int = 1
     """Parts that a batch is trained in; what a checkpoint says is kept to, where it is more."""
     halved_from: int = 0
@@ -73,9 +73,9 @@ class Trainer:
     left_out: int = 0
     """Epochs of phases that ended early."""
     logits: Tensor | None = None
-    """Validation logits of the weights as they stand after an epoch."""
+    """Validation logits of the weights as they stand after an epoch, of all ranks' pictures."""
     features: Tensor | None = None
-    """What the model made of the first ``MOST_FEATURES`` of these pictures."""
+    """What the model made of the first ``MOST_FEATURES`` of these pictures, as far as they are this rank's."""
 
     def __post_init__(self) -> None:
         """Prepare what no caller chooses."""
@@ -87,6 +87,7 @@ class Trainer:
             device=self.device,
             precision=self.precision,
             accumulation=self.accumulation,
+            ranks=self.ranks,
         )
         self.average = WeightAverage(self.model, self.config.weight_averaging) if self.config.weight_averaging else None
         self.lesson = Lesson(whole, self.training, self.validation)
@@ -151,6 +152,8 @@ class Trainer:
         self.accumulation = max(self.accumulation, position.accumulation)
         self.train_step = replace(self.train_step, accumulation=self.accumulation)
         self._restored = checkpoint.optimizer
+        if position.ranks != self.ranks.size:
+            self.reporter.on_log(other_ranks(position.ranks, self.ranks.size))
 
     def train(self) -> None:
         """Run all phases from where training stands.
@@ -177,7 +180,7 @@ class Trainer:
             self._take_up(phase)
             self._say_where(phase, epoch)
             self.logits, self.features = self._validate(phase, epoch)
-        return self.logits, self.features
+        return self.logits, self.ranks.joined(self.features)
 
     def tell_validating(self) -> None:
         """That the trained model is being looked at."""
@@ -234,10 +237,7 @@ class Trainer:
             for kind, model in self._models.items():
                 load_learned(model, part_of(self.best.tensors, f"{kind}/"))
             self.logits = self.features = None
-            ended = f"phase {number + 1} ends with epoch {epoch + 1} of {phase.epochs}"
-            self.reporter.on_log(
-                f"{ended} and keeps the weights of epoch {epoch + 1 - since}, its best by validation loss"
-            )
+            self.reporter.on_log(f"phase {number + 1} {self.best.ending(epoch, phase.epochs)}")
         self.left_out += left
         self.best = BestEpoch(self.config.patience)
 
@@ -273,6 +273,7 @@ class Trainer:
         images = (end - began_at) * self.config.batch_size
         self.logits, self.features = self._validate(number, epoch)
         valid_loss, error_rate = loss_and_error(self.config.loss, self.logits, self.validation.targets)
+        valid_loss = self.ranks.agreed(valid_loss)
         self._check_loss(valid_loss, self.step - 1, hypers_of(phase, len(steps), end - steps.start - 1).lr)
         self.reporter.on_epoch(
             EpochRecord(
@@ -343,10 +344,7 @@ class Trainer:
         skipped, self.skipped = in_phase - self.skipped, in_phase
         if skipped:
             of = f"{skipped} of the {self.training.per_epoch} steps of phase {phase + 1}, epoch {epoch + 1}"
-            self.reporter.on_log(
-                f"{of}, were skipped: their gradients overflowed in fp16, and the loss scale is now "
-                f"{self.scaler.get_scale():g}"
-            )
+            self.reporter.on_log(f"{of}, {why_skipped(self.scaler)}")
 
     def _check_loss(self, loss: float, step: int, lr: tuple[float, ...]) -> None:
         if not loss < _DIVERGED_LOSS:  # also true for NaN
@@ -354,22 +352,22 @@ class Trainer:
             raise LossDiverged(detail, hint="Lower the learning rate, by a factor of ten to begin with.")
 
     def _validate(self, phase: int, epoch: int) -> tuple[Tensor, Tensor]:
-        """Logits, and the features of the first pictures."""
-
-        def tell() -> None:
-            self.reporter.on_progress(self._progress("validate", phase, epoch))
-
+        """Logits, and this rank's features of the first pictures."""
+        validation = self.lesson.validation
         with self.pace.validating(self.step):
-            return predict_outputs(
+            logits, features = predict_outputs(
                 self.lesson.part(self.learned),
-                self.lesson.validation.load(self.device, self.accumulation),
+                validation.load(self.device, self.accumulation),
                 precision=self.precision,
                 device=self.device,
-                on_batch=tell,
-                most_features=MOST_FEATURES,
+                on_batch=lambda: self.reporter.on_progress(self._progress("validate", phase, epoch)),
+                most_features=MOST_FEATURES - validation.before(self.accumulation),
             )
+            return self.ranks.joined(logits), features
 
     def _keep(self, optimizer: AdamW) -> None:
+        if self.ranks.rank:
+            return
         path = self.work / "checkpoint.safetensors"
         position = Position(
             step=self.step,
@@ -383,6 +381,7 @@ class Trainer:
             best_loss=self.best.loss,
             since_best=self.best.since,
             left_out=self.left_out,
+            ranks=self.ranks.size,
         )
         learned = self.lesson.tensors(self._models)
         write_checkpoint(

@@ -1,6 +1,7 @@
 """``fit``: from a resolved config and a dataset to weights, stored predictions and their reading."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,14 +13,18 @@ from ml.data.manifest import Manifest
 from ml.decode.images import DECODING
 from ml.errors import NoRateFound
 from ml.judge.fitting import Worth
+from ml.late import Late
 from ml.learn.checkpoint import CheckpointKeeper, save_tensors
+from ml.learn.devices import count_devices
 from ml.learn.judging import fit_on
 from ml.learn.known import known_pictures
 from ml.learn.lr_find import check_sweep
 from ml.learn.memory import halving, last_try
 from ml.learn.model import BreedNet
+from ml.learn.precision import choose_device
 from ml.learn.predictions import LearnedPictures, read_logits
 from ml.learn.probe import run_body
+from ml.learn.ranks import ALONE, Ranks
 from ml.learn.read_before import ReadBefore
 from ml.learn.setup import Paths, Setup, set_up
 from ml.learn.trainer import Trainer
@@ -43,6 +48,10 @@ class FitResult:
     reading: Reading
     worth: Worth | None = None
     failure: NoRateFound | None = None
+
+
+_ON_SEVERAL: Late[Callable[..., FitResult]] = Late("ml.learn.several", "fit_on_several")
+"""What a training on one device has no use for."""
 
 
 def fit(
@@ -85,35 +94,65 @@ def fit(
     """
     if any(phase.auto == "find" for phase in config.phases):
         check_sweep(config.lr_sweep)
+    ranks = count_devices(config.devices, choose_device(device), config.batch_size)
     setup = set_up(config, manifest, source, paths=paths, reporter=reporter, device=device, initial=initial)
 
-    def attempt(accumulation: int) -> FitResult:
-        trainer = _trainer(setup, config, paths.work, reporter, keeper, checkpoint_seconds, accumulation)
-        trainer.restore()
-        if trainer.accumulation > accumulation:
-            with last_try(config):
-                return _finish(trainer, setup, paths.work, earlier)
-        return _finish(trainer, setup, paths.work, earlier)
-
-    return halving(attempt, config, setup.device, reporter, first=accumulation)
+    work = partial(_on_one, setup, reporter, keeper, config, paths.work, checkpoint_seconds, earlier)
+    if ranks > 1:
+        told = {"config": config, "manifest": manifest, "paths": paths, "device": setup.device.type}
+        told |= {"checkpoint_seconds": checkpoint_seconds, "initial": initial, "earlier": earlier}
+        work = partial(_ON_SEVERAL.get(), ranks, reporter, keeper, told)
+    return halving(work, config, setup.device, reporter, first=accumulation, ranks=ranks)
 
 
-def _trainer(
+def _on_one(
+    setup: Setup,
+    reporter: Reporter,
+    keeper: CheckpointKeeper,
+    config: ResolvedConfig,
+    work: Path,
+    checkpoint_seconds: float,
+    earlier: frozenset[str],
+    accumulation: int,
+) -> FitResult:
+    trainer = trainer_of(
+        setup,
+        config,
+        work,
+        reporter,
+        model=setup.model(),
+        keeper=keeper,
+        checkpoint_seconds=checkpoint_seconds,
+        accumulation=accumulation,
+    )
+    trainer.restore()
+    if trainer.accumulation > accumulation:
+        with last_try(config):
+            return finish(trainer, setup, work, earlier)
+    return finish(trainer, setup, work, earlier)
+
+
+def trainer_of(
     setup: Setup,
     config: ResolvedConfig,
     work: Path,
     reporter: Reporter,
+    *,
+    model: BreedNet,
     keeper: CheckpointKeeper,
     checkpoint_seconds: float,
     accumulation: int,
+    ranks: Ranks = ALONE,
 ) -> Trainer:
+    """What trains the model, which has its first weights; of several ``ranks`` each has one."""
+    size = ranks.size
     return Trainer(
         config=config,
         revision=setup.manifest.revision,
-        model=setup.model(),
+        model=model,
         objective=setup.objective,
-        training=setup.training,
-        validation=setup.validation,
+        training=setup.training.shared(ranks.rank, size),
+        validation=setup.validation.shared(ranks.rank, size),
         device=setup.device,
         precision=setup.precision,
         reporter=reporter,
@@ -122,19 +161,21 @@ def _trainer(
         checkpoint_seconds=checkpoint_seconds,
         run_body=partial(run_body, setup, reporter),
         accumulation=accumulation,
+        ranks=ranks,
     )
 
 
-def _finish(trainer: Trainer, setup: Setup, work: Path, earlier: frozenset[str]) -> FitResult:
+def finish(trainer: Trainer, setup: Setup, work: Path, earlier: frozenset[str]) -> FitResult:
     """Train to the end, and leave what serving and reading need."""
     plan = setup.plan(
         steps=trainer.steps,
         resumed_from_step=trainer.step,
         accumulation=trainer.accumulation,
         halved_from_step=trainer.halved_from,
+        ranks=trainer.ranks.size,
     )
     trainer.reporter.on_plan(plan)
-    failure = _train(trainer)
+    failure = train_phases(trainer)
     manifest, split = setup.manifest, setup.split
     learned = (
         LearnedPictures(manifest.vocab, earlier | {manifest.items[i].sha256 for i in split.train}) if earlier else None
@@ -154,7 +195,7 @@ def _finish(trainer: Trainer, setup: Setup, work: Path, earlier: frozenset[str])
     return FitResult(files, reading, fitted.worth, failure)
 
 
-def _train(trainer: Trainer) -> NoRateFound | None:
+def train_phases(trainer: Trainer) -> NoRateFound | None:
     """Train; the failure that left a model of finished phases, where there was one."""
     try:
         trainer.train()

@@ -73,7 +73,9 @@ def newest_paces(session: Session) -> dict[str, NewestPace]:
 def newest_machine(session: Session, precision: str) -> Machine | None:
     """The machine that last ran what asked for ``precision`` (auto, fp32, bf16 or fp16); None: nothing ever did."""
     asked = Run.config["precision"].astext if precision == "auto" else Run.precision
-    runs = select(Run.device, Run.precision, Run.created_at).where(asked == precision, Run.device.is_not(None))
+    runs = select(Run.device, Run.precision, Run.created_at).where(
+        asked == precision, Run.device.is_not(None), _on_one_device()
+    )
     measured = select(Throughput.device, Throughput.precision, Throughput.created_at).where(
         Throughput.precision_asked == precision
     )
@@ -94,13 +96,14 @@ def newest_machine(session: Session, precision: str) -> Machine | None:
 def past_epochs(session: Session, key: ModelKey, machine: Machine, *, freeze: bool) -> list[PastEpoch]:
     """Whole epochs of the newest runs of this model on this machine, with the body frozen or without.
 
-    What learned from features alone, or from photos of another size, is not among them.
+    What learned from features alone, from photos of another size or on several devices is not among them.
     """
     here = [*_is_model(key), Run.device == machine.device, Run.precision == machine.precision]
     statement = select(Run).where(
         Run.kind == "train",
         Run.config["recipe"].astext.is_distinct_from("probe"),
         _trains_at_size(),
+        _on_one_device(),
         *here,
         Run.plan.is_not(None),
         exists().where(Epoch.run_id == Run.id),
@@ -180,6 +183,11 @@ def _trains_at_size() -> ColumnElement[bool]:
     return func.coalesce(Run.config["train_size"].astext, "size") == "size"
 
 
+def _on_one_device() -> ColumnElement[bool]:
+    """Whether a run had one to itself; runs of before could not do otherwise."""
+    return func.coalesce(Run.config["devices"].astext, "1") == "1"
+
+
 def _epochs_of(session: Session, run: Run, freeze: bool) -> list[PastEpoch]:
     """The run's epochs of a kind that were trained in one go: from where it was last taken up again, on."""
     phases, plan = run.config["phases"], run.plan or {}
@@ -243,7 +251,7 @@ def _run_paces(session: Session) -> dict[str, NewestPace]:
     newest = (
         select(Run.id, Epoch.phase, Epoch.epoch)
         .join(Epoch, Epoch.run_id == Run.id)
-        .where(Run.arch == archs.c.arch, Run.device.is_not(None), is_unfrozen, _trains_at_size())
+        .where(Run.arch == archs.c.arch, Run.device.is_not(None), is_unfrozen, _trains_at_size(), _on_one_device())
         .order_by(Run.id.desc(), Epoch.phase.desc(), Epoch.epoch.desc())
         .limit(1)
         .correlate(archs)

@@ -273,3 +273,17 @@ def test_a_run_tells_its_story(words: Any) -> None:  # noqa: ANN401 - as above
     assert told["curves of phase 1"] == "flat: Nothing moved."
     assert told["curves"] == "flat: Nothing at all."
     assert told["caution"] == "run 1 learned from other pictures"
+
+
+@pytest.mark.parametrize(("given", "sent"), [("2", 2), ("all", "all"), ("two", "two")])
+def test_devices_are_a_number_or_a_word_and_a_dry_run_of_several_measures_nothing(
+    words: Any,  # noqa: ANN401 - as above
+    given: str,
+    sent: object,
+) -> None:
+    answer = {"config": {**CONFIG, "devices": sent}, "forecast": None, "forecast_reason": "not forecast"}
+    answers = {"POST /jobs?dry_run=true": [Answer(answer)]}
+    code, out, _, service = words(answers, "train", "--dataset", "pets", "--devices", given, "--dry-run")
+    assert code == 0
+    assert json.loads(service.asked[0][2])["config"] == {"devices": sent}
+    assert out.splitlines()[-1] == "no forecast: not forecast"

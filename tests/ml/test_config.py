@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from ml.config import resolve, train_config
+from ml.config import inherit, resolve, train_config
 from ml.config_phases import ResolvedPhase, spread_rates
 from ml.learn.schedule import one_cycle
 from ml.presets import PRESETS
@@ -122,3 +122,29 @@ def test_true_is_no_number(sent: dict[str, object]) -> None:
 def test_true_is_true_where_it_is_asked_for() -> None:
     found = train_config.validate_python({"pretrained": False, "augment": {"flip": False}})
     assert (found.pretrained, found.augment.flip) == (False, False)
+
+
+PHASES = {"recipe": "phases", "phases": [{"freeze": True, "epochs": 1}]}
+
+
+@pytest.mark.parametrize("recipe", [{}, {"recipe": "one_cycle"}, PHASES])
+def test_a_training_takes_several_devices_and_one_unless_told(recipe: dict[str, object]) -> None:
+    usual = resolve(train_config.validate_python(recipe))
+    assert (usual.devices, usual.batch_norm) == (1, "sync")
+    assert resolve(train_config.validate_python({**recipe, "devices": "all"})).devices == "all"
+    assert resolve(train_config.validate_python({**recipe, "devices": 4, "batch_size": 8})).devices == 4
+    with pytest.raises(ValidationError, match="a batch of 6 has fewer than 2 photos for each of them"):
+        train_config.validate_python({**recipe, "devices": 4, "batch_size": 6})
+
+
+@pytest.mark.parametrize("wrong", [0, 65, 1.5, "two"])
+def test_what_is_no_number_of_devices_is_refused_in_one_sentence(wrong: object) -> None:
+    with pytest.raises(ValidationError, match='it is not a whole number of devices from 1 to 64 or "all"') as refused:
+        train_config.validate_python({"devices": wrong})
+    assert len(refused.value.errors()) == 1
+
+
+def test_devices_are_the_hosts_and_not_inherited() -> None:
+    parent = resolve(train_config.validate_python({"devices": 2, "batch_size": 16}))
+    child = inherit(train_config.validate_python({}), parent)
+    assert (child.batch_size, resolve(child).devices) == (16, 1)

@@ -91,6 +91,16 @@ def test_the_newest_pace_of_each_architecture_is_that_of_its_newest_unfrozen_epo
         assert paces["resnet18"].peak_memory_bytes == 9
 
 
+def test_runs_on_several_devices_tell_nothing_of_one(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        alone, together = trained(session, True, False), trained(session, True, False, device="2 x cpu")
+        session.get_one(Run, together).config = {**session.get_one(Run, together).config, "devices": 2}
+        session.flush()
+        assert newest_machine(session, "auto") == CPU
+        assert newest_paces(session)["resnet18"].run == alone
+        assert past_epochs(session, KEY, Machine("2 x cpu", CPU.precision), freeze=True) == []
+
+
 def test_past_epochs_are_those_of_the_phases_of_the_asked_kind(sessions: Sessions) -> None:
     with sessions.begin() as session:
         first = trained(session, True, False, False)

@@ -13,7 +13,7 @@ from ml.data.cache import open_cache
 from ml.data.manifest import Manifest
 from ml.decode.images import Limits
 from ml.decode.placement import place
-from ml.errors import ArchiveRejected, DatasetUnusable, DiskFull, Stopped
+from ml.errors import ArchiveRejected, DatasetUnusable, DiskFull, ProcessLost, Stopped
 from store.db.datasets import add_dataset
 from store.db.models import Run
 from store.db.reading import events_after, get_job
@@ -27,6 +27,7 @@ from tests.worker.pictures import archive, queue_import
 from worker import child, importing
 from worker.attempt import Attempt
 from worker.checkpoints import CheckpointStore
+from worker.lifecycle import EXIT_PROCESS_KILLED, EXIT_PROCESS_LOST, was_killed
 
 
 @pytest.fixture
@@ -75,6 +76,22 @@ def test_a_full_disk_fails_a_job_with_its_code_wherever_it_was_met(
         assert job.error is not None
         assert job.error["code"] == "disk_full"
         assert "Free space" in job.error["hint"]
+
+
+@pytest.mark.parametrize(
+    ("killed", "status", "starved"), [(False, EXIT_PROCESS_LOST, False), (True, EXIT_PROCESS_KILLED, True)]
+)
+def test_the_end_of_a_process_that_it_trained_in_leaves_a_job_to_be_run_again(
+    stack: Stack, job_id: int, monkeypatch: pytest.MonkeyPatch, killed: bool, status: int, starved: bool
+) -> None:
+    def work(_: Attempt) -> None:
+        raise ProcessLost("process 2 of the 2 that train together ended", killed=killed)
+
+    monkeypatch.setattr(child, "work_of", lambda _: work)
+    assert child._run(stack.attempt(job_id)) == status
+    assert logs(stack, job_id) == ["process 2 of the 2 that train together ended"]
+    assert stack.job(job_id).state == State.RUNNING
+    assert was_killed(status) is starved
 
 
 @pytest.mark.usefixtures("away")

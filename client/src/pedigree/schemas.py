@@ -509,6 +509,8 @@ class ResolvedConfig(Answer):
     balance_sampling: float = 0.0
     weight_averaging: float = 0.0
     patience: int = 0
+    devices: int | Literal["all"] | None = None
+    batch_norm: Literal["sync", "local"] = "sync"
     recipe: Literal["fine_tune", "one_cycle", "probe", "phases", "add_breeds"]
     phases: list[ResolvedPhase]
     added: list[AddedBreeds] | None = None
@@ -606,6 +608,8 @@ class FineTune(Answer):
     balance_sampling: float = 0.0
     weight_averaging: float = 0.0
     patience: int = 0
+    devices: int | Literal["all"] | None = None
+    batch_norm: Literal["sync", "local"] = "sync"
     recipe: Literal["fine_tune"] = "fine_tune"
     epochs: int = 2
     freeze_epochs: int = 1
@@ -754,6 +758,8 @@ class OneCycle(Answer):
     balance_sampling: float = 0.0
     weight_averaging: float = 0.0
     patience: int = 0
+    devices: int | Literal["all"] | None = None
+    batch_norm: Literal["sync", "local"] = "sync"
     recipe: Literal["one_cycle"]
     epochs: int = 3
     lr_max: float | tuple[float, float] | Literal["auto"] | None = None
@@ -800,6 +806,8 @@ class Phases(Answer):
     balance_sampling: float = 0.0
     weight_averaging: float = 0.0
     patience: int = 0
+    devices: int | Literal["all"] | None = None
+    batch_norm: Literal["sync", "local"] = "sync"
     recipe: Literal["phases"]
     phases: list[Phase]
 

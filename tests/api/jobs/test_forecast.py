@@ -234,6 +234,24 @@ def test_where_nothing_is_on_record_a_dry_run_says_how_to_measure(client: TestCl
     assert client.get("/jobs").json()["items"] == []
 
 
+def test_trainings_on_several_devices_are_queued_and_not_forecast(client: TestClient, records: Records) -> None:
+    records.dataset()
+    several = {**SMALL, "devices": 2}
+    timed_steps(records, True, 8.0, 4.0, 16.0)
+    timed_steps(records, False, 2.0)
+    assert dry(client)["forecast"] is not None
+    told = dry(client, devices=2)
+    assert (told["config"]["devices"], told["config"]["batch_norm"], told["forecast"]) == (2, "sync", None)
+    assert told["forecast_reason"].startswith("trainings on several devices are not forecast")
+    job = {"kind": "train", "dataset": "pets", "config": several}
+    refused = client.post("/jobs", json={"kind": "forecast", "of": job})
+    assert (refused.status_code, refused.json()["field"]) == (400, "body.of.config.devices")
+    assert client.post("/jobs", json=job).status_code == 202
+    wrong = client.post("/jobs", json={**job, "config": {**several, "devices": 3}}).json()
+    assert (wrong["field"], wrong["value"]) == ("body.config.devices", "3")
+    assert wrong["hint"] == "Lower devices, or set batch_size to 6 or more."
+
+
 def test_a_forecast_is_a_job_of_the_lane_that_trains(client: TestClient, records: Records, app: FastAPI) -> None:
     records.dataset()
     job = forecast_job(client)

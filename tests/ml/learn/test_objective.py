@@ -28,7 +28,7 @@ def test_smoothing_is_the_loss_with_a_part_of_each_target_shared_among_all() -> 
 def test_a_blend_is_learned_in_the_shares_of_its_two_pictures(loss: LossName) -> None:
     one_hot, before = F.one_hot(TARGETS, 3), F.one_hot(TARGETS.roll(1), 3)
     wanted = 0.7 * one_hot + 0.3 * before
-    found = Objective(loss).blended(LOGITS, TARGETS, 0.7)
+    found = Objective(loss).blended(LOGITS, TARGETS, TARGETS.roll(1), 0.7)
     if loss == "cross_entropy":
         torch.testing.assert_close(found, F.cross_entropy(LOGITS, wanted))
     else:
