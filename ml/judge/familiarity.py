@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ml.judge.scores import Doubles
 
 SHIFT_WEIGHT = 5.0
-"""Of the scatter that blur and noise bring, in parts of that within the breeds."""
+"""Of the scatter that blur and noise bring, in parts of that within the breeds, unless it is known what is needed."""
 EVENNESS = 0.6
 """How far the scatter is drawn towards one that is the same in all directions."""
 DIRECTIONS = 32
@@ -116,8 +116,11 @@ def of_length_1(features: NDArray[np.floating], first: int) -> Floats:
     return np.concatenate([part / np.maximum(length, _LEAST) for part, length in zip(parts, lengths, strict=True)], 1)
 
 
-def fit_familiarity(known: KnownPictures, breeds: int) -> Familiarity | None:
-    """Fit on known pictures; None without any whose features are numbers."""
+def fit_familiarity(known: KnownPictures, breeds: int, weight: float = SHIFT_WEIGHT) -> Familiarity | None:
+    """Fit on known pictures; None without any whose features are numbers.
+
+    ``weight`` is that of the scatter that blur and noise bring, in parts of that within the breeds, from 0 on.
+    """
     fit = np.isfinite(known.features).all(1)
     x, targets = of_length_1(known.features[fit], known.first), known.targets[fit]
     if not len(x):
@@ -126,7 +129,7 @@ def fit_familiarity(known: KnownPictures, breeds: int) -> Familiarity | None:
     for breed in np.unique(targets):
         means[breed] = x[targets == breed].mean(0)
     within = (x - means[targets]) / np.sqrt(len(x))
-    scatter = np.concatenate([within, _brought(known) * np.sqrt(SHIFT_WEIGHT)])
+    scatter = np.concatenate([within, _brought(known) * np.sqrt(weight)])
     directions, strengths = _strongest(scatter)
     mean_strength = float((scatter**2).sum()) / scatter.shape[1]
     others = max(1, scatter.shape[1] - len(strengths))
