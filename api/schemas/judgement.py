@@ -105,20 +105,13 @@ def _sentences(found: JudgementOut) -> Iterator[str]:
 
 
 def _of_poor(poor: PoorPhotosOut) -> str:
+    weight, wanted = f"{poor.weight:g}", f"{poor.refused_wanted:.0%}"
     if poor.blurred is None or poor.noisy is None:
-        return (
-            f"Too few validation photos to choose how much blur and noise count against a photo: the usual weight, "
-            f"{poor.weight:g}, is used."
-        )
+        return f"Too few validation photos to choose a weight of blur and noise by: the usual one, {weight}, is used."
     found = f"{poor.blurred:.1%} of them are when blurred and {poor.noisy:.1%} when noisy"
     if poor.choice == "reached":
-        return (
-            f"{found}, where at most {poor.refused_wanted:.0%} are wanted: blur and noise have weight {poor.weight:g}."
-        )
-    return (
-        f"{found}. More than the {poor.refused_wanted:.0%} that are wanted, and no weight of blur and noise brings it "
-        f"there; {poor.weight:g} is used."
-    )
+        return f"{found}, at most {wanted} are wanted: blur and noise have weight {weight}."
+    return f"{found}. No weight of blur and noise brings both to the {wanted} that are wanted: {weight} is used."
 
 
 def _margin(error: CalibrationErrorOut) -> str:
