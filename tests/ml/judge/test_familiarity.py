@@ -81,9 +81,10 @@ def test_the_distance_is_mahalanobis_own_where_all_directions_are_told_apart() -
     means = np.stack([x[pictures.targets == breed].mean(0) for breed in range(BREEDS)])
     off = x - means[pictures.targets]
     brought = of_length_1(pictures.shifted[0], FIRST) - x[:100]
-    scatter = off.T @ off / len(off) + SHIFT_WEIGHT * brought.T @ brought / len(brought)
+    scatter = off.T @ off / len(off)
     even = np.trace(scatter) / len(scatter) * np.eye(len(scatter))
-    inverse = np.linalg.inv((1 - EVENNESS) * scatter + EVENNESS * even)
+    moved = SHIFT_WEIGHT * brought.T @ brought / len(brought)
+    inverse = np.linalg.inv((1 - EVENNESS) * scatter + EVENNESS * even + moved)
     new = of_length_1(features(9, np.arange(9) % BREEDS, 7), FIRST)
     steps = new[:, None] - means
     expected = -np.einsum("ncd,de,nce->nc", steps, inverse, steps).min(1)

@@ -84,7 +84,7 @@ def test_the_smallest_weight_that_keeps_to_what_is_wanted_is_taken() -> None:
         assert max(own_shares(WEIGHTS[WEIGHTS.index(weight) - 1], strength, strength / 2)) > POOR_REFUSED
         assert refused(found, strength, strength / 2).max() < POOR_REFUSED + 0.04
         weights.append(weight)
-    assert 0 < weights[0] < SHIFT_WEIGHT < weights[1], "the poorer the photos, the larger the weight"
+    assert 0 < weights[0] < weights[1], "the poorer the photos, the larger the weight"
 
 
 def test_the_worse_of_the_two_kinds_decides() -> None:
