@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from cli.errors import CommandError
 from cli.problems import ended, sentences
-from cli.running import StackChoice, find_stack
+from cli.running import StackChoice, find_stack, started_last
 from pedigree import errors, wire
 from pedigree.key import find_key
 
@@ -137,7 +137,8 @@ def find_service(url: str | None, data: Path | None) -> Client:
     if stack is None:
         where = f"No service is known: no stack runs on {root}{'' if found.named else ', none elsewhere'}"
         where += "." if data else ", and PEDIGREE_URL is not set."
-        raise Unreachable(where, "Start one with `pedigree up`, or give --url.")
+        last = None if found.named else started_last(root)
+        raise Unreachable(where, last or "Start one with `pedigree up`, or give --url.")
     return Client(str(stack["url"]), found)
 
 

@@ -98,6 +98,9 @@ def show_forecast(answer: Json) -> None:
     """Print what the job would do and how long it would take, or why nobody knows."""
     config, forecast = answer["config"], answer["forecast"]
     _show_phases(config, forecast)
+    weights = answer.get("weights")
+    if weights is not None and not weights["in_reach"]:
+        say(f"THE PRETRAINED WEIGHTS OF {config['arch']} ARE NOT HERE. {by_options(weights['hint'])}")
     if forecast is None:
         say(f"no forecast: {answer['forecast_reason']}")
         return

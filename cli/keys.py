@@ -132,7 +132,7 @@ def _checked(name: str) -> str:
 def _send(data: Path | None, url: str | None, act: str, asked: Json) -> Json:
     """By HTTP where a service is named, else in the database itself."""
     if not url and (data is not None or not os.environ.get("PEDIGREE_URL")):
-        return ask_database(data, {"act": act, **asked})
+        return ask_database(data, {"act": act, **asked}, makes=act == "create")
     with find_service(url, None) as client:
         if act == "create":
             made: Json = client.post("/keys", asked)

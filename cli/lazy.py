@@ -1,6 +1,7 @@
 """A group that imports a command when it is run: for the drivers of the stack's servers no other command waits."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -19,7 +20,26 @@ class Place(NamedTuple):
     short_help: str
 
 
-class Group(click.Group):
+class _Suggesting(click.Group):
+    """A group that knows what a mistyped command may have meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is named.
+
+        Raises:
+            click.UsageError: there is none; those whose names are near are told.
+        """
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if near := get_close_matches(args[0], self.list_commands(ctx), n=2):
+                error.message += f" Did you mean {' or '.join(near)}?"
+            raise
+
+
+class Group(_Suggesting):
     """A group whose list of commands says of each all of its first sentence."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -29,7 +49,7 @@ class Group(click.Group):
             formatter.write_dl([(name, one.get_short_help_str(WHOLE)) for name, one in found if one is not None])
 
 
-class LazyGroup(click.Group):
+class LazyGroup(_Suggesting):
     """As in click's own documentation, but for the list of commands, which imports none."""
 
     def __init__(self, *args: Any, places: Mapping[str, Place], **kwargs: Any) -> None:  # noqa: ANN401 - click's own

@@ -7,6 +7,7 @@ from cli.options import json_option, with_client
 from cli.saying import plain
 from cli.tables import show_json, show_pairs
 
+_UNITS = ("MiB", "GiB", "TiB", "PiB")
 _COUNTED_BY = {"key": "the key", "page": "the browser's session", "address": "the address"}
 
 
@@ -26,7 +27,7 @@ def limits(client: Client, as_json: bool) -> None:
             ("owner", plain(found["owner"])),
             ("requests", _requests(found["requests"])),
             ("jobs", f"{jobs['queued']} queued and {jobs['running']} running of {jobs['most']}"),
-            ("stored", f"{_mib(taken)} of {_mib(stored['most'])} MiB, {_mib(stored['uploads'])} of it uploads"),
+            ("stored", f"{_size(taken)} of {_size(stored['most'])}, {_size(stored['uploads'])} of it uploads"),
         ]
     )
 
@@ -37,5 +38,6 @@ def _requests(requests: Json | None) -> str:
     return f"{requests['left']} of {requests['most']} a minute left, by {_COUNTED_BY[requests['counted_by']]}"
 
 
-def _mib(count: int) -> str:
-    return f"{count / 2**20:.1f}"
+def _size(count: int) -> str:
+    power = min(max(2, (count.bit_length() - 1) // 10), len(_UNITS) + 1)
+    return f"{count / 2 ** (10 * power):.1f} {_UNITS[power - 2]}"

@@ -34,6 +34,8 @@ def predict_many(client: Client, source: str | Path, model: str, out: Path, *, a
             job = client.post("/jobs", {"kind": "predict", "dataset": source, "model": model})
     ended = watch(client, job["id"], as_json=as_json, then=saves_answers(job["id"]))
     _save(client, ended, out, as_json=as_json)
+    if ended["answers"]["broken"]:
+        raise click.exceptions.Exit(1)
 
 
 @click.command()

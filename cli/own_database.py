@@ -14,7 +14,7 @@ from cli import shell
 from cli.data_folder import DataFolder
 from cli.errors import CommandError, StackError
 from cli.problems import ended
-from cli.running import find_stack
+from cli.running import find_stack, started_last
 from cli.servers import Postgres, sockets_of
 from cli.services import HOUSE, run_once
 
@@ -23,13 +23,15 @@ UNUSED = {"REDIS_URL": "redis://unused", "ARTIFACTS_URL": "file:///unused"}
 """Settings that every process of ours wants and this one does not use."""
 
 
-def ask_database(data: Path | None, asked: Mapping[str, Any]) -> Json:
+def ask_database(data: Path | None, asked: Mapping[str, Any], *, makes: bool = False) -> Json:
     """Have ``store.keys_command`` do something in the data folder's database, or where DATABASE_URL says.
+
+    Where there is no database yet, one is made only for what ``makes`` something.
 
     Raises:
         CommandError: it cannot be done.
     """
-    with database_environment(data) as environment:
+    with database_environment(data, makes=makes) as environment:
         command = [sys.executable, "-m", "store.keys_command"]
         done = subprocess.run(  # noqa: S603  # our own module
             command,
@@ -52,8 +54,12 @@ def ask_database(data: Path | None, asked: Mapping[str, Any]) -> Json:
 
 
 @contextmanager
-def database_environment(data: Path | None) -> Iterator[dict[str, str]]:
-    """Where the database is: as DATABASE_URL says, in the stack that runs on the folder, or in one started for this."""
+def database_environment(data: Path | None, *, makes: bool = False) -> Iterator[dict[str, str]]:
+    """Where the database is: as DATABASE_URL says, in the stack that runs on the folder, or in one started for this.
+
+    Raises:
+        CommandError: there is none, and nothing that ``makes`` one is to be done.
+    """
     told = UNUSED | {name: value for name, value in os.environ.items() if value}
     if is_told(data):
         yield told
@@ -67,6 +73,11 @@ def database_environment(data: Path | None) -> Iterator[dict[str, str]]:
     if os.environ.get("DATABASE_URL"):
         hint = "Leave out --data, or unset DATABASE_URL and ARTIFACTS_URL for the folder's own."
         raise CommandError(f"DATABASE_URL is set, and {folder.root} has a database of its own.", hint)
+    if not (makes or has_database(folder)):
+        hint = "Name the folder of the service with --data."
+        if data is None and (last := started_last(folder.root)):
+            hint = f"{last} Or name it with --data."
+        raise CommandError(f"No service has run on {folder.root} yet: it has no database.", hint)
     with _started(folder, told) as url:
         yield told | {"DATABASE_URL": url}
 

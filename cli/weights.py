@@ -83,5 +83,7 @@ def ask_for_weights(verb: Literal["find", "fetch"], arch: str, folder: Path, int
     if "path" in last:
         return Weights(str(last["path"]), str(last["sha256"]), str(last["source"]))
     if "code" in last:
-        raise NoWeights(f"{last['detail']}.", None if last["hint"] is None else by_options(str(last["hint"])))
+        # What is said of a training's options is of no use where one is not asked for.
+        hint = None if last["hint"] is None or verb == "fetch" else by_options(str(last["hint"]))
+        raise NoWeights(f"{last['detail']}.", hint or f"Or put {arch}.safetensors into {folder} yourself.")
     raise CommandError(f"The search for weights failed: {(said.splitlines() or ['it said nothing'])[-1]}")

@@ -1,6 +1,6 @@
 """Every field of a configuration in plain figures, read out of the models that check it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 """In the order in which people are asked; a field that has fields of its own takes them with it."""
 
 _GROUP_OF = {name: group for group, names in GROUPS.items() for name in names}
+_PLACE = {name: place for place, name in enumerate(_GROUP_OF)}
 _TYPES = {"boolean": "switch", "integer": "whole number", "number": "number", "string": "text", "array": "list"}
 _MOST_SHOWN = 2**53
 """A bound beyond this is the number format's, not one that people meet."""
@@ -50,6 +51,11 @@ class ConfigField:
     most: float | None
     above: float | None
     below: float | None
+
+
+def in_order(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration in the order in which people are asked; Postgres keeps the keys of JSON by their length."""
+    return dict(sorted(config.items(), key=lambda item: (_PLACE.get(item[0], len(_PLACE)), item[0])))
 
 
 def fields_of(model: type[BaseModel], *, leave_out: Collection[str] = ()) -> list[ConfigField]:

@@ -25,7 +25,7 @@ def reliability_chart(run: Run, stored: StoredInterpretation, sure: Confidences)
     calibrated = None if sure.calibrated is None else _read(sure.calibrated, sure.right)
     averaged = [AVERAGED] if found.tta else []
     return Chart(
-        title=run_title(f"Reliability, calibration error {read.ece:.3f}{_after(calibrated)}", run),
+        title=run_title("Reliability", run),
         facts=origin(run, stored.dataset, f"{BINS} bins, {read.n} {side}", *averaged),
         drawn=stored.dataset.drawn,
         x=Axis(title="confidence (score of the first guess)", low=0, high=1, values="share"),
@@ -60,10 +60,6 @@ def reliability_chart(run: Run, stored: StoredInterpretation, sure: Confidences)
 
 def _read(confidence: Sequence[float | None], right: Sequence[bool]) -> Reliability:
     return reliability(np.array(confidence, dtype=np.float64), np.array(right, dtype=np.bool_), BINS)
-
-
-def _after(calibrated: Reliability | None) -> str:
-    return "" if calibrated is None else f", {calibrated.ece:.3f} after calibration"
 
 
 def _told(bins: list[Bin]) -> list[str]:

@@ -153,8 +153,8 @@ def session_shown(headers: Headers) -> str | None:
 
 
 def _key_needed(headers: Headers) -> KeyNeeded:
-    hint = "Send one as Authorization: Bearer KEY; the command reads it from PEDIGREE_KEY. Who runs the service makes "
-    hint += "keys with `pedigree keys create`."
+    hint = "Send one as Authorization: Bearer KEY; the command and the Python client read it from PEDIGREE_KEY or from "
+    hint += "~/.config/pedigree/key. Who runs the service makes keys with `pedigree keys create`."
     if "authorization" not in headers and COOKIE not in headers.get("cookie", ""):
         return KeyNeeded("this needs a key", hint, {"WWW-Authenticate": 'Bearer realm="pedigree"'})
     told = {"WWW-Authenticate": 'Bearer realm="pedigree", error="invalid_token"'}

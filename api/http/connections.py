@@ -17,6 +17,16 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from api.http.addresses import network_of
 from api.http.bodies import AGAIN_SECONDS
+from api.http.connection_refusals import (
+    FULL,
+    FULL_OF_ADDRESS,
+    HEAD_BYTES,
+    LONG_HEAD,
+    NOT_HTTP,
+    SLOW,
+    UPGRADE,
+)
+from api.http.lingering import LingeringTransport
 from api.http.stopping import Stopping
 from api.schemas.problem import PROBLEM_TYPE, Problem
 
@@ -24,62 +34,18 @@ READ_BYTES = 16 * 1024
 """What is taken from a socket at a time: the worst bytes, heads of a few letters each, cost 20 ms to parse."""
 BODY_READ_BYTES = 256 * 1024
 """The same of a body whose length was said: nothing of it is parsed here."""
-HEAD_BYTES = 64 * 1024
-"""Of a head; and of what stands around the pieces of a body."""
 WRAPPING = 16
 """Bytes around each byte of a body in pieces: those of a single letter have five."""
 
-SLOW = Problem(
-    title="Request timeout",
-    status=408,
-    detail="the request's head did not come whole in time",
-    code="request_timeout",
-    hint="Send the request again, at once and whole.",
-)
-FULL = Problem(
-    title="Service unavailable",
-    status=503,
-    detail="as many connections are open as may be",
-    code="too_many_connections",
-    hint="Try again after Retry-After seconds, or raise PEDIGREE_MAX_CONNECTIONS.",
-)
-FULL_OF_ADDRESS = Problem(
-    title="Too many requests",
-    status=429,
-    detail="as many connections of this address are open as may be of one",
-    code="too_many_connections",
-    hint="Use fewer at a time and keep them; PEDIGREE_MAX_ADDRESS_CONNECTIONS sets how many may be open.",
-)
-LONG_HEAD = Problem(
-    title="Request header fields too large",
-    status=431,
-    detail=f"the request's head is over the limit of {HEAD_BYTES} bytes",
-    code="head_too_large",
-    hint="Send fewer or shorter headers, and a shorter address.",
-)
-UPGRADE = Problem(
-    title="Bad request",
-    status=400,
-    detail="a request with a body asks for another protocol, and none but HTTP/1.1 is spoken here",
-    code="upgrade_unsupported",
-    hint="Leave the header Upgrade out, or send it with a GET first.",
-)
 STREAM_SECONDS = 1.0
-"""Of a stream of events that is asked for while the process stops."""
+"""Of a stream of events that is asked for while the process stops, and of what still comes behind an answer then."""
 MOST_PIPELINED = 1024
 """Requests that one connection may send ahead of their answers; no honest client sends many."""
-NOT_HTTP = Problem(
-    title="Bad request",
-    status=400,
-    detail="what was sent is not HTTP/1.1",
-    code="bad_request",
-    hint="Let a client library build the request.",
-)
 
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """The most connections, and the seconds that a head may take and that an answer may lie unread.
+    """The most connections, and the seconds for a head, an answer unread, and what comes behind a last answer.
 
     ``most_of_address`` are those of one address; this machine's own may be as many as all.
     """
@@ -117,7 +83,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
         self._read_timer: asyncio.TimerHandle | None = None
         self._answering: RequestResponseCycle | None = None
-        self._in_head = False
+        self._in_head = self._in_body = self._is_refused = False
         self._address: str | None = None
         self._said_bytes: int | None = 0
         self._head_bytes = self._fed_bytes = self._body_bytes = 0
@@ -129,28 +95,44 @@ class GuardedProtocol(HttpToolsProtocol):
         return cycle is None or cycle.response_complete
 
     @property
+    def is_lingering(self) -> bool:
+        """Whether it has had its last answer, and what it still sends is forgotten."""
+        return self._wire.is_lingering
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was ended from here, which the loop has not told yet."""
+        return self._wire.is_gone
+
+    @property
     def wanted_bytes(self) -> int:
         """How much may be read at a time: of a body whose length was said, little more than is left of it."""
+        if self.is_lingering:
+            return BODY_READ_BYTES
         if self._in_head or not self._said_bytes:
             return READ_BYTES
         return min(BODY_READ_BYTES, self._said_bytes - self._body_bytes + READ_BYTES)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection; one too many takes the place of the one that has waited longest for its request."""
-        super().connection_made(transport)
+        self._wire = LingeringTransport(
+            transport, self.loop, seconds=self.limits.seconds, is_sending=lambda: self._is_sending
+        )
+        super().connection_made(self._wire)
         self._await_head()
         self._address = _counted_address(transport)
         if len(self.connections) > self.limits.most:
-            self._make_room(self.connections, FULL)
+            self._make_room(self.connections, self.limits.most, FULL)
         elif self._address is not None and len(self.connections) > self.limits.most_of_address:
             mine = {one for one in self.connections if getattr(one, "_address", None) == self._address}
             if len(mine) > self.limits.most_of_address:
-                self._make_room(mine, FULL_OF_ADDRESS)
+                self._make_room(mine, self.limits.most_of_address, FULL_OF_ADDRESS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timers; tell the request that is being answered, which with more behind it uvicorn does not."""
         self._stop_head_timer()
         self._stop_read_timer()
+        self._wire.forget_timer()
         if self._answering is not None and not self._answering.response_complete:
             self._answering.disconnected = True
             self._answering.message_event.set()
@@ -174,6 +156,17 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self._stop_head_timer()
 
+    def leave(self, *, at_once: bool = False) -> None:
+        """Make room for another connection; ``at_once``: what was answered has had its time."""
+        if at_once:
+            self._wire.abort()
+        else:
+            self._wire.close_silently()
+
+    def hear_out(self, count: int) -> None:
+        """Take bytes behind the last answer: they only show that the client still sends."""
+        self._wire.heard(is_full=count == BODY_READ_BYTES)
+
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
@@ -194,6 +187,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._said_bytes = 0
         elif said[0].isdigit():
             self._said_bytes = int(said[0])
+        self._in_body = self._said_bytes != 0
         if self.parser.should_upgrade() and self._said_bytes != 0:
             # The parser takes what follows for the other protocol, and so would read the body as the next request.
             self._refuse(UPGRADE)
@@ -205,18 +199,27 @@ class GuardedProtocol(HttpToolsProtocol):
         self._body_bytes += len(body)
         super().on_body(body)
 
+    def on_message_complete(self) -> None:
+        """The body is whole."""
+        self._in_body = False
+        super().on_message_complete()
+
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, which are for its log
         """Say that it is no HTTP."""
         self._refuse(NOT_HTTP)
 
     def shutdown(self) -> None:
         """The process stops: in patience, what may be on its way is answered, and told that it is the last."""
-        if not self.stopping.is_patient:
+        self._wire.seconds = min(self._wire.seconds, STREAM_SECONDS)
+        if self.is_lingering:
+            self._wire.hurry()
+        elif not self.stopping.is_patient:
             super().shutdown()
         elif self._answering is None:  # what has had an answer is closed by uvicorn itself, some seconds after it
             self.loop.call_later(self.config.timeout_keep_alive, self._close_if_waiting)
         elif self._answering.response_complete:
-            return
+            if self._in_body:  # that goes on keeps uvicorn from closing it
+                self.transport.close()
         elif _is_stream(self._answering):
             # Cut, not ended: a stream that ends says that there is nothing more to hear.
             self.transport.close()
@@ -240,6 +243,11 @@ class GuardedProtocol(HttpToolsProtocol):
             if _is_stream(cycle):
                 self.loop.call_later(STREAM_SECONDS, self.transport.close)
         super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]  # two names for one thing
+
+    @property
+    def _is_sending(self) -> bool:
+        """Whether bytes of a request may still come."""
+        return self._is_refused or self._in_head or self._in_body
 
     def _is_mostly_wrapping(self) -> bool:
         """Whether a body in pieces has more around them than any honest one: it need never end."""
@@ -267,23 +275,33 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _end_head(self) -> None:
         self._head_timer = None
-        if self.is_waiting and not self.transport.is_closing():
+        if not self.is_waiting or self.transport.is_closing():
+            return
+        if self._in_body:  # of a request that has had its answer
+            self._wire.abort()
+        else:
             self._answer(SLOW)
 
-    def _make_room(self, among: Iterable[object], refusal: Problem) -> None:
-        """Close the connection that has waited longest for its request; where none waits, this one.
+    def _make_room(self, among: Iterable[object], most: int, refusal: Problem) -> None:
+        """Close one that has had its last answer; with too many others, who has waited longest for a request, or this.
 
         Connections that only lie there shut nobody out.
         """
         others = [one for one in among if isinstance(one, GuardedProtocol) and one is not self]
+        lingering = [one for one in others if one.is_lingering]
         waiting = [one for one in others if one.is_waiting and not one.transport.is_closing()]
+        if lingering:
+            min(lingering, key=lambda one: one.opened).leave(at_once=True)
+        if 1 + sum(not (one.is_lingering or one.is_gone) for one in others) <= most:
+            return
         if waiting:
-            min(waiting, key=lambda one: one.opened).transport.close()
+            min(waiting, key=lambda one: one.opened).leave()
         else:
             self._answer(refusal)
 
     def _refuse(self, problem: Problem) -> None:
         """Answer what cannot be read, unless an answer to something else is on its way; close in any case."""
+        self._is_refused = True
         cycle = self._answering
         is_free = cycle is None or cycle.response_complete or not (cycle.response_started or self.pipeline)
         if cycle is not None and not cycle.response_complete:
@@ -296,6 +314,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _answer(self, problem: Problem) -> None:
         """Answer without a request, and close."""
+        self._is_refused = True
         body = json.dumps(problem.model_dump(exclude_none=True))
         headers = [("content-type", PROBLEM_TYPE), ("content-length", str(len(body)))]
         headers += [("connection", "close"), ("retry-after", AGAIN_SECONDS)]
@@ -335,8 +354,11 @@ class Intake(asyncio.BufferedProtocol):
         return self.buffer[: self.http.wanted_bytes]
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Parse what was read; behind a full small buffer everyone else has a turn, and uvloop would read on."""
-        is_full = nbytes == READ_BYTES
+        """Parse what was read; behind a full buffer everyone else has a turn, and uvloop would read on."""
+        if self.http.is_lingering:
+            self.http.hear_out(nbytes)
+            return
+        is_full = nbytes in {READ_BYTES, BODY_READ_BYTES}
         self.http.data_received(self.buffer[:nbytes])
         transport, flow = self.http.transport, self.http.flow
         if is_full and not flow.read_paused and not transport.is_closing():

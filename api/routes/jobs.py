@@ -14,6 +14,7 @@ from api.jobs.forecast import forecast_of_job, forecast_on_record, why_unknown
 from api.jobs.job_checks import check_interpret, check_lr_find, check_predict, check_train
 from api.jobs.queueing import queue_again, queue_job
 from api.jobs.studies import check_search, studies_on_record
+from api.schemas.architectures import WeightsOut
 from api.schemas.fields import Id, PageOut, ShortText, in_words
 from api.schemas.jobs import (
     DryRun,
@@ -30,6 +31,7 @@ from api.schemas.jobs import (
 from api.schemas.problem import problems
 from api.schemas.studies import SearchRequest
 from ml.config import LrFind, ResolvedConfig
+from ml.weights_found import weights_found
 from store.db.base import Json
 from store.db.jobs import find_by_idempotency_key, request_cancel
 from store.db.models import Dataset, Job, Run
@@ -173,13 +175,23 @@ def _dry_run(services: Services, request: Request) -> DryRun:
             return DryRun(config=config, forecast=None, forecast_reason=NO_FORECAST_OF_PREDICTIONS)
         if isinstance(request, SearchRequest):
             # One trial with the config's own settings, trained to its end.
-            return _told(session, *check_search(session, request))
-        return _told(session, *_checked(session, request))
+            told = _told(session, *check_search(session, request))
+        else:
+            told = _told(session, *_checked(session, request))
+    if isinstance(request, SearchRequest) or getattr(request, "from_run", None) is None:
+        told.weights = _weights(services.settings, told.config)
+    return told
 
 
 def _told(session: Session, resolved: ResolvedConfig | LrFind, dataset: Dataset) -> DryRun:
     forecast = forecast_on_record(session, resolved, dataset)
     return DryRun(config=resolved, forecast=forecast, forecast_reason=None if forecast else why_unknown(resolved))
+
+
+def _weights(settings: Settings, config: object) -> WeightsOut | None:
+    if not isinstance(config, ResolvedConfig | LrFind) or not config.pretrained:
+        return None
+    return WeightsOut.of(config.arch, weights_found(settings.weights).get(config.arch))
 
 
 def _checked(

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validator
 
+from api.schemas.architectures import WeightsOut
 from api.schemas.fields import Body, DatasetName, ModelName, SentId, ShortText
 from api.schemas.forecast import ForecastOut
 from api.schemas.studies import PrunedOut, SearchRequest, StudyOut
@@ -294,3 +295,7 @@ class DryRun(BaseModel):
     config: ResolvedConfig | LrFind | InterpretConfig | PredictConfig
     forecast: ForecastOut | None
     forecast_reason: str | None = Field(description="why there is no forecast, and what to do")
+    weights: WeightsOut | None = Field(
+        None,
+        description="the published weights that it would begin with, on the API's machine; null where with none",
+    )

@@ -13,6 +13,7 @@ from api.schemas.run_defaults import changed_settings
 from api.schemas.scores import Scoring
 from api.schemas.studies import StudyOfRun
 from ml.config import ResolvedConfig
+from ml.config_fields import in_order
 from ml.reading.chance import Chance
 from ml.reading.curves import PlannedRun, Word, read_curves
 from store.db.models import Artifact, Dataset, Epoch, Job, Run
@@ -179,7 +180,7 @@ class RunOut(RunSummary, Story):
             **_summary(run, job, spark),
             **dict(story),
             added=AddedOut.of(run.added),
-            config=run.config,
+            config=in_order(run.config),
             changed=changed_settings(run.config),
             device=run.device,
             precision=run.precision,

@@ -13,7 +13,9 @@ where there is one, the epoch before the phase, whichever had the lower error ra
     the training loss is worse than that of a model not yet trained. Or: the weights were pretrained, and the
     validation loss is far worse than guessing. See :mod:`ml.reading.rate_signs`.
 ``too_few_epochs``
-    One epoch, not clearly worse than the reference: it says nothing about a trend.
+    One epoch, not clearly worse than the reference: it says nothing about a trend. Or, in place of ``flat``: two or
+    three epochs, at whose end the error rate is clearly below that before the phase (in a run's first: its first
+    epoch). It fell a moment ago, and what would be called flat is one epoch.
 ``over_fitting``
     The validation loss and the error rate both ended clearly above their best, and the training loss fell meanwhile.
 ``over_confident``
@@ -236,11 +238,16 @@ class _Phase:
         points = f"{_shown_points(chance.of_errors(error, new_error))} points of error"
         if fell:
             return "still_improving", f"{improving} {losses}; {errors}, where up to {points} may be chance."
-        return "flat", (
-            f"Flat: the best before {where} was a validation loss of {loss:.3g} and an error rate of {_percent(error)}"
-            f", the best since is {new_loss:.3g} and {_percent(new_error)}; on {_photos(chance.n)} up to "
-            f"{_percent(chance.loss_share)} of the loss and {points} may be chance."
-        )
+        may_be = f"on {_photos(chance.n)} up to {_percent(chance.loss_share)} of the loss and {points} may be chance"
+        start = self.before or rows[0]
+        if len(rows) < LAST_PART and chance.clearly_worse(start.error_rate, self.last.error_rate):
+            return "too_few_epochs", (
+                f"The error rate fell from {_percent(start.error_rate)} "
+                f"{self.before_at if self.before else 'in the first epoch'} to {_percent(self.last.error_rate)}; "
+                f"whether it falls on, {len(rows)} epochs are too few to say: {errors}, {losses} in {where}, where "
+                f"{may_be}."
+            )
+        return "flat", f"Flat in {where}, by the best before and the best since: {errors}, {losses}; {may_be}."
 
     def _start(self) -> str:
         return self.before_at if self.from_before else "after the phase's first epoch"

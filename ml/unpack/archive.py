@@ -241,11 +241,10 @@ def _copy(content: Content, path: Path, budget: Budget) -> None:
 
 
 def _link(target: Path, path: Path, entry: Entry, budget: Budget) -> None:
-    """Give a file that was unpacked before a further name; it counts as if it had been unpacked again."""
+    """Give a file that was unpacked before a further name; its size counts again, and a copy as what was unpacked."""
     first = _unpacked(target, entry.same_as or "")
     if first is None:
         raise no_target(entry)
-    budget.spend(first.stat().st_size)
     try:
         path.hardlink_to(first)
     except FileExistsError:
@@ -254,8 +253,10 @@ def _link(target: Path, path: Path, entry: Entry, budget: Budget) -> None:
         # Some disks know no further names, others only so many of a file.
         with first.open("rb") as content, path.open("xb") as copy:
             while chunk := content.read(LARGEST_READ):
-                budget.tell()
+                budget.spend(len(chunk))
                 copy.write(chunk)
+    else:
+        budget.repeat(first.stat().st_size)
 
 
 def _unpacked(target: Path, name: str) -> Path | None:

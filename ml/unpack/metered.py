@@ -49,7 +49,7 @@ class Budget:
         self._max_bytes = max_bytes
         self._max_files = max_files
         self._packed = packed
-        self._bytes = 0
+        self._bytes = self._repeated_bytes = 0
         self._entries = 0
 
     def entry(self) -> None:
@@ -69,7 +69,18 @@ class Budget:
             ArchiveRejected: there are too many, or too many for so small an archive.
         """
         self._bytes += count
+        self._check_bytes(self._bytes + self._repeated_bytes)
         self.reached(self._bytes)
+
+    def repeat(self, count: int) -> None:
+        """Count bytes that a further name of an unpacked file holds: many of them, but no bomb.
+
+        Raises:
+            ArchiveRejected: there are too many.
+        """
+        self._repeated_bytes += count
+        self._check_bytes(self._bytes + self._repeated_bytes)
+        self.tell()
 
     def promised(self, count: int, entries: int) -> None:
         """Check what the archive says of itself before any of it is read.
@@ -79,6 +90,7 @@ class Budget:
         """
         self._check_files(entries)
         self._check_bytes(count)
+        self._check_ratio(count)
 
     def reached(self, count: int) -> None:
         """Check a number of unpacked bytes.
@@ -87,12 +99,15 @@ class Budget:
             ArchiveRejected: as spend.
         """
         self._check_bytes(count)
+        self._check_ratio(count)
         self.tell()
 
     def _check_bytes(self, count: int) -> None:
         if count > self._max_bytes:
             detail = f"the archive unpacks to more than {self._max_bytes / _GIB:.3g} GiB"
             raise ArchiveRejected(detail, hint=_SMALLER)
+
+    def _check_ratio(self, count: int) -> None:
         if count > RATIO_FREE_BYTES and count > RATIO * self._packed:
             detail = f"the archive unpacks to more than {RATIO} times its size, as bombs do and images do not"
             raise ArchiveRejected(detail, hint=_SMALLER)

@@ -29,6 +29,10 @@ _EXTENDED = frozenset({XHDTYPE, XGLTYPE, SOLARIS_XHDTYPE})
 _WITH_DATA = _EXTENDED | {GNUTYPE_LONGNAME, GNUTYPE_LONGLINK}
 """Headers that tarfile reads on behind, before the next: any other is the entry's own, which is the last."""
 _TYPE = slice(156, 157)
+_CHECKSUM = slice(148, 156)
+_MAGIC, _GNU = slice(257, 265), b"ustar  \0"
+_PREFIX = 345
+"""Where a POSIX header has the folders before a long name, and GNU's the times of a file in an incremental archive."""
 _RECORD = re.compile(rb"(\d{1,6}) ([^=\n]{1,1000})=")
 _USED = re.compile(rb"path|linkpath|size|hdrcharset|GNU\.sparse\..*")
 """Keys of the records that tell where an entry lies, how long it is and whether it has holes."""
@@ -85,7 +89,7 @@ class TarHeaders:
             if max(map(len, data.translate(_DIGITS_ALONE).split()), default=0) > MOST_DIGITS:
                 raise _refusal(f"with more than {MOST_DIGITS} digits in a row")
         elif not header:
-            self.last = data
+            self.last = data = _without_times(data)
             if len(data) == BLOCKSIZE and data[_TYPE] in _WITH_DATA:
                 self._header, self._size = data[_TYPE], _size_in(data)
                 self._check_kind()
@@ -110,6 +114,22 @@ def _size_in(header: bytes) -> int:
     except HeaderError:
         # Nothing is read behind it.
         return 0
+
+
+def _without_times(header: bytes) -> bytes:
+    """What stands where a header is, without what tarfile would take for folders before the name, and is none."""
+    if len(header) != BLOCKSIZE or header[_MAGIC] != _GNU or not header[_PREFIX]:
+        return header
+    try:
+        TarInfo.frombuf(header, "utf-8", "surrogateescape")
+    except HeaderError:
+        # A checksum that does not hold stays as it is.
+        return header
+    block = bytearray(header)
+    block[_PREFIX] = 0
+    block[_CHECKSUM] = b" " * 8
+    block[_CHECKSUM] = b"%06o\0 " % sum(block)
+    return bytes(block)
 
 
 def _used(data: bytes) -> Iterator[bytes]:

@@ -308,5 +308,5 @@ def test_limits_say_what_is_taken_of_how_much(
         "owner alice",
         "requests 118 of 120 a minute left, by the key",
         "jobs 1 queued and 2 running of 3",
-        "stored 3.5 of 1024.0 MiB, 0.5 of it uploads",
+        "stored 3.5 MiB of 1.0 GiB, 0.5 MiB of it uploads",
     ]

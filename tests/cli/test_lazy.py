@@ -56,6 +56,14 @@ def test_no_command_waits_for_the_clients_types() -> None:
     assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout == "{'pedigree.wire'}\n"
 
 
-def test_an_unknown_command_is_told() -> None:
-    with pytest.raises(click.UsageError, match="No such command 'trian'"):
-        pedigree.main(["trian"], standalone_mode=False)
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["trian"], r"No such command 'trian'\. Did you mean train"),
+        (["jobs", "lsit"], r"No such command 'lsit'\. Did you mean list"),
+        (["qqqq"], r"No such command 'qqqq'\.$"),
+    ],
+)
+def test_an_unknown_command_is_told_with_those_it_may_have_meant(words: list[str], said: str) -> None:
+    with pytest.raises(click.UsageError, match=said):
+        pedigree.main(words, standalone_mode=False)

@@ -17,7 +17,7 @@ from cli.errors import CommandError, StackError
 from cli.options import say_which
 from cli.own_database import database_environment, is_told
 from cli.running import StackChoice, find_stack, forget, remember
-from pedigree import finding
+from pedigree import errors, finding
 from pedigree.finding import notes_folder, running_folders
 from tests.cli.service import Answer, serving
 from tests.cli.test_commands import JOB, pedigree
@@ -45,6 +45,33 @@ def stack(root: Path, url: str = "http://127.0.0.1:1") -> Iterator[DataFolder]:
         folder.write_stack({"url": url})
         remember(folder)
         yield folder
+
+
+def test_the_last_stack_is_told_when_none_runs_any_more(tmp_path: Path) -> None:
+    """An empty one, started in its place, looks as if everything were lost."""
+    with stack(tmp_path / "a b") as last:
+        forget(last)
+    with pytest.raises(Unreachable) as caught:
+        find_service(None, None)
+    assert f"The last one ran on {last.root}: `pedigree up --data '{last.root}'` starts it again." in str(caught.value)
+    with pytest.raises(errors.Unreachable, match="The last one ran on") as client_s:
+        finding.find_url()
+    assert str(last.root) in str(client_s.value)
+    with pytest.raises(Unreachable) as named:
+        find_service(None, tmp_path / "named")
+    assert "The last one" not in str(named.value)
+    last.root.rename(tmp_path / "gone")
+    with pytest.raises(Unreachable) as gone:
+        find_service(None, None)
+    assert "The last one" not in str(gone.value)
+
+
+def test_keys_of_no_database_are_not_listed_by_making_one(tmp_path: Path, capsys: Capture, monkeypatch: Patch) -> None:
+    for words in (("list",), ("revoke", "alice")):
+        code, out, err = pedigree(capsys, monkeypatch, "keys", *words, "--data", str(tmp_path / "none"))
+        assert (code, out) == (1, "")
+        assert "it has no database. Name the folder of the service with --data." in err
+    assert not (tmp_path / "none" / "postgres").exists()
 
 
 def test_a_stack_is_found_from_anywhere_while_it_runs(tmp_path: Path, state: Path) -> None:

@@ -150,6 +150,15 @@ def test_a_dry_run_is_told_in_words(words: Any) -> None:  # noqa: ANN401 - as ab
     ]
 
 
+def test_a_dry_run_says_that_its_weights_are_not_here(words: Any) -> None:  # noqa: ANN401 - as above
+    missing = {"in_reach": False, "place": None, "file": None, "hint": "Put them there, or set pretrained to false."}
+    for weights, told in ((missing, True), ({**missing, "in_reach": True}, False), (None, False)):
+        answer = {"config": CONFIG, "forecast": FORECAST, "forecast_reason": None, "weights": weights}
+        _, out, _, _ = words({"POST /jobs?dry_run=true": [Answer(answer)]}, "train", "--dataset", "pets", "--dry-run")
+        said = "THE PRETRAINED WEIGHTS OF resnet18 ARE NOT HERE. Put them there, or give --set pretrained=false."
+        assert (said in out.splitlines()) == told
+
+
 def test_a_dry_run_that_rests_on_one_measurement_has_no_range(words: Any) -> None:  # noqa: ANN401 - as above
     once = {**FORECAST, "total_seconds_low": None, "total_seconds_high": None}
     answer = {"config": CONFIG, "forecast": once, "forecast_reason": None}

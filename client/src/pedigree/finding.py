@@ -14,6 +14,7 @@ import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from pedigree.errors import Unreachable
@@ -36,7 +37,11 @@ def find_url(url: str | None = None, data: str | os.PathLike[str] | None = None)
     for found in map(stack_at, looked_at):
         if found is not None:
             return str(found["url"]).rstrip("/")
-    raise Unreachable(f"no service is known: none runs on {folder}", code="no_service", hint=HINT)
+    last = None if data else last_folder()
+    hint = (
+        HINT if last is None else f"The last one ran on {last}: start it with `pedigree up --data {quote(str(last))}`."
+    )
+    raise Unreachable(f"no service is known: none runs on {folder}", code="no_service", hint=hint)
 
 
 def default_folder() -> Path:
@@ -91,6 +96,21 @@ def notes_folder() -> Path:
     named = os.environ.get("XDG_STATE_HOME", "")
     state = Path(named) if Path(named).is_absolute() else _home() / ".local" / "state"
     return state / "pedigree" / "stacks"
+
+
+def last_note() -> Path:
+    """What says where the last of these stacks ran, when none does any more."""
+    return notes_folder().parent / "last.json"
+
+
+def last_folder() -> Path | None:
+    """Where a stack of this user ran last on this machine, if its data is still there."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        written = json.loads(last_note().read_text(encoding="utf-8"))
+        folder = Path(written["data"])
+        if written["host"] == socket.gethostname() and folder.is_dir():
+            return folder
+    return None
 
 
 def folder_noted(note: Path) -> Path | None:

@@ -514,12 +514,22 @@ class ResolvedConfig(Answer):
     added: list[AddedBreeds] | None = None
 
 
+class WeightsOut(Answer):
+    """Whether training can begin with published weights without a download."""
+
+    in_reach: bool
+    place: Literal["folder", "torch_cache"] | None
+    file: str | None
+    hint: str | None
+
+
 class DryRun(Answer):
     """What a job would do, and how long it would take by what is on record; neither a job nor a run was stored."""
 
     config: ResolvedConfig | LrFind | InterpretConfig | PredictConfig
     forecast: ForecastOut | None
     forecast_reason: str | None
+    weights: WeightsOut | None = None
 
 
 class EpochOut(Answer):

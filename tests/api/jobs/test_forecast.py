@@ -1,10 +1,12 @@
 """Forecasts: from past epochs, from steps that a forecast job timed, or why there is none."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
+from ml.architecture_facts import FACTS
 from store.db.datasets import add_dataset
 from store.db.jobs import change_state, claim
 from store.db.models import Run
@@ -68,6 +70,26 @@ def dry(client: TestClient, **config: Any) -> dict[str, Any]:  # noqa: ANN401 - 
     found: dict[str, Any] = answer.json()
     assert (found["forecast"] is None) == (found["forecast_reason"] is not None)
     return found
+
+
+def test_a_dry_run_says_whether_its_weights_are_here(
+    client: TestClient, records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records.dataset()
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    assert dry(client, pretrained=False)["weights"] is None
+    missing = dry(client, pretrained=True)["weights"]
+    assert (missing["in_reach"], missing["file"]) == (False, None)
+    assert "pedigree weights fetch resnet18" in missing["hint"]
+    cache = tmp_path / "hub" / "checkpoints"
+    cache.mkdir(parents=True)
+    (cache / FACTS["resnet18"].files[0]).touch()
+    assert dry(client, pretrained=True)["weights"] == {
+        "in_reach": True,
+        "place": "torch_cache",
+        "file": FACTS["resnet18"].files[0],
+        "hint": None,
+    }
 
 
 def test_past_epochs_of_the_same_kind_are_what_a_forecast_is_made_from(client: TestClient, records: Records) -> None:

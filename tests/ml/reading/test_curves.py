@@ -98,10 +98,10 @@ def test_the_notes_twelve_discriminative_epochs_end_flat_and_the_head_before_was
     assert (head.phase, head.word) == (0, "still_improving")
     assert "0.243 to 0.208" in head.sentence
     assert (body.phase, body.word) == (1, "flat")
-    assert "the best before the last 3 of 12 epochs was a validation loss of 0.181 and an error rate of 6.0 %" in (
-        body.sentence
+    assert body.sentence.startswith(
+        "Flat in the last 3 of 12 epochs, by the best before and the best since: error rate from 6.0 % to 5.7 %, "
+        "validation loss from 0.181 to 0.176;"
     )
-    assert "the best since is 0.176 and 5.7 %" in body.sentence
     assert (whole.phase, whole.word) == (None, "flat")
     assert "2 phases and 15 epochs" in whole.sentence
     assert "9.3 % to 5.9 %" in whole.sentence
@@ -292,9 +292,34 @@ def test_a_flat_phase_whose_last_epoch_is_within_chance_above_its_best_is_not_sa
     rows = [(0.91, 0.653, 0.195), (0.85, 0.624, 0.192), (0.78, 0.615, 0.195)]
     (flat,) = read(rows, items=677)
     assert flat.sentence.startswith(
-        "Flat: the best before the last of 3 epochs was a validation loss of 0.624 and an error rate of 19.2 %, the "
-        "best since is 0.615 and 19.5 %;"
+        "Flat in the last of 3 epochs, by the best before and the best since: error rate from 19.2 % to 19.5 %, "
+        "validation loss from 0.624 to 0.615;"
     )
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([(0.9, 0.62, 0.25), (0.8, 0.61, 0.246)], "too_few_epochs"),
+        ([(0.9, 0.62, 0.25), (0.8, 0.61, 0.246), (0.7, 0.61, 0.246)], "too_few_epochs"),
+        ([(0.9, 0.62, 0.25), (0.8, 0.61, 0.246), (0.7, 0.61, 0.246), (0.7, 0.61, 0.246)], "flat"),
+        ([(0.9, 0.62, 0.79), (0.8, 0.61, 0.786)], "flat"),
+    ],
+)
+def test_a_phase_that_has_just_brought_much_is_not_called_flat_for_its_last_epoch(
+    rows: list[Figures], expected: str
+) -> None:
+    """Whoever reads that stops, where more epochs are the next thing to try."""
+    _, second, whole = read([(3.1, 2.4, 0.8)], rows, items=340)
+    assert (second.word, whole.word) == (expected, expected)
+    if expected == "too_few_epochs":
+        assert "fell from 80.0 % at the end of the phase before to 24.6 %" in second.sentence
+
+
+def test_nor_is_a_first_phase() -> None:
+    (only,) = read([(3.1, 2.4, 0.8), (2.0, 1.5, 0.3), (1.9, 1.5, 0.3)], items=340)
+    assert only.word == "too_few_epochs"
+    assert "fell from 80.0 % in the first epoch to 30.0 %" in only.sentence
 
 
 @pytest.mark.parametrize("case", MADE)

@@ -15,6 +15,7 @@ import pytest
 from ml.errors import ArchiveRejected, DiskFull, Stopped
 from ml.unpack import archive as unpacking
 from ml.unpack.archive import MAX_BYTES, MAX_FILES, extract_archive
+from ml.unpack.metered import RATIO, RATIO_FREE_BYTES
 from tests.ml.pictures import jpeg
 
 Files = dict[str, bytes]
@@ -278,6 +279,41 @@ def test_another_hard_link_is_refused_with_the_way_out(tmp_path: Path, target: s
 
 def test_hard_links_count_as_files_do(tmp_path: Path) -> None:
     assert "unpacks to more than" in refused(tmp_path, hard_linked("b.jpg", "pets/a.jpg"), max_bytes=5)
+
+
+LINKS = 24
+
+
+def many_links() -> bytes:
+    """A tar of a large file and of so many further names of it."""
+    photo, data = tarfile.TarInfo("a.jpg"), io.BytesIO()
+    photo.size = 4 << 20
+    assert LINKS > RATIO
+    assert LINKS * photo.size > RATIO_FREE_BYTES
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        tar.addfile(photo, io.BytesIO(bytes(photo.size)))
+        for number in range(LINKS):
+            link = tarfile.TarInfo(f"{number}/a.jpg")
+            link.type, link.linkname = tarfile.LNKTYPE, "a.jpg"
+            tar.addfile(link)
+    return data.getvalue()
+
+
+def test_hard_links_are_no_bomb(tmp_path: Path) -> None:
+    """A photo in many folders of a split, or a backup by links: nothing of it was packed more than photos are."""
+    (tmp_path / "archive").write_bytes(many_links())
+    extract_archive(tmp_path / "archive", tmp_path / "out")
+    assert len(list((tmp_path / "out").rglob("a.jpg"))) == LINKS + 1
+
+
+def test_copies_of_hard_links_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take the room that links do not."""
+
+    def fail(*_args: object, **_more: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", fail)
+    assert f"more than {RATIO} times its size" in refused(tmp_path, many_links())
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.EROFS, errno.EACCES, errno.ENOENT])

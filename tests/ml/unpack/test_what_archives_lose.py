@@ -26,6 +26,39 @@ from tests.ml.unpack.test_hostile_archives import tarred as styled
 ONE, OTHER = {"pets/pug_1.jpg": b"x" * 900}, {"boxer_1.jpg": b"y"}
 
 
+def with_times(data: bytes) -> bytes:
+    """A tar of GNU's format with a time of access in each header, as `tar --incremental` and others write it."""
+    changed = bytearray(data)
+    for at in range(0, len(data), tarfile.BLOCKSIZE):
+        if data[at + 257 : at + 265] == b"ustar  \0":
+            changed[at + 345 : at + 357] = b"15302667333\0"
+            changed[at + 148 : at + 156] = b" " * 8
+            changed[at + 148 : at + 156] = b"%06o\0 " % sum(changed[at : at + tarfile.BLOCKSIZE])
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("name", ["pets/pug_1.jpg", f"pets/{'l' * 120}_1.jpg"])
+def test_a_time_in_a_header_of_gnu_is_no_folder(tmp_path: Path, name: str) -> None:
+    data = with_times(styled({name: b"x", "pets/pug_2.jpg": b"y"}, tarfile.GNU_FORMAT))
+    assert listed(tmp_path, data).names == [name, "pets/pug_2.jpg"]
+    extract_archive(tmp_path / "archive", tmp_path / "out")
+    assert (tmp_path / "out" / name).read_bytes() == b"x"
+    assert (tmp_path / "out/pets/pug_2.jpg").read_bytes() == b"y"
+
+
+def test_a_header_of_gnu_with_times_still_has_to_hold(tmp_path: Path) -> None:
+    data = bytearray(with_times(styled(ONE, tarfile.GNU_FORMAT)))
+    data[0] ^= 1
+    with pytest.raises(ArchiveRejected):
+        listed(tmp_path, bytes(data))
+
+
+def test_folders_before_a_long_name_stay(tmp_path: Path) -> None:
+    """They stand in POSIX's header where GNU's has its times."""
+    name = "/".join(["a" * 60, "b" * 60, "pug_1.jpg"])
+    assert listed(tmp_path, styled({name: b"x"}, tarfile.USTAR_FORMAT)).names == [name]
+
+
 @pytest.mark.parametrize(
     ("name", "encoding"), [("ソ.jpg", "cp932"), ("予/猫_1.jpg", "cp932"), ("成功.jpg", "big5"), ("僜/1.jpg", "gbk")]
 )
