@@ -137,7 +137,7 @@ METHODS: dict[str, Method] = {
     "Mahalanobis++, read": mahalanobis("read", 0.1),
     "Mahalanobis++, pooled": mahalanobis("pooled", 0.1),
     "Mahalanobis++, both, more even": mahalanobis("both", 0.6),
-    "… and with the scatter of blur and noise × 5": weighted(SHIFT_WEIGHT),
+    "… and with the scatter of blur and noise × 1 (usual)": weighted(SHIFT_WEIGHT),
     "… × what the run chooses (serves)": chosen,
 }
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ml.judge.scores import Doubles
 
-SHIFT_WEIGHT = 5.0
+SHIFT_WEIGHT = 1.0
 """Of the scatter that blur and noise bring, in parts of that within the breeds, unless it is known what is needed."""
 EVENNESS = 0.6
 """How far the scatter within the breeds is drawn towards one that is the same in all directions."""

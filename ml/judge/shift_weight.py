@@ -19,7 +19,7 @@ from ml.judge.sets import least_probability
 
 POOR_REFUSED = 0.1
 """The share of blurred, and of noisy, known pictures that may be refused by mistake."""
-WEIGHTS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+WEIGHTS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 FEWEST = 50
 """Poor pictures from which on their share is worth choosing by."""
 _NEAR = 0.01
