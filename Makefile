@@ -41,7 +41,9 @@ echo "Installing $(packages) packages into .venv, some minutes on the first time
 if [ -t 2 ]; then \
 	while kill -0 $$$$ 2>/dev/null; do \
 		there=$$(find .venv/lib -maxdepth 4 -name '*.dist-info' | wc -l); \
-		printf '\r%s of $(packages) packages, %s s ' "$$((there < $(packages) ? there : $(packages)))" "$$SECONDS"; \
+		if ((there < 4)); then done='asking for them'; \
+		else done="$$((there < $(packages) ? there : $(packages))) of $(packages) packages"; fi; \
+		printf '\r%s, %s s ' "$$done" "$$SECONDS"; \
 		sleep 1; \
 	done >&2 & \
 	trap "kill $$! 2>/dev/null; printf '\r\033[K' >&2" EXIT; \

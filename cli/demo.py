@@ -244,7 +244,7 @@ def what_is_left(served: Served, run: int, restart: str, *, stays: bool) -> Iter
         yield f"The service stops with the demo; `{restart}` starts it again, with the page and the model."
         return
     url = served.client.url
-    yield f"The page is at {url}/ for a photo of yours"
+    yield f"The page is at {url}/ to try the model"
     yield f"The run that made the model is at {url}/ui/runs/{run}"
     yield f"Ctrl-C stops it; `{restart}` starts it again." if stays else "The service goes on: it ran before the demo."
 

@@ -47,7 +47,7 @@ def test_on_a_terminal_the_page_stays_up_after_the_demo_until_ctrl_c(places: tup
             shown.shows(step)
         shown.shows("Ctrl-C stops it; `make up` starts it again.")
         stack = json.loads((data / "stack.json").read_text())
-        [page] = re.findall(r"^The page is at (http\S+/) for a photo of yours$", shown.text, re.MULTILINE)
+        [page] = re.findall(r"^The page is at (http\S+/) to try the model$", shown.text, re.MULTILINE)
         [run] = re.findall(r"^The run that made the model is at (http\S+/1)$", shown.text, re.MULTILINE)
         assert f"The page is at {page} and shows what follows as it happens" in shown.lines
         for address in (page, run):

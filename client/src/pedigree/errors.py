@@ -44,7 +44,9 @@ class PedigreeError(Exception):
         super().__init__(self._sentence())
 
     def _sentence(self) -> str:
-        named = "" if self.field is None else f"{self.field}{'' if self.value is None else f' is {self.value}'}: "
+        # Whoever writes Python gave no body, and knows the rest of the path by what they gave.
+        field = None if self.field is None else self.field.removeprefix("body.")
+        named = "" if field is None else f"{field}{'' if self.value is None else f' is {self.value}'}: "
         said = f"{named}{self.detail}"
         ended = said if said.endswith((".", "!", "?")) else f"{said}."
         return ended if self.hint is None else f"{ended} {self.hint}"
