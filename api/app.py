@@ -77,6 +77,7 @@ from api.routes import (
     run_deletion,
     run_items,
     runs,
+    sign_in,
     studies,
     uploads,
     webhooks,
@@ -91,6 +92,7 @@ from api.serving.measuring import Measuring
 from api.serving.model_files import model_folder
 from api.serving.predictor import Loader, Predictor
 from api.serving.shadowing import Shadowing
+from api.sign_in.switch import provider_of
 from ml import cache_names
 from ml.serve.classifier import Classifier
 from ml.serve.machine import machine_kind
@@ -138,6 +140,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     predictions.router,
     drift.router,
     keys.router,
+    sign_in.router,
     audit.router,
     webhooks.router,
     limits.router,
@@ -205,7 +208,7 @@ def _stand_before(app: FastAPI, services: Services, openness: Openness) -> None:
         Access,
         keyring=services.keyring,
         scopes=Scopes(app.state.routes),
-        openness=Openness.ALWAYS if settings.open == "yes" else openness,
+        openness=_openness(services, openness),
         meter=services.meter,
     )
     friends = frozenset(filter(None, map(normal_origin, split_list(settings.cors_origins))))
@@ -219,6 +222,13 @@ def _stand_before(app: FastAPI, services: Services, openness: Openness) -> None:
         app.add_middleware(RequestSpans, root_path=settings.root_path)
         services.telemetry.registry.register(DroppedSpans())
     app.add_middleware(RequestIds)
+
+
+def _openness(services: Services, openness: Openness) -> Openness:
+    """Where nobody is asked who they are; where people sign in, everybody is."""
+    if services.provider is not None:
+        return Openness.NEVER
+    return Openness.ALWAYS if services.settings.open == "yes" else openness
 
 
 @cache
@@ -263,8 +273,9 @@ def make_services(settings: Settings, load: Loader | None, measure: Measure | No
         sessions=sessions,
         artifacts=artifacts,
         celery=make_celery(settings),
-        keyring=Keyring(sessions),
+        keyring=Keyring(sessions, settings.oidc_issuer or None),
         meter=Meter.of(settings),
+        provider=provider_of(settings),
         photos=photos,
         looks=Looks(photos, limits_of(settings)),
         rankings=ReviewRankings(photos, artifacts, settings.cache),

@@ -1,7 +1,7 @@
 """What routes are given: the parts of the service that live as long as the app."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 from anyio import CapacityLimiter
 from celery import Celery
@@ -37,6 +37,9 @@ from store.db.waiting import Waiting, waiting_of
 from store.dispatch import dispatch_job
 from store.settings import Settings
 
+if TYPE_CHECKING:
+    from api.sign_in.provider import Provider
+
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
@@ -49,6 +52,8 @@ class Services:
     celery: Celery
     keyring: Keyring
     meter: Meter
+    provider: "Provider | None"
+    """Whom people sign in with; what checks signatures is imported where there is one."""
     photos: PhotoShelf
     looks: Looks
     rankings: ReviewRankings

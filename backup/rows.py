@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from backup.description import BackupInvalid, Contents, TablePart
 
-NOT_TAKEN = frozenset({"alembic_version", "key_sessions", "workers"})
+NOT_TAKEN = frozenset({"alembic_version", "key_sessions", "sign_ins", "workers"})
 """The schema's own, and what ends with the processes that it is about."""
 COPY_BYTES = 1024 * 1024
 

@@ -16,6 +16,7 @@ from cli.backup_process import run_backup
 from cli.client import Client, find_service, foreign, json_of
 from cli.data_folder import DataFolder
 from cli.errors import CommandError
+from cli.identity_provider import look_at_provider
 from cli.options import URL_HELP, data_option, json_option
 from cli.own_database import is_told
 from cli.problems import sentences
@@ -33,6 +34,7 @@ STOPPING_GIB = 0.25
 WEIGHT_FILES = {".safetensors", ".pth"}
 MOST_NAMED = 8
 EMBEDDED = "(started by `pedigree up` in the data folder)"
+SERVERS = {"DATABASE_URL": "postgresql://embedded", "REDIS_URL": "redis://embedded"}
 PROBE = """
 import json
 from ml.errors import LearningError
@@ -72,13 +74,16 @@ def doctor(data: Path | None, url: str | None, as_json: bool) -> None:
         "database and store": look_at_stores(folder, data, url),
         "service": look_at_service(url, data),
     }
+    provider = look_at_provider(stack_settings(folder))
+    if provider:
+        report["sign-in"] = provider
     if as_json:
         show_json(report)
     else:
         for title, found in report.items():
             say(f"\n{title}")
             show_pairs([(f"  {name}", value) for name, value in found.items()])
-    sections = (report["machine"], report["database and store"], report["service"])
+    sections = (report["machine"], report["database and store"], report["service"], provider)
     wrong = [fault for fault in (learning["fault"], *(one.get("fault") for one in sections)) if fault]
     if wrong:
         raise CommandError(" ".join(wrong))
@@ -90,16 +95,25 @@ def look_at_settings(folder: DataFolder) -> dict[str, str]:
     Raises:
         StackError: one cannot be used.
     """
+    told = {name for name, value in os.environ.items() if value}
+    return {"PEDIGREE_DATA": str(folder.root)} | {
+        name: EMBEDDED if name in SERVERS and name not in told else value
+        for name, value in stack_settings(folder).shown().items()
+    }
+
+
+def stack_settings(folder: DataFolder) -> Settings:
+    """The settings that the stack on this folder would have.
+
+    Raises:
+        StackError: one cannot be used.
+    """
     root = folder.root
-    embedded = {"DATABASE_URL": "postgresql://embedded", "REDIS_URL": "redis://embedded"}
     mine = {"ARTIFACTS_URL": (root / "artifacts").as_uri(), "PEDIGREE_CACHE": str(root / "cache")}
     told = {name: value for name, value in os.environ.items() if value}
-    environment = {**embedded, **mine, "PEDIGREE_WEIGHTS": str(folder.weights), **told}
+    environment = {**SERVERS, **mine, "PEDIGREE_WEIGHTS": str(folder.weights), **told}
     check_settings(environment)
-    shown = Settings.model_validate(environment).shown()
-    return {"PEDIGREE_DATA": str(root)} | {
-        name: EMBEDDED if name in embedded and name not in told else value for name, value in shown.items()
-    }
+    return Settings.model_validate(environment)
 
 
 def look_at_learning() -> dict[str, Any]:

@@ -29,6 +29,7 @@ from pedigree.errors import PedigreeError
 from pedigree.wire import Wire
 from store.collector import read_headers
 from store.errors import SettingsInvalid
+from store.oidc import client_of
 from store.settings import Settings, wrong_setting
 
 READY_SECONDS = 180.0  # the API imports torch, which a cold disk makes slow
@@ -328,6 +329,7 @@ def check_settings(environment: Mapping[str, str]) -> None:
     try:
         found = Settings.model_validate(TO_BE_STARTED | {name: value for name, value in environment.items() if value})
         read_headers(found.otlp_headers)
+        client_of(found)
     except ValidationError as error:
         fault = wrong_setting(error)
         raise StackError(f"{fault.variable}: {fault.detail}.", f"Unset it, or set it{fault.form}.") from None

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from store.collector import is_address
 from store.errors import SettingsInvalid
+from store.oidc_settings import OidcSettings
 from store.webhooks import origins_of
 
 MIB = 1024 * 1024
@@ -21,10 +21,8 @@ _ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5}
 _ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])+")
 
 
-class Settings(BaseSettings):
+class Settings(OidcSettings):
     """Everything that can be set from outside. Sizes in bytes, times in seconds; what is set but empty is not set."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
 
     database_url: str = Field(alias="DATABASE_URL", description="postgresql://…")
     redis_url: str = Field(alias="REDIS_URL", description="redis://… or redis+socket:///path")

@@ -80,7 +80,7 @@ def test_secrets_have_no_default(compose: dict[str, Any]) -> None:
         assert all(use.startswith(":?") for use in uses), name
     for name, service in compose["services"].items():
         for variable, value in (service.get("environment") or {}).items():
-            if re.search("PASSWORD|SECRET|(?<!MAX_)KEY", variable):
+            if re.search("PASSWORD|SECRET(?!_FILE)|(?<!MAX_)KEY", variable):
                 assert re.match(r"\$\{\w+:\?", value), f"{name}: {variable}"
 
 

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
+from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.errors import app_error_response
@@ -14,11 +14,12 @@ from api.http.keyring import Keyring, Known
 from api.http.meter import ALLOWANCE, UNMETERED, Allowance, Meter
 from api.http.paths import route_path
 from api.http.scopes import JUDGED, Needed, Rule, Scopes, unlisted
+from api.http.session_cookies import COOKIE, sessions_shown
 from store import access
 from store.db.access_keys import KeyInUse
+from store.db.sign_ins import PersonInUse
 from store.errors import AppError, ServiceUnavailable
 
-COOKIE = "pedigree_session"
 CALLER: Final = "pedigree.caller"
 """Under this name a request's scope has who sent it."""
 _TELLS_OF_ITSELF = frozenset({"/readyz", "/metrics"})
@@ -50,15 +51,26 @@ class ScopeMissing(AppError):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request, and what they may do; ``key`` is None where none was asked for and none shown."""
+    """Who sent a request, and what they may do; both are None where nobody was asked and nothing was shown."""
 
     scope: access.Scope
     key: KeyInUse | None = None
+    person: PersonInUse | None = None
+
+    @classmethod
+    def of(cls, who: KeyInUse | PersonInUse) -> Self:
+        """Who showed a key or a session of one, or who signed in."""
+        return cls(who.scope, person=who) if isinstance(who, PersonInUse) else cls(who.scope, key=who)
+
+    @property
+    def who(self) -> KeyInUse | PersonInUse | None:
+        """The key or the person."""
+        return self.key or self.person
 
     @property
     def name(self) -> str:
-        """For the record: the key's name."""
-        return access.LOCAL if self.key is None else self.key.name
+        """For the record: the key's name, or the person's."""
+        return access.LOCAL if self.who is None else self.who.name
 
 
 ANYBODY = Caller(access.Scope.ADMIN)
@@ -73,6 +85,7 @@ class Access:
         self.keyring = keyring
         self.scopes = scopes
         self.openness = openness
+        self._looking = CapacityLimiter(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or pass on with the caller's name."""
@@ -101,23 +114,29 @@ class Access:
         known = self.keyring.now_known() or await run_in_threadpool(self.keyring.learned)
         if known is None:
             return self._unknown(path)
-        key = key_shown(headers, known)
-        if key is None:
+        who = shown_by(headers, known)
+        if who is None and "authorization" not in headers and sessions_shown(headers):
+            known = await to_thread.run_sync(self.keyring.looked_again, limiter=self._looking) or known
+            who = shown_by(headers, known)
+        if who is None:
             if self._is_open(known):
                 return ANYBODY
             # Who tries keys is counted, too.
             self.meter.count_address(scope)
             raise _key_needed(headers)
-        self.keyring.note_use(key)
-        if isinstance(needed, access.Scope) and not key.scope.covers(needed):
-            raise _scope_missing(key, needed)
-        return Caller(key.scope, key)
+        if isinstance(who, KeyInUse):
+            self.keyring.note_use(who)
+        if isinstance(needed, access.Scope) and not who.scope.covers(needed):
+            raise _scope_missing(who, needed)
+        return Caller.of(who)
 
     def _count(self, scope: Scope, headers: Headers) -> Allowance | None:
-        key = scope[CALLER].key
-        if key is None:
+        who = scope[CALLER].who
+        if who is None:
             return self.meter.count_address(scope)
-        return self.meter.count_key(key.id, key.name, by_page="authorization" not in headers)
+        if isinstance(who, PersonInUse):
+            return self.meter.count_person(who.counted_as, who.name)
+        return self.meter.count_key(who.id, who.name, by_page="authorization" not in headers)
 
     def _is_open(self, known: Known) -> bool:
         if self.openness is Openness.UNTIL_A_KEY_IS_MADE:
@@ -134,22 +153,17 @@ class Access:
         raise ServiceUnavailable("the database does not answer, which knows the keys", hint, {"Retry-After": "2"})
 
 
-def key_shown(headers: Headers, known: Known) -> KeyInUse | None:
-    """The key that a request shows, itself or by a browser's session; None where none is shown that is good."""
+def shown_by(headers: Headers, known: Known) -> KeyInUse | PersonInUse | None:
+    """Whose key or session a request shows; None where none is shown that is good."""
     kind, _, text = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         found = access.read_key(text.strip())
         return None if found is None else known.by_key(*found)
-    secret = session_shown(headers)
-    return None if secret is None else known.by_session(secret)
-
-
-def session_shown(headers: Headers) -> str | None:
-    """The secret of the browser's session, where the request has one."""
-    if COOKIE not in headers.get("cookie", ""):
-        return None
-    secret = cookie_parser(headers["cookie"]).get(COOKIE, "")
-    return secret if access.is_session(secret) else None
+    for secret in sessions_shown(headers):
+        who = known.by_session(secret)
+        if who is not None:
+            return who
+    return None
 
 
 def _key_needed(headers: Headers) -> KeyNeeded:
@@ -161,7 +175,9 @@ def _key_needed(headers: Headers) -> KeyNeeded:
     return KeyNeeded("the key is not one of this service, was revoked, or has expired", hint, told)
 
 
-def _scope_missing(key: KeyInUse, needed: access.Scope) -> ScopeMissing:
+def _scope_missing(who: KeyInUse | PersonInUse, needed: access.Scope) -> ScopeMissing:
     told = {"WWW-Authenticate": f'Bearer realm="pedigree", error="insufficient_scope", scope="{needed}"'}
-    detail = f"this needs a key of the scope {needed}, and {key.name} has {key.scope}"
+    detail = f"this needs a key of the scope {needed}, and {who.name} has {who.scope}"
+    if isinstance(who, PersonInUse):
+        return ScopeMissing(detail, "Who runs the identity provider can add you to a group that may do more.", told)
     return ScopeMissing(detail, f"Use a key of the scope {needed}.", told)

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hmac import compare_digest
@@ -13,11 +13,14 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from store.access import digest_of
 from store.db.access_keys import KeyInUse, KeysOnRecord, SessionInUse, keys_on_record, note_uses
+from store.db.sign_ins import PersonInUse, sign_ins_on_record
 
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 """How long another process's revocation takes to arrive here."""
+MOMENT_SECONDS = 0.1
+"""Sessions that nobody knows have the record read so often at most."""
 OLDEST_SECONDS = 600.0
 """While the database is away, what was known before holds for so long."""
 WRITE_SECONDS = 60.0
@@ -33,12 +36,14 @@ class Known:
     any_made: bool
     keys: Mapping[int, KeyInUse]
     sessions: Mapping[bytes, SessionInUse]
+    people: Mapping[bytes, PersonInUse]
     read_at: float
 
     @classmethod
-    def of(cls, found: KeysOnRecord) -> "Known":
+    def of(cls, found: KeysOnRecord, people: Iterable[PersonInUse] = ()) -> "Known":
         keys = {key.id: key for key in found.keys}
-        return cls(found.any_made, keys, {one.digest: one for one in found.sessions}, time.monotonic())
+        sessions = {one.digest: one for one in found.sessions}
+        return cls(found.any_made, keys, sessions, {one.digest: one for one in people}, time.monotonic())
 
     def by_key(self, key_id: int, secret: str) -> KeyInUse | None:
         """The key, where the secret is its own and it has not expired."""
@@ -46,9 +51,13 @@ class Known:
         is_its = compare_digest(digest_of(secret), NOBODYS if key is None else key.digest)
         return key if key is not None and is_its and _lasts(key.expires_at) else None
 
-    def by_session(self, secret: str) -> KeyInUse | None:
-        """The key that a browser's session stands for."""
-        found = self.sessions.get(digest_of(secret))
+    def by_session(self, secret: str) -> KeyInUse | PersonInUse | None:
+        """The key that a browser's session stands for, or the person who signed in there."""
+        digest = digest_of(secret)
+        person = self.people.get(digest)
+        if person is not None and _lasts(person.expires_at):
+            return person
+        found = self.sessions.get(digest)
         key = None if found is None or not _lasts(found.expires_at) else self.keys.get(found.key_id)
         return key if key is not None and _lasts(key.expires_at) else None
 
@@ -58,6 +67,8 @@ class Keyring:
     """Follows the record from a thread of its own, and writes down when keys were used."""
 
     sessions: sessionmaker[Session]
+    issuer: str | None = None
+    """The provider that people sign in with."""
     known: Known | None = None
     _uses: dict[int, datetime] = field(default_factory=dict)
     _written_at: float = field(default_factory=time.monotonic)
@@ -84,7 +95,8 @@ class Keyring:
             SQLAlchemyError: the database does not answer.
         """
         with self.sessions.begin() as session:
-            self.known = Known.of(keys_on_record(session))
+            people = () if self.issuer is None else sign_ins_on_record(session, self.issuer)
+            self.known = Known.of(keys_on_record(session), people)
 
     def now_known(self) -> Known | None:
         """What is known, unless that was read too long ago to go by."""
@@ -94,6 +106,13 @@ class Keyring:
     def learned(self) -> Known | None:
         """What is known; the record is asked where nothing is. None where the database does not answer."""
         if self.now_known() is None:
+            self._try(self.refresh)
+        return self.now_known()
+
+    def looked_again(self) -> Known | None:
+        """What is known, read anew unless that was a moment ago: another process may have begun a session since."""
+        known = self.known
+        if not self._is_away and (known is None or time.monotonic() - known.read_at >= MOMENT_SECONDS):
             self._try(self.refresh)
         return self.now_known()
 

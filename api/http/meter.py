@@ -85,6 +85,14 @@ class Meter:
         policy: Policy = "page" if by_page else "key"
         return self._count(f"{policy}:{key_id}", policy, f"key {name}", self._key_quota)
 
+    def count_person(self, number: str, name: str) -> Allowance | None:
+        """Count a request of who signed in; they may send as many as the page of a key.
+
+        Raises:
+            TooManyRequests: it is one too many.
+        """
+        return self._count(f"person:{number}", "page", name, self._key_quota) if self._key_quota else None
+
     def count_address(self, scope: Scope) -> Allowance | None:
         """Count a request without a key; this machine's own are not counted.
 

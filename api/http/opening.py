@@ -30,12 +30,15 @@ def settle(settings: Settings, host: str | None) -> Openness:
     Where the database does not answer, the service starts, and lets nobody in before it does.
 
     Raises:
-        KeysMissing: others than this machine's users reach the address, and there is no key for them.
+        KeysMissing: others than this machine's users reach the address, and they have neither key nor sign-in.
     """
     is_local = host is None or is_loopback(host)
     if settings.open == "yes":
         logger.warning("PEDIGREE_OPEN is yes: open to everybody who reaches %s, without a key", host)
         return Openness.ALWAYS
+    if settings.oidc_issuer:
+        logger.info("every request needs a key, or a sign-in by %s", settings.oidc_issuer)
+        return Openness.NEVER
     made, usable = _count_keys(settings)
     if not is_local and made is not None and not usable:
         what = "no key is good any more" if made else "there is no key"

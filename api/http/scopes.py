@@ -132,9 +132,13 @@ POST /webhooks/{webhook_id}/test
 GET /webhooks/{webhook_id}/deliveries
 """
 
-# The page's own files, by which it asks for a key. They tell nothing of what the service holds.
+# The page's own files, by which it asks for a key, and the way to the identity provider and back. They tell nothing of
+# what the service holds.
 _OPEN = """
 GET /healthz
+GET /sign-in
+GET /sign-in/provider
+GET /sign-in/callback
 GET /
 GET /ui/{place:path}
 GET /ui/assets/plotly.min.js

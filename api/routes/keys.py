@@ -5,14 +5,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from api.dependencies import Services, ServicesDep, SliceDep
-from api.http.access import ANYBODY, CALLER, COOKIE, Caller, session_shown
+from api.dependencies import ServicesDep, SliceDep
+from api.http.access import ANYBODY, CALLER, Caller
+from api.http.session_cookies import COOKIE, give, sessions_shown, take_back
 from api.http.tables import TableRoute
 from api.schemas.fields import Id, PageOut
 from api.schemas.keys import KeyMade, KeyOut, NewKey, SessionOut
 from api.schemas.problem import problems
 from store.access import digest_of
 from store.db.access_keys import begin_session, create_key, end_session, list_keys, revoke_key
+from store.db.sign_ins import end_sign_in
 from store.errors import StateConflict
 
 router = APIRouter(tags=["keys"], route_class=TableRoute)
@@ -81,36 +83,28 @@ def begin_a_session(request: Request, services: ServicesDep, caller: CallerDep, 
     with services.sessions.begin() as session:
         secret, ends = begin_session(session, caller.key.id, life=SESSION_LIFE)
     services.keyring.refresh()
-    response.set_cookie(
-        COOKIE,
-        secret,
-        path=_place(services),
-        # What a proxy says of the scheme is believed of one on this machine alone; the browser says it too.
-        secure=request.url.scheme == "https" or request.headers.get("origin", "").startswith("https:"),
-        httponly=True,
-        samesite="strict",
-    )
+    # What a proxy says of the scheme is believed of one on this machine alone; the browser says it too.
+    is_secure = request.url.scheme == "https" or request.headers.get("origin", "").startswith("https:")
+    give(response, COOKIE, secret, place=services.settings.root_path, is_secure=is_secure)
     response.headers.update(UNKEPT)
     return _session(caller, ends)
 
 
 @router.delete("/session", status_code=204, response_class=Response)
 def end_the_session(request: Request, services: ServicesDep) -> Response:
-    """End the browser's session and take its cookie back."""
-    secret = session_shown(request.headers)
-    if secret is not None:
+    """End the browser's session and take its cookie back; at the identity provider nobody is signed out."""
+    secrets = sessions_shown(request.headers)
+    if secrets:
         with services.sessions.begin() as session:
-            end_session(session, digest_of(secret))
+            for digest in map(digest_of, secrets):
+                end_session(session, digest)
+                end_sign_in(session, digest)
         services.keyring.refresh()
     answer = Response(status_code=204)
-    answer.delete_cookie(COOKIE, path=_place(services), httponly=True, samesite="strict")
+    take_back(answer, request.headers, place=services.settings.root_path)
     return answer
 
 
-def _place(services: Services) -> str:
-    return services.settings.root_path or "/"
-
-
 def _session(caller: Caller, ends: datetime | None = None) -> SessionOut:
-    key = caller.key
-    return SessionOut(is_open=key is None, key=None if key is None else key.name, scope=caller.scope, expires_at=ends)
+    who = caller.who
+    return SessionOut(is_open=who is None, key=None if who is None else who.name, scope=caller.scope, expires_at=ends)

@@ -79,7 +79,7 @@ class SessionOut(BaseModel):
     """Who the service takes the caller for."""
 
     is_open: bool = Field(description="no key is asked for; what the caller may do is not limited")
-    key: str | None = Field(description="the name of the key that was shown")
+    key: str | None = Field(description="the name of the key that was shown, or of who signed in")
     scope: Scope
     expires_at: datetime | None = Field(description="of a browser's session that was just begun")
 

@@ -41,3 +41,22 @@ class KeySession(Base):
     key_id: Mapped[int] = mapped_column(ForeignKey("keys.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
+
+
+class SignIn(Base):
+    """A person whom the identity provider vouched for, in one browser, until it ends."""
+
+    __tablename__ = "sign_ins"
+
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    """sha256 of the session's secret."""
+    issuer: Mapped[str] = mapped_column(Text)
+    """Who vouched: of another provider than the one that is set, nothing holds."""
+    subject: Mapped[str] = mapped_column(Text)
+    """The provider's own name for the person, which stays when the e-mail address changes."""
+    name: Mapped[str] = mapped_column(Text)
+    """For people, with an @ in it: the e-mail address, or the subject and the provider's host."""
+    scope: Mapped[str] = mapped_column(Text)
+    """By the person's groups when they signed in."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]

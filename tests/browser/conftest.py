@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import uvicorn
@@ -74,18 +75,30 @@ def streams(settings: Settings) -> Streams:
 @pytest.fixture
 def address(streams: Streams) -> Iterator[str]:
     """A running API."""
+    with listening() as (listener, address), serving(streams, listener):
+        yield address
+
+
+@contextmanager
+def listening() -> Iterator[tuple[socket.socket, str]]:
+    """A socket on loopback, and its address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(100)
-        config = uvicorn.Config(streams, log_level="warning", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        until(lambda: server.started, PATIENCE_MS / 1000)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(PATIENCE_SECONDS)
-        assert not thread.is_alive()
+        yield listener, f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def serving(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
+    """An app that runs while the block lasts."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    until(lambda: server.started, PATIENCE_MS / 1000)
+    yield
+    server.should_exit = True
+    thread.join(PATIENCE_SECONDS)
+    assert not thread.is_alive()
 
 
 @pytest.fixture(scope="package")

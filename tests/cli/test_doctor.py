@@ -19,9 +19,12 @@ from cli.doctor import (
     look_at_stores,
     look_at_weights,
 )
+from cli.identity_provider import look_at_provider
 from cli.stack import Stack
+from store.settings import Settings
 from tests.cli.service import Answer, free_port
 from tests.cli.test_commands import ask, pedigree
+from tests.identity_provider import providing
 
 learning = cache(look_at_learning)
 
@@ -203,3 +206,23 @@ def test_a_learning_stack_that_cannot_be_imported_is_a_fault(
     found = look_at_learning()
     assert (found["versions"], found["device"]) == ({}, "unknown")
     assert found["fault"] == f"the learning stack cannot be imported: {why}"
+
+
+def test_the_doctor_says_whether_the_identity_provider_answers(settings_of_session: Settings) -> None:
+    with providing() as provider:
+        told = {
+            "public_url": "http://localhost",
+            "oidc_issuer": provider.url,
+            "oidc_client_id": "pedigree",
+            "oidc_admin_groups": "keepers",
+        }
+        settings = settings_of_session.model_copy(update=told)
+        assert look_at_provider(settings)["state"] == "ok"
+        provider.described = {"issuer": "http://another"}
+        assert "calls itself 'http://another'" in look_at_provider(settings)["fault"]
+        provider.described = {"token_endpoint": "https://evil.example/"}
+        assert "its token_endpoint is on evil.example" in look_at_provider(settings)["fault"]
+    assert "does not answer (ConnectError)" in look_at_provider(settings)["fault"]
+    assert look_at_provider(settings_of_session) == {}
+    nonsense = look_at_provider(settings.model_copy(update={"public_url": ""}))
+    assert nonsense["fault"].startswith("PEDIGREE_PUBLIC_URL: it is not set")

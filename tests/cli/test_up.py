@@ -255,6 +255,11 @@ def test_a_taken_port_that_was_asked_for_is_one_line(tmp_path: Path) -> None:
             "/nowhere/h",
             "pedigree: PEDIGREE_OTLP_HEADERS_FILE: '/nowhere/h' cannot be read",
         ),
+        (
+            "PEDIGREE_OIDC_CLIENT_ID",
+            "pedigree",
+            "pedigree: PEDIGREE_OIDC_CLIENT_ID is set, and PEDIGREE_OIDC_ISSUER is not. Set PEDIGREE_OIDC_ISSUER too",
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_one_line(tmp_path: Path, name: str, value: str, sentence: str) -> None:

@@ -27,10 +27,13 @@ function askFor(done) {
     make("div", { class: "field" }, make("label", { for: "key-text" }, "Key"), input),
     wrong,
     make("div", { class: "toolbar end" }, button));
+  const way = make("div", { class: "way" });
   const dialog = make("dialog", { class: "key", "aria-labelledby": "key-title" },
     make("h2", { id: "key-title" }, "Sign in"),
+    way,
     make("p", { class: "quiet" }, "This service asks for a key. The people who run it give you one."),
     form);
+  offerProvider(way, () => dialog.open && input.value === "");
   let isGiven = false;
 
   async function give() {
@@ -60,6 +63,18 @@ function askFor(done) {
   };
   document.body.append(dialog);
   dialog.showModal();
+}
+
+// The company's identity provider, where there is one: it brings the browser back to this view.
+async function offerProvider(way, isWaiting) {
+  const answer = await fetch(at("/sign-in/provider")).catch(() => null);
+  const { name = null, address } = answer?.ok ? await answer.json() : {};
+  if (name === null) return;
+  const next = location.pathname + location.search + location.hash;
+  const link = make("a", { class: "button", href: `${address}?next=${encodeURIComponent(next)}` }, `Sign in with ${name}`);
+  way.replaceChildren(link, make("p", { class: "quiet" }, "or with a key:"));
+  way.nextElementSibling.remove();
+  if (isWaiting()) link.focus();
 }
 
 // With a key that was just made, the first of all: nobody is asked for it then. Another process of the service learns of it

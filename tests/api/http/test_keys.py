@@ -14,8 +14,8 @@ from starlette.types import Message
 
 from api.app import create_app
 from api.http import keyring
-from api.http.access import COOKIE
 from api.http.scopes import SCOPES, Needed, Operation, Rule, Scopes
+from api.http.session_cookies import COOKIE
 from store.access import Scope, digest_of
 from store.db.access_keys import revoke_key
 from store.db.access_tables import AccessKey

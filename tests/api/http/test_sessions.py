@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from api.http.access import COOKIE
+from api.http.session_cookies import COOKIE
 from store.access import Scope
 from store.db.access_tables import AccessKey, KeySession
 from tests.api.http.conftest import bearer
