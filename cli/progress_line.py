@@ -31,6 +31,11 @@ def time_left(progress: Json) -> str:
     return "" if stage is None else f"{short_time(stage)} left of this stage"
 
 
+def without_time(progress: Json) -> Json:
+    """The same of a job that is being cancelled: what it would still take is not what it takes to stop."""
+    return {**progress, "eta_seconds": None, "stage_eta_seconds": None}
+
+
 def position(progress: Json) -> str:
     """``93/126``; nothing where nobody knows how far it is."""
     steps = int(progress.get("steps") or 0)

@@ -34,6 +34,8 @@ def _verdict(candidate: Json, chosen: Json) -> str:
         return "chosen"
     if candidate["problem"]:
         return str(candidate["problem"])
+    if candidate["photos"] == 0:
+        return "not compared"
     return "" if candidate["passed"] else "differs too much"
 
 

@@ -15,12 +15,12 @@ from cli.epochs import WHOLE, Layout, layout_for
 from cli.events import Listener
 from cli.live_line import LiveLine, can_redraw, columns, has_colours
 from cli.pace import Pace
-from cli.progress_line import Look, fitted, position, progress_line, rate, time_left
+from cli.progress_line import Look, fitted, position, progress_line, rate, time_left, without_time
 from cli.saying import plain, plain_json, say
 from cli.tables import short_time
 from cli.waiting import waiting_line, waiting_words
 from pedigree.events import Event
-from store.states import FINAL
+from store.states import FINAL, State
 
 BARS = "━─"
 WAITING = {"queued": "queued, waiting for a worker", "running": "starting", "cancelling": "cancelling"}
@@ -76,10 +76,12 @@ class JsonLines:
 class _ForPeople(ABC):
     """Hears the events that people want to hear of; batches are too many for them."""
 
+    is_cancelling = False
+
     def show(self, event: Event) -> None:
         """One event, to what shows its kind."""
         if event.name == "progress":
-            self._progress(event.data)
+            self._progress(without_time(event.data) if self.is_cancelling else event.data)
         elif event.name == "epoch":
             self._epoch(event.data)
         elif event.name == "log":
@@ -89,6 +91,7 @@ class _ForPeople(ABC):
         elif event.name == "waiting":
             self._waiting(event.data)
         elif event.name == "state":
+            self.is_cancelling = event.data["state"] == State.CANCELLING
             self._state(event.data)
 
     @abstractmethod

@@ -59,7 +59,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "head_then_all",
         "Head, then all",
-        "Both of the above in one run, with a rate for each phase.",
+        "The head alone first, then the whole network, in one run and with a rate for each phase.",
         "train",
         {
             "recipe": "phases",

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from api.figures.palette import DARK_FROM
+
 Dash = Literal["solid", "dash", "dot"]
 Symbol = Literal["circle", "square", "diamond", "triangle"]
 Values = Literal["number", "whole", "share", "rate"]
@@ -94,6 +96,11 @@ class Heatmap:
     @property
     def most(self) -> int:
         return max((count for row in self.counts for count in row), default=0)
+
+    @property
+    def deepest_pale(self) -> float:
+        """Counts up to this one have dark text, those above it white: shades go by the square root."""
+        return DARK_FROM**2 * self.most
 
 
 @dataclass(frozen=True)

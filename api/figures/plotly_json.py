@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from api.figures.chart import Axis, Bars, Chart, Heatmap, Line, Marker
 from api.figures.lines import LABEL_SIZE, LINE, SUBTITLE_SIZE, TEXT_SIZE, TITLE_SIZE, rule_labels
-from api.figures.palette import BLUES, GRID, GROUND, INK, QUIET
+from api.figures.palette import GRID, GROUND, INK, QUIET, SHADES
 from api.figures.paper import AXIS, EDGE, GAP, RIGHT, ROW, Paper, paper_for
 
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
@@ -34,7 +34,7 @@ def as_plotly(chart: Chart, *, width: int | None = None, height: int | None = No
     is escaped: Plotly reads some HTML in its texts. NaN and infinities become null.
     """
     paper = paper_for(chart, width=width, height=height, room=None if width or chart.heatmap else NARROWED_TO)
-    heatmap = [] if chart.heatmap is None else [_heatmap(chart.heatmap)]
+    heatmap = [] if chart.heatmap is None else _heatmaps(chart.heatmap)
     marks = [(mark, f"y{i + 1}" if i else "y") for i, panel in enumerate(chart.panels) for mark in panel.marks]
     traces = [_trace(mark, axis) for mark, axis in marks]
     figure = go.Figure(data=[*heatmap, *traces], layout=_layout(chart, paper))
@@ -105,22 +105,29 @@ def _interval(mark: Marker) -> dict[str, Any] | None:
     }
 
 
-def _heatmap(heatmap: Heatmap) -> Any:  # noqa: ANN401 - as above
-    return go.Heatmap(
-        x=_escaped(heatmap.columns),
-        y=_escaped(heatmap.rows),
-        z=[[math.sqrt(count) for count in row] for row in heatmap.counts],
-        hovertext=[_escaped(row) for row in heatmap.hover],
-        text=[[str(count) if count else "" for count in row] for row in heatmap.counts],
-        texttemplate="%{text}",
-        hoverinfo="text",
-        zmin=0,
-        zmax=math.sqrt(heatmap.most) or 1,
-        colorscale=[[i / (len(BLUES) - 1), colour] for i, colour in enumerate(BLUES)],
-        showscale=False,
-        xgap=1,
-        ygap=1,
-    )
+def _heatmaps(heatmap: Heatmap) -> list[Any]:
+    """The cells, and over them the deep ones again, whose counts are white: a heatmap's texts have one colour."""
+    most = math.sqrt(heatmap.most) or 1
+    shared = {
+        "x": _escaped(heatmap.columns),
+        "y": _escaped(heatmap.rows),
+        "texttemplate": "%{text}",
+        "zmin": 0,
+        "zmax": most,
+        "colorscale": SHADES,
+        "showscale": False,
+        "xgap": 1,
+        "ygap": 1,
+    }
+    roots = [[math.sqrt(count) for count in row] for row in heatmap.counts]
+    pale = [[str(count) if 0 < count <= heatmap.deepest_pale else "" for count in row] for row in heatmap.counts]
+    deep = [[str(count) if count > heatmap.deepest_pale else "" for count in row] for row in heatmap.counts]
+    over = [[root if text else None for root, text in zip(*row, strict=True)] for row in zip(roots, deep, strict=True)]
+    hover = [_escaped(row) for row in heatmap.hover]
+    return [
+        go.Heatmap(**shared, z=roots, text=pale, textfont={"color": INK}, hovertext=hover, hoverinfo="text"),
+        go.Heatmap(**shared, z=over, text=deep, textfont={"color": GROUND}, hoverinfo="skip"),
+    ]
 
 
 def _layout(chart: Chart, paper: Paper) -> Any:  # noqa: ANN401 - as above

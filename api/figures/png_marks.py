@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from api.figures.chart import Axis, Bars, Chart, Heatmap, Line, Marker, Panel, Rule
 from api.figures.heading import rate_text
 from api.figures.lines import LABEL_SIZE
-from api.figures.palette import BLUES, DARK_FROM, GRID, GROUND, INK, QUIET
+from api.figures.palette import DARK_FROM, GRID, GROUND, INK, PALE, QUIET, SHADES
 from ml.late import Late
 
 if TYPE_CHECKING:
@@ -90,14 +91,14 @@ def write_counts(axes: "Axes", heatmap: Heatmap, *, point: float) -> None:
     size = min(LABEL_SIZE, 0.7 * cell, 1.4 * cell / len(str(heatmap.most)))
     if size < LEAST_COUNT:
         return
-    for row, (counts, shares) in enumerate(zip(heatmap.counts, _shares(heatmap), strict=True)):
-        for column, (count, share) in enumerate(zip(counts, shares, strict=True)):
+    for row, counts in enumerate(heatmap.counts):
+        for column, count in enumerate(counts):
             if count:
                 axes.text(
                     column,
                     row,
                     str(count),
-                    color=GROUND if share > DARK_FROM else INK,
+                    color=GROUND if count > heatmap.deepest_pale else INK,
                     fontsize=size * point,
                     horizontalalignment="center",
                     verticalalignment="center_baseline",
@@ -180,9 +181,10 @@ def _draw_bars(axes: "Axes", bars: Bars, point: float) -> None:
 
 
 def _shade(share: float) -> tuple[float, float, float]:
-    """A share in [0, 1] of the way through the Blues, as red, green and blue in [0, 1]."""
-    place = share * (len(BLUES) - 1)
-    low = min(int(place), len(BLUES) - 2)
-    ends = [[int(BLUES[i][at : at + 2], 16) / 255 for at in (1, 3, 5)] for i in (low, low + 1)]
-    red, green, blue = (one + (other - one) * (place - low) for one, other in zip(*ends, strict=True))
+    """A share in [0, 1] of the way through the shades, as red, green and blue in [0, 1]."""
+    part = SHADES[:PALE] if share < DARK_FROM else SHADES[PALE:]
+    (low, first), (high, last) = next((a, b) for a, b in pairwise(part) if share <= b[0] or b is part[-1])
+    way = min(1.0, (share - low) / (high - low))
+    ends = [[int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)] for colour in (first, last)]
+    red, green, blue = (one + (other - one) * way for one, other in zip(*ends, strict=True))
     return red, green, blue

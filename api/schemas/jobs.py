@@ -12,7 +12,6 @@ from api.schemas.forecast import ForecastOut
 from api.schemas.studies import PrunedOut, SearchRequest, StudyOut
 from ml.config import FineTune, LrFind, ResolvedConfig, TrainConfig
 from ml.config_rules import refusal
-from store.db.jobs import IN_HAND
 from store.db.models import Job
 from store.db.registry import DEFAULT_ALIAS
 from store.db.waiting import Reason, Waiting
@@ -133,7 +132,7 @@ class JobError(BaseModel):
 
 
 class JobProgress(BaseModel):
-    """Where a job stands; ``stage`` is a word for people. A job that is not being worked on has no time left."""
+    """Where a job stands; ``stage`` is a word for people. It has a time left only while it runs."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -153,9 +152,9 @@ class JobProgress(BaseModel):
         if job.progress is None:
             return None
         progress = cls.model_validate(job.progress)
-        # The last estimate of a job that has ended is of its last step but a few.
-        ended = {"eta_seconds": None, "stage_eta_seconds": None}
-        return progress if State(job.state) in IN_HAND else progress.model_copy(update=ended)
+        # The last estimate of a job that has ended is of an earlier step; one that stops takes less.
+        none = {"eta_seconds": None, "stage_eta_seconds": None}
+        return progress if State(job.state) == State.RUNNING else progress.model_copy(update=none)
 
 
 class HeldJob(BaseModel):

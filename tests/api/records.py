@@ -62,15 +62,15 @@ class Records:
                 summary={"items": 21, "per_breed": dict.fromkeys(vocab, 7)},
             )
 
-    def dataset_with_photos(self, folder: Path, name: str = "photos") -> Dataset:
+    def dataset_with_photos(self, folder: Path, name: str = "photos", *, drawn: bool = False) -> Dataset:
         """A dataset with its manifest and its bundle; item 0 is red, item 1 green."""
         folder.mkdir()
         (folder / "Birman_1.jpg").write_bytes(jpeg((200, 0, 0)))
         (folder / "Birman_2.jpg").write_bytes(jpeg((0, 200, 0)))
         (folder / "pug_1.jpg").write_bytes(jpeg((0, 0, 200)))
-        return self.dataset_of(folder, name)
+        return self.dataset_of(folder, name, drawn=drawn)
 
-    def dataset_of(self, folder: Path, name: str) -> Dataset:
+    def dataset_of(self, folder: Path, name: str, *, drawn: bool = False) -> Dataset:
         """A dataset of the pictures in a folder, as its import would make it."""
         manifest = scan_folder(folder, LabelRule(), name=name)
         bundle = folder.parent / f"{name}.tar"
@@ -82,7 +82,7 @@ class Records:
                 session,
                 name=name,
                 revision=manifest.revision,
-                drawn=False,
+                drawn=drawn,
                 label_rule=manifest.rule.model_dump(mode="json"),
                 vocab=list(manifest.vocab),
                 items=len(manifest.items),

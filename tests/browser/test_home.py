@@ -91,6 +91,14 @@ def test_before_any_training_the_page_says_where_to_begin(visits: Visits, record
     page = visits.page("/")
     expect(page.locator("#no-model")).to_contain_text("No model has been trained yet")
     expect(page.locator("#terms")).to_be_hidden()
+    expect(page.get_by_role("link", name="Start a training")).to_be_hidden()
+    page.get_by_role("link", name="Bring photos in").click()
+    page.locator("#add-sample").click()
+    expect(page.locator("#imports")).to_contain_text("Import of sample queued")
+    for area, place in (("Jobs", "#jobs-lanes"), ("Train", "#train-imports"), ("Predict", "#awaited-imports")):
+        page.locator("nav").get_by_text(area).click()
+        expect(page.locator(place)).to_contain_text(re.compile("[Ii]mport of sample"))
+    expect(page.locator("#no-model")).to_contain_text("Photos are being brought in")
     run, _ = records.run(records.dataset())
     page.reload()
     expect(page.locator("#no-model")).to_contain_text(f"Run {run.id} is queued")
@@ -214,6 +222,16 @@ def test_where_versions_are_registered_and_none_is_in_production_the_newest_answ
     page.get_by_role("button", name="Put version 1 into production").click()
     expect(page.locator("#served")).to_contain_text("In production: version 1")
     expect(page.locator("#no-model")).to_be_hidden()
+
+
+def test_a_model_of_drawn_pictures_is_tried_on_one_of_its_own(visits: Visits, records: Records, tmp_path: Path) -> None:
+    run = records.served(records.dataset_with_photos(tmp_path / "sample", drawn=True))
+    serve(visits, run)
+    page = visits.page("/")
+    page.get_by_role("button", name="Try one of its own drawn pictures").click()
+    expect(page.locator(HEADLINES)).to_have_text(re.compile("^(Abyssinian, a cat|Birman, a cat|.*[Pp]ug.*)$"))
+    expect(page.locator("#answer .file")).to_have_text(re.compile(r"^(Birman|pug)_\d\.jpg$"))
+    expect(page.locator("#answer .by")).to_contain_text("drawn sample")
 
 
 def test_the_command_that_is_copied_asks_for_the_same(visits: Visits, records: Records, tmp_path: Path) -> None:

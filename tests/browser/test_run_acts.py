@@ -137,6 +137,11 @@ def test_a_late_answer_for_a_run_that_was_left_is_dropped(visits: Visits, record
     expect(page.locator("#run-steps a").first).to_have_attribute("href", f"/ui/train?from={world.other.id}")
 
 
+def job_of(records: Records, run: Run) -> int:
+    with records.sessions.begin() as session:
+        return state_of_run(session, run.id).id
+
+
 def agree(page: Page, button: str) -> None:
     page.locator("dialog[open]").get_by_role("button", name=button).click()
     expect(page.locator("dialog[open]")).to_have_count(0)
@@ -150,7 +155,12 @@ def test_a_run_is_cancelled_and_taken_up_again(visits: Visits, records: Records,
     expect(page.locator("#run-state")).to_have_text("cancelled")
     expect(page.locator("#run-message")).to_have_text("It is cancelled.")
     expect(page.locator("#view-run")).to_be_focused()
-    page.reload()
+    # From elsewhere: another browser's page notices it.
+    assert page.request.post(f"{visits.address}/jobs/{job_of(records, world.queued)}/resume").ok
+    expect(page.locator("#run-state")).to_have_text("queued")
+    expect(page.locator("#run-message")).to_be_empty()
+    page.get_by_role("button", name="Cancel").click()
+    agree(page, "Cancel the run")
     page.get_by_role("button", name="Resume").click()
     expect(page.locator("#run-state")).to_have_text("queued")
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
@@ -244,19 +254,28 @@ def test_a_late_answer_about_one_run_does_not_make_the_question_about_another_de
 FAILURES: list[tuple[str, str, dict[str, str]]] = [
     ("out_of_memory", "Start again with batches of 8", {"batch_size": "8"}),
     ("loss_diverged", "Start again with a tenth of the rate", {"batch_size": "16"}),
+    ("weights_missing", "Start again without these weights", {"pretrained": "false"}),
     ("dataset_unusable", "Start again with other settings", {"batch_size": "16"}),
 ]
 
 
 @pytest.mark.parametrize(("code", "button", "set_anew"), FAILURES)
 def test_a_failure_has_a_button_that_does_the_one_thing(
-    visits: Visits, records: Records, code: str, button: str, set_anew: dict[str, str]
+    visits: Visits,
+    records: Records,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    code: str,
+    button: str,
+    set_anew: dict[str, str],
 ) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))  # no network's weights are here
     run = failed(records, code, batch_size=16, base_lr=0.02)
     page = visits.page(f"/ui/runs/{run.id}")
     card = page.locator("#run-error")
     expect(card).to_contain_text("What went wrong.")
     expect(card).to_contain_text("What to change.")
+    expect(card.get_by_role("button", name="Resume it")).to_have_count(int(code == "weights_missing"))
     card.get_by_role("button", name=button).click()
     expect(page).to_have_url(re.compile(r"/ui/train\?"))
     query = parse_qs(urlsplit(page.url).query)

@@ -109,6 +109,13 @@ def test_a_next_attempt_says_its_stages_again(capsys: Capture) -> None:
     assert capsys.readouterr().out.splitlines() == ["train  1/4", "running (attempt 2)", "train  2/4"]
 
 
+def test_a_job_that_is_being_cancelled_has_no_time_left(capsys: Capture) -> None:
+    lines = Lines()
+    lines.show(Event("1", "state", {"state": "cancelling", "attempt": 1}))
+    lines.show(Event("2", "progress", {"stage": "store", "step": 8, "steps": 24, "eta_seconds": 137.0}))
+    assert capsys.readouterr().out.splitlines() == ["cancelling", "store  8/24"]
+
+
 def test_what_a_job_says_does_nothing_to_the_terminal(capsys: Capture) -> None:
     Lines().show(Event("1", "log", {"message": "one\x1b[2J\ntwo"}))
     assert capsys.readouterr().out == "one\\x1b[2J\ntwo\n"

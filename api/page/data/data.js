@@ -1,10 +1,9 @@
 // The datasets, adding photos, and the imports that have not succeeded.
 
-import { jobLine } from "../frame/job_line.js";
+import { listImports, readImports } from "../frame/imports.js";
 import { byId, cell, datasetLink, drawnTag, fill, FINAL, make } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { want } from "../frame/stream.js";
-import { writeNew } from "../frame/written.js";
 import { localTime, shortTime } from "../frame/times.js";
 import { prepareAdding, showAsked, showUpload } from "./adding.js";
 import { leaveImport, refreshImport } from "./importing.js";
@@ -16,7 +15,7 @@ let question = 0;
 
 async function showDatasets() {
   const number = ++question;
-  const [{ items }, imports] = await Promise.all([ask("/datasets?limit=200"), ask("/jobs?kind=import&limit=5"), refreshImport()]);
+  const [{ items }, imports] = await Promise.all([ask("/datasets?limit=200"), readImports(), refreshImport()]);
   // Another view has come, or it was asked anew.
   if (number !== question || byId("view-data").hidden) return;
   const focused = document.activeElement?.closest("#datasets") && document.activeElement.dataset.dataset;
@@ -24,14 +23,9 @@ async function showDatasets() {
   byId("datasets").hidden = items.length === 0;
   fill("datasets", items.map(row));
   if (focused) document.querySelector(`#datasets [data-dataset="${CSS.escape(focused)}"]`)?.focus();
-  showAsked(imports.items);
-  want("imports", imports.items.some(({ state }) => !FINAL.has(state)));
-  showImports(imports.items.filter(({ state }) => state !== "succeeded"));
-}
-
-// It is read aloud whenever it is written.
-function showImports(jobs) {
-  writeNew("imports", jobs, (place) => place.replaceChildren(...jobs.map((job) => jobLine(`Import ${job.id}`, job))));
+  showAsked(imports);
+  want("imports", imports.some(({ state }) => !FINAL.has(state)));
+  listImports("imports", imports.filter(({ state }) => state !== "succeeded"));
 }
 
 function row(one) {

@@ -145,7 +145,7 @@ function showLeftOut({ exclusions = {}, disguised = {} }) {
     const lines = disguised.examples.map(({ path, format }) => `${path} is a ${format}`);
     groups.push(group(`Taken, but not what the name says: ${counted(disguised.count, "file")}`, lines, disguised.count));
   }
-  byId("left-out").replaceChildren(...(groups.length ? groups : [make("li", {}, "No file.")]));
+  byId("left-out").replaceChildren(...(groups.length ? groups : [make("li", {}, "Nothing was found.")]));
 }
 
 function group(title, lines, count) {

@@ -1,5 +1,6 @@
 // The import that an upload has become, until its dataset is there.
 
+import { importName } from "../frame/imports.js";
 import { byId, datasetLink, FINAL, make, progressLine } from "../frame/parts.js";
 import { ask, reasonOf } from "../frame/service.js";
 import { want } from "../frame/stream.js";
@@ -27,9 +28,10 @@ export async function refreshImport() {
   byId("importing").replaceChildren(...lines(job));
 }
 
-function lines({ id, state, dataset, progress, error, waiting }) {
+function lines(job) {
+  const { state, dataset, progress, error, waiting } = job;
   if (state === "succeeded") return [make("p", { class: "verdict" }, "Imported", ...(dataset ? [": ", datasetLink(dataset)] : []), ".")];
   if (error) return [make("p", { class: "bad" }, `The import has failed. ${reasonOf(error)}`)];
-  if (progress) return [make("p", {}, "Importing: ", ...progressLine(progress))];
-  return [make("p", {}, `Import ${id} is ${state}`, ...(waiting ? [": ", ...waitsFor(waiting)] : []), ".")];
+  if (progress) return [make("p", {}, `${importName(job)}: `, ...progressLine(progress, state))];
+  return [make("p", {}, `${importName(job)} is ${state}`, ...(waiting ? [": ", ...waitsFor(waiting)] : []), ".")];
 }

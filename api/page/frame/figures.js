@@ -148,9 +148,23 @@ async function draw(one) {
   const chart = place.querySelector(".chart") ?? frame(one, picture);
   chart.setAttribute("aria-label", found.layout.meta.alt);
   if (found.data[0]?.type !== "heatmap") delete found.layout.width;
+  else titleBeside(one, found.layout);
   one.found = found;
   if (hasPlotly) await paint(one);
   else showPicture(chart, picture);
+}
+
+// The title of a figure that goes on sideways stands above it: inside, its end would be out of sight.
+function titleBeside({ place, room }, layout) {
+  const isWide = layout.width > room;
+  const title = place.querySelector(".sideways-title");
+  title.hidden = !isWide;
+  if (!isWide) return;
+  const { title: name, subtitle } = layout.meta;
+  title.replaceChildren(name, make("span", { class: "quiet" }, ` ${subtitle}`));
+  layout.title = { text: "" };
+  layout.height -= layout.margin.t;
+  layout.margin.t = 0;
 }
 
 function paint({ place, found }) {
@@ -187,7 +201,7 @@ function frame({ place, name }, picture) {
   // Who scrolls, and who reads it cell by cell, takes the part around it.
   const around = make("div", { class: "scroll", "aria-label": `Figure: ${name}`, "data-keys": name === "confusion" });
   around.append(chart);
-  place.replaceChildren(around, make("figcaption", {}, make("span", { class: "sideways quiet" }, SIDEWAYS), " ",
+  place.replaceChildren(make("p", { class: "sideways-title", hidden: true }), around, make("figcaption", {}, make("span", { class: "sideways quiet" }, SIDEWAYS), " ",
     make("a", { href: picture }, "as PNG")));
   return chart;
 }

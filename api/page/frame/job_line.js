@@ -8,7 +8,7 @@ import { waitsFor } from "./waiting.js";
 export function jobLine(name, { state, progress, error, waiting }) {
   const about = error ? `: ${reasonOf(error)}` : "";
   const line = make("li", { class: state === "failed" ? "bad" : null }, `${name} ${state}${about}`);
-  if (progress && !FINAL.has(state)) line.append(": ", ...progressLine(progress));
+  if (progress && !FINAL.has(state)) line.append(": ", ...progressLine(progress, state));
   else if (waiting) line.append(", ", ...waitsFor(waiting));
   return line;
 }

@@ -45,6 +45,9 @@ export async function whileBusy(button, work) {
 
 export const cell = (content, number = false) => make("td", number ? { class: "number" } : {}, content);
 
+// One whose column is named beside it where its row is a card.
+export const labelled = (label, content, number = true) => make("td", { class: number ? "number" : null, "data-label": label }, content);
+
 export function fill(table, rows) {
   byId(table).querySelector("tbody").replaceChildren(...rows);
 }
@@ -74,10 +77,11 @@ function timeLeft({ eta_seconds: whole, stage_eta_seconds: stage }) {
   return `, ${duration(left)} left${whole === left ? "" : " of this stage"}`;
 }
 
-export function progressLine(at) {
+// What it would still take says nothing of one that is being cancelled.
+export function progressLine(at, state = "running") {
   const stage = words(at.stage ?? "");
   if (!at.steps) return [stage];
   const epoch = at.epochs && IN_EPOCHS.has(at.stage) ? `, phase ${at.phase + 1}, epoch ${at.epoch + 1} of ${at.epochs}` : "";
   const label = `${stage} ${at.step}/${at.steps}`;
-  return [make("progress", { max: at.steps, value: at.step, "aria-label": label }), ` ${label}${epoch}${timeLeft(at)}`];
+  return [make("progress", { max: at.steps, value: at.step, "aria-label": label }), ` ${label}${epoch}${state === "cancelling" ? "" : timeLeft(at)}`];
 }

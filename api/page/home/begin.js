@@ -1,12 +1,15 @@
 // Where to go from here: what to do while nothing answers, the model that answers, and the latest runs.
 
 import { addressOf } from "../frame/address.js";
+import { showAwaitedImports } from "../frame/imports.js";
 import { byId, datasetLink, drawnTag, FINAL, make, percent, runLink, words } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
 import { writeNew } from "../frame/written.js";
 import { localTime, shortTime } from "../frame/times.js";
 import { registered, showServed, versionLink } from "../models/served.js";
+import { addPhotos } from "./cards.js";
+import { ownPictureParts } from "./own_picture.js";
 
 const LATEST = 4;
 let question = 0;
@@ -15,15 +18,18 @@ export async function showBegin() {
   const number = ++question;
   const [versions, { items: runs }] = await Promise.all([registered(), ask(`/runs?limit=${LATEST}`)]);
   if (number !== question) return;
-  want("latest", runs.some(({ state }) => !FINAL.has(state)));
   const served = versions.find(({ aliases }) => aliases.includes("production")) ?? null;
   const trained = served || versions.length ? null : await bestTrained();
+  const isBare = !served && !versions.length && !runs.length && !(await ask("/datasets?limit=1")).items.length;
   if (number !== question) return;
+  const isImporting = await showAwaitedImports("awaited-imports", isBare);
+  if (number !== question) return;
+  want("latest", isImporting || runs.some(({ state }) => !FINAL.has(state)));
   // What has the focus stays as it is while nothing has changed.
-  writeNew("latest", [served, versions[0], trained, runs], () => {
-    showLatest(runs);
+  writeNew("latest", [served, versions[0], trained, runs, isBare, isImporting], () => {
+    showLatest(runs, isBare);
     showBehind(served);
-    showMissing(served, versions[0] ?? null, trained, runs.find(({ kind, state }) => kind === "train" && !FINAL.has(state)));
+    showMissing(served, versions[0] ?? null, trained, runs.find(({ kind, state }) => kind === "train" && !FINAL.has(state)), isBare && { isImporting });
   });
 }
 
@@ -36,6 +42,8 @@ const errorsOf = ({ error_rate: errors }) => (errors === null ? "" : `, wrong on
 
 function showBehind(served) {
   byId("behind").hidden = served === null;
+  byId("own-picture").hidden = !served?.drawn;
+  byId("own-picture").replaceChildren(...served?.drawn ? ownPictureParts(served.run, addPhotos) : []);
   if (!served) return;
   byId("behind-facts").replaceChildren(versionLink(served.version, `Version ${served.version}`), `: ${served.arch}, trained on `,
     datasetLink(served.dataset), ...served.drawn ? [" ", drawnTag(true)] : [], `${errorsOf(served)}.`);
@@ -44,13 +52,13 @@ function showBehind(served) {
     make("a", { href: addressOf("train", { from: served.run }), class: "button secondary" }, "Train a better one"));
 }
 
-// While nothing answers there is one thing to do.
-function showMissing(served, newest, trained, running) {
+// While nothing answers there is one thing to do. `bare`: there are no photos yet either.
+function showMissing(served, newest, trained, running, bare) {
   const place = byId("no-model");
   place.hidden = served !== null;
   byId("drop").hidden = served === null && newest === null;
   if (served) return;
-  const [said, ...steps] = newest ? putBack(newest) : trained ? putFirst(trained) : running ? awaited(running) : begin();
+  const [said, ...steps] = newest ? putBack(newest) : trained ? putFirst(trained) : running ? awaited(running) : bare ? bring(bare) : begin();
   place.replaceChildren(make("p", { class: "call" }, said), make("div", { class: "toolbar middle" }, ...steps));
 }
 
@@ -67,6 +75,10 @@ const begin = () => ["No model has been trained yet. It takes a dataset of photo
   make("a", { href: addressOf("train"), class: "button" }, "Train the first model"),
   make("a", { href: addressOf("data"), class: "button secondary" }, "See the datasets")];
 
+const bring = ({ isImporting }) => (isImporting
+  ? ["Photos are being brought in. A model can be trained once they are here.", make("a", { href: addressOf("data"), class: "button secondary" }, "See the import")]
+  : ["No model has been trained yet. It takes a dataset of photos.", make("a", { href: addressOf("data"), class: "button" }, "Bring photos in")]);
+
 function production(run, text) {
   const button = make("button", { type: "button" }, text);
   button.addEventListener("click", async () => {
@@ -81,7 +93,8 @@ function production(run, text) {
   return button;
 }
 
-function showLatest(runs) {
+function showLatest(runs, isBare) {
+  byId("start-training").hidden = isBare;
   byId("no-latest").hidden = runs.length > 0;
   byId("all-runs").hidden = runs.length === 0;
   byId("latest").replaceChildren(...runs.map((run) => make("li", { class: "card" },

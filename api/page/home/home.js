@@ -45,5 +45,6 @@ export const home = {
     leaveBegin();
     forget("versions");
     forget("production");
+    forget("drawn");
   },
 };

@@ -16,7 +16,7 @@ export function whyButton(file, version, breed, picture) {
     heat ??= await heatOf(file, version, breed);
     // The photo has got another answer meanwhile, or is gone.
     if (!button.isConnected) return null;
-    return put({ src: passing(heat, picture), alt: glowing }, "The photo alone", `What is yellow speaks most for ${words(breed)}; what is not coloured has no part in it.`);
+    return put({ src: passing(heat, picture), alt: glowing }, "The photo alone", `What is yellow speaks most for ${words(breed)}; the darker the colour, the less it speaks for it, and what is black has no part in it.`);
   }
   function put(shown, offer, text) {
     isHot = shown !== plain;

@@ -14,9 +14,10 @@ export const kindOf = (kind) => KINDS[kind] ?? words(kind);
 // Where everybody is the same one, it need not be said.
 const whose = (owner) => (owner === "local" ? [] : [make("span", { class: "quiet" }, `by ${owner}`)]);
 
-function about({ id, kind, run, state, owner }, ...more) {
+// What an import makes is named, as a run is.
+function about({ id, kind, run, state, owner, dataset }, ...more) {
   const trials = kind === "search" ? [make("a", { href: addressOf(`searches/${id}`) }, "its trials")] : [];
-  const parts = [make("strong", {}, `Job ${id}`), kindOf(kind), ...(run === null ? [] : [runLink(run)]), ...trials];
+  const parts = [make("strong", {}, `Job ${id}`), `${kindOf(kind)}${dataset ? ` of ${dataset}` : ""}`, ...(run === null ? [] : [runLink(run)]), ...trials];
   return make("div", { class: "about" }, ...parts, make("span", { class: "tag", "data-state": state }, state), ...whose(owner), ...more);
 }
 
@@ -31,7 +32,7 @@ const cancel = (job, act) => (job.state === "cancelling" ? "" : button(job, "can
 // `worker` is the one that has it in hand, where it is known.
 export function heldItem(job, worker, act) {
   const where = worker ? `on ${worker.device ?? worker.name}` : "";
-  const line = make("div", { class: "more", id: `at-${job.id}` }, ...progressLine(job.progress ?? {}));
+  const line = make("div", { class: "more", id: `at-${job.id}`, "data-state": job.state }, ...progressLine(job.progress ?? {}, job.state));
   return make("li", { class: "card", "data-job": job.id }, about(job, make("span", { class: "quiet" }, where)), line, cancel(job, act));
 }
 
@@ -50,5 +51,6 @@ export function doneItem(job, act) {
 
 // It has come on; what it waits for, or whether it has ended, tells the next look.
 export function setProgress(id, progress) {
-  document.getElementById(`at-${id}`)?.replaceChildren(...progressLine(progress));
+  const line = document.getElementById(`at-${id}`);
+  line?.replaceChildren(...progressLine(progress, line.dataset.state));
 }

@@ -3,7 +3,8 @@
 import { confirmed } from "../frame/confirm.js";
 import { ask, tell } from "../frame/service.js";
 import { whatItDoes } from "./names.js";
-import { showServed } from "./served.js";
+import { comparedRates } from "./replacing.js";
+import { registered, showServed, whileLoading } from "./served.js";
 
 const send = (method, path, body) => ask(path, body === undefined ? { method } : {
   method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
@@ -13,10 +14,10 @@ const pathOf = (alias) => `/models/aliases/${encodeURIComponent(alias)}`;
 // A share as people write it: 5 %, 0.5 %.
 export const whole = (share) => `${Number((100 * share).toPrecision(3))}\u00a0%`;
 
-// Ask, do, and show what has become of it; `after` reads the view anew.
-async function change(question, act, after) {
+// Ask, do, and show what has become of it; `after` reads the view anew. `isQuick`: no model is loaded for it.
+async function change(question, act, after, isQuick = false) {
   if (!(await confirmed(question))) return;
-  await tell("change", act());
+  await tell("change", isQuick ? act() : whileLoading(act()));
   await tell("served", showServed());
   await tell("view", after());
   // The button that was pressed may be gone with what it did.
@@ -42,14 +43,25 @@ export const endCanary = ({ alias, version, canary }, after) => change({
   title: `End the canary of ${alias}?`,
   says: [`Version ${canary.version} no longer answers ${whole(canary.share)} of the requests: version ${version} answers all of them.`],
   act: "End the canary",
-}, () => send("DELETE", `${pathOf(alias)}/canary`), after);
+}, () => send("DELETE", `${pathOf(alias)}/canary`), after, true);
 
-export const point = (alias, version, now, after) => change({
-  title: `Point ${alias} at version ${version}?`,
-  says: [now ? `It takes the place of version ${now.version}${now.canary ? `; the canary, version ${now.canary.version}, ends` : ""}. Rolling back leads there again.`
-    : `The alias is new. What stands there ${whatItDoes(alias)}.`],
-  act: `Point ${alias} at version ${version}`,
-}, () => send("PUT", pathOf(alias), { version }), after);
+export async function point(alias, version, now, after) {
+  const { says, isWorse } = now ? await ratesBeside(version, now.version) : { says: null, isWorse: false };
+  await change({
+    title: `Point ${alias} at version ${version}?`,
+    says: [now ? `It takes the place of version ${now.version}${now.canary ? `; the canary, version ${now.canary.version}, ends` : ""}. Rolling back leads there again.`
+      : `The alias is new. What stands there ${whatItDoes(alias)}.`, ...says ? [says] : []],
+    act: `Point ${alias} at version ${version}`,
+    isDangerous: isWorse,
+  }, () => send("PUT", pathOf(alias), { version }), after);
+}
+
+async function ratesBeside(...numbers) {
+  const versions = await registered();
+  const [given, now] = numbers.map((number) => versions.find((one) => one.version === number))
+    .map((one) => one && { ...one, named: `version ${one.version}` });
+  return comparedRates(given, given && now ? now : null);
+}
 
 export const beCanary = (production, version, share, after) => change({
   title: `Try version ${version} on ${whole(share)} of the requests?`,
@@ -65,4 +77,4 @@ export const remove = ({ alias, version }, after) => change({
       : `Who asks for ${alias} is told that there is none.`, `Version ${version} stays registered.`],
   act: `Remove ${alias}`,
   isDangerous: true,
-}, () => send("DELETE", pathOf(alias)), after);
+}, () => send("DELETE", pathOf(alias)), after, true);

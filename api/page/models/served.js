@@ -1,12 +1,17 @@
 // The model that answers, and putting a run into its place.
 
 import { addressOf } from "../frame/address.js";
+import { confirmed } from "../frame/confirm.js";
 import { byId, drawnTag, make, runLink } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
+import { comparedRates } from "./replacing.js";
+
+const LOADS = "The service loads the model …";
 
 let production = null;
 let isKnown = false;
 let offered = null;
+let busy = null;
 let versions = [];
 const hearers = [];
 
@@ -61,15 +66,30 @@ export function offer(run) {
 function showOffer() {
   const isServed = offered !== null && production?.run === offered.id;
   const isOffered = offered !== null && isKnown && !isServed;
-  byId("register").hidden = !isOffered;
+  const button = byId("register");
+  button.hidden = !isOffered;
   byId("register-facts").hidden = !isOffered && !isServed;
   if (isServed) byId("register-facts").textContent = `This run is in production, as version ${production.version}: it names the breeds of photos.`;
   if (!isOffered) return;
-  byId("register").textContent = `Put run ${offered.id} into production`;
-  byId("register").onclick = () => register(offered.id);
-  const instead = production ? `, in place of version ${production.version} (run ${production.run}), which stays registered` : "";
-  byId("register-facts").textContent = `It becomes a version of its own and from then on names the breeds of photos${instead}.`;
+  const { isClear, says } = comparedWithProduction(offered);
+  const isBusy = busy === offered.id;
+  button.textContent = `Put run ${offered.id} into production`;
+  button.className = isClear ? "secondary" : "";
+  button.disabled = busy !== null;
+  button.ariaBusy = isBusy ? "true" : null;
+  button.onclick = () => register(offered);
+  byId("register-facts").textContent = [whatItBecomes(offered.id), says].filter(Boolean).join(" ");
 }
+
+function whatItBecomes(id) {
+  const own = versions.find(({ run }) => run === id);
+  const becomes = own ? `As version ${own.version} it then names the breeds of photos` : "It becomes a version of its own and from then on names the breeds of photos";
+  return `${becomes}${production ? `, in place of version ${production.version} (run ${production.run}), which stays registered` : ""}.`;
+}
+
+const comparedWithProduction = (run) => comparedRates(
+  { ...run, named: `run ${run.id}`, dataset: run.dataset.name },
+  production && { ...production, named: `version ${production.version}` }, run.error_rate_margin ?? 0);
 
 const isOfferedNow = (id) => offered?.id === id;
 
@@ -78,14 +98,32 @@ export function say(message, bad = false) {
   byId("run-message").className = bad ? "bad" : "";
 }
 
-async function register(id) {
-  byId("register").disabled = true;
+// A model takes up to half a minute to load, and nothing of that is seen: it is said where the answering model stands.
+export async function whileLoading(work) {
+  byId("served").textContent = LOADS;
   try {
-    const model = await ask("/models", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ run: id, alias: "production" }),
-    });
+    return await work;
+  } finally {
+    byId("served").replaceChildren(...lineOf(production));
+  }
+}
+
+async function register(run) {
+  const { id } = run;
+  const { isWorse, says } = comparedWithProduction(run);
+  const isMeant = !isWorse || await confirmed({
+    title: `Put run ${id} into production?`,
+    says: [says, `Version ${production.version} stays registered. It can be put back at any time.`],
+    act: `Put run ${id} into production`,
+    isDangerous: true,
+  });
+  if (!isMeant || busy !== null) return;
+  busy = id;
+  showOffer();
+  say(LOADS);
+  const body = JSON.stringify({ run: id, alias: "production" });
+  try {
+    const model = await whileLoading(ask("/models", { method: "POST", headers: { "Content-Type": "application/json" }, body }));
     tell("register");
     if (isOfferedNow(id)) say(`Run ${id} is in production as version ${model.version}.`);
   } catch (error) {
@@ -93,8 +131,9 @@ async function register(id) {
     if (isOfferedNow(id)) say(message, true);
     // Where another run is shown by now it would look done.
     else tell("register", Promise.reject(new Error(message)));
-  } finally {
-    byId("register").disabled = false;
   }
-  tell("served", showServed());
+  // What may be pressed again is known once it is known what answers.
+  await tell("served", showServed());
+  busy = null;
+  showOffer();
 }

@@ -1,7 +1,7 @@
 // The table of versions.
 
 import { firstOf } from "../frame/listed.js";
-import { byId, cell, datasetLink, drawnTag, fill, make, percent, runLink } from "../frame/parts.js";
+import { byId, cell, datasetLink, drawnTag, fill, labelled, make, percent, runLink } from "../frame/parts.js";
 import { localTime, shortTime } from "../frame/times.js";
 import { versionLink } from "./served.js";
 
@@ -30,6 +30,6 @@ function row(one) {
   return make("tr", { "data-version": one.version },
     cell(versionLink(one.version)), make("td", { class: "tags-of" }, ...aliasTags(one)), cell(one.arch),
     make("td", {}, datasetLink(one.dataset), " ", drawnTag(one.drawn)),
-    cell(percent(one.error_rate), true), cell(one.calibration_error === null ? "–" : one.calibration_error.toFixed(3), true),
+    labelled("Error rate", percent(one.error_rate)), labelled("Calibration error", one.calibration_error === null ? "–" : one.calibration_error.toFixed(3)),
     cell(runLink(one.run)), cell(make("time", { datetime: one.created_at, title: localTime(one.created_at) }, shortTime(one.created_at))));
 }

@@ -1,6 +1,6 @@
 // How a version is run on each kind of machine, and what was measured to choose it.
 
-import { byId, cell, make } from "../frame/parts.js";
+import { byId, cell, labelled, make } from "../frame/parts.js";
 import { localTime } from "../frame/times.js";
 
 const COLUMNS = [["Way"], ["Images a second", true], ["ms an image", true], ["First breed the same", true], ["Largest difference", true], ["Photos", true], [""]];
@@ -25,13 +25,18 @@ function tableOf({ way, candidates }) {
   const head = COLUMNS.map(([name, isNumber]) => make("th", { scope: "col", class: isNumber ? "number" : null }, name || make("span", { class: "unseen" }, "Verdict")));
   return make("details", { open: true }, make("summary", {}, "What was tried, on its own validation photos"),
     make("div", { class: "scroll", "aria-label": "Ways that were tried" },
-      make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...candidates.map((one) => row(one, way))))));
+      make("table", { class: "stacks" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...candidates.map((one) => row(one, way))))));
+}
+
+function verdictOf({ passed, photos }) {
+  if (photos === 0) return "not compared";
+  return passed ? "" : "differs too much";
 }
 
 function row(one, chosen) {
   const isChosen = JSON.stringify(one.way) === JSON.stringify(chosen);
   return make("tr", { "aria-current": isChosen ? "true" : null },
-    cell(said(one.way)), cell(figure(one.images_per_second, 0), true), cell(figure(one.latency_ms, 1), true),
-    cell(share(one.top1_equal), true), cell(figure(one.most_moved, 4), true), cell(one.photos, true),
-    cell(isChosen ? "chosen" : one.problem ?? (one.passed ? "" : "differs too much")));
+    cell(said(one.way)), ...[figure(one.images_per_second, 0), figure(one.latency_ms, 1), share(one.top1_equal), figure(one.most_moved, 4), one.photos]
+      .map((value, number) => labelled(COLUMNS[number + 1][0], value)),
+    cell(isChosen ? "chosen" : one.problem ?? verdictOf(one)));
 }

@@ -53,7 +53,7 @@ function verdict(one, acts, how) {
     search(acts, how.list),
     make("div", { class: "toolbar walk" },
       act("previous", "←", "secondary", () => acts.step(-1), "Previous photo"), act("next", "→", "secondary", () => acts.step(1), "Next photo"),
-      make("span", { class: "quiet" }, "Arrow keys move")),
+      make("span", { class: "quiet keys" }, "Arrow keys move")),
   ];
 }
 

@@ -106,6 +106,7 @@ export const resume = (run) => act(run, ask(`/jobs/${run.job}/resume`, { method:
 
 async function register(run) {
   const body = JSON.stringify({ run: run.id });
+  say("It is being registered …");
   const made = ask("/models", { method: "POST", headers: { "Content-Type": "application/json" }, body });
   await act(run, made, "It is registered. An alias makes it answer.");
   await tell("served", showServed());

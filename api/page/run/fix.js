@@ -2,7 +2,8 @@
 
 import { addressOf, go } from "../frame/address.js";
 import { byId, make } from "../frame/parts.js";
-import { sentence } from "../frame/service.js";
+import { ask, sentence, tell } from "../frame/service.js";
+import { archsInReach } from "../train/near.js";
 import { settingsOf } from "../train/plan.js";
 import { writeNew } from "../frame/written.js";
 
@@ -14,15 +15,21 @@ const SEARCH = "find_rate";
 const half = ({ config }) => Math.max(LEAST_BATCH, Math.floor(config.batch_size / 2));
 const lessThan = (rate) => Number((rate / LESS).toPrecision(3));
 
-// What a new run is to change, by the code of the error: the button's text and the settings. Every other error is resumed
-// where that helps, and else begun again to be changed by hand.
+// What a new run is to change, by the code of the error: the button's text and the settings, or what comes to them. Every
+// other error is resumed where that helps, and else begun again to be changed by hand.
 const FIXES = {
   out_of_memory: (run) => [`Start again with batches of ${half(run)}`, { batch_size: half(run) }],
   loss_diverged: (run) => ["Start again with a tenth of the rate", atRate(run, lowered)],
   no_rate_found: (run) => ["Start again with a rate of your own", atRate(run, (rate) => (rate === "auto" ? OWN_RATE : rate))],
   sweep_too_short: () => ["Start again with a longer sweep", { "lr_sweep.steps": 100 }],
+  weights_missing: () => ["Start again without these weights", otherWeights],
   precision_unsupported: () => ["Start again with the precision that the device has", { precision: "auto" }],
 };
+
+async function otherWeights() {
+  const [near] = archsInReach((await ask("/architectures")).items);
+  return near ? { arch: near } : { pretrained: false };
+}
 
 function lowered(rate) {
   if (rate === "auto") return rate;
@@ -56,14 +63,16 @@ export function showError(run, error, resume) {
 }
 
 function cardOf(run, error, resume) {
-  const button = (text, act) => make("button", { type: "button", class: "fix", on: { click: act } }, text);
-  const [text, changes] = FIXES[error.code]?.(run) ?? ["Start again with other settings", {}];
+  const button = (text, act, kind = "fix") => make("button", { type: "button", class: kind, on: { click: act } }, text);
+  const fix = FIXES[error.code]?.(run);
+  const [text, changes] = fix ?? ["Start again with other settings", {}];
   // Breeds are added to a version of a model, not by the form.
   const isForm = run.config.recipe !== "add_breeds";
-  const again = isForm ? button(text, () => go(againAddress(run, changes))) : "";
-  const act = resume ? button("Resume it", resume) : again;
+  const begin = async () => go(againAddress(run, typeof changes === "function" ? await changes() : changes));
+  const again = isForm ? [button(text, () => tell("fix", begin()))] : [];
+  const acts = resume ? [...fix ? again : [], button("Resume it", resume, fix && isForm ? "fix secondary" : "fix")] : again;
   return [
     make("h3", {}, "It failed"), make("p", {}, make("strong", {}, sentence(error.detail))),
     error.hint ? make("p", {}, sentence(error.hint)) : "",
-    make("div", { class: "toolbar" }, act, make("span", { class: "quiet" }, "Code: ", make("code", {}, error.code)))];
+    make("div", { class: "toolbar" }, ...acts, make("span", { class: "quiet" }, "Code: ", make("code", {}, error.code)))];
 }

@@ -6,7 +6,7 @@ import { forget, tell } from "../frame/service.js";
 import { topLosses } from "./losses.js";
 import { largePhoto } from "./photo_card.js";
 import { furtherShots, isWished, shots, showShots } from "./shots.js";
-import { chooseRun, hearOfShown, leaveRun, readAnew, refreshInterprets, renewRun, shownRun } from "./shown.js";
+import { chooseRun, hearOfShown, leaveRun, readAnew, refreshInterprets, refreshResumed, renewRun, shownRun } from "./shown.js";
 import { showTab, tabOf } from "./tabs.js";
 
 const UNUSABLE = {
@@ -65,7 +65,7 @@ export const run = {
     await showNamed();
   },
   async refresh(isMissed) {
-    await (isMissed ? renewRun() : refreshInterprets());
+    await (isMissed ? renewRun() : Promise.all([refreshResumed(), refreshInterprets()]));
   },
   hear: hearOfShown,
   close() {

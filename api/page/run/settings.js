@@ -1,6 +1,6 @@
 // How a run was asked to train: the settings that everybody asks about, the phases, what was changed, and all the rest.
 
-import { cell, make, rate, words } from "../frame/parts.js";
+import { cell, make, rate } from "../frame/parts.js";
 import { writeNew } from "../frame/written.js";
 
 const FIRST = ["arch", "pretrained", "size", "presize", "batch_size", "loss", "valid_pct", "precision"];
@@ -36,12 +36,8 @@ function restOfPhases(phases) {
     .map(([name, value]) => [`phase ${number + 1}: ${name}`, value]));
 }
 
-function told(value) {
-  if (value === true) return "yes";
-  if (value === false) return "no";
-  if (value === null) return "–";
-  return Array.isArray(value) ? value.join(" → ") : typeof value === "string" ? words(value) : String(value);
-}
+// As it is typed: for `--set`, in the form, in the JSON.
+const told = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 
 function phases({ config }) {
   if (config.added?.length) return make("p", {}, "Breeds were added. All that was learned before stays as it was.");

@@ -113,6 +113,14 @@ export async function refreshInterprets() {
   if (await showInterprets(run, () => shown?.id === run.id)) await renewRun();
 }
 
+// One that has not succeeded may be resumed from elsewhere, and the stream is not kept open for that: its job is small.
+export async function refreshResumed() {
+  const run = shown;
+  if (!run || run.state === "succeeded" || !FINAL.has(run.state) || drawing) return;
+  const { state } = await ask(`/jobs/${run.job}`);
+  if (shown === run && state !== run.state) await renewRun();
+}
+
 // A training that failed may have kept the model of its finished phases.
 function holdsModel({ kind, state, artifacts }) {
   if (kind !== "train") return false;
@@ -167,7 +175,7 @@ async function showJob(run) {
 
 function showProgress(job) {
   const isComing = job !== null && !FINAL.has(job.state);
-  const line = !isComing ? [] : job.state === "queued" ? ["Waits: ", ...waitsFor(job.waiting)] : progressLine(job.progress ?? {});
+  const line = !isComing ? [] : job.state === "queued" ? ["Waits: ", ...waitsFor(job.waiting)] : progressLine(job.progress ?? {}, job.state);
   byId("run-progress").replaceChildren(...line);
   byId("run-progress").hidden = line.length === 0;
 }
@@ -180,7 +188,7 @@ function grow() {
 // A running run's curves follow it: batch by batch after a rest, all else at once.
 export function hearOfShown({ kind, job, data }) {
   if (job !== shown?.job) return;
-  if (kind === "progress") showProgress({ state: "running", progress: data });
+  if (kind === "progress") showProgress({ state: shown.state === "cancelling" ? shown.state : "running", progress: data });
   if (kind === "progress" || (kind === "log" && !data.plan)) return;
   if (kind !== "batch") tell("run", renewRun());
   else if (drawing) hasGrown = true;

@@ -67,7 +67,7 @@ function progressOf(run) {
   if (run.state === "failed") return [runLink(run.id, "why", { class: "bad", "data-key": `why-${run.id}` })];
   if (run.state === "queued") return waitsFor(waiting.get(run.job));
   if (FINAL.has(run.state) || !progress.has(run.job)) return [""];
-  return progressLine(progress.get(run.job));
+  return progressLine(progress.get(run.job), run.state);
 }
 
 export function hearProgress(run, at) {

@@ -1,6 +1,6 @@
 // What a search was asked.
 
-import { byId, counted, make } from "../frame/parts.js";
+import { byId, counted, make, words } from "../frame/parts.js";
 import { duration } from "../frame/times.js";
 import { soughtOf } from "./best.js";
 import { shownDomain } from "./settings.js";
@@ -15,7 +15,7 @@ export function showAsked({ asked }) {
   const { config, limits } = asked;
   byId("study-asked").replaceChildren(...[
     ...Object.entries(asked.space).map(([name, domain]) => [name, shownDomain(domain)]),
-    ["every trial", [config.arch, config.recipe, config.epochs ? counted(config.epochs, "epoch") : null].filter(Boolean).join(", ").replaceAll("_", " ")],
+    ["every trial", [config.arch, config.recipe && words(config.recipe), config.epochs ? counted(config.epochs, "epoch") : null].filter(Boolean).join(", ")],
     ["sought", `the lowest ${soughtOf(asked.objective)}`],
     ["at most", `${counted(asked.trials, "trial")} in ${duration(60 * asked.minutes)}${asked.at_once > 1 ? `, ${asked.at_once} at once` : ""}`],
     ["early end", PRUNERS[asked.pruner]],

@@ -6,6 +6,8 @@ import { ask, reasonOf, sentence } from "../frame/service.js";
 import { want } from "../frame/stream.js";
 import { shortTime } from "../frame/times.js";
 import { writeNew } from "../frame/written.js";
+import { awayNote } from "../train/archs.js";
+import { archsInReach, nearName } from "../train/near.js";
 import { soughtOf, shownValue } from "./best.js";
 import { lineFor, searchable, spaceOf } from "./vary.js";
 
@@ -14,6 +16,7 @@ const LIMITS = ["train_minutes", "answer_ms"];
 const SHOWN = 24;
 
 let fields = [];
+let archs = [];
 let visit = 0;
 
 const form = () => byId("search-form");
@@ -22,30 +25,41 @@ const numberOf = (name) => (value(name) === "" ? null : Number(value(name)));
 
 async function show() {
   const now = ++visit;
-  const [datasets, archs, config, jobs] = await Promise.all(["/datasets?limit=200", "/architectures", "/config", `/jobs?kind=search&limit=${SHOWN}`].map((path) => ask(path)));
+  const [datasets, networks, config, jobs] = await Promise.all(["/datasets?limit=200", "/architectures", "/config", `/jobs?kind=search&limit=${SHOWN}`].map((path) => ask(path)));
   if (now !== visit) return;
   fields = searchable(config.fields);
-  showChoices("search-dataset", datasets.items.map(({ name }) => name), "Bring photos in first");
-  showChoices("search-arch", archs.items.map(({ name }) => name));
-  showChoices("search-add", fields.map(({ name }) => name), "", "a field…");
+  archs = networks.items;
+  showChoices("search-dataset", datasets.items.map(({ name }) => [name]), "Bring photos in first");
+  showChoices("search-arch", archs.map(({ name, weights }) => [name, weights.in_reach ? name : `${name} (weights not here)`]));
+  showChoices("search-add", [["", "a field…"], ...fields.map(({ name }) => [name])]);
   fill();
   showJobs(jobs.items);
 }
 
-function showChoices(id, names, none = "", first = null) {
-  const options = [...first ? [make("option", { value: "" }, first)] : [], ...names.map((name) => make("option", {}, name))];
-  writeNew(id, names, (select) => select.replaceChildren(...options.length ? options : [make("option", { value: "" }, none)]));
+// `choices` are of a value and what is read, where that is another.
+function showChoices(id, choices, none = "") {
+  const shown = choices.length ? choices : [["", none]];
+  writeNew(id, shown, (select) => select.replaceChildren(...shown.map(([name, text = name]) => make("option", { value: name }, text))));
 }
+
+// What a field is at while nobody has chosen: every trial of a network without weights would fail.
+const usual = (name) => (name === "arch" ? nearName(USUAL.arch, archs) : USUAL[name]);
 
 // What is chosen stands in the address; the input that somebody types in stays as it is.
 function fill() {
   const { query } = placeOf();
   for (const input of form().querySelectorAll("[name]")) {
-    const chosen = query.get(input.name) ?? USUAL[input.name];
+    const chosen = query.get(input.name) ?? usual(input.name);
     if (chosen !== undefined && input !== document.activeElement) input.value = chosen;
   }
   byId("search-limits").open ||= LIMITS.some((name) => query.get(name));
   byId("search-start").disabled = !value("dataset");
+  showAway();
+}
+
+function showAway() {
+  const weights = archs.find(({ name }) => name === value("arch"))?.weights;
+  byId("search-away").replaceChildren(...!weights || weights.in_reach ? [] : awayNote(weights));
 }
 
 // While it is typed: a line that goes as the button is pressed would move the button away below the mouse.
@@ -55,7 +69,8 @@ function forgive({ target }) {
 
 function keep({ target }) {
   if (!target.name) return;
-  amend({ [target.name]: target.value === USUAL[target.name] ? null : target.value });
+  amend({ [target.name]: target.value === usual(target.name) ? null : target.value });
+  showAway();
 }
 
 function add({ target }) {
@@ -64,7 +79,7 @@ function add({ target }) {
   if (!field) return;
   const text = byId("search-vary");
   const lines = text.value.split("\n").filter((line) => line.trim());
-  text.value = [...lines.filter((line) => line.split(/[=:]/)[0].trim() !== field.name), lineFor(field)].join("\n");
+  text.value = [...lines.filter((line) => line.split(/[=:]/)[0].trim() !== field.name), lineFor(field, archsInReach(archs))].join("\n");
   amend({ vary: text.value });
   text.focus();
 }

@@ -5,7 +5,8 @@ const RANGE = /^(\S+?)\s*\.\.\s*(\S+?)(?:\s+(log|step\s+(\S+)))?$/;
 // The service says why (ml/study/plan.py): other photos would be measured, or luck.
 const KEPT = new Set(["recipe", "split", "valid_pct", "split_seed", "seed"]);
 const RATES = new Set(["base_lr", "weight_decay"]);
-const SOME_ARCHS = "resnet18, resnet34, mobilenet_v3_large";
+const SOME_ARCHS = ["resnet18", "resnet34", "mobilenet_v3_large"];
+const FEW = 3;
 
 function valueOf(text) {
   try {
@@ -41,9 +42,9 @@ export function spaceOf(text) {
 export const searchable = (fields) => fields.filter(({ name, kinds, recipe, type }) =>
   kinds.includes("train") && (recipe === null || recipe === "fine_tune") && type !== "list" && !KEPT.has(name));
 
-// A line to begin with: around the default, within the bounds.
-export function lineFor({ name, type, choices, default: usual, least, most }) {
-  if (name === "arch") return `arch = ${SOME_ARCHS}`;
+// A line to begin with: around the default, within the bounds; of networks some of those `near`, whose weights are here.
+export function lineFor({ name, type, choices, default: usual, least, most }, near) {
+  if (name === "arch") return `arch = ${(near.length > 1 ? near.slice(0, FEW) : SOME_ARCHS).join(", ")}`;
   if (choices) return `${name} = ${choices.join(", ")}`;
   if (type === "switch") return `${name} = true, false`;
   if (RATES.has(name)) return `${name} = ${usual / 10}..${usual * 10} log`;

@@ -25,11 +25,14 @@ export function showArchs(items, wanted, locked, choose) {
 function row({ name, parameters, relative_cost: cost, measured, memory_bytes: memory, weights, family }, locked, choose) {
   const input = make("input", { type: "radio", name: "arch", value: name, "data-field": "arch", on: { change: () => choose(name) } });
   const pace = measured ? `${Math.round(measured.images_per_second)} images/s on ${measured.device}` : name === USUAL ? "the usual one" : `${times(cost)} the work of ${USUAL}`;
-  const away = weights.in_reach || locked ? "" : make("span", { class: "away" }, "Weights not here. ", make("span", { class: "how" }, ...coded(weights.hint)));
+  const away = weights.in_reach || locked ? "" : make("span", { class: "away" }, ...awayNote(weights));
   return make("label", { "data-arch": name, title: family }, input, make("strong", {}, name),
     make("span", {}, `${(parameters / MILLION).toFixed(1)} M parameters`), make("span", {}, pace),
     make("span", {}, `≈ ${gib(measured?.peak_memory_bytes ?? memory)}`), away);
 }
+
+// That a network's weights are not here, and how they come.
+export const awayNote = ({ hint }) => ["Weights not here. ", make("span", { class: "how" }, ...coded(hint))];
 
 // What stands between backticks is to be typed.
 const coded = (text) => text.split("`").map((part, number) => (number % 2 ? make("code", {}, part) : part));

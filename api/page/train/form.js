@@ -14,6 +14,8 @@ let built = null;
 export const form = () => byId("train-form");
 export const wrongFields = () => [...wrongs.keys()];
 
+const NEEDS_RUN = "Not from here: open a run and choose “Continue from here”.";
+
 export function showDatasets(items, wanted) {
   const select = byId("train-dataset");
   const named = [...items.map(({ name }) => name)];
@@ -30,13 +32,13 @@ export function showPresets(presets, wanted, goesOn) {
   if (!host.children.length) {
     host.replaceChildren(...presets.map(({ name, title, meaning }) => make("label", { class: "card" },
       make("input", { type: "radio", name: "preset", value: name, on: { change: () => keepRecipe(name, FIRST) } }),
-      make("strong", {}, title), make("span", { class: "quiet" }, meaning))));
+      make("strong", {}, title), make("span", { class: "quiet" }, meaning), make("span", { class: "needs", hidden: true }, NEEDS_RUN))));
   }
   for (const input of host.querySelectorAll("input")) {
     const { begins_from_run: needs } = presets.find(({ name }) => name === input.value);
     input.checked = input.value === wanted;
     input.disabled = needs && !goesOn;
-    input.closest("label").title = input.disabled ? "Open a run and choose “Continue from here”" : "";
+    input.closest("label").querySelector(".needs").hidden = !input.disabled;
   }
 }
 

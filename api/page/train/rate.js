@@ -58,7 +58,7 @@ async function showWay(run, still) {
   else if (job.state === "queued") say("The search waits: ", ...waitsFor(job.waiting));
   else if (job.state === "cancelled") say("The search was cancelled.");
   else say("The search is at work: ", runLink(run.id), ".");
-  showProgress(...(FINAL.has(job.state) || job.state === "queued" ? [] : progressLine(job.progress ?? {})));
+  showProgress(...(FINAL.has(job.state) || job.state === "queued" ? [] : progressLine(job.progress ?? {}, job.state)));
 }
 
 // It is read aloud whenever it is written.

@@ -1,6 +1,7 @@
 // Train: photos, recipe, network and every setting; what it will take; a rate from a curve; and the start.
 
 import { addressOf, go } from "../frame/address.js";
+import { showAwaitedImports } from "../frame/imports.js";
 import { byId, FINAL } from "../frame/parts.js";
 import { ask, reasonOf, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
@@ -32,6 +33,20 @@ const changedSoon = { usual: (name) => planned.usual[name], look: lookSoon };
 async function read() {
   const [datasets, archs, workers] = await Promise.all([ask("/datasets?limit=200"), ask("/architectures"), ask("/workers")]);
   there = { datasets: datasets.items, archs: archs.items, workers: workers.items };
+}
+
+// What the form waits for while there are no photos.
+async function showImports() {
+  const now = visit;
+  const isComing = await showAwaitedImports("train-imports", there.datasets.length === 0);
+  if (now === visit) want("imports for training", isComing);
+}
+
+async function readImported() {
+  const now = visit;
+  await showImports();
+  there.datasets = (await ask("/datasets?limit=200")).items;
+  if (now === visit && there.datasets.length) await Promise.all([show(), showImports()]);
 }
 
 async function show() {
@@ -180,10 +195,11 @@ export const train = {
     byId("find-rate").disabled = false;
     // The form's fields come at the same time.
     await Promise.all([read(), about()]);
-    if (now === visit) await show();
+    if (now === visit) await Promise.all([show(), showImports()]);
   },
   turn: show,
   async refresh() {
+    if (!there.datasets.length) await readImported();
     if (measuring) await hearOfMeasure(ask(`/jobs/${measuring}`));
     if (isSearching()) await showSearch(choice().search, takeRate);
   },
@@ -192,6 +208,7 @@ export const train = {
     hideSearch();
     leaveForm();
     showMeasuring(null);
+    want("imports for training", false);
     clearTimeout(soon);
     lastAsked = null;
     shows += 1;

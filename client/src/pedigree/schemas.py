@@ -680,7 +680,7 @@ class JobError(Answer):
 
 
 class JobProgress(Answer):
-    """Where a job stands; `stage` is a word for people. A job that is not being worked on has no time left."""
+    """Where a job stands; `stage` is a word for people. It has a time left only while it runs."""
 
     stage: str | None = None
     phase: int | None = None

@@ -2,6 +2,7 @@ import io
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image, ImageColor
 
 from api.figures.heading import rate_text
-from api.figures.palette import BLUE, BLUES, GREY, VERMILION
+from api.figures.palette import BLUE, BLUES, GREY, GROUND, INK, PALE, VERMILION
 from api.figures.steps import MOST_POINTS
 from ml.reading.metrics import reliability
 from store.db.models import Interpretation, Run
@@ -180,7 +181,7 @@ def test_rates_that_never_differ_are_one_line_on_a_linear_axis(client: TestClien
 
 
 def test_the_confusion_figure_has_actual_rows_predicted_columns_and_blank_zeros(client: TestClient, run: Run) -> None:
-    (heat,) = (found := figure(client, run, "confusion"))["data"]
+    heat, deep = (found := figure(client, run, "confusion"))["data"]
     assert (heat["x"], heat["y"]) == (VOCAB, VOCAB)
     # A breed is not "taken for" itself.
     assert heat["hovertext"][0] == [
@@ -189,7 +190,10 @@ def test_the_confusion_figure_has_actual_rows_predicted_columns_and_blank_zeros(
         "Abyssinian taken for pug: 0 of 7, 0.0 %",
     ]
     assert heat["hoverinfo"] == "text"
-    assert heat["text"] == [["5", "2", ""], ["1", "6", ""], ["", "3", "4"]]
+    assert heat["text"] == [["", "2", ""], ["1", "", ""], ["", "", ""]]
+    assert deep["text"] == [["5", "", ""], ["", "6", ""], ["", "3", "4"]]
+    assert [[z is not None for z in row] for row in deep["z"]] == [[bool(text) for text in row] for row in deep["text"]]
+    assert (heat["textfont"]["color"], deep["textfont"]["color"]) == (INK, GROUND)
     assert heat["z"][0][0] == pytest.approx(math.sqrt(5))
     assert (heat["zmin"], heat["zmax"]) == (0, pytest.approx(math.sqrt(6)))
     axes = found["layout"]
@@ -199,6 +203,28 @@ def test_the_confusion_figure_has_actual_rows_predicted_columns_and_blank_zeros(
     drawn = picture(client.get(f"/runs/{run.id}/figures/confusion.png").content)
     # The cell with the most is darkest, and its count is white.
     assert {ImageColor.getrgb(BLUES[0]), ImageColor.getrgb(BLUES[-1]), (255, 255, 255)} <= colours(drawn)
+
+
+def luminance(colour: str) -> float:
+    """Of WCAG 2, from 0 to 1."""
+    parts = [part / 255 for part in ImageColor.getrgb(colour)[:3]]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_every_count_can_be_read_on_its_shade_in_both_schemes() -> None:
+    style = (Path(__file__).parents[3] / "api" / "page" / "frame" / "page.css").read_text()
+    schemes = [dict(re.findall(r"(--chart-[a-z]+): ([^;]+);", part)) for part in style.split("@media", 2)[:2]]
+    found = [(one["--chart-shades"].split(", "), one["--chart-ink"], one["--chart-ground"]) for one in schemes]
+    for shades, ink, ground in [(list(BLUES), INK, GROUND), *found]:
+        # In between they are mixed, and none is lighter or darker than both of its ends.
+        assert min(contrast(ink, shade) for shade in shades[:PALE]) >= 4.5
+        assert min(contrast(ground if len(ground) == 7 else GROUND, shade) for shade in shades[PALE:]) >= 4.5
 
 
 def test_thirty_seven_breeds_have_cells_to_read_a_count_in(client: TestClient, records: Records) -> None:

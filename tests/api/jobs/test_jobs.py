@@ -305,8 +305,8 @@ def test_cancel_and_resume_follow_the_states(client: TestClient, records: Record
     assert client.post(f"/jobs/{job.id}/cancel").json()["state"] == "cancelling"
 
 
-@pytest.mark.parametrize("end", [State.SUCCEEDED, State.FAILED])
-def test_a_job_that_has_ended_keeps_where_it_stood_and_has_no_time_left(
+@pytest.mark.parametrize("end", [State.SUCCEEDED, State.FAILED, State.CANCELLING])
+def test_a_job_that_ends_keeps_where_it_stood_and_has_no_time_left(
     client: TestClient, records: Records, end: State
 ) -> None:
     _, job = records.run(records.dataset(), kind="lr_find")
