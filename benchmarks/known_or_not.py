@@ -6,7 +6,8 @@ RUN is a folder with a run's ``model.json``, ``model.safetensors`` and ``predict
 leaves it; PHOTOS has the pictures that it was trained on and validated with, their breeds in their names, and NOT_PETS
 pictures that show none of them. ``--near`` is a run that was trained without some of the breeds: their pictures are its
 near unknown. Prints three tables: known or not, calibration, sets. What the networks put out is kept in a folder, so
-that the methods are compared again in seconds.
+that the methods are compared again in seconds. The poor photos that shares are told of are other ones than those that a
+run chooses the weight of blur and noise by.
 """
 
 import argparse
@@ -23,19 +24,19 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from benchmarks.known_or_not_methods import METHODS, calibrations, coverages
+from benchmarks.known_or_not_methods import METHODS, Validation, calibrations, coverages
 from ml.augment.augment import validation_input
 from ml.decode.images import Limits, view
 from ml.decode.views import View
 from ml.fetch.weights import load_state
 from ml.judge.familiarity import KnownPictures
-from ml.learn.known import MOST_KNOWN, Shift, blurred, noisy
+from ml.judge.shift_weight import PoorPictures
+from ml.learn.known import MOST_KNOWN, MOST_SHIFTED, Shift, blurred, grainy, noisy, out_of_focus
 from ml.learn.model import build_model
 from ml.learn.precision import choose_precision
 from ml.serve.description import Description
 
 Doubles = NDArray[np.float64]
-MOST_SHIFTED = 300
 BATCH = 16
 CPU = torch.device("cpu")
 
@@ -154,16 +155,22 @@ class Study:
         mine = {path for path, _ in valid}
         others = [(path, breed) for path, breed in labelled(self.photos, vocab) if path not in mine]
         known = drawn([one for one in others if one[1] >= 0], MOST_KNOWN)
+        shifted = [known[row] for row in rows_of(len(known), MOST_SHIFTED)]
+        chosen_by = rows_of(len(valid), MOST_SHIFTED)
+        poor = [valid[row] for row in chosen_by]
+        rest = [valid[row] for row in np.setdiff1d(np.arange(len(valid)), chosen_by)]
         near = drawn([one for one in others if one[1] < 0], MOST_SHIFTED)
         yield "valid", valid, None, None
         yield "known", known, None, None
-        yield "known blurred", known, None, blurred
-        yield "known noisy", known, None, noisy
+        yield "known blurred", shifted, None, blurred
+        yield "known noisy", shifted, None, noisy
+        yield "poor blurred", poor, None, out_of_focus
+        yield "poor noisy", poor, None, grainy
         yield "far", self.unknown, None, None
         if near:
             yield "near", near, None, None
         for name, change in SHIFTED.items():
-            yield name, drawn(valid, MOST_SHIFTED), change, None
+            yield name, drawn(rest, MOST_SHIFTED), change, None
 
 
 def labelled(folder: Path, vocab: Sequence[str]) -> list[Photo]:
@@ -178,15 +185,29 @@ def labelled(folder: Path, vocab: Sequence[str]) -> list[Photo]:
 
 def drawn(photos: Sequence[Photo], most: int) -> list[Photo]:
     """So many of them at most, the same each time."""
-    order = np.random.default_rng(0).permutation(len(photos))[:most]
-    return [photos[i] for i in np.sort(order)]
+    return [photos[i] for i in rows_of(len(photos), most)]
+
+
+def rows_of(count: int, most: int) -> NDArray[np.int64]:
+    """So many numbers below ``count`` at most, the same each time, rising."""
+    return np.sort(np.random.default_rng(0).permutation(count)[:most])
 
 
 def known_pictures(parts: dict[str, Seen], read: int) -> KnownPictures:
     """As a training leaves them; its last layer reads so many features."""
     plain, *shifted = (parts[name] for name in ("known", "known blurred", "known noisy"))
+    count = len(plain.features)
+    first = rows_of(count, MOST_SHIFTED)
+    order = np.concatenate([first, np.setdiff1d(np.arange(count), first)])
     features = np.stack([one.features for one in shifted])
-    return KnownPictures(plain.features, plain.features.shape[1] - read, plain.targets, features)
+    return KnownPictures(plain.features[order], plain.features.shape[1] - read, plain.targets[order], features)
+
+
+def validation(parts: dict[str, Seen]) -> Validation:
+    """What a training has of its validation side at its end."""
+    features = parts["valid"].features
+    poor = np.stack([parts[name].features for name in ("poor blurred", "poor noisy")])
+    return Validation(features, PoorPictures(rows_of(len(features), MOST_SHIFTED), poor))
 
 
 def auroc(known: Doubles, unknown: Doubles) -> float:
@@ -197,13 +218,13 @@ def auroc(known: Doubles, unknown: Doubles) -> float:
 
 def show_known_or_not(parts: dict[str, Seen], weights: NDArray[np.float32]) -> None:
     """AUROC and the share of the unknown that passes where 95 % of the known do; the share of poor photos refused."""
-    known = known_pictures(parts, weights.shape[1])
+    known, valid = known_pictures(parts, weights.shape[1]), validation(parts)
     poor = [name for name in SHIFTED if name in parts]
     unknown = [name for name in ("far", "near") if name in parts]
     print("| method |", " | ".join([*(f"{name}: AUROC, FPR95" for name in unknown), *poor]), "|")
     print("|---" * (1 + len(unknown) + len(poor)), "|", sep="")
     for name, method in METHODS.items():
-        measure = method(known, weights)
+        measure = method(known, weights, valid)
         own = measure(parts["valid"].logits, parts["valid"].features)
         least = np.quantile(own, 0.05)
         cells = []

@@ -1,6 +1,8 @@
 """The methods that ``known_or_not`` compares."""
 
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,20 +10,32 @@ from numpy.typing import NDArray
 from ml.config import LossName
 from ml.judge.calibration import fit_calibration
 from ml.judge.calibration_error import calibration_error
-from ml.judge.familiarity import KnownPictures, fit_familiarity, of_length_1
+from ml.judge.familiarity import SHIFT_WEIGHT, KnownPictures, fit_familiarity, of_length_1
+from ml.judge.fitting import REFUSED
 from ml.judge.folds import folds
 from ml.judge.scores import scores_from
 from ml.judge.sets import least_probability
+from ml.judge.shift_weight import PoorPictures, fit_weighted
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
 Targets = NDArray[np.int64]
 Measure = Callable[[Floats, Floats], Doubles]
 """From logits and features to how familiar each picture is."""
-Method = Callable[[KnownPictures, Floats], Measure]
-"""From known pictures and the last layer's weights."""
 SPLITS = 50
 COVERAGES = (0.9, 0.95, 0.99)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a run has of its validation side: features, and those of some of its pictures with blur and noise."""
+
+    features: Floats
+    poor: PoorPictures
+
+
+Method = Callable[[KnownPictures, Floats, Validation], Measure]
+"""From known pictures, the last layer's weights and the validation side."""
 
 
 def energy(z: Floats) -> Doubles:
@@ -33,15 +47,15 @@ def energy(z: Floats) -> Doubles:
 
 def from_logits(measure: Callable[[Floats], Doubles]) -> Method:
     """A method that fits nothing."""
-    return lambda _, __: lambda z, ___: measure(z)
+    return lambda _, __, ___: lambda z, ____: measure(z)
 
 
-def cosine(known: KnownPictures, weights: Floats) -> Measure:
+def cosine(known: KnownPictures, weights: Floats, _: Validation) -> Measure:
     """The angle between what the last layer reads and the nearest breed's weights."""
     unit = weights / np.linalg.norm(weights, axis=1, keepdims=True)
     first = known.first
 
-    def measure(_: Floats, features: Floats) -> Doubles:
+    def measure(__: Floats, features: Floats) -> Doubles:
         read = features[:, first:]
         found: Doubles = (read @ unit.T).max(1) / np.maximum(np.linalg.norm(read, axis=1), 1e-12)
         return found
@@ -58,7 +72,7 @@ def place(known: KnownPictures, which: str, features: Floats) -> Floats:
 def neighbours(which: str, k: int) -> Method:
     """The k-th nearest known picture (Sun et al. 2022)."""
 
-    def method(known: KnownPictures, _: Floats) -> Measure:
+    def method(known: KnownPictures, _: Floats, __: Validation) -> Measure:
         bank = place(known, which, known.features)
         return lambda _, f: np.sort(place(known, which, f) @ bank.T, axis=1)[:, -k].astype(np.float64)
 
@@ -73,7 +87,7 @@ def mahalanobis(which: str, evenness: float, *, length_1: bool = True) -> Method
             return place(known, which, features)
         return features[:, : known.first] if which == "pooled" else features[:, known.first :]
 
-    def method(known: KnownPictures, _: Floats) -> Measure:
+    def method(known: KnownPictures, _: Floats, __: Validation) -> Measure:
         x = chosen(known, known.features).astype(np.float64)
         means = np.stack([x[known.targets == one].mean(0) for one in np.unique(known.targets)])
         off = x - means[np.searchsorted(np.unique(known.targets), known.targets)]
@@ -92,11 +106,24 @@ def mahalanobis(which: str, evenness: float, *, length_1: bool = True) -> Method
     return method
 
 
-def familiarity(known: KnownPictures, _: Floats) -> Measure:
-    """The one that serves."""
-    fitted = fit_familiarity(known, int(known.targets.max()) + 1)
-    assert fitted is not None, "no picture has features"  # noqa: S101 - of a real run
-    return lambda _, features: fitted.measure(features)
+def weighted(weight: float) -> Method:
+    """With the scatter of blur and noise, of the same weight in every run."""
+
+    def method(known: KnownPictures, _: Floats, __: Validation) -> Measure:
+        fitted = fit_familiarity(known, int(known.targets.max()) + 1, weight)
+        assert fitted is not None, "no picture has features"  # noqa: S101 - of a real run
+        return lambda _, features: fitted.measure(features)
+
+    return method
+
+
+def chosen(known: KnownPictures, _: Floats, valid: Validation) -> Measure:
+    """The one that serves; says what it chose."""
+    found = fit_weighted(known, int(known.targets.max()) + 1, valid.features, valid.poor, REFUSED)
+    assert found is not None, "no picture has features"  # noqa: S101 - of a real run
+    tried, shift = found
+    print(f"chosen: {shift}", file=sys.stderr, flush=True)
+    return lambda _, features: tried.familiarity.measure(features)
 
 
 METHODS: dict[str, Method] = {
@@ -110,7 +137,8 @@ METHODS: dict[str, Method] = {
     "Mahalanobis++, read": mahalanobis("read", 0.1),
     "Mahalanobis++, pooled": mahalanobis("pooled", 0.1),
     "Mahalanobis++, both, more even": mahalanobis("both", 0.6),
-    "… and with the scatter of blur and noise (serves)": familiarity,
+    "… and with the scatter of blur and noise × 1 (usual)": weighted(SHIFT_WEIGHT),
+    "… × what the run chooses (serves)": chosen,
 }
 
 

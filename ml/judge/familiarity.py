@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from ml.judge.scores import Doubles
 
-SHIFT_WEIGHT = 5.0
-"""Of the scatter that blur and noise bring, in parts of that within the breeds."""
+SHIFT_WEIGHT = 1.0
+"""Of the scatter that blur and noise bring, in parts of that within the breeds, unless it is known what is needed."""
 EVENNESS = 0.6
-"""How far the scatter is drawn towards one that is the same in all directions."""
-DIRECTIONS = 32
+"""How far the scatter within the breeds is drawn towards one that is the same in all directions."""
+DIRECTIONS = 128
 _MORE, _ROUNDS = 16, 4
 """Further directions, and rounds, in which the strongest are looked for (Halko, Martinsson and Tropp 2011)."""
 _LEAST = 1e-12
@@ -116,8 +116,11 @@ def of_length_1(features: NDArray[np.floating], first: int) -> Floats:
     return np.concatenate([part / np.maximum(length, _LEAST) for part, length in zip(parts, lengths, strict=True)], 1)
 
 
-def fit_familiarity(known: KnownPictures, breeds: int) -> Familiarity | None:
-    """Fit on known pictures; None without any whose features are numbers."""
+def fit_familiarity(known: KnownPictures, breeds: int, weight: float = SHIFT_WEIGHT) -> Familiarity | None:
+    """Fit on known pictures; None without any whose features are numbers.
+
+    ``weight`` is that of the scatter that blur and noise bring, in parts of that within the breeds, from 0 on.
+    """
     fit = np.isfinite(known.features).all(1)
     x, targets = of_length_1(known.features[fit], known.first), known.targets[fit]
     if not len(x):
@@ -125,15 +128,14 @@ def fit_familiarity(known: KnownPictures, breeds: int) -> Familiarity | None:
     means = np.repeat(x.mean(0, keepdims=True), breeds, 0)
     for breed in np.unique(targets):
         means[breed] = x[targets == breed].mean(0)
-    within = (x - means[targets]) / np.sqrt(len(x))
-    scatter = np.concatenate([within, _brought(known) * np.sqrt(SHIFT_WEIGHT)])
+    within = (x - means[targets]) * np.sqrt((1 - EVENNESS) / len(x))
+    scatter = np.concatenate([within, _brought(known) * np.sqrt(weight)]).astype(np.float32)
     directions, strengths = _strongest(scatter)
-    mean_strength = float((scatter**2).sum()) / scatter.shape[1]
-    others = max(1, scatter.shape[1] - len(strengths))
-    rest = max(0.0, float((scatter**2).sum() - strengths.sum()) / others)
-    even = max(EVENNESS * mean_strength, _LEAST)
-    own, elsewhere = (1 - EVENNESS) * strengths + even, (1 - EVENNESS) * rest + even
-    return Familiarity(known.first, means, directions, (1 - elsewhere / own).astype(np.float32))
+    features = scatter.shape[1]
+    even = max(float((within**2).sum()) / features * EVENNESS / (1 - EVENNESS), _LEAST)
+    rest = max(0.0, float((scatter**2).sum() - strengths.sum()) / max(1, features - len(strengths)))
+    relief = 1 - (rest + even) / (strengths + even)
+    return Familiarity(known.first, means, directions, relief.astype(np.float32))
 
 
 def _brought(known: KnownPictures) -> Floats:

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from ml.config import LossName
 from ml.judge.calibration import fit_calibration
 from ml.judge.calibration_error import CalibrationError, calibration_error
-from ml.judge.familiarity import Familiarity, KnownPictures, fit_familiarity
+from ml.judge.familiarity import Familiarity, KnownPictures
 from ml.judge.folds import Rows, folds
 from ml.judge.judgement import Judgement
 from ml.judge.scores import Doubles, scores_from
 from ml.judge.sets import Coverage, least_probability
+from ml.judge.shift_weight import PoorPictures, ShiftWeight, fit_weighted
 
 COVERAGES = (0.9, 0.95, 0.99)
 REFUSED = 0.05
@@ -29,7 +30,8 @@ Floats = NDArray[np.float32]
 class Worth:
     """What a judgement is worth, measured on pictures that the measured part was not fitted on.
 
-    ``refused`` is the share of the validation side that is taken for unknown where ``REFUSED`` is asked for.
+    ``refused`` is the share of the validation side that is taken for unknown where ``REFUSED`` is asked for; ``shift``
+    says the same of blurred and noisy pictures, and how much the familiarity eases them.
     """
 
     pictures: int
@@ -37,6 +39,7 @@ class Worth:
     raw: CalibrationError | None
     calibrated: CalibrationError | None
     refused: float | None
+    shift: ShiftWeight | None
     coverages: list[Coverage]
 
     def content(self) -> dict[str, Any]:
@@ -48,8 +51,21 @@ class Worth:
             "calibrated": None if self.calibrated is None else self.calibrated.content(),
             "refused": self.refused,
             "refused_asked": REFUSED,
+            "shift": None if self.shift is None else self.shift.content(),
             "coverages": [one.content() for one in self.coverages],
         }
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How familiarity is measured, what that gave of known pictures, and the weight in it, where it is told."""
+
+    familiarity: Familiarity | None
+    familiar: Doubles
+    shift: ShiftWeight | None
+
+
+NOTHING_MEASURED = Measured(None, np.empty(0), None)
 
 
 @dataclass(frozen=True)
@@ -68,7 +84,8 @@ def fit_judgement(
     usable: NDArray[np.bool_] | None = None,
     features: Floats | None = None,
     known: KnownPictures | None = None,
-    measured: tuple[Familiarity | None, Doubles] | None = None,
+    poor: PoorPictures | None = None,
+    measured: Measured | None = None,
 ) -> FittedJudgement:
     """Fit on a validation side.
 
@@ -81,7 +98,8 @@ def fit_judgement(
         usable: which pictures the model has never learned from; None: all.
         features: what the network makes of the first pictures, [≤ n, features].
         known: pictures that it did learn from.
-        measured: in place of these two, how familiarity is measured, and what that gave of known pictures.
+        poor: pictures of the validation side with blur and with noise.
+        measured: in place of these three, what is known of familiarity.
     """
     rows = _chosen(logits, usable)
     z, truth = logits[rows], targets[rows]
@@ -89,18 +107,19 @@ def fit_judgement(
     calibrated = calibration.apply(loss, logits)
     first = rows[rows < len(features)] if features is not None else rows
     if measured is None:
-        measured = _familiar(known, None if features is None else features[first], logits.shape[1])
-    familiarity, familiar = measured
+        measured = _measured(known, features, first, poor, logits.shape[1])
     for others, own in folds(len(rows)):
         calibrated[rows[own]] = fit_calibration(loss, z[others], truth[others]).apply(loss, z[own])
     of_truth = calibrated[rows, truth]
-    judgement = Judgement(loss, calibration, np.sort(of_truth), familiarity, np.sort(familiar))
+    familiar = np.sort(measured.familiar)
+    judgement = Judgement(loss, calibration, np.sort(of_truth), measured.familiarity, familiar, measured.shift)
     worth = Worth(
         pictures=len(rows),
         temperature=calibration.temperature,
         raw=_error(scores_from(loss, z), truth),
         calibrated=_error(calibrated[rows], truth),
-        refused=_refused(familiar),
+        refused=_refused(measured.familiar),
+        shift=measured.shift,
         coverages=[_coverage(calibrated[rows], truth, asked) for asked in COVERAGES] if len(rows) else [],
     )
     return FittedJudgement(judgement, worth, calibrated)
@@ -114,13 +133,17 @@ def _chosen(logits: Floats, usable: NDArray[np.bool_] | None) -> Rows:
     return np.sort(np.random.default_rng(0).permutation(rows)[:wanted])
 
 
-def _familiar(known: KnownPictures | None, features: Floats | None, breeds: int) -> tuple[Familiarity | None, Doubles]:
-    """How familiarity is measured, and what it measures of the validation side."""
-    familiarity = None if known is None or features is None else fit_familiarity(known, breeds)
-    if familiarity is None or features is None:
-        return None, np.empty(0)
-    measured = familiarity.measure(features)
-    return familiarity, measured[np.isfinite(measured)]
+def _measured(
+    known: KnownPictures | None, features: Floats | None, rows: Rows, poor: PoorPictures | None, breeds: int
+) -> Measured:
+    """How familiarity is measured, and what it measures of the given rows of the validation side."""
+    if known is None or features is None:
+        return NOTHING_MEASURED
+    found = fit_weighted(known, breeds, features[rows], None if poor is None else poor.among(rows), REFUSED)
+    if found is None:
+        return NOTHING_MEASURED
+    tried, shift = found
+    return Measured(tried.familiarity, tried.valid[np.isfinite(tried.valid)], shift)
 
 
 def _error(scores: Doubles, truth: NDArray[np.int64]) -> CalibrationError | None:

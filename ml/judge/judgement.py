@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, get_args
+from typing import Any, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from ml.judge.calibration import Calibration
 from ml.judge.familiarity import Familiarity
 from ml.judge.scores import Doubles
 from ml.judge.sets import least_probability
+from ml.judge.shift_weight import ShiftWeight
 
 FORMAT_VERSION = 1
 
@@ -28,7 +29,8 @@ class Judgement:
 
     ``of_truth`` has the calibrated probability of the true breed in each picture, cross-fitted; ``familiar`` has what
     ``familiarity``, which is fitted on other pictures, measured of each; both are sorted from the least. Without a
-    familiarity nothing is said of whether a picture shows a known breed.
+    familiarity nothing is said of whether a picture shows a known breed. ``shift`` says how much it eases blur and
+    noise; None where that was the same for all runs.
     """
 
     loss: LossName
@@ -36,6 +38,7 @@ class Judgement:
     of_truth: Doubles
     familiarity: Familiarity | None
     familiar: Doubles
+    shift: ShiftWeight | None = None
 
     @property
     def pictures(self) -> int:
@@ -74,7 +77,8 @@ class Judgement:
         if self.familiarity is not None:
             tensors |= {f"familiarity.{name}": tensor for name, tensor in self.familiarity.tensors().items()}
         about = {"format_version": FORMAT_VERSION, "loss": self.loss}
-        save_file(tensors, path, {"about": json.dumps({**about, "scale": self.calibration.scale})})
+        shift = {} if self.shift is None else {"shift": self.shift.content()}
+        save_file(tensors, path, {"about": json.dumps({**about, "scale": self.calibration.scale, **shift})})
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -98,13 +102,14 @@ class Judgement:
             raise CheckpointInvalid(f"what the run left for judging answers lacks {error}") from error
 
     @classmethod
-    def _of(cls, about: dict[str, object], tensors: Tensors) -> Self:
+    def _of(cls, about: dict[str, Any], tensors: Tensors) -> Self:
         own = {name.removeprefix("familiarity."): tensor for name, tensor in tensors.items() if "." in name}
-        calibration = Calibration(float(str(about["scale"])))
+        calibration, shift = Calibration(float(str(about["scale"]))), about.get("shift")
         return cls(
             loss="cross_entropy" if about["loss"] == "cross_entropy" else "binary_cross_entropy",
             calibration=calibration,
             of_truth=tensors["of_truth"].astype(np.float64),
             familiarity=Familiarity.of_tensors(own) if own else None,
             familiar=tensors["familiar"].astype(np.float64),
+            shift=None if shift is None else ShiftWeight.of_content(shift),
         )

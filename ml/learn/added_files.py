@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ml.judge.familiarity import Familiarity
-from ml.judge.fitting import REFUSED, FittedJudgement, fit_judgement
+from ml.judge.fitting import NOTHING_MEASURED, REFUSED, FittedJudgement, Measured, fit_judgement
 from ml.judge.judgement import Judgement
 from ml.learn.model import BreedNet
 from ml.learn.new_breeds import Addition
@@ -98,17 +98,21 @@ def _judgement(
 ) -> FittedJudgement:
     """Of the validation side and the photos that were left out.
 
-    How familiar the validation side is, the parent measured: beside more breeds its photos can only be more so.
+    How familiar the validation side is, the parent measured: beside more breeds its photos can only be more so. The
+    same holds for the blurred and noisy ones, whose share it measured.
     """
     items = addition.manifest.items
     usable = [items[item].sha256 not in learned for item in addition.split.valid]
-    grown = None if parents is None else _grown(addition, parents.familiarity, answers.features.numpy())
+    measured = NOTHING_MEASURED
+    if parents is not None:
+        grown = _grown(addition, parents.familiarity, answers.features.numpy())
+        measured = Measured(grown, parents.familiar, parents.shift)
     return fit_judgement(
         addition.config.loss,
         torch.cat([answers.valid, answers.left_out]).numpy(),
         torch.cat([addition.valid_targets, addition.new_targets]).numpy(),
         np.array(usable + [True] * len(answers.left_out)),
-        measured=(grown, np.empty(0) if parents is None else parents.familiar),
+        measured=measured,
     )
 
 

@@ -17,7 +17,7 @@ from ml.late import Late
 from ml.learn.checkpoint import CheckpointKeeper, save_tensors
 from ml.learn.devices import count_devices
 from ml.learn.judging import fit_on
-from ml.learn.known import known_pictures
+from ml.learn.known import known_pictures, poor_pictures
 from ml.learn.lr_find import check_sweep
 from ml.learn.memory import halving, last_try
 from ml.learn.model import BreedNet
@@ -182,8 +182,10 @@ def finish(trainer: Trainer, setup: Setup, work: Path, earlier: frozenset[str]) 
     )
     loss, (logits, features) = trainer.config.loss, trainer.last_outputs()
     model = trainer.learned
-    known = known_pictures(model, setup, trainer.accumulation, trainer.tell_validating)
-    fitted = fit_on(loss, logits, manifest, split.valid, learned, features, known)
+    parts, tell = trainer.accumulation, trainer.tell_validating
+    known = known_pictures(model, setup, parts, tell)
+    poor = poor_pictures(model, setup, parts, tell, len(features), learned)
+    fitted = fit_on(loss, logits, manifest, split.valid, learned, features, known, poor)
     reading = read_logits(loss, logits, manifest, split.valid, work, learned, fitted.calibrated)
     saved = save_model(model, trainer.config, setup.precision.name, manifest, reading, trainer.epochs_trained, work)
     fitted.judgement.write(work / JUDGEMENT)

@@ -922,6 +922,17 @@ class JobOut(Answer):
     request_id: str | None
 
 
+class PoorPhotosOut(Answer):
+    """Validation photos as a poor camera would have taken them, and how much the run eases what that changes."""
+
+    photos: int
+    refused_wanted: float
+    blurred: float | None
+    noisy: float | None
+    weight: float
+    choice: Literal["reached", "out_of_reach", "too_few"]
+
+
 class JudgementOut(Answer):
     """What the run's validation side says. Each figure is of photos that the measured part was not fitted on."""
 
@@ -931,6 +942,7 @@ class JudgementOut(Answer):
     calibrated: CalibrationErrorOut | None
     refused_asked: float
     refused: float | None
+    poor: PoorPhotosOut | None = None
     coverages: list[CoverageOut]
     sentences: list[str] | None = None
 

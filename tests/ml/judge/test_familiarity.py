@@ -1,5 +1,6 @@
 """Familiarity on features whose places are known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from ml.judge.familiarity import (
     of_length_1,
 )
 from ml.judge.judgement import Judgement
+from ml.judge.shift_weight import ShiftWeight
 
 FIRST, REST, BREEDS = 20, 12, 4
 Floats = NDArray[np.float32]
@@ -79,9 +81,10 @@ def test_the_distance_is_mahalanobis_own_where_all_directions_are_told_apart() -
     means = np.stack([x[pictures.targets == breed].mean(0) for breed in range(BREEDS)])
     off = x - means[pictures.targets]
     brought = of_length_1(pictures.shifted[0], FIRST) - x[:100]
-    scatter = off.T @ off / len(off) + SHIFT_WEIGHT * brought.T @ brought / len(brought)
+    scatter = off.T @ off / len(off)
     even = np.trace(scatter) / len(scatter) * np.eye(len(scatter))
-    inverse = np.linalg.inv((1 - EVENNESS) * scatter + EVENNESS * even)
+    moved = SHIFT_WEIGHT * brought.T @ brought / len(brought)
+    inverse = np.linalg.inv((1 - EVENNESS) * scatter + EVENNESS * even + moved)
     new = of_length_1(features(9, np.arange(9) % BREEDS, 7), FIRST)
     steps = new[:, None] - means
     expected = -np.einsum("ncd,de,nce->nc", steps, inverse, steps).min(1)
@@ -140,10 +143,17 @@ def test_without_a_familiarity_nothing_is_said() -> None:
     assert nothing.known_scores(np.ones((1, 8))) is None
 
 
+def test_a_judgement_keeps_how_much_blur_and_noise_count(tmp_path: Path) -> None:
+    shift = ShiftWeight(2.0, "reached", 0.1, 300, 0.08, 0.09)
+    replace(judgement([-1.0]), shift=shift).write(tmp_path / "judgement.safetensors")
+    assert Judgement.read(tmp_path / "judgement.safetensors").shift == shift
+
+
 def test_a_judgement_is_read_as_it_was_written(tmp_path: Path) -> None:
     written = judgement([-1.0, -2.0])
     written.write(tmp_path / "judgement.safetensors")
     read = Judgement.read(tmp_path / "judgement.safetensors")
+    assert read.shift is None
     x = known().features
     assert read.calibration == written.calibration
     assert read.familiar.tolist() == [-2, -1]
