@@ -1,6 +1,7 @@
 """Whether the identity provider answers that people sign in with, asked from this machine."""
 
 import json
+from http import HTTPStatus
 
 import httpx
 
@@ -10,6 +11,7 @@ from store.settings import Settings
 
 SECONDS = 5.0
 MOST_BYTES = 512 * 1024
+PLAIN = {"accept": "application/json", "accept-encoding": "identity"}
 
 
 def look_at_provider(settings: Settings) -> dict[str, str]:
@@ -27,9 +29,11 @@ def look_at_provider(settings: Settings) -> dict[str, str]:
 
 def _fault(client: OidcClient) -> str | None:
     try:
-        content = _read(client.discovery_address)
+        status, content = _read(client.discovery_address)
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return f"{client.discovery_address} does not answer ({type(error).__name__})"
+    if status != HTTPStatus.OK:
+        return f"{client.discovery_address} answers {status}: look at PEDIGREE_OIDC_ISSUER"
     try:
         described = json.loads(content)
     except (ValueError, RecursionError):
@@ -45,14 +49,14 @@ def _fault(client: OidcClient) -> str | None:
     return None
 
 
-def _read(address: str) -> bytes:
-    """The beginning of what is there; no redirect is followed, and no proxy that the shell names."""
+def _read(address: str) -> tuple[int, bytes]:
+    """The answer's status and its beginning; no redirect is followed, and no proxy that the shell names."""
     content = b""
     verify = httpx.create_ssl_context() if address.startswith("https:") else False
     made = httpx.Client(verify=verify, trust_env=False, follow_redirects=False, timeout=SECONDS)
-    with made as http, http.stream("GET", address) as answer:
+    with made as http, http.stream("GET", address, headers=PLAIN) as answer:
         for piece in answer.iter_raw():
             content += piece
             if len(content) > MOST_BYTES:
                 break
-    return content
+    return answer.status_code, content

@@ -74,6 +74,10 @@ class ImageRejected(LearningError):
         super().__init__(detail, hint)
         self.code = code
 
+    def __reduce__(self) -> tuple[type["ImageRejected"], tuple[str, str, str | None]]:
+        """So that it comes whole from another process."""
+        return type(self), (self.code, self.detail, self.hint)
+
 
 class SplitUnusable(LearningError):
     """The split leaves nothing to train on or validates a breed that was never seen."""

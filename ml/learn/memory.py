@@ -68,11 +68,11 @@ def halving(
             if not is_out_of_memory(error):
                 raise
             if config.batch_size < _LEAST_BATCH * ranks:
-                raise _refusal(config) from error
+                raise _refusal(config, is_halved=False) from error
         free_memory(device)
         reporter.on_log(f"the memory does not hold a batch of {config.batch_size}: each batch is now {doing}")
     elif config.batch_size < _LEAST_BATCH * ranks:
-        raise _refusal(config)
+        raise _refusal(config, is_halved=False)
     with last_try(config):
         return work(2)
 
@@ -88,9 +88,9 @@ def last_try(config: TrainSettings) -> Iterator[None]:
         raise
 
 
-def _refusal(config: TrainSettings) -> OutOfMemory:
+def _refusal(config: TrainSettings, *, is_halved: bool = True) -> OutOfMemory:
     detail = f"{config.arch} at size {config.size} and batch_size {config.batch_size} does not fit the memory"
-    halved = ", not even with each batch in two halves" if config.batch_size >= _LEAST_BATCH else ""
+    halved = ", not even with each batch in two halves" if is_halved else ""
     return OutOfMemory(detail + halved, hint="Halve batch_size, or choose a smaller arch or size.")
 
 

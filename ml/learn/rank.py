@@ -10,7 +10,8 @@ from typing import NoReturn
 import torch
 import torch.distributed as dist
 
-from ml.errors import LearningError, ProcessLost, Stopped
+from ml.disk import GO_ON, says_disk_full
+from ml.errors import DiskFull, LearningError, PrecisionUnsupported, ProcessLost, Stopped
 from ml.learn.checkpoint import CheckpointKeeper, Fetch
 from ml.learn.memory import is_out_of_memory, last_try
 from ml.learn.rank_line import Brief, Ended, Line
@@ -41,6 +42,8 @@ def _unforeseen(brief: Brief, error: Exception) -> Ended:
     words = " ".join(f"{type(error).__name__}: {error}".split())[:500]
     if is_out_of_memory(error):
         return Ended("memory", words=words)
+    if says_disk_full(error):
+        return Ended("refused", error=DiskFull("the disk is full: the training's files could not be written", GO_ON))
     log.error("process %d of %d", brief.rank + 1, brief.ranks, exc_info=error)
     return Ended("lost" if _is_of_the_group(error) else "failed", words=words)
 
@@ -61,7 +64,7 @@ def _learn(brief: Brief, line: Line) -> FitResult | None:
     else:
         with last_try(brief.config):
             result = finishing()
-    together.leave()
+    # The group is left by the end of the process: to end it in order may need those who have gone already.
     return result
 
 
@@ -93,7 +96,16 @@ def _prepared(brief: Brief, line: Line, together: Together) -> tuple[Trainer, Ca
 
 
 def _check_same(trainer: Trainer, together: Together) -> None:
-    """Before anything is learned from what one of them has misread."""
+    """Before anything is learned from what one of them has misread, or in numbers that do not add up to a mean.
+
+    Raises:
+        PrecisionUnsupported: their devices differ so far that not all train in the same precision.
+    """
+    precision = together.told(trainer.precision.name)
+    if precision != trainer.precision.name:
+        detail = f"process 1 would train in {precision}, and the device of process {together.rank + 1} in "
+        detail += f"{trainer.precision.name}, since they are not alike"
+        raise PrecisionUnsupported(detail, hint="Set precision to fp32, or devices to those of one kind.")
     if together.agreed(trainer.step) != trainer.step:
         message = f"process {together.rank + 1} is at step {trainer.step}, and process 1 is not"
         raise RuntimeError(message)

@@ -190,7 +190,7 @@ def _raise_told(ended: Sequence[_Process]) -> None:
         word = process.ended
         if word is None:
             continue
-        if word.error is not None:
+        if word.error is not None and process.rank == 0:
             raise word.error
         if word.how == "memory":
             raise MemoryError(word.words)
@@ -199,7 +199,9 @@ def _raise_told(ended: Sequence[_Process]) -> None:
 
 
 def _is_bad(process: _Process) -> bool:
-    return process.ended is not None and process.ended.how in {"died", "lost", "failed"}
+    """Process 0 tells more before its own last word, which may be the same: another's waits for it."""
+    how = None if process.ended is None else process.ended.how
+    return how in {"died", "lost", "failed"} or (how == "refused" and process.rank > 0)
 
 
 def _cause(ended: Sequence[_Process], ranks: int) -> Exception:
@@ -207,9 +209,12 @@ def _cause(ended: Sequence[_Process], ranks: int) -> Exception:
     found = {process.ended.how: process for process in reversed(ended) if process.ended is not None}
     if "died" in found:
         return _lost(found["died"], ranks)
+    if "refused" in found and (word := found["refused"].ended) is not None and word.error is not None:
+        return word.error
     if "failed" in found and (word := found["failed"].ended) is not None:
         return RuntimeError(word.words)
-    return ProcessLost(f"the {ranks} processes that train together lost each other", _AGAIN)
+    why = found["lost"].ended.words if "lost" in found and found["lost"].ended is not None else "it is not known why"
+    return ProcessLost(f"the {ranks} processes that train together lost each other ({why})", _AGAIN)
 
 
 _AGAIN = "Start it again: it goes on from the last checkpoint."

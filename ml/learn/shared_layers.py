@@ -39,7 +39,7 @@ class SharedDropout(nn.Dropout):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         """Float [n,…]."""
         rows = self.sight.rows
-        if not self.training or rows is None:
+        if not self.training or rows is None or self.p == 0:
             return super().forward(input)
         drawn = super().forward(input.new_ones(rows.of, *input.shape[1:]))
         return input * drawn[rows.first : rows.end]
@@ -55,7 +55,7 @@ class SharedStochasticDepth(StochasticDepth):  # type: ignore[misc]  # torchvisi
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         """Float [n,…]."""
         rows = self.sight.rows
-        if not self.training or rows is None:
+        if not self.training or rows is None or self.p == 0:
             return cast("Tensor", super().forward(input))
         drawn: Tensor = super().forward(input.new_ones(rows.of, *(1 for _ in input.shape[1:])))
         return input * drawn[rows.first : rows.end]

@@ -63,10 +63,6 @@ class Together:
         dist.broadcast_object_list(said, src=0, group=self._talk)
         return said[0]
 
-    def leave(self) -> None:
-        """End the group."""
-        dist.destroy_process_group()
-
     @contextmanager
     def part(self, model: BreedNet, rows: Rows | None, *, is_last: bool) -> Iterator[Network]:
         """Gradients of parts before the last stay here."""

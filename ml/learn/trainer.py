@@ -367,6 +367,7 @@ class Trainer:
 
     def _keep(self, optimizer: AdamW) -> None:
         if self.ranks.rank:
+            self._kept_at = time.monotonic()
             return
         path = self.work / "checkpoint.safetensors"
         position = Position(

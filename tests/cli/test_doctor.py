@@ -222,6 +222,8 @@ def test_the_doctor_says_whether_the_identity_provider_answers(settings_of_sessi
         assert "calls itself 'http://another'" in look_at_provider(settings)["fault"]
         provider.described = {"token_endpoint": "https://evil.example/"}
         assert "its token_endpoint is on evil.example" in look_at_provider(settings)["fault"]
+        elsewhere = settings.model_copy(update={"oidc_issuer": f"{provider.url}/realms/none"})
+        assert "answers 404: look at PEDIGREE_OIDC_ISSUER" in look_at_provider(elsewhere)["fault"]
     assert "does not answer (ConnectError)" in look_at_provider(settings)["fault"]
     assert look_at_provider(settings_of_session) == {}
     nonsense = look_at_provider(settings.model_copy(update={"public_url": ""}))

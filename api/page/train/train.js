@@ -45,8 +45,10 @@ async function showImports() {
 async function readImported() {
   const now = visit;
   await showImports();
-  there.datasets = (await ask("/datasets?limit=200")).items;
-  if (now === visit && there.datasets.length) await Promise.all([show(), showImports()]);
+  const { items } = await ask("/datasets?limit=200");
+  if (now !== visit) return;
+  there.datasets = items;
+  if (there.datasets.length) await Promise.all([show(), showImports()]);
 }
 
 async function show() {
