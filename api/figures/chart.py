@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from api.figures.palette import DARK_FROM
@@ -93,8 +94,9 @@ class Heatmap:
     cell: float
     least_cell: float
 
-    @property
+    @cached_property
     def most(self) -> int:
+        """The largest count, which each cell is measured by: of many breeds there are thousands of them."""
         return max((count for row in self.counts for count in row), default=0)
 
     @property
