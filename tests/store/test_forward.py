@@ -27,6 +27,7 @@ from store.db.reading import (
     interpretations_of,
 )
 from store.db.records import record_artifact
+from store.db.sign_ins import sign_ins_on_record
 from store.db.studies import get_study, trials_of
 from store.db.webhooks import list_deliveries
 from store.states import State
@@ -95,6 +96,12 @@ ROWS = {
     "0019": [
         "INSERT INTO webhooks (url, secret, created_by) VALUES ('https://a.org', 'whsec_AAAA', 'alice')",
         """INSERT INTO webhook_deliveries (webhook_id, event, body) VALUES (1, 'job.failed', '{"data": {}}')""",
+    ],
+    "0022": [
+        (
+            "INSERT INTO sign_ins (digest, issuer, subject, name, scope, expires_at)"
+            " VALUES ('\\x01', 'https://id.example', '7', 'bob@id.example', 'train', '2100-01-01')"
+        ),
     ],
 }
 """What is new with a revision, beside what is there already."""
@@ -180,6 +187,8 @@ def _is_all_there(session: Session, revision: str) -> None:
         assert (get_study(session, 2)[1].asked, [one.run_id for one in trials_of(session, 2)]) == ({"trials": 1}, [1])
     if revision >= "0019":
         assert [(one.id, one.state) for one in list_deliveries(session, 1).items] == [(1, "waiting")]
+    if revision >= "0022":
+        assert [one.name for one in sign_ins_on_record(session, "https://id.example")] == ["bob@id.example"]
 
 
 def _goes_on(session: Session) -> None:

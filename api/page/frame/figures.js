@@ -1,18 +1,12 @@
 // Figures of a run: drawn by Plotly from what the server says, or, where its script does not come, the server's pictures.
 
 import { at, placeOf } from "./address.js";
+import { sized, titleBeside } from "./figure_room.js";
 import { make } from "./parts.js";
 import { ask, tell } from "./service.js";
 import { themed } from "./theme.js";
 
 const A_FRAME_MS = 100;
-const LEAST_WIDTH = 320;
-const MOST_WIDTH = 1200;
-const BORDERS = 2;
-// Of a confusion matrix, in pixels: the room from which on it has its own size, a cell that shows its count, and names and axis.
-const NARROW = 640;
-const LEAST_CELL = 30;
-const BESIDE_CELLS = 180;
 const CONFIG = { displayModeBar: false, responsive: true, displaylogo: false };
 
 const SCRIPT = "/ui/assets/plotly.min.js";
@@ -130,14 +124,6 @@ export function redrawFigures() {
   }
 }
 
-// The query of a figure whose texts break to the room that there is. A confusion matrix keeps a size of its own, but where
-// that has no room and its few cells can be read in less.
-function sized({ name, query, room, breeds }) {
-  if (name === "confusion" && (room > NARROW || breeds * LEAST_CELL + BESIDE_CELLS > room)) return query;
-  const width = Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, room - BORDERS));
-  return `${query}${query ? "&" : "?"}width=${width}`;
-}
-
 async function draw(one) {
   const { place, path, query } = one;
   const [found, hasPlotly] = await Promise.all([ask(`${path}${sized(one)}`, { headers: { Accept: "application/json" } }), plotly()]);
@@ -152,19 +138,6 @@ async function draw(one) {
   one.found = found;
   if (hasPlotly) await paint(one);
   else showPicture(chart, picture);
-}
-
-// The title of a figure that goes on sideways stands above it: inside, its end would be out of sight.
-function titleBeside({ place, room }, layout) {
-  const isWide = layout.width > room;
-  const title = place.querySelector(".sideways-title");
-  title.hidden = !isWide;
-  if (!isWide) return;
-  const { title: name, subtitle } = layout.meta;
-  title.replaceChildren(name, make("span", { class: "quiet" }, ` ${subtitle}`));
-  layout.title = { text: "" };
-  layout.height -= layout.margin.t;
-  layout.margin.t = 0;
 }
 
 function paint({ place, found }) {

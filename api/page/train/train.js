@@ -1,7 +1,6 @@
 // Train: photos, recipe, network and every setting; what it will take; a rate from a curve; and the start.
 
 import { addressOf, go } from "../frame/address.js";
-import { showAwaitedImports } from "../frame/imports.js";
 import { byId, FINAL } from "../frame/parts.js";
 import { ask, reasonOf, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
@@ -12,11 +11,11 @@ import { dryRun, measure, sayFaults, showSum, start } from "./forecast.js";
 import { clearFaults, form, leaveForm, showDatasets, showFields, showFrom, showPresets, wrongFields } from "./form.js";
 import { about, plan, request, searchRequest } from "./plan.js";
 import { hearOfSearch, hideSearch, isSearching, isShown, showSearch } from "./rate.js";
+import { readImported, readThere, showImports, there } from "./there.js";
 
 const SOON_MS = 400;
 const SEE = "Correct the fields that are marked.";
 
-let there = { datasets: [], archs: [], workers: [] };
 let planned = null;
 let looks = 0;
 let soon = 0;
@@ -26,30 +25,11 @@ let measuring = null;
 let shows = 0;
 let visit = 0;
 
+// Whether the view has not been left since.
+const still = (now = visit) => () => now === visit;
 const dataset = () => byId("train-dataset").value;
 const trouble = (text) => { byId("train-trouble").textContent = text; };
 const changedSoon = { usual: (name) => planned.usual[name], look: lookSoon };
-
-async function read() {
-  const [datasets, archs, workers] = await Promise.all([ask("/datasets?limit=200"), ask("/architectures"), ask("/workers")]);
-  there = { datasets: datasets.items, archs: archs.items, workers: workers.items };
-}
-
-// What the form waits for while there are no photos.
-async function showImports() {
-  const now = visit;
-  const isComing = await showAwaitedImports("train-imports", there.datasets.length === 0);
-  if (now === visit) want("imports for training", isComing);
-}
-
-async function readImported() {
-  const now = visit;
-  await showImports();
-  const { items } = await ask("/datasets?limit=200");
-  if (now !== visit) return;
-  there.datasets = items;
-  if (there.datasets.length) await Promise.all([show(), showImports()]);
-}
 
 async function show() {
   const question = ++shows;
@@ -196,12 +176,12 @@ export const train = {
     const now = visit;
     byId("find-rate").disabled = false;
     // The form's fields come at the same time.
-    await Promise.all([read(), about()]);
-    if (now === visit) await Promise.all([show(), showImports()]);
+    await Promise.all([readThere(), about()]);
+    if (now === visit) await Promise.all([show(), showImports(still())]);
   },
   turn: show,
   async refresh() {
-    if (!there.datasets.length) await readImported();
+    if (!there.datasets.length) await readImported(still(), show);
     if (measuring) await hearOfMeasure(ask(`/jobs/${measuring}`));
     if (isSearching()) await showSearch(choice().search, takeRate);
   },
