@@ -100,6 +100,11 @@ class GuardedProtocol(HttpToolsProtocol):
         return self._wire.is_lingering
 
     @property
+    def is_leaving(self) -> bool:
+        """Whether nothing more is answered, though the client still sends or reads."""
+        return self._wire.is_closing() and not self._wire.is_gone
+
+    @property
     def is_gone(self) -> bool:
         """Whether it was ended from here, which the loop has not told yet."""
         return self._wire.is_gone
@@ -121,12 +126,12 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_made(self._wire)
         self._await_head()
         self._address = _counted_address(transport)
-        if len(self.connections) > self.limits.most:
+        mine = self._of_its_address()
+        if len(mine) > self.limits.most_of_address:
+            # First: where all is full it must not take others' places.
+            self._make_room(mine, self.limits.most_of_address, FULL_OF_ADDRESS)
+        elif len(self.connections) > self.limits.most:
             self._make_room(self.connections, self.limits.most, FULL)
-        elif self._address is not None and len(self.connections) > self.limits.most_of_address:
-            mine = {one for one in self.connections if getattr(one, "_address", None) == self._address}
-            if len(mine) > self.limits.most_of_address:
-                self._make_room(mine, self.limits.most_of_address, FULL_OF_ADDRESS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timers; tell the request that is being answered, which with more behind it uvicorn does not."""
@@ -211,7 +216,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """The process stops: in patience, what may be on its way is answered, and told that it is the last."""
         self._wire.seconds = min(self._wire.seconds, STREAM_SECONDS)
-        if self.is_lingering:
+        if self.is_leaving:
             self._wire.hurry()
         elif not self.stopping.is_patient:
             super().shutdown()
@@ -282,17 +287,23 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self._answer(SLOW)
 
+    def _of_its_address(self) -> set[object]:
+        """Connections of its address, this one too, if they may be too many; none of this machine's own."""
+        if self._address is None or len(self.connections) <= self.limits.most_of_address:
+            return set()
+        return {one for one in self.connections if getattr(one, "_address", None) == self._address}
+
     def _make_room(self, among: Iterable[object], most: int, refusal: Problem) -> None:
         """Close one that has had its last answer; with too many others, who has waited longest for a request, or this.
 
         Connections that only lie there shut nobody out.
         """
         others = [one for one in among if isinstance(one, GuardedProtocol) and one is not self]
-        lingering = [one for one in others if one.is_lingering]
+        leaving = [one for one in others if one.is_leaving]
         waiting = [one for one in others if one.is_waiting and not one.transport.is_closing()]
-        if lingering:
-            min(lingering, key=lambda one: one.opened).leave(at_once=True)
-        if 1 + sum(not (one.is_lingering or one.is_gone) for one in others) <= most:
+        if leaving:
+            min(leaving, key=lambda one: one.opened).leave(at_once=True)
+        if 1 + sum(not (one.is_leaving or one.is_gone) for one in others) <= most:
             return
         if waiting:
             min(waiting, key=lambda one: one.opened).leave()

@@ -6,6 +6,7 @@ read and forgotten, and only then the whole is closed.
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +41,7 @@ class LingeringTransport(asyncio.Transport):
         self._is_sending = is_sending
         self._timer: asyncio.TimerHandle | None = None
         self._end = 0.0
+        self._unsent = math.inf
         self._has_heard = self._has_ended = False
 
     def close(self) -> None:
@@ -47,7 +49,7 @@ class LingeringTransport(asyncio.Transport):
         if self.is_closing():
             return
         if not self._is_sending():
-            self._inner.close()
+            self.close_silently()
             return
         self.is_lingering = self._has_ended = True
         self._end = self._loop.time() + self.seconds
@@ -62,6 +64,9 @@ class LingeringTransport(asyncio.Transport):
     def close_silently(self) -> None:
         """Close it behind what was answered, with no word to what its client may be sending."""
         self._inner.close()
+        if self._timer is None and self._inner.get_write_buffer_size():
+            self._end = self._loop.time() + self.seconds
+            self._wait_on()
 
     def abort(self) -> None:
         """Close it now, whoever sends."""
@@ -70,9 +75,13 @@ class LingeringTransport(asyncio.Transport):
         self._inner.abort()
 
     def hurry(self) -> None:
-        """The process stops: whoever lingers has had its answer, if that is sent."""
+        """The process stops: whoever leaves has had its answer, if that is sent, or goes on being."""
         if not self._inner.get_write_buffer_size():
             self.abort()
+            return
+        self.forget_timer()
+        self._end = self._loop.time() + self.seconds
+        self._wait_on()
 
     def heard(self, *, is_full: bool) -> None:
         """Something came that nobody reads any more; where it filled the buffer everyone else has a turn."""
@@ -105,6 +114,10 @@ class LingeringTransport(asyncio.Transport):
         """Read again."""
         self._inner.resume_reading()
 
+    def get_write_buffer_size(self) -> int:
+        """Bytes that are not sent yet."""
+        return self._inner.get_write_buffer_size()
+
     def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - asyncio's own
         """What the wire knows of itself."""
         return self._inner.get_extra_info(name, default)
@@ -115,11 +128,12 @@ class LingeringTransport(asyncio.Transport):
         self._timer = self._loop.call_later(min(SILENT_SECONDS, left), self._look)
 
     def _look(self) -> None:
-        if self._inner.get_write_buffer_size():
-            # The time begins when all is sent; who reads nothing at all is ended elsewhere.
+        unsent = self._inner.get_write_buffer_size()
+        if 0 < unsent < self._unsent:
+            # It is being read; of who has stopped a rest may stay that no limit of the loop's is about.
+            self._unsent = unsent
             self._end = self._loop.time() + self.seconds
-            self._wait_on()
-        elif self._has_heard and self._loop.time() < self._end:
+        if (unsent or self._has_heard) and self._loop.time() < self._end:
             self._wait_on()
         else:
             self.abort()

@@ -365,6 +365,23 @@ def test_an_address_has_so_many_connections_and_its_own_idle_one_makes_room(
             connection.close()
 
 
+def test_one_address_does_not_take_the_places_of_others_where_all_are_taken(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "network_of", lambda host: host)  # this machine's own are not counted
+    with serving(settings, max_connections=4, max_address_connections=2) as service:
+        there = [socket.create_connection(service.address, source_address=(f"127.0.0.{n}", 0)) for n in (3, 3, 4, 4)]
+        until(lambda: service.open == 4)
+        for _ in range(6):
+            there.append(socket.create_connection(service.address, source_address=("127.0.0.2", 0)))
+            there[-1].sendall(JSON_HEAD)
+        assert told(there[-1]).startswith(b"HTTP/1.1 429 ")
+        kept = [getattr(one, "_address", None) for one in service.server.server_state.connections]
+        assert len([one for one in kept if one in {"127.0.0.3", "127.0.0.4"}]) == 2
+        for connection in there:
+            connection.close()
+
+
 def test_this_machines_own_connections_are_not_counted(settings: Settings) -> None:
     with serving(settings, max_address_connections=1) as service:
         held = [service.connect() for _ in range(4)]

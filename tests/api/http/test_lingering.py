@@ -142,3 +142,20 @@ def test_a_stop_does_not_wait_for_who_sends_behind_an_answer(settings: Settings)
 def send_until_it_ends(connection: socket.socket) -> None:
     with suppress(BrokenPipeError, ConnectionResetError):
         send_for_ever(connection)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("sent", [b"GET / HTTP/1.0\r\n\r\n", b"GET / HTTP/1.0\r\nContent-Length: 10\r\n\r\n"])
+def test_who_leaves_a_rest_unread_holds_no_place(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, sent: bytes, loop: Literal["asyncio", "uvloop"]
+) -> None:
+    """A rest below what the loop stops writing at, which nothing else would end."""
+    monkeypatch.setattr(lingering, "SILENT_SECONDS", 0.05)
+    with serving(settings, loop=loop, request_seconds=0.5) as service:
+        service.server.config.loaded_app = long_answer
+        with service.connect(sent) as connection:
+            until(lambda: any(one.transport.is_closing() for one in service.server.server_state.connections))
+            wire = next(iter(service.server.server_state.connections)).transport
+            while wire.get_write_buffer_size() > 60_000:
+                connection.recv(8192)
+            until(lambda: service.open == 0)
