@@ -4,10 +4,8 @@ From its input it reads a line of JSON and after that the photos, one behind the
 ends with its parent, and where memory runs out the kernel ends it first.
 """
 
-import ctypes
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -21,11 +19,11 @@ import numpy as np
 from ml.decode.images import Limits
 from ml.errors import LearningError
 from ml.serve.choice import Choice, Sample, choose
+from ml.tied import end_with
 
 NICENESS = 10
 REFUSED = 3
 """The exit code where the model cannot be measured; what is printed says why."""
-_PR_SET_PDEATHSIG = 1
 
 
 class ChoosingFailed(LearningError):
@@ -93,9 +91,7 @@ def _ended(code: int) -> Choice:
 
 def main(parent: int, incoming: BinaryIO) -> int:
     """Choose once; the exit code."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:
+    if not end_with(parent):
         return 1
     os.nice(NICENESS)
     with suppress(OSError):

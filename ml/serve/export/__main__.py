@@ -4,11 +4,9 @@ What is wanted is one JSON object in the file REQUEST; what happens is told in l
 {"stage"}, and at the end {"refused": [code, detail, hint]} where it cannot be, else {"made": path}.
 """
 
-import ctypes
 import json
 import os
 import resource
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,17 +15,14 @@ from ml.decode.images import Limits
 from ml.errors import LearningError
 from ml.serve.export.archive import export
 from ml.serve.export.manifest import Origin
-
-_PR_SET_PDEATHSIG = 1
+from ml.tied import end_with
 
 
 def main() -> int:
     """Make it; 0 where that is told or why not."""
     asked = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() != asked["parent"]:
-            return 1
+    if not end_with(asked["parent"]):
+        return 1
     os.nice(asked["niceness"])
     # Of memory that it takes, not of what it maps: torch maps its libraries several times over.
     resource.setrlimit(resource.RLIMIT_DATA, (asked["bytes"], asked["bytes"]))
