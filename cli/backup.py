@@ -19,9 +19,8 @@ from cli.own_database import database_environment, has_database, is_told
 from cli.running import find_stack
 from cli.saying import say
 from cli.servers import Postgres
-from cli.tables import counted, show_json
+from cli.tables import counted, in_units, show_json
 
-MIB = 1024 * 1024
 NAME = "pedigree-*.backup.tar"
 STAGING = "restoring"
 UNUSED = {"REDIS_URL": "redis://unused"}
@@ -50,7 +49,7 @@ def backup(place: Path, data: Path | None, allow_missing: bool, as_json: bool) -
     if as_json:
         show_json(made)
         return
-    say(f"{target}: {_size(made['bytes'])}, {_contents(made)}")
+    say(f"{target}: {in_units(made['bytes'])}, {_contents(made)}")
     if made["lost"]:
         say(f"! it lacks {counted(len(made['lost']), 'file', 'files')}: {', '.join(made['lost'][:3])}", err=True)
 
@@ -69,7 +68,7 @@ def restore(place: Path, data: Path | None, only_check: bool, as_json: bool) -> 
     source = _source(place)
     if only_check:
         found = run_backup(["check", str(source)], os.environ)
-        _report(found, f"{source}: whole, {_size(found['bytes'])}, {_contents(found)}", as_json=as_json)
+        _report(found, f"{source}: whole, {in_units(found['bytes'])}, {_contents(found)}", as_json=as_json)
         return
     folder = DataFolder.at(data)
     done = _restored(source, folder)
@@ -89,12 +88,8 @@ def _report(found: Json, line: str, *, as_json: bool) -> None:
 
 def _contents(found: Json) -> str:
     made = datetime.fromisoformat(found["made_at"]).astimezone()
-    what = f"{found['rows']} rows and {counted(found['files'], 'file', 'files')} ({_size(found['file_bytes'])})"
+    what = f"{found['rows']} rows and {counted(found['files'], 'file', 'files')} ({in_units(found['file_bytes'])})"
     return f"{what}, of {made:%Y-%m-%d %H:%M:%S}, by Pedigree {found['pedigree']}, schema {found['revision']}"
-
-
-def _size(count: int) -> str:
-    return f"{count / MIB:.1f} MiB"
 
 
 def _target(place: Path) -> Path:

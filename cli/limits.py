@@ -5,9 +5,8 @@ import click
 from cli.client import Client, Json
 from cli.options import json_option, with_client
 from cli.saying import plain
-from cli.tables import show_json, show_pairs
+from cli.tables import in_units, show_json, show_pairs
 
-_UNITS = ("MiB", "GiB", "TiB", "PiB")
 _COUNTED_BY = {"key": "the key", "page": "the browser's session", "address": "the address"}
 
 
@@ -27,7 +26,7 @@ def limits(client: Client, as_json: bool) -> None:
             ("owner", plain(found["owner"])),
             ("requests", _requests(found["requests"])),
             ("jobs", f"{jobs['queued']} queued and {jobs['running']} running of {jobs['most']}"),
-            ("stored", f"{_size(taken)} of {_size(stored['most'])}, {_size(stored['uploads'])} of it uploads"),
+            ("stored", f"{in_units(taken)} of {in_units(stored['most'])}, {in_units(stored['uploads'])} of it uploads"),
         ]
     )
 
@@ -36,8 +35,3 @@ def _requests(requests: Json | None) -> str:
     if requests is None:
         return "not counted"
     return f"{requests['left']} of {requests['most']} a minute left, by {_COUNTED_BY[requests['counted_by']]}"
-
-
-def _size(count: int) -> str:
-    power = min(max(2, (count.bit_length() - 1) // 10), len(_UNITS) + 1)
-    return f"{count / 2 ** (10 * power):.1f} {_UNITS[power - 2]}"

@@ -15,6 +15,7 @@ from rich.text import Text
 from cli.saying import plain, plain_json, say
 
 Pairs = list[tuple[str, object]]
+_UNITS = ("MiB", "GiB", "TiB", "PiB")
 GAP = 2
 READABLE = 12
 """Signs in a line of a folded text; with fewer it is no longer read at a glance."""
@@ -95,6 +96,12 @@ def heading(text: str) -> None:
 def show_json(answer: Any) -> None:  # noqa: ANN401  # JSON
     """Print JSON for a script."""
     click.echo(plain_json(json.dumps(answer, indent=2, ensure_ascii=False)))
+
+
+def in_units(count: int) -> str:
+    """So many bytes: ``0.5 MiB``, ``3.2 GiB``."""
+    power = min(max(2, (count.bit_length() - 1) // 10), len(_UNITS) + 1)
+    return f"{count / 2 ** (10 * power):.1f} {_UNITS[power - 2]}"
 
 
 def counted(count: int, one: str, many: str) -> str:
