@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from cli.errors import CommandError
 from cli.problems import ended, sentences
-from cli.running import StackChoice, find_stack, started_last
+from cli.running import StackChoice, find_stack
 from pedigree import errors, wire
+from pedigree.finding import started_last
 from pedigree.key import find_key
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ from cli import shell
 from cli.data_folder import DataFolder
 from cli.errors import CommandError, StackError
 from cli.problems import ended
-from cli.running import find_stack, started_last
+from cli.running import find_stack
 from cli.servers import Postgres, sockets_of
 from cli.services import HOUSE, run_once
+from pedigree.finding import started_last
 
 Json = dict[str, Any]
 UNUSED = {"REDIS_URL": "redis://unused", "ARTIFACTS_URL": "file:///unused"}

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,14 +60,6 @@ def find_stack(data: Path | None) -> StackChoice:
         return StackChoice(own)
     running = finding.running_folders()
     return StackChoice(DataFolder(running[0]), among=len(running)) if running else StackChoice(own)
-
-
-def started_last(asked: Path) -> str | None:
-    """Where a stack of this user ran last, in a sentence; None where that is the folder asked, or is gone."""
-    folder = finding.last_folder()
-    if folder is None or folder == asked:
-        return None
-    return f"The last one ran on {folder}: `pedigree up --data {shlex.quote(str(folder))}` starts it again."
 
 
 def _machine() -> str:

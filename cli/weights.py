@@ -83,7 +83,6 @@ def ask_for_weights(verb: Literal["find", "fetch"], arch: str, folder: Path, int
     if "path" in last:
         return Weights(str(last["path"]), str(last["sha256"]), str(last["source"]))
     if "code" in last:
-        # What is said of a training's options is of no use where one is not asked for.
         hint = None if last["hint"] is None else by_options(str(last["hint"]))
         if verb == "fetch" and last["code"] == "weights_missing":  # the hint is about a training's options
             hint = f"Put {arch}.safetensors into {into or folder} yourself."

@@ -37,11 +37,8 @@ def find_url(url: str | None = None, data: str | os.PathLike[str] | None = None)
     for found in map(stack_at, looked_at):
         if found is not None:
             return str(found["url"]).rstrip("/")
-    last = None if data else last_folder()
-    hint = (
-        HINT if last is None else f"The last one ran on {last}: start it with `pedigree up --data {quote(str(last))}`."
-    )
-    raise Unreachable(f"no service is known: none runs on {folder}", code="no_service", hint=hint)
+    last = None if data or os.environ.get("PEDIGREE_DATA") else started_last(folder)
+    raise Unreachable(f"no service is known: none runs on {folder}", code="no_service", hint=last or HINT)
 
 
 def default_folder() -> Path:
@@ -111,6 +108,14 @@ def last_folder() -> Path | None:
         if written["host"] == socket.gethostname() and folder.is_dir():
             return folder
     return None
+
+
+def started_last(asked: Path) -> str | None:
+    """Where a stack of this user ran last, in a sentence; None where that is the folder asked, or is gone."""
+    folder = last_folder()
+    if folder is None or folder == asked:
+        return None
+    return f"The last one ran on {folder}: `pedigree up --data {quote(str(folder))}` starts it again."
 
 
 def folder_noted(note: Path) -> Path | None:
