@@ -169,9 +169,9 @@ def engine(postgres_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def settings_of_session(postgres_url: str, redis_url: str) -> Settings:
+def settings_of_session(postgres_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Read and validated once, which takes longer than many a test."""
-    return _settings(postgres_url, redis_url, Path("/unused"))
+    return _settings(postgres_url, redis_url, tmp_path_factory.mktemp("data_of_session"))
 
 
 @pytest.fixture

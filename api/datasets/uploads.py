@@ -76,7 +76,9 @@ async def read_form(request: Request, archive: Path, labels: Path, *, max_bytes:
         InvalidRequest, BodyUnreadable: the form is broken or has parts that are too large.
         PayloadTooLarge: the archive has more than ``max_bytes``, or the labels more than are read.
     """
-    kind, options = parse_options_header(request.headers.get("content-type"))
+    stated = request.headers.get("content-type", "")
+    # Parsing takes time quadratic in the length.
+    kind, options = parse_options_header(stated if len(stated) <= MAX_HEADER_BYTES else None)
     boundary = options.get(b"boundary")
     if kind != FORM.encode() or not boundary:
         raise UnsupportedMedia("the body is not multipart/form-data", FORM_HINT)

@@ -13,7 +13,7 @@ from api.http.errors import app_error_response
 from api.http.keyring import Keyring, Known
 from api.http.meter import ALLOWANCE, UNMETERED, Allowance, Meter
 from api.http.paths import route_path
-from api.http.scopes import JUDGED, Needed, Rule, Scopes, unlisted
+from api.http.scopes import JUDGED, Rule, Scopes, unlisted
 from api.http.session_cookies import COOKIE, sessions_shown
 from store import access
 from store.db.access_keys import KeyInUse
@@ -99,10 +99,12 @@ class Access:
                 raise unlisted(scope["method"], path)
             if needed is not Rule.OPEN:
                 headers = Headers(scope=scope)
-                scope[CALLER] = await self._caller(scope, headers, needed, path)
+                scope[CALLER] = caller = await self._caller(scope, headers, path)
                 if operation not in UNMETERED:
                     scope[ALLOWANCE] = allowance = self._count(scope, headers)
                     send = send if allowance is None else allowance.on(send)
+                if isinstance(needed, access.Scope) and caller.who is not None and not caller.who.scope.covers(needed):
+                    raise _scope_missing(caller.who, needed)
         except AppError as refusal:
             await app_error_response(refusal)(scope, receive, send)
             return
@@ -110,7 +112,7 @@ class Access:
             scope[JUDGED] = operation
         await self.app(scope, receive, send)
 
-    async def _caller(self, scope: Scope, headers: Headers, needed: Needed, path: str) -> Caller:
+    async def _caller(self, scope: Scope, headers: Headers, path: str) -> Caller:
         known = self.keyring.now_known() or await run_in_threadpool(self.keyring.learned)
         if known is None:
             return self._unknown(path)
@@ -126,8 +128,6 @@ class Access:
             raise _key_needed(headers)
         if isinstance(who, KeyInUse):
             self.keyring.note_use(who)
-        if isinstance(needed, access.Scope) and not who.scope.covers(needed):
-            raise _scope_missing(who, needed)
         return Caller.of(who)
 
     def _count(self, scope: Scope, headers: Headers) -> Allowance | None:

@@ -1,6 +1,10 @@
 """What a connection is told that is closed before a request of it could be read."""
 
-from api.schemas.problem import Problem
+import json
+from http import HTTPStatus
+
+from api.http.bodies import AGAIN_SECONDS
+from api.schemas.problem import PROBLEM_TYPE, Problem
 
 HEAD_BYTES = 64 * 1024
 """Of a head; and of what stands around the pieces of a body."""
@@ -47,3 +51,13 @@ NOT_HTTP = Problem(
     code="bad_request",
     hint="Let a client library build the request.",
 )
+
+
+def last_answer(problem: Problem) -> bytes:
+    """The problem as an answer without a request, behind which the connection is closed."""
+    body = json.dumps(problem.model_dump(exclude_none=True))
+    headers = [("content-type", PROBLEM_TYPE), ("content-length", str(len(body)))]
+    headers += [("connection", "close"), ("retry-after", AGAIN_SECONDS)]
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    phrase = HTTPStatus(problem.status).phrase
+    return f"HTTP/1.1 {problem.status} {phrase}\r\n{head}\r\n{body}".encode("ascii")

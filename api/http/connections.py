@@ -5,18 +5,15 @@ between the pieces of a body. What is here does, whichever loop runs it.
 """
 
 import asyncio
-import json
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, ClassVar, cast
 
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from api.http.addresses import network_of
-from api.http.bodies import AGAIN_SECONDS
 from api.http.connection_refusals import (
     FULL,
     FULL_OF_ADDRESS,
@@ -25,10 +22,11 @@ from api.http.connection_refusals import (
     NOT_HTTP,
     SLOW,
     UPGRADE,
+    last_answer,
 )
 from api.http.lingering import LingeringTransport
-from api.http.stopping import Stopping
-from api.schemas.problem import PROBLEM_TYPE, Problem
+from api.http.stopping import STREAM_SECONDS, Stopping, is_stream
+from api.schemas.problem import Problem
 
 READ_BYTES = 16 * 1024
 """What is taken from a socket at a time: the worst bytes, heads of a few letters each, cost 20 ms to parse."""
@@ -37,8 +35,8 @@ BODY_READ_BYTES = 256 * 1024
 WRAPPING = 16
 """Bytes around each byte of a body in pieces: those of a single letter have five."""
 
-STREAM_SECONDS = 1.0
-"""Of a stream of events that is asked for while the process stops, and of what still comes behind an answer then."""
+LEAST_READ = 1024
+"""Bytes a second: a client that takes less of an answer than this is taken to have stopped."""
 MOST_PIPELINED = 1024
 """Requests that one connection may send ahead of their answers; no honest client sends many."""
 
@@ -79,7 +77,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **options)
-        self.opened = self.loop.time()
+        self.waits_since = self.loop.time()
+        self._unread_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._read_timer: asyncio.TimerHandle | None = None
         self._answering: RequestResponseCycle | None = None
@@ -161,6 +160,10 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self._stop_head_timer()
 
+    def worth(self) -> tuple[bool, float]:
+        """The least first of who leaves: one whose answer is sent whole loses nothing by being ended."""
+        return self.transport.get_write_buffer_size() > 0, self.waits_since
+
     def leave(self, *, at_once: bool = False) -> None:
         """Make room for another connection; ``at_once``: what was answered has had its time."""
         if at_once:
@@ -225,7 +228,7 @@ class GuardedProtocol(HttpToolsProtocol):
         elif self._answering.response_complete:
             if self._in_body:  # that goes on keeps uvicorn from closing it
                 self.transport.close()
-        elif _is_stream(self._answering):
+        elif is_stream(self._answering.scope):
             # Cut, not ended: a stream that ends says that there is nothing more to hear.
             self.transport.close()
         elif not self._answering.response_started:
@@ -234,18 +237,23 @@ class GuardedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client does not read: it may do so for a while."""
         super().pause_writing()
-        self._read_timer = self.loop.call_later(self.limits.seconds, self.transport.abort)
+        self._await_reading()
 
     def resume_writing(self) -> None:
         """The client reads."""
         self._stop_read_timer()
         super().resume_writing()
 
+    def on_response_complete(self) -> None:
+        """The answer is whole: from now on the client's next request is waited for."""
+        self.waits_since = self.loop.time()
+        super().on_response_complete()
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
         self._answering = cycle
         if self.stopping.is_patient and not self.pipeline:
             cycle.keep_alive = False
-            if _is_stream(cycle):
+            if is_stream(cycle.scope):
                 self.loop.call_later(STREAM_SECONDS, self.transport.close)
         super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]  # two names for one thing
 
@@ -273,6 +281,17 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._read_timer is not None:
             self._read_timer.cancel()
             self._read_timer = None
+
+    def _await_reading(self) -> None:
+        self._unread_bytes = self.transport.get_write_buffer_size()
+        self._read_timer = self.loop.call_later(self.limits.seconds, self._end_unread)
+
+    def _end_unread(self) -> None:
+        """End who has stopped reading; a long answer over a slow line takes its time."""
+        if self._unread_bytes - self.transport.get_write_buffer_size() < LEAST_READ * self.limits.seconds:
+            self.transport.abort()
+        else:
+            self._await_reading()
 
     def _close_if_waiting(self) -> None:
         if self.is_waiting:
@@ -302,11 +321,11 @@ class GuardedProtocol(HttpToolsProtocol):
         leaving = [one for one in others if one.is_leaving]
         waiting = [one for one in others if one.is_waiting and not one.transport.is_closing()]
         if leaving:
-            min(leaving, key=lambda one: one.opened).leave(at_once=True)
+            min(leaving, key=GuardedProtocol.worth).leave(at_once=True)
         if 1 + sum(not (one.is_leaving or one.is_gone) for one in others) <= most:
             return
         if waiting:
-            min(waiting, key=lambda one: one.opened).leave()
+            min(waiting, key=lambda one: one.waits_since).leave()
         else:
             self._answer(refusal)
 
@@ -326,12 +345,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def _answer(self, problem: Problem) -> None:
         """Answer without a request, and close."""
         self._is_refused = True
-        body = json.dumps(problem.model_dump(exclude_none=True))
-        headers = [("content-type", PROBLEM_TYPE), ("content-length", str(len(body)))]
-        headers += [("connection", "close"), ("retry-after", AGAIN_SECONDS)]
-        head = "".join(f"{name}: {value}\r\n" for name, value in headers)
-        phrase = HTTPStatus(problem.status).phrase
-        self.transport.write(f"HTTP/1.1 {problem.status} {phrase}\r\n{head}\r\n{body}".encode("ascii"))
+        self.transport.write(last_answer(problem))
         self.transport.close()
 
 
@@ -339,11 +353,6 @@ def _counted_address(transport: asyncio.Transport) -> str | None:
     """Whose the connection is, by the socket and never by what is sent; None: this machine's own."""
     peer = transport.get_extra_info("peername")
     return network_of(str(peer[0])) if isinstance(peer, tuple) else None
-
-
-def _is_stream(cycle: RequestResponseCycle) -> bool:
-    """Whether it answers with events, which do not end by themselves."""
-    return str(cycle.scope["path"]).endswith("/events")
 
 
 class Intake(asyncio.BufferedProtocol):
@@ -375,6 +384,10 @@ class Intake(asyncio.BufferedProtocol):
         if is_full and not flow.read_paused and not transport.is_closing():
             transport.pause_reading()
             self.http.loop.call_soon(self._read_on)
+
+    def eof_received(self) -> None:
+        """The client has ended its side; closed from here, since the loop's own close leaves a rest unread for ever."""
+        self.http.leave()
 
     def pause_writing(self) -> None:
         self.http.pause_writing()

@@ -25,6 +25,8 @@ OLDEST_SECONDS = 600.0
 """While the database is away, what was known before holds for so long."""
 WRITE_SECONDS = 60.0
 """Uses are written together, this far apart."""
+STOP_SECONDS = 5.0
+"""A stop waits no longer for a database that says nothing: the last minute's uses are then not noted."""
 NOBODYS = digest_of("")
 """What a key of an unknown number is compared with, so that the answer takes the same time."""
 
@@ -73,6 +75,8 @@ class Keyring:
     _uses: dict[int, datetime] = field(default_factory=dict)
     _written_at: float = field(default_factory=time.monotonic)
     _over: threading.Event = field(default_factory=threading.Event)
+    _reading: threading.Lock = field(default_factory=threading.Lock)
+    """Held while the record is read: what was read before may not stand after what was read since."""
     _thread: threading.Thread | None = None
     _is_away: bool = False
 
@@ -85,8 +89,9 @@ class Keyring:
         """Write what is not written, and end."""
         self._over.set()
         if self._thread is not None:
-            self._thread.join()
-            self._try(self._write_uses)
+            self._thread.join(STOP_SECONDS)
+            if not self._thread.is_alive():
+                self._try(self._write_uses)
 
     def refresh(self) -> None:
         """Read the record now.
@@ -94,7 +99,7 @@ class Keyring:
         Raises:
             SQLAlchemyError: the database does not answer.
         """
-        with self.sessions.begin() as session:
+        with self._reading, self.sessions.begin() as session:
             people = () if self.issuer is None else sign_ins_on_record(session, self.issuer)
             self.known = Known.of(keys_on_record(session), people)
 

@@ -3,9 +3,10 @@
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from anyio import to_thread
@@ -14,6 +15,8 @@ QUICK_SECONDS = 3
 """After Ctrl-C: how long requests and open event streams may hold it up."""
 PATIENT_SECONDS = 120
 """After SIGTERM: how long requests under way may take."""
+STREAM_SECONDS = 1.0
+"""Of a stream of events that is asked for while the process stops, and of what still comes behind an answer then."""
 
 
 @dataclass
@@ -66,3 +69,8 @@ class PatientServer(uvicorn.Server):
         if self.started:
             os.write(self._ready, b"1")
         os.close(self._ready)
+
+
+def is_stream(scope: Mapping[str, Any]) -> bool:
+    """Whether the request is answered with events, which do not end by themselves."""
+    return str(scope["path"]).endswith("/events")

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from api.dependencies import Services, ServicesDep
 from api.http.errors import app_error_response
-from api.http.session_cookies import give, guarded_name
+from api.http.session_cookies import cookies, give, guarded_name
 from api.schemas.sign_in import ProviderOut
 from api.sign_in.attempt import MOST_OF_PLACE, MOST_SECONDS, Attempt, cookie_name, is_local
 from api.sign_in.person import Person
@@ -102,11 +102,12 @@ def _place_after(request: Request, root: str) -> str:
 
 
 def _attempt_of(request: Request, provider: "Provider") -> Attempt:
-    attempt = Attempt.read(request.cookies.get(_attempt_cookie(provider), ""))
     state = request.query_params.get("state", "")[:MOST_OF_ANSWER]
-    if attempt is None or not compare_digest(state.encode(), attempt.state.encode()):
-        raise lost()
-    return attempt
+    for _, text in cookies(request.headers, _attempt_cookie(provider)):
+        attempt = Attempt.read(text)
+        if attempt is not None and compare_digest(state.encode(), attempt.state.encode()):
+            return attempt
+    raise lost()
 
 
 def _code_of(request: Request) -> str:

@@ -96,7 +96,8 @@ def test_an_address_that_is_none_is_one_line(capsys: Capture, monkeypatch: Patch
     assert (url in err, "unexpected" in err, err.count("\n")) == (True, False, 1)
 
 
-def test_a_user_without_a_home_is_asked_for_a_folder(capsys: Capture, monkeypatch: Patch) -> None:
+def test_a_user_without_a_home_is_asked_for_a_folder(capsys: Capture, monkeypatch: Patch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # a checkout may hold a data folder, which is found first
     monkeypatch.delenv("HOME", raising=False)
     monkeypatch.delenv("PEDIGREE_URL", raising=False)
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)

@@ -327,7 +327,8 @@ def test_what_asks_for_another_protocol_without_a_body_is_answered_in_this_one(s
 
 
 def test_requests_far_ahead_of_their_answers_end_the_connection(settings: Settings) -> None:
-    with serving(settings) as service, service.connect() as connection:
+    limit = 10 * PATIENCE_SECONDS  # of answers unread, which would end it too
+    with serving(settings, request_seconds=limit) as service, service.connect() as connection:
         with suppress(OSError):
             for _ in range(400):
                 connection.sendall(b"GET / HTTP/1.1\r\n\r\n" * 900)

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -86,7 +86,10 @@ def test_connections_that_had_their_last_answer_make_room_first(settings: Settin
             connection.close()
 
 
-def test_connections_that_are_heard_out_let_no_more_in(settings: Settings, records: Records) -> None:
+def test_connections_that_are_heard_out_let_no_more_in(
+    settings: Settings, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lingering, "SILENT_SECONDS", 10 * PATIENCE_SECONDS)  # none goes by itself
     _, job = records.run(records.dataset())
     stream = f"GET /jobs/{job.id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     with serving(settings, max_connections=4) as service:
@@ -96,9 +99,19 @@ def test_connections_that_are_heard_out_let_no_more_in(settings: Settings, recor
         refused = [service.connect(stream) for _ in range(8)]
         for connection in refused:
             assert connection.recv(12) == b"HTTP/1.1 503"
-        until(lambda: service.open <= 5)
+        assert service.open <= 5
         for connection in streams + refused:
             connection.close()
+
+
+async def answer_below_a_pause(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """As much as the socket holds and a little, which the loop keeps and does not stop writing at."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    cycle: Any = send
+    wire = cycle.__self__.transport
+    while not wire.get_write_buffer_size():
+        await send({"type": "http.response.body", "body": bytes(8192), "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def long_answer(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -152,10 +165,25 @@ def test_who_leaves_a_rest_unread_holds_no_place(
     """A rest below what the loop stops writing at, which nothing else would end."""
     monkeypatch.setattr(lingering, "SILENT_SECONDS", 0.05)
     with serving(settings, loop=loop, request_seconds=0.5) as service:
-        service.server.config.loaded_app = long_answer
-        with service.connect(sent) as connection:
+        service.server.config.loaded_app = answer_below_a_pause
+        with service.connect(sent):
             until(lambda: any(one.transport.is_closing() for one in service.server.server_state.connections))
-            wire = next(iter(service.server.server_state.connections)).transport
-            while wire.get_write_buffer_size() > 60_000:
-                connection.recv(8192)
+            one: Any = next(iter(service.server.server_state.connections))
+            assert one._read_timer is None, "the loop would end it without us"
+            assert one.transport.get_write_buffer_size()
+            until(lambda: service.open == 0)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_who_ends_its_side_with_a_rest_unread_holds_no_place(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, loop: Literal["asyncio", "uvloop"]
+) -> None:
+    monkeypatch.setattr(lingering, "SILENT_SECONDS", 0.05)
+    with serving(settings, loop=loop, request_seconds=0.5) as service:
+        service.server.config.loaded_app = answer_below_a_pause
+        with service.connect(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") as connection:
+            connection.recv(1)
+            connections: set[Any] = set(service.server.server_state.connections)
+            until(lambda: all(one.is_waiting and one.transport.get_write_buffer_size() for one in connections))
+            connection.shutdown(socket.SHUT_WR)
             until(lambda: service.open == 0)

@@ -230,3 +230,10 @@ def test_the_refusal_names_what_is_set() -> None:
 )
 def test_what_is_one_address(host: str, network: str | None) -> None:
     assert network_of(host) == network
+
+
+def test_a_key_of_too_small_a_scope_is_counted(held: ExitStack, settings: Settings, make: Make) -> None:
+    key = make("alice", Scope.PREDICT)
+    client = served(held, settings, max_key_requests=2)
+    answers = [client.post("/keys", headers=bearer(key), json={}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [403, 403, 429]

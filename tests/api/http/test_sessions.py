@@ -1,8 +1,10 @@
 """The session that a browser has in place of a key."""
 
+import pytest
 from sqlalchemy.orm import Session, sessionmaker
+from starlette.datastructures import Headers
 
-from api.http.session_cookies import COOKIE
+from api.http.session_cookies import AT_ROOT, COOKIE, MOST_SHOWN, sessions_shown
 from store.access import Scope
 from store.db.access_tables import AccessKey, KeySession
 from tests.api.http.conftest import bearer
@@ -47,3 +49,22 @@ def test_a_session_ends_with_its_key_and_a_key_has_few(
 
 def test_without_a_key_there_is_no_session(client: TestClient) -> None:
     assert client.post("/session").status_code == 409
+
+
+SECRETS = ["a" * 43, "b" * 43, "c" * 43]
+
+
+def test_of_two_cookies_of_one_name_neither_is_lost() -> None:
+    """A browser sends that of the longer path first, where two services of one host lie below each other."""
+    pairs = [(COOKIE, SECRETS[0]), ("other", "x"), (COOKIE, SECRETS[1]), (AT_ROOT, SECRETS[2]), (COOKIE, "no secret")]
+    headers = Headers({"cookie": "; ".join(f"{name}={value}" for name, value in pairs)})
+    assert sessions_shown(headers) == [SECRETS[2], SECRETS[0], SECRETS[1]]
+
+
+def test_a_request_has_no_more_than_some_sessions_looked_up() -> None:
+    assert len(sessions_shown(Headers({"cookie": f"{COOKIE}={SECRETS[0]};" * 900}))) == MOST_SHOWN
+
+
+@pytest.mark.parametrize("text", ["", COOKIE, f"{COOKIE}=", f"x{COOKIE}={SECRETS[0]}", f"a=b {COOKIE}={SECRETS[0]}"])
+def test_what_is_no_cookie_of_ours_shows_no_session(text: str) -> None:
+    assert sessions_shown(Headers({"cookie": text})) == []

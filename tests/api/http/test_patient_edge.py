@@ -1,0 +1,46 @@
+"""Who keeps a place: a slow reader and who was here first, but not who only lies there."""
+
+import time
+from typing import Literal
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from store.settings import Settings
+from tests.api.conftest import until
+from tests.api.http.test_edge import serving
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_long_answer_over_a_slow_line_is_not_cut(settings: Settings, loop: Literal["asyncio", "uvloop"]) -> None:
+    with serving(settings, loop=loop, request_seconds=0.2) as service:
+        service.server.config.loaded_app = at_once
+        with service.connect(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n") as connection:
+            read = 0
+            while piece := connection.recv(400_000):
+                read += len(piece)
+                time.sleep(0.02)
+            assert read > AT_ONCE_BYTES
+
+
+AT_ONCE_BYTES = 30_000_000
+
+
+async def at_once(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": bytes(AT_ONCE_BYTES)})
+
+
+def test_room_is_made_by_who_has_been_silent_longest_not_by_who_came_first(settings: Settings) -> None:
+    ask = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with serving(settings, max_connections=2) as service, service.connect(ask) as first:
+        assert first.recv(12) == b"HTTP/1.1 200"
+        with service.connect() as silent:
+            until(lambda: service.open == 2)
+            first.sendall(ask)
+            until(lambda: b"HTTP/1.1 200" in first.recv(4096))
+            with service.connect(ask) as last:
+                assert last.recv(12) == b"HTTP/1.1 200"
+                assert silent.recv(1) == b""
+                first.sendall(ask)
+                assert first.recv(12) == b"HTTP/1.1 200"
