@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -43,8 +42,9 @@ def guarded_name(place: str, *, is_secure: bool) -> str:
 def sessions_shown(headers: Headers) -> list[str]:
     """The secrets of the browser's sessions; an older one may lie beside the one that is good."""
     fitting = (one for one in cookies(headers, *_NAMES) if is_session(one[1]))
-    by_name = sorted(islice(fitting, MOST_SHOWN), key=lambda one: _NAMES.index(one[0]))
-    return [secret for _, secret in by_name]
+    # Sorted before they are cut: cookies that a sibling host planted push out none that only this host can give.
+    by_name = sorted(fitting, key=lambda one: _NAMES.index(one[0]))
+    return [secret for _, secret in by_name[:MOST_SHOWN]]
 
 
 def give(answer: Response, name: str, secret: str, *, place: str, is_secure: bool) -> None:

@@ -65,6 +65,11 @@ def test_a_request_has_no_more_than_some_sessions_looked_up() -> None:
     assert len(sessions_shown(Headers({"cookie": f"{COOKIE}={SECRETS[0]};" * 900}))) == MOST_SHOWN
 
 
+def test_planted_cookies_push_out_no_session_that_only_this_host_can_give() -> None:
+    planted = f"{COOKIE}={SECRETS[0]};" * MOST_SHOWN
+    assert sessions_shown(Headers({"cookie": f"{planted}{AT_ROOT}={SECRETS[1]}"}))[0] == SECRETS[1]
+
+
 @pytest.mark.parametrize("text", ["", COOKIE, f"{COOKIE}=", f"x{COOKIE}={SECRETS[0]}", f"a=b {COOKIE}={SECRETS[0]}"])
 def test_what_is_no_cookie_of_ours_shows_no_session(text: str) -> None:
     assert sessions_shown(Headers({"cookie": text})) == []
