@@ -161,7 +161,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._stop_head_timer()
 
     def worth(self) -> tuple[bool, float]:
-        """The least first of who leaves: one whose answer is sent whole loses nothing by being ended."""
+        """The least first of who may make room: one whose answer is sent whole loses nothing by being ended."""
         return self.transport.get_write_buffer_size() > 0, self.waits_since
 
     def leave(self, *, at_once: bool = False) -> None:
@@ -325,7 +325,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if 1 + sum(not (one.is_leaving or one.is_gone) for one in others) <= most:
             return
         if waiting:
-            min(waiting, key=lambda one: one.waits_since).leave()
+            min(waiting, key=GuardedProtocol.worth).leave()
         else:
             self._answer(refusal)
 

@@ -19,6 +19,11 @@ def make_engine(settings: Settings) -> Engine:
         pool_timeout=10,
         connect_args={
             "connect_timeout": 5,
+            # A server whose machine is gone says nothing: without these its connections stand for many minutes.
+            "tcp_user_timeout": 20_000,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
             "application_name": "pedigree",
             "options": "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s",
         },

@@ -92,7 +92,7 @@ def test_connections_that_are_heard_out_let_no_more_in(
     monkeypatch.setattr(lingering, "SILENT_SECONDS", 10 * PATIENCE_SECONDS)  # none goes by itself
     _, job = records.run(records.dataset())
     stream = f"GET /jobs/{job.id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-    with serving(settings, max_connections=4) as service:
+    with serving(settings, max_connections=4, request_seconds=10 * PATIENCE_SECONDS) as service:
         streams = [service.connect(stream) for _ in range(4)]
         for connection in streams:
             assert connection.recv(12) == b"HTTP/1.1 200"
