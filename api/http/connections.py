@@ -283,12 +283,12 @@ class GuardedProtocol(HttpToolsProtocol):
             self._read_timer = None
 
     def _await_reading(self) -> None:
-        self._unread_bytes = self.transport.get_write_buffer_size()
+        self._unread_bytes = self._wire.unread_bytes()
         self._read_timer = self.loop.call_later(self.limits.seconds, self._end_unread)
 
     def _end_unread(self) -> None:
         """End who has stopped reading; a long answer over a slow line takes its time."""
-        if self._unread_bytes - self.transport.get_write_buffer_size() < LEAST_READ * self.limits.seconds:
+        if self._unread_bytes - self._wire.unread_bytes() < LEAST_READ * self.limits.seconds:
             self.transport.abort()
         else:
             self._await_reading()

@@ -6,12 +6,16 @@ read and forgotten, and only then the whole is closed.
 """
 
 import asyncio
+import fcntl
 import math
+import struct
+import termios
 from collections.abc import Callable
 from typing import Any
 
 SILENT_SECONDS = 2.0
 """After which a client that still might send is taken to have nothing more."""
+_INT = struct.Struct("i")
 
 
 class LingeringTransport(asyncio.Transport):
@@ -41,7 +45,7 @@ class LingeringTransport(asyncio.Transport):
         self._is_sending = is_sending
         self._timer: asyncio.TimerHandle | None = None
         self._end = 0.0
-        self._unsent = math.inf
+        self._unread = math.inf
         self._has_heard = self._has_ended = False
 
     def close(self) -> None:
@@ -118,6 +122,14 @@ class LingeringTransport(asyncio.Transport):
         """Bytes that are not sent yet."""
         return self._inner.get_write_buffer_size()
 
+    def unread_bytes(self) -> int:
+        """Bytes that its client has not taken: those that are not sent, and those that the kernel still keeps for it.
+
+        The latter shrink as it reads. The former alone stand still until a third of a megabyte or more has left.
+        """
+        kept = fcntl.ioctl(self._inner.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(_INT.size))
+        return self._inner.get_write_buffer_size() + int(_INT.unpack(kept)[0])
+
     def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - asyncio's own
         """What the wire knows of itself."""
         return self._inner.get_extra_info(name, default)
@@ -129,9 +141,10 @@ class LingeringTransport(asyncio.Transport):
 
     def _look(self) -> None:
         unsent = self._inner.get_write_buffer_size()
-        if 0 < unsent < self._unsent:
+        unread = self.unread_bytes()
+        if unsent and unread < self._unread:
             # It is being read; of who has stopped a rest may stay that no limit of the loop's is about.
-            self._unsent = unsent
+            self._unread = unread
             self._end = self._loop.time() + self.seconds
         if (unsent or self._has_heard) and self._loop.time() < self._end:
             self._wait_on()
