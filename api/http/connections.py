@@ -24,7 +24,7 @@ from api.http.connection_refusals import (
     UPGRADE,
     last_answer,
 )
-from api.http.lingering import LingeringTransport
+from api.http.lingering import LEAST_READ, LingeringTransport
 from api.http.stopping import STREAM_SECONDS, Stopping, is_stream
 from api.schemas.problem import Problem
 
@@ -35,8 +35,6 @@ BODY_READ_BYTES = 256 * 1024
 WRAPPING = 16
 """Bytes around each byte of a body in pieces: those of a single letter have five."""
 
-LEAST_READ = 1024
-"""Bytes a second: a client that takes less of an answer than this is taken to have stopped."""
 MOST_PIPELINED = 1024
 """Requests that one connection may send ahead of their answers; no honest client sends many."""
 

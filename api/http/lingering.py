@@ -15,6 +15,8 @@ from typing import Any
 
 SILENT_SECONDS = 2.0
 """After which a client that still might send is taken to have nothing more."""
+LEAST_READ = 1024
+"""Bytes a second: a client that takes less of an answer than this is taken to have stopped."""
 _INT = struct.Struct("i")
 
 
@@ -142,7 +144,7 @@ class LingeringTransport(asyncio.Transport):
     def _look(self) -> None:
         unsent = self._inner.get_write_buffer_size()
         unread = self.unread_bytes()
-        if unsent and unread < self._unread:
+        if unsent and self._unread - unread >= LEAST_READ * self.seconds:
             # It is being read; of who has stopped a rest may stay that no limit of the loop's is about.
             self._unread = unread
             self._end = self._loop.time() + self.seconds
