@@ -1,12 +1,16 @@
 """``pedigree runs delete`` tells first, asks, and deletes, against the real API."""
 
+import io
 import json
+import sys
 from collections.abc import Iterator
 
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.artifacts import ArtifactStore
+from store.db.jobs import create_job
+from store.db.models import Run
 from store.settings import Settings
 from store.states import State
 from tests.api.records import Records
@@ -63,3 +67,37 @@ def test_for_scripts_it_is_json(records: Records, capsys: Capture, monkeypatch: 
     assert (code, err) == (0, "")
     told = json.loads(out)
     assert (told["run"], told["deleted"]["files"]) == (run.id, 3)
+
+
+class Typed(io.StringIO):
+    """What somebody types at a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_who_is_there_is_asked_and_only_yes_deletes(records: Records, capsys: Capture, monkeypatch: Patch) -> None:
+    run = records.finished()
+    words = ("runs", "delete", str(run.id))
+    monkeypatch.setattr(sys, "stdin", Typed("\nn\ny\n"))
+    for _ in range(2):
+        code, out, err = pedigree(capsys, monkeypatch, *words)
+        assert (code, err) == (1, f"pedigree: Run {run.id} stays.\n")
+        assert f"Delete run {run.id}? Its files are gone for good. [y/N]" in out
+    code, out, _ = pedigree(capsys, monkeypatch, *words)
+    assert (code, out.splitlines()[-1].endswith(f"run {run.id} is deleted")) == (0, True)
+
+
+def test_what_stays_is_told_too(records: Records, capsys: Capture, monkeypatch: Patch) -> None:
+    run = records.served()
+    child, job = records.run(run.dataset)
+    records.move(job, State.RUNNING, State.SUCCEEDED)
+    with records.sessions.begin() as session:
+        session.get_one(Run, child.id).parent_id = run.id
+        about = {"version": 1, "run_id": run.id, "dataset_id": run.dataset_id}
+        predict = create_job(session, kind="predict", payload=about, max_attempts=3)
+        session.flush()
+        predict.state = State.SUCCEEDED
+    _, out, _ = pedigree(capsys, monkeypatch, "runs", "delete", str(run.id))
+    assert f"1 run started from it: {child.id} (they stay)" in out
+    assert "1 predict job (the answers stay)" in out

@@ -1,5 +1,6 @@
 """The state machine of a search on a real database; the test plays the workers."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,10 +8,11 @@ from celery import Celery
 from sqlalchemy.orm import Session, sessionmaker
 
 from ml.study.plan import StudyPlan
+from store.db.deletion import delete_run
 from store.db.jobs import change_state, claim, create_job, hand_back, request_cancel, resume
 from store.db.models import Job, ModelVersion, Run
 from store.db.reading import events_after, get_job, get_run
-from store.db.records import record_epoch
+from store.db.records import record_epoch, record_final
 from store.db.studies import add_study, live_studies, trials_of
 from store.db.study_tables import Study, StudyTrial
 from store.dispatch import dispatch_job
@@ -294,6 +296,48 @@ def test_the_best_keeps_the_limits_and_a_candidate_is_left_out_where_nobody_want
     assert (search.job.state, search.study.best_trial, search.study.version) == (State.SUCCEEDED, 2, None)
     with sessions.begin() as session:
         assert session.query(ModelVersion).all() == []
+
+
+def test_a_trial_that_trains_longer_than_the_limit_is_cut_and_the_next_begins(
+    sessions: Sessions, studying: Studying
+) -> None:
+    search = Search(sessions, studying, limits={"train_minutes": 10}, trials=2)
+    search.step()
+    search.begin(1)
+    search.learn(1, 0.3)
+    search.step()
+    assert search.job_of(1).state == State.RUNNING
+    with sessions.begin() as session:
+        session.get_one(Job, search.job_of(1).id).started_at -= timedelta(minutes=11)
+    search.step()
+    assert (search.job_of(1).state, search.outcomes) == (State.CANCELLING, [None])
+    search.end(1, State.CANCELLED)
+    search.step()
+    assert search.outcomes == ["cut", None]
+    assert search.trials[0].reason == "it trained for longer than 10 minutes"
+
+
+def test_a_trial_whose_run_is_deleted_has_ended_and_the_next_begins(search: Search, sessions: Sessions) -> None:
+    search.step()
+    with sessions.begin() as session:
+        request_cancel(session, search.job_of(1).id)
+        delete_run(session, search.run_of(1).id, cascade=False)
+    search.step()
+    assert (search.outcomes, search.trials[0].reason) == (["cancelled", None], "its run was deleted")
+
+
+def test_trials_are_judged_by_the_loss_where_that_is_asked(sessions: Sessions, studying: Studying) -> None:
+    search = Search(sessions, studying, objective="valid_loss", trials=2)
+    search.step()
+    for number, (error, loss) in enumerate(((0.1, 0.9), (0.3, 0.5)), 1):
+        search.begin(number)
+        search.learn(number, error, error)
+        with sessions.begin() as session:
+            record_final(session, search.run_of(number).id, valid_loss=loss, error_rate=error)
+        search.end(number)
+        search.step()
+    assert [(trial.value, trial.curve) for trial in search.trials] == [(0.9, [1.0, 1.0]), (0.5, [1.0, 1.0])]
+    assert search.study.best_trial == 2
 
 
 def test_several_trials_go_on_at_once_where_that_is_asked(sessions: Sessions, studying: Studying) -> None:

@@ -150,6 +150,24 @@ def test_what_cannot_be_measured_is_run_in_the_exact_way_and_says_why(
         assert (measure.runs, way_of(client)) == ([run, run], QUICK)
 
 
+def unforeseen() -> Choice:
+    raise ZeroDivisionError("a fault of ours")
+
+
+def test_a_fault_of_ours_lets_go_whoever_waits_and_the_next_version_is_measured(
+    settings: Settings, records: Records
+) -> None:
+    measure = FakeMeasure()
+    measure.does = unforeseen
+    dataset = records.dataset()
+    with serving(settings, measure) as client:
+        assert register(client, records.served(dataset).id)["machines"] == []
+        assert way_of(client) is None
+        measure.does = lambda: CHOICE
+        register(client, records.served(dataset, content=b"others").id)
+        assert predictor_of(client).ready("production").way == QUICK  # type: ignore[union-attr]
+
+
 def test_a_registration_does_not_wait_for_long(
     settings: Settings, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
