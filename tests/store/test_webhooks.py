@@ -10,7 +10,14 @@ from sqlalchemy.orm import Session, sessionmaker
 from store.db import webhooks
 from store.db.jobs import change_state, create_job, hand_back, request_cancel, resume
 from store.db.webhook_tables import Webhook, WebhookDelivery
-from store.db.webhooks import create_webhook, delete_webhook, forget_old_deliveries, put_deliveries
+from store.db.webhooks import (
+    RESTS,
+    claim_delivery,
+    create_webhook,
+    delete_webhook,
+    forget_old_deliveries,
+    put_deliveries,
+)
 from store.errors import StateConflict
 from store.states import State
 from store.webhooks import Origin, allowed_origins, new_secret, origin_of, origins_of, signed_headers
@@ -202,3 +209,19 @@ def test_deliveries_go_with_their_age_in_parts(sessions: Sessions, monkeypatch: 
         session.execute(update(WebhookDelivery).where(old).values(created_at=func.now() - timedelta(days=91)))
         assert [forget_old_deliveries(session, older_than=timedelta(days=90)) for _ in range(3)] == [2, 1, 0]
         assert [job for _, _, job in told(session)] == [4, 5], "a young one, and one that waits"
+
+
+def test_a_last_try_that_was_lost_with_its_process_ends_the_delivery_and_the_next_is_sent(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        webhook = create_webhook(session, URL)
+        for _ in range(2):
+            change_state(session, claimed(session, make_job(session).id).id, State.SUCCEEDED, attempt=1)
+        first, second = session.scalars(select(WebhookDelivery).order_by(WebhookDelivery.id))
+        first.attempts, first.next_try_at = len(RESTS) + 1, func.now()
+    with sessions.begin() as session:
+        taken = claim_delivery(session, webhook.id)
+        assert taken is not None
+        assert (taken.id, taken.attempt) == (second.id, 1)
+    with sessions.begin() as session:
+        lost = session.get_one(WebhookDelivery, first.id)
+        assert (lost.state, lost.error, lost.next_try_at) == ("failed", "lost", None)

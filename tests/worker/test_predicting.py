@@ -19,11 +19,12 @@ from ml.errors import ArchiveRejected, DatasetUnusable, Stopped
 from ml.serve.classifier import Classifier
 from ml.serve.engine import Prepared
 from ml.serve.many import Answer
-from store.artifacts import ArtifactStore
+from store.artifacts import ArtifactStore, StoredFile
 from store.db.jobs import claim, create_job, hand_back, request_cancel
 from store.db.models import Run
 from store.db.reading import events_after, get_job
 from store.db.registry import register
+from store.errors import ServiceUnavailable
 from store.settings import Settings
 from store.states import State
 from tests.api.fake_classifier import FakeClassifier
@@ -213,6 +214,25 @@ def test_an_attempt_that_broke_off_is_gone_on_from(
     # Only a damaged part is left, for the repair process to delete.
     left = [key for key in keys_of(artifacts, job_id) if "/part-" in key]
     assert left == ([parts[1]] if damage == "changed" else [])
+
+
+def test_a_store_that_is_away_for_a_part_costs_the_part_and_not_the_job(
+    stack: Stack, predict: Callable[[dict[str, Any]], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, job_id = rows_of(stack, predict({})), predict({})
+    stack.settings = stack.settings.model_copy(update={"checkpoint_seconds": 0.0})
+    refused: list[str] = []
+    put = ArtifactStore.put_file
+
+    def away(self: ArtifactStore, key: str, path: Path, **more: Any) -> StoredFile:  # noqa: ANN401 - what else is asked
+        if "/part-" in key:
+            refused.append(key)
+            raise ServiceUnavailable("the artifact store does not answer")
+        return put(self, key, path, **more)
+
+    monkeypatch.setattr(ArtifactStore, "put_file", away)
+    assert rows_of(stack, job_id) == whole
+    assert set(refused) == {f"jobs/{job_id}-1/part-0.jsonl"}
 
 
 def keys_of(artifacts: ArtifactStore, job_id: int) -> list[str]:

@@ -259,6 +259,19 @@ def test_nobody_listens_and_no_tls_is_spoken(sessions: Sessions, sender: Make) -
     assert errors == ["tls_failed", "unreachable", "unreachable"]
 
 
+def test_authorities_that_cannot_be_read_let_nothing_be_sent(
+    sessions: Sessions, sender: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    with receiving(200) as receiver:
+        webhook = tell(sessions, f"https://{receiver.host}/")
+        fail_a_job(sessions)
+        send_all(sender(receiver))
+        assert receiver.got == []
+    (told,) = deliveries(sessions, webhook)
+    assert (told.state, told.error, told.attempts) == ("waiting", "tls_failed", 1)
+
+
 def test_a_secret_and_a_path_are_in_no_log(sessions: Sessions, sender: Make, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with receiving(500) as receiver:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from ml.config import AddedBreeds, LossName, ResolvedConfig
 from ml.data.bundle import Folder
@@ -192,6 +193,18 @@ class _StopAt(Listener):
 
     def should_stop(self) -> bool:
         return self.reached
+
+
+def test_photos_of_which_the_network_makes_no_finite_numbers_are_refused(parent: Trained3, tmp_path: Path) -> None:
+    """One such photo would make the answers to all pictures no numbers."""
+    left = shutil.copytree(parent.left, tmp_path / "left")
+    weights = load_state(left / "model.safetensors")
+    norm = next(name for name in weights if name.endswith("running_var"))
+    weights[norm].fill_(float("nan"))
+    save_file(weights, left / "model.safetensors")
+    with pytest.raises(DatasetUnusable, match="for 8 of the new photos the network gives values that are no finite"):
+        add(parent, tmp_path / "out", [photos_of(painted(tmp_path / "fresh", NEW))], left=left)
+    assert not (tmp_path / "out" / "model.safetensors").exists()
 
 
 @pytest.mark.thorough
