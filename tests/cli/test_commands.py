@@ -301,12 +301,14 @@ def test_limits_say_what_is_taken_of_how_much(
         "jobs": {"most": 3, "queued": 1, "running": 2},
         "bytes": {"most": 2**30, "datasets": 3 * 2**20, "uploads": 2**19},
     }
-    _, said, _, _ = ask(
-        capsys, monkeypatch, {"GET /limits": [Answer(told), Answer({**told, "requests": None})]}, "limits"
-    )
+    _, said, _, _ = ask(capsys, monkeypatch, {"GET /limits": [Answer(told)]}, "limits")
     assert [" ".join(line.split()) for line in said.splitlines()] == [
         "owner alice",
         "requests 118 of 120 a minute left, by the key",
         "jobs 1 queued and 2 running of 3",
         "stored 3.5 MiB of 1.0 GiB, 0.5 MiB of it uploads",
     ]
+    _, uncounted, _, _ = ask(capsys, monkeypatch, {"GET /limits": [Answer({**told, "requests": None})]}, "limits")
+    assert "requests not counted" in [" ".join(line.split()) for line in uncounted.splitlines()]
+    _, as_json, _, _ = ask(capsys, monkeypatch, {"GET /limits": [Answer(told)]}, "limits", "--json")
+    assert json.loads(as_json) == told

@@ -308,7 +308,9 @@ def test_a_trial_that_trains_longer_than_the_limit_is_cut_and_the_next_begins(
     search.step()
     assert search.job_of(1).state == State.RUNNING
     with sessions.begin() as session:
-        session.get_one(Job, search.job_of(1).id).started_at -= timedelta(minutes=11)
+        job = session.get_one(Job, search.job_of(1).id)
+        assert job.started_at is not None
+        job.started_at -= timedelta(minutes=11)
     search.step()
     assert (search.job_of(1).state, search.outcomes) == (State.CANCELLING, [None])
     search.end(1, State.CANCELLED)
