@@ -23,7 +23,8 @@ def decoder() -> Iterator[Decoder]:
     one = Decoder()
     one.wait_until_ready()
     yield one
-    one.end()
+    one._line.close()
+    one._process.wait(PATIENCE_SECONDS)
 
 
 def head(**limits: Any) -> dict[str, Any]:  # noqa: ANN401 - any limit
