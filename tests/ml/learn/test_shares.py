@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
+from torchvision.ops import StochasticDepth
 
 from ml.config import ResolvedConfig
 from ml.data.bundle import Folder
@@ -107,6 +109,24 @@ def test_dropout_of_a_share_is_its_rows_of_the_whole_batch_s() -> None:
         torch.manual_seed(3)
         torch.testing.assert_close(model(x[rows.first : rows.end]), whole[rows.first : rows.end])
     assert torch.equal(model.eval()(x), model(x))
+
+
+@pytest.mark.parametrize("mode", ["row", "batch"])
+def test_stochastic_depth_of_a_share_is_its_rows_of_the_whole_batch_s(mode: str) -> None:
+    x = torch.rand(8, 3, 5, 5, generator=torch.Generator().manual_seed(0)) + 1
+    sight, model = Sight(), nn.Sequential(StochasticDepth(0.5, mode)).train()
+    torch.manual_seed(3)
+    whole = model(x)
+    share_draws(model, sight)
+    kept = set()
+    for rows in (None, Rows(0, 3, 8), Rows(3, 8, 8)):
+        sight.rows = rows
+        torch.manual_seed(3)
+        first, end = (0, 8) if rows is None else (rows.first, rows.end)
+        assert torch.equal(model(x[first:end]), whole[first:end])
+        kept |= set((whole[first:end] > 0).flatten(1).any(1).tolist())
+    assert len(kept) == (2 if mode == "row" else 1), "of single photos some are dropped"
+    assert torch.equal(model.eval()(x), x)
 
 
 def test_a_cpu_is_one_device_that_as_many_processes_share_as_it_has_cores(monkeypatch: pytest.MonkeyPatch) -> None:
