@@ -249,6 +249,11 @@ class Batcher:
             self._arrive(place, len(pictures))
             if len(self._threads) < min(classifier.concurrency, self._running + len(self._waiting)):
                 self._add_thread()
+            self._wake()
+
+    def _wake(self) -> None:
+        """Wake the threads where one has something to do: to wake them for nothing costs as much as a small picture."""
+        if self._is_gathering or self._may_begin():
             self._changed.notify_all()
 
     def _add_thread(self) -> None:
@@ -278,14 +283,15 @@ class Batcher:
             # Until the next batch they would keep a model in memory that was swapped out.
             del batch, live
             with self._changed:
+                # Whatever may begin by that, this thread begins itself.
                 self._running -= 1
-                self._changed.notify_all()
 
     def _next_batch(self) -> list[_Waiting]:
         """Wait for pictures; take the oldest and those behind it that want the same model. Empty at the end."""
         with self._changed:
             self._changed.wait_for(self._may_begin)
             if not self._waiting:
+                self._changed.notify_all()
                 return []
             most = pictures_in_a_pass(self._waiting[0].classifier, self.batch)
             if most > 1:
@@ -293,7 +299,7 @@ class Batcher:
             self._running += 1
             taken = self._taken(most)
             # Who woke while this one gathered has gone back to sleep.
-            self._changed.notify_all()
+            self._wake()
             return taken
 
     def _may_begin(self) -> bool:

@@ -14,12 +14,14 @@ from fastapi import Request
 from api.http.bodies import Slots
 from api.http.telemetry import CLIENT_LEFT
 from api.serving.sent_pictures import SentPicture
+from ml.cores import worth_starting
 from ml.decode.images import Limits, judged, unless
 from ml.errors import Stopped
 from ml.serve.one_core import use_one_core
 from store.errors import AppError, TooBusy
 
-DECODERS = 4
+DECODERS = max(2, min(4, worth_starting()))
+"""Threads for what costs little; more than there are cores would take turns with the interpreter's lock alone."""
 WAITING = 8
 """Threads that wait for decoding processes; they take no processor time themselves."""
 WATCH_SECONDS = 0.1

@@ -10,6 +10,6 @@ import sys
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # what Python means by: this import fails
 
 import openvino  # noqa: E402 - not before the line above
-from openvino import CompiledModel, Core, InferRequest, Model, PartialShape  # noqa: E402
+from openvino import CompiledModel, Core, Model, PartialShape, Tensor  # noqa: E402
 
-__all__ = ["CompiledModel", "Core", "InferRequest", "Model", "PartialShape", "openvino"]
+__all__ = ["CompiledModel", "Core", "Model", "PartialShape", "Tensor", "openvino"]
