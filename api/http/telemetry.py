@@ -55,7 +55,7 @@ class Telemetry:
         )
         self.predict_forward = Histogram(
             "pedigree_predict_forward_seconds",
-            "Time of one forward pass",
+            "Time of one forward pass, with its wait in the engine's own queue",
             buckets=LATENCY_BUCKETS,
             registry=self.registry,
         )

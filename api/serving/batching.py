@@ -11,7 +11,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
@@ -247,9 +247,14 @@ class Batcher:
             since = perf_counter()
             self._waiting.extend(_Waiting(classifier, one, awaited, n, place, since) for n, one in enumerate(pictures))
             self._arrive(place, len(pictures))
-            if len(self._threads) < min(classifier.concurrency, self._running + len(self._waiting)):
-                self._add_thread()
             self._wake()
+            while len(self._threads) < min(classifier.concurrency, self._running + len(self._waiting)):
+                try:
+                    self._add_thread()
+                except RuntimeError:
+                    # No memory or number for one more: those that there are take all, one after the other.
+                    logger.warning("no further thread for forward passes could be started", exc_info=True)
+                    break
 
     def _wake(self) -> None:
         """Wake the threads where one has something to do: to wake them for nothing costs as much as a small picture."""
@@ -258,8 +263,8 @@ class Batcher:
 
     def _add_thread(self) -> None:
         thread = threading.Thread(target=self._run, name="forward", daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)
 
     def _arrive(self, place: Place, count: int) -> None:
         """So many of a request's pictures are on their way no longer."""
@@ -277,11 +282,15 @@ class Batcher:
 
     def _run(self) -> None:
         while batch := self._next_batch():
-            live = [one for one in batch if not _dropped(one.awaited)]
-            if live:
-                self._answer(live)
+            try:
+                if live := [one for one in batch if not _dropped(one.awaited)]:
+                    self._answer(live)
+            except Exception as error:  # whoever was told must not end this thread: others wait for it
+                logger.exception("answers of %d pictures could not be handed on", len(batch))
+                _fail_rest(batch, error)
             # Until the next batch they would keep a model in memory that was swapped out.
-            del batch, live
+            live = []
+            del batch
             with self._changed:
                 # Whatever may begin by that, this thread begins itself.
                 self._running -= 1
@@ -341,6 +350,13 @@ class Batcher:
         for one, output in zip(batch, outputs, strict=True):
             one.place.note_pass(begun - one.since, passed)
             one.awaited.take(one.position, output)
+
+
+def _fail_rest(batch: list[_Waiting], error: Exception) -> None:
+    """Tell those who have heard nothing yet; who cannot be told any more was logged already."""
+    for one in batch:
+        with suppress(Exception):
+            one.awaited.fail(error)
 
 
 def pictures_in_a_pass(classifier: ClassifierLike, most: int) -> int:

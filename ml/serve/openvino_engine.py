@@ -33,13 +33,15 @@ class _Pass:
         self._request = compiled.create_infer_request()
         normalised = np.empty(tuple(compiled.input(0).shape), np.float32)
         self._request.set_input_tensor(Tensor(normalised, shared_memory=True))
-        _, height, width, channels = normalised.shape
+        self._shape = height, width, channels = normalised.shape[1:]
         self._rows = normalised.reshape(height, width * channels)
         # By rows: by pixels numpy's loops would be three numbers long, which takes seven times as long.
         self._scale, self._shift = np.tile(_SCALE, width), np.tile(_SHIFT, width)
 
     def of(self, picture: Prepared) -> Floats:
         """What the head goes on from, [1, 2·channels]."""
+        if picture.shape != self._shape:
+            raise ValueError(f"a picture has the shape {picture.shape}, and {self._shape} is wanted")
         np.multiply(picture.reshape(self._rows.shape), self._scale, out=self._rows)
         self._rows -= self._shift
         self._request.infer()

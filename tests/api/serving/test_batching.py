@@ -90,6 +90,58 @@ def test_as_many_passes_run_at_once_as_the_engine_is_good_for() -> None:
         until(lambda: len(sender.told) == 3)
 
 
+def test_a_thread_that_cannot_be_started_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier = Gated(concurrency=4)
+    classifier.may_end.release(9)
+    with batching(batch=1) as batcher:
+
+        def refused(_thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", refused)
+        sender = Sender(batcher, classifier)
+        sender.send(0, 1, 2)
+        until(lambda: len(sender.told) == 3)
+        assert not any(isinstance(found, Exception) for found in sender.told.values())
+
+
+def test_who_cannot_be_told_ends_no_thread() -> None:
+    """The loop of a request may be closed by the time its answer is there."""
+    classifier = Gated()
+    classifier.may_end.release(9)
+    with batching() as batcher:
+        sender = Sender(batcher, classifier)
+
+        def closed(_found: Sequence[Output] | Exception) -> None:
+            raise RuntimeError("Event loop is closed")
+
+        batcher.submit(classifier, [np.zeros(3, np.float32)], sender.held.enter_context(batcher.places(1)), closed, no)
+        sender.send(1)
+        until(lambda: 1 in sender.told)
+        assert batcher.is_busy
+        sender.held.close()
+        assert not batcher.is_busy
+
+
+def test_outputs_that_are_too_few_are_an_error_of_the_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier = Gated()
+    classifier.may_end.release(9)
+    none = Outputs(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.float32))
+    with batching() as batcher, monkeypatch.context() as patched:
+        sender = Sender(batcher, classifier)
+        patched.setattr(classifier, "run", lambda _batch: none)
+        sender.send(0)
+        until(lambda: isinstance(sender.told.get(0), ValueError))
+        patched.undo()
+        sender.send(1)
+        until(lambda: 1 in sender.told)
+        assert not isinstance(sender.told[1], Exception)
+
+
+def no() -> None:
+    """Somebody waits."""
+
+
 def test_an_engine_that_is_good_for_small_passes_gets_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
     classifier = Gated()
     monkeypatch.setattr(classifier, "batch", 1)

@@ -1,30 +1,31 @@
-"""The head by numpy is torch's, for every family's head; one of another kind is refused and not computed wrongly."""
+"""The head by numpy is torch's, for bodies of any width; one of another kind is refused and not computed wrongly."""
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from ml.learn.model import build_model, outputs_of_pooled
+from ml.learn.model import make_head, outputs_of_pooled
 from ml.serve.numpy_head import NumpyHead
 
 
+@pytest.mark.parametrize("features", [48, 512, 768])
 @pytest.mark.parametrize("pictures", [1, 3])
-def test_it_puts_out_what_torch_does(pictures: int) -> None:
+def test_it_puts_out_what_torch_does(pictures: int, features: int) -> None:
     torch.manual_seed(0)
-    head = build_model("resnet18", 37, None).head
+    head = make_head(features, 37)
     norms = [module for module in head if isinstance(module, nn.BatchNorm1d)]
     for norm in norms:
         for tensor in norm.state_dict().values():
             if tensor.is_floating_point():
                 tensor.uniform_(0.5, 2.0)
     assert len(norms) == 2
-    pooled = torch.randn(pictures, 1024)
+    pooled = torch.randn(pictures, 2 * features)
     with torch.inference_mode():
-        logits, features = outputs_of_pooled(head.eval(), pooled)
+        logits, seen = outputs_of_pooled(head.eval(), pooled)
     found = NumpyHead(head).outputs(pooled.numpy())
     assert found.logits == pytest.approx(logits.numpy(), rel=1e-4, abs=1e-4)
-    assert found.features == pytest.approx(features.numpy(), rel=1e-4, abs=1e-4)
+    assert found.features == pytest.approx(seen.numpy(), rel=1e-4, abs=1e-4)
     assert found.logits.dtype == found.features.dtype == np.float32
 
 

@@ -82,7 +82,7 @@ def test_a_failed_pass_fails_alone(tmp_path: Path) -> None:
     picture = model.prepare(jpeg(), Limits())
     expected = model.run([picture]).logits
     wrong = np.zeros((7, 7, 3), np.float32)
-    for batch in ([wrong], [picture, wrong, wrong, wrong]):
+    for batch in ([wrong], [picture, wrong, wrong, wrong], [np.moveaxis(picture, 2, 0)]):
         with pytest.raises(ValueError, match="shape"):
             model.run(batch)
     assert model.run([picture, picture]).logits == pytest.approx(np.repeat(expected, 2, 0), rel=1e-4, abs=1e-5)
