@@ -251,9 +251,9 @@ class Batcher:
             while len(self._threads) < min(classifier.concurrency, self._running + len(self._waiting)):
                 try:
                     self._add_thread()
-                except RuntimeError:
+                except (RuntimeError, MemoryError) as error:
                     # No memory or number for one more: those that there are take all, one after the other.
-                    logger.warning("no further thread for forward passes could be started", exc_info=True)
+                    logger.warning("no further thread for forward passes could be started: %s", error)
                     break
 
     def _wake(self) -> None:
@@ -336,7 +336,8 @@ class Batcher:
     def _answer(self, batch: list[_Waiting]) -> None:
         begun = perf_counter()
         try:
-            outputs = batch[0].classifier.run([one.picture for one in batch])
+            # Paired here, so that outputs of another number are the pass's failure and nobody's answer.
+            answers = list(zip(batch, batch[0].classifier.run([one.picture for one in batch]), strict=True))
         except Exception as error:  # noqa: BLE001 - whatever the model raises belongs to the requests, not to this thread
             logger.warning("a forward pass of %d pictures failed: %s", len(batch), error)
             for one in batch:
@@ -347,7 +348,7 @@ class Batcher:
         self.telemetry.predict_batches.observe(len(batch))
         with self._changed:
             self._pace.add(len(batch))
-        for one, output in zip(batch, outputs, strict=True):
+        for one, output in answers:
             one.place.note_pass(begun - one.since, passed)
             one.awaited.take(one.position, output)
 

@@ -90,9 +90,18 @@ def test_as_many_passes_run_at_once_as_the_engine_is_good_for() -> None:
         until(lambda: len(sender.told) == 3)
 
 
+def test_a_request_of_several_pictures_gets_as_many_threads_at_once() -> None:
+    classifier = Gated(concurrency=4)
+    with batching(batch=1) as batcher:
+        sender = Sender(batcher, classifier)
+        sender.send(0, copies=3)
+        until(lambda: len(classifier.passes) == 3)
+        classifier.may_end.release(3)
+        until(lambda: len(sender.told) == 1)
+
+
 def test_a_thread_that_cannot_be_started_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
     classifier = Gated(concurrency=4)
-    classifier.may_end.release(9)
     with batching(batch=1) as batcher:
 
         def refused(_thread: threading.Thread) -> None:
@@ -101,6 +110,7 @@ def test_a_thread_that_cannot_be_started_is_done_without(monkeypatch: pytest.Mon
         monkeypatch.setattr(threading.Thread, "start", refused)
         sender = Sender(batcher, classifier)
         sender.send(0, 1, 2)
+        classifier.may_end.release(9)
         until(lambda: len(sender.told) == 3)
         assert not any(isinstance(found, Exception) for found in sender.told.values())
 
@@ -123,13 +133,14 @@ def test_who_cannot_be_told_ends_no_thread() -> None:
         assert not batcher.is_busy
 
 
-def test_outputs_that_are_too_few_are_an_error_of_the_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("count", [0, 2])
+def test_outputs_of_another_number_are_nobodys_answer(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     classifier = Gated()
     classifier.may_end.release(9)
-    none = Outputs(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.float32))
+    wrong = Outputs(np.zeros((count, 3), np.float32), np.zeros((count, 3), np.float32))
     with batching() as batcher, monkeypatch.context() as patched:
         sender = Sender(batcher, classifier)
-        patched.setattr(classifier, "run", lambda _batch: none)
+        patched.setattr(classifier, "run", lambda _batch: wrong)
         sender.send(0)
         until(lambda: isinstance(sender.told.get(0), ValueError))
         patched.undo()
