@@ -230,9 +230,7 @@ def test_a_network_needs_a_key_first_which_is_made_without_a_service(tmp_path: P
         assert httpx.get(f"{url}/jobs", headers=key, trust_env=False).status_code == 200
         assert pedigree(data, "keys", "revoke", "alice").stdout == "key 1, alice, is revoked\n"
         assert wait_until(lambda: httpx.get(f"{url}/jobs", headers=key, trust_env=False).status_code == 401, 30)
-        assert made.stdout.strip().split("_", 2)[2] not in "".join(
-            log.read_text() for log in (data / "logs").iterdir()
-        )
+        assert made.stdout.strip().split("_", 2)[2] not in "".join(log.read_text() for log in (data / "logs").iterdir())
 
 
 def test_a_taken_port_that_was_asked_for_is_one_line(tmp_path: Path) -> None:
