@@ -180,20 +180,27 @@ def _summary(turns: Sequence[Turn]) -> dict[str, Any]:
         told[f"rate_over_{other}"] = _spread([_ratio(turn, other, "requests_per_second") for turn in turns])
     for other in (STOCK, BF16):
         told[f"p50_over_{other}"] = _spread([_ratio(turn, other, "p50_ms") for turn in turns])
-    told["p99_over_p50"] = _spread([turn[OURS]["p99_ms"] / turn[OURS]["p50_ms"] for turn in turns])
+    told["p99_over_p50"] = _spread([_quotient(turn[OURS]["p99_ms"], turn[OURS]["p50_ms"]) for turn in turns])
+    told["unanswered"] = {name: sum(turn[name].get("p50_ms", 0) is None for turn in turns) for name in turns[0]}
     return told
 
 
-def _ratio(turn: Turn, other: str, figure: str) -> float:
-    return float(turn[OURS][figure]) / float(turn[other][figure])
+def _ratio(turn: Turn, other: str, figure: str) -> float | None:
+    return _quotient(turn[OURS][figure], turn[other][figure])
+
+
+def _quotient(one: float | None, other: float | None) -> float | None:
+    return one / other if one is not None and other else None
 
 
 def _spread_of(turns: Sequence[Turn], name: str) -> dict[str, list[float]]:
     return {figure: _spread([turn[name][figure] for turn in turns]) for figure in FIGURES if figure in turns[0][name]}
 
 
-def _spread(figures: Sequence[float]) -> list[float]:
-    return [round(one, 3) for one in (statistics.median(figures), min(figures), max(figures))]
+def _spread(figures: Sequence[float | None]) -> list[float]:
+    """Of the turns that had an answer at all: on a machine that stood still for a turn, nobody had."""
+    known = [figure for figure in figures if figure is not None]
+    return [round(one, 3) for one in (statistics.median(known), min(known), max(known))] if known else []
 
 
 if __name__ == "__main__":

@@ -68,11 +68,12 @@ def list_webhooks(client: Client, as_json: bool) -> None:
             ", ".join(one["events"] or ["all ends"]),
             ", ".join(one["kinds"] or ["all"]),
             one["created_by"],
+            _last(one["last"]),
             "" if one["gone_at"] is None else f"gone since {local_time(one['gone_at'])}",
         ]
         for one in found
     ]
-    show_table(("id", "url", "told of", "kinds of jobs", "by", ""), rows, empty=NONE)
+    show_table(("id", "url", "told of", "kinds of jobs", "by", "last", ""), rows, empty=NONE)
 
 
 @webhooks.command()
@@ -127,6 +128,12 @@ def deliveries(client: Client, webhook: int, limit: int, as_json: bool) -> None:
     ]
     headings = ("when", "event", "job", "state", "tries", "last answer", "next try")
     show_table(headings, rows, empty=f"Webhook {webhook} was told nothing yet.")
+
+
+def _last(delivery: Json | None) -> str:
+    if delivery is None:
+        return ""
+    return f"{delivery['event']}, {delivery['state']} ({local_time(delivery['created_at'])})"
 
 
 def _ended(client: Client, webhook: int, delivery: int) -> Json:

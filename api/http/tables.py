@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from typing import Any, get_origin
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
@@ -26,8 +26,21 @@ def wants_table(accept: str) -> bool:
     return "text/csv" in kinds and "application/json" not in kinds
 
 
+def has_rows(model: Any) -> bool:  # noqa: ANN401 - whatever a route says that it answers with
+    """Whether an answer of this model is rows, or has them where `_rows` looks."""
+    fields = getattr(model, "model_fields", {})
+    places = [model, *(fields[name].annotation for name in ROWS if name in fields)]
+    return any(get_origin(place) is list for place in places)
+
+
 class TableRoute(APIRoute):
     """A route whose rows are also a table; the next page's address is in the header Link, as JSON has its cursor."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **how: Any) -> None:  # noqa: ANN401 - APIRoute's own
+        """As any route, and its table is in the OpenAPI document."""
+        super().__init__(path, endpoint, **how)
+        if self.methods == {"GET"} and has_rows(self.response_model):
+            self.responses = {**self.responses, 200: {**self.responses.get(200, {}), **AS_CSV}}
 
     def get_route_handler(self) -> Handler:
         """The route's own, and what it says as CSV where that is asked for."""

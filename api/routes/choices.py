@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from api.dependencies import ServicesDep
+from api.http.tables import TableRoute
 from api.schemas.architectures import ArchitectureOut, ArchitecturesOut
 from api.schemas.config import ConfigOut
 from api.schemas.problem import problems
@@ -12,7 +13,7 @@ from ml.weights_found import weights_found
 from store.db.lanes import jobs_in_hand, living_workers
 from store.db.paces import newest_paces
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["jobs"], route_class=TableRoute)
 
 CONFIG = ConfigOut.of_models()
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.dependencies import ServicesDep, SliceDep
+from api.http.tables import TableRoute
 from api.runs.comparing import check_comparable, compare_runs
 from api.schemas.comparison import ComparedItem, ComparisonOut, SeveralRuns, TwoRuns, ids_of
 from api.schemas.fields import PageOut
@@ -12,7 +13,7 @@ from api.schemas.problem import problems
 from store.db.answers import Which, answered_items
 from store.db.reading import get_runs
 
-router = APIRouter(prefix="/runs/compare", tags=["runs"])
+router = APIRouter(prefix="/runs/compare", tags=["runs"], route_class=TableRoute)
 
 
 @router.get("", responses=problems(404))

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from api.dependencies import ServicesDep, SliceDep
+from api.http.tables import TableRoute
 from api.schemas.dataset_items import PHOTO, DatasetItem
 from api.schemas.fields import DatasetName, PageOut, Text
 from api.schemas.problem import problems
@@ -13,7 +14,7 @@ from store.db.datasets import current_dataset, dataset_of_revision, get_dataset
 from store.db.paging import check_limit, decode_cursor, make_page
 from store.errors import NotFound, one_of
 
-router = APIRouter(prefix="/datasets", tags=["datasets"])
+router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=TableRoute)
 
 Name = Annotated[DatasetName, Path()]
 Revision = Annotated[

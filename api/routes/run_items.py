@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from api.dependencies import ServicesDep, SliceDep
+from api.http.tables import TableRoute
 from api.routes.runs import Interpreted
 from api.runs.interpretations import ABOUT, StoredInterpretation
 from api.schemas.fields import Id, PageOut, ShortText
@@ -13,7 +14,7 @@ from api.schemas.runs import TopLoss
 from store.db.read_items import items_of
 from store.errors import Hint, InvalidRequest, Request
 
-router = APIRouter(prefix="/runs", tags=["runs"])
+router = APIRouter(prefix="/runs", tags=["runs"], route_class=TableRoute)
 
 Breed = Annotated[ShortText | None, Query(description="a breed of the run's vocabulary")]
 

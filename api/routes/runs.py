@@ -60,7 +60,7 @@ EVERY = (
 IMAGE_CACHE = "private, max-age=86400, immutable"
 
 
-@router.get("", response_model=PageOut[RunSummary], responses={200: AS_CSV, **problems(400)})
+@router.get("", response_model=PageOut[RunSummary], responses=problems(400))
 def list_the_runs(
     services: ServicesDep,
     query: Annotated[RunListQuery, Query()],

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from api.dependencies import ServicesDep
 from api.figures.study import FIGURES, study_chart
-from api.http.tables import AS_CSV, TableRoute
+from api.http.tables import TableRoute
 from api.routes.figures import ANSWERS, SUFFIX, FigureSize, rendered, wants_picture
 from api.schemas.fields import Id
 from api.schemas.problem import problems
@@ -24,7 +24,7 @@ class StudyFigureQuery(FigureSize):
     setting: str | None = Field(None, max_length=64, description="setting: the field; the first where left out")
 
 
-@router.get("/{job_id}/trials", responses={200: AS_CSV, **problems(404, 409)})
+@router.get("/{job_id}/trials", responses=problems(404, 409))
 def get_the_trials(job_id: Annotated[Id, Path()], services: ServicesDep) -> TrialsOut:
     """The trials of a search, in the order in which they were made: what each tried, and what came of it."""
     with services.sessions.begin() as session:

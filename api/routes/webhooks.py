@@ -9,7 +9,7 @@ from api.http.tables import TableRoute
 from api.schemas.fields import Id, PageOut
 from api.schemas.problem import problems
 from api.schemas.webhooks import DeliveryOut, NewWebhook, WebhookMade, WebhookOut, WebhookPage
-from store.db.webhooks import create_webhook, delete_webhook, list_deliveries, list_webhooks, put_test
+from store.db.webhooks import create_webhook, delete_webhook, last_deliveries, list_deliveries, list_webhooks, put_test
 from store.errors import AppError
 from store.settings import split_list
 from store.webhooks import Origin, allowed_origins, origin_of
@@ -40,11 +40,12 @@ def create_a_webhook(asked: NewWebhook, services: ServicesDep, response: Respons
 
 @router.get("/webhooks", responses=problems(400))
 def list_the_webhooks(services: ServicesDep, part: SliceDep) -> WebhookPage:
-    """Webhooks, the newest first, and which hosts may be called."""
+    """Webhooks, the newest first, each with what it was told last, and which hosts may be called."""
     with services.sessions.begin() as session:
         page = list_webhooks(session, cursor=part.cursor, limit=part.limit)
+        last = last_deliveries(session, [one.id for one in page.items])
     return WebhookPage(
-        items=[WebhookOut.of(one) for one in page.items],
+        items=[WebhookOut.of(one, last.get(one.id)) for one in page.items],
         next_cursor=page.next_cursor,
         hosts=sorted(map(str, _allowed(services))),
     )

@@ -35,42 +35,6 @@ class NewWebhook(Body):
     kinds: set[JobKind] | None = Field(None, min_length=1, description="of which kinds of jobs; null: all")
 
 
-class WebhookOut(BaseModel):
-    """A webhook, without its secret, which nobody can read again."""
-
-    id: int
-    url: str
-    events: list[JobEnd] | None = Field(description="which ends are told; null: all")
-    kinds: list[JobKind] | None = Field(description="of which kinds of jobs; null: all")
-    created_by: str = Field(description="the name of the key that made it; local where none was shown")
-    created_at: datetime
-    gone_at: datetime | None = Field(
-        description="when its receiver answered 410; it is told of nothing more until a test is taken"
-    )
-
-    @classmethod
-    def of(cls, webhook: Webhook) -> Self:
-        return cls(**_parts(webhook))
-
-
-class WebhookPage(PageOut[WebhookOut]):
-    """A page of the webhooks, and what the service may call at all."""
-
-    hosts: list[str] = Field(
-        description="what PEDIGREE_WEBHOOK_HOSTS of the API lists, with schemes; with none no webhook can be made"
-    )
-
-
-class WebhookMade(WebhookOut):
-    """A webhook that was just made."""
-
-    secret: str = Field(description="what its requests are signed with (Standard Webhooks); it is shown this once")
-
-    @classmethod
-    def shown(cls, webhook: Webhook) -> Self:
-        return cls(**_parts(webhook), secret=webhook.secret)
-
-
 class DeliveryOut(BaseModel):
     """What a webhook is told of one end."""
 
@@ -96,6 +60,44 @@ class DeliveryOut(BaseModel):
             job=delivery.body["data"].get("job"),
             **{name: getattr(delivery, name) for name in names},
         )
+
+
+class WebhookOut(BaseModel):
+    """A webhook, without its secret, which nobody can read again."""
+
+    id: int
+    url: str
+    events: list[JobEnd] | None = Field(description="which ends are told; null: all")
+    kinds: list[JobKind] | None = Field(description="of which kinds of jobs; null: all")
+    created_by: str = Field(description="the name of the key that made it; local where none was shown")
+    created_at: datetime
+    gone_at: datetime | None = Field(
+        description="when its receiver answered 410; it is told of nothing more until a test is taken"
+    )
+
+    last: DeliveryOut | None = Field(description="the newest of its deliveries; null where it was told nothing yet")
+
+    @classmethod
+    def of(cls, webhook: Webhook, last: WebhookDelivery | None = None) -> Self:
+        return cls(**_parts(webhook), last=None if last is None else DeliveryOut.of(last))
+
+
+class WebhookPage(PageOut[WebhookOut]):
+    """A page of the webhooks, and what the service may call at all."""
+
+    hosts: list[str] = Field(
+        description="what PEDIGREE_WEBHOOK_HOSTS of the API lists, with schemes; with none no webhook can be made"
+    )
+
+
+class WebhookMade(WebhookOut):
+    """A webhook that was just made."""
+
+    secret: str = Field(description="what its requests are signed with (Standard Webhooks); it is shown this once")
+
+    @classmethod
+    def shown(cls, webhook: Webhook) -> Self:
+        return cls(**_parts(webhook), last=None, secret=webhook.secret)
 
 
 def _parts(webhook: Webhook) -> dict[str, object]:

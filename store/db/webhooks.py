@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, func, insert, literal, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, delete, func, insert, literal, or_, select, true, update
+from sqlalchemy.orm import Session, aliased
 
 from store.db.audit import note, who_changes
 from store.db.base import Json
@@ -122,6 +122,22 @@ def list_deliveries(
     if cursor is not None:
         statement = statement.where(WebhookDelivery.id < decode_cursor(cursor)[0])
     return make_page(session.scalars(statement).all(), limit, lambda delivery: (delivery.id,))
+
+
+def last_deliveries(session: Session, webhook_ids: Collection[int]) -> dict[int, WebhookDelivery]:
+    """The newest delivery of each of the webhooks, by the webhook's id; one that was told nothing has none."""
+    newest = (
+        select(WebhookDelivery)
+        .where(WebhookDelivery.webhook_id == Webhook.id)
+        .order_by(WebhookDelivery.id.desc())
+        .limit(1)
+        .lateral()
+    )
+    delivery = aliased(WebhookDelivery, newest)
+    found = session.scalars(
+        select(delivery).select_from(Webhook).join(newest, true()).where(Webhook.id.in_(webhook_ids))
+    )
+    return {one.webhook_id: one for one in found}
 
 
 def put_test(session: Session, webhook_id: int) -> WebhookDelivery:

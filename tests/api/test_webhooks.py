@@ -52,8 +52,10 @@ def test_a_secret_is_shown_once_and_is_in_no_log_audit_or_answer(
             "created_by": "alice",
             "created_at": "",
             "gone_at": None,
+            "last": None,
         }
         tested = client.post("/webhooks/1/test")
+        assert client.get("/webhooks").json()["items"][0]["last"] == tested.json()
         assert (tested.status_code, tested.json()["state"], tested.json()["job"]) == (202, "waiting", None)
         assert client.delete("/webhooks/1").status_code == 204
         changes = client.get("/audit")

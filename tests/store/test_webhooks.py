@@ -16,7 +16,9 @@ from store.db.webhooks import (
     create_webhook,
     delete_webhook,
     forget_old_deliveries,
+    last_deliveries,
     put_deliveries,
+    put_test,
 )
 from store.errors import StateConflict
 from store.states import State
@@ -187,6 +189,20 @@ def test_a_webhook_that_is_deleted_meanwhile_fails_no_end(sessions: Sessions) ->
         assert told(session) == []
         put_deliveries(session, job)
         assert told(session) == []
+
+
+def test_the_last_of_each_webhook_is_its_own_newest(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        told, silent, other = (create_webhook(session, URL).id for _ in range(3))
+        for webhook in (told, other, told):
+            put_test(session, webhook)
+        newest = {
+            one: session.scalar(select(func.max(WebhookDelivery.id)).filter_by(webhook_id=one)) for one in (told, other)
+        }
+        found = last_deliveries(session, [told, silent])
+        assert {webhook: one.id for webhook, one in found.items()} == {told: newest[told]}
+        assert set(last_deliveries(session, [told, silent, other])) == {told, other}
+        assert last_deliveries(session, []) == {}
 
 
 def test_there_are_not_more_than_can_be_looked_at(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:

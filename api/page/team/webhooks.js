@@ -35,9 +35,10 @@ export async function showWebhooks(after) {
 }
 
 // The last delivery, or the last ones; of a webhook that somebody has just removed there is none.
-async function readTold({ id }) {
+async function readTold({ id, last }) {
+  if (!opened.has(id)) return last === null ? [] : [last];
   try {
-    return (await ask(`/webhooks/${id}/deliveries?limit=${opened.has(id) ? TOLD : 1}`)).items;
+    return (await ask(`/webhooks/${id}/deliveries?limit=${TOLD}`)).items;
   } catch (error) {
     if (error.code !== "not_found") throw error;
     return [];

@@ -4,7 +4,11 @@ import csv
 import io
 
 import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
+from api.app import ROUTERS
+from api.http.tables import TableRoute, has_rows
 from tests.api.records import Records
 from tests.api.web import TestClient
 
@@ -42,6 +46,8 @@ def test_a_list_is_a_table_with_dotted_names_and_its_next_page(client: TestClien
         ("/runs/{}/metrics", {"phase", "epoch", "valid_loss"}),
         ("/runs/{}/top-losses", {"item", "actual", "predicted", "loss"}),
         ("/runs/{}/confusion", {"breed", "precision", "recall"}),
+        ("/runs/{}/items", {"item", "actual", "predicted", "image"}),
+        ("/architectures", {"name", "parameters"}),
     ],
 )
 def test_every_list_and_table_has_the_columns_of_its_fields(
@@ -54,6 +60,26 @@ def test_every_list_and_table_has_the_columns_of_its_fields(
     table = rows(answer.text)
     assert table
     assert columns <= set(table[0])
+
+
+def test_whatever_answers_with_rows_is_a_table_and_says_so(app: FastAPI) -> None:
+    listing = [
+        route
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ()) and has_rows(route.response_model)
+    ]
+    assert len(listing) > 20
+    document = app.openapi()["paths"]
+    for route in listing:
+        assert isinstance(route, TableRoute), route.path
+        kinds = set(document[route.path]["get"]["responses"]["200"]["content"])
+        assert kinds == {"application/json", "text/csv"}, route.path
+
+
+def test_a_number_named_like_rows_is_none(app: FastAPI) -> None:
+    assert "items" in app.openapi()["components"]["schemas"]["DatasetOut"]["properties"]
+    assert set(app.openapi()["paths"]["/datasets/{name}"]["get"]["responses"]["200"]["content"]) == {"application/json"}
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "application/json, text/csv", "text/csvs", ""])
