@@ -1,7 +1,9 @@
 """Who may come in: each request is held against the table of scopes before its body is read."""
 
+import time
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Final, Self
 
 from anyio import CapacityLimiter, to_thread
@@ -118,7 +120,8 @@ class Access:
             return self._unknown(path)
         who = shown_by(headers, known)
         if who is None and "authorization" not in headers and sessions_shown(headers):
-            known = await to_thread.run_sync(self.keyring.looked_again, limiter=self._looking) or known
+            look = partial(self.keyring.looked_again, time.monotonic())
+            known = await to_thread.run_sync(look, limiter=self._looking) or known
             who = shown_by(headers, known)
         if who is None:
             if self._is_open(known):

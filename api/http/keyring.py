@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 """How long another process's revocation takes to arrive here."""
 MOMENT_SECONDS = 0.1
-"""Sessions that nobody knows have the record read so often at most."""
+"""Sessions that nobody knows have the record read once in so long at most."""
 OLDEST_SECONDS = 600.0
 """While the database is away, what was known before holds for so long."""
 WRITE_SECONDS = 60.0
@@ -40,12 +40,13 @@ class Known:
     sessions: Mapping[bytes, SessionInUse]
     people: Mapping[bytes, PersonInUse]
     read_at: float
+    """When the reading began: what was on record before that is in it."""
 
     @classmethod
-    def of(cls, found: KeysOnRecord, people: Iterable[PersonInUse] = ()) -> "Known":
+    def of(cls, found: KeysOnRecord, people: Iterable[PersonInUse], read_at: float) -> "Known":
         keys = {key.id: key for key in found.keys}
         sessions = {one.digest: one for one in found.sessions}
-        return cls(found.any_made, keys, sessions, {one.digest: one for one in people}, time.monotonic())
+        return cls(found.any_made, keys, sessions, {one.digest: one for one in people}, read_at)
 
     def by_key(self, key_id: int, secret: str) -> KeyInUse | None:
         """The key, where the secret is its own and it has not expired."""
@@ -100,8 +101,9 @@ class Keyring:
             SQLAlchemyError: the database does not answer.
         """
         with self._reading, self.sessions.begin() as session:
+            began = time.monotonic()
             people = () if self.issuer is None else sign_ins_on_record(session, self.issuer)
-            self.known = Known.of(keys_on_record(session), people)
+            self.known = Known.of(keys_on_record(session), people, began)
 
     def now_known(self) -> Known | None:
         """What is known, unless that was read too long ago to go by."""
@@ -114,10 +116,18 @@ class Keyring:
             self._try(self.refresh)
         return self.now_known()
 
-    def looked_again(self) -> Known | None:
-        """What is known, read anew unless that was a moment ago: another process may have begun a session since."""
+    def looked_again(self, asked_at: float) -> Known | None:
+        """What was on record when it was asked or later: another process may have begun a session a moment before.
+
+        Who comes while others wait is answered by their reading, where that began after it asked.
+
+        Args:
+            asked_at: of ``time.monotonic``.
+        """
         known = self.known
-        if not self._is_away and (known is None or time.monotonic() - known.read_at >= MOMENT_SECONDS):
+        if not self._is_away and (known is None or known.read_at <= asked_at):
+            if known is not None:
+                self._over.wait(known.read_at + MOMENT_SECONDS - time.monotonic())
             self._try(self.refresh)
         return self.now_known()
 
@@ -146,6 +156,12 @@ class Keyring:
         except SQLAlchemyError as error:
             if not self._is_away:
                 logger.warning("the keys could not be read or noted: %s", str(error).splitlines()[0])
+            self._is_away = True
+            return
+        except Exception:
+            # A thread that ended here would let every revocation of the process's life go unseen.
+            if not self._is_away:
+                logger.exception("the keys could not be read or noted")
             self._is_away = True
             return
         self._is_away = False
