@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from psycopg.errors import UndefinedColumn, UndefinedTable
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -34,11 +35,19 @@ def main() -> int:
     except AppError as error:
         answer = {"detail": error.detail, "hint": error.hint}
     except SQLAlchemyError as error:
-        said = str(getattr(error, "orig", None) or error).strip().splitlines()
-        why = said[0] if said else type(error).__name__
-        answer = {"detail": f"the database cannot be used: {why}", "hint": "Look at DATABASE_URL."}
+        answer = _refused_by(error)
     json.dump(answer, sys.stdout)
     return 1 if "detail" in answer else 0
+
+
+def _refused_by(error: SQLAlchemyError) -> Json:
+    cause = getattr(error, "orig", None)
+    if isinstance(cause, UndefinedTable | UndefinedColumn):
+        detail = "the database has no schema yet, or another one than this version works with"
+        return {"detail": detail, "hint": "Run `python -m migrations` with the same DATABASE_URL."}
+    said = str(cause or error).strip().splitlines()
+    why = said[0] if said else type(error).__name__
+    return {"detail": f"the database cannot be used: {why}", "hint": "Look at DATABASE_URL."}
 
 
 def _do(asked: Mapping[str, Any]) -> Json:

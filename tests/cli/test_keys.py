@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from sqlalchemy import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from pedigree.wire import Wire
@@ -81,6 +82,18 @@ def test_a_database_that_does_not_answer_is_one_line(capsys: Capture, monkeypatc
     assert ended == 1
     assert err.startswith("pedigree: The database cannot be used: ")
     assert err.endswith("Look at DATABASE_URL.\n")
+    assert len(err.splitlines()) == 1
+
+
+def test_a_database_without_the_schema_is_told_how_to_get_it(
+    settings: Settings, capsys: Capture, monkeypatch: Patch
+) -> None:
+    url = make_url(settings.database_url).set(database="template1")
+    monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
+    ended, _, err = pedigree(capsys, monkeypatch, "keys", "list")
+    assert ended == 1
+    assert err.startswith("pedigree: The database has no schema yet")
+    assert "`python -m migrations`" in err
     assert len(err.splitlines()) == 1
 
 
