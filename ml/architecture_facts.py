@@ -302,6 +302,33 @@ FACTS: dict[str, ArchFacts] = {
     "swin_v2_t": ArchFacts(28_351_570, 4.938, 30.04, 256, ("swin_v2_t-b137f0e2.pth",)),
     "swin_v2_s": ArchFacts(49_737_442, 9.695, 49.1, 256, ("swin_v2_s-637d8ceb.pth",)),
     "swin_v2_b": ArchFacts(87_930_848, 17.048, 63.62, 256, ("swin_v2_b-781e5279.pth",)),
+    "vit_b_16": ArchFacts(
+        86_567_656,
+        17.564,
+        31.32,
+        224,
+        (
+            "vit_b_16-c867db91.pth",
+            "vit_b_16_swag-9ac1b537.pth",
+            "vit_b_16_lc_swag-4e70ced5.pth",
+        ),
+    ),
+    "vit_b_32": ArchFacts(88_224_232, 4.409, 7.95, 224, ("vit_b_32-d86f8d99.pth",)),
+    "vit_l_16": ArchFacts(
+        304_326_632,
+        61.555,
+        82.91,
+        224,
+        (
+            "vit_l_16-852ce7e3.pth",
+            "vit_l_16_swag-4f3808c9.pth",
+            "vit_l_16_lc_swag-4d563306.pth",
+        ),
+    ),
+    "vit_l_32": ArchFacts(306_535_400, 15.378, 21.04, 224, ("vit_l_32-c7638314.pth",)),
+    "vit_h_14": ArchFacts(
+        633_470_440, 167.295, 179.94, 518, ("vit_h_14_swag-80465313.pth", "vit_h_14_lc_swag-c1eb923e.pth")
+    ),
 }
 
 FAMILY_OF: dict[str, str] = {name: family for family, names in FAMILIES.items() for name in names}

@@ -1,18 +1,23 @@
 """A pretrained body and the concat-pool head, in three parameter groups (workflow-spec 5)."""
 
 from collections.abc import Iterator
+from math import isqrt
 from typing import cast
 
 import torch
 import torchvision
 from torch import Tensor, nn
 
+from ml.architecture_facts import FACTS
 from ml.architectures import check_arch
 from ml.errors import WeightsInvalid
 from ml.learn.optimizer import ParameterGroup
+from ml.learn.tokens import CLASS_TOKENS, Patches, TokenColumn, TokenPool, resampled
 
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
-_NORMS = (*_BATCH_NORMS, nn.LayerNorm, nn.GroupNorm)
+_UNDECAYED = (*_BATCH_NORMS, nn.LayerNorm, nn.GroupNorm, Patches)
+"""Modules whose own parameters are not decayed: normalisation, and the embeddings of tokens."""
+_PLACES = "encoder.pos_embedding"
 
 
 class ConcatPool(nn.Module):
@@ -45,6 +50,11 @@ class BreedNet(nn.Sequential):
         """Early body, late body, head, each as the modules it consists of."""
         children = list(self.body.children())
         return children[: self.early], children[self.early :], [self.head]
+
+    @property
+    def unplaced(self) -> int:
+        """How many rows of the body's map, from its first, are no place of the picture."""
+        return CLASS_TOKENS if isinstance(self.head[0], TokenPool) else 0
 
     @property
     def read(self) -> int:
@@ -105,7 +115,7 @@ def build_model(arch: str, classes: int, state: dict[str, Tensor] | None) -> Bre
     """Cut a torchvision classifier and give it a new head, drawn from torch's global generator.
 
     Args:
-        arch: a torchvision name of the ResNet, ConvNeXt, EfficientNet, MobileNet, RegNet or Swin families.
+        arch: a torchvision name of the ResNet, ConvNeXt, EfficientNet, MobileNet, RegNet, Swin or ViT families.
         classes: outputs of the head.
         state: the classifier's pretrained tensors, or None for random weights.
 
@@ -114,11 +124,23 @@ def build_model(arch: str, classes: int, state: dict[str, Tensor] | None) -> Bre
         WeightsInvalid: ``state`` lacks tensors of the body or has other shapes.
     """
     check_arch(arch)
-    original = torchvision.models.get_model(arch, weights=None)
+    original = _original(arch)
     if state is not None:
         _load_body(original, state, arch)
     body, early, features = _cut(original, arch)
-    return BreedNet(body, make_head(features, classes), early)
+    return BreedNet(body, make_head(features, classes, TokenPool() if is_vit(arch) else ConcatPool()), early)
+
+
+def is_vit(arch: str) -> bool:
+    """Whether its body puts out tokens, not places alone."""
+    return arch.startswith("vit")
+
+
+def _original(arch: str) -> nn.Module:
+    """Torchvision's own; a vision transformer with the grid of its usual published weights."""
+    more = {"image_size": FACTS[arch].own_size} if is_vit(arch) else {}
+    network: nn.Module = torchvision.models.get_model(arch, weights=None, **more)
+    return network
 
 
 def check_trained(arch: str, classes: int, state: dict[str, Tensor], name: str) -> None:
@@ -138,10 +160,10 @@ def check_trained(arch: str, classes: int, state: dict[str, Tensor], name: str) 
             raise WeightsInvalid(detail, hint="Set arch to that of the run, and give it the breeds that it learned.")
 
 
-def make_head(features: int, classes: int) -> nn.Sequential:
+def make_head(features: int, classes: int, pool: nn.Module) -> nn.Sequential:
     """Pool, BatchNorm, dropout .25, linear to 512, ReLU, BatchNorm, dropout .5, linear; no biases in the linears."""
     head = nn.Sequential(
-        ConcatPool(),
+        pool,
         nn.Flatten(),
         nn.BatchNorm1d(2 * features),
         nn.Dropout(0.25),
@@ -163,6 +185,8 @@ def classifier_prefix(arch: str) -> str:
     """The name of the part that is cut off, as a prefix of its tensors' names."""
     if arch.startswith(("resnet", "resnext", "wide_resnet", "regnet")):
         return "fc."
+    if is_vit(arch):
+        return "heads."
     return "head." if arch.startswith("swin") else "classifier."
 
 
@@ -177,6 +201,15 @@ def _cut(model: nn.Module, arch: str) -> tuple[nn.Sequential, int, int]:
     if arch.startswith("swin"):
         stages = list(model.get_submodule("features").children())
         return nn.Sequential(*stages, model.get_submodule("norm"), model.get_submodule("permute")), 4, features
+    if is_vit(arch):
+        layers = list(model.get_submodule("encoder.layers").children())
+        first = Patches(
+            cast("nn.Conv2d", model.get_submodule("conv_proj")),
+            model.get_parameter("class_token"),
+            model.get_parameter(_PLACES),
+        )
+        body = nn.Sequential(first, *layers, model.get_submodule("encoder.ln"), TokenColumn())
+        return body, 1 + len(layers) // 2, features
     stages = list(model.get_submodule("features").children())
     return nn.Sequential(*stages), len(stages) // 2, features
 
@@ -188,12 +221,23 @@ def _first_linear(module: nn.Module) -> nn.Linear:
 def _load_body(model: nn.Module, state: dict[str, Tensor], arch: str) -> None:
     cut_off = classifier_prefix(arch)
     wanted = {n: t for n, t in model.state_dict().items() if not n.startswith(cut_off)}
+    if _PLACES in wanted and _PLACES in state:
+        state = state | {_PLACES: _on_grid(state[_PLACES], wanted[_PLACES])}
     usable = {n: t for n, t in state.items() if n in wanted and t.shape == wanted[n].shape}
     lacking = [n for n in wanted if n not in usable and not n.endswith("num_batches_tracked")]
     if lacking:
         detail = f"the weights are missing {len(lacking)} of {len(wanted)} tensors of {arch}, such as {lacking[0]!r}"
         raise WeightsInvalid(detail, hint=f"Give a file of torchvision's {arch}.")
     model.load_state_dict(usable, strict=False)
+
+
+def _on_grid(places: Tensor, wanted: Tensor) -> Tensor:
+    """Embeddings of another square grid than the network's, as weights for other sizes of photos have them."""
+    is_square = places.dim() == wanted.dim() and isqrt(max(0, places.shape[1] - 1)) ** 2 == places.shape[1] - 1 > 0
+    if not is_square:
+        return places
+    side = isqrt(wanted.shape[1] - 1)
+    return resampled(places, side, side)
 
 
 def _parameter_group(modules: list[nn.Module], number: int | None = None) -> ParameterGroup:
@@ -207,4 +251,4 @@ def _parameters_with_kind(modules: list[nn.Module]) -> Iterator[tuple[Tensor, bo
     for top in modules:
         for module in top.modules():
             for name, parameter in module.named_parameters(recurse=False):
-                yield parameter, isinstance(module, _NORMS) or name.endswith("bias")
+                yield parameter, isinstance(module, _UNDECAYED) or name.endswith("bias")

@@ -5,6 +5,7 @@ gradient of the breed's logit, where it speaks for the breed, weighed by how muc
 head is differentiated, so that it costs little more than a prediction.
 """
 
+from math import isqrt
 from pathlib import Path
 from typing import Self
 
@@ -83,7 +84,9 @@ def heat_map(network: BreedNet, images: Tensor, index: int | None = None) -> npt
         logits = network.head(seen)
         chosen = int(logits.argmax()) if index is None else index
         (gradient,) = torch.autograd.grad(logits[0, chosen], seen)
-    return _normed(_plus_plus(places, gradient))
+    seen_at = slice(network.unplaced, None)
+    heat = _plus_plus(places[:, :, seen_at], gradient[:, :, seen_at])
+    return _normed(heat.reshape(isqrt(heat.numel()), -1) if network.unplaced else heat)
 
 
 def _plus_plus(places: Tensor, gradient: Tensor) -> Tensor:

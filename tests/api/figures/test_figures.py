@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
+from api.figures.catalogue import FIGURES
 from api.figures.heading import rate_text
 from api.figures.palette import BLUE, BLUES, GREY, GROUND, INK, PALE, VERMILION
 from api.figures.steps import MOST_POINTS
@@ -24,7 +25,7 @@ from tests.api.records import VOCAB, Records
 from tests.api.web import TestClient
 
 PICTURE = {"Accept": "image/png"}
-NAMES = ("loss", "schedule", "lr-find", "confusion", "reliability")
+NAMES = tuple(FIGURES)
 
 
 def figure(client: TestClient, run: Run, name: str, query: str = "") -> dict[str, Any]:

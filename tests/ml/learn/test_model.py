@@ -8,7 +8,15 @@ from ml.errors import UnknownArch, WeightsInvalid
 from ml.learn.model import BreedNet, build_model, check_trained
 from tests.ml.facts import cases
 
-FAMILIES = ("resnet18", "mobilenet_v3_small", "efficientnet_b0", "regnet_x_400mf", "convnext_tiny", "swin_t")
+FAMILIES = (
+    "resnet18",
+    "mobilenet_v3_small",
+    "efficientnet_b0",
+    "regnet_x_400mf",
+    "convnext_tiny",
+    "swin_t",
+    "vit_b_32",
+)
 
 
 @pytest.mark.parametrize("case", cases("models"), ids=lambda case: case["arch"])
@@ -88,7 +96,7 @@ def test_incomplete_weights_are_refused_by_name() -> None:
 
 
 def test_an_architecture_of_no_supported_family_is_refused() -> None:
-    for arch in ("vgg11", "vit_b_16", "googlenet", "deeplabv3_resnet50", "resnet99"):
+    for arch in ("vgg11", "vit_b_9", "googlenet", "deeplabv3_resnet50", "resnet99"):
         with pytest.raises(UnknownArch, match=arch):
             build_model(arch, 3, None)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from ml.learn.model import make_head, outputs_of_pooled
+from ml.learn.model import ConcatPool, make_head, outputs_of_pooled
 from ml.serve.numpy_head import NumpyHead
 
 
@@ -13,7 +13,7 @@ from ml.serve.numpy_head import NumpyHead
 @pytest.mark.parametrize("pictures", [1, 3])
 def test_it_puts_out_what_torch_does(pictures: int, features: int) -> None:
     torch.manual_seed(0)
-    head = make_head(features, 37)
+    head = make_head(features, 37, ConcatPool())
     norms = [module for module in head if isinstance(module, nn.BatchNorm1d)]
     for norm in norms:
         for tensor in norm.state_dict().values():

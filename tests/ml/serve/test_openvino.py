@@ -24,6 +24,7 @@ ONE_OF_EACH = {
     "mobilenet": "mobilenet_v3_small",
     "regnet": "regnet_y_400mf",
     "swin": "swin_t",
+    "vit": "vit_b_32",
 }
 """The quickest."""
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from ml.decode.images import Limits
 from ml.errors import ImageRejected
-from ml.learn.model import BreedNet, build_model, make_head
+from ml.learn.model import BreedNet, ConcatPool, build_model, make_head
 from ml.serve.why import Explainer, coloured, heat_map, overlaid
 from tests.ml.pictures import jpeg
 from tests.ml.serve.trained import PRESIZE, trained
@@ -21,7 +21,7 @@ LIMITS = Limits()
 
 def by_colour() -> BreedNet:
     """Two classes: how much red there is, and how much green; each of 8 x 8 places is a mean of 4 x 4 pixels."""
-    head = make_head(3, 2)
+    head = make_head(3, 2, ConcatPool())
     for module in head:
         if isinstance(module, nn.BatchNorm1d):
             nn.init.zeros_(module.bias)
@@ -58,7 +58,16 @@ def test_where_nothing_speaks_for_a_class_nothing_is_hot() -> None:
 
 @pytest.mark.parametrize(
     "arch",
-    ["resnet18", "convnext_tiny", "efficientnet_b0", "mobilenet_v3_small", "regnet_y_400mf", "swin_t", "swin_v2_t"],
+    [
+        "resnet18",
+        "convnext_tiny",
+        "efficientnet_b0",
+        "mobilenet_v3_small",
+        "regnet_y_400mf",
+        "swin_t",
+        "swin_v2_t",
+        "vit_b_32",
+    ],
 )
 def test_every_family_gives_a_finite_map(arch: str) -> None:
     torch.manual_seed(0)

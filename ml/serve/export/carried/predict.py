@@ -144,20 +144,47 @@ def build_network(arch: str, classes: int) -> Any:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.cat([x.amax((2, 3)), x.mean((2, 3))], 1)
 
-    model = get_model(arch, weights=None)
+    class Patches(nn.Module):
+        """A vision transformer's first part: a token of the class, then one for each patch with its place."""
+
+        def __init__(self, vit: Any) -> None:
+            super().__init__()
+            self.projection, self.class_token, self.places = vit.conv_proj, vit.class_token, vit.encoder.pos_embedding
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            maps = self.projection(x)
+            side = round((self.places.shape[1] - 1) ** 0.5)
+            grid = self.places[:, 1:].transpose(1, 2).reshape(1, -1, side, side)
+            if maps.shape[2:] != grid.shape[2:]:
+                grid = nn.functional.interpolate(grid, maps.shape[2:], mode="bicubic")
+            patches = (maps + grid).flatten(2).transpose(1, 2)
+            first = (self.class_token + self.places[:, :1]).expand(len(patches), -1, -1)
+            return torch.cat([first, patches], 1)
+
+    class TokenPool(nn.Module):
+        """The class's token and the mean of the patches."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cat([x[:, 0], x[:, 1:].mean(1)], 1)
+
+    # Of vit_h_14 the usual weights are for photos of 518 pixels.
+    model = get_model(arch, weights=None, **({"image_size": 518} if arch == "vit_h_14" else {}))
     names = dict(model.named_children())
-    cut = names.get("classifier") or names.get("fc") or names["head"]
+    cut = names.get("classifier") or names.get("fc") or names.get("heads") or names["head"]
     width = next(module.in_features for module in cut.modules() if isinstance(module, nn.Linear))
     if arch.startswith("regnet"):
         body = [names["stem"], *names["trunk_output"].children()]
     elif arch.startswith("swin"):
         body = [*names["features"].children(), names["norm"], names["permute"]]
+    elif arch.startswith("vit"):
+        body = [Patches(model), *model.encoder.layers, model.encoder.ln]
     elif "features" in names:
         body = list(names["features"].children())
     else:
         body = list(model.children())[:-2]
+    pool = TokenPool() if arch.startswith("vit") else Pool()
     head = nn.Sequential(
-        Pool(), nn.Flatten(), nn.BatchNorm1d(2 * width), nn.Dropout(0.25), nn.Linear(2 * width, 512, bias=False),
+        pool, nn.Flatten(), nn.BatchNorm1d(2 * width), nn.Dropout(0.25), nn.Linear(2 * width, 512, bias=False),
         nn.ReLU(), nn.BatchNorm1d(512), nn.Dropout(0.5), nn.Linear(512, classes, bias=False),
     )  # fmt: skip
     return nn.Sequential(nn.Sequential(*body), head)

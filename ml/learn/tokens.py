@@ -1,0 +1,80 @@
+"""A vision transformer's body as the head and its readers take every body: pictures in, a map of features out.
+
+Torchvision's own takes pictures of one size. Here the embeddings of the places are resampled to the grid of any size.
+"""
+
+from functools import lru_cache
+from math import isqrt
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+CLASS_TOKENS = 1
+_A = -0.75
+"""Keys' parameter (1981), as torch has it."""
+
+
+class Patches(nn.Module):
+    """Pictures [n,3,h,w] as tokens [n,1+patches,c]: the class token, then the patches row by row."""
+
+    def __init__(self, projection: nn.Conv2d, class_token: nn.Parameter, places: nn.Parameter) -> None:
+        """With ``class_token`` [1,1,c] and ``places`` [1,1+k²,c], the embeddings of a square grid of k."""
+        super().__init__()
+        self.projection = projection
+        self.class_token = class_token
+        self.places = places
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What of the sides is less than a patch is left out."""
+        maps = self.projection(x)
+        rows, columns = maps.shape[2:]
+        tokens = torch.cat([self.class_token.expand(len(maps), -1, -1), maps.flatten(2).transpose(1, 2)], 1)
+        embedded: Tensor = tokens + resampled(self.places, rows, columns)
+        return embedded
+
+
+class TokenColumn(nn.Module):
+    """Tokens [n,1+patches,c] as a map of one column, [n,c,1+patches,1]."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """The same numbers."""
+        return tokens.transpose(1, 2).unsqueeze(3)
+
+
+class TokenPool(nn.Module):
+    """The class token and the mean of the patches side by side: [n,c,1+patches,1] → [n,2c] (as DINOv2 is probed)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool the two last dimensions."""
+        return torch.cat([x[:, :, 0, 0], x[:, :, CLASS_TOKENS:].mean((2, 3))], 1)
+
+
+def resampled(places: Tensor, rows: int, columns: int) -> Tensor:
+    """Embeddings [1,1+k²,c] of a square grid for another grid, bicubic: [1,1+rows·columns,c]; the first one stays."""
+    side = isqrt(places.shape[1] - CLASS_TOKENS)
+    if (rows, columns) == (side, side):
+        return places
+    first, grid = places[:, :CLASS_TOKENS], places[:, CLASS_TOKENS:]
+    square = grid.transpose(1, 2).reshape(1, -1, side, side).float()
+    down, across = (torch.from_numpy(cubic(side, int(count))).to(places.device) for count in (rows, columns))
+    drawn = down @ square @ across.T
+    return torch.cat([first, drawn.to(places.dtype).flatten(2).transpose(1, 2)], 1)
+
+
+@lru_cache(maxsize=16)
+def cubic(side: int, count: int) -> NDArray[np.float32]:
+    """The matrix [count,side] of ``F.interpolate``'s bicubic (a = -0.75, no antialias, corners not aligned).
+
+    A matrix, since other engines read that operation otherwise where a single place is asked for.
+    """
+    at = (np.arange(count) + 0.5) * side / count - 0.5
+    first = np.floor(at).astype(np.int64) - 1
+    found = np.zeros((count, side), np.float32)
+    for tap in range(4):
+        away = np.abs(at - (first + tap))
+        near = ((_A + 2) * away - (_A + 3)) * away**2 + 1
+        far = ((_A * away - 5 * _A) * away + 8 * _A) * away - 4 * _A
+        np.add.at(found, (np.arange(count), (first + tap).clip(0, side - 1)), np.where(away <= 1, near, far))
+    return found
