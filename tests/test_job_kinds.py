@@ -17,7 +17,7 @@ def test_the_command_chooses_from_all() -> None:
 
 def test_the_page_lists_all() -> None:
     listed = re.search(
-        r'<select id="jobs-kind">(.*?)</select>', (PAGE / "jobs" / "jobs.html").read_text(encoding="utf-8"), re.S
+        r'<select id="jobs-kind">(.*?)</select>', (PAGE / "jobs" / "jobs.html").read_text(encoding="utf-8"), re.DOTALL
     )
     assert listed is not None
     assert sorted(re.findall(r'value="(\w+)"', listed[1])) == sorted(KINDS)
