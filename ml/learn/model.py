@@ -221,8 +221,8 @@ def _first_linear(module: nn.Module) -> nn.Linear:
 def _load_body(model: nn.Module, state: dict[str, Tensor], arch: str) -> None:
     cut_off = classifier_prefix(arch)
     wanted = {n: t for n, t in model.state_dict().items() if not n.startswith(cut_off)}
-    if _PLACES in wanted and _PLACES in state:
-        state = state | {_PLACES: _on_grid(state[_PLACES], wanted[_PLACES])}
+    if is_vit(arch):
+        state = _as_built(state, wanted)
     usable = {n: t for n, t in state.items() if n in wanted and t.shape == wanted[n].shape}
     lacking = [n for n in wanted if n not in usable and not n.endswith("num_batches_tracked")]
     if lacking:
@@ -231,13 +231,17 @@ def _load_body(model: nn.Module, state: dict[str, Tensor], arch: str) -> None:
     model.load_state_dict(usable, strict=False)
 
 
-def _on_grid(places: Tensor, wanted: Tensor) -> Tensor:
-    """Embeddings of another square grid than the network's, as weights for other sizes of photos have them."""
-    is_square = places.dim() == wanted.dim() and isqrt(max(0, places.shape[1] - 1)) ** 2 == places.shape[1] - 1 > 0
-    if not is_square:
-        return places
-    side = isqrt(wanted.shape[1] - 1)
-    return resampled(places, side, side)
+def _as_built(state: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A vision transformer's tensors by today's names and for this network's grid.
+
+    The published files are older than these names of torchvision's, or are for other sizes of photos.
+    """
+    named = {n.replace("mlp.linear_1.", "mlp.0.").replace("mlp.linear_2.", "mlp.3."): t for n, t in state.items()}
+    places = named.get(_PLACES)
+    if places is None or places.dim() != wanted[_PLACES].dim() or isqrt(places.shape[1]) ** 2 + 1 != places.shape[1]:
+        return named
+    side = isqrt(wanted[_PLACES].shape[1])
+    return named | {_PLACES: resampled(places, side, side)}
 
 
 def _parameter_group(modules: list[nn.Module], number: int | None = None) -> ParameterGroup:

@@ -79,6 +79,15 @@ def test_published_weights_of_other_sizes_are_taken(published: dict[str, Tensor]
     assert torch.equal(model.body.state_dict()["0.places"], resampled(places, GRID, GRID))
 
 
+def test_the_names_of_files_that_torchvision_published_before_are_taken(published: dict[str, Tensor]) -> None:
+    old = {n.replace("mlp.0.", "mlp.linear_1.").replace("mlp.3.", "mlp.linear_2."): t for n, t in published.items()}
+    assert old.keys() != published.keys()
+    theirs = get_model(ARCH, weights=None)
+    theirs.load_state_dict(old)
+    new, before = (build_model(ARCH, 5, state).body.state_dict() for state in (published, old))
+    assert all(torch.equal(new[name], before[name]) for name in new)
+
+
 @pytest.mark.parametrize("shape", [(1, 49, 768), (50, 768), (1, 1, 768), (1, 0, 768), (1, 145, 9)])
 def test_places_that_are_no_square_grid_of_this_network_are_refused(
     published: dict[str, Tensor], shape: tuple[int, ...]
