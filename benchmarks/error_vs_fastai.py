@@ -30,6 +30,7 @@ from ml.reading.metrics import confusion_matrix, macro_error
 RECIPES: dict[str, tuple[str, ...]] = {
     "fine_tune": ("recipe=fine_tune", "freeze_epochs=1", "epochs=2"),
     "probe": ("recipe=probe",),
+    "probe_larger": ("recipe=probe", "size=288"),
     "smoothed": ("recipe=fine_tune", "freeze_epochs=1", "epochs=2", "label_smoothing=0.1"),
     "mixup": ("recipe=fine_tune", "freeze_epochs=1", "epochs=2", "mixup=0.4"),
     "cutmix": ("recipe=fine_tune", "freeze_epochs=1", "epochs=2", "cutmix=1.0"),
