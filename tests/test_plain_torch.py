@@ -106,7 +106,7 @@ def test_a_trained_model_answers_as_it_does_here(printed_alone: Printed, tmp_pat
         pytest.param("regnet_x_400mf", "cross_entropy", 64, marks=pytest.mark.thorough),
         pytest.param("convnext_tiny", "cross_entropy", 70, marks=pytest.mark.thorough),
         pytest.param("swin_t", "cross_entropy", 100, marks=pytest.mark.thorough),
-        ("vit_b_32", "cross_entropy", 100),
+        pytest.param("vit_b_32", "cross_entropy", 100, marks=pytest.mark.thorough),
     ],
 )
 def test_a_model_of_each_family_does(arch: str, loss: str, presize: int, printed: Printed, tmp_path: Path) -> None:

@@ -119,10 +119,11 @@ class Access:
         if known is None:
             return self._unknown(path)
         who = shown_by(headers, known)
-        if who is None and "authorization" not in headers and sessions_shown(headers):
-            look = partial(self.keyring.looked_again, time.monotonic())
-            known = await to_thread.run_sync(look, limiter=self._looking) or known
+        if who is None and "authorization" not in headers:
+            known, is_read = await self._looked_again(headers, known)
             who = shown_by(headers, known)
+            if who is None and not is_read and not self._is_open(known):
+                raise _nobody_knows()
         if who is None:
             if self._is_open(known):
                 return ANYBODY
@@ -132,6 +133,23 @@ class Access:
         if isinstance(who, KeyInUse):
             self.keyring.note_use(who)
         return Caller.of(who)
+
+    async def _looked_again(self, headers: Headers, known: Known) -> tuple[Known, bool]:
+        """What is on record now, where a session is shown that another process may have begun.
+
+        Returns:
+            What is known, and whether it is all that there was when this was asked.
+        """
+        secrets = sessions_shown(headers)
+        if not self.keyring.is_new(secrets):
+            return known, True
+        asked_at = time.monotonic()
+        look = partial(self.keyring.looked_again, asked_at)
+        found = await to_thread.run_sync(look, limiter=self._looking) or known
+        is_read = found.read_at > asked_at
+        if is_read and shown_by(headers, found) is None:
+            self.keyring.note_strangers(secrets)
+        return found, is_read
 
     def _count(self, scope: Scope, headers: Headers) -> Allowance | None:
         who = scope[CALLER].who
@@ -152,8 +170,7 @@ class Access:
             return ANYBODY
         if self.openness is Openness.UNTIL_A_KEY_IS_MADE and path in _TELLS_OF_ITSELF:
             return ANYBODY
-        hint = "Try again when it does."
-        raise ServiceUnavailable("the database does not answer, which knows the keys", hint, {"Retry-After": "2"})
+        raise _nobody_knows()
 
 
 def shown_by(headers: Headers, known: Known) -> KeyInUse | PersonInUse | None:
@@ -167,6 +184,11 @@ def shown_by(headers: Headers, known: Known) -> KeyInUse | PersonInUse | None:
         if who is not None:
             return who
     return None
+
+
+def _nobody_knows() -> ServiceUnavailable:
+    hint = "Try again when it does."
+    return ServiceUnavailable("the database does not answer, which knows the keys", hint, {"Retry-After": "2"})
 
 
 def _key_needed(headers: Headers) -> KeyNeeded:

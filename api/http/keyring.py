@@ -21,6 +21,7 @@ LOOK_SECONDS = 1.0
 """How long another process's revocation takes to arrive here."""
 MOMENT_SECONDS = 0.1
 """Sessions that nobody knows have the record read once in so long at most."""
+MOST_STRANGERS = 10_000
 OLDEST_SECONDS = 600.0
 """While the database is away, what was known before holds for so long."""
 WRITE_SECONDS = 60.0
@@ -78,6 +79,8 @@ class Keyring:
     _over: threading.Event = field(default_factory=threading.Event)
     _reading: threading.Lock = field(default_factory=threading.Lock)
     """Held while the record is read: what was read before may not stand after what was read since."""
+    _strangers: set[bytes] = field(default_factory=set)
+    """Digests of secrets that were on record nowhere when they were shown: none of them will ever be."""
     _thread: threading.Thread | None = None
     _is_away: bool = False
 
@@ -130,6 +133,16 @@ class Keyring:
                 self._over.wait(known.read_at + MOMENT_SECONDS - time.monotonic())
             self._try(self.refresh)
         return self.now_known()
+
+    def is_new(self, secrets: Iterable[str]) -> bool:
+        """Whether one of these has not been looked for in vain: a browser is told of a session once it is on record."""
+        return any(digest_of(secret) not in self._strangers for secret in secrets)
+
+    def note_strangers(self, secrets: Iterable[str]) -> None:
+        """They were looked for in a record that was read after they were shown, and not found."""
+        if len(self._strangers) >= MOST_STRANGERS:
+            self._strangers.clear()
+        self._strangers.update(map(digest_of, secrets))
 
     def note_use(self, key: KeyInUse) -> None:
         """It was used now; written before long."""

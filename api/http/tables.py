@@ -45,9 +45,12 @@ class TableRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """The route's own, and what it says as CSV where that is asked for."""
         serve = super().get_route_handler()
+        is_table = has_rows(self.response_model)
 
         async def serve_table(request: Request) -> Response:
             answer = await serve(request)
+            if is_table:
+                answer.headers["Vary"] = "Accept"
             if (
                 request.method != "GET"
                 or answer.media_type != JSON
@@ -76,8 +79,11 @@ def _rows(content: Any) -> Sequence[Mapping[str, Any]] | None:  # noqa: ANN401 -
 
 def _table(rows: Sequence[Mapping[str, Any]], following: str | None, kept: Mapping[str, str]) -> Response:
     flat = [dict(_flat(row)) for row in rows]
-    names = list(dict.fromkeys(name for row in flat for name in row))
-    headers = {**kept, "Vary": "Accept"} | ({"Link": f'<{following}>; rel="next"'} if following else {})
+    seen = dict.fromkeys(name for row in flat for name in row)
+    # What is nothing in one row and has parts in another has its columns by them.
+    nested = {name.rpartition(".")[0] for name in seen}
+    names = [name for name in seen if name not in nested]
+    headers = dict(kept) | ({"Link": f'<{following}>; rel="next"'} if following else {})
     lines: list[list[object]] = [[row.get(name) for name in names] for row in flat]
     return Response(csv_rows([names, *lines]), media_type=CSV, headers=headers)
 

@@ -1,4 +1,4 @@
-"""A pretrained body and the concat-pool head, in three parameter groups (workflow-spec 5)."""
+"""A pretrained body and the pooling head, in three parameter groups (workflow-spec 5)."""
 
 from collections.abc import Iterator
 from math import isqrt
@@ -73,6 +73,12 @@ class BreedNet(nn.Sequential):
         pool, flat, *_ = self.head
         pooled: Tensor = flat(pool(self.body(images)))
         return pooled
+
+    def fit(self, size: int) -> None:
+        """Have it take pictures of ``size`` pixels alone, without work that is the same for each; not to be trained."""
+        first = next(iter(self.body), None)
+        if isinstance(first, Patches):
+            first.fit(size)
 
     def freeze_body(self, frozen: bool) -> None:
         """Fix the body's parameters, all but those of BatchNorm, or free them all.
@@ -238,10 +244,17 @@ def _as_built(state: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, 
     """
     named = {n.replace("mlp.linear_1.", "mlp.0.").replace("mlp.linear_2.", "mlp.3."): t for n, t in state.items()}
     places = named.get(_PLACES)
-    if places is None or places.dim() != wanted[_PLACES].dim() or isqrt(places.shape[1]) ** 2 + 1 != places.shape[1]:
+    if places is None or not _is_grid_like(places, wanted[_PLACES]):
         return named
     side = isqrt(wanted[_PLACES].shape[1])
     return named | {_PLACES: resampled(places, side, side)}
+
+
+def _is_grid_like(places: Tensor, wanted: Tensor) -> bool:
+    """Whether these are embeddings of a class token and a square grid, as long as the wanted ones."""
+    if places.dim() != wanted.dim() or (places.shape[0], places.shape[2]) != (wanted.shape[0], wanted.shape[2]):
+        return False
+    return isqrt(places.shape[1]) ** 2 + 1 == places.shape[1]
 
 
 def _parameter_group(modules: list[nn.Module], number: int | None = None) -> ParameterGroup:

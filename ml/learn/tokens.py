@@ -25,13 +25,21 @@ class Patches(nn.Module):
         self.projection = projection
         self.class_token = class_token
         self.places = places
+        self.fitted: Tensor | None
+        self.register_buffer("fitted", None, persistent=False)
+
+    def fit(self, size: int) -> None:
+        """Resample the embeddings once, for all pictures of ``size`` pixels; nothing learns afterwards."""
+        count = size // self.projection.stride[0]
+        self.fitted = resampled(self.places.detach(), count, count)
 
     def forward(self, x: Tensor) -> Tensor:
         """What of the sides is less than a patch is left out."""
         maps = self.projection(x)
-        rows, columns = maps.shape[2:]
-        tokens = torch.cat([self.class_token.expand(len(maps), -1, -1), maps.flatten(2).transpose(1, 2)], 1)
-        embedded: Tensor = tokens + resampled(self.places, rows, columns)
+        n, _, rows, columns = maps.shape
+        tokens = torch.cat([self.class_token.expand(n, -1, -1), maps.flatten(2).transpose(1, 2)], 1)
+        places = resampled(self.places, rows, columns) if self.fitted is None else self.fitted
+        embedded: Tensor = tokens + places
         return embedded
 
 
@@ -57,13 +65,20 @@ def resampled(places: Tensor, rows: int, columns: int) -> Tensor:
     if (rows, columns) == (side, side):
         return places
     first, grid = places[:, :CLASS_TOKENS], places[:, CLASS_TOKENS:]
-    square = grid.transpose(1, 2).reshape(1, -1, side, side).float()
-    down, across = (torch.from_numpy(cubic(side, int(count))).to(places.device) for count in (rows, columns))
-    drawn = down @ square @ across.T
+    square = grid.transpose(1, 2).reshape(1, -1, side, side)
+    down, across = (_matrix(side, count, places.device) for count in (rows, columns))
+    with torch.autocast(places.device.type, enabled=False):
+        drawn = down @ square.float() @ across.T
     return torch.cat([first, drawn.to(places.dtype).flatten(2).transpose(1, 2)], 1)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
+def _matrix(side: int, count: int, device: torch.device) -> Tensor:
+    # Kept where it is used: a copy in each step would have the host wait. Training reads those made for validation.
+    with torch.inference_mode(mode=False):
+        return torch.from_numpy(cubic(side, count)).to(device)
+
+
 def cubic(side: int, count: int) -> NDArray[np.float32]:
     """The matrix [count,side] of ``F.interpolate``'s bicubic (a = -0.75, no antialias, corners not aligned).
 

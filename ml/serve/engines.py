@@ -50,7 +50,7 @@ def cast_weights(graph: ServedGraph, precision: Precision) -> ServedGraph:
 
 
 def load_network(folder: Path, about: Description) -> BreedNet:
-    """The trained network, on the CPU.
+    """The trained network, on the CPU, for pictures of the size that it was validated at.
 
     Raises:
         CheckpointInvalid: the weights are missing or broken, or not those of ``about``.
@@ -60,4 +60,5 @@ def load_network(folder: Path, about: Description) -> BreedNet:
         network.load_state_dict(load_state(folder / WEIGHTS))
     except (RuntimeError, OSError, WeightsInvalid) as error:
         raise CheckpointInvalid(f"the weights do not fit {about.arch}: {error}") from error
+    network.fit(about.size)
     return network

@@ -26,7 +26,7 @@ from tests.api.test_page import MODULES, PAGE
         ("key_form.js", KeyMade, "name scope key expires_at"),
         ("changes.js", AuditOut, "id changed_at who operation target before after address request_id"),
         ("webhooks.js", WebhookPage, "items hosts"),
-        ("webhooks.js", WebhookOut, "id url events kinds created_by created_at gone_at"),
+        ("webhooks.js", WebhookOut, "id url events kinds created_by created_at gone_at last"),
         ("webhook_form.js", NewWebhook, "url events kinds"),
         ("webhook_form.js", WebhookMade, "id secret"),
         ("deliveries.js", DeliveryOut, "event job state attempts status error created_at next_try_at"),

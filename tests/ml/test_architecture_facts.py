@@ -31,7 +31,8 @@ def test_the_facts_that_torchvision_publishes_are_its_own(arch: str) -> None:
 
 @pytest.mark.parametrize("arch", ["resnet18", "efficientnet_b1", "mobilenet_v3_small", "swin_v2_t", "vit_h_14"])
 def test_what_is_counted_of_a_network_is_what_a_photo_of_224_pixels_takes(arch: str) -> None:
-    model = get_model(arch, weights=None).eval().to("meta")
+    with torch.device("meta"):
+        model = get_model(arch, weights=None).eval()
     put_out = 0
 
     def count(_module: nn.Module, _given: object, output: Tensor) -> None:

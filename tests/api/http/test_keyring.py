@@ -84,6 +84,30 @@ def test_a_session_that_began_elsewhere_right_after_a_reading_is_known(sessions:
     assert who.name == "alice"
 
 
+def test_strangers_have_the_record_read_so_often_at_most(sessions: sessionmaker[Session]) -> None:
+    keys = Keyring(sessions)
+    keys.refresh()
+    began = keys.known.read_at if keys.known is not None else 0.0
+    for count in range(1, 4):
+        known = keys.looked_again(time.monotonic())
+        assert known is not None
+        assert known.read_at - began >= count * keyring.MOMENT_SECONDS
+
+
+def test_a_secret_that_was_on_record_nowhere_is_not_looked_for_again(
+    sessions: sessionmaker[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = Keyring(sessions)
+    assert keys.is_new(["a"])
+    assert not keys.is_new([])
+    keys.note_strangers(["a", "b"])
+    assert not keys.is_new(["b", "a"])
+    assert keys.is_new(["a", "c"])
+    monkeypatch.setattr(keyring, "MOST_STRANGERS", 2)
+    keys.note_strangers(["c"])
+    assert (keys.is_new(["a"]), keys.is_new(["c"])) == (True, False)
+
+
 def test_who_asked_before_a_reading_began_shares_it(sessions: sessionmaker[Session]) -> None:
     keys = Keyring(sessions)
     asked_at = time.monotonic()

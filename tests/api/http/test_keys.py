@@ -14,6 +14,7 @@ from starlette.types import Message
 
 from api.app import create_app
 from api.http import keyring
+from api.http.keyring import Keyring, Known
 from api.http.scopes import SCOPES, Needed, Operation, Rule, Scopes
 from api.http.session_cookies import COOKIE
 from store.access import Scope, digest_of
@@ -109,6 +110,28 @@ def test_a_refusal_says_what_is_missing(closed: TestClient, keys: dict[Scope, st
     assert (small.status_code, small.json()["code"]) == (403, "scope_missing")
     assert small.json()["detail"] == "this needs a key of the scope admin, and predict has predict"
     assert 'scope="admin"' in small.headers["www-authenticate"]
+
+
+def test_a_session_that_nobody_could_look_for_is_no_refusal_and_one_looked_for_in_vain_is_not_looked_for_again(
+    closed: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[float] = []
+
+    def look(ring: Keyring, asked_at: float) -> Known | None:
+        looked.append(asked_at)
+        return ring.now_known() if away else own(ring, asked_at)
+
+    own, away = Keyring.looked_again, True
+    monkeypatch.setattr(Keyring, "looked_again", look)
+    cookie = {"cookie": f"{COOKIE}={'A' * 43}"}
+    unread = closed.get("/jobs", headers=cookie)
+    assert (unread.status_code, unread.headers["retry-after"], len(looked)) == (503, "2", 1)
+    assert [closed.get(path, headers=cookie).status_code for path in ("/readyz", "/metrics")] == [503, 503]
+    away = False
+    looked.clear()
+    answers = [closed.get("/jobs", headers=cookie) for _ in range(3)]
+    assert [(one.status_code, one.json()["code"]) for one in answers] == [(401, "key_needed")] * 3
+    assert len(looked) == 1
 
 
 def test_an_unknown_number_and_a_wrong_secret_are_one(

@@ -8,11 +8,15 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api.app import ROUTERS
-from api.http.tables import TableRoute, has_rows
+from api.http.tables import TableRoute, _table, has_rows
 from tests.api.records import Records
 from tests.api.web import TestClient
 
 TABLE = {"Accept": "text/csv"}
+
+
+def _as_table_of(content: list[dict[str, object]]) -> list[dict[str, str]]:
+    return rows(bytes(_table(content, None, {}).body).decode())
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -75,6 +79,21 @@ def test_whatever_answers_with_rows_is_a_table_and_says_so(app: FastAPI) -> None
         assert isinstance(route, TableRoute), route.path
         kinds = set(document[route.path]["get"]["responses"]["200"]["content"])
         assert kinds == {"application/json", "text/csv"}, route.path
+
+
+def test_what_is_nothing_in_one_row_has_the_columns_of_the_others() -> None:
+    answer = _as_table_of([{"id": 1, "last": None}, {"id": 2, "last": {"state": "sent", "at": {"day": 3}}}])
+    assert answer == [
+        {"id": "1", "last.state": "", "last.at.day": ""},
+        {"id": "2", "last.state": "sent", "last.at.day": "3"},
+    ]
+
+
+def test_who_keeps_an_answer_is_told_that_it_goes_by_what_is_accepted(client: TestClient, records: Records) -> None:
+    records.dataset()
+    for headers in (TABLE, {}):
+        assert client.get("/datasets", headers=headers).headers["vary"].split(", ").count("Accept") == 1
+    assert "Accept" not in client.get("/datasets/pets").headers.get("vary", "").split(", ")
 
 
 def test_a_number_named_like_rows_is_none(app: FastAPI) -> None:

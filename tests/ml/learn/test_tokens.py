@@ -73,6 +73,31 @@ def test_the_matrix_is_torch_s_bicubic(side: int, count: int) -> None:
     torch.testing.assert_close((matrix @ lines @ matrix.T).squeeze(), wanted.squeeze(), atol=1e-5, rtol=1e-5)
 
 
+def test_a_network_that_is_fitted_to_a_size_answers_as_before(published: dict[str, Tensor]) -> None:
+    model = build_model(ARCH, 5, published).eval()
+    images = torch.randn(3, 3, 100, 100)
+    with torch.no_grad():
+        before = model(images)
+        names = model.state_dict().keys()
+        model.fit(100)
+        assert torch.equal(model(images), before)
+        assert model.state_dict().keys() == names
+        with pytest.raises(RuntimeError):
+            model(torch.randn(1, 3, 224, 224))
+
+
+def test_the_embeddings_learn_at_another_size_after_a_validation_there(published: dict[str, Tensor]) -> None:
+    model = build_model(ARCH, 5, published)
+    images = torch.randn(2, 3, 96, 96)
+    with torch.inference_mode():
+        model.eval()(images)
+    with torch.autocast("cpu", torch.bfloat16):
+        model.train()(images).float().square().sum().backward()
+    gradient = model.body[0].places.grad
+    assert isinstance(gradient, Tensor)
+    assert bool(gradient.abs().sum((0, 2)).gt(0).all())
+
+
 def test_published_weights_of_other_sizes_are_taken(published: dict[str, Tensor]) -> None:
     places = torch.randn(1, 1 + 12**2, 768)
     model = build_model(ARCH, 5, published | {"encoder.pos_embedding": places})
@@ -88,7 +113,7 @@ def test_the_names_of_files_that_torchvision_published_before_are_taken(publishe
     assert all(torch.equal(new[name], before[name]) for name in new)
 
 
-@pytest.mark.parametrize("shape", [(1, 49, 768), (50, 768), (1, 1, 768), (1, 0, 768), (1, 145, 9)])
+@pytest.mark.parametrize("shape", [(1, 49, 768), (50, 768), (1, 1, 768), (1, 0, 768), (1, 145, 9), (2, 145, 768)])
 def test_places_that_are_no_square_grid_of_this_network_are_refused(
     published: dict[str, Tensor], shape: tuple[int, ...]
 ) -> None:

@@ -133,7 +133,7 @@ def open_safetensors(folder: Path, manifest: dict[str, Any]) -> Answer:
 
 
 def build_network(arch: str, classes: int) -> Any:
-    """Torchvision's classifier without its last part, and a head of two layers over maxima and means."""
+    """Torchvision's classifier without its last part, and a head of two layers over what the pooling makes of it."""
     import torch
     from torch import nn
     from torchvision.models import get_model

@@ -62,7 +62,7 @@ def served(model: Path, photo: bytes) -> dict[str, float]:
         pytest.param("mobilenet_v3_small", marks=pytest.mark.thorough),
         pytest.param("regnet_y_400mf", marks=pytest.mark.thorough),
         pytest.param("swin_t", marks=pytest.mark.thorough),
-        "vit_b_32",
+        pytest.param("vit_b_32", marks=pytest.mark.thorough),
     ],
 )
 def test_every_family_answers_in_every_format_as_the_network_does(arch: str, tmp_path: Path) -> None:
