@@ -123,6 +123,7 @@ class Access:
             known, is_read = await self._looked_again(headers, known)
             who = shown_by(headers, known)
             if who is None and not is_read and not self._is_open(known):
+                self.meter.count_address(scope)
                 raise _nobody_knows()
         if who is None:
             if self._is_open(known):

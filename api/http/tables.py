@@ -50,6 +50,7 @@ class TableRoute(APIRoute):
         async def serve_table(request: Request) -> Response:
             answer = await serve(request)
             if is_table:
+                # What is in between adds its own afterwards.
                 answer.headers["Vary"] = "Accept"
             if (
                 request.method != "GET"
@@ -81,8 +82,8 @@ def _table(rows: Sequence[Mapping[str, Any]], following: str | None, kept: Mappi
     flat = [dict(_flat(row)) for row in rows]
     seen = dict.fromkeys(name for row in flat for name in row)
     # What is nothing in one row and has parts in another has its columns by them.
-    nested = {name.rpartition(".")[0] for name in seen}
-    names = [name for name in seen if name not in nested]
+    above = {name[:place] for name in seen for place, letter in enumerate(name) if letter == "."}
+    names = [name for name in seen if name not in above or any(row.get(name) is not None for row in flat)]
     headers = dict(kept) | ({"Link": f'<{following}>; rel="next"'} if following else {})
     lines: list[list[object]] = [[row.get(name) for name in names] for row in flat]
     return Response(csv_rows([names, *lines]), media_type=CSV, headers=headers)

@@ -67,16 +67,18 @@ async def _finished(start: Message, first: Message, asked: Headers) -> list[Mess
     headers = MutableHeaders(raw=list(start["headers"]))
     headers["ETag"] = f'W/"{blake2b(body, digest_size=_DIGEST).hexdigest()}"'
     headers.setdefault("Cache-Control", "private, no-cache")
+    is_packed = _kind(headers) in TEXTS and len(body) >= SMALL
+    if is_packed:
+        # An answer that nothing has changed says it, too: what is kept takes over its headers.
+        headers.add_vary_header("Accept-Encoding")
     known = asked.get("if-none-match")
     if known is not None and _names(known, headers["ETag"]):
         for name in ("content-length", "content-type"):
             del headers[name]
         return [{**start, "status": 304, "headers": headers.raw}, {**first, "body": b""}]
-    if _kind(headers) in TEXTS and len(body) >= SMALL:
-        headers.add_vary_header("Accept-Encoding")
-        if "gzip" in asked.get("accept-encoding", ""):
-            body = await _packed(body)
-            headers["Content-Encoding"], headers["Content-Length"] = "gzip", str(len(body))
+    if is_packed and "gzip" in asked.get("accept-encoding", ""):
+        body = await _packed(body)
+        headers["Content-Encoding"], headers["Content-Length"] = "gzip", str(len(body))
     return [{**start, "headers": headers.raw}, {**first, "body": body}]
 
 

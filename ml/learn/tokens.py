@@ -34,13 +34,23 @@ class Patches(nn.Module):
         self.fitted = resampled(self.places.detach(), count, count)
 
     def forward(self, x: Tensor) -> Tensor:
-        """What of the sides is less than a patch is left out."""
+        """What of the sides is less than a patch is left out.
+
+        Raises:
+            RuntimeError: it is traced or exported, and fits no size yet.
+        """
         maps = self.projection(x)
         n, _, rows, columns = maps.shape
+        if self.fitted is None and _is_written_down():
+            raise RuntimeError("fit it to a size first: what is traced would be kept for every other pass")
         tokens = torch.cat([self.class_token.expand(n, -1, -1), maps.flatten(2).transpose(1, 2)], 1)
         places = resampled(self.places, rows, columns) if self.fitted is None else self.fitted
         embedded: Tensor = tokens + places
         return embedded
+
+
+def _is_written_down() -> bool:
+    return torch.compiler.is_exporting() or bool(torch.jit.is_tracing())  # type: ignore[no-untyped-call] # torch's
 
 
 class TokenColumn(nn.Module):
@@ -66,7 +76,7 @@ def resampled(places: Tensor, rows: int, columns: int) -> Tensor:
         return places
     first, grid = places[:, :CLASS_TOKENS], places[:, CLASS_TOKENS:]
     square = grid.transpose(1, 2).reshape(1, -1, side, side)
-    down, across = (_matrix(side, count, places.device) for count in (rows, columns))
+    down, across = (_matrix(side, int(count), places.device) for count in (rows, columns))
     with torch.autocast(places.device.type, enabled=False):
         drawn = down @ square.float() @ across.T
     return torch.cat([first, drawn.to(places.dtype).flatten(2).transpose(1, 2)], 1)

@@ -103,6 +103,7 @@ async function refusalOf(key) {
 // Whose key it is, and the way out; nothing where no key is asked for.
 export async function showSession() {
   const answer = await fetch(at("/session")).catch(() => null);
+  if (answer?.status === 503) return;
   const { key = null, scope } = answer?.ok ? await answer.json() : {};
   const out = make("button", { type: "button", class: "plain", on: { click: signOut } }, "Sign out");
   byId("session").replaceChildren(...(key === null ? [] : [`Signed in as ${key} (${scope}) `, out]));

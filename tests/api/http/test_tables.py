@@ -89,6 +89,12 @@ def test_what_is_nothing_in_one_row_has_the_columns_of_the_others() -> None:
     ]
 
 
+def test_no_value_is_left_out_where_others_have_parts() -> None:
+    answer = _as_table_of([{"space": [0.1, 0.2]}, {"space": {"low": 1}}])
+    assert answer == [{"space": "0.1 0.2", "space.low": ""}, {"space": "", "space.low": "1"}]
+    assert _as_table_of([{"before": None}, {"before": {"a": {"b": 1}}}]) == [{"before.a.b": ""}, {"before.a.b": "1"}]
+
+
 def test_who_keeps_an_answer_is_told_that_it_goes_by_what_is_accepted(client: TestClient, records: Records) -> None:
     records.dataset()
     for headers in (TABLE, {}):

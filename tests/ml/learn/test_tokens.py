@@ -1,5 +1,7 @@
 """A vision transformer's body is torchvision's own, at its own size and at others."""
 
+import warnings
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -8,7 +10,7 @@ from torchvision.models import get_model
 
 from ml.errors import WeightsInvalid
 from ml.learn.model import build_model
-from ml.learn.tokens import TokenPool, cubic, resampled
+from ml.learn.tokens import Patches, TokenPool, cubic, resampled
 
 ARCH = "vit_b_32"
 SIDE, GRID = 224, 7
@@ -84,6 +86,22 @@ def test_a_network_that_is_fitted_to_a_size_answers_as_before(published: dict[st
         assert model.state_dict().keys() == names
         with pytest.raises(RuntimeError):
             model(torch.randn(1, 3, 224, 224))
+
+
+@pytest.mark.parametrize("size", [96, 224])
+def test_what_is_traced_takes_any_number_of_pictures_and_is_fitted_first(size: int) -> None:
+    patches = Patches(nn.Conv2d(3, 8, 32, 32), nn.Parameter(torch.randn(1, 1, 8)), nn.Parameter(torch.randn(1, 50, 8)))
+    two, three = torch.randn(2, 3, size, size), torch.randn(3, 3, size, size)
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "`torch.jit", FutureWarning)
+        with pytest.raises(RuntimeError, match="fit it to a size first"):
+            torch.jit.trace(patches, (two,), check_trace=False)  # type: ignore[no-untyped-call]
+        wanted = patches(three)
+        patches.fit(size)
+        traced = torch.jit.trace(patches, (two,), check_trace=False)  # type: ignore[no-untyped-call]
+        torch.testing.assert_close(traced(three), wanted)
+        torch.testing.assert_close(traced(three[:1]), wanted[:1])
 
 
 def test_the_embeddings_learn_at_another_size_after_a_validation_there(published: dict[str, Tensor]) -> None:
