@@ -50,7 +50,7 @@ class Patches(nn.Module):
 
 
 def _is_written_down() -> bool:
-    return torch.compiler.is_exporting() or bool(torch.jit.is_tracing())  # type: ignore[no-untyped-call] # torch's
+    return torch.compiler.is_exporting() or bool(torch.jit.is_tracing())  # type: ignore[attr-defined, no-untyped-call] # it is documented
 
 
 class TokenColumn(nn.Module):
