@@ -166,18 +166,18 @@ class Keyring:
     def _try(self, act: Callable[[], None]) -> None:
         try:
             act()
-        except SQLAlchemyError as error:
+        except Exception as error:
+            # A thread that ended here would let every later revocation go unseen.
             if not self._is_away:
-                logger.warning("the keys could not be read or noted: %s", str(error).splitlines()[0])
-            self._is_away = True
-            return
-        except Exception:
-            # A thread that ended here would let every revocation of the process's life go unseen.
-            if not self._is_away:
-                logger.exception("the keys could not be read or noted")
+                is_ours = not isinstance(error, SQLAlchemyError)
+                logger.warning("the keys could not be read or noted: %s", _line(error), exc_info=is_ours)
             self._is_away = True
             return
         self._is_away = False
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _lasts(until: datetime | None) -> bool:

@@ -39,24 +39,25 @@ class TableRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **how: Any) -> None:  # noqa: ANN401 - APIRoute's own
         """As any route, and its table is in the OpenAPI document."""
         super().__init__(path, endpoint, **how)
-        if self.methods == {"GET"} and has_rows(self.response_model):
+        if self.is_table:
             self.responses = {**self.responses, 200: {**self.responses.get(200, {}), **AS_CSV}}
+
+    @property
+    def is_table(self) -> bool:
+        """Whether its answer has rows, and is a table for who asks for one."""
+        return self.methods == {"GET"} and has_rows(self.response_model)
 
     def get_route_handler(self) -> Handler:
         """The route's own, and what it says as CSV where that is asked for."""
         serve = super().get_route_handler()
-        is_table = has_rows(self.response_model)
+        if not self.is_table:
+            return serve
 
         async def serve_table(request: Request) -> Response:
             answer = await serve(request)
-            if is_table:
-                # What is in between adds its own afterwards.
-                answer.headers["Vary"] = "Accept"
-            if (
-                request.method != "GET"
-                or answer.media_type != JSON
-                or not wants_table(request.headers.get("accept", ""))
-            ):
+            # What is in between adds its own afterwards.
+            answer.headers["Vary"] = "Accept"
+            if answer.media_type != JSON or not wants_table(request.headers.get("accept", "")):
                 return answer
             return await run_in_threadpool(_as_table, request, answer)
 
@@ -65,17 +66,15 @@ class TableRoute(APIRoute):
 
 def _as_table(request: Request, answer: Response) -> Response:
     content = json.loads(bytes(answer.body))
-    rows = _rows(content)
-    if rows is None:
-        return answer
     kept = {name: value for name, value in answer.headers.items() if name not in {"content-length", "content-type"}}
-    return _table(rows, _next_page(request, content), kept)
+    return _table(_rows(content), _next_page(request, content), kept)
 
 
-def _rows(content: Any) -> Sequence[Mapping[str, Any]] | None:  # noqa: ANN401 - as it comes from JSON
-    if isinstance(content, dict):
-        content = next((content[name] for name in ROWS if name in content), None)
-    return content if isinstance(content, list) else None
+def _rows(content: Any) -> Sequence[Mapping[str, Any]]:  # noqa: ANN401 - as it comes from JSON
+    found: Sequence[Mapping[str, Any]] = (
+        content if isinstance(content, list) else next(content[name] for name in ROWS if name in content)
+    )
+    return found
 
 
 def _table(rows: Sequence[Mapping[str, Any]], following: str | None, kept: Mapping[str, str]) -> Response:

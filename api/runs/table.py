@@ -27,7 +27,7 @@ _COLUMNS = (
 
 def table_page(page: PageOut[RunSummary], query: RunListQuery) -> Response:
     """A page of the list with its names above it; where another follows, its address is in the header."""
-    headers = {"Vary": "Accept"}
+    headers = {}
     if page.next_cursor is not None:
         asked = query.model_dump(mode="json", exclude_defaults=True) | {"cursor": page.next_cursor}
         headers["Link"] = f'<?{urlencode(asked, doseq=True)}>; rel="next"'

@@ -76,7 +76,7 @@ def resampled(places: Tensor, rows: int, columns: int) -> Tensor:
         return places
     first, grid = places[:, :CLASS_TOKENS], places[:, CLASS_TOKENS:]
     square = grid.transpose(1, 2).reshape(1, -1, side, side)
-    down, across = (_matrix(side, int(count), places.device) for count in (rows, columns))
+    down, across = (_matrix(side, count, places.device) for count in (rows, columns))
     with torch.autocast(places.device.type, enabled=False):
         drawn = down @ square.float() @ across.T
     return torch.cat([first, drawn.to(places.dtype).flatten(2).transpose(1, 2)], 1)
