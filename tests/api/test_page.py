@@ -119,7 +119,7 @@ def test_the_page_finds_its_files_from_the_address_of_each_view(client: TestClie
 def imports(name: str) -> list[tuple[str, str]]:
     """What a module takes: names, and the module they are from."""
     found = re.findall(r'^import \{([^}]+)\} from "([\w./]+)";$', MODULES[name], re.MULTILINE)
-    found += re.findall(r'^  (\w+): \(\) => import\("([\w./]+)"\),$', MODULES[name], re.MULTILINE)
+    found += re.findall(r'^  (\w+): "(\.\./[\w./]+\.js)",$', MODULES[name], re.MULTILINE)
     return [(names, posixpath.normpath(posixpath.join(posixpath.dirname(name), source))) for names, source in found]
 
 

@@ -1,24 +1,26 @@
 // The views, each brought in when somebody goes to it first, and the rest of them once the first one stands.
 
 const VIEWS = {
-  home: () => import("../home/home.js"),
-  runs: () => import("../runs/runs.js"),
-  run: () => import("../run/run.js"),
-  compare: () => import("../compare/compare.js"),
-  train: () => import("../train/train.js"),
-  data: () => import("../data/data.js"),
-  dataset: () => import("../data/dataset.js"),
-  review: () => import("../review/review.js"),
-  label: () => import("../label/label.js"),
-  models: () => import("../models/models.js"),
-  model: () => import("../models/model.js"),
-  jobs: () => import("../jobs/jobs.js"),
-  team: () => import("../team/team.js"),
-  searches: () => import("../study/searches.js"),
-  study: () => import("../study/study.js"),
+  home: "../home/home.js",
+  runs: "../runs/runs.js",
+  run: "../run/run.js",
+  compare: "../compare/compare.js",
+  train: "../train/train.js",
+  data: "../data/data.js",
+  dataset: "../data/dataset.js",
+  review: "../review/review.js",
+  label: "../label/label.js",
+  models: "../models/models.js",
+  model: "../models/model.js",
+  jobs: "../jobs/jobs.js",
+  team: "../team/team.js",
+  searches: "../study/searches.js",
+  study: "../study/study.js",
 };
 
 const brought = {};
+// How often each did not come: browsers keep that, and ask for the same address never again.
+const missed = {};
 let rest = null;
 
 // The view of this name, or null while it is not there.
@@ -27,12 +29,13 @@ export const viewNamed = (name) => brought[name] ?? null;
 export async function bringView(name) {
   if (brought[name]) return brought[name];
   try {
-    const { [name]: view } = await VIEWS[name]();
+    const { [name]: view } = await import(missed[name] ? `${VIEWS[name]}?again=${missed[name]}` : VIEWS[name]);
     brought[name] = view;
     return view;
   } catch (cause) {
     // What a browser says of a file that does not come; anything else is a fault of the view's own.
     if (!(cause instanceof TypeError)) throw cause;
+    missed[name] = (missed[name] ?? 0) + 1;
     throw Object.assign(new Error("The service does not answer.", { cause }), { isAway: true });
   }
 }
