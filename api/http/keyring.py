@@ -170,7 +170,8 @@ class Keyring:
             # A thread that ended here would let every later revocation go unseen.
             if not self._is_away:
                 is_ours = not isinstance(error, SQLAlchemyError)
-                logger.warning("the keys could not be read or noted: %s", _line(error), exc_info=is_ours)
+                level = logging.ERROR if is_ours else logging.WARNING
+                logger.log(level, "the keys could not be read or noted: %s", _line(error), exc_info=is_ours)
             self._is_away = True
             return
         self._is_away = False

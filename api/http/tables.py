@@ -72,7 +72,9 @@ def _as_table(request: Request, answer: Response) -> Response:
 
 def _rows(content: Any) -> Sequence[Mapping[str, Any]]:  # noqa: ANN401 - as it comes from JSON
     found: Sequence[Mapping[str, Any]] = (
-        content if isinstance(content, list) else next(content[name] for name in ROWS if name in content)
+        content
+        if isinstance(content, list)
+        else next(content[one] for one in ROWS if isinstance(content.get(one), list))
     )
     return found
 

@@ -34,8 +34,7 @@ async function answerOf(path, options, isAgain = false) {
   }
   const isProblem = answer.headers.get("Content-Type")?.includes("json");
   const problem = isProblem ? await answer.json() : { detail: `The service answers ${answer.status} to ${path}` };
-  // Who is told to come back later finds the view again when the service is well.
-  throw Object.assign(new Error(reasonOf(problem)), { code: problem.code, problem, isAway: answer.status === 503 });
+  throw Object.assign(new Error(reasonOf(problem)), { code: problem.code, problem });
 }
 
 export async function ask(path, options) {
