@@ -79,6 +79,9 @@ def test_more_tabs_than_connections_share_a_stream_and_all_stay_live_even_reload
     tabs[-1].goto(f"{visits.address}/ui/runs/{world.running.id}")
     expect(tabs[-1].locator("#epochs tbody tr")).to_have_count(1)
     until(lambda: streams.open == 1, PATIENCE)
+    for tab in tabs[:-1]:
+        # One that knows no run yet would hear of its progress for nothing.
+        expect(tab.locator("#runs tbody tr")).not_to_have_count(0)
     epoch_ends(records, world, 1)
     progress(records, world.job, 17)
     expect(tabs[-1].locator("#epochs tbody tr")).to_have_count(2)
