@@ -33,6 +33,8 @@ CHROMIUM = (
     os.environ.get("PEDIGREE_TEST_CHROMIUM") or shutil.which("chromium-headless-shell") or shutil.which("chromium")
 )
 """The same browser either way; without a window, a page takes half of the processor's time."""
+WHOLE_CHROMIUM = os.environ.get("PEDIGREE_TEST_CHROMIUM") or shutil.which("chromium")
+"""The one that keeps a page that is left, to show it again as it was: the headless shell does not."""
 SHARED = Path(os.environ.get("PEDIGREE_TEST_SHARED") or REPOSITORY.parent / "shared")
 EMPTY = "; ".join(
     [
@@ -92,6 +94,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         absent.add("photos")
     if CHROMIUM is None:
         absent.add("browser")
+    if WHOLE_CHROMIUM is None:
+        absent.add("whole_browser")
     if any(item.get_closest_marker("gpu") for item in items) and not import_module("torch").cuda.is_available():
         absent.add("gpu")
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in absent)]

@@ -102,13 +102,13 @@ def serving(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """One browser for these tests, ended with them: while it runs, this thread has a running event loop."""
     expect.set_options(timeout=PATIENCE_MS)
     sandbox = [] if os.getuid() else ["--no-sandbox"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
+            executable_path=getattr(request, "param", CHROMIUM),
             args=[*sandbox, *ARGUMENTS],
             # A page that is left goes into the cache of left pages, as it does for people.
             ignore_default_args=["--disable-back-forward-cache"],

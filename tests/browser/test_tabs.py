@@ -13,6 +13,7 @@ from tests.api.records import Records
 from tests.browser.conftest import PLAIN_HOST, Streams
 from tests.browser.visits import PATIENCE_MS, Visits
 from tests.browser.worlds import busy, epoch_ends, progress
+from tests.conftest import WHOLE_CHROMIUM
 
 pytestmark = pytest.mark.browser
 
@@ -112,6 +113,8 @@ def test_when_the_tab_with_the_stream_goes_another_goes_on_without_a_gap(
 
 
 @pytest.mark.thorough
+@pytest.mark.whole_browser
+@pytest.mark.parametrize("browser", [WHOLE_CHROMIUM], indirect=True)
 def test_a_page_that_is_left_keeps_no_stream_and_lives_on_when_it_is_shown_again(
     visits: Visits, records: Records, streams: Streams, tmp_path: Path
 ) -> None:
