@@ -43,7 +43,7 @@ from api.http.ranges import Ranges
 from api.http.request_ids import RequestIds
 from api.http.scopes import Scopes, only_judged
 from api.http.telemetry import RequestTimer, Telemetry
-from api.http.traces import DroppedSpans, RequestSpans
+from api.http.traces import DroppedSpans, RequestSpans, trace
 from api.http.tus import Tus
 from api.http.whole_answers import WholeAnswers
 from api.kept.afterwards import Afterwards
@@ -103,7 +103,7 @@ from store.db.session import close_engine, make_engine, make_sessions
 from store.queue import make_celery
 from store.scratch import remove_scratch
 from store.settings import MIB, Settings, split_list
-from store.tracing import start_tracing, stop_tracing
+from store.tracing import stop_tracing
 
 VERSION = version("pedigree")
 WATCHER_THREADS = 8
@@ -324,7 +324,7 @@ def _measuring(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
-    start_tracing(services.settings, "pedigree-api")
+    trace(services.settings)
     services.keyring.start()
     services.batcher.start()
     services.predictor.start()

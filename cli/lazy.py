@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import click
 
 from cli.manual import with_manual
+from ml.late import Late
 
 WHOLE = 1000
 """Signs of a help in short: more than any has."""
@@ -65,8 +65,8 @@ class LazyGroup(_Suggesting):
         """The command; its module is imported."""
         if cmd_name not in self.places:
             return super().get_command(ctx, cmd_name)
-        command: click.Command = getattr(import_module(self.places[cmd_name].module), cmd_name)
-        return with_manual(command, cmd_name)
+        command: Late[click.Command] = Late(self.places[cmd_name].module, cmd_name)
+        return with_manual(command.get(), cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""

@@ -1,7 +1,8 @@
-"""The door for what is imported late: torch and torchvision take seconds, and end in a riddle where they do not fit.
+"""The one door for what is imported late: torch and torchvision take seconds, and end in a riddle where they don't fit.
 
-Matplotlib takes half a second, and reads at its import where it may keep its list of fonts.
-What brings these in is named here by a text, because an import at a file's top would come before anyone can look
+Matplotlib takes half a second, and reads at its import where it may keep its list of fonts. A command's own module is
+brought in when the command is run, and what sends traces where somebody is there to take them.
+What brings these in is named by a text, because an import at a file's top would come before anyone can look
 whether the first two fit (``ml.versions``), and would make every process pay for them.
 """
 

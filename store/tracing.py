@@ -6,12 +6,11 @@ brought in by ``start_tracing`` alone. What is told of a span are names and numb
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import IntEnum
-from importlib import import_module
 from typing import Protocol
 
 from store.settings import Settings
@@ -100,14 +99,24 @@ class Sender(Protocol):
         ...
 
 
+class Sending(Protocol):
+    """``store.span_sending.SpanSender``, before there is one."""
+
+    def of(self, settings: Settings, service: str, /) -> Sender:
+        """A sender to the settings' collector."""
+        ...
+
+
 _UNTRACED = _Untraced(name="", place=Place("", "", is_sampled=False), began=0.0)
 _around: ContextVar[Span | Place | None] = ContextVar("span", default=None)
 _running: list[Sender] = []
 _of_process: list[Place] = []
 
 
-def start_tracing(settings: Settings, service: str) -> None:
+def start_tracing(settings: Settings, service: str, bring: Callable[[], Sending]) -> None:
     """Tell the settings' collector of the spans of this process, under the name of its service.
+
+    What sends them is brought in only here and now, as it takes a good part of a second at each start.
 
     Where they name none, or it is done already, nothing changes. Where it cannot be done (a file with headers that has
     gone, no room for a thread) the log says so: the work of the process goes on without.
@@ -115,7 +124,7 @@ def start_tracing(settings: Settings, service: str) -> None:
     if not settings.otlp_endpoint or _running:
         return
     try:
-        _running.append(import_module("store.span_sending").SpanSender.of(settings, service))
+        _running.append(bring().of(settings, service))
     except Exception as error:  # noqa: BLE001 - whatever it is, no request and no job must fail for it
         log.warning("nothing is traced: %s: %s", type(error).__name__, error)
 

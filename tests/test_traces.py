@@ -18,7 +18,7 @@ from store.db.models import Job
 from store.queue import make_celery
 from store.settings import Settings
 from store.states import State
-from store.tracing import start_tracing, stop_tracing
+from store.tracing import stop_tracing
 from tests.api.fake_classifier import FakeClassifier
 from tests.api.records import Records, jpeg
 from tests.api.web import TestClient
@@ -29,6 +29,7 @@ from tests.worker.pictures import archive
 from worker import child, lifecycle
 from worker.attempt_span import attempt_span
 from worker.lifecycle import Host, run_job
+from worker.traces import trace
 
 CLIENTS_TRACE, CLIENTS_SPAN = "a" * 32, "b" * 16
 CALLER = {
@@ -184,7 +185,7 @@ def test_a_resumed_job_goes_on_in_the_trace_of_who_resumed_it_and_names_the_firs
 def test_a_job_that_was_deleted_meanwhile_costs_its_trace_and_not_its_worker(
     settings: Settings, sessions: sessionmaker[Session], collector: Collector
 ) -> None:
-    start_tracing(settings, "pedigree-worker")
+    trace(settings, "pedigree-worker")
     with sessions.begin() as session:
         job_id = create_job(session, kind="import", max_attempts=3).id
     with sessions.begin() as session:
@@ -220,11 +221,11 @@ def test_requests_are_told_by_their_routes_and_only_the_share_that_is_asked_for(
 def test_without_a_collector_nothing_of_it_is_imported() -> None:
     code = """
 import sys
-import api.http.traces, cli.main, worker.lifecycle, worker.reporter
+import api.http.traces, cli.main, worker.lifecycle, worker.reporter, worker.traces
 from store.tracing import dropped_spans, span, start_tracing, stop_tracing
 class Settings:
     otlp_endpoint = ""
-start_tracing(Settings, "pedigree-api")
+start_tracing(Settings, "pedigree-api", None)
 with span("x", {}) as opened:
     assert (opened.traceparent, opened.is_told, dropped_spans()) == (None, False, 0)
 stop_tracing()

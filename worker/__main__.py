@@ -9,8 +9,9 @@ from store.collector import read_headers
 from store.errors import SettingsInvalid
 from store.logs import log_to_stderr
 from store.queue import queues_of
-from store.tracing import start_tracing, stop_tracing
+from store.tracing import stop_tracing
 from worker.lanes import chosen_lanes
+from worker.traces import trace
 
 try:
     from worker.tasks import get_ready, host, presence
@@ -33,7 +34,7 @@ def main() -> None:
     if (refusal := host.ready.refusal()) is not None:
         sys.exit(refusal)
     log_to_stderr()
-    start_tracing(host.settings, "pedigree-worker")
+    trace(host.settings, "pedigree-worker")
     # The solo pool: the job's process is a child of ours, which a pool's daemonic processes could not have. The price:
     # a busy worker answers no remote control, so that it lives is told by the lease in the database alone.
     name = f"pedigree-{os.getpid()}@{socket.gethostname()}"

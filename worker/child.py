@@ -28,12 +28,13 @@ from store.logs import log_to_stderr
 from store.request_ids import follow_for_ever
 from store.settings import Settings, load_settings
 from store.states import State
-from store.tracing import follow_trace_for_ever, start_tracing, stop_tracing
+from store.tracing import follow_trace_for_ever, stop_tracing
 from worker.attempt import Attempt
 from worker.lifecycle import EXIT_PROCESS_KILLED, EXIT_PROCESS_LOST, EXIT_PUT_DOWN, scratch_folder
 from worker.patience import OUTAGE_SECONDS, OUTAGES, patiently
 from worker.reporter import JobReporter
 from worker.tether import LEARNING_NICENESS, give_way
+from worker.traces import trace
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ def main() -> int:
 
 def begin_tracing() -> None:
     """Trace this process, where the settings name a collector."""
-    start_tracing(load_settings(), SERVICE)
+    trace(load_settings(), SERVICE)
 
 
 def run(job_id: int, number: int, traceparent: str | None = None) -> int:

@@ -32,7 +32,7 @@ from store.lanes import Lane
 from store.logs import log_to_stderr
 from store.queue import make_celery, queue_length
 from store.settings import Settings, load_settings
-from store.tracing import start_tracing, stop_tracing
+from store.tracing import stop_tracing
 from worker.forgetting import (
     forget_changes,
     forget_counts,
@@ -42,6 +42,7 @@ from worker.forgetting import (
 )
 from worker.patience import OUTAGES
 from worker.studying import Studying
+from worker.traces import trace
 from worker.unneeded import delete_unneeded, forget_old_events
 from worker.webhooks import Webhooks
 
@@ -137,7 +138,7 @@ def main() -> int:
     except (SettingsInvalid, SchemaUnfit) as error:
         sys.stderr.write(f"{error.detail}. {error.hint}\n")
         return 1
-    start_tracing(settings, "pedigree-repair")
+    trace(settings, "pedigree-repair")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

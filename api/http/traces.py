@@ -8,12 +8,21 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.telemetry import KNOWN_METHODS, SERVER_FAULT
+from ml.late import Late
 from store.request_ids import request_id
+from store.settings import Settings
 from store.traceparent import HEADER
-from store.tracing import Kind, dropped_spans, span
+from store.tracing import Kind, Sending, dropped_spans, span, start_tracing
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked every few seconds by machines: a trace of each would hide those of people."""
+SENDING: Late[Sending] = Late("store.span_sending", "SpanSender")
+"""Brought in where a collector is set."""
+
+
+def trace(settings: Settings) -> None:
+    """Tell the settings' collector of this process's spans."""
+    start_tracing(settings, "pedigree-api", SENDING.get)
 
 
 class RequestSpans:

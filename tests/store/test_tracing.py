@@ -238,7 +238,7 @@ def test_a_file_of_headers_that_is_none_is_refused_at_the_start_and_not_by_a_job
     assert (repair.main(), api_program.main([])) == (1, 1)
     told = capsys.readouterr().err
     assert told.count("PEDIGREE_OTLP_HEADERS_FILE: ") == 2
-    start_tracing(wrong, "tests")
+    start_tracing(wrong, "tests", lambda: SpanSender)
     with span("x", {}) as opened:
         assert opened.traceparent is None
     (line,) = [record.getMessage() for record in caplog.records if record.name == "store.tracing"]
