@@ -8,7 +8,7 @@ from cli.client import Client, Json, ServiceError
 from cli.errors import CommandError, Interrupted
 from cli.events import follow
 from cli.patience import patiently
-from cli.problems import by_options
+from cli.problems import WEIGHTS_MISSING, with_options
 from cli.progress_line import fitted
 from cli.saying import plain, say
 from cli.tables import short_time, show_table
@@ -89,9 +89,7 @@ def _measured(client: Client, body: Json, waiting: _Waiting) -> Json:
             raise Interrupted(f"The forecast was given up; {why}: {command('jobs', 'cancel', job)} stops it.") from None
         raise Interrupted(f"The forecast was given up; job {job}, which measures for it, is cancelled.") from None
     error = ended["error"] or {"detail": f"job {job} was {ended['state']}", "hint": None}
-    reason = " ".join(
-        filter(None, (f"{error['detail'].removesuffix('.')}.", error["hint"] and by_options(error["hint"])))
-    )
+    reason = " ".join(filter(None, (f"{error['detail'].removesuffix('.')}.", error["hint"] and with_options(error))))
     return {"forecast": ended["forecast"], "forecast_reason": None if ended["forecast"] else reason}
 
 
@@ -101,7 +99,8 @@ def show_forecast(answer: Json) -> None:
     _show_phases(config, forecast)
     weights = answer.get("weights")
     if weights is not None and not weights["in_reach"]:
-        say(f"THE PRETRAINED WEIGHTS OF {config['arch']} ARE NOT HERE. {by_options(weights['hint'])}")
+        way = with_options({"code": WEIGHTS_MISSING, "hint": weights["hint"]})
+        say(f"THE PRETRAINED WEIGHTS OF {config['arch']} ARE NOT HERE. {way}")
     if forecast is None:
         say(f"no forecast: {answer['forecast_reason']}")
         return

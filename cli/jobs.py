@@ -19,7 +19,7 @@ from cli.options import (
     number_or_word,
     with_client,
 )
-from cli.problems import by_options
+from cli.problems import with_options
 from cli.progress_line import position, time_left
 from cli.saying import plain, say
 from cli.settings import read_settings
@@ -209,7 +209,7 @@ def _show(job: Json, *, as_json: bool) -> None:
     if error:
         pairs += [
             ("error", f"{error['code']}: {error['detail']}"),
-            ("hint", error.get("hint") and by_options(error["hint"])),
+            ("hint", error.get("hint") and with_options(error)),
         ]
     forecast = job.get("forecast")
     if forecast:

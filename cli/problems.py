@@ -1,6 +1,5 @@
 """An error of the service in the command's words: a field as its option, a request as one of its commands."""
 
-import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -8,9 +7,6 @@ from typing import Any
 import click
 
 Json = Mapping[str, Any]
-
-_TO_SET = re.compile(r"\b([Ss])et (?!it\b)([a-z_]+(?:\.[a-z_]+)*) to (true|false|[a-z_]*\d\w*(?:\.\d+)?)")
-"""A field with a value that can be typed: a number, true or false, an architecture (most have a digit)."""
 
 OPTIONS = {
     "body.alias": "--alias",
@@ -109,12 +105,21 @@ OPTIONS = {
 Any other field of a config is given by ``--set``.
 """
 
+WEIGHTS_MISSING = "weights_missing"
+SETTINGS = {
+    "batch_too_large": ("batch_size",),
+    "precision_unsupported": ("precision",),
+    "sweep_too_short": ("lr_sweep.steps",),
+    WEIGHTS_MISSING: ("arch", "pretrained"),
+}
+"""What the hint of an error with this code says to set, one or the other."""
+
 
 def sentences(problem: Json) -> tuple[str, str | None]:
     """What went wrong, and what to change where the service knows it; of several wrong fields both, for each."""
     faults = problem.get("errors") or []
     if len(faults) > 1:
-        return " ".join(f"{said_of(fault)} {ended(by_options(str(fault['hint'])))}" for fault in faults), None
+        return " ".join(f"{said_of(fault)} {ended(str(fault['hint']))}" for fault in faults), None
     return said_of(problem), _hint(problem)
 
 
@@ -129,11 +134,12 @@ def said_of(fault: Json) -> str:
 
 def option_of(field: str) -> str:
     """What the user of the command gave the field by."""
+    match field.split("."):
+        case "body", "config", *setting if setting:
+            return _of_setting(".".join(setting))
     if field in OPTIONS:
         return _of_this_command(OPTIONS[field])
     match field.split("."):
-        case "body", "config", *setting if setting:
-            return f"--set {'.'.join(setting)}"
         case _, *inside if inside:
             return ".".join(inside)
     return "the request"
@@ -148,10 +154,21 @@ def shown_name(parameter: click.Parameter) -> str:
 
 def _of_this_command(given: str) -> str:
     """An option that is an argument of the command at work, or the other way round, as it is there."""
-    context = click.get_current_context(silent=True)
-    there = [] if context is None else [shown_name(one) for one in context.command.params]
+    there = _shown_names()
     plain = given.lstrip("-").upper()
     return given if given in there else next((name for name in there if name.lstrip("-").upper() == plain), given)
+
+
+def _of_setting(name: str) -> str:
+    """By its own option, where the command at work has it or cannot set anything."""
+    own, there = OPTIONS.get(f"body.config.{name}"), _shown_names()
+    given = None if own is None else _of_this_command(own)
+    return given if given in there or (given and "--set" not in there) else f"--set {name}"
+
+
+def _shown_names() -> list[str]:
+    context = click.get_current_context(silent=True)
+    return [] if context is None else [shown_name(one) for one in context.command.params]
 
 
 def command_of(request: Json) -> str | None:
@@ -190,21 +207,23 @@ def _changing(path: list[str], body: Json | None) -> list[str] | None:
 def _hint(problem: Json) -> str | None:
     if problem.get("hint") is None:
         return None
-    hint = by_options(str(problem["hint"]))
     command = command_of(problem["request"]) if problem.get("request") else None
-    return hint if command is None else f"{hint.removesuffix('.')}: {command}."
+    if command is None:
+        return with_options(problem)
+    return f"{str(problem['hint']).removesuffix('.')}: {command}."
 
 
-def by_options(hint: str) -> str:
-    """A hint of the service, where it says what to set, in the command's words: ``give --set pretrained=false``."""
-    return _TO_SET.sub(_given, hint)
+def with_options(error: Json) -> str:
+    """The hint of an error, and the options that set what it names: ``--set pretrained=VALUE``."""
+    hint = str(error["hint"])
+    options = [_to_type(option_of(f"body.config.{name}")) for name in SETTINGS.get(str(error.get("code")), ())]
+    return f"{hint.removesuffix('.')}: {' or '.join(options)}." if options else hint
 
 
-def _given(found: re.Match[str]) -> str:
-    begins, field, value = found.groups()
-    give = "Give" if begins == "S" else "give"
-    option = OPTIONS.get(f"body.config.{field}")
-    return f"{give} --set {field}={value}" if option is None else f"{give} {option} {value}"
+def _to_type(option: str) -> str:
+    if option.startswith("--set "):
+        return f"{option}=VALUE"
+    return f"{option} VALUE" if option.startswith("--") else option
 
 
 def ended(sentence: str) -> str:

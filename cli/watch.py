@@ -10,7 +10,7 @@ from click.core import ParameterSource
 from cli.client import Client, GaveUp, Json
 from cli.errors import CommandError, Interrupted
 from cli.events import follow
-from cli.problems import by_options
+from cli.problems import with_options
 from cli.watch_views import view_for
 from store.states import State
 
@@ -47,7 +47,7 @@ def watch(client: Client, job: int, *, as_json: bool = False, then: str = "") ->
         reason = ended.get("error") or {}
         how = "was cancelled" if ended["state"] == State.CANCELLED else ended["state"]
         why = f": {reason['detail'].removesuffix('.')}" if reason else ""
-        raise JobFailed(f"Job {job} {how}{why}.", reason.get("hint") and by_options(reason["hint"]))
+        raise JobFailed(f"Job {job} {how}{why}.", reason.get("hint") and with_options(reason))
     return ended
 
 

@@ -15,7 +15,6 @@ from cli.data_folder import DataFolder
 from cli.errors import CommandError
 from cli.lazy import Group
 from cli.options import data_option, json_option, known_architecture
-from cli.problems import by_options
 from cli.running import find_stack
 from cli.saying import say
 from cli.services import HOUSE
@@ -83,8 +82,8 @@ def ask_for_weights(verb: Literal["find", "fetch"], arch: str, folder: Path, int
     if "path" in last:
         return Weights(str(last["path"]), str(last["sha256"]), str(last["source"]))
     if "code" in last:
-        hint = None if last["hint"] is None else by_options(str(last["hint"]))
+        hint = last["hint"]
         if verb == "fetch" and last["code"] == "weights_missing":  # the hint is about a training's options
             hint = f"Put {arch}.safetensors into {into or folder} yourself."
-        raise NoWeights(f"{last['detail']}.", hint)
+        raise NoWeights(f"{last['detail']}.", None if hint is None else str(hint))
     raise CommandError(f"The search for weights failed: {(said.splitlines() or ['it said nothing'])[-1]}")

@@ -22,9 +22,7 @@ WRITTEN = {HOUSE / "client/src/pedigree/schemas.py"}
 """By a script, from what a test holds them against."""
 MOST_FUNCTION_LINES = 60
 IMPORTS_LATE = {"ml.late", "pedigree"}
-"""The house's one door, and that of the client, which is a package of its own."""
-"""The one door for what brings torch in, which is checked below; the command that is run; the client's own names, which
-``PLACES`` holds: the command sends by ``pedigree.wire`` alone and need not pay for its types; and what sends traces."""
+"""The house's one door, and that of the client, a package of its own: both are checked below."""
 FOREIGN = {
     "a path of somebody's machine": re.compile(
         r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+|opt/pypi\S*|opt/wheels)/\S*"

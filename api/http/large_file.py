@@ -8,6 +8,8 @@ from pathlib import Path
 from fastapi import Request
 from fastapi.responses import FileResponse, Response
 
+from api.http.accepts import accepted
+
 DAY = {"Cache-Control": "private, max-age=86400"}
 _LEVEL = 6
 
@@ -20,7 +22,7 @@ class _InFewPieces(FileResponse):
 
 def large_file(request: Request, path: Path, media_type: str, headers: Mapping[str, str] = DAY) -> Response:
     """The file, packed where the caller takes that: a third of the bytes. Called in a thread."""
-    if "gzip" not in request.headers.get("accept-encoding", ""):
+    if not accepted(request.headers.get("accept-encoding", "")).get("gzip"):
         return _InFewPieces(path, media_type=media_type, headers={**headers, "Vary": "Accept-Encoding"})
     packing = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
     return Response(_packed(path), media_type=media_type, headers={**headers, **packing})

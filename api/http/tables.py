@@ -9,6 +9,7 @@ from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
+from api.http.accepts import accepted
 from api.http.media_types import JSON
 from store.spreadsheets import csv_rows
 
@@ -21,9 +22,9 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 def wants_table(accept: str) -> bool:
-    """Whether a table is asked for by name and JSON is not."""
-    kinds = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
-    return "text/csv" in kinds and "application/json" not in kinds
+    """Whether a table is asked for by name, and JSON is not or less."""
+    kinds = accepted(accept)
+    return kinds.get("text/csv", 0) > kinds.get("application/json", 0)
 
 
 def has_rows(model: Any) -> bool:  # noqa: ANN401 - whatever a route says that it answers with

@@ -53,7 +53,7 @@ class StudyTrial(Base):
     outcome: Mapped[str | None] = mapped_column(Text)
     """done, pruned, cut, failed, cancelled, stopped or refused; null while it goes on."""
     curve: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
-    """What is sought to be low, after each epoch; complete once there is an outcome."""
+    """What the best trial has least of, after each epoch; complete once there is an outcome."""
     value: Mapped[float | None] = mapped_column(Double)
     """That of the whole trial."""
     answer_ms: Mapped[float | None] = mapped_column(Double)

@@ -10,7 +10,7 @@ import pytest
 
 from api.app import create_app
 from cli import main
-from cli.problems import OPTIONS, by_options, command_of, option_of, sentences, shown_name
+from cli.problems import OPTIONS, command_of, option_of, sentences, shown_name
 from store.settings import Settings
 from tests.cli.service import Answer, serving
 from tests.cli.test_commands import JOB, ask, pedigree
@@ -258,22 +258,21 @@ def test_a_field_has_the_name_that_the_command_at_work_gives_it(
 
 
 @pytest.mark.parametrize(
-    ("hint", "said"),
+    ("code", "hint", "said"),
     [
         (
-            "Set arch to resnet18 or resnet50, whose weights are in reach; or set pretrained to false.",
-            "Give --arch resnet18 or resnet50, whose weights are in reach; or give --set pretrained=false.",
+            "weights_missing",
+            "Set arch to one in reach, or set pretrained to false.",
+            "Set arch to one in reach, or set pretrained to false: --arch VALUE or --set pretrained=VALUE.",
         ),
-        ("Set batch_size to 4 or less.", "Give --set batch_size=4 or less."),
-        ("Leave it out, or set it to mobilenet_v2.", "Leave it out, or set it to mobilenet_v2."),
-        ("Set arch to that of the run.", "Set arch to that of the run."),
+        ("batch_too_large", "Set batch_size to 4 or less.", "Set batch_size to 4 or less: --set batch_size=VALUE."),
+        ("weights_invalid", "Set arch to that of the run.", "Set arch to that of the run."),
     ],
 )
-def test_a_hint_says_what_to_set_as_the_command_sets_it(
-    capsys: Capture, monkeypatch: Patch, hint: str, said: str
+def test_a_hint_names_the_options_that_set_what_the_error_is_about(
+    capsys: Capture, monkeypatch: Patch, code: str, hint: str, said: str
 ) -> None:
-    assert by_options(hint) == said
-    error = {"code": "weights_missing", "detail": "no weights", "hint": hint}
+    error = {"code": code, "detail": "no weights", "hint": hint}
     answers = {
         "GET /jobs/4/events": [Answer("", kind="text/event-stream")],
         "GET /jobs/4": [Answer({**JOB, "state": "failed", "error": error})],
@@ -296,6 +295,14 @@ def test_a_hint_says_what_to_set_as_the_command_sets_it(
 )
 def test_a_field_is_named_as_the_command_takes_it(field: str, option: str) -> None:
     assert option_of(field) == option
+
+
+@pytest.mark.parametrize(("name", "option"), [("train", "--devices"), ("search", "--set devices")])
+def test_a_setting_is_named_by_set_where_the_command_at_work_has_no_option_for_it(name: str, option: str) -> None:
+    command = main.pedigree.get_command(click.Context(main.pedigree), name)
+    assert command is not None
+    with click.Context(command):
+        assert option_of("body.config.devices") == option
 
 
 def test_where_in_a_request_a_value_goes_is_left_out(capsys: Capture, monkeypatch: Patch) -> None:

@@ -65,9 +65,14 @@ class Live:
 
     def sentence(self) -> str:
         """``run 3 (job 5): running, train 40/126, about 54 s left``."""
-        name = f"job {self.job}" if self.run is None else f"run {self.run} (job {self.job})"
         where = position(self.progress) if self.state == "running" else ""
-        return f"{name}: {self.state}{f', {where}' if where else ''}"
+        return f"{self.state_sentence}, {where}" if where else self.state_sentence
+
+    @property
+    def state_sentence(self) -> str:
+        """``run 3 (job 5): running``."""
+        name = f"job {self.job}" if self.run is None else f"run {self.run} (job {self.job})"
+        return f"{name}: {self.state}"
 
     def html(self) -> str:
         """The sentence, the curve and the table of epochs."""
@@ -132,7 +137,7 @@ class Terminal:
         self.epochs = len(live.epochs)
         text = live.sentence()
         if live.state in FINAL or not self.moves:
-            steady = f"{text.partition(',')[0]}"
+            steady = live.state_sentence
             if steady != self.said:
                 self.said = steady
                 self._line(steady)

@@ -107,7 +107,18 @@ def test_a_number_named_like_rows_is_none(app: FastAPI) -> None:
     assert set(app.openapi()["paths"]["/datasets/{name}"]["get"]["responses"]["200"]["content"]) == {"application/json"}
 
 
-@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/json, text/csv", "text/csvs", ""])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "*/*",
+        "application/json",
+        "application/json, text/csv",
+        "text/csvs",
+        "text/csv;q=0",
+        "text/csv;q=0.5, application/json",
+        "",
+    ],
+)
 def test_json_is_what_everyone_else_gets(client: TestClient, accept: str) -> None:
     assert client.get("/jobs", headers={"Accept": accept}).json() == {"items": [], "next_cursor": None}
 
