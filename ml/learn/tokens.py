@@ -78,8 +78,8 @@ def resampled(places: Tensor, rows: int, columns: int) -> Tensor:
     square = grid.transpose(1, 2).reshape(1, -1, side, side)
     down, across = (_matrix(side, count, places.device) for count in (rows, columns))
     with torch.autocast(places.device.type, enabled=False):
-        drawn = down @ square.float() @ across.T
-    return torch.cat([first, drawn.to(places.dtype).flatten(2).transpose(1, 2)], 1)
+        resized = down @ square.float() @ across.T
+    return torch.cat([first, resized.to(places.dtype).flatten(2).transpose(1, 2)], 1)
 
 
 @lru_cache(maxsize=64)
