@@ -66,7 +66,6 @@ class Caller:
 
     @property
     def who(self) -> KeyInUse | PersonInUse | None:
-        """The key or the person."""
         return self.key or self.person
 
     @property

@@ -85,7 +85,6 @@ class Keyring:
     _is_away: bool = False
 
     def start(self) -> None:
-        """Begin to follow."""
         self._thread = threading.Thread(target=self._follow, name="keys", daemon=True)
         self._thread.start()
 

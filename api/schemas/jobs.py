@@ -186,7 +186,6 @@ class JobWaiting(BaseModel):
 
     @classmethod
     def of(cls, waiting: Waiting) -> Self:
-        """From what the store found."""
         return cls.model_validate(waiting)
 
 
@@ -208,7 +207,6 @@ class Answers(BaseModel):
 
     @classmethod
     def of(cls, payload: Mapping[str, Any]) -> Self:
-        """From a job's payload."""
         files = [
             AnswersFile(name=name, sha256=file["sha256"], bytes=file["bytes"])
             for name, file in sorted(payload.get("answers", {}).items())

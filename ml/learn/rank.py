@@ -139,27 +139,21 @@ class LineReporter(NullReporter):
         self._line, self._together = line, together
 
     def on_plan(self, plan: Plan) -> None:
-        """Pass it on."""
         self._tell("on_plan", plan)
 
     def on_progress(self, progress: Progress) -> None:
-        """Pass it on."""
         self._tell("on_progress", progress)
 
     def on_batches(self, batches: Sequence[BatchRecord]) -> None:
-        """Pass them on."""
         self._tell("on_batches", batches)
 
     def on_epoch(self, epoch: EpochRecord) -> None:
-        """Pass it on."""
         self._tell("on_epoch", epoch)
 
     def on_rate(self, found: RateRecord) -> None:
-        """Pass it on."""
         self._tell("on_rate", found)
 
     def on_log(self, message: str) -> None:
-        """Pass it on."""
         self._tell("on_log", message)
 
     def should_stop(self) -> bool:
@@ -188,7 +182,6 @@ class LineKeeper(CheckpointKeeper):
         self.used = None
 
     def keep(self, path: Path, step: int) -> None:
-        """Have it kept."""
         self._line.ask("keep", path, step)
 
     def _fetch(self) -> Path:
@@ -203,7 +196,6 @@ class FollowerKeeper(CheckpointKeeper):
         self._path = path
 
     def kept(self) -> Iterator[Fetch]:
-        """That one, where there is one."""
         path = self._path
         if path is not None:
             yield lambda: path

@@ -91,5 +91,4 @@ class Line:
         return answer.value
 
     def end(self, ended: RankOutcome) -> None:
-        """Say how."""
         self._connection.send(ended)

@@ -70,7 +70,6 @@ class _Desk:
         self._fetch: Fetch | None = None
 
     def done(self, call: Call) -> Answer:
-        """Do it."""
         own = getattr(self, f"_{call.name}", None)
         try:
             return Answer((own or getattr(self._reporter, call.name))(*call.arguments))

@@ -57,7 +57,6 @@ class TokenColumn(nn.Module):
     """Tokens [n,1+patches,c] as a map of one column, [n,c,1+patches,1]."""
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """The same numbers."""
         return tokens.transpose(1, 2).unsqueeze(3)
 
 
