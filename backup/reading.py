@@ -29,11 +29,9 @@ class Backup:
     places: dict[str, Entry]
 
     def rows(self, part: TablePart) -> Iterator[bytes]:
-        """A table's rows."""
         return self._same(f"{TABLES}{part.name}", part.sha256)
 
     def content(self, part: FilePart) -> Iterator[bytes]:
-        """A file's content."""
         return self._same(f"{FILES}{part.key}", part.sha256)
 
     def _same(self, name: str, expected: str) -> Iterator[bytes]:

@@ -24,7 +24,7 @@ WAY_OUT = "Restore into a new data folder (--data), or an empty database and sto
 
 
 @dataclass(frozen=True)
-class Restored:
+class Restoration:
     """What was restored, and the jobs that wait now."""
 
     backup: Backup
@@ -42,7 +42,7 @@ def check_backup(path: Path, tell: Tell) -> Backup:
         return backup
 
 
-def restore_backup(settings: Settings, path: Path, tell: Tell) -> Restored:
+def restore_backup(settings: Settings, path: Path, tell: Tell) -> Restoration:
     """Restore the rows, bring the schema to this version's, restore the files and queue again what was under way.
 
     Where it breaks off, what was restored is taken away again.
@@ -73,7 +73,7 @@ def restore_backup(settings: Settings, path: Path, tell: Tell) -> Restored:
 
 def _restore(
     settings: Settings, engine: Engine, artifacts: ArtifactStore, backup: Backup, put: list[str], tell: Tell
-) -> Restored:
+) -> Restoration:
     downgrade(settings.database_url, "base")  # it is empty, and may be of a later version than the backup
     upgrade(settings.database_url, backup.head.revision)
     _restore_rows(engine, backup, tell)
@@ -83,7 +83,7 @@ def _restore(
     _check_files(backup, named)
     _restore_files(artifacts, backup, put, tell)
     with Session(engine) as session, session.begin():
-        return Restored(backup, queue_again(session))
+        return Restoration(backup, queue_again(session))
 
 
 def _restore_rows(engine: Engine, backup: Backup, tell: Tell) -> None:

@@ -45,7 +45,7 @@ class BackupRefused(AppError):
 
 
 @dataclass
-class Written:
+class WrittenBackup:
     """What was made; ``lost`` are the files that are missing from it and would be needed."""
 
     path: Path
@@ -63,7 +63,7 @@ class _Files:
     absent: list[NamedFile] = field(default_factory=list)
 
 
-def write_backup(settings: Settings, path: Path, tell: Tell, *, allow_missing: bool) -> Written:
+def write_backup(settings: Settings, path: Path, tell: Tell, *, allow_missing: bool) -> WrittenBackup:
     """Make a backup as the file ``path``, of mode 0600; it appears whole or not at all.
 
     The service goes on meanwhile. No file of it is deleted until the backup is whole.
@@ -104,7 +104,7 @@ def write_backup(settings: Settings, path: Path, tell: Tell, *, allow_missing: b
     finally:
         scratch.unlink(missing_ok=True)
         engine.dispose()
-    return Written(path, head, contents, size, lost)
+    return WrittenBackup(path, head, contents, size, lost)
 
 
 def can_be_restored(key: str) -> bool:

@@ -104,7 +104,6 @@ class Client:
         return found
 
     def call(self, method: str, path: str, **options: Any) -> "httpx.Response":  # noqa: ANN401  # httpx's own options
-        """One request."""
         with plainly():
             return self.wire.ask(method, path, **options)
 

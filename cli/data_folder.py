@@ -50,7 +50,6 @@ class DataFolder:
         return self.root / "weights"
 
     def log(self, name: str) -> Path:
-        """The log of one process."""
         return self.root / "logs" / f"{name}.log"
 
     def stack(self) -> dict[str, Any] | None:

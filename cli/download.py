@@ -14,8 +14,8 @@ from cli.options import json_option, with_client
 from cli.saying import say
 from cli.tables import show_json
 from cli.transfer import Transfer
+from store.keys import TO_SERVE
 
-MODEL = ("model.safetensors", "model.json")
 CHUNK = 1024 * 1024
 
 
@@ -54,7 +54,7 @@ def _model_of(client: Client, run: int) -> list[Json]:
         CommandError: it lists none.
     """
     found = client.get(f"/runs/{run}")
-    files = [file for file in found["artifacts"] if file["name"] in MODEL]
+    files = [file for file in found["artifacts"] if file["name"] in TO_SERVE]
     if not files:
         what = f"Run {run} has no model: it is of kind {found['kind']} and {found['state']}."
         raise CommandError(what, "Name a run of kind train that has succeeded; `pedigree runs list` lists them.")

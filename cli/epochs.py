@@ -23,11 +23,9 @@ class Layout:
         return sum(self.cells) + len(self.gap) * (len(self.cells) - 1)
 
     def header(self) -> str:
-        """The line of names."""
         return self._line(self.names)
 
     def row(self, epoch: Json) -> str:
-        """An epoch's line."""
         cells = epoch_cells(epoch)
         return self._line(tuple(cells[column] for column in self.taken))
 

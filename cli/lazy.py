@@ -44,7 +44,6 @@ class Group(_Suggesting):
     """A group whose list of commands says of each all of its first sentence."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands."""
         found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl([(name, one.get_short_help_str(WHOLE)) for name, one in found if one is not None])
@@ -58,7 +57,6 @@ class LazyGroup(_Suggesting):
         self.places = places
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, sorted."""
         return sorted({*self.places, *super().list_commands(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -69,7 +67,6 @@ class LazyGroup(_Suggesting):
         return with_manual(command.get(), cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands."""
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, place.short_help) for name, place in sorted(self.places.items())])

@@ -76,7 +76,6 @@ class JsonReporter(NullReporter):
         _print("plan", asdict(plan))
 
     def on_epoch(self, epoch: EpochRecord) -> None:
-        """Print the epoch's row."""
         _print("epoch", asdict(epoch))
 
     def on_rate(self, found: RateRecord) -> None:

@@ -57,7 +57,6 @@ class Span:
         return self.place.written
 
     def note(self, attributes: Attributes) -> None:
-        """Say more of it."""
         self.attributes.update(attributes)
 
     def fail(self, code: str) -> None:

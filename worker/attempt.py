@@ -251,7 +251,6 @@ class Attempt:
         record_reading(session, self.run.id, reading, dataset_id=about, job_id=self.job.id)
 
     def record_files(self, session: Session, stored: list[tuple[str, str, str, int]]) -> None:
-        """Write the uploads into the record."""
         for name, key, sha256, size in stored:
             record_artifact(session, self.run.id, name, key=key, sha256=sha256, size=size)
 

@@ -71,7 +71,6 @@ class StopRequest:
     stop: bool = False
 
     def __call__(self) -> bool:
-        """True once asked."""
         return self.stop
 
     def on_signal(self, _number: int, _frame: FrameType | None) -> None:

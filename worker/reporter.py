@@ -121,7 +121,6 @@ class JobReporter:
         self._write(write)
 
     def on_log(self, message: str) -> None:
-        """Store a sentence for people."""
         self._write(lambda session: append_event(session, self._job_id, "log", {"message": message}))
 
     def should_stop(self) -> bool:

@@ -10,7 +10,7 @@ from functools import cache
 
 import httpx
 
-from store.db.webhooks import Claimed, Outcome
+from store.db.webhooks import ClaimedDelivery, Outcome
 from store.webhooks import Origin, origin_of, signed_headers
 
 TRY_SECONDS = 10.0
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
-async def send(claimed: Claimed, allowed: Collection[Origin], *, seconds: float = TRY_SECONDS) -> Outcome:
+async def send(claimed: ClaimedDelivery, allowed: Collection[Origin], *, seconds: float = TRY_SECONDS) -> Outcome:
     """Try once. Nothing but ``allowed`` is called: no redirect, and no proxy that the shell names."""
     if origin_of(claimed.url) not in allowed:
         return Outcome(error="host_not_allowed")
@@ -39,7 +39,7 @@ async def send(claimed: Claimed, allowed: Collection[Origin], *, seconds: float 
         return Outcome(error=_reason(error))
 
 
-async def _post(claimed: Claimed, verify: ssl.SSLContext | bool) -> Outcome:
+async def _post(claimed: ClaimedDelivery, verify: ssl.SSLContext | bool) -> Outcome:
     body = json.dumps(claimed.body, separators=(",", ":")).encode()
     headers = {
         "content-type": "application/json",

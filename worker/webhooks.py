@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from store.db.webhooks import MOST_WEBHOOKS, Claimed, Outcome, claim_delivery, record_try, webhooks_due
+from store.db.webhooks import MOST_WEBHOOKS, ClaimedDelivery, Outcome, claim_delivery, record_try, webhooks_due
 from store.settings import Settings, split_list
 from store.webhooks import allowed_origins
 from worker.patience import OUTAGES
@@ -81,7 +81,7 @@ class Webhooks:
         finally:
             del under_way[webhook_id]
 
-    async def _try(self, claimed: Claimed) -> None:
+    async def _try(self, claimed: ClaimedDelivery) -> None:
         allowed = allowed_origins(split_list(self.settings.webhook_hosts))
         outcome = await send(claimed, allowed, seconds=self.try_seconds)
         rest = await self._ask(lambda session: record_try(session, claimed, outcome))
@@ -97,7 +97,7 @@ class Webhooks:
         return await asyncio.get_running_loop().run_in_executor(self.database, ask)
 
 
-def _say_how(claimed: Claimed, outcome: Outcome, rest: float | None) -> None:
+def _say_how(claimed: ClaimedDelivery, outcome: Outcome, rest: float | None) -> None:
     """Name no address: its path may be secret."""
     about = (claimed.webhook_id, claimed.id, claimed.event, claimed.attempt, outcome.status or outcome.error)
     if outcome.is_taken:

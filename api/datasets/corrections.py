@@ -27,7 +27,6 @@ class NamedPredictions:
 
     @classmethod
     def of(cls, session: Session, asked: Corrections) -> "NamedPredictions":
-        """Read them."""
         rows = predictions_named(session, [one.item for one in asked.changes if isinstance(one.item, UUID)])
         photos = kept_among(session, {row.sha256 for row in rows})
         return cls({row.id: row for row in rows}, frozenset(photos))

@@ -97,7 +97,6 @@ class _Answers:
     values: "array[float]" = field(default_factory=lambda: array("d"))
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Take a picture's answer."""
         found = row["probabilities"]
         self.breeds = self.breeds or list(found)
         self.values.extend(float(found[breed]) for breed in self.breeds)

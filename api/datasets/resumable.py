@@ -74,7 +74,6 @@ class Writer:
 
     @property
     def path(self) -> Path:
-        """Where the bytes lie."""
         return self.folder / _BYTES
 
     def check_offset(self, offset: int) -> None:

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.errors import app_error_response
-from api.http.keyring import Keyring, Known
+from api.http.keyring import AccessSnapshot, Keyring
 from api.http.meter import ALLOWANCE, UNMETERED, Allowance, Meter
 from api.http.paths import route_path
 from api.http.scopes import JUDGED, Rule, Scopes, unlisted
@@ -66,7 +66,6 @@ class Caller:
 
     @property
     def who(self) -> KeyInUse | PersonInUse | None:
-        """The key or the person."""
         return self.key or self.person
 
     @property
@@ -135,7 +134,7 @@ class Access:
             self.keyring.note_use(who)
         return Caller.of(who)
 
-    async def _looked_again(self, headers: Headers, known: Known) -> tuple[Known, bool]:
+    async def _looked_again(self, headers: Headers, known: AccessSnapshot) -> tuple[AccessSnapshot, bool]:
         """What is on record now, where a session is shown that another process may have begun.
 
         Returns:
@@ -160,7 +159,7 @@ class Access:
             return self.meter.count_person(who.counted_as, who.name)
         return self.meter.count_key(who.id, who.name, by_page="authorization" not in headers)
 
-    def _is_open(self, known: Known) -> bool:
+    def _is_open(self, known: AccessSnapshot) -> bool:
         if self.openness is Openness.UNTIL_A_KEY_IS_MADE:
             return not known.any_made
         return self.openness is Openness.ALWAYS
@@ -174,7 +173,7 @@ class Access:
         raise _nobody_knows()
 
 
-def shown_by(headers: Headers, known: Known) -> KeyInUse | PersonInUse | None:
+def shown_by(headers: Headers, known: AccessSnapshot) -> KeyInUse | PersonInUse | None:
     """Whose key or session a request shows; None where none is shown that is good."""
     kind, _, text = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":

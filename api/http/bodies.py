@@ -76,7 +76,6 @@ class ByteBudget:
             self.free(int(length[:20]))
 
     def free(self, count: int) -> None:
-        """Hold so many fewer."""
         self.now -= count
 
 

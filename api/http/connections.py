@@ -174,7 +174,6 @@ class GuardedProtocol(HttpToolsProtocol):
         self._wire.heard(is_full=count == BODY_READ_BYTES)
 
     def on_message_begin(self) -> None:
-        """A request begins."""
         super().on_message_begin()
         self._in_head = True
         self._said_bytes = None
@@ -186,7 +185,6 @@ class GuardedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head is whole."""
         self._in_head = False
         said = [value for name, value in self.headers if name in {b"content-length", b"transfer-encoding"}]
         if not said:
@@ -201,17 +199,14 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of the body."""
         self._body_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The body is whole."""
         self._in_body = False
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, which are for its log
-        """Say that it is no HTTP."""
         self._refuse(NOT_HTTP)
 
     def shutdown(self) -> None:
@@ -238,7 +233,6 @@ class GuardedProtocol(HttpToolsProtocol):
         self._await_reading()
 
     def resume_writing(self) -> None:
-        """The client reads."""
         self._stop_read_timer()
         super().resume_writing()
 

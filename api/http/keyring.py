@@ -33,7 +33,7 @@ NOBODYS = digest_of("")
 
 
 @dataclass(frozen=True)
-class Known:
+class AccessSnapshot:
     """What was on record at one moment."""
 
     any_made: bool
@@ -44,7 +44,7 @@ class Known:
     """When the reading began: what was on record before that is in it."""
 
     @classmethod
-    def of(cls, found: KeysOnRecord, people: Iterable[PersonInUse], read_at: float) -> "Known":
+    def of(cls, found: KeysOnRecord, people: Iterable[PersonInUse], read_at: float) -> "AccessSnapshot":
         keys = {key.id: key for key in found.keys}
         sessions = {one.digest: one for one in found.sessions}
         return cls(found.any_made, keys, sessions, {one.digest: one for one in people}, read_at)
@@ -73,7 +73,7 @@ class Keyring:
     sessions: sessionmaker[Session]
     issuer: str | None = None
     """The provider that people sign in with."""
-    known: Known | None = None
+    known: AccessSnapshot | None = None
     _uses: dict[int, datetime] = field(default_factory=dict)
     _written_at: float = field(default_factory=time.monotonic)
     _over: threading.Event = field(default_factory=threading.Event)
@@ -85,7 +85,6 @@ class Keyring:
     _is_away: bool = False
 
     def start(self) -> None:
-        """Begin to follow."""
         self._thread = threading.Thread(target=self._follow, name="keys", daemon=True)
         self._thread.start()
 
@@ -106,20 +105,20 @@ class Keyring:
         with self._reading, self.sessions.begin() as session:
             began = time.monotonic()
             people = () if self.issuer is None else sign_ins_on_record(session, self.issuer)
-            self.known = Known.of(keys_on_record(session), people, began)
+            self.known = AccessSnapshot.of(keys_on_record(session), people, began)
 
-    def now_known(self) -> Known | None:
+    def now_known(self) -> AccessSnapshot | None:
         """What is known, unless that was read too long ago to go by."""
         known = self.known
         return known if known is not None and time.monotonic() - known.read_at < OLDEST_SECONDS else None
 
-    def learned(self) -> Known | None:
+    def learned(self) -> AccessSnapshot | None:
         """What is known; the record is asked where nothing is. None where the database does not answer."""
         if self.now_known() is None:
             self._try(self.refresh)
         return self.now_known()
 
-    def looked_again(self, asked_at: float) -> Known | None:
+    def looked_again(self, asked_at: float) -> AccessSnapshot | None:
         """What was on record when it was asked or later: another process may have begun a session a moment before.
 
         Who comes while others wait is answered by their reading, where that began after it asked.

@@ -117,7 +117,6 @@ class LingeringTransport(asyncio.Transport):
             self._inner.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read again."""
         self._inner.resume_reading()
 
     def get_write_buffer_size(self) -> int:
@@ -133,7 +132,6 @@ class LingeringTransport(asyncio.Transport):
         return self._inner.get_write_buffer_size() + int(_INT.unpack(kept)[0])
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - asyncio's own
-        """What the wire knows of itself."""
         return self._inner.get_extra_info(name, default)
 
     def _wait_on(self) -> None:

@@ -70,7 +70,6 @@ class Meter:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """As the settings say."""
         shared = SharedBuckets(settings.redis_url)
         return cls(key_quota=settings.max_key_requests, address_quota=settings.max_address_requests, shared=shared)
 

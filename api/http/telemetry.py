@@ -130,7 +130,6 @@ class RequestTimer:
         self.telemetry = telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve and count."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

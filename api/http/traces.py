@@ -62,6 +62,5 @@ class DroppedSpans(Collector):
     """The figure of those that no collector got."""
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        """It, as it is now."""
         text = "Spans of this process that were dropped, as no collector took them"
         yield CounterMetricFamily("pedigree_spans_dropped", text, value=dropped_spans())

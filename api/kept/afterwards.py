@@ -70,7 +70,6 @@ class Afterwards:
         self.watch = Watch(sessions, ReferenceMaker(sessions, artifacts, read), registry)
 
     def start(self) -> None:
-        """Begin to write what is noted."""
         self.watch.start()
         if self._setting != "no":
             self._photo_writer.start()

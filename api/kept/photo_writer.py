@@ -34,7 +34,6 @@ class PhotoWriter:
         self._thread = threading.Thread(target=self._run, name="photo-writer", daemon=True)
 
     def start(self) -> None:
-        """Begin to store."""
         self._thread.start()
 
     def stop(self) -> None:

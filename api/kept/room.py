@@ -20,7 +20,6 @@ class Room:
             return True
 
     def give_back(self, *, rows: int = 0, size: int = 0) -> None:
-        """Return what was taken."""
         with self._lock:
             self._rows += rows
             self._bytes += size

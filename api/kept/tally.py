@@ -25,7 +25,6 @@ class DayCounts:
     kinds: list[int] = field(default_factory=lambda: [0] * len(KINDS))
 
     def add_value(self, figure: str, value: float) -> None:
-        """Count one value of a figure."""
         scale = SCALES[figure]
         counts = self.scales.get(figure)
         if counts is None:
@@ -53,7 +52,6 @@ class DayCounts:
             self.flags[f"known:{known}"] += 1
 
     def with_more(self, more: "DayCounts") -> "DayCounts":
-        """Both together."""
         scales = {name: list(counts) for name, counts in self.scales.items()}
         for name, counts in more.scales.items():
             scales[name] = [one + other for one, other in zip(scales.get(name, [0] * len(counts)), counts, strict=True)]

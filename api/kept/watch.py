@@ -63,7 +63,6 @@ class Watch:
         )
 
     def start(self) -> None:
-        """Begin to look."""
         self._thread.start()
 
     def stop(self) -> None:

@@ -51,7 +51,7 @@ ARCHIVE_BODY = {
                 "schema": {
                     "type": "object",
                     "properties": {
-                        "archive": {"type": "string", "format": "binary", "description": "zip or tar of pictures"},
+                        "archive": {"type": "string", "format": "binary", "description": "zip or tar of photos"},
                         "upload": {
                             "type": "string",
                             "description": "in place of `archive`: the id of an upload that has come whole; it is kept",
@@ -67,7 +67,7 @@ ARCHIVE_BODY = {
 
 @router.post("/archives", status_code=202, openapi_extra=ARCHIVE_BODY, responses=ARCHIVE_PROBLEMS)
 async def predict_an_archive(request: Request, services: ServicesDep, response: Response) -> JobOut:
-    """Queue a job that answers for every picture of an archive, as `{"kind": "predict"}` does for a dataset's.
+    """Queue a job that answers for every photo of an archive, as `{"kind": "predict"}` does for a dataset's.
 
     Of an `upload` the photos can be looked at afterwards and labelled (`GET /jobs/{job_id}/label-next`).
     """
@@ -93,7 +93,7 @@ async def predict_an_archive(request: Request, services: ServicesDep, response: 
 
 @router.get("/{job_id}/answers/{name}", response_class=StreamingResponse, responses=ANSWERS)
 def get_the_answers(job_id: Annotated[Id, Path()], name: AnswersName, services: ServicesDep) -> StreamingResponse:
-    """A predict job's answers, a row for each picture: as CSV for a spreadsheet, or as lines of JSON."""
+    """A predict job's answers, a row for each photo: as CSV for a spreadsheet, or as lines of JSON."""
     with services.sessions.begin() as session:
         file = answers_of(get_job(session, job_id), name)
     held = services.artifacts.size_of(file["key"])

@@ -122,7 +122,7 @@ def _check_name(name: str, own: Builtin) -> None:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _IdempotentRequest:
     """The Idempotency-Key of a request, and what is the same when it comes again."""
 
     key: str
@@ -130,17 +130,17 @@ class _Asked:
 
 
 @dataclass(frozen=True)
-class _Sent:
+class _NewImport:
     """An import that is about to be queued, and the upload that it takes over."""
 
     payload: Json
     upload: Writer | None
-    asked: _Asked | None
+    asked: _IdempotentRequest | None
 
 
 async def _archive_payload(
     request: Request, services: Services, held: ExitStack, idempotency_key: str | None
-) -> _Sent | Job:
+) -> _NewImport | Job:
     """Take the archive in and keep it where any worker can fetch it; what was uploaded before is held meanwhile.
 
     Where the key's import is on record, nothing is kept and that job is the answer.
@@ -159,7 +159,7 @@ async def _archive_payload(
             parts = ({} if form.archive_bytes is None else {"archive": archive}) | (
                 {"labels": labels} if beside else {}
             )
-            asked = _Asked(idempotency_key, await run_in_threadpool(import_digest, fields, parts))
+            asked = _IdempotentRequest(idempotency_key, await run_in_threadpool(import_digest, fields, parts))
             job = await run_in_threadpool(_find, services, asked)
             if job is not None:
                 return job
@@ -186,7 +186,7 @@ async def _archive_payload(
     if fields.add:
         source["add"] = True
     payload = {"name": fields.name, "source": source, "rule": rule.model_dump(mode="json"), SENT_BYTES: size}
-    return _Sent(payload, upload, asked)
+    return _NewImport(payload, upload, asked)
 
 
 def _check_bytes(services: Services, size: int, becomes: str | None) -> None:
@@ -215,7 +215,7 @@ def _queue_import(
     *,
     size: int = 0,
     upload: str | None = None,
-    asked: _Asked | None = None,
+    asked: _IdempotentRequest | None = None,
 ) -> JobOut:
     """Queue an import within what its owner may have.
 
@@ -246,7 +246,7 @@ def _queue_import(
     return JobOut.of(job, services.publish(job))
 
 
-def _find(services: Services, asked: _Asked) -> Job | None:
+def _find(services: Services, asked: _IdempotentRequest) -> Job | None:
     with services.sessions.begin() as session:
         return find_by_idempotency_key(session, asked.key, asked.digest)
 

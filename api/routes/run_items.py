@@ -30,7 +30,7 @@ def list_the_items(
     correct: Annotated[bool | None, Query(description="only those that were recognised, or only the others")] = None,
     dataset: Interpreted = None,
 ) -> PageOut[TopLoss]:
-    """The pictures of a stored interpretation, the largest loss first; the headers say what they are pictures of."""
+    """The photos of a stored interpretation, the largest loss first; the headers say what they are photos of."""
     with services.sessions.begin() as session:
         stored = StoredInterpretation.of(session, run_id, dataset, with_items=False)
         for name, breed in (("actual", actual), ("predicted", predicted)):

@@ -168,7 +168,7 @@ def get_the_top_losses(
     k: Annotated[int, Query(ge=1, le=1000)] = 9,
     dataset: Interpreted = None,
 ) -> list[TopLoss]:
-    """The pictures that the model was most wrong about, worst first; the headers say what they are pictures of."""
+    """The photos that the model was most wrong about, worst first; the headers say what they are photos of."""
     with services.sessions.begin() as session:
         stored = StoredInterpretation.of(session, run_id, dataset, with_items=False)
         worst = worst_items(session, run_id, stored.dataset.id, k)

@@ -28,7 +28,6 @@ class DatasetItem(BaseModel):
 
     @classmethod
     def of(cls, number: int, item: Item, *, dataset: str, revision: str) -> Self:
-        """From the manifest."""
         return cls(
             item=number,
             path=item.path,

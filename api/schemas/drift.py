@@ -38,7 +38,6 @@ class FigureDrift(BaseModel):
 
     @classmethod
     def of(cls, figure: str, seen: Sequence[int], reference: Sequence[int], vocab: list[str]) -> Self:
-        """From the counts of both sides."""
         drift, scale = compare(seen, reference), SCALES.get(figure)
         return cls(
             figure=figure,

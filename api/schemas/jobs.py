@@ -24,11 +24,11 @@ JobKind = Literal[RunKind, "interpret", "forecast", "predict", "import", "search
 
 
 class InterpretConfig(Body):
-    """How a run's pictures are predicted again."""
+    """How a run's photos are predicted again."""
 
-    tta: bool = Field(False, description="average each picture's scores over four augmented copies and the plain one")
+    tta: bool = Field(False, description="average each photo's scores over four augmented copies and the plain one")
     dataset: DatasetName | None = Field(
-        None, description="predict all pictures of this dataset, instead of the validation side of the run's own"
+        None, description="predict all photos of this dataset, instead of the validation side of the run's own"
     )
 
 
@@ -104,14 +104,14 @@ class ForecastRequest(Body):
 
 
 class PredictRequest(Body):
-    """Answer for every picture of a dataset; an archive is sent to `POST /jobs/archives`."""
+    """Answer for every photo of a dataset; an archive is sent to `POST /jobs/archives`."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"kind": "predict", "model": "production", "dataset": "oxford-iiit-pet"}]}
     )
 
     kind: Literal["predict"]
-    dataset: DatasetName = Field(description="answer for every picture of this dataset")
+    dataset: DatasetName = Field(description="answer for every photo of this dataset")
     model: ModelName = Field(DEFAULT_ALIAS, description="alias or version; the version of now answers")
 
 
@@ -186,7 +186,6 @@ class JobWaiting(BaseModel):
 
     @classmethod
     def of(cls, waiting: Waiting) -> Self:
-        """From what the store found."""
         return cls.model_validate(waiting)
 
 
@@ -208,7 +207,6 @@ class Answers(BaseModel):
 
     @classmethod
     def of(cls, payload: Mapping[str, Any]) -> Self:
-        """From a job's payload."""
         files = [
             AnswersFile(name=name, sha256=file["sha256"], bytes=file["bytes"])
             for name, file in sorted(payload.get("answers", {}).items())

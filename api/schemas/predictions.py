@@ -32,7 +32,7 @@ class Guess(BaseModel):
 class Prediction(BaseModel):
     """The answer for one picture. ``probabilities`` holds every breed; the model's ``scores`` says what they sum to.
 
-    Probabilities are calibrated: of many pictures with 0.8, 80 % are of that breed. The raw ones are the model's own
+    Probabilities are calibrated: of many photos with 0.8, 80 % are of that breed. The raw ones are the model's own
     scores.
     """
 
@@ -45,7 +45,7 @@ class Prediction(BaseModel):
         description=f"whether the first breed's probability is {SURE_FROM} or more and `known` is not false"
     )
     known: bool | None = Field(
-        description="false: the picture probably shows none of the model's breeds. Of pictures like those of the run's "
+        description="false: the picture probably shows none of the model's breeds. Of photos like those of the run's "
         "validation side the share `refused_share` is refused like this. null: the model cannot say"
     )
     known_score: float | None = Field(
@@ -54,7 +54,7 @@ class Prediction(BaseModel):
     )
     sentence: str = Field(description="the same in words, for people", examples=["not sure between Birman and Ragdoll"])
     set: list[str] | None = Field(
-        description="with `coverage`: the smallest set of breeds that holds the true one in that share of pictures of "
+        description="with `coverage`: the smallest set of breeds that holds the true one in that share of photos of "
         "known breeds, the likeliest first. It is empty where not even the first is likely enough. Else null"
     )
     top: list[Guess]
@@ -87,11 +87,11 @@ class SetCoverage(BaseModel):
 
 
 class AnsweredBy(BaseModel):
-    """What is said of all the pictures of a request."""
+    """What is said of all the photos of a request."""
 
     model: ServedModel
-    tta: bool = Field(description="whether each picture's scores are an average over augmented copies")
-    refused_share: float = Field(description="how many known pictures may be taken for unknown: PEDIGREE_REFUSED_SHARE")
+    tta: bool = Field(description="whether each photo's scores are an average over augmented copies")
+    refused_share: float = Field(description="how many known photos may be taken for unknown: PEDIGREE_REFUSED_SHARE")
     coverage: SetCoverage | None = Field(description="of the sets; null where none were asked for")
 
 

@@ -44,7 +44,6 @@ class RunFilters(BaseModel):
     order: Order | None = Field(None, description="left out: the newest, the best, the quickest or a first")
 
     def asked(self) -> RunQuery:
-        """The same for the record."""
         return RunQuery(
             kind=self.kind,
             state=self.state,

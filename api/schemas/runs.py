@@ -295,13 +295,13 @@ class ClassScoreOut(BaseModel):
 
 
 class Confusion(Scoring):
-    """The confusion matrix over the pictures of a stored interpretation, with what to read in it first."""
+    """The confusion matrix over the photos of a stored interpretation, with what to read in it first."""
 
-    dataset: RunDataset = Field(description="which pictures")
+    dataset: RunDataset = Field(description="whose photos")
     side: Literal["validation", "all"] = Field(description="the run's own validation photos, or all of the dataset's")
     tta: bool = Field(description="whether the scores are averages over augmented copies")
     trained_on: int = Field(
-        description="how many of these very pictures the model was trained on, now or in a run that it goes back to"
+        description="how many of these very photos the model was trained on, now or in a run that it goes back to"
     )
     vocab: list[str]
     matrix: list[list[int]]
@@ -316,7 +316,7 @@ class Confusion(Scoring):
 
 
 class TopLoss(BaseModel):
-    """One of the pictures that the model was most wrong about."""
+    """One of the photos that the model was most wrong about."""
 
     item: int = Field(description="position in the dataset, from 0")
     path: str = Field(description="path in the dataset", examples=["photos/Birman_12.jpg"])
@@ -325,5 +325,5 @@ class TopLoss(BaseModel):
     loss: float | None = Field(description="null where it is not a number")
     probability_predicted: float
     probability_actual: float
-    trained_on: bool = Field(False, description="whether the model was trained on this very picture")
+    trained_on: bool = Field(False, description="whether the model was trained on this very photo")
     image: str = Field(description="path of the picture", examples=["/runs/12/items/345/image"])

@@ -23,7 +23,6 @@ class Scoring(BaseModel):
 
     @classmethod
     def of_loss(cls, loss: LossName, **more: Any) -> Self:  # noqa: ANN401 - the fields of a subclass
-        """What follows from the loss."""
         if loss == "binary_cross_entropy":
             return cls(loss=loss, scores="independent", note=INDEPENDENT_NOTE, **more)
         return cls(loss=loss, scores="sum_to_one", **more)

@@ -128,7 +128,6 @@ class _Awaited:
         self._lock = threading.Lock()
 
     def take(self, position: int, output: Output) -> None:
-        """One of them."""
         with self._lock:
             self._outputs[position] = output
             self._missing -= 1
@@ -179,7 +178,6 @@ class Batcher:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Start answering."""
         with self._changed:
             self._add_thread()
 

@@ -20,5 +20,5 @@ def is_for_canary(photo: bytes, version: int, share: float) -> bool:
         version: the canary's: another canary gets other photos.
         share: of all photos.
     """
-    drawn = sha256(b"%d " % version + photo).digest()
-    return int.from_bytes(drawn[:8], "big") < share * _ALL
+    digest = sha256(b"%d " % version + photo).digest()
+    return int.from_bytes(digest[:8], "big") < share * _ALL

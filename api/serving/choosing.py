@@ -34,9 +34,7 @@ class Measure(Protocol):
         """The choice for the run's model on this machine; raises NothingToCheckBy, LearningError, AppError."""
         ...
 
-    def stop(self) -> None:
-        """End the measurement under way."""
-        ...
+    def stop(self) -> None: ...
 
 
 class Ways(Protocol):
@@ -50,9 +48,7 @@ class Ways(Protocol):
         """Have a way chosen if none is measured yet; the future ends with that, however it ends."""
         ...
 
-    def start(self, on_chosen: OnChosen) -> None:
-        """Begin to choose."""
-        ...
+    def start(self, on_chosen: OnChosen) -> None: ...
 
     def stop(self) -> None: ...
 
@@ -61,7 +57,6 @@ class ExactWays:
     """Every version is run in the exact way, and nothing is measured."""
 
     def way(self, version: int, run: int) -> Way | None:
-        """The exact one."""
         del version, run
         return None
 

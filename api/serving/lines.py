@@ -20,7 +20,7 @@ LINES_TOO: dict[str, Any] = {
     "content": {
         LINES: {
             "schema": {
-                "description": "a line for each picture, in the order in which they are ready: an entry of "
+                "description": "a line for each photo, in the order in which they are ready: an entry of "
                 "`predictions` with its `index`",
                 "type": "string",
             }

@@ -101,7 +101,6 @@ class Predictor:
         self._watcher.start()
 
     def stop(self) -> None:
-        """End both."""
         self._ways.stop()
         self._stopping.set()
         self._wake.set()

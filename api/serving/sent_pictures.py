@@ -178,7 +178,6 @@ class _Form(MultiPartParser):
     has_ended = False
 
     def on_end(self) -> None:
-        """Take note."""
         self.has_ended = True
 
     def drop(self) -> None:

@@ -85,7 +85,6 @@ class Shadowing:
         self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
 
     def start(self) -> None:
-        """Begin to compare."""
         self._thread.start()
 
     def stop(self) -> None:

@@ -38,7 +38,6 @@ class Attempt:
 
     @classmethod
     def begin(cls, place: str) -> Self:
-        """A new one, now."""
         return cls(int(time.time()), new_secret(), place)
 
     @classmethod

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
-class Fetched(NamedTuple):
+class ProviderResponse(NamedTuple):
     """What came."""
 
     status: int
@@ -36,7 +36,7 @@ async def fetch(
     basic: tuple[str, str] | None = None,
     *,
     seconds: float = SECONDS,
-) -> Fetched:
+) -> ProviderResponse:
     """Ask, by POST where there is a form; no redirect is followed, and no proxy that the shell names.
 
     Raises:
@@ -52,7 +52,7 @@ async def fetch(
         raise away("does not answer") from None
 
 
-async def _fetch(address: str, form: Mapping[str, str] | None, basic: tuple[str, str] | None) -> Fetched:
+async def _fetch(address: str, form: Mapping[str, str] | None, basic: tuple[str, str] | None) -> ProviderResponse:
     # It reads 140 certificates of authorities.
     verify = await run_in_threadpool(_authorities) if address.startswith("https:") else False
     made = httpx.AsyncClient(verify=verify, trust_env=False, follow_redirects=False, timeout=SECONDS)
@@ -67,7 +67,7 @@ async def _fetch(address: str, form: Mapping[str, str] | None, basic: tuple[str,
                 raise away(f"sent more than {MOST_BYTES} bytes")
     if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
         raise away(f"answered {answer.status_code}")
-    return Fetched(answer.status_code, _object(content))
+    return ProviderResponse(answer.status_code, _object(content))
 
 
 def _object(content: bytes) -> Mapping[str, Any]:

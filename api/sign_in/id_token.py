@@ -41,7 +41,7 @@ class SigningKey:
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedClaims:
     """What the claims must say."""
 
     issuer: str
@@ -65,7 +65,7 @@ def kid_of(token: str) -> str | None:
     return _header(token)[1]
 
 
-def read_id_token(token: str, keys: Sequence[SigningKey], expected: Expected) -> dict[str, Any]:
+def read_id_token(token: str, keys: Sequence[SigningKey], expected: ExpectedClaims) -> dict[str, Any]:
     """The claims of a token that one of the keys has signed and that is meant for us, now, for this sign-in.
 
     Raises:
@@ -129,7 +129,7 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _check(claims: Mapping[str, Any], expected: Expected) -> None:
+def _check(claims: Mapping[str, Any], expected: ExpectedClaims) -> None:
     now = time.time()
     for fault in (
         _fault_of_parties(claims, expected),
@@ -140,7 +140,7 @@ def _check(claims: Mapping[str, Any], expected: Expected) -> None:
             raise refused(fault)
 
 
-def _fault_of_parties(claims: Mapping[str, Any], expected: Expected) -> str | None:
+def _fault_of_parties(claims: Mapping[str, Any], expected: ExpectedClaims) -> str | None:
     if claims.get("iss") != expected.issuer:
         return "its ID token is of another issuer"
     audience = claims.get("aud")

@@ -10,8 +10,8 @@ import httpx
 
 from api.sign_in.attempt import Attempt
 from api.sign_in.directory import Description, Directory
-from api.sign_in.fetching import Fetched, fetch
-from api.sign_in.id_token import Expected, kid_of, read_id_token
+from api.sign_in.fetching import ProviderResponse, fetch
+from api.sign_in.id_token import ExpectedClaims, kid_of, read_id_token
 from api.sign_in.person import Person, person_of
 from api.sign_in.refusals import away, refused
 from store.errors import AppError
@@ -73,7 +73,7 @@ class Provider:
         async with self._trading:
             token = await self._trade(description, attempt, code)
             keys = await self.directory.keys_for(kid_of(token))
-        expected = Expected(self.client.issuer, self.client.client_id, attempt.nonce)
+        expected = ExpectedClaims(self.client.issuer, self.client.client_id, attempt.nonce)
         return person_of(read_id_token(token, keys, expected), self.client)
 
     async def _trade(self, description: Description, attempt: Attempt, code: str) -> str:
@@ -97,7 +97,7 @@ class Provider:
         raise _not_traded(found)
 
 
-def _not_traded(found: Fetched) -> AppError:
+def _not_traded(found: ProviderResponse) -> AppError:
     said = found.content.get("error")
     word = said if isinstance(said, str) and _PLAIN.fullmatch(said) else "no reason"
     logger.warning("the identity provider gave no ID token: %d, %s", found.status, word)

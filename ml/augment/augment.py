@@ -20,8 +20,8 @@ def training_input(images: Tensor, draws: BatchDraws, size: int) -> Tensor:
     chunk = 1 if images.device.type == "cpu" else len(images)
     for first in range(0, len(images), chunk):
         part = slice(first, first + chunk)
-        drawn = draw_once(images[part], draws.homographies[part], size).div_(255)
-        out[part] = normalise(light(drawn, draws.brightness[part], draws.contrast[part]))
+        rendered = draw_once(images[part], draws.homographies[part], size).div_(255)
+        out[part] = normalise(light(rendered, draws.brightness[part], draws.contrast[part]))
     return out
 
 
@@ -56,5 +56,5 @@ def as_float(images: Tensor) -> Tensor:
 
 def training_pixels(image: Tensor, draws: BatchDraws, size: int) -> Tensor:
     """One picture changed as in training, not normalised: uint8 [1,S,S,3] → float32 [1,3,size,size] in 0-255."""
-    drawn = draw_once(image, draws.homographies, size).div_(255)
-    return light(drawn, draws.brightness, draws.contrast).mul_(255)
+    rendered = draw_once(image, draws.homographies, size).div_(255)
+    return light(rendered, draws.brightness, draws.contrast).mul_(255)

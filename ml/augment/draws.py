@@ -29,7 +29,6 @@ class BatchDraws:
     contrast: Tensor
 
     def rows(self, rows: slice | Tensor) -> Self:
-        """Those of some of the images."""
         return type(self)(*(tensor[rows] for tensor in self.tensors()))
 
     def tensors(self) -> tuple[Tensor, ...]:

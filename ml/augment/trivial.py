@@ -62,10 +62,10 @@ def trivial_of_step(n: int, seed: int, step: int) -> Tensor:
     return torch.stack([ways.float(), torch.rand(n, generator=chance) * 2 - 1], 1)
 
 
-def trivially_changed(inputs: Tensor, drawn: Tensor) -> Tensor:
-    """Change normalised inputs [n,3,h,w] in place, each as ``drawn`` [n,2] says."""
+def trivially_changed(inputs: Tensor, sampled: Tensor) -> Tensor:
+    """Change normalised inputs [n,3,h,w] in place, each as ``sampled`` [n,2] says."""
     mean, std = (torch.tensor(values, device=inputs.device).view(3, 1, 1) for values in (MEAN, STD))
-    for picture, (way, strength) in zip(inputs, drawn.tolist(), strict=True):
+    for picture, (way, strength) in zip(inputs, sampled.tolist(), strict=True):
         if way:
             pixels = (picture * std + mean).mul_(255).round_().clamp_(0, 255).to(torch.uint8)
             changed = WAYS[int(way)](pixels, strength)

@@ -65,13 +65,11 @@ class Counting:
         self._count, self._examples = 0, list[str]()
 
     def add(self, example: str) -> None:
-        """One more."""
         self._count += 1
         if len(self._examples) < EXAMPLES:
             self._examples.append(example[:200])
 
     def tally(self) -> Tally:
-        """What was counted."""
         return Tally(count=self._count, examples=tuple(self._examples))
 
 
@@ -167,7 +165,6 @@ class _Text:
         self._number = self._began = self._chars = 0
 
     def head(self) -> str:
-        """What it begins with."""
         text = self._decoded(self._stream.read, MAX_NAME_CHARS)
         self._stream.seek(0)
         return text
@@ -286,7 +283,6 @@ class _Reading:
         self._unusable, self._repeated, self._contradicting = Counting(), Counting(), Counting()
 
     def take(self, line: int, cells: _Cells) -> None:
-        """One line."""
         name, label = cells.name.replace("\\", "/").removeprefix("./"), cells.label
         why = _too_long(name, label)
         if why is None:
@@ -309,7 +305,6 @@ class _Reading:
             self._rows[name] = Row(None, None, before.line)
 
     def done(self) -> LabelList:
-        """What was read."""
         report = ListReport(
             rows=self._named,
             unusable=self._unusable.tally(),

@@ -39,8 +39,8 @@ def choose_split(manifest: Manifest, config: TrainSettings) -> Split:
     if sides is not None and sides["valid"] and config.split == "given":
         return Split(train=_on(manifest, "train"), valid=_on(manifest, "valid"))
     pool = [i for i, item in enumerate(manifest.items) if item.split != "test"]
-    drawn = random_split(len(pool), config.valid_pct, config.split_seed)
-    return Split(train=tuple(pool[i] for i in drawn.train), valid=tuple(pool[i] for i in drawn.valid))
+    split = random_split(len(pool), config.valid_pct, config.split_seed)
+    return Split(train=tuple(pool[i] for i in split.train), valid=tuple(pool[i] for i in split.valid))
 
 
 def _on(manifest: Manifest, side: Side) -> tuple[int, ...]:

@@ -50,7 +50,6 @@ class DecodeRequest:
         _limit_seconds(self.limits.seconds(form, pixels))
 
     def answer(self) -> tuple[dict[str, Any], Pixels | bytes]:
-        """What goes back."""
         _limit_memory(SMALL_BYTES + len(self.data))
         _limit_seconds(self.limits.seconds("", 0))
         pixels = webp_pixels(self.data)

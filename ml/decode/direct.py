@@ -5,7 +5,7 @@ decoded at a part of its scale, as long as that leaves clearly more pixels than 
 """
 
 from ml.decode.images import Limits
-from ml.decode.input_map import Floats, drawn, input_map
+from ml.decode.input_map import Floats, input_map, resampled
 from ml.decode.picture_limits import DECODING
 from ml.decode.quick_jpeg import JpegFile, Square
 from ml.decode.views import Pixels
@@ -48,4 +48,4 @@ def _mapped(pixels: Pixels, square: Square, factor: int, size: int, presize: int
     left, before_columns = divmod(square.left, factor)
     rows = input_map(square.side, presize, size, factor, before_rows)
     columns = input_map(square.side, presize, size, factor, before_columns)
-    return drawn(pixels[top : top + rows.length, left : left + columns.length], rows, columns)
+    return resampled(pixels[top : top + rows.length, left : left + columns.length], rows, columns)

@@ -28,7 +28,7 @@ def input_map(side: int, presize: int, size: int, factor: int = 1, before: int =
     return LineMap.of(*validation_steps(presize, size), _presized(side, presize, factor, before))
 
 
-def drawn(pixels: Pixels, rows: LineMap, columns: LineMap) -> Floats:
+def resampled(pixels: Pixels, rows: LineMap, columns: LineMap) -> Floats:
     """uint8 [rows.length, columns.length, 3] → float32 [size, size, 3] in 0-255."""
     out = np.empty((rows.size, columns.size, 3), np.float32)
     for number, channel in enumerate(resample(pixels, rows, columns)):

@@ -22,22 +22,22 @@ _WAY_ROUND = (
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedFile:
     """A file's address and its MD5 (hex), as its publisher gives it."""
 
     url: str
     md5: str
 
 
-def published_images() -> Published:
+def published_images() -> PublishedFile:
     """Address and checksum of the pictures' archive, as the installed torchvision has them."""
     for url, md5 in OxfordIIITPet._RESOURCES:  # noqa: SLF001 - torchvision shows them nowhere else
         if url.endswith(f"/{_IMAGES}"):
-            return Published(url, md5)
+            return PublishedFile(url, md5)
     raise DownloadFailed("this torchvision names no address for the Oxford-IIIT Pet pictures", hint=_WAY_ROUND)
 
 
-def download_pets(into: Path, *, on_progress: OnProgress | None = None, published: Published | None = None) -> Path:
+def download_pets(into: Path, *, on_progress: OnProgress | None = None, published: PublishedFile | None = None) -> Path:
     """Download, verify and unpack the pictures.
 
     A download that broke off goes on where it stopped; what is already unpacked is not fetched again.
@@ -61,7 +61,7 @@ def download_pets(into: Path, *, on_progress: OnProgress | None = None, publishe
         return _downloaded(into, on_progress, published)
 
 
-def _downloaded(into: Path, on_progress: OnProgress | None, published: Published | None) -> Path:
+def _downloaded(into: Path, on_progress: OnProgress | None, published: PublishedFile | None) -> Path:
     images = into / "images"
     if images.is_dir():
         return images
@@ -80,7 +80,7 @@ def _downloaded(into: Path, on_progress: OnProgress | None, published: Published
     return images
 
 
-def _fetch(source: Published, archive: Path, on_progress: OnProgress | None) -> None:
+def _fetch(source: PublishedFile, archive: Path, on_progress: OnProgress | None) -> None:
     if archive.exists():
         return
     part = archive.with_name(f"{archive.name}.part")

@@ -49,10 +49,10 @@ def calibration_error(confidence: Doubles, hit: Hits) -> CalibrationError | None
     confidence, hit = confidence[order], hit[order]
     chance = np.random.default_rng(0)
     again = [np.sort(chance.integers(0, n, n)) for _ in range(_RESAMPLES)]
-    drawn = [_ece(confidence[rows], hit[rows]) for rows in again]
+    resampled = [_ece(confidence[rows], hit[rows]) for rows in again]
     perfect = [_ece(confidence, chance.uniform(size=n) < confidence) for _ in range(_RESAMPLES)]
     ece = _ece(confidence, hit)
-    low, high = 2 * ece - np.quantile(drawn, (0.975, 0.025))
+    low, high = 2 * ece - np.quantile(resampled, (0.975, 0.025))
     return CalibrationError(ece, max(0.0, float(low)), max(0.0, float(high)), float(np.quantile(perfect, 0.95)))
 
 

@@ -57,7 +57,7 @@ class Worth:
 
 
 @dataclass(frozen=True)
-class Measured:
+class FittedFamiliarity:
     """How familiarity is measured, what that gave of known pictures, and the weight in it, where it is told."""
 
     familiarity: Familiarity | None
@@ -65,7 +65,7 @@ class Measured:
     shift: ShiftWeight | None
 
 
-NOTHING_MEASURED = Measured(None, np.empty(0), None)
+NOTHING_MEASURED = FittedFamiliarity(None, np.empty(0), None)
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def fit_judgement(
     features: Floats | None = None,
     known: KnownPictures | None = None,
     poor: PoorPictures | None = None,
-    measured: Measured | None = None,
+    measured: FittedFamiliarity | None = None,
 ) -> FittedJudgement:
     """Fit on a validation side.
 
@@ -135,7 +135,7 @@ def _chosen(logits: Floats, usable: NDArray[np.bool_] | None) -> Rows:
 
 def _measured(
     known: KnownPictures | None, features: Floats | None, rows: Rows, poor: PoorPictures | None, breeds: int
-) -> Measured:
+) -> FittedFamiliarity:
     """How familiarity is measured, and what it measures of the given rows of the validation side."""
     if known is None or features is None:
         return NOTHING_MEASURED
@@ -143,7 +143,7 @@ def _measured(
     if found is None:
         return NOTHING_MEASURED
     tried, shift = found
-    return Measured(tried.familiarity, tried.valid[np.isfinite(tried.valid)], shift)
+    return FittedFamiliarity(tried.familiarity, tried.valid[np.isfinite(tried.valid)], shift)
 
 
 def _error(scores: Doubles, truth: NDArray[np.int64]) -> CalibrationError | None:

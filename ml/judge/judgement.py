@@ -72,7 +72,6 @@ class Judgement:
         return least_probability(self.of_truth, coverage)
 
     def write(self, path: Path) -> None:
-        """Into a file."""
         tensors: Tensors = {"of_truth": self.of_truth, "familiar": self.familiar}
         if self.familiarity is not None:
             tensors |= {f"familiarity.{name}": tensor for name, tensor in self.familiarity.tensors().items()}

@@ -81,7 +81,7 @@ class ShiftWeight:
 
 
 @dataclass(frozen=True)
-class Tried:
+class WeightedFamiliarity:
     """A weight, and what is measured with it of the validation side, [n], and of its poor pictures, [2, m]."""
 
     weight: float
@@ -99,7 +99,7 @@ class Tried:
 
 def fit_weighted(
     known: KnownPictures, breeds: int, valid: Floats, poor: PoorPictures | None, refused: float
-) -> tuple[Tried, ShiftWeight] | None:
+) -> tuple[WeightedFamiliarity, ShiftWeight] | None:
     """The smallest weight that keeps to ``POOR_REFUSED``; None without any known picture whose features are numbers.
 
     Args:
@@ -116,7 +116,7 @@ def fit_weighted(
         return None if found is None else (found, few)
     sides = [_mask(others, len(valid)) for others, _ in folds(len(valid))]
     whole = np.ones(len(valid), dtype=np.bool_)
-    tried: list[Tried] = []
+    tried: list[WeightedFamiliarity] = []
     for one in _tries(known, breeds, valid, poor, WEIGHTS):
         tried.append(one)
         if all(within(tried, side, poor.rows, refused) for side in (whole, *sides)):
@@ -134,12 +134,12 @@ def fit_weighted(
     return best, ShiftWeight(best.weight, choice, POOR_REFUSED, len(poor.rows), blurred, noisy)
 
 
-def within(tried: Sequence[Tried], side: Mask, rows: Rows, refused: float) -> Tried | None:
+def within(tried: Sequence[WeightedFamiliarity], side: Mask, rows: Rows, refused: float) -> WeightedFamiliarity | None:
     """The smallest weight that refuses no more than ``POOR_REFUSED`` of either kind, as a part of the pictures says."""
     return next((one for one in tried if _worst(one, side, rows, refused) <= POOR_REFUSED), None)
 
 
-def smallest(tried: Sequence[Tried], side: Mask, rows: Rows, refused: float) -> Tried:
+def smallest(tried: Sequence[WeightedFamiliarity], side: Mask, rows: Rows, refused: float) -> WeightedFamiliarity:
     """The same; where there is none, the smallest weight that refuses hardly more than the best does."""
     found = within(tried, side, rows, refused)
     if found is not None:
@@ -148,20 +148,20 @@ def smallest(tried: Sequence[Tried], side: Mask, rows: Rows, refused: float) -> 
     return next(one for one, share in zip(tried, worst, strict=True) if share <= min(worst) + _NEAR)
 
 
-def _worst(one: Tried, side: Mask, rows: Rows, refused: float) -> float:
+def _worst(one: WeightedFamiliarity, side: Mask, rows: Rows, refused: float) -> float:
     """The larger of the shares of blurred and noisy pictures refused, of those that are in a part."""
     return float(one.refusals(side, refused)[:, side[rows]].mean(1).max())
 
 
 def _tries(
     known: KnownPictures, breeds: int, valid: Floats, poor: PoorPictures, weights: Sequence[float]
-) -> Iterator[Tried]:
+) -> Iterator[WeightedFamiliarity]:
     for weight in weights:
         familiarity = fit_familiarity(known, breeds, weight)
         if familiarity is None:
             return
         measured = np.stack([familiarity.measure(kind) for kind in poor.features])
-        yield Tried(weight, familiarity, familiarity.measure(valid), measured)
+        yield WeightedFamiliarity(weight, familiarity, familiarity.measure(valid), measured)
 
 
 def _mask(rows: Rows, count: int) -> Mask:

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ml.judge.familiarity import Familiarity
-from ml.judge.fitting import NOTHING_MEASURED, REFUSED, FittedJudgement, Measured, fit_judgement
+from ml.judge.fitting import NOTHING_MEASURED, REFUSED, FittedFamiliarity, FittedJudgement, fit_judgement
 from ml.judge.judgement import Judgement
 from ml.learn.model import BreedNet
 from ml.learn.new_breeds import Addition
 from ml.learn.predictions import LearnedPictures, read_logits
 from ml.learn.read_before import ReadBefore
 from ml.learn.training import FitResult, save_model
-from ml.reading.added import AddedReading, Answered, read_added
+from ml.reading.added import AddedReading, AnsweredPhotos, read_added
 from ml.reading.metrics import Reading
 from ml.run_files import FEATURES, JUDGEMENT, PREDICTIONS
 
@@ -106,7 +106,7 @@ def _judgement(
     measured = NOTHING_MEASURED
     if parents is not None:
         grown = _grown(addition, parents.familiarity, answers.features.numpy())
-        measured = Measured(grown, parents.familiar, parents.shift)
+        measured = FittedFamiliarity(grown, parents.familiar, parents.shift)
     return fit_judgement(
         addition.config.loss,
         torch.cat([answers.valid, answers.left_out]).numpy(),
@@ -170,11 +170,11 @@ def _added(addition: Addition, answers: Answers, refused: float | None) -> Added
     return read_added(
         addition.vocab,
         addition.new,
-        Answered(addition.new_targets.numpy(), answers.left_out.argmax(1).numpy()),
+        AnsweredPhotos(addition.new_targets.numpy(), answers.left_out.argmax(1).numpy()),
         len(set(addition.shots)),
         int(addition.folds.max()) + 1,
-        Answered(targets, np.array([places[one] for one in before])),
-        Answered(targets, answers.valid.argmax(1).numpy()),
+        AnsweredPhotos(targets, np.array([places[one] for one in before])),
+        AnsweredPhotos(targets, answers.valid.argmax(1).numpy()),
         refused,
     )
 

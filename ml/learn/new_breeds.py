@@ -15,7 +15,7 @@ from ml.data.near_duplicates import find_near_duplicates
 from ml.data.split import Split, make_split
 from ml.errors import DatasetUnusable
 from ml.judge.folds import Rows, folds_of_few
-from ml.learn.new_rows import Trained
+from ml.learn.new_rows import TrainedRows
 from ml.learn.predictions import label_ids
 from ml.reading.added import LEAST_PHOTOS
 
@@ -86,10 +86,10 @@ class Addition:
         place = {breed: number for number, breed in enumerate(self.vocab)}
         return [place[breed] for breed in breeds]
 
-    def trained(self, last_layer: Tensor) -> Trained:
+    def trained(self, last_layer: Tensor) -> TrainedRows:
         """What stays of the parent's last layer, [classes before, read]."""
         at = [self.vocab_before.index(breed) for breed in self.manifest.vocab]
-        return Trained(
+        return TrainedRows(
             last_layer.detach()[at].double(),
             torch.tensor(self.places_of(self.manifest.vocab)),
             torch.tensor(self.new),

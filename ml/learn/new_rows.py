@@ -29,7 +29,7 @@ _ROUNDS, _LEAST_CHANGE = 200, 1e-7
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedRows:
     """``rows`` float64 [trained, read] of the classes ``places``; ``new`` are the other classes, [new]."""
 
     rows: Tensor
@@ -50,7 +50,7 @@ class Examples:
     targets: Tensor
 
 
-def fit_layer(loss: LossName, trained: Trained, examples: Examples) -> Tensor:
+def fit_layer(loss: LossName, trained: TrainedRows, examples: Examples) -> Tensor:
     """The last layer with new rows, float64 [classes, read]; the same each time."""
     mean = trained.rows.mean(0)
     spread = (trained.rows - mean).square().mean()
@@ -74,7 +74,7 @@ def fit_layer(loss: LossName, trained: Trained, examples: Examples) -> Tensor:
     return trained.layer(rows.detach())
 
 
-def held_apart(layer: Tensor, trained: Trained, known: Examples) -> Tensor:
+def held_apart(layer: Tensor, trained: TrainedRows, known: Examples) -> Tensor:
     """The layer with the new rows' distance from the trained rows' mean scaled, by one factor for all.
 
     It is the largest, up to 10, by which no more than ``MOST_MOVED`` of the known photos, which are of trained breeds,

@@ -24,11 +24,9 @@ class Precision:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Torch's name of it."""
         return _DTYPES[self.name]
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
-        """The context for forward passes."""
         return torch.autocast(device.type, dtype=self.dtype, enabled=self.name != "fp32")
 
 

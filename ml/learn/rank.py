@@ -14,7 +14,7 @@ from ml.disk import GO_ON, says_disk_full
 from ml.errors import DiskFull, LearningError, PrecisionUnsupported, ProcessLost, Stopped
 from ml.learn.checkpoint import CheckpointKeeper, Fetch
 from ml.learn.memory import is_out_of_memory, last_try
-from ml.learn.rank_line import Brief, Ended, Line
+from ml.learn.rank_line import Brief, Line, RankOutcome
 from ml.learn.setup import set_up
 from ml.learn.together import Together
 from ml.learn.trainer import Trainer
@@ -29,23 +29,25 @@ def run(connection: Connection) -> None:
     line = Line(connection)
     brief: Brief = connection.recv()
     try:
-        line.end(Ended("done", result=_learn(brief, line)))
+        line.end(RankOutcome("done", result=_learn(brief, line)))
     except Stopped:
-        line.end(Ended("stopped"))
+        line.end(RankOutcome("stopped"))
     except LearningError as error:
-        line.end(Ended("refused", error=error))
+        line.end(RankOutcome("refused", error=error))
     except Exception as error:  # noqa: BLE001 - whoever started it decides what becomes of it
         line.end(_unforeseen(brief, error))
 
 
-def _unforeseen(brief: Brief, error: Exception) -> Ended:
+def _unforeseen(brief: Brief, error: Exception) -> RankOutcome:
     words = " ".join(f"{type(error).__name__}: {error}".split())[:500]
     if is_out_of_memory(error):
-        return Ended("memory", words=words)
+        return RankOutcome("memory", words=words)
     if says_disk_full(error):
-        return Ended("refused", error=DiskFull("the disk is full: the training's files could not be written", GO_ON))
+        return RankOutcome(
+            "refused", error=DiskFull("the disk is full: the training's files could not be written", GO_ON)
+        )
     log.error("process %d of %d", brief.rank + 1, brief.ranks, exc_info=error)
-    return Ended("lost" if _is_of_the_group(error) else "failed", words=words)
+    return RankOutcome("lost" if _is_of_the_group(error) else "failed", words=words)
 
 
 def _is_of_the_group(error: Exception) -> bool:
@@ -73,7 +75,7 @@ def _prepared(brief: Brief, line: Line, together: Together) -> tuple[Trainer, Ca
     config, work, is_first = brief.config, brief.paths.work, brief.rank == 0
     silent = NullReporter()
     setup = set_up(
-        config, brief.manifest, Presized(), paths=brief.paths, reporter=silent, device=brief.device,
+        config, brief.manifest, PresizedSource(), paths=brief.paths, reporter=silent, device=brief.device,
         initial=brief.initial,
     )  # fmt: skip
     model = setup.model()
@@ -89,7 +91,7 @@ def _prepared(brief: Brief, line: Line, together: Together) -> tuple[Trainer, Ca
         _check_same(trainer, together)
         return trainer, partial(finish, trainer, setup, work, brief.earlier)
     used = together.told("")
-    trainer = make(keeper=Used(Path(used) if used else None))
+    trainer = make(keeper=FollowerKeeper(Path(used) if used else None))
     trainer.restore()
     _check_same(trainer, together)
     return trainer, partial(_follow, trainer)
@@ -117,7 +119,7 @@ def _follow(trainer: Trainer) -> None:
     trainer.last_outputs()
 
 
-class Presized:
+class PresizedSource:
     """Implements ``ml.data.bundle.ImageSource`` for photos that were presized before: nobody needs their bytes."""
 
     def read(self, index: int) -> bytes:
@@ -137,27 +139,21 @@ class LineReporter(NullReporter):
         self._line, self._together = line, together
 
     def on_plan(self, plan: Plan) -> None:
-        """Pass it on."""
         self._tell("on_plan", plan)
 
     def on_progress(self, progress: Progress) -> None:
-        """Pass it on."""
         self._tell("on_progress", progress)
 
     def on_batches(self, batches: Sequence[BatchRecord]) -> None:
-        """Pass them on."""
         self._tell("on_batches", batches)
 
     def on_epoch(self, epoch: EpochRecord) -> None:
-        """Pass it on."""
         self._tell("on_epoch", epoch)
 
     def on_rate(self, found: RateRecord) -> None:
-        """Pass it on."""
         self._tell("on_rate", found)
 
     def on_log(self, message: str) -> None:
-        """Pass it on."""
         self._tell("on_log", message)
 
     def should_stop(self) -> bool:
@@ -186,7 +182,6 @@ class LineKeeper(CheckpointKeeper):
         self.used = None
 
     def keep(self, path: Path, step: int) -> None:
-        """Have it kept."""
         self._line.ask("keep", path, step)
 
     def _fetch(self) -> Path:
@@ -194,14 +189,13 @@ class LineKeeper(CheckpointKeeper):
         return self.used
 
 
-class Used(CheckpointKeeper):
+class FollowerKeeper(CheckpointKeeper):
     """The checkpoint that process 0 goes on from, for the others."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
 
     def kept(self) -> Iterator[Fetch]:
-        """That one, where there is one."""
         path = self._path
         if path is not None:
             yield lambda: path

@@ -54,7 +54,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Ended:
+class RankOutcome:
     """A process's last word.
 
     ``done`` has a result, ``refused`` an error. ``lost``: the others were out of reach. ``failed``: in a way that
@@ -90,6 +90,5 @@ class Line:
             raise CheckpointInvalid(answer.invalid)
         return answer.value
 
-    def end(self, ended: Ended) -> None:
-        """Say how."""
+    def end(self, ended: RankOutcome) -> None:
         self._connection.send(ended)

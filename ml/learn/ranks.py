@@ -20,14 +20,10 @@ class Ranks(Protocol):
     """A process's side of it: number ``rank``, from 0, of ``size``. Number 0 alone writes and reports."""
 
     @property
-    def rank(self) -> int:
-        """Its number."""
-        ...
+    def rank(self) -> int: ...
 
     @property
-    def size(self) -> int:
-        """How many there are."""
-        ...
+    def size(self) -> int: ...
 
     def part(self, model: BreedNet, rows: Rows | None, *, is_last: bool) -> AbstractContextManager[Network]:
         """Around a part of a step, forward and backward: the model, for pictures that are these rows of their batch.
@@ -66,22 +62,18 @@ class Alone:
         *,
         is_last: bool,  # noqa: ARG002 - nobody waits for the last
     ) -> AbstractContextManager[Network]:
-        """The model as it is."""
         return nullcontext(model)
 
     def mean(self, loss: Tensor) -> Tensor:
-        """Its own."""
         return loss
 
     def stepped(self, model: BreedNet) -> None:
         """Nobody has seen anything else."""
 
     def agreed(self, value: float) -> float:
-        """Its own."""
         return value
 
     def joined(self, outputs: Tensor) -> Tensor:
-        """Its own."""
         return outputs
 
 

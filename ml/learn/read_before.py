@@ -45,7 +45,6 @@ class ReadBefore:
         return cls(features[:, known.first :], learned, torch.from_numpy(known.targets))
 
     def write(self, path: Path) -> None:
-        """Into a file."""
         tensors = {"valid": self.valid, "learned": self.learned, "targets": self.targets}
         save_tensors(
             {name: one.contiguous() for name, one in tensors.items()}, path, {"format_version": str(FORMAT_VERSION)}

@@ -74,7 +74,6 @@ class Setup:
 
     @cached_property
     def objective(self) -> Objective:
-        """What training makes small."""
         config, weights = self.config, None
         if config.balance_loss:
             counts = torch.bincount(self.training.targets, minlength=len(self.manifest.vocab))
@@ -111,7 +110,6 @@ class Setup:
         halved_from_step: int = 0,
         ranks: int = 1,
     ) -> Plan:
-        """What is about to be done."""
         each = describe_device(self.device)
         return Plan(
             device=each if ranks == 1 else f"{ranks} x {each}",

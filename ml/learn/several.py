@@ -22,7 +22,7 @@ import torch
 
 from ml.errors import CheckpointInvalid, ProcessLost, Stopped
 from ml.learn.checkpoint import CheckpointKeeper, Fetch
-from ml.learn.rank_line import Answer, Brief, Call, Ended
+from ml.learn.rank_line import Answer, Brief, Call, RankOutcome
 from ml.reporting import Reporter
 
 GRACE_SECONDS = 3.0
@@ -70,7 +70,6 @@ class _Desk:
         self._fetch: Fetch | None = None
 
     def done(self, call: Call) -> Answer:
-        """Do it."""
         own = getattr(self, f"_{call.name}", None)
         try:
             return Answer((own or getattr(self._reporter, call.name))(*call.arguments))
@@ -96,7 +95,7 @@ class _Process:
 
     def __init__(self, rank: int, ranks: int) -> None:
         self.rank = rank
-        self.ended: Ended | None = None
+        self.ended: RankOutcome | None = None
         ours, theirs = socket.socketpair()
         with theirs:
             words = [sys.executable, "-m", "ml.learn.rank_process", str(os.getpid()), str(theirs.fileno())]
@@ -119,9 +118,9 @@ class _Process:
         try:
             word = self.line.recv()
         except (EOFError, OSError):
-            self.ended = Ended("died", status=self._process.wait())
+            self.ended = RankOutcome("died", status=self._process.wait())
             return
-        if isinstance(word, Ended):
+        if isinstance(word, RankOutcome):
             self.ended = word
             return
         answer = desk.done(word)
@@ -132,7 +131,7 @@ class _Process:
         """Miss it where it has ended, though something holds its line open."""
         status = self._process.poll()
         if status is not None and self.ended is None and not self.line.poll():
-            self.ended = Ended("died", status=status)
+            self.ended = RankOutcome("died", status=status)
 
     def end(self) -> None:
         """At once."""

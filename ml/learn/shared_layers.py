@@ -41,8 +41,8 @@ class SharedDropout(nn.Dropout):
         rows = self.sight.rows
         if not self.training or rows is None or self.p == 0:
             return super().forward(input)
-        drawn = super().forward(input.new_ones(rows.of, *input.shape[1:]))
-        return input * drawn[rows.first : rows.end]
+        mask = super().forward(input.new_ones(rows.of, *input.shape[1:]))
+        return input * mask[rows.first : rows.end]
 
 
 class SharedStochasticDepth(StochasticDepth):  # type: ignore[misc]  # torchvision has no types
@@ -57,8 +57,8 @@ class SharedStochasticDepth(StochasticDepth):  # type: ignore[misc]  # torchvisi
         rows = self.sight.rows
         if not self.training or rows is None or self.p == 0:
             return cast("Tensor", super().forward(input))
-        drawn: Tensor = super().forward(input.new_ones(rows.of, *(1 for _ in input.shape[1:])))
-        return input * drawn[rows.first : rows.end]
+        mask: Tensor = super().forward(input.new_ones(rows.of, *(1 for _ in input.shape[1:])))
+        return input * mask[rows.first : rows.end]
 
 
 class _Summed(torch.autograd.Function):

@@ -57,7 +57,6 @@ class TokenColumn(nn.Module):
     """Tokens [n,1+patches,c] as a map of one column, [n,c,1+patches,1]."""
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """The same numbers."""
         return tokens.transpose(1, 2).unsqueeze(3)
 
 
@@ -78,8 +77,8 @@ def resampled(places: Tensor, rows: int, columns: int) -> Tensor:
     square = grid.transpose(1, 2).reshape(1, -1, side, side)
     down, across = (_matrix(side, count, places.device) for count in (rows, columns))
     with torch.autocast(places.device.type, enabled=False):
-        drawn = down @ square.float() @ across.T
-    return torch.cat([first, drawn.to(places.dtype).flatten(2).transpose(1, 2)], 1)
+        resized = down @ square.float() @ across.T
+    return torch.cat([first, resized.to(places.dtype).flatten(2).transpose(1, 2)], 1)
 
 
 @lru_cache(maxsize=64)

@@ -127,12 +127,14 @@ def _opening(opened: OpenedItem, manifest: Manifest) -> list[Step]:
 def _changes(batch: Tensor, draws: BatchDraws, size: int) -> list[Step]:
     """The steps of ml.augment.augment.training_input, one at a time."""
     floats = as_float(batch)
-    drawn = draw_once(batch, draws.homographies, size)
-    scaled = drawn / 255
+    rendered = draw_once(batch, draws.homographies, size)
+    scaled = rendered / 255
     lit = light(scaled, draws.brightness, draws.contrast)
     return [
         _of_tensor("to float", "on the training device: item x colour x height x width", floats, rows=1),
-        _of_tensor("augment", "antialiased; flip, rotation, zoom, warp and crop by one interpolation", drawn, rows=1),
+        _of_tensor(
+            "augment", "antialiased; flip, rotation, zoom, warp and crop by one interpolation", rendered, rows=1
+        ),
         _of_tensor("scale", "divided by 255", scaled, rows=1),
         _of_tensor("lighting", "brightness and contrast", lit, rows=1),
         _of_tensor("normalise", "ImageNet's mean and deviation taken out: the model's input", normalise(lit), rows=1),

@@ -90,7 +90,7 @@ class AddedReading:
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnsweredPhotos:
     """Class ids [n]: what pictures show, and what they were taken for."""
 
     targets: Ids
@@ -106,11 +106,11 @@ class Answered:
 def read_added(
     vocab: Sequence[str],
     new: Sequence[int],
-    left_out: Answered,
+    left_out: AnsweredPhotos,
     shots: int,
     folds: int,
-    before: Answered,
-    after: Answered,
+    before: AnsweredPhotos,
+    after: AnsweredPhotos,
     refused: float | None,
 ) -> AddedReading:
     """Read the answers.

@@ -60,7 +60,6 @@ class RateSearch:
 
     @property
     def agreement(self) -> Agreement:
-        """The valley's word."""
         return self.judged[USED].agreement
 
     @property

@@ -25,5 +25,4 @@ class Outputs:
     features: Floats
 
     def __iter__(self) -> Iterator[Output]:
-        """One input after the other."""
         return (Output(*row) for row in zip(self.logits, self.features, strict=True))

@@ -23,7 +23,6 @@ class TorchEngine:
         self._device = device
 
     def run(self, inputs: Sequence[Prepared]) -> Outputs:
-        """One forward pass."""
         assert self._graph is not None, "the engine is closed"  # noqa: S101 - its owner's fault
         pixels = torch.from_numpy(np.stack(inputs)).to(self._device)
         with torch.inference_mode(), self._precision.autocast(self._device):

@@ -16,7 +16,6 @@ class Content:
     """What a file of an archive holds, opened when it is first read: who wants names alone opens nothing."""
 
     def __init__(self, opened: Callable[[], IO[bytes]]) -> None:
-        """``opened`` opens it."""
         self._opened = opened
         self._file: IO[bytes] | None = None
 
@@ -27,7 +26,6 @@ class Content:
         return b"".join(self._steps(self._file, size))
 
     def close(self) -> None:
-        """Close what was opened."""
         if self._file is not None:
             self._file.close()
 

@@ -29,13 +29,9 @@ class ByteStream(Protocol):
         """At most ``size`` bytes."""
         ...
 
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Move, and return the position."""
-        ...
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
 
-    def tell(self) -> int:
-        """The position."""
-        ...
+    def tell(self) -> int: ...
 
 
 class Budget:
@@ -135,7 +131,6 @@ class PackedReader(io.RawIOBase):
         return data
 
     def seek(self, position: int, whence: int = io.SEEK_SET, /) -> int:
-        """As a file does."""
         return self._file.seek(position, whence)
 
     def tell(self) -> int:

@@ -24,7 +24,6 @@ class ZipContents:
         self._file.is_open = True
 
     def of(self, member: Member) -> Content:
-        """An entry's content."""
         return Content(partial(self._opened, member))
 
     def _opened(self, member: Member) -> IO[bytes]:

@@ -41,7 +41,6 @@ class Change:
     """What of the next row is known better, or only, by who makes the change."""
 
     def row(self) -> AuditEntry:
-        """As it is kept."""
         return AuditEntry(
             who=self.who,
             key_id=self.key_id,

@@ -47,7 +47,6 @@ class RunQuery:
 
     @property
     def way(self) -> Order:
-        """Which way round."""
         return self.order or USUAL[self.sort]
 
 

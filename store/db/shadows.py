@@ -51,7 +51,6 @@ class Comparisons:
     examples: list[Example] = field(default_factory=list)
 
     def note(self, example: Example) -> None:
-        """Take one photo."""
         self.compared += 1
         self.difference_sum += example.difference
         self.difference_max = max(self.difference_max, example.difference)
@@ -64,7 +63,6 @@ class Comparisons:
         self.examples = most_different([*self.examples, example])
 
     def add(self, other: "Comparisons") -> None:
-        """Take what another found."""
         self.compared += other.compared
         self.agreed += other.agreed
         self.failed += other.failed

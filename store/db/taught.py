@@ -16,14 +16,14 @@ LeftOut = Literal["none_of_the_breeds", "no_photo"]
 
 
 @dataclass(frozen=True)
-class Taught:
+class TaughtPhotos:
     """Photos that lie in the store, by sha256, each with its breed; and how many were left out, by the reason."""
 
     photos: dict[str, str]
     left_out: dict[LeftOut, int]
 
 
-def taught_photos(session: Session, *, version: int | None = None, since: datetime | None = None) -> Taught:
+def taught_photos(session: Session, *, version: int | None = None, since: datetime | None = None) -> TaughtPhotos:
     """Every picture with feedback once, by the last word on it, of whichever prediction.
 
     Args:
@@ -51,10 +51,10 @@ def taught_photos(session: Session, *, version: int | None = None, since: dateti
             left_out["no_photo"] += 1
         else:
             photos[sha256] = breed
-    return Taught(photos, dict(left_out))
+    return TaughtPhotos(photos, dict(left_out))
 
 
-def nothing_taught(taught: Taught) -> StateConflict:
+def nothing_taught(taught: TaughtPhotos) -> StateConflict:
     """The error where there is nothing to learn from."""
     told = taught.left_out.get("no_photo", 0), taught.left_out.get("none_of_the_breeds", 0)
     detail = (

@@ -31,7 +31,7 @@ GONE = 410
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimedDelivery:
     """A delivery that one process has in hand until its lease runs out, and what sending it takes."""
 
     id: int
@@ -186,7 +186,7 @@ def webhooks_due(session: Session) -> Sequence[int]:
     return session.scalars(select(WebhookDelivery.webhook_id).where(_is_due()).distinct()).all()
 
 
-def claim_delivery(session: Session, webhook_id: int) -> Claimed | None:
+def claim_delivery(session: Session, webhook_id: int) -> ClaimedDelivery | None:
     """Take a webhook's next delivery, which nobody else takes for ``LEASE_SECONDS``; None where none is due."""
     while (found := _next_due(session, webhook_id)) is not None:
         delivery, webhook = found
@@ -215,11 +215,11 @@ def _next_due(session: Session, webhook_id: int) -> tuple[WebhookDelivery, Webho
     return None if found is None else (found[0], found[1])
 
 
-def _claimed(delivery: WebhookDelivery, webhook: Webhook) -> Claimed:
+def _claimed(delivery: WebhookDelivery, webhook: Webhook) -> ClaimedDelivery:
     delivery.attempts += 1
     delivery.tried_at = func.now()
     delivery.next_try_at = func.now() + timedelta(seconds=LEASE_SECONDS)
-    return Claimed(
+    return ClaimedDelivery(
         id=delivery.id,
         webhook_id=webhook.id,
         attempt=delivery.attempts,
@@ -231,7 +231,7 @@ def _claimed(delivery: WebhookDelivery, webhook: Webhook) -> Claimed:
     )
 
 
-def record_try(session: Session, claimed: Claimed, outcome: Outcome) -> float | None:
+def record_try(session: Session, claimed: ClaimedDelivery, outcome: Outcome) -> float | None:
     """Keep how a try ended; returns the seconds until the next one, None where there is none.
 
     Nothing is kept where the webhook was deleted, or the lease had run out and somebody else has tried since.
@@ -269,7 +269,7 @@ def forget_old_deliveries(session: Session, *, older_than: timedelta) -> int:
     return len(gone.all())
 
 
-def _rest(claimed: Claimed, asked: float) -> float | None:
+def _rest(claimed: ClaimedDelivery, asked: float) -> float | None:
     if claimed.event == Event.TEST or claimed.attempt > len(RESTS):
         return None
     # Not all at the same moment, where many failed together.

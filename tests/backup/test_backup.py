@@ -16,7 +16,7 @@ from backup import writing
 from backup.container import Writer, content, entries
 from backup.description import BackupInvalid
 from backup.restoring import check_backup, restore_backup
-from backup.writing import BackupRefused, Written, write_backup
+from backup.writing import BackupRefused, WrittenBackup, write_backup
 from migrations.engine import downgrade, upgrade
 from migrations.schema import known_revisions
 from store.artifacts import ArtifactStore
@@ -44,7 +44,7 @@ def elsewhere(settings: Settings, engine: Engine) -> Iterator[Settings]:
         yield place
 
 
-def made(settings: Settings, path: Path, *, allow_missing: bool = False) -> Written:
+def made(settings: Settings, path: Path, *, allow_missing: bool = False) -> WrittenBackup:
     return write_backup(settings, path, quiet, allow_missing=allow_missing)
 
 

@@ -28,7 +28,6 @@ class AsyncRun(RecordedRun):
         self.client = client
 
     async def refresh(self) -> Self:
-        """Read the record again."""
         self.record = await self.client.send(calls.run(self.id))
         return self
 

@@ -19,7 +19,6 @@ class AsyncSearch(RecordedSearch):
         self.client = client
 
     async def refresh(self) -> Self:
-        """Read the record again."""
         return self._read(await self.client.send(calls.job(self.job)))
 
     async def wait(self, *, progress: bool = True) -> Self:

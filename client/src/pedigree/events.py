@@ -73,7 +73,6 @@ class Following:
         return {"Accept": "text/event-stream"} | ({"Last-Event-ID": self.last} if self.last else {})
 
     def heard(self, event: Event) -> None:
-        """Note an event."""
         self.last = event.id or self.last
 
     def answered(self) -> None:

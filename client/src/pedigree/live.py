@@ -32,7 +32,6 @@ class Live:
     _last_step: int = 0
 
     def hear(self, event: Event) -> None:
-        """Take in one event."""
         match event.name:
             case "state":
                 self.state = str(event.data["state"])

@@ -29,7 +29,6 @@ class Run(RecordedRun):
         self.client = client
 
     def refresh(self) -> Self:
-        """Read the record again."""
         self.record = self.client.send(calls.run(self.id))
         return self
 

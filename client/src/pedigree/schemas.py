@@ -235,7 +235,7 @@ class RunDataset(Answer):
 
 
 class Confusion(Answer):
-    """The confusion matrix over the pictures of a stored interpretation, with what to read in it first."""
+    """The confusion matrix over the photos of a stored interpretation, with what to read in it first."""
 
     loss: Literal["cross_entropy", "binary_cross_entropy"]
     scores: Literal["sum_to_one", "independent"]
@@ -412,7 +412,7 @@ class ForecastOut(Answer):
 
 
 class InterpretConfig(Answer):
-    """How a run's pictures are predicted again."""
+    """How a run's photos are predicted again."""
 
     tta: bool = False
     dataset: str | None = None
@@ -1246,7 +1246,7 @@ class RunOut(Answer):
 
 
 class TopLoss(Answer):
-    """One of the pictures that the model was most wrong about."""
+    """One of the photos that the model was most wrong about."""
 
     item: int
     path: str

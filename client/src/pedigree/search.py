@@ -53,7 +53,6 @@ class Search(RecordedSearch):
         self.client = client
 
     def refresh(self) -> Self:
-        """Read the record again."""
         return self._read(self.client.send(calls.job(self.job)))
 
     def wait(self, *, progress: bool = True) -> Self:

@@ -54,7 +54,6 @@ class Wire:
         self.http.close()
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401  # httpx's own options
-        """One request, and its answer."""
         answer = self.answer(method, path, **options)
         if not answer.is_success:
             raise problem_of(answer)

@@ -14,7 +14,7 @@ from starlette.types import Message
 
 from api.app import create_app
 from api.http import keyring
-from api.http.keyring import Keyring, Known
+from api.http.keyring import AccessSnapshot, Keyring
 from api.http.scopes import SCOPES, Needed, Operation, Rule, Scopes
 from api.http.session_cookies import COOKIE
 from store.access import Scope, digest_of
@@ -117,7 +117,7 @@ def test_a_session_that_nobody_could_look_for_is_no_refusal_and_one_looked_for_i
 ) -> None:
     looked: list[float] = []
 
-    def look(ring: Keyring, asked_at: float) -> Known | None:
+    def look(ring: Keyring, asked_at: float) -> AccessSnapshot | None:
         looked.append(asked_at)
         return ring.now_known() if away else own(ring, asked_at)
 

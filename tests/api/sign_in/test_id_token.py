@@ -9,13 +9,13 @@ from joserfc.jwk import ECKey, RSAKey
 from api.sign_in import id_token
 from api.sign_in.attempt import Attempt
 from api.sign_in.directory import described
-from api.sign_in.id_token import Expected, read_id_token, read_keys
+from api.sign_in.id_token import ExpectedClaims, read_id_token, read_keys
 from api.sign_in.refusals import ProviderUnfit, SignInRefused
 from store.oidc import OidcClient, client_of
 from tests.api.sign_in.conftest import SetFor
 from tests.identity_provider import Claims, IdentityProvider, letters
 
-EXPECTED = Expected("https://id.example.org", "pedigree", "nonce")
+EXPECTED = ExpectedClaims("https://id.example.org", "pedigree", "nonce")
 
 
 def claims(**change: object) -> Claims:

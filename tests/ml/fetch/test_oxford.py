@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ml.errors import ArchiveRejected, DownloadFailed
-from ml.fetch.oxford import Published, download_pets, published_images
+from ml.fetch.oxford import PublishedFile, download_pets, published_images
 from tests.ml.pictures import jpeg
 from tests.ml.published_files import Publisher, publishing
 
@@ -31,8 +31,8 @@ def server() -> Iterator[Publisher]:
         yield running
 
 
-def source(server: Publisher) -> Published:
-    return Published(server.url(NAME), hashlib.md5(server.files[NAME], usedforsecurity=False).hexdigest())
+def source(server: Publisher) -> PublishedFile:
+    return PublishedFile(server.url(NAME), hashlib.md5(server.files[NAME], usedforsecurity=False).hexdigest())
 
 
 def test_it_is_fetched_verified_unpacked_and_not_fetched_again(tmp_path: Path, server: Publisher) -> None:
@@ -80,13 +80,13 @@ def test_a_complete_part_is_not_fetched_again(tmp_path: Path, server: Publisher)
 
 def test_a_wrong_checksum_is_refused_and_thrown_away(tmp_path: Path, server: Publisher) -> None:
     with pytest.raises(DownloadFailed, match="MD5"):
-        download_pets(tmp_path, published=Published(server.url(NAME), "0" * 32))
+        download_pets(tmp_path, published=PublishedFile(server.url(NAME), "0" * 32))
     assert [path.name for path in tmp_path.iterdir()] == ["pets.lock"]
 
 
 def test_a_missing_file_is_said_with_the_way_round(tmp_path: Path, server: Publisher) -> None:
     with pytest.raises(DownloadFailed, match="answered 404") as caught:
-        download_pets(tmp_path, published=Published(server.url("gone"), "0" * 32))
+        download_pets(tmp_path, published=PublishedFile(server.url("gone"), "0" * 32))
     assert "pedigree datasets add oxford-iiit-pet images.tar.gz" in str(caught.value.hint)
 
 
@@ -95,7 +95,7 @@ def test_a_host_that_is_not_there_is_said_with_the_way_round(tmp_path: Path) -> 
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
         with pytest.raises(DownloadFailed, match=r"could not be fetched from 127\.0\.0\.1") as caught:
-            download_pets(tmp_path, published=Published(f"http://127.0.0.1:{port}/{NAME}", "0" * 32))
+            download_pets(tmp_path, published=PublishedFile(f"http://127.0.0.1:{port}/{NAME}", "0" * 32))
     assert "Without a network" in str(caught.value.hint)
 
 

@@ -6,13 +6,21 @@ from numpy.typing import NDArray
 
 from ml.judge.familiarity import SHIFT_WEIGHT, KnownPictures, fit_familiarity
 from ml.judge.fitting import REFUSED
-from ml.judge.shift_weight import FEWEST, POOR_REFUSED, WEIGHTS, PoorPictures, ShiftWeight, Tried, fit_weighted
+from ml.judge.shift_weight import (
+    FEWEST,
+    POOR_REFUSED,
+    WEIGHTS,
+    PoorPictures,
+    ShiftWeight,
+    WeightedFamiliarity,
+    fit_weighted,
+)
 
 PLACE, BREEDS, POOR = 16, 4, 120
 BLUR, NOISE = 10, 11
 """The axes, of both places, that blur and noise move a picture along."""
 Floats = NDArray[np.float32]
-Found = tuple[Tried, ShiftWeight]
+Found = tuple[WeightedFamiliarity, ShiftWeight]
 
 
 def features(n: int, seed: int) -> Floats:

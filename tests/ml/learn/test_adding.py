@@ -22,7 +22,7 @@ from ml.learn.added_files import AddResult
 from ml.learn.adding import add_breeds
 from ml.learn.examine import interpret
 from ml.learn.new_breeds import NewPhotos
-from ml.learn.new_rows import MOST_MOVED, Examples, Trained, fit_layer, held_apart
+from ml.learn.new_rows import MOST_MOVED, Examples, TrainedRows, fit_layer, held_apart
 from ml.learn.setup import Paths
 from ml.reporting import Progress
 from ml.serve.classifier import Classifier
@@ -221,7 +221,7 @@ def test_rows_tell_new_breeds_apart_and_leave_the_trained_rows(loss: LossName) -
     centres = torch.eye(6, dtype=torch.float64)[:5] * 3
     targets = torch.arange(5).repeat_interleave(4)
     read = centres[targets] + torch.randn(20, 6, generator=chance, dtype=torch.float64) * 0.3
-    trained = Trained(
+    trained = TrainedRows(
         torch.eye(6, dtype=torch.float64)[[0, 2, 4]] * 2 - 0.3, torch.tensor([0, 2, 4]), torch.tensor([1, 3])
     )
     layer = fit_layer(loss, trained, Examples(read, targets))
@@ -232,7 +232,7 @@ def test_rows_tell_new_breeds_apart_and_leave_the_trained_rows(loss: LossName) -
 
 def test_new_rows_are_as_strong_as_known_photos_let_them_be() -> None:
     chance = torch.Generator().manual_seed(0)
-    trained = Trained(torch.eye(4, dtype=torch.float64)[:2] * 3, torch.tensor([0, 1]), torch.tensor([2]))
+    trained = TrainedRows(torch.eye(4, dtype=torch.float64)[:2] * 3, torch.tensor([0, 1]), torch.tensor([2]))
     targets = torch.arange(2).repeat_interleave(200)
     read = torch.eye(4, dtype=torch.float64)[targets] + torch.randn(400, 4, generator=chance, dtype=torch.float64) * 0.2
     layer = trained.layer(torch.tensor([[1.5, 1.5, 1.0, 0.0]], dtype=torch.float64))

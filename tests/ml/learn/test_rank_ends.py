@@ -11,18 +11,18 @@ from ml.errors import DiskFull, ImageRejected, NoRateFound, PrecisionUnsupported
 from ml.learn import several
 from ml.learn.precision import Precision
 from ml.learn.rank import _check_same, _unforeseen
-from ml.learn.rank_line import Brief, Ended
+from ml.learn.rank_line import Brief, RankOutcome
 from ml.learn.trainer import Trainer
 
 
-def process(rank: int, ended: Ended | None) -> several._Process:
+def process(rank: int, ended: RankOutcome | None) -> several._Process:
     one = object.__new__(several._Process)
     one.rank, one.ended = rank, ended
     return one
 
 
 def test_process_0_says_all_it_has_to_tell_before_another_s_refusal_counts() -> None:
-    refused = Ended("refused", error=NoRateFound("no rate lowers the loss"))
+    refused = RankOutcome("refused", error=NoRateFound("no rate lowers the loss"))
     other = process(1, refused)
     several._raise_told([other])
     assert several._is_bad(other), "it is waited for no longer than for any bad end"
@@ -32,7 +32,7 @@ def test_process_0_says_all_it_has_to_tell_before_another_s_refusal_counts() -> 
 
 
 def test_why_they_lost_each_other_is_told() -> None:
-    cause = several._cause([process(1, Ended("lost", words="RuntimeError: no room in /dev/shm"))], 2)
+    cause = several._cause([process(1, RankOutcome("lost", words="RuntimeError: no room in /dev/shm"))], 2)
     assert isinstance(cause, ProcessLost)
     assert "no room in /dev/shm" in cause.detail
 
