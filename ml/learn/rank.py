@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -14,12 +14,14 @@ from ml.disk import GO_ON, says_disk_full
 from ml.errors import DiskFull, LearningError, PrecisionUnsupported, ProcessLost, Stopped
 from ml.learn.checkpoint import CheckpointKeeper, Fetch
 from ml.learn.memory import is_out_of_memory, last_try
-from ml.learn.rank_line import Brief, Line, RankOutcome
+from ml.learn.rank_line import Brief, Desk, Line, RankOutcome
 from ml.learn.setup import set_up
 from ml.learn.together import Together
 from ml.learn.trainer import Trainer
 from ml.learn.training import FitResult, finish, train_phases, trainer_of
 from ml.reporting import BatchRecord, EpochRecord, NullReporter, Plan, Progress, RateRecord
+
+Told = TypeVar("Told")
 
 log = logging.getLogger(__name__)
 
@@ -139,31 +141,31 @@ class LineReporter(NullReporter):
         self._line, self._together = line, together
 
     def on_plan(self, plan: Plan) -> None:
-        self._tell("on_plan", plan)
+        self._tell(Desk.on_plan, plan)
 
     def on_progress(self, progress: Progress) -> None:
-        self._tell("on_progress", progress)
+        self._tell(Desk.on_progress, progress)
 
     def on_batches(self, batches: Sequence[BatchRecord]) -> None:
-        self._tell("on_batches", batches)
+        self._tell(Desk.on_batches, batches)
 
     def on_epoch(self, epoch: EpochRecord) -> None:
-        self._tell("on_epoch", epoch)
+        self._tell(Desk.on_epoch, epoch)
 
     def on_rate(self, found: RateRecord) -> None:
-        self._tell("on_rate", found)
+        self._tell(Desk.on_rate, found)
 
     def on_log(self, message: str) -> None:
-        self._tell("on_log", message)
+        self._tell(Desk.on_log, message)
 
     def should_stop(self) -> bool:
         """What process 0 was answered."""
-        asked = self._line is not None and self._line.ask("should_stop")
+        asked = self._line is not None and self._line.ask(Desk.should_stop)
         return bool(self._together.agreed(float(asked)))
 
-    def _tell(self, name: str, told: object) -> None:
+    def _tell(self, act: Callable[[Desk, Told], None], told: Told) -> None:
         if self._line is not None:
-            self._line.tell(name, told)
+            self._line.tell(act, told)
 
 
 class LineKeeper(CheckpointKeeper):
@@ -176,16 +178,16 @@ class LineKeeper(CheckpointKeeper):
 
     def kept(self) -> Iterator[Fetch]:
         """Newest first."""
-        self._line.ask("look_for_kept")
-        while self._line.ask("next_kept"):
+        self._line.ask(Desk.look_for_kept)
+        while self._line.ask(Desk.next_kept):
             yield self._fetch
         self.used = None
 
     def keep(self, path: Path, step: int) -> None:
-        self._line.ask("keep", path, step)
+        self._line.ask(Desk.keep, path, step)
 
     def _fetch(self) -> Path:
-        self.used = self._line.ask("fetch_kept")
+        self.used = self._line.ask(Desk.fetch_kept)
         return self.used
 
 

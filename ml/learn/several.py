@@ -14,15 +14,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import torch
 
-from ml.errors import CheckpointInvalid, ProcessLost, Stopped
-from ml.learn.checkpoint import CheckpointKeeper, Fetch
-from ml.learn.rank_line import Answer, Brief, Call, RankOutcome
+from ml.errors import ProcessLost, Stopped
+from ml.learn.checkpoint import CheckpointKeeper
+from ml.learn.rank_line import Brief, Call, Desk, RankOutcome
 from ml.reporting import Reporter
 
 GRACE_SECONDS = 3.0
@@ -48,7 +47,7 @@ def fit_on_several(
         LearningError: with a code, whatever a user can act on.
         Stopped: the reporter asked for it.
     """
-    desk = _Desk(reporter, keeper)
+    desk = Desk(reporter, keeper)
     work = arguments["paths"].work
     work.mkdir(parents=True, exist_ok=True)
     meeting = work / f"meeting-{uuid4().hex}"
@@ -59,35 +58,6 @@ def fit_on_several(
         for process, brief in zip(processes, briefs, strict=True):
             process.send(brief)
         return _heard(processes, desk)
-
-
-class _Desk:
-    """Does what process 0 asks for."""
-
-    def __init__(self, reporter: Reporter, keeper: CheckpointKeeper) -> None:
-        self._reporter, self._keeper = reporter, keeper
-        self._kept: Iterator[Fetch] = iter(())
-        self._fetch: Fetch | None = None
-
-    def done(self, call: Call) -> Answer:
-        own = getattr(self, f"_{call.name}", None)
-        try:
-            return Answer((own or getattr(self._reporter, call.name))(*call.arguments))
-        except CheckpointInvalid as error:
-            return Answer(invalid=error.detail)
-
-    def _look_for_kept(self) -> None:
-        self._kept = self._keeper.kept()
-
-    def _next_kept(self) -> bool:
-        self._fetch = next(self._kept, None)
-        return self._fetch is not None
-
-    def _fetch_kept(self) -> Path | None:
-        return None if self._fetch is None else self._fetch()
-
-    def _keep(self, path: Path, step: int) -> None:
-        self._keeper.keep(path, step)
 
 
 class _Process:
@@ -113,7 +83,7 @@ class _Process:
         with contextlib.suppress(OSError):
             self.line.send(word)
 
-    def hear(self, desk: _Desk) -> None:
+    def hear(self, desk: Desk) -> None:
         """Take one word, which is there, or the end of the line."""
         try:
             word = self.line.recv()
@@ -123,8 +93,9 @@ class _Process:
         if isinstance(word, RankOutcome):
             self.ended = word
             return
-        answer = desk.done(word)
-        if word.waits:
+        call: Call = word
+        answer = call.done_by(desk)
+        if call.waits:
             self.send(answer)
 
     def look(self) -> None:
@@ -162,7 +133,7 @@ def _started(briefs: Sequence[Brief]) -> Iterator[list[_Process]]:
         briefs[0].meeting.unlink(missing_ok=True)
 
 
-def _heard(processes: Sequence[_Process], desk: _Desk) -> Any:  # noqa: ANN401 - of fit
+def _heard(processes: Sequence[_Process], desk: Desk) -> Any:  # noqa: ANN401 - of fit
     """Serve them until it is known how it ends."""
     ended: list[_Process] = []
     bad_since: float | None = None
