@@ -262,8 +262,9 @@ def test_a_view_is_asked_for_once_when_it_is_loaded_and_once_when_it_is_shown_ag
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("comes", [True, False], ids=["it comes", "it breaks off"])
 def test_what_is_said_while_a_view_is_drawn_is_drawn_after_it_and_not_beside_it(
-    visits: Visits, records: Records, streams: Streams, tmp_path: Path
+    visits: Visits, records: Records, streams: Streams, tmp_path: Path, *, comes: bool
 ) -> None:
     world = busy(records, tmp_path)
     context = hears_only_events(visits.context())
@@ -294,5 +295,8 @@ def test_what_is_said_while_a_view_is_drawn_is_drawn_after_it_and_not_beside_it(
     with page.expect_response(f"**{SERVED}?*"):
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     assert f"/runs/{world.running.id}" not in looks
-    look.fulfill(response=old)
+    if comes:
+        look.fulfill(response=old)
+    else:
+        look.abort()
     expect(rows).to_have_count(3)

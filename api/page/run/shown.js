@@ -75,12 +75,12 @@ function draw(id, next = showRun) {
   return drawing.done;
 }
 
+// What failed is of no interest where all of it is drawn after that.
 async function drawOn(work) {
-  try {
-    while (work.next && work.id === chosen) await drawOnce(work);
-  } finally {
-    if (drawing === work) drawing = null;
-  }
+  let failure = null;
+  while (work.next && work.id === chosen) failure = await drawOnce(work).then(() => null, (error) => error);
+  if (drawing === work) drawing = null;
+  if (failure) throw failure;
 }
 
 async function drawOnce(work) {
