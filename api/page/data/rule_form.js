@@ -7,6 +7,7 @@ import { outcome, PATTERNS, RULES, tried } from "./trial.js";
 import { formOf, keepForm } from "./unfinished.js";
 
 const SOON_MS = 350;
+const AGAIN_MS = 5000;
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
 let subject = null;
@@ -38,6 +39,7 @@ export function askForRule(next, whenImported) {
 }
 
 export function hideRule() {
+  clearTimeout(soon);
   subject = found = null;
   byId("rule-form").hidden = true;
 }
@@ -78,6 +80,7 @@ async function attempt(isFirst = false) {
     if (number !== asked) return;
     found = null;
     parts = [make("p", { class: "bad" }, error.message)];
+    if (error.isAway) attemptSoon(isFirst, AGAIN_MS);
   }
   byId("rule-outcome").removeAttribute("aria-busy");
   byId("rule-outcome").replaceChildren(...parts);
@@ -115,9 +118,9 @@ async function importIt() {
   }
 }
 
-function attemptSoon() {
+function attemptSoon(isFirst = false, restMs = SOON_MS) {
   clearTimeout(soon);
-  soon = setTimeout(attempt, SOON_MS);
+  soon = setTimeout(() => { if (subject) attempt(isFirst); }, restMs);
 }
 
 export function prepareRuleForm() {
@@ -127,7 +130,7 @@ export function prepareRuleForm() {
   }, says)));
   byId("rule").addEventListener("change", () => attempt());
   byId("rule-merge").addEventListener("change", () => attempt());
-  for (const id of ["rule-regex", "rule-level"]) byId(id).addEventListener("input", attemptSoon);
+  for (const id of ["rule-regex", "rule-level"]) byId(id).addEventListener("input", () => attemptSoon());
   byId("dataset-name").addEventListener("input", settle);
   byId("rule-form").addEventListener("input", keep);
   byId("rule-form").addEventListener("submit", (event) => {

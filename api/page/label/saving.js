@@ -3,7 +3,7 @@
 import { addressOf, amend, queryNumber } from "../frame/address.js";
 import { jobLine } from "../frame/job_line.js";
 import { byId, counted, datasetLink, FINAL, make, words } from "../frame/parts.js";
-import { ask } from "../frame/service.js";
+import { ask, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
 import { decisions, forgetSent, markSent } from "../review/decisions.js";
 import { nameOf, told } from "../review/stage.js";
@@ -70,12 +70,13 @@ async function save() {
   try {
     const job = await (view.found().dataset === null ? asDataset() : asRevision());
     amend({ saved: job.id });
-    await checkSaved();
     settle();
   } catch (error) {
     settle();
     byId("label-missing").textContent = error.message;
+    return;
   }
+  await tell("refresh", checkSaved());
 }
 
 const quoted = (text) => `"${text.replaceAll('"', '""')}"`;

@@ -7,7 +7,7 @@ const MOST = 200;
 
 let offered = null;
 
-// `renew` looks what interpretations are under way.
+// `renew` looks what interpretations are under way. Comes to what is still to be read of the form.
 export function offerInterpretation(run, isPossible, renew) {
   const place = byId("interpret");
   place.hidden = !isPossible;
@@ -21,6 +21,8 @@ export function offerInterpretation(run, isPossible, renew) {
     event.preventDefault();
     begin(run, renew);
   };
+  const isMissing = place.open && byId("interpret-on").options.length === 0;
+  return isMissing ? showChoice(run) : null;
 }
 
 async function showChoice(run) {

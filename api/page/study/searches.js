@@ -111,9 +111,9 @@ async function begin(event) {
 }
 
 // Beside the input that it is about, else above the button.
-function sayFault({ message, problem }) {
+function sayFault({ message, problem, isAway }) {
   if (!problem) {
-    faultOf("space").textContent = message;
+    (isAway ? byId("search-trouble") : faultOf("space")).textContent = message;
     return;
   }
   const faults = problem.errors?.length ? problem.errors : [problem];
