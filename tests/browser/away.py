@@ -17,12 +17,16 @@ from tests.browser.test_label import answer, served
 from tests.browser.visits import PATIENCE_MS, Visits
 from tests.browser.worlds import busy
 
-VIEWS_MODULE = Path(__file__).parents[2] / "api/page/frame/views.js"
 QUICK_MS = 300
 """How often the page looks again in these tests."""
 REFRESHES = re.compile(r"const REFRESH_MS = \d+;")
 OF_THE_PAGE = ("/ui/", "/events")
-NOT_NOW = {"title": "Service unavailable", "status": 503, "code": "unavailable", "detail": "the database does not answer"}
+NOT_NOW = {
+    "title": "Service unavailable",
+    "status": 503,
+    "code": "unavailable",
+    "detail": "the database does not answer",
+}
 Fail = Callable[[Route], None]
 FAILS: dict[str, Fail] = {
     "503": lambda route: route.fulfill(status=503, json=NOT_NOW, content_type="application/problem+json"),
@@ -46,11 +50,6 @@ SHOWN = """() => {
 }"""
 """All that is to be the same in a view that came at once and in one that came at last."""
 IS_SHOWN = f"wanted => JSON.stringify(({SHOWN})()) === JSON.stringify(wanted)"
-
-
-def view_names() -> set[str]:
-    """The page's own list."""
-    return set(re.findall(r'^  (\w+): "\.\./', VIEWS_MODULE.read_text(), re.MULTILINE))
 
 
 def _in_production(visits: Visits, records: Records, folder: Path) -> int:
@@ -117,7 +116,7 @@ VIEWS: dict[str, tuple[Callable[[Visits, Records, Path], str], str]] = {
 
 
 class Away:
-    """The service does not answer the first request to each of its addresses: each question of a view fails in its turn."""
+    """The service does not answer the first request to each address: each question of a view fails in its turn."""
 
     def __init__(self, fail: Fail) -> None:
         self.fail = fail

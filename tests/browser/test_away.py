@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.api.records import Records
-from tests.browser.away import FAILS, NOT_NOW, VIEWS, Away, comes_to, hasten, shown, view_names
-from tests.browser.visits import Visits
+from tests.browser.away import FAILS, VIEWS, Away, comes_to, hasten, shown
+from tests.browser.visits import Visits, view_names
 
 pytestmark = pytest.mark.browser
 USUAL = {("jobs", "503"), ("review", "503"), ("runs", "no connection")}

@@ -1,8 +1,8 @@
 // The form between an upload and its import: the dataset's name, the label rule and what it makes of the names.
 
 import { addressOf } from "../frame/address.js";
+import { askOnce } from "../frame/once.js";
 import { byId, make } from "../frame/parts.js";
-import { ask } from "../frame/service.js";
 import { outcome, PATTERNS, RULES, tried } from "./trial.js";
 import { formOf, keepForm } from "./unfinished.js";
 
@@ -110,7 +110,7 @@ async function importIt() {
   for (const [name, value] of Object.entries(fields())) form.append(name, value);
   byId("import").disabled = true;
   try {
-    const job = await ask("/datasets", { method: "POST", body: form });
+    const job = await askOnce("/datasets", { method: "POST", body: form }, [...form]);
     imported(job);
   } catch (error) {
     byId("import-missing").textContent = error.message;

@@ -5,6 +5,7 @@ import { followLinks, placeOf } from "./address.js";
 import { closePhotos, preparePhotos } from "./enlarged.js";
 import { redrawFigures } from "./figures.js";
 import { byId } from "./parts.js";
+import { askForPictures, keepPictures } from "./pictures.js";
 import { showScrolling } from "./scrolls.js";
 import { forgetAllBut, forgetPassed, hearAway, tell } from "./service.js";
 import { showSessionOnce } from "./session.js";
@@ -118,6 +119,7 @@ async function refreshAll() {
   if (document.hidden || performance.now() < restsUntil) return;
   const served = tell("served", showServed());
   served.then(showSessionOnce);
+  served.then((failure) => { if (failure === null) askForPictures(); });
   const failures = await Promise.all([served, isAway ? openView() : refreshView()]);
   if (failures.every((failure) => failure === null)) forgetPassed();
 }
@@ -162,6 +164,7 @@ scheme.addEventListener("change", redrawFigures);
 setInterval(refreshAll, REFRESH_MS);
 showScrolling();
 preparePhotos();
+keepPictures();
 followLinks(show);
 byId("reload").addEventListener("click", () => location.reload());
 tell("served", showServed()).then(showSessionOnce);

@@ -2,6 +2,7 @@
 
 import { addressOf, amend, queryNumber } from "../frame/address.js";
 import { jobLine } from "../frame/job_line.js";
+import { askOnce } from "../frame/once.js";
 import { byId, counted, datasetLink, FINAL, make, words } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
@@ -92,7 +93,7 @@ async function asDataset() {
   form.append("keep_upload", "true");
   form.append("add", String(into() !== ""));
   form.append("labels", new Blob(["filename,label\n", ...lines], { type: "text/csv" }), "labels.csv");
-  return ask("/datasets", { method: "POST", body: form });
+  return askOnce("/datasets", { method: "POST", body: form }, [name, into(), lines]);
 }
 
 // Another dataset's photos would go out of its next revision.

@@ -1,5 +1,6 @@
 // Having a run interpreted: once more on its own validation photos, or on all photos of a dataset.
 
+import { askOnce } from "../frame/once.js";
 import { byId, make } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
 
@@ -41,7 +42,7 @@ async function begin(run, renew) {
   let wrong = "";
   byId("interpret-start").disabled = true;
   try {
-    await ask("/jobs", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    await askOnce("/jobs", { method: "POST", headers: { "Content-Type": "application/json" }, body });
   } catch (error) {
     wrong = error.message;
   }

@@ -1,6 +1,7 @@
 // Searches: a form that begins one, and those there are.
 
 import { addressOf, amend, go, placeOf } from "../frame/address.js";
+import { askOnce } from "../frame/once.js";
 import { byId, counted, FINAL, make } from "../frame/parts.js";
 import { ask, reasonOf, sentence } from "../frame/service.js";
 import { want } from "../frame/stream.js";
@@ -101,7 +102,7 @@ async function begin(event) {
   for (const place of form().querySelectorAll("[data-error]")) place.textContent = "";
   byId("search-trouble").textContent = "";
   try {
-    const job = await ask("/jobs", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request()) });
+    const job = await askOnce("/jobs", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request()) });
     go(addressOf(`searches/${job.id}`));
   } catch (error) {
     sayFault(error);
