@@ -372,11 +372,9 @@ class Making:
         asked = SearchRequest.model_validate(wanted).plan().model_dump(mode="json", by_alias=True)
         errors = self.random.uniform(0.04, 0.3, len(runs)).tolist()
         with self.sessions.begin() as session:
-            job = create_job(
-                session, kind="search", payload={"dataset_id": pets}, max_attempts=3, state=State.SUCCEEDED
-            )
+            job = create_job(session, kind="search", payload={"dataset_id": pets}, max_attempts=3)
             study = add_study(session, job.id, dataset_id=pets, name=None, asked=asked)
-            study.ended_by, study.best_trial = "trials", errors.index(min(errors)) + 1
+            job.state, study.ended_by, study.best_trial = State.SUCCEEDED, "trials", errors.index(min(errors)) + 1
             for number, (run, error) in enumerate(zip(runs, errors, strict=True), 1):
                 settings = {"base_lr": float(10 ** self.random.uniform(-4, -2))}
                 of = {"study_id": job.id, "number": number, "run_id": run, "settings": settings}
