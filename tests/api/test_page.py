@@ -1,4 +1,3 @@
-import json
 import posixpath
 import re
 from pathlib import Path
@@ -11,7 +10,6 @@ from pydantic import BaseModel, TypeAdapter
 
 import api
 from api.figures import palette
-from api.http.errors import LEARNING_STATUS
 from api.routes.page import DIGEST, DOCUMENT
 from api.schemas.architectures import ArchitectureOut, PaceOut, WeightsOut
 from api.schemas.config import ConfigFieldOut, ConfigOut, PresetOut
@@ -53,7 +51,6 @@ from ml.data.manifest import ExclusionCode
 from ml.serve.export.forms import Form
 from store.db.aliases import How
 from store.db.waiting import Reason
-from store.errors import AppError
 from tests.api.web import TestClient
 
 FOLDER = Path(str(api.__file__)).parent / "page"
@@ -385,21 +382,6 @@ def test_charts_have_a_colour_of_the_page_for_each_that_the_server_draws_with() 
     shades = re.findall(r"--chart-shades: ([^;]+);", STYLE)
     assert shades[0].split(", ") == [colour.lower() for colour in palette.BLUES]
     assert len(shades[1].split(", ")) == len(palette.BLUES)
-
-
-def test_what_the_page_does_not_ask_for_again_are_errors_of_the_service() -> None:
-    (said,) = re.findall(r"^const LASTING = new Set\((\[.+\])\);$", MODULES["frame/service.js"], re.MULTILINE)
-    lasting = set(json.loads(said))
-    not_now = {502, 503, 504}
-    codes = {error.code for error in kinds_of(AppError) if error.status in not_now}
-    codes |= {code for code, status in LEARNING_STATUS.items() if status in not_now}
-    assert lasting < codes
-    assert "unavailable" in codes - lasting
-
-
-def kinds_of(error: type[AppError]) -> set[type[AppError]]:
-    """It and all that are of its kind."""
-    return {error}.union(*(kinds_of(one) for one in error.__subclasses__()))
 
 
 def test_errors_have_a_line_of_their_own_that_nothing_else_writes() -> None:
