@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, sessionmaker
 
+from api.schemas.studies import SearchRequest
 from benchmarks.page_photos import draw_photos
 from ml.config import FineTune, ResolvedConfig, resolve
 from ml.data.bundle import write_bundle
@@ -45,6 +46,8 @@ from store.db.models import Artifact, Batch, Dataset, Epoch, Interpretation, Job
 from store.db.records import StepRecord, record_artifact, record_batches
 from store.db.registry import register
 from store.db.session import make_engine, make_sessions
+from store.db.studies import add_study
+from store.db.study_tables import StudyTrial
 from store.keys import bundle_key, manifest_key, run_key
 from store.settings import Settings
 from store.states import State
@@ -57,6 +60,8 @@ LONG_EPOCHS = 40
 STEPS, STEPS_AN_EPOCH = 276, 46
 """Of every other run."""
 JOBS = 200
+TRIALS = 20
+SPACE = {"base_lr": {"low": 1e-4, "high": 1e-2, "log": True}}
 VERSIONS = 6
 PATTERNS = 8
 """So many runs' answers are made up; every other run has those of one of these."""
@@ -78,6 +83,7 @@ class Content:
     long_run: int
     other_runs: tuple[int, ...]
     version: int
+    search: int
 
 
 def content_of(folder: Path, environment: Mapping[str, str]) -> Content:
@@ -117,10 +123,11 @@ class Making:
         self._long_history(long)
         versions = self._versions([*rest[-VERSIONS + 1 :], long], model)
         self._jobs(rest)
+        search = self._search(dataset.id, rest[-TRIALS:])
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
         self.engine.dispose()
-        return Content(NAME, long, tuple(rest[:3]), versions[-1])
+        return Content(NAME, long, tuple(rest[:3]), versions[-1], search)
 
     def _dataset(self) -> tuple[Manifest, Dataset]:
         photos = self.folder / "photos"
@@ -357,6 +364,22 @@ class Making:
                 if n == JOBS - JOBS // 4:
                     job.state, job.attempt, job.worker, job.lease_until = State.RUNNING, 1, "worker of train", later
                     job.started_at = datetime.now(UTC)
+
+    def _search(self, pets: int, runs: Sequence[int]) -> int:
+        """A search whose trials were the last runs."""
+        _say("search")
+        wanted = {"kind": "search", "dataset": NAME, "space": SPACE, "trials": TRIALS, "minutes": 60}
+        asked = SearchRequest.model_validate(wanted).plan().model_dump(mode="json", by_alias=True)
+        errors = self.random.uniform(0.04, 0.3, len(runs)).tolist()
+        with self.sessions.begin() as session:
+            job = create_job(session, kind="search", payload={"dataset_id": pets}, max_attempts=3)
+            study = add_study(session, job.id, dataset_id=pets, name=None, asked=asked)
+            job.state, study.ended_by, study.best_trial = State.SUCCEEDED, "trials", errors.index(min(errors)) + 1
+            for number, (run, error) in enumerate(zip(runs, errors, strict=True), 1):
+                settings = {"base_lr": float(10 ** self.random.uniform(-4, -2))}
+                of = {"study_id": job.id, "number": number, "run_id": run, "settings": settings}
+                session.add(StudyTrial(**of, outcome="done", curve=[2 * error, error], value=error))
+            return job.id
 
 
 def _numbers(count: int) -> tuple[FromClause, ColumnElement[int]]:

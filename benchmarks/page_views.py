@@ -96,4 +96,12 @@ def views_of(content: Content) -> list[View]:
         View("Models", "models", "seen('#versions tbody tr') && seen('#aliases li')"),
         View("Version", f"models/{content.version}", "seen('#stands li') && seen('#exports li')"),
         View("Jobs", "jobs", "seen('#jobs-lanes li') && seen('#jobs-done li')"),
+        View("Team", "team", "seen('#limits dd') && seen('#no-changes, #changes tbody tr')"),
+        View(
+            "What to label next",
+            "label",
+            "seen('#label-pool') && document.querySelectorAll('#label-pool option').length",
+        ),
+        View("Searches", "searches", "seen('#searches li')"),
+        View("Search", f"searches/{content.search}", "seen('#trials tbody tr') && seen('#study-figures .main-svg')"),
     ]

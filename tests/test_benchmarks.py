@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socketserver
 import subprocess
 import sys
@@ -15,9 +16,22 @@ import pytest
 from api.serving.plain_forms import plain_parts
 from benchmarks.error_vs_fastai import Ending, beside, interval
 from benchmarks.load import length_of, load, request_of
+from benchmarks.page_content import Content
+from benchmarks.page_views import views_of
 from benchmarks.predict_soak import HEAD, table
 from benchmarks.predict_vs_litserve import _summary, _turns
 from benchmarks.train_vs_fastai import mcnemar, over_seeds
+from tests.browser.visits import VIEWS_MODULE, view_names
+
+
+def test_every_view_of_the_page_is_measured() -> None:
+    places = re.findall(r'^  "?([\w/:]*)"?: "(\w+)",$', VIEWS_MODULE.with_name("address.js").read_text(), re.MULTILINE)
+    views = views_of(Content("pets", long_run=3, other_runs=(1, 2, 4), version=5, search=6))
+    paths = {view.address.partition("?")[0] for view in views}
+    measured = {
+        name for pattern, name in places for path in paths if re.fullmatch(re.sub(r":\w+", "[^/]+", pattern), path)
+    }
+    assert measured == view_names()
 
 
 @pytest.mark.parametrize(("here", "there", "p"), [(0, 0, 1.0), (0, 6, 0.03125), (2, 8, 0.109375), (5, 5, 1.0)])

@@ -195,7 +195,8 @@ def test_every_element_that_the_scripts_name_is_in_the_page() -> None:
 def test_every_address_that_the_scripts_ask_is_a_route(app: FastAPI) -> None:
     routes = [re.sub(r"\{\w+\}", "[^/]+", path) for path in app.openapi()["paths"]]
     asked = re.findall(
-        r'(?:ask\(|firstOf\(|EventSource\(at\(last === null \? |const base = |path: )["`](/[^"`]+)["`]', SCRIPTS
+        r'(?:ask\(|askOnce\(|firstOf\(|EventSource\(at\(last === null \? |const base = |path: )["`](/[^"`]+)["`]',
+        SCRIPTS,
     )
     # What is put in after a word is the query, what is put in after a slash is a part of the path.
     bare = [re.sub(r"(?<=\w)\$\{.*$", "", path.partition("?")[0]) for path in asked]

@@ -10,9 +10,9 @@ from playwright.sync_api import Browser, Page, expect
 from pedigree import Client, Run
 from tests.api.conftest import until
 from tests.browser.test_looks import Scheme
-from tests.browser.visits import PATIENCE_MS, Visits
+from tests.browser.visits import PATIENCE_MS, Visits, view_names
 from tests.browser.walk_data import broken_off, first_minute, looked_at, rule_tried
-from tests.browser.walk_ground import Ground, ground, how_it_learns
+from tests.browser.walk_ground import ARCH, Ground, ground, how_it_learns
 from tests.browser.walk_models import FOREVER, cancelled_resumed_deleted, predicted, promoted_and_rolled_back
 from tests.browser.walk_review import reviewed, trained_again
 from tests.browser.walk_runs import cell_opened, rate_clicked, watched
@@ -37,8 +37,12 @@ VIEWS = {
     "/ui/models/1": "#model-steps a",
     "/ui/jobs": "#jobs-done li",
     "/ui/team": "#changes tbody tr",
+    "/ui/label?dataset=first": "#label-pool option",
+    "/ui/searches": "#searches li",
+    "/ui/searches/{search}": "#study-asked dd",
 }
 """Each view, and what is there once it is whole."""
+SHOWN_VIEW = "document.querySelector('.view:not([hidden])').id.replace('view-', '')"
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +77,22 @@ def test_each_view_is_whole_in_the_other_theme_too(
     browser: Browser, walked: Ground, width: int, scheme: Scheme
 ) -> None:
     with closing(Visits(browser, walked.url)) as visits:
-        walk = Walker(visits, width, scheme)
+        walk, search, seen = Walker(visits, width, scheme), cancelled_search(walked.url), set()
         for path, there in VIEWS.items():
-            walk.go(path)
+            walk.go(path.format(search=search))
             walk.station(there)
+            seen.add(walk.page.evaluate(SHOWN_VIEW))
         walk.arrive()
+    assert seen == view_names()
+
+
+def cancelled_search(url: str) -> int:
+    """A search that is on record and trains nothing any more."""
+    with Client(url) as client:
+        job = client.search("first", {"batch_size": [4, 8]}, trials=1, minutes=5, arch=ARCH, epochs=1).job
+        client.cancel(job)
+        until(lambda: client.jobs.get(job).state == "cancelled", PATIENCE_MS / 1000)
+    return job
 
 
 def test_ten_tabs_load_and_live_while_two_runs_train(browser: Browser, walked: Ground) -> None:

@@ -1,11 +1,13 @@
 """Pages of the service in a browser, and what went wrong in them."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, FilePayload, Page, Request
 
+VIEWS_MODULE = Path(__file__).parents[2] / "api/page/frame/views.js"
 PATIENCE_MS = 60_000
 """What a busy machine may take until something is seen."""
 
@@ -64,6 +66,11 @@ class Visits:
     def _see(self, request: Request) -> None:
         if not request.url.startswith((self.address, "data:", "blob:")):
             self.elsewhere.append(request.url)
+
+
+def view_names() -> set[str]:
+    """The page's own list of its views."""
+    return set(re.findall(r'^  (\w+): "\.\./', VIEWS_MODULE.read_text(), re.MULTILINE))
 
 
 def attach(page: Page, chooser: str, files: Path | FilePayload | list[FilePayload]) -> None:

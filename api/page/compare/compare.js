@@ -15,18 +15,23 @@ const board = new Board(byId("compare-board"));
 let isReady = false;
 let asked = "";
 let found = null;
+// Of what was found, what is wholly shown.
+let drawn = "";
 let question = 0;
 
 async function read() {
   const number = ++question;
   const answer = await ask(`/runs/compare?runs=${asked}`);
   if (number !== question) return;
-  const isNew = JSON.stringify(answer) !== JSON.stringify(found);
+  const told = JSON.stringify(answer);
   found = answer;
   want("compare", answer.runs.some((run) => !FINAL.has(run.state)));
   byId("compare-loading").hidden = true;
   byId("compare-all").hidden = byId("compared").hidden = false;
-  if (isNew) await show();
+  if (told === drawn) return;
+  drawn = "";
+  await show();
+  if (found === answer) drawn = told;
 }
 
 async function show() {
@@ -79,7 +84,7 @@ export const compare = {
   title: () => "Compare",
   async open(_, query) {
     if (!isReady) prepare();
-    asked = "";
+    asked = drawn = "";
     found = null;
     await this.turn(query);
   },
@@ -98,6 +103,7 @@ export const compare = {
       return;
     }
     asked = runs;
+    drawn = "";
     found = null;
     byId("compare-all").hidden = byId("compared").hidden = true;
     byId("compare-loading").hidden = false;
@@ -109,7 +115,7 @@ export const compare = {
   },
   // What has ended does not change.
   async refresh(isMissed) {
-    if (asked && (isMissed || !found || found.runs.some((run) => !FINAL.has(run.state)))) await read();
+    if (asked && (isMissed || !drawn || found.runs.some((run) => !FINAL.has(run.state)))) await read();
   },
   close() {
     question++;

@@ -8,7 +8,8 @@ import { ask, tell } from "../frame/service.js";
 const WHICH = ["only_first", "only_second", "both_wrong"];
 const PAGE = 24;
 
-let shown = { name: null, items: [], cursor: null };
+const NONE = { name: null, items: [], cursor: null };
+let shown = NONE;
 
 const chosen = (query) => (WHICH.includes(query.get("which")) ? query.get("which") : null);
 const nameOf = ({ path, item }) => fileOf(path, `item ${item}`);
@@ -27,9 +28,19 @@ export async function showPhotos({ runs, outcomes }, query) {
     byId("no-photos").hidden = outcomes[which] > 0;
     byId("no-photos").textContent = which === "both_wrong" ? "There is no photo that both got wrong." : "There is no photo that only this run got right.";
     byId("more-compared").hidden = true;
-    if (outcomes[which] > 0) await readMore();
+    if (outcomes[which] > 0) await readFirst(shown);
   }
   showNamed();
+}
+
+// Photos that could not be read are not there: they are asked for again.
+async function readFirst(of) {
+  try {
+    await readMore();
+  } catch (error) {
+    if (of === shown) shown = NONE;
+    throw error;
+  }
 }
 
 async function readMore() {
@@ -90,7 +101,7 @@ function largePhoto(one) {
 }
 
 export function hidePhotos() {
-  shown = { name: null, items: [], cursor: null };
+  shown = NONE;
   byId("compare-photos").hidden = true;
   closePhotos();
 }

@@ -2,7 +2,7 @@
 
 import { amend, go, here, placeOf } from "../frame/address.js";
 import { byId, FINAL, make, size } from "../frame/parts.js";
-import { ask } from "../frame/service.js";
+import { ask, tell } from "../frame/service.js";
 import { duration } from "../frame/times.js";
 import { showImport } from "./importing.js";
 import { acceptDrops } from "./drops.js";
@@ -34,10 +34,11 @@ async function take(found) {
   const source = sourceOf(found);
   const upload = await earlier(source) ?? await begin(source);
   keep(upload.id, source, upload.length);
-  transfers.set(upload.id, new Transfer(source, upload, showTransfer));
-  if (uploadInAddress() === upload.id) await showUpload();
+  const transfer = new Transfer(source, upload, showTransfer);
+  transfers.set(upload.id, transfer);
+  transfer.start();
+  if (uploadInAddress() === upload.id) await tell("upload", showUpload());
   else go(here({ upload: upload.id }));
-  transfers.get(upload.id).start();
 }
 
 async function earlier(source) {
@@ -112,7 +113,7 @@ function showStanding({ id, name, offset, length }) {
 const rule = (subject) => askForRule(subject, (job) => {
   drop(subject.key);
   transfers.delete(subject.key);
-  showUpload();
+  tell("upload", showUpload());
   return job;
 });
 
@@ -158,7 +159,7 @@ async function builtin(id, changed) {
   } finally {
     asking.delete(id);
   }
-  await changed();
+  await tell("refresh", changed());
 }
 
 export function prepareAdding(changed) {

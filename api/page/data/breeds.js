@@ -48,7 +48,17 @@ export async function showPhotos(name, breed) {
   byId("dataset-photos").replaceChildren();
   byId("more-photos").hidden = true;
   byId("more-photos").onclick = () => tell("view", whileBusy(byId("more-photos"), () => addPhotos(shown)));
-  if (await addPhotos(shown)) byId("photos-title").focus();
+  await showFirst(shown);
+}
+
+// Photos that could not be read are not there: they are asked for again.
+async function showFirst(of) {
+  try {
+    if (await addPhotos(of)) byId("photos-title").focus();
+  } catch (error) {
+    if (of === shown) shown = NONE;
+    throw error;
+  }
 }
 
 async function addPhotos(of) {

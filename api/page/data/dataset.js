@@ -29,14 +29,14 @@ let seed = 0;
 let pictured = null;
 
 // In the colours of now.
-scheme.addEventListener("change", () => { if (pictured) showPictures(pictured); });
+scheme.addEventListener("change", () => { if (pictured) tell("pictures", showPictures(pictured)); });
 
 const PARTS = ["dataset", "dataset-files", "dataset-seen"];
 
 async function chooseDataset(name, query) {
   const breed = query.get("breed");
+  if (name !== chosen) seed = 0;
   chosen = name;
-  seed = 0;
   let found;
   try {
     found = await ask(`/datasets/${encodeURIComponent(name)}`);
@@ -53,9 +53,11 @@ async function chooseDataset(name, query) {
   showBreeds(found, breed);
   showLeftOut(found.summary);
   showDuplicates(found);
-  byId("other-pictures").onclick = () => { seed += 1; showPictures(found); };
-  showPictures(found);
-  await showNamed(query);
+  byId("other-pictures").onclick = () => {
+    seed += 1;
+    tell("pictures", showPictures(found));
+  };
+  await Promise.all([showPictures(found), showNamed(query)]);
 }
 
 // The photos of a breed, and the photo that is shown large.
@@ -158,27 +160,31 @@ function showPictures({ name, items }) {
   pictured = { name, items };
   const base = `/datasets/${encodeURIComponent(name)}`;
   const drawing = `seed=${seed}&scheme=${scheme.matches ? "dark" : "light"}`;
-  place("batch", `${base}/batch.png?augment=both&${drawing}`, "A labelled batch, as the images are and augmented");
-  place("presizing", `${base}/presizing.png?item=${(seed * STRIDE) % items}&${drawing}`,
+  const batch = place("batch", `${base}/batch.png?augment=both&${drawing}`, "A labelled batch, as the images are and augmented");
+  const presizing = place("presizing", `${base}/presizing.png?item=${(seed * STRIDE) % items}&${drawing}`,
     "The same changes of an image, made by one interpolation and step by step");
+  return Promise.all([batch, presizing]);
 }
 
-// The picture, or the reason for which there is none, in its place.
+// The picture, or the reason for which there is none, in its place. A service that is away is no such reason.
 async function place(id, path, alt) {
   const host = byId(id);
   host.dataset.path = path;
   host.setAttribute("aria-busy", "true");
   if (!host.childElementCount) host.replaceChildren(make("p", { class: "quiet" }, "Drawing…"));
   let shown;
+  let missing = null;
   try {
     const address = URL.createObjectURL(await askForPicture(path));
     shown = make("img", { src: address, alt, on: { load: () => URL.revokeObjectURL(address) } });
   } catch (error) {
+    missing = error;
     shown = make("p", { class: "bad", role: "alert" }, error.message);
   }
   if (host.dataset.path !== path) return;
   host.removeAttribute("aria-busy");
   host.replaceChildren(shown);
+  if (missing?.isAway) throw missing;
 }
 
 export const dataset = {

@@ -1,12 +1,13 @@
 // The form between an upload and its import: the dataset's name, the label rule and what it makes of the names.
 
 import { addressOf } from "../frame/address.js";
+import { askOnce } from "../frame/once.js";
 import { byId, make } from "../frame/parts.js";
-import { ask } from "../frame/service.js";
 import { outcome, PATTERNS, RULES, tried } from "./trial.js";
 import { formOf, keepForm } from "./unfinished.js";
 
 const SOON_MS = 350;
+const AGAIN_MS = 5000;
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
 let subject = null;
@@ -38,6 +39,7 @@ export function askForRule(next, whenImported) {
 }
 
 export function hideRule() {
+  clearTimeout(soon);
   subject = found = null;
   byId("rule-form").hidden = true;
 }
@@ -78,6 +80,7 @@ async function attempt(isFirst = false) {
     if (number !== asked) return;
     found = null;
     parts = [make("p", { class: "bad" }, error.message)];
+    if (error.isAway) attemptSoon(isFirst, AGAIN_MS);
   }
   byId("rule-outcome").removeAttribute("aria-busy");
   byId("rule-outcome").replaceChildren(...parts);
@@ -107,7 +110,7 @@ async function importIt() {
   for (const [name, value] of Object.entries(fields())) form.append(name, value);
   byId("import").disabled = true;
   try {
-    const job = await ask("/datasets", { method: "POST", body: form });
+    const job = await askOnce("/datasets", { method: "POST", body: form }, [...form]);
     imported(job);
   } catch (error) {
     byId("import-missing").textContent = error.message;
@@ -115,9 +118,9 @@ async function importIt() {
   }
 }
 
-function attemptSoon() {
+function attemptSoon(isFirst = false, restMs = SOON_MS) {
   clearTimeout(soon);
-  soon = setTimeout(attempt, SOON_MS);
+  soon = setTimeout(() => { if (subject) attempt(isFirst); }, restMs);
 }
 
 export function prepareRuleForm() {
@@ -127,7 +130,7 @@ export function prepareRuleForm() {
   }, says)));
   byId("rule").addEventListener("change", () => attempt());
   byId("rule-merge").addEventListener("change", () => attempt());
-  for (const id of ["rule-regex", "rule-level"]) byId(id).addEventListener("input", attemptSoon);
+  for (const id of ["rule-regex", "rule-level"]) byId(id).addEventListener("input", () => attemptSoon());
   byId("dataset-name").addEventListener("input", settle);
   byId("rule-form").addEventListener("input", keep);
   byId("rule-form").addEventListener("submit", (event) => {

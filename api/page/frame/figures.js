@@ -32,7 +32,8 @@ function plotly() {
   script ??= Promise.all([coming, shown()]).then(() => new Promise((done) => {
     const tag = make("script", { src: at(SCRIPT) });
     tag.addEventListener("load", () => done(Boolean(window.Plotly)), { once: true });
-    tag.addEventListener("error", () => done(false), { once: true });
+    // The next figure asks for it again.
+    tag.addEventListener("error", () => { [coming, script] = [null, null]; tag.remove(); done(false); }, { once: true });
     document.head.append(tag);
   }));
   return script;
@@ -142,7 +143,9 @@ async function draw(one) {
 
 function paint({ place, found }) {
   const { data, layout } = themed(found);
-  return window.Plotly.react(place.querySelector(".chart"), data, layout, CONFIG);
+  const chart = place.querySelector(".chart");
+  chart.querySelector(":scope > img")?.remove();
+  return window.Plotly.react(chart, data, layout, CONFIG);
 }
 
 // Show what is said of a cell of a confusion figure, and bring the cell into sight.

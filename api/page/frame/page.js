@@ -5,16 +5,18 @@ import { followLinks, placeOf } from "./address.js";
 import { closePhotos, preparePhotos } from "./enlarged.js";
 import { redrawFigures } from "./figures.js";
 import { byId } from "./parts.js";
+import { askForPictures, keepPictures } from "./pictures.js";
 import { showScrolling } from "./scrolls.js";
-import { forgetAllBut, tell } from "./service.js";
-import { showSession } from "./session.js";
+import { forgetAllBut, forgetPassed, hearAway, tell } from "./service.js";
+import { showSessionOnce } from "./session.js";
 import { hear, keepStream } from "./stream.js";
 import { scheme } from "./theme.js";
 import { bringTheRest, bringView, viewNamed } from "./views.js";
 
 // A view is an object of
 //   title(parts)         what the window is called;
-//   open(parts, query)   shows it; again where its parts change;
+//   open(parts, query)   shows it; again where its parts change, and where something of it failed while the service was away:
+//                        it does all that the first call did not come to, and nothing twice;
 //   turn(query)          the query has changed, the parts have not; without it, `open` is called;
 //   refresh(isMissed)    something may have changed; `isMissed`: while nobody looked or listened;
 //   hear(told)           an event of the stream;
@@ -23,6 +25,8 @@ import { bringTheRest, bringView, viewNamed } from "./views.js";
 const AREAS = { run: "runs", compare: "runs", dataset: "data", review: "data", label: "data", model: "models", study: "train", searches: "train" };
 const REFRESH_MS = 5000;
 const SOON_MS = 200;
+// What is asked for again anyway, or with the next click; for all else that could not be read the view is opened again.
+const ASKED_AGAIN = new Set(["served", "refresh", "more", "moves"]);
 const LOST = {
   path: "There is no view at this address. Choose one above.",
   run: "No run is named so. Give a run’s number.",
@@ -35,7 +39,10 @@ let shown = { view: null, parts: {}, query: new URLSearchParams() };
 let soon = 0;
 let isMissed = false;
 let openings = 0;
+let visits = 0;
+// Something of the view failed since the service was away, which may have asked to be left alone for a while.
 let isAway = false;
+let restsUntil = 0;
 
 const current = () => viewNamed(shown.view) ?? {};
 
@@ -48,12 +55,15 @@ function show(isNew = false) {
   entitle();
   tell("address", next.lost ? Promise.reject(new Error(LOST[next.lost])) : null);
   if (isSame && shown.view !== null) {
-    if (current().turn) tell("view", current().turn(next.query));
+    const visit = visits;
+    if (current().turn) tell("view", current().turn(next.query), () => visit === visits);
     else openView();
     return;
   }
   viewNamed(before.view)?.close?.();
   openings += 1;
+  visits += 1;
+  isAway = false;
   closePhotos();
   for (const question of document.querySelectorAll("dialog.confirm[open]")) question.close();
   forgetAllBut(["served", "address"]);
@@ -71,10 +81,17 @@ function entitle() {
 // What is wrong with an address stays said; where the service was away the view is opened again.
 async function openView() {
   const opening = ++openings;
-  const failure = await tell("view", bringAndOpen(opening));
-  if (opening === openings) isAway = failure?.isAway ?? false;
-  bringTheRest();
+  isAway = false;
+  const failure = await tell("view", bringAndOpen(opening), () => opening === openings);
+  // A browser may keep it that a script did not come.
+  if (!failure?.isAway) bringTheRest();
+  return failure;
 }
+
+hearAway((about, { isRead, restMs = 0 }) => {
+  restsUntil = performance.now() + restMs;
+  if (isRead && !ASKED_AGAIN.has(about)) isAway = true;
+});
 
 // Somebody may have gone elsewhere until the view is there.
 async function bringAndOpen(opening) {
@@ -98,13 +115,22 @@ function markArea(view) {
   }
 }
 
-function refreshAll() {
-  if (document.hidden) return;
-  const missed = isMissed;
+async function refreshAll() {
+  if (document.hidden || performance.now() < restsUntil) return;
+  const served = tell("served", showServed());
+  served.then(showSessionOnce);
+  served.then((failure) => { if (failure === null) askForPictures(); });
+  const failures = await Promise.all([served, isAway ? openView() : refreshView()]);
+  if (failures.every((failure) => failure === null)) forgetPassed();
+}
+
+// What was missed is missed until the view has been read anew.
+async function refreshView() {
+  const [missed, visit] = [isMissed, visits];
   isMissed = false;
-  tell("served", showServed());
-  if (isAway) openView();
-  else tell("refresh", current().refresh?.(missed));
+  const failure = await tell("refresh", current().refresh?.(missed), () => visit === visits);
+  if (failure && visit === visits) isMissed ||= missed;
+  return failure;
 }
 
 // Once for all that happens at about the same time.
@@ -138,7 +164,9 @@ scheme.addEventListener("change", redrawFigures);
 setInterval(refreshAll, REFRESH_MS);
 showScrolling();
 preparePhotos();
+keepPictures();
 followLinks(show);
-tell("served", showServed()).then(showSession);
+byId("reload").addEventListener("click", () => location.reload());
+tell("served", showServed()).then(showSessionOnce);
 show();
 keepStream();

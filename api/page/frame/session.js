@@ -2,6 +2,7 @@
 
 import { at } from "./address.js";
 import { byId, make } from "./parts.js";
+import { isAwayStatus } from "./service.js";
 
 const REFUSED = "The service does not know this key, or it was revoked, or has expired.";
 const AWAY = "The service does not answer. Try again in a moment.";
@@ -9,8 +10,11 @@ const AWAY = "The service does not answer. Try again in a moment.";
 const SENDABLE = /^[\x21-\x7e]{1,200}$/;
 const TRIES = 4;
 const REST_MS = 500;
+const AGAIN_MS = 5000;
 
 let asking = null;
+let looking = null;
+let isKnown = false;
 let settled = () => {};
 
 // Comes back once somebody has given a key that the service takes: one question for all requests that wait.
@@ -33,7 +37,7 @@ function askFor(done) {
     way,
     make("p", { class: "quiet" }, "This service asks for a key. The people who run it give you one."),
     form);
-  offerProvider(way, () => dialog.open && input.value === "");
+  offerProvider(way, () => dialog.open, () => dialog.open && input.value === "");
   let isGiven = false;
 
   async function give() {
@@ -54,7 +58,7 @@ function askFor(done) {
     }
     dialog.remove();
     settled = () => {};
-    showSession();
+    showSessionAnew();
     done();
   });
   settled = () => {
@@ -66,8 +70,13 @@ function askFor(done) {
 }
 
 // The company's identity provider, where there is one: it brings the browser back to this view.
-async function offerProvider(way, isWaiting) {
-  const answer = await fetch(at("/sign-in/provider")).catch(() => null);
+async function offerProvider(way, isOpen, isWaiting) {
+  let answer = await answerOf("/sign-in/provider");
+  while (isAway(answer)) {
+    await new Promise((rested) => { setTimeout(rested, AGAIN_MS); });
+    if (!isOpen()) return;
+    answer = await answerOf("/sign-in/provider");
+  }
   const { name = null, address } = answer?.ok ? await answer.json() : {};
   if (name === null) return;
   const next = location.pathname + location.search + location.hash;
@@ -85,7 +94,7 @@ export async function signInWith(key) {
     await new Promise((rested) => { setTimeout(rested, REST_MS); });
   }
   settled();
-  await showSession();
+  await showSessionAnew();
 }
 
 // Why the key is not taken; nothing where it is.
@@ -100,16 +109,37 @@ async function refusalOf(key) {
   }
 }
 
+const answerOf = (path, options) => fetch(at(path), options).catch(() => null);
+const isAway = (answer) => answer === null || isAwayStatus(answer.status);
+
+// Until it is known whose key it is: the service may have been away.
+export function showSessionOnce() {
+  if (!isKnown) looking ??= showSession().finally(() => { looking = null; });
+  return looking;
+}
+
+function showSessionAnew() {
+  isKnown = false;
+  looking = null;
+  return showSessionOnce();
+}
+
 // Whose key it is, and the way out; nothing where no key is asked for.
-export async function showSession() {
-  const answer = await fetch(at("/session")).catch(() => null);
-  if (answer?.status === 503) return;
-  const { key = null, scope } = answer?.ok ? await answer.json() : {};
+async function showSession() {
+  const answer = await answerOf("/session");
+  if (isAway(answer)) return;
+  const said = answer.ok ? await answer.json().catch(() => null) : {};
+  if (said === null) return;
+  isKnown = true;
+  const { key = null, scope } = said;
   const out = make("button", { type: "button", class: "plain", on: { click: signOut } }, "Sign out");
   byId("session").replaceChildren(...(key === null ? [] : [`Signed in as ${key} (${scope}) `, out]));
 }
 
+// Who is still signed in is not to go away believing the contrary.
 async function signOut() {
-  await fetch(at("/session"), { method: "DELETE" }).catch(() => null);
-  location.reload();
+  const answer = await answerOf("/session", { method: "DELETE" });
+  if (!isAway(answer)) return location.reload();
+  byId("session").querySelector(".bad")?.remove();
+  return byId("session").append(make("span", { class: "bad", role: "alert" }, ` You are still signed in. ${AWAY}`));
 }

@@ -21,6 +21,7 @@ const VIEWS = {
 const brought = {};
 // How often each did not come: browsers keep that, and ask for the same address never again.
 const missed = {};
+const KEPT = "A part of this view did not come while the service was away, and this browser asks for it again only when the page is loaded again.";
 let rest = null;
 
 // The view of this name, or null while it is not there.
@@ -36,9 +37,13 @@ export async function bringView(name) {
     // What a browser says of a file that does not come; anything else is a fault of the view's own.
     if (!(cause instanceof TypeError)) throw cause;
     missed[name] = (missed[name] ?? 0) + 1;
-    throw Object.assign(new Error("The service does not answer.", { cause }), { isAway: true });
+    // Of what the view is made of the address cannot be another: it would be there twice.
+    if (missed[name] > 1 && await comes(VIEWS[name])) throw Object.assign(new Error(KEPT, { cause }), { needsReload: true });
+    throw Object.assign(new Error("The service does not answer.", { cause }), { isAway: true, isRead: true });
   }
 }
+
+const comes = (script) => fetch(new URL(script, import.meta.url)).then(({ ok }) => ok, () => false);
 
 // So that nobody who goes to one of them waits for it, or stands before a service that has gone. One that does not come
 // now is asked for again when somebody goes there, who is then told.

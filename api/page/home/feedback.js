@@ -1,7 +1,7 @@
 // What people say of an answer, where the service keeps predictions.
 
 import { byId, cell, fill, make, percent, words } from "../frame/parts.js";
-import { ask } from "../frame/service.js";
+import { ask, tell } from "../frame/service.js";
 import { shortTime } from "../frame/times.js";
 
 const NONE = "none of these breeds";
@@ -71,9 +71,10 @@ async function send(id, breed, told, note) {
     told.textContent = `Noted: ${words(breed ?? NONE)}.${isNew ? " This model does not know that breed." : ""}`;
     told.className = "quiet";
     note(told.textContent);
-    await showContradicted();
   } catch (error) {
     told.textContent = error.message;
     told.className = "bad";
+    return;
   }
+  await tell("contradicted", showContradicted());
 }

@@ -26,9 +26,8 @@ function prepare() {
 
 // The photos of before stay; on other terms they are answered anew.
 async function turn() {
-  const isOther = readTerms();
+  if (readTerms()) askAgain();
   await showVersions();
-  if (isOther) askAgain();
 }
 
 export const home = {

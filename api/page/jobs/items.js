@@ -1,7 +1,7 @@
 // A job of the queue as an item of a list, with what can be done about it.
 
 import { addressOf } from "../frame/address.js";
-import { make, progressLine, runLink, words } from "../frame/parts.js";
+import { make, progressLine, runLink, whileBusy, words } from "../frame/parts.js";
 import { reasonOf } from "../frame/service.js";
 import { duration, localTime, shortTime } from "../frame/times.js";
 import { waitsFor } from "../frame/waiting.js";
@@ -24,7 +24,7 @@ function about({ id, kind, run, state, owner, dataset }, ...more) {
 // Its key lets the focus stay with it when the list is written again.
 function button(job, verb, label, style, act) {
   const options = { type: "button", class: style, "data-key": `${verb}-${job.id}`, "aria-label": `${label} job ${job.id}` };
-  return make("button", { ...options, on: { click: ({ target }) => { target.disabled = true; act(job, verb); } } }, label);
+  return make("button", { ...options, on: { click: ({ target }) => whileBusy(target, () => act(job, verb)) } }, label);
 }
 
 const cancel = (job, act) => (job.state === "cancelling" ? "" : button(job, "cancel", "Cancel", "danger", act));

@@ -90,13 +90,10 @@ function showDone(jobs, isMore, { state }) {
 }
 
 // Cancel or resume, and show what has become of it.
-function act(job, verb) {
-  const work = async () => {
-    const options = { method: "POST" };
-    await (verb === "cancel" ? ask(`/jobs/${job.id}/cancel`, options) : ask(`/jobs/${job.id}/resume`, options));
-    await refreshJobs();
-  };
-  tell(`job ${job.id}`, work());
+async function act(job, verb) {
+  const options = { method: "POST" };
+  await tell(`job ${job.id}`, verb === "cancel" ? ask(`/jobs/${job.id}/cancel`, options) : ask(`/jobs/${job.id}/resume`, options));
+  await tell("refresh", refreshJobs());
 }
 
 export const jobs = {

@@ -1,6 +1,7 @@
 // Which photos a model is to look through, and which model; and what was looked through before.
 
 import { addressOf, go, here, placeOf, queryName } from "../frame/address.js";
+import { askOnce } from "../frame/once.js";
 import { byId, counted, make, percent } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
 import { shortTime } from "../frame/times.js";
@@ -80,7 +81,7 @@ function onUpload(upload, model) {
 
 function onDataset(dataset, model) {
   const body = JSON.stringify({ kind: "predict", dataset, model });
-  return ask("/jobs", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  return askOnce("/jobs", { method: "POST", headers: { "Content-Type": "application/json" }, body });
 }
 
 export function prepareBegin() {

@@ -163,7 +163,7 @@ export const label = {
   turn: show,
   refresh: () => (found ? checkSaved() : queryNumber("job") !== null ? showJob(queryNumber("job")) : null),
   hear({ kind, job }) {
-    if (kind === "progress" && job === queryNumber("job") && !found) tell("view", showJob(job));
+    if (kind === "progress" && job === queryNumber("job") && !found) tell("refresh", showJob(job));
   },
   close() {
     isHere = false;

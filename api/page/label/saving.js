@@ -2,8 +2,9 @@
 
 import { addressOf, amend, queryNumber } from "../frame/address.js";
 import { jobLine } from "../frame/job_line.js";
+import { askOnce } from "../frame/once.js";
 import { byId, counted, datasetLink, FINAL, make, words } from "../frame/parts.js";
-import { ask } from "../frame/service.js";
+import { ask, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
 import { decisions, forgetSent, markSent } from "../review/decisions.js";
 import { nameOf, told } from "../review/stage.js";
@@ -70,12 +71,13 @@ async function save() {
   try {
     const job = await (view.found().dataset === null ? asDataset() : asRevision());
     amend({ saved: job.id });
-    await checkSaved();
     settle();
   } catch (error) {
     settle();
     byId("label-missing").textContent = error.message;
+    return;
   }
+  await tell("refresh", checkSaved());
 }
 
 const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
@@ -91,7 +93,7 @@ async function asDataset() {
   form.append("keep_upload", "true");
   form.append("add", String(into() !== ""));
   form.append("labels", new Blob(["filename,label\n", ...lines], { type: "text/csv" }), "labels.csv");
-  return ask("/datasets", { method: "POST", body: form });
+  return askOnce("/datasets", { method: "POST", body: form }, [name, into(), lines]);
 }
 
 // Another dataset's photos would go out of its next revision.

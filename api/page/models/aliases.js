@@ -64,8 +64,14 @@ export function comparisonSentence({ version, compared, agreement, mean_differen
 function history(alias) {
   const list = make("ol", { class: "moves" });
   const details = make("details", {}, make("summary", {}, "History"), list);
-  details.addEventListener("toggle", () => { if (details.open) tell("moves", showMoves(alias, list)); });
+  details.addEventListener("toggle", () => { if (details.open) showHistory(details, alias, list); });
   return details;
+}
+
+// What could not be read is folded again: the next click asks for it.
+async function showHistory(details, alias, list) {
+  const failure = await tell("moves", showMoves(alias, list));
+  if (failure) details.open = false;
 }
 
 async function showMoves(alias, list) {

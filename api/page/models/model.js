@@ -35,7 +35,7 @@ async function shownOrMissing() {
   try {
     await show();
   } catch (error) {
-    if (!shown) byId("model-facts").textContent = "Nothing is known of it.";
+    if (!shown && !error.isAway) byId("model-facts").textContent = "Nothing is known of it.";
     throw error;
   }
 }

@@ -22,7 +22,8 @@ export async function loadQueue(dataset, source, run) {
     const { items, next_cursor: cursor, ...about } = await ask(asked);
     next = { ...NONE, ...about, items, next: cursor };
   } catch (error) {
-    if (!error.code) throw error;
+    // A service that is away says nothing about the labels.
+    if (!error.code || error.isAway) throw error;
     next = { ...NONE, problem: error };
   }
   if (path === asked) shown = next;

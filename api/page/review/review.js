@@ -128,9 +128,19 @@ function showHead() {
   for (const button of byId("review-views").children) button.setAttribute("aria-pressed", String((button.dataset.view === "grid") === isGrid()));
 }
 
+// What could not be read is read when it is asked for again.
 async function show() {
   const load = ++loads;
   shownSource = source();
+  try {
+    await showLoad(load);
+  } catch (error) {
+    if (load === loads) shownSource = null;
+    throw error;
+  }
+}
+
+async function showLoad(load) {
   byId("review-carried").textContent = "";
   byId("review-desk").hidden = true;
   showEmpty({ name, source: shownSource, isLoading: true });
@@ -140,8 +150,9 @@ async function show() {
   untickOthers(name, queue().revision);
   byId("review-breeds").replaceChildren(...queue().vocab.map((value) => make("option", { value })));
   if (queue().revision === null) return draw();
-  await tell("more", seek(() => load !== loads || isPlaced()));
+  const missing = await tell("more", seek(() => load !== loads || isPlaced()));
   if (load !== loads) return;
+  if (missing?.isAway) throw missing;
   draw();
   const carried = await carryOver(name, queue().vocab, () => load === loads);
   if (load !== loads || !carried) return;

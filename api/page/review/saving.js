@@ -51,12 +51,13 @@ async function save() {
     markSent(job.id, new Set(chosen.map(({ item }) => item)));
     pending = job.id;
     amend({ saved: job.id, base: run });
-    await checkSaved();
   } catch (error) {
     byId("save-trouble").textContent = error.code === STALE ? `${error.message} Reload the page to see it: what you have decided comes along.` : error.message;
+    return;
   } finally {
     button.disabled = false;
   }
+  await tell("refresh", checkSaved());
 }
 
 // The job that the address names: how far it is; once it has made the revision, the queue of that one.
@@ -72,10 +73,10 @@ export async function checkSaved() {
   byId("tray-save").hidden = !FINAL.has(job.state);
   if (job.state === "succeeded" && forgetSent(id) && pending !== id) view.redraw();
   if (FINAL.has(job.state) && pending === id) {
-    pending = null;
     // A position means another photo in another revision.
     amend({ at: null });
     await view.again();
+    if (pending === id) pending = null;
   }
   await showSaved(job);
 }
@@ -99,8 +100,10 @@ async function showSaved(job) {
   // What has the keyboard stays as long as it says the same.
   const says = [now?.revision, before?.id, after?.id].join();
   if (told === says) return;
+  const again = await trainAgain(name, before?.id ?? null);
+  if (name !== view.name()) return;
   told = says;
-  const train = make("a", { class: after ? "button secondary" : "button", href: await trainAgain(name, before?.id ?? null) }, "Train on it");
+  const train = make("a", { class: after ? "button secondary" : "button", href: again }, "Train on it");
   const compare = before && after
     ? make("a", { class: "button", href: addressOf("compare", { runs: `${before.id},${after.id}` }) }, `Compare run ${before.id} with run ${after.id}`)
     : make("span", { class: "quiet" }, "Once it has trained, both runs can be compared here.");
@@ -110,7 +113,7 @@ async function showSaved(job) {
 }
 
 export function hearOfSaved({ kind, job }) {
-  if (kind === "progress" && job === queryNumber("saved")) tell("view", checkSaved());
+  if (kind === "progress" && job === queryNumber("saved")) tell("refresh", checkSaved());
 }
 
 export function leaveSaved() {

@@ -16,6 +16,7 @@ let shown = null;
 let job = null;
 let again = () => null;
 let asked = 0;
+let isShown = false;
 
 // What can be done however it stands. `renew` reads the run anew.
 export function showOwnActions(run, renew) {
@@ -25,13 +26,14 @@ export function showOwnActions(run, renew) {
 
 // `about` is the run's job where it has not succeeded.
 export function showActions(run, about, renew) {
-  const isSame = shown?.id === run.id && shown.state === run.state && job?.state === about?.state && job?.resumable === about?.resumable;
+  const isSame = isShown && shown?.id === run.id && shown.state === run.state && job?.state === about?.state && job?.resumable === about?.resumable;
   [shown, job, again] = [run, about, renew];
-  return isSame ? null : tell("actions", showSteps());
+  return isSame ? null : showSteps();
 }
 
 export function hideActions() {
   shown = job = null;
+  isShown = false;
   asked += 1;
   byId("run-steps").replaceChildren();
 }
@@ -42,9 +44,11 @@ const button = (text, act, kind = "secondary") => make("button", { type: "button
 
 async function showSteps() {
   const [run, about, question] = [shown, job, ++asked];
+  isShown = false;
   const version = (await registered()).find((one) => one.run === run.id);
   const steps = version ? await stepsOfVersion(version) : [];
   if (question !== asked) return;
+  isShown = true;
   const had = byId("run-steps").contains(document.activeElement) ? document.activeElement.textContent : null;
   byId("run-steps").replaceChildren(...stepsOfJob(run, about), ...stepsOfModel(run, version), ...steps);
   if (had !== null) focusOn([...byId("run-steps").children].find(({ textContent: text }) => text === had));

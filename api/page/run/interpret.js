@@ -1,5 +1,6 @@
 // Having a run interpreted: once more on its own validation photos, or on all photos of a dataset.
 
+import { askOnce } from "../frame/once.js";
 import { byId, make } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
 
@@ -7,7 +8,7 @@ const MOST = 200;
 
 let offered = null;
 
-// `renew` looks what interpretations are under way.
+// `renew` looks what interpretations are under way. Comes to what is still to be read of the form.
 export function offerInterpretation(run, isPossible, renew) {
   const place = byId("interpret");
   place.hidden = !isPossible;
@@ -21,6 +22,8 @@ export function offerInterpretation(run, isPossible, renew) {
     event.preventDefault();
     begin(run, renew);
   };
+  const isMissing = place.open && byId("interpret-on").options.length === 0;
+  return isMissing ? showChoice(run) : null;
 }
 
 async function showChoice(run) {
@@ -39,7 +42,7 @@ async function begin(run, renew) {
   let wrong = "";
   byId("interpret-start").disabled = true;
   try {
-    await ask("/jobs", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    await askOnce("/jobs", { method: "POST", headers: { "Content-Type": "application/json" }, body });
   } catch (error) {
     wrong = error.message;
   }

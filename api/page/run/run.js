@@ -51,6 +51,8 @@ export const run = {
   async open({ run: id }, query) {
     turned = seen(query);
     const drawn = chooseRun(id);
+    // Where both fail, the address is told of.
+    drawn.catch(() => null);
     refuseUnusable(query);
     await drawn;
     await showNamed();

@@ -1,7 +1,7 @@
 // The photos behind a cell of the confusion, a pair of breeds or a breed: which ones stands in the address.
 
 import { here, leave, placeOf, queryName } from "../frame/address.js";
-import { byId, counted, make, words } from "../frame/parts.js";
+import { byId, counted, make, whileBusy, words } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
 import { photoCard } from "./photo_card.js";
 
@@ -45,10 +45,20 @@ export async function showShots(run, item) {
     hideShots();
     told = key;
     openShots();
-    await readMore(run);
+    await readFirst(run, key);
   }
   while (item !== null && cursor && key === told && shown.length < MOST_SOUGHT && !shown.some((one) => one.item === item)) await readMore(run);
   return null;
+}
+
+// What could not be read is not there: it is asked for again.
+async function readFirst(run, key) {
+  try {
+    await readMore(run);
+  } catch (error) {
+    if (key === told) told = "";
+    throw error;
+  }
 }
 
 function openShots() {
@@ -78,7 +88,7 @@ async function readMore(run) {
   byId("shots-grid").append(...page.items.map(photoCard));
   byId("shots-facts").textContent = factsOf();
   byId("more-shots").hidden = cursor === null;
-  byId("more-shots").onclick = () => tell("shots", readMore(run));
+  byId("more-shots").onclick = () => tell("shots", whileBusy(byId("more-shots"), () => readMore(run)));
 }
 
 function factsOf() {

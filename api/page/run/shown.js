@@ -160,8 +160,8 @@ function showFacts(run) {
 }
 
 async function showMistakes(run, still) {
-  offerInterpretation(run, holdsModel(run), refreshInterprets);
-  if (run.kind === "train") await showReading(run, still);
+  const offered = offerInterpretation(run, holdsModel(run), refreshInterprets);
+  await Promise.all([offered, run.kind === "train" ? showReading(run, still) : null]);
 }
 
 // How far it has come, what it waits for, or why it failed.

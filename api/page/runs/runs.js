@@ -15,7 +15,9 @@ let isReady = false;
 let wanted = PAGE;
 let question = 0;
 let listed = [];
-let asked = null;
+// The filters of what is asked for, and whether it is listed.
+let asked = "";
+let isListed = false;
 let drawn = "";
 
 async function refreshRuns() {
@@ -24,7 +26,7 @@ async function refreshRuns() {
   const unfinished = found.filter((run) => !FINAL.has(run.state));
   if (unfinished.length) await readProgress();
   if (number !== question) return;
-  listed = found;
+  [listed, isListed] = [found, true];
   want("runs", unfinished.length > 0);
   byId("runs-loading").hidden = true;
   byId("more-runs").hidden = isAll;
@@ -82,22 +84,27 @@ export const runs = {
   title: () => "Runs",
   async open(_, query) {
     if (!isReady) prepare();
+    isListed = false;
     await this.turn(query);
   },
   async turn(query) {
     showFilters(query);
-    if (asked === askedBy(query)) {
+    const isSame = asked === askedBy(query);
+    if (isSame && isListed) {
       drawRows();
       return;
     }
     asked = askedBy(query);
-    wanted = PAGE;
+    isListed = false;
+    if (!isSame) wanted = PAGE;
     await refreshRuns();
   },
   refresh: refreshRuns,
   hear: hearOfRuns,
   close() {
-    asked = null;
+    asked = "";
+    isListed = false;
+    wanted = PAGE;
     question++;
     stopSearch();
     want("runs", false);

@@ -1,6 +1,7 @@
 // Searches: a form that begins one, and those there are.
 
 import { addressOf, amend, go, placeOf } from "../frame/address.js";
+import { askOnce } from "../frame/once.js";
 import { byId, counted, FINAL, make } from "../frame/parts.js";
 import { ask, reasonOf, sentence } from "../frame/service.js";
 import { want } from "../frame/stream.js";
@@ -101,7 +102,7 @@ async function begin(event) {
   for (const place of form().querySelectorAll("[data-error]")) place.textContent = "";
   byId("search-trouble").textContent = "";
   try {
-    const job = await ask("/jobs", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request()) });
+    const job = await askOnce("/jobs", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request()) });
     go(addressOf(`searches/${job.id}`));
   } catch (error) {
     sayFault(error);
@@ -111,9 +112,9 @@ async function begin(event) {
 }
 
 // Beside the input that it is about, else above the button.
-function sayFault({ message, problem }) {
+function sayFault({ message, problem, isAway }) {
   if (!problem) {
-    faultOf("space").textContent = message;
+    (isAway ? byId("search-trouble") : faultOf("space")).textContent = message;
     return;
   }
   const faults = problem.errors?.length ? problem.errors : [problem];

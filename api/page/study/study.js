@@ -2,7 +2,7 @@
 
 import { amend, placeOf } from "../frame/address.js";
 import { Board } from "../frame/figures.js";
-import { byId, counted, FINAL, make, progressLine, words } from "../frame/parts.js";
+import { byId, counted, FINAL, make, progressLine, whileBusy, words } from "../frame/parts.js";
 import { ask, reasonOf, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
 import { duration } from "../frame/times.js";
@@ -72,10 +72,10 @@ function actsOf({ state }) {
 function button(label, verb, style) {
   const act = async () => {
     const options = { method: "POST" };
-    await (verb === "cancel" ? ask(`/jobs/${number}/cancel`, options) : ask(`/jobs/${number}/resume`, options));
-    await show();
+    await tell("study act", verb === "cancel" ? ask(`/jobs/${number}/cancel`, options) : ask(`/jobs/${number}/resume`, options));
+    await tell("refresh", show());
   };
-  return make("button", { type: "button", class: style, on: { click: ({ target }) => { target.disabled = true; tell("study act", act()); } } }, label);
+  return make("button", { type: "button", class: style, on: { click: ({ target }) => whileBusy(target, act) } }, label);
 }
 
 function showSettings(names) {
@@ -129,7 +129,7 @@ async function shownOrMissing() {
   try {
     await show();
   } catch (error) {
-    if (byId("study-parts").hidden) byId("study-facts").textContent = "There is no such search.";
+    if (byId("study-parts").hidden && !error.isAway) byId("study-facts").textContent = "There is no such search.";
     throw error;
   }
 }

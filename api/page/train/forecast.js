@@ -1,5 +1,6 @@
 // How long it will take and whether it fits, before it starts; and what the service finds wrong with it.
 
+import { askOnce } from "../frame/once.js";
 import { byId, counted, make } from "../frame/parts.js";
 import { ask, reasonOf, sentence } from "../frame/service.js";
 import { duration } from "../frame/times.js";
@@ -10,8 +11,8 @@ const JSON_BODY = { "Content-Type": "application/json" };
 const post = (body) => ({ method: "POST", headers: JSON_BODY, body: JSON.stringify(body) });
 
 export const dryRun = (body) => ask("/jobs?dry_run=true", post(body));
-export const start = (body) => ask("/jobs", post(body));
-export const measure = (body) => ask("/jobs", post({ kind: "forecast", of: body }));
+export const start = (body) => askOnce("/jobs", post(body));
+export const measure = (body) => askOnce("/jobs", post({ kind: "forecast", of: body }));
 
 // Each fault at its field; what has no place there is returned as one sentence.
 export function sayFaults(host, error) {

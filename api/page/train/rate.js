@@ -12,7 +12,10 @@ let shown = null;
 let drawn = null;
 let asked = 0;
 
-export const isSearching = () => shown !== null && !FINAL.has(shown.state);
+const isSearching = () => shown !== null && !FINAL.has(shown.state);
+
+// Whether there is more to come of a search, or to be read of it.
+export const isUnfinished = () => isSearching() || (shown !== null && drawn !== shown.id);
 
 // Whether all of a search is shown; while it runs, the stream and the view's refreshing keep it so.
 export const isShown = (id) => drawn === id;

@@ -22,5 +22,12 @@ export async function readImported(isStill, show) {
   const { items } = await ask("/datasets?limit=200");
   if (!isStill()) return;
   there.datasets = items;
-  if (items.length) await Promise.all([show(), showImports(isStill)]);
+  if (!items.length) return;
+  try {
+    await Promise.all([show(), showImports(isStill)]);
+  } catch (error) {
+    // While there are none they are looked for.
+    if (isStill()) there.datasets = [];
+    throw error;
+  }
 }

@@ -1,26 +1,27 @@
 // Train: photos, recipe, network and every setting; what it will take; a rate from a curve; and the start.
 
 import { addressOf, go } from "../frame/address.js";
-import { byId, FINAL } from "../frame/parts.js";
-import { ask, reasonOf, tell } from "../frame/service.js";
+import { byId } from "../frame/parts.js";
+import { tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
 import { showArchs } from "./archs.js";
 import { fitted } from "./batch.js";
 import { choice, keep, keepSetting, RATES } from "./choice.js";
-import { dryRun, measure, sayFaults, showSum, start } from "./forecast.js";
+import { dryRun, sayFaults, showSum, start } from "./forecast.js";
 import { clearFaults, form, leaveForm, showDatasets, showFields, showFrom, showPresets, wrongFields } from "./form.js";
+import { leaveMeasuring, measureNow, refreshMeasuring } from "./measuring.js";
 import { about, plan, request, searchRequest } from "./plan.js";
-import { hearOfSearch, hideSearch, isSearching, isShown, showSearch } from "./rate.js";
+import { hearOfSearch, hideSearch, isShown, isUnfinished, showSearch } from "./rate.js";
 import { readImported, readThere, showImports, there } from "./there.js";
 
 const SOON_MS = 400;
+const AGAIN_MS = 5000;
 const SEE = "Correct the fields that are marked.";
 
 let planned = null;
 let looks = 0;
 let soon = 0;
 let lastAsked = null;
-let measuring = null;
 // What comes late for a look, or for a visit of this view, that is over is dropped.
 let shows = 0;
 let visit = 0;
@@ -29,7 +30,7 @@ let visit = 0;
 const still = (now = visit) => () => now === visit;
 const dataset = () => byId("train-dataset").value;
 const trouble = (text) => { byId("train-trouble").textContent = text; };
-const changedSoon = { usual: (name) => planned.usual[name], look: lookSoon };
+const changedSoon = { usual: (name) => planned.usual[name], look: () => lookSoon() };
 
 async function show() {
   const question = ++shows;
@@ -66,12 +67,19 @@ function takeRate(value) {
   part?.scrollIntoView({ block: "nearest" });
 }
 
-function lookSoon() {
+function lookSoon(restMs = SOON_MS) {
   clearTimeout(soon);
-  soon = setTimeout(() => tell("forecast", look()), SOON_MS);
+  soon = setTimeout(() => lookNow(), restMs);
 }
 
-// The same is not asked twice: what is wrong stays wrong, and the browser would note it down each time.
+async function lookNow(isAgain = false) {
+  const isStill = still();
+  const failure = await tell("forecast", look(isAgain), isStill);
+  if (failure?.isAway && isStill()) lookSoon(AGAIN_MS);
+}
+
+// The same is not asked twice: what is wrong stays wrong, and the browser would note it down each time. A service that was
+// away has found nothing wrong.
 async function look(isAgain = false) {
   if (!planned || byId("view-train").hidden) return;
   const isWrong = wrongFields().length > 0;
@@ -96,6 +104,8 @@ async function look(isAgain = false) {
     showSum(answer, planned, there.archs.find(({ name }) => name === planned.values.arch), there.workers);
   } catch (error) {
     if (question !== looks) return;
+    lastAsked = error.isAway ? null : text;
+    if (error.isAway) throw error;
     clearFaults();
     trouble(sayFaults(form(), error));
     byId("train-start").disabled = true;
@@ -107,7 +117,7 @@ async function look(isAgain = false) {
 async function begin(event) {
   event.preventDefault();
   const button = byId("train-start");
-  if (button.disabled) return;
+  if (button.disabled || !planned) return;
   const now = visit;
   button.disabled = true;
   try {
@@ -122,6 +132,7 @@ async function begin(event) {
 
 // One search at a time: the button is free again once it is known that this one has ended.
 async function findRate() {
+  if (!planned) return;
   const now = visit;
   byId("find-rate").disabled = true;
   try {
@@ -134,43 +145,14 @@ async function findRate() {
   }
 }
 
-async function measureNow() {
-  const now = visit;
-  byId("measure").disabled = true;
-  try {
-    await hearOfMeasure(measure(request(planned, dataset())));
-  } catch (error) {
-    if (now !== visit) return;
-    trouble(sayFaults(form(), error));
-    byId("measure").disabled = false;
-  }
-}
-
-async function hearOfMeasure(answer) {
-  const now = visit;
-  const job = await answer;
-  if (now !== visit) return;
-  showMeasuring(FINAL.has(job.state) ? null : job.id);
-  if (measuring) return;
-  if (job.error) trouble(reasonOf(job.error));
-  await look(true);
-}
-
-function showMeasuring(job) {
-  measuring = job;
-  want("measure", measuring !== null);
-  byId("measure").textContent = measuring ? "Measuring…" : "Measure a few steps";
-  byId("measure").disabled = measuring !== null;
-}
-
 export const train = {
   title: () => "Train",
   async open() {
     form().onsubmit = begin;
     byId("find-rate").onclick = findRate;
     byId("auto-rate").onclick = () => takeRate("auto");
-    byId("measure").onclick = measureNow;
-    byId("archs-all").onchange = () => showArchs(there.archs, planned.values.arch, planned.goesOn, (name) => keepSetting("arch", name, planned.usual.arch));
+    byId("measure").onclick = () => { if (planned) measureNow(request(planned, dataset()), trouble, lookNow); };
+    byId("archs-all").onchange = () => planned && showArchs(there.archs, planned.values.arch, planned.goesOn, (name) => keepSetting("arch", name, planned.usual.arch));
     byId("train-dataset").onchange = ({ target }) => keep({ dataset: target.value });
     byId("train-name").oninput = ({ target }) => keep({ name: target.value });
     const now = visit;
@@ -182,14 +164,14 @@ export const train = {
   turn: show,
   async refresh() {
     if (!there.datasets.length) await readImported(still(), show);
-    if (measuring) await hearOfMeasure(ask(`/jobs/${measuring}`));
-    if (isSearching()) await showSearch(choice().search, takeRate);
+    await refreshMeasuring(trouble, lookNow);
+    if (isUnfinished()) await showSearch(choice().search, takeRate);
   },
   hear: hearOfSearch,
   close() {
     hideSearch();
     leaveForm();
-    showMeasuring(null);
+    leaveMeasuring();
     want("imports for training", false);
     clearTimeout(soon);
     lastAsked = null;
