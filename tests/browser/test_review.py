@@ -234,3 +234,21 @@ def test_a_reload_finds_the_photo_pages_on_and_one_moves_on_when_no_page_comes(v
     first = decide(page, "k", "The label is right")
     expect(page.locator("#review-stage .file")).not_to_contain_text(first)
     expect(page.locator("#trouble")).to_contain_text("The service does not answer")
+
+
+@pytest.mark.thorough
+@pytest.mark.usefixtures("pets")
+def test_what_is_typed_stays_while_the_same_photo_is_drawn_again(visits: Visits) -> None:
+    page = visits.page("/ui/data/pets/review")
+    typed = page.locator("#review-stage .search input")
+    expect(page.locator("#review-stage img")).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type("birm")
+    page.locator("#review-stage img").evaluate("image => { image.className = 'before'; }")
+    page.evaluate("dispatchEvent(new PopStateEvent('popstate'))")
+    expect(page.locator("#review-stage img.before")).to_have_count(0)
+    expect(typed).to_have_value("birm")
+    page.keyboard.type("an")
+    page.keyboard.press("Enter")
+    expect(page.locator("#tray-counts")).to_have_text("1 relabelled")
+    expect(typed).to_have_value("")

@@ -9,12 +9,15 @@ export const nameOf = ({ path, item }) => fileOf(path, `photo ${String(item).sli
 const DONE = { keep: "The label is right", drop: "Dropped" };
 export const told = ({ action, label }) => DONE[action] ?? `Now ${words(label)}`;
 
+const TYPED = ".search input";
 const REVIEW = { drop: "Drop it", dropKind: "danger", done: "You have decided about every photo of this list.", list: "review-breeds", why: "" };
 
 // `how`: the words of the view, the list of breeds, and why the photo is in the list.
 export function showStage(host, { items, waiting, next }, place, isDone, acts, how = REVIEW) {
   const one = items[place];
   const focused = document.activeElement?.dataset?.act;
+  const typed = host.dataset.item === String(one.item) ? host.querySelector(TYPED)?.value : "";
+  host.dataset.item = one.item;
   const whole = waiting ?? `${items.length}${next ? "+" : ""}`;
   host.replaceChildren(
     make("div", { class: "photo" },
@@ -22,6 +25,8 @@ export function showStage(host, { items, waiting, next }, place, isDone, acts, h
         : largerLink(one.item, { "data-act": "larger" }, make("img", { src: at(one.image), alt: `The photo ${nameOf(one)}` })),
       make("p", { class: "quiet file" }, `${place + 1} of ${whole} · ${one.path ?? "sent to be predicted"}`, one.trained_on ? make("span", { class: "tag", title: "The model learned from this photo under its label: it doubts it less than it should" }, "trained on") : "")),
     make("div", { class: "verdict" }, ...verdict(one, acts, how), ...(isDone && !next ? [make("p", { class: "done" }, how.done)] : [])));
+  // The same photo may be drawn again while somebody types.
+  if (typed) host.querySelector(TYPED).value = typed;
   // What a button does changes the photo, not where the keyboard is.
   if (focused) host.querySelector(`[data-act="${CSS.escape(focused)}"]`)?.focus();
   for (const { image } of items.slice(place + 1, place + 3)) if (image !== null) new Image().src = at(image);
@@ -81,7 +86,7 @@ function guessRow({ breed, probability }, place, one, acts) {
 }
 
 function search(acts, list) {
-  const input = make("input", { type: "text", list, placeholder: "Another breed", "aria-label": "Another breed", autocomplete: "off" });
+  const input = make("input", { type: "text", list, placeholder: "Another breed", "data-act": "breed", "aria-label": "Another breed", autocomplete: "off" });
   const note = make("p", { class: "quiet note", role: "status" });
   const take = () => {
     const wanted = input.value.trim();
