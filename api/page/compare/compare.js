@@ -84,9 +84,12 @@ export const compare = {
   title: () => "Compare",
   async open(_, query) {
     if (!isReady) prepare();
-    asked = drawn = "";
-    found = null;
-    await this.turn(query);
+    if (!found || asked !== query.get("runs")) {
+      await this.turn(query);
+      return;
+    }
+    drawn = "";
+    await read();
   },
   async turn(query) {
     const runs = query.get("runs") ?? "";
@@ -119,6 +122,8 @@ export const compare = {
   },
   close() {
     question++;
+    asked = drawn = "";
+    found = null;
     want("compare", false);
     hidePhotos();
   },

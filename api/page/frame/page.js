@@ -80,6 +80,7 @@ function entitle() {
 
 // What is wrong with an address stays said; where the service was away the view is opened again.
 async function openView() {
+  if (shown.view === null) return null;
   const opening = ++openings;
   isAway = false;
   const failure = await tell("view", bringAndOpen(opening), () => opening === openings);
@@ -89,8 +90,9 @@ async function openView() {
 }
 
 hearAway((about, { isRead, restMs = 0 }) => {
-  restsUntil = performance.now() + restMs;
-  if (isRead && !ASKED_AGAIN.has(about)) isAway = true;
+  if (!isRead) return;
+  restsUntil = Math.max(restsUntil, performance.now() + restMs);
+  if (!ASKED_AGAIN.has(about)) isAway = true;
 });
 
 // Somebody may have gone elsewhere until the view is there.

@@ -6,7 +6,8 @@ import { at } from "./address.js";
 const MOST_TRIES = 3;
 
 const lost = new Set();
-const tries = new WeakMap();
+// By address: one element may show many.
+const tries = new Map();
 
 export function keepPictures() {
   // What an element of the page meets does not rise to the document, but can be caught on its way down.
@@ -17,8 +18,8 @@ export function keepPictures() {
 
 export function askForPictures() {
   for (const picture of lost) {
-    const count = (tries.get(picture) ?? 0) + 1;
-    tries.set(picture, count);
+    const count = (tries.get(picture.src) ?? 0) + 1;
+    tries.set(picture.src, count);
     if (picture.isConnected && count <= MOST_TRIES) picture.setAttribute("src", picture.getAttribute("src"));
   }
   lost.clear();

@@ -13,6 +13,9 @@ const READ_MS = 10000;
 
 const troubles = new Map();
 const hearers = [];
+// Of the view that is shown; what an earlier one has begun is of no interest, but for what is kept.
+let visit = 0;
+let keptBeyond = [];
 
 export const isAwayStatus = (status) => AWAY.has(status);
 
@@ -100,13 +103,14 @@ export async function askWhetherMade(path) {
 // Show what goes wrong with a piece of work until the same piece goes well. Comes to the error, or to null. What comes of
 // work that nobody waits for any more is not told.
 export async function tell(about, work, isWanted = () => true) {
+  const begun = visit;
   let failure = null;
   try {
     await work;
   } catch (error) {
     failure = error;
   }
-  if (!isWanted()) return failure;
+  if (!isWanted() || (begun !== visit && !keptBeyond.includes(about))) return failure;
   if (failure === null) troubles.delete(about);
   else troubles.set(about, Object.assign(failure, { since: performance.now() }));
   showTroubles();
@@ -136,6 +140,8 @@ export function forgetPassed() {
 
 // Another view has come: what went wrong with the one before is no longer of interest.
 export function forgetAllBut(kept) {
+  visit += 1;
+  keptBeyond = kept;
   for (const about of [...troubles.keys()]) if (!kept.includes(about)) troubles.delete(about);
   showTroubles();
 }

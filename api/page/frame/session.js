@@ -77,7 +77,7 @@ async function offerProvider(way, isOpen, isWaiting) {
     if (!isOpen()) return;
     answer = await answerOf("/sign-in/provider");
   }
-  const { name = null, address } = answer?.ok ? await answer.json() : {};
+  const { name = null, address } = answer?.ok ? await answer.json().catch(() => ({})) : {};
   if (name === null) return;
   const next = location.pathname + location.search + location.hash;
   const link = make("a", { class: "button", href: `${address}?next=${encodeURIComponent(next)}` }, `Sign in with ${name}`);

@@ -16,6 +16,9 @@ const HINTS = {
   none: "There are none yet.",
 };
 
+// Which photos the address asked for last.
+let wished = null;
+
 export async function showBegin() {
   const [{ items: datasets }, { items: jobs }, versions] = await Promise.all([ask("/datasets?limit=200"), ask(`/jobs?kind=predict&limit=${EARLIER}`), registered()]);
   showPools(datasets);
@@ -33,9 +36,12 @@ function showPools(datasets) {
   if (asked && !sent.some(([value]) => value === UPLOAD + asked)) sent.unshift([UPLOAD + asked, "the photos that were sent"]);
   const options = [...sent, ...datasets.map(({ name, items }) => [name, `${name} · ${counted(items, "photo")}`])];
   const select = byId("label-pool");
-  select.replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
   const wanted = asked ? UPLOAD + asked : queryName("dataset");
-  if (wanted && options.some(([value]) => value === wanted)) select.value = wanted;
+  // What somebody has chosen stays where the view is opened again.
+  const chosen = wanted === wished && select.value ? select.value : wanted;
+  wished = wanted;
+  select.replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
+  if (chosen && options.some(([value]) => value === chosen)) select.value = chosen;
   hint();
 }
 
@@ -49,7 +55,10 @@ function showModels(versions) {
   const said = ({ version, arch, error_rate: errors }) => `version ${version} · ${arch}${errors === null ? "" : ` · ${percent(errors)} errors`}`;
   const first = versions.find(({ aliases }) => aliases.includes("production"));
   const ordered = first ? [first, ...versions.filter((one) => one !== first)] : versions;
-  byId("label-model").replaceChildren(...ordered.map((one) => make("option", { value: String(one.version) }, `${one === first ? "production: " : ""}${said(one)}`)));
+  const select = byId("label-model");
+  const chosen = select.value;
+  select.replaceChildren(...ordered.map((one) => make("option", { value: String(one.version) }, `${one === first ? "production: " : ""}${said(one)}`)));
+  if (ordered.some(({ version }) => String(version) === chosen)) select.value = chosen;
   byId("label-wrong").textContent = versions.length ? "" : "No model is registered yet. Train one, and register it: then it can look through photos.";
   settle();
 }

@@ -2,7 +2,7 @@
 
 import { addressOf, amend, queryNumber } from "../frame/address.js";
 import { jobLine } from "../frame/job_line.js";
-import { askOnce } from "../frame/once.js";
+import { askOnce, isUnanswered } from "../frame/once.js";
 import { byId, counted, datasetLink, FINAL, make, words } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
@@ -85,15 +85,17 @@ const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
 // The photos that have a label, out of the upload; it stays for the ones that have none yet.
 async function asDataset() {
   const name = into() || byId("label-name").value;
-  if (!into()) await refuseOthers(name);
   const lines = labelled().map(({ path, label }) => `${quoted(path)},${quoted(label)}\n`);
+  const about = [view.found().upload, name, into(), lines];
+  // One that was made for a request whose answer was lost is ours.
+  if (!into() && !isUnanswered("/datasets", about)) await refuseOthers(name);
   const form = new FormData();
   form.append("name", name);
   form.append("upload", view.found().upload);
   form.append("keep_upload", "true");
   form.append("add", String(into() !== ""));
   form.append("labels", new Blob(["filename,label\n", ...lines], { type: "text/csv" }), "labels.csv");
-  return askOnce("/datasets", { method: "POST", body: form }, [name, into(), lines]);
+  return askOnce("/datasets", { method: "POST", body: form }, about);
 }
 
 // Another dataset's photos would go out of its next revision.

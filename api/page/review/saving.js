@@ -73,12 +73,21 @@ export async function checkSaved() {
   byId("tray-save").hidden = !FINAL.has(job.state);
   if (job.state === "succeeded" && forgetSent(id) && pending !== id) view.redraw();
   if (FINAL.has(job.state) && pending === id) {
-    // A position means another photo in another revision.
-    amend({ at: null });
-    await view.again();
-    if (pending === id) pending = null;
+    await showNewRevision(id);
   }
   await showSaved(job);
+}
+
+async function showNewRevision(id) {
+  pending = null;
+  // A position means another photo in another revision.
+  amend({ at: null });
+  try {
+    await view.again();
+  } catch (error) {
+    if (error.isAway) pending = id;
+    throw error;
+  }
 }
 
 async function showSaved(job) {

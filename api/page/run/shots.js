@@ -13,6 +13,8 @@ let shown = [];
 let told = "";
 let cursor = null;
 let asked = 0;
+// What was brought into sight last; what is read again is not.
+let opened = "";
 
 const wish = () => {
   const { query } = placeOf();
@@ -38,13 +40,18 @@ export function hideShots() {
 
 // Those that the address names; nothing is asked for twice.
 export async function showShots(run, item) {
-  if (!isWished()) return hideShots();
+  if (!isWished()) {
+    opened = "";
+    return hideShots();
+  }
   const key = JSON.stringify([run.id, wish()]);
   const isNew = key !== told;
   if (isNew) {
     hideShots();
     told = key;
     openShots();
+    if (key !== opened) showOpened();
+    opened = key;
     await readFirst(run, key);
   }
   while (item !== null && cursor && key === told && shown.length < MOST_SOUGHT && !shown.some((one) => one.item === item)) await readMore(run);
@@ -68,6 +75,9 @@ function openShots() {
   byId("shots-facts").textContent = "Looking for them …";
   byId("shots-close").onclick = () => leave({ actual: null, predicted: null, correct: null });
   byId("more-shots").hidden = true;
+}
+
+function showOpened() {
   byId("shots").scrollIntoView({ block: "start" });
   byId("shots-title").focus({ preventScroll: true });
 }
