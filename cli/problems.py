@@ -1,5 +1,6 @@
 """An error of the service in the command's words: a field as its option, a request as one of its commands."""
 
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -112,7 +113,7 @@ SETTINGS = {
     "sweep_too_short": ("lr_sweep.steps",),
     WEIGHTS_MISSING: ("arch", "pretrained"),
 }
-"""What the hint of an error with this code says to set, one or the other."""
+"""What the hint of an error with this code may say to set. Of these a hint that names none gets no option."""
 
 
 def sentences(problem: Json) -> tuple[str, str | None]:
@@ -216,7 +217,8 @@ def _hint(problem: Json) -> str | None:
 def with_options(error: Json) -> str:
     """The hint of an error, and the options that set what it names: ``--set pretrained=VALUE``."""
     hint = str(error["hint"])
-    options = [_to_type(option_of(f"body.config.{name}")) for name in SETTINGS.get(str(error.get("code")), ())]
+    settings = [name for name in SETTINGS.get(str(error.get("code")), ()) if re.search(rf"\b{re.escape(name)}\b", hint)]
+    options = [_to_type(option_of(f"body.config.{name}")) for name in settings]
     return f"{hint.removesuffix('.')}: {' or '.join(options)}." if options else hint
 
 

@@ -8,6 +8,8 @@ from anyio.to_thread import run_sync
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.accepts import accepted
+
 MOST_BYTES = 4 * 1024 * 1024
 """Of an answer that is tagged; a hash of so much takes 4 ms."""
 SMALL = 8 * 1024
@@ -76,7 +78,7 @@ async def _finished(start: Message, first: Message, asked: Headers) -> list[Mess
         for name in ("content-length", "content-type"):
             del headers[name]
         return [{**start, "status": 304, "headers": headers.raw}, {**first, "body": b""}]
-    if is_packed and "gzip" in asked.get("accept-encoding", ""):
+    if is_packed and accepted(asked.get("accept-encoding", "")).get("gzip"):
         body = await _packed(body)
         headers["Content-Encoding"], headers["Content-Length"] = "gzip", str(len(body))
     return [{**start, "headers": headers.raw}, {**first, "body": body}]

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
+from api.http.accepts import accepted
 from api.http.large_file import large_file
 from store.errors import NotFound
 
@@ -108,7 +109,7 @@ async def get_a_kept_asset(digest: str, name: str, request: Request) -> Response
     """A script or a style at the address that the page has it by; none is kept that is of another version."""
     kind = KINDS[_asset(name).suffix]
     headers = {**KEPT, **({} if digest == DIGEST else FRESH)}
-    if "gzip" not in request.headers.get("accept-encoding", ""):
+    if not accepted(request.headers.get("accept-encoding", "")).get("gzip"):
         return Response(CONTENT[name], media_type=kind, headers=headers)
     return Response(PACKED[name], media_type=kind, headers={**headers, "Content-Encoding": "gzip"})
 

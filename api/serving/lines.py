@@ -9,6 +9,7 @@ from fastapi import Response
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
+from api.http.accepts import accepted
 from api.http.errors import told_of
 from api.schemas.predictions import AnsweredBy, FailedPicture, PictureError
 from api.serving.answers import MAX_NAME, written
@@ -31,8 +32,8 @@ LINES_TOO: dict[str, Any] = {
 
 def wants_lines(headers: Headers) -> bool:
     """Whether the client asks for lines by name; what accepts anything gets JSON."""
-    accepted = headers.get("accept", "")
-    return LINES in accepted and LINES in {one.partition(";")[0].strip().lower() for one in accepted.split(",")}
+    accept = headers.get("accept", "")
+    return LINES in accept and accepted(accept).get(LINES, 0) > 0
 
 
 class Lines(Response):

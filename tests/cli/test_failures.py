@@ -266,6 +266,7 @@ def test_a_field_has_the_name_that_the_command_at_work_gives_it(
             "Set arch to one in reach, or set pretrained to false: --arch VALUE or --set pretrained=VALUE.",
         ),
         ("batch_too_large", "Set batch_size to 4 or less.", "Set batch_size to 4 or less: --set batch_size=VALUE."),
+        ("batch_too_large", "Lower valid_pct, or add photos.", "Lower valid_pct, or add photos."),
         ("weights_invalid", "Set arch to that of the run.", "Set arch to that of the run."),
     ],
 )

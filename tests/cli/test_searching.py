@@ -156,7 +156,7 @@ def test_a_dry_run_says_that_its_weights_are_not_here(words: Any) -> None:  # no
         answer = {"config": CONFIG, "forecast": FORECAST, "forecast_reason": None, "weights": weights}
         _, out, _, _ = words({"POST /jobs?dry_run=true": [Answer(answer)]}, "train", "--dataset", "pets", "--dry-run")
         said = "THE PRETRAINED WEIGHTS OF resnet18 ARE NOT HERE. Put them there, or set pretrained to false: "
-        said += "--arch VALUE or --set pretrained=VALUE."
+        said += "--set pretrained=VALUE."
         assert (said in out.splitlines()) == told
 
 
@@ -210,9 +210,13 @@ def test_what_is_not_on_record_is_measured_by_a_job(words: Any) -> None:  # noqa
         (
             {
                 "state": "failed",
-                "error": {"code": "precision_unsupported", "detail": "fp16 does not train here", "hint": "Use bf16."},
+                "error": {
+                    "code": "precision_unsupported",
+                    "detail": "fp16 does not train here",
+                    "hint": "Set precision to bf16.",
+                },
             },
-            "fp16 does not train here. Use bf16: --set precision=VALUE.",
+            "fp16 does not train here. Set precision to bf16: --set precision=VALUE.",
         ),
         ({"state": "cancelled"}, "job 4 was cancelled."),
     ],

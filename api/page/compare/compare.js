@@ -95,6 +95,7 @@ export const compare = {
     const runs = query.get("runs") ?? "";
     if (!runs) {
       asked = "";
+      found = null;
       showNone();
       return;
     }

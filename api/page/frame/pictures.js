@@ -14,6 +14,7 @@ export function keepPictures() {
   document.addEventListener("error", ({ target }) => {
     if (target instanceof HTMLImageElement && target.src && new URL(target.src).pathname.startsWith(at("/"))) lost.add(target);
   }, true);
+  document.addEventListener("load", ({ target }) => { if (target instanceof HTMLImageElement) tries.delete(target.src); }, true);
 }
 
 export function askForPictures() {

@@ -19,6 +19,11 @@ const HINTS = {
 // Which photos the address asked for last.
 let wished = null;
 
+export function leaveBegin() {
+  wished = null;
+  for (const id of ["label-pool", "label-model"]) byId(id).replaceChildren();
+}
+
 export async function showBegin() {
   const [{ items: datasets }, { items: jobs }, versions] = await Promise.all([ask("/datasets?limit=200"), ask(`/jobs?kind=predict&limit=${EARLIER}`), registered()]);
   showPools(datasets);

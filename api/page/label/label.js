@@ -10,7 +10,7 @@ import { writeNew } from "../frame/written.js";
 import { decide, decided, decisions, openDecisions, undo } from "../review/decisions.js";
 import { listenToKeys } from "../review/keys.js";
 import { largePhoto, showStage } from "../review/stage.js";
-import { prepareBegin, showBegin } from "./begin.js";
+import { leaveBegin, prepareBegin, showBegin } from "./begin.js";
 import { checkSaved, leaveSaved, prepareSaving, showInto, showTray } from "./saving.js";
 
 const MOST = 100;
@@ -171,5 +171,6 @@ export const label = {
     want("label", false);
     forget("photo");
     leaveSaved();
+    leaveBegin();
   },
 };

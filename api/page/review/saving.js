@@ -85,7 +85,7 @@ async function showNewRevision(id) {
   try {
     await view.again();
   } catch (error) {
-    if (error.isAway) pending = id;
+    pending = id;
     throw error;
   }
 }

@@ -98,6 +98,7 @@ function search(acts, list) {
     note.dataset.wanted = wanted;
     if (!found && !isNew) return;
     input.blur();
+    input.value = "";
     acts.choose("relabel", found?.value ?? wanted);
   };
   input.addEventListener("keydown", (event) => {

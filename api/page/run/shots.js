@@ -32,6 +32,11 @@ export const shots = () => shown;
 export const furtherShots = (run) => (cursor === null ? null : () => readMore(run).then(shots));
 
 export function hideShots() {
+  opened = "";
+  clear();
+}
+
+function clear() {
   asked += 1;
   [shown, told, cursor] = [[], "", null];
   byId("shots").hidden = true;
@@ -40,14 +45,11 @@ export function hideShots() {
 
 // Those that the address names; nothing is asked for twice.
 export async function showShots(run, item) {
-  if (!isWished()) {
-    opened = "";
-    return hideShots();
-  }
+  if (!isWished()) return hideShots();
   const key = JSON.stringify([run.id, wish()]);
   const isNew = key !== told;
   if (isNew) {
-    hideShots();
+    clear();
     told = key;
     openShots();
     if (key !== opened) showOpened();
