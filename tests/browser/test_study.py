@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from tests.api.jobs.test_search import queued_search, with_trials
 from tests.api.records import Records
+from tests.browser.test_looks import violations
 from tests.browser.visits import Visits
 
 pytestmark = pytest.mark.browser
@@ -24,6 +25,7 @@ def test_a_search_shows_its_best_its_trials_and_its_figures(visits: Visits, reco
     expect(page.locator('#trials [data-trial="2"]')).to_contain_text("ended early, after epoch 1")
     expect(page.locator('#trials [data-trial="3"]')).to_contain_text("waits")
     expect(page.locator("#study-figures figure")).to_have_count(2)
+    assert violations(page) == []
     page.locator("#study-setting").select_option("size")
     expect(page).to_have_url(re.compile(r"\?by=size$"))
     expect(page.locator('[data-figure="setting"] .chart')).to_have_attribute("aria-label", re.compile("By size"))
@@ -43,6 +45,7 @@ def test_a_search_is_cancelled_and_resumed_from_its_view_which_the_jobs_lead_to(
     page = visits.page("/ui/jobs")
     page.get_by_role("link", name="its trials").click()
     expect(page.locator("#no-trials")).to_be_visible()
+    assert violations(page) == []
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#study-title")).to_contain_text("cancelled")
     page.get_by_role("button", name="Resume").press("Enter")

@@ -37,7 +37,7 @@ VIEWS = {
     "/ui/models/1": "#model-steps a",
     "/ui/jobs": "#jobs-done li",
     "/ui/team": "#changes tbody tr",
-    "/ui/label?dataset=first": "#label-pool option",
+    "/ui/label?dataset=first": "#label-pool:has(option)",
     "/ui/searches": "#searches li",
     "/ui/searches/{search}": "#study-asked dd",
 }

@@ -12,7 +12,17 @@ function look(part) {
   if (part.hasAttribute("data-keys")) return;
   if (isScrolling) part.tabIndex = 0;
   else part.removeAttribute("tabindex");
-  if (part.hasAttribute("aria-label")) part.setAttribute("role", isScrolling ? "region" : "presentation");
+  nameRegion(part, isScrolling);
+}
+
+// What does not scroll is no region, and only what is something may have a name.
+function nameRegion(part, isScrolling) {
+  if (part.hasAttribute("aria-label")) part.dataset.name = part.getAttribute("aria-label");
+  if (!part.dataset.name) return;
+  for (const [attribute, value] of [["role", "region"], ["aria-label", part.dataset.name]]) {
+    if (isScrolling) part.setAttribute(attribute, value);
+    else part.removeAttribute(attribute);
+  }
 }
 
 const sizes = new ResizeObserver((entries) => {
