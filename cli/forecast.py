@@ -8,12 +8,13 @@ from cli.client import Client, Json, ServiceError
 from cli.errors import CommandError, Interrupted
 from cli.events import follow
 from cli.patience import patiently
-from cli.problems import WEIGHTS_MISSING, with_options
+from cli.problems import with_options
 from cli.progress_line import fitted
 from cli.saying import plain, say
 from cli.tables import short_time, show_table
 from cli.waiting import waiting_line, waiting_words
 from cli.watch import command
+from ml.errors import WeightsMissing
 from pedigree.events import Event
 
 AWAY = "waiting for the forecast, but the service does not answer"
@@ -99,7 +100,7 @@ def show_forecast(answer: Json) -> None:
     _show_phases(config, forecast)
     weights = answer.get("weights")
     if weights is not None and not weights["in_reach"]:
-        way = with_options({"code": WEIGHTS_MISSING, "hint": weights["hint"]})
+        way = with_options({"code": WeightsMissing.code, "hint": weights["hint"]})
         say(f"THE PRETRAINED WEIGHTS OF {config['arch']} ARE NOT HERE. {way}")
     if forecast is None:
         say(f"no forecast: {answer['forecast_reason']}")

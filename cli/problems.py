@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from ml.errors import BatchTooLarge, PrecisionUnsupported, SweepTooShort, WeightsMissing
+
 Json = Mapping[str, Any]
 
 OPTIONS = {
@@ -106,12 +108,11 @@ OPTIONS = {
 Any other field of a config is given by ``--set``.
 """
 
-WEIGHTS_MISSING = "weights_missing"
 SETTINGS = {
-    "batch_too_large": ("batch_size",),
-    "precision_unsupported": ("precision",),
-    "sweep_too_short": ("lr_sweep.steps",),
-    WEIGHTS_MISSING: ("arch", "pretrained"),
+    BatchTooLarge.code: ("batch_size",),
+    PrecisionUnsupported.code: ("precision",),
+    SweepTooShort.code: ("lr_sweep.steps",),
+    WeightsMissing.code: ("arch", "pretrained"),
 }
 """What the hint of an error with this code may say to set. Of these a hint that names none gets no option."""
 

@@ -20,6 +20,7 @@ from cli.saying import say
 from cli.services import HOUSE
 from cli.tables import show_json
 from cli.transfer import Transfer
+from ml.errors import WeightsMissing
 
 
 class NoWeights(CommandError):
@@ -83,7 +84,7 @@ def ask_for_weights(verb: Literal["find", "fetch"], arch: str, folder: Path, int
         return Weights(str(last["path"]), str(last["sha256"]), str(last["source"]))
     if "code" in last:
         hint = last["hint"]
-        if verb == "fetch" and last["code"] == "weights_missing":  # the hint is about a training's options
+        if verb == "fetch" and last["code"] == WeightsMissing.code:  # the hint is about a training's options
             hint = f"Put {arch}.safetensors into {into or folder} yourself."
         raise NoWeights(f"{last['detail']}.", None if hint is None else str(hint))
     raise CommandError(f"The search for weights failed: {(said.splitlines() or ['it said nothing'])[-1]}")
