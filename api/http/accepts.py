@@ -10,6 +10,6 @@ def _read(part: str) -> tuple[str, float]:
     name, *parameters = (one.strip().lower() for one in part.split(";"))
     given = next((one.removeprefix("q=") for one in parameters if one.startswith("q=")), "1")
     try:
-        return name, min(max(float(given), 0.0), 1.0)
+        return name, min(1.0, max(0.0, float(given)))
     except ValueError:
         return name, 0.0

@@ -18,6 +18,7 @@ from api.http.large_file import large_file
         ("Text/CSV ; charset=utf-8 ; Q=0.5, */*;q=0.1", {"text/csv": 0.5, "*/*": 0.1}),
         ("gzip;q=high", {"gzip": 0.0}),
         ("gzip;q=7", {"gzip": 1.0}),
+        ("gzip;q=nan", {"gzip": 0.0}),
         (",;q=1,", {"": 1.0}),
     ],
 )
