@@ -55,8 +55,7 @@ function show(isNew = false) {
   entitle();
   tell("address", next.lost ? Promise.reject(new Error(LOST[next.lost])) : null);
   if (isSame && shown.view !== null) {
-    const visit = visits;
-    if (current().turn) tell("view", current().turn(next.query), () => visit === visits);
+    if (current().turn) tell("view", current().turn(next.query));
     else openView();
     return;
   }
@@ -130,7 +129,7 @@ async function refreshAll() {
 async function refreshView() {
   const [missed, visit] = [isMissed, visits];
   isMissed = false;
-  const failure = await tell("refresh", current().refresh?.(missed), () => visit === visits);
+  const failure = await tell("refresh", current().refresh?.(missed));
   if (failure && visit === visits) isMissed ||= missed;
   return failure;
 }
