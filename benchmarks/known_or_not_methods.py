@@ -13,7 +13,7 @@ from ml.judge.calibration_error import calibration_error
 from ml.judge.familiarity import SHIFT_WEIGHT, KnownPictures, fit_familiarity, of_length_1
 from ml.judge.fitting import REFUSED
 from ml.judge.folds import folds
-from ml.judge.scores import scores_from
+from ml.judge.scores import scores_from, sigmoid
 from ml.judge.sets import least_probability
 from ml.judge.shift_weight import PoorPictures, fit_weighted
 
@@ -33,6 +33,9 @@ class Validation:
     features: Floats
     poor: PoorPictures
 
+
+Calibrate = Callable[[Floats, Targets, Floats], Doubles]
+"""From logits and class ids to fit on, and other logits, to the scores of these."""
 
 Method = Callable[[KnownPictures, Floats, Validation], Measure]
 """From known pictures, the last layer's weights and the validation side."""
@@ -145,12 +148,14 @@ METHODS: dict[str, Method] = {
 def calibrations(loss: LossName, logits: Floats, targets: Targets) -> Iterator[str]:
     """ECE and negative log-likelihood of each way to calibrate, on folds that it was not fitted on."""
     yield "\n| calibration | ECE (95 %) | by chance up to | NLL |\n|---|---|--:|--:|"
-    ways: dict[str, Callable[[Floats, Targets, Floats], Doubles]] = {
+    ways: dict[str, Calibrate] = {
         "none": lambda _, __, z: scores_from(loss, z),
-        "temperature (serves)": lambda z, y, new: fit_calibration(loss, z, y).apply(loss, new),
-        "vector": vector_scaled,
-        "temperature, then isotonic": isotonic,
+        "what serves": lambda z, y, new: fit_calibration(loss, z, y).apply(loss, new),
     }
+    if loss == "cross_entropy":
+        ways |= {"vector": vector_scaled, "temperature, then isotonic": isotonic}
+    else:
+        ways |= {"temperature and bias of all breeds' scores": all_sigmoids}
     rows = np.arange(len(targets))
     for name, way in ways.items():
         scores = np.empty(logits.shape)
@@ -160,6 +165,16 @@ def calibrations(loss: LossName, logits: Floats, targets: Targets) -> Iterator[s
         assert error is not None, "there are no validation photos"  # noqa: S101 - of a real run
         nll = -np.log(scores[rows, targets].clip(1e-12)).mean()
         yield f"| {name} | {error.ece:.4f} ({error.low:.4f} to {error.high:.4f}) | {error.by_chance:.4f} | {nll:.4f} |"
+
+
+def all_sigmoids(z: Floats, targets: Targets, new: Floats) -> Doubles:
+    """A temperature and a bias by which the scores of all breeds together are likeliest, by Newton's method."""
+    terms = np.stack([z.ravel(), np.ones(z.size)], 1)
+    wanted, found = np.eye(z.shape[1])[targets].ravel(), np.array([1.0, 0.0])
+    for _ in range(50):
+        share = sigmoid(terms @ found)
+        found = found - np.linalg.solve((terms.T * (share * (1 - share))) @ terms, terms.T @ (share - wanted))
+    return sigmoid(new * found[0] + found[1])
 
 
 def vector_scaled(z: Floats, targets: Targets, new: Floats) -> Doubles:

@@ -59,7 +59,8 @@ class JudgementOut(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     photos: int
-    temperature: float
+    temperature: float = Field(description="what logits are divided by")
+    bias: float = Field(0.0, description="what is added to them then; 0 but for runs of binary cross-entropy")
     raw: CalibrationErrorOut | None
     calibrated: CalibrationErrorOut | None
     refused_asked: float
@@ -81,13 +82,18 @@ class JudgementOut(BaseModel):
         return found.model_copy(update={"sentences": list(_sentences(found))})
 
 
+def _way(found: JudgementOut) -> str:
+    bias = f" and bias {found.bias:+.2f}" if found.bias else ""
+    return f"temperature {found.temperature:.2f}{bias}"
+
+
 def _sentences(found: JudgementOut) -> Iterator[str]:
     if found.raw is None or found.calibrated is None:
         yield "No validation photo could be used: its answers are not calibrated."
         return
     yield (
         f"Calibration error {_margin(found.raw)} before and {_margin(found.calibrated)} after calibration at "
-        f"temperature {found.temperature:.2f}, on {found.photos} photos; up to {found.calibrated.by_chance:.3f} "
+        f"{_way(found)}, on {found.photos} photos; up to {found.calibrated.by_chance:.3f} "
         "may be chance."
     )
     if found.refused is not None:

@@ -32,8 +32,8 @@ class Guess(BaseModel):
 class Prediction(BaseModel):
     """The answer for one picture. ``probabilities`` holds every breed; the model's ``scores`` says what they sum to.
 
-    Probabilities are calibrated: of many photos with 0.8, 80 % are of that breed. The raw ones are the model's own
-    scores.
+    Probabilities are calibrated: of many photos whose first breed has 0.8, 80 % are of that breed. The raw ones are the
+    model's own scores.
     """
 
     filename: str

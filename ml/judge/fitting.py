@@ -36,6 +36,7 @@ class Worth:
 
     pictures: int
     temperature: float
+    bias: float
     raw: CalibrationError | None
     calibrated: CalibrationError | None
     refused: float | None
@@ -47,6 +48,7 @@ class Worth:
         return {
             "pictures": self.pictures,
             "temperature": self.temperature,
+            "bias": self.bias,
             "raw": None if self.raw is None else self.raw.content(),
             "calibrated": None if self.calibrated is None else self.calibrated.content(),
             "refused": self.refused,
@@ -116,6 +118,7 @@ def fit_judgement(
     worth = Worth(
         pictures=len(rows),
         temperature=calibration.temperature,
+        bias=calibration.bias,
         raw=_error(scores_from(loss, z), truth),
         calibrated=_error(calibrated[rows], truth),
         refused=_refused(measured.familiar),

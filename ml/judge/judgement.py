@@ -77,7 +77,8 @@ class Judgement:
             tensors |= {f"familiarity.{name}": tensor for name, tensor in self.familiarity.tensors().items()}
         about = {"format_version": FORMAT_VERSION, "loss": self.loss}
         shift = {} if self.shift is None else {"shift": self.shift.content()}
-        save_file(tensors, path, {"about": json.dumps({**about, "scale": self.calibration.scale, **shift})})
+        scale = {"scale": self.calibration.scale, "bias": self.calibration.bias}
+        save_file(tensors, path, {"about": json.dumps({**about, **scale, **shift})})
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -103,7 +104,8 @@ class Judgement:
     @classmethod
     def _of(cls, about: dict[str, Any], tensors: Tensors) -> Self:
         own = {name.removeprefix("familiarity."): tensor for name, tensor in tensors.items() if "." in name}
-        calibration, shift = Calibration(float(str(about["scale"]))), about.get("shift")
+        calibration = Calibration(float(str(about["scale"])), float(str(about.get("bias", 0.0))))
+        shift = about.get("shift")
         return cls(
             loss="cross_entropy" if about["loss"] == "cross_entropy" else "binary_cross_entropy",
             calibration=calibration,

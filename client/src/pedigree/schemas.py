@@ -938,6 +938,7 @@ class JudgementOut(Answer):
 
     photos: int
     temperature: float
+    bias: float = 0.0
     raw: CalibrationErrorOut | None
     calibrated: CalibrationErrorOut | None
     refused_asked: float

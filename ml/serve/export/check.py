@@ -95,5 +95,6 @@ def _scores(model: Portable, squares: npt.NDArray[np.uint8], precision: Precisio
     """As the service answers in a precision, calibrated: float32 [n, classes]."""
     with torch.inference_mode(), precision.autocast(torch.device("cpu")):
         logits, _ = model.graph.of_input(validation_input(torch.from_numpy(squares), model.about.size))
-    found: Floats = scores_of(model.loss, logits.float() / model.temperature).float().numpy()
+    calibrated = logits.float() / model.calibration.temperature + model.calibration.bias
+    found: Floats = scores_of(model.loss, calibrated).float().numpy()
     return found

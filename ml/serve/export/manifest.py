@@ -85,7 +85,8 @@ def _preparation(model: Portable) -> dict[str, Any]:
         "lay_on_white": about.decoding > 1,
         "mean": list(MEAN),
         "std": list(STD),
-        "temperature": model.temperature,
+        "temperature": model.calibration.temperature,
+        "bias": model.calibration.bias,
         "scores": "independent" if model.loss == "binary_cross_entropy" else "sum_to_one",
         "words": [
             f"Turn the picture upright by its EXIF orientation, {transparent}, and make it 8-bit RGB.",

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ml.config import LossName
+from ml.judge.calibration import AS_IT_IS, Calibration
 from ml.run_files import DESCRIPTION
 from ml.serve.description import Description
 from ml.serve.engines import load_network
@@ -29,10 +30,10 @@ class PortableNetwork(nn.Module):
 
     rows: Tensor
 
-    def __init__(self, graph: ServedGraph, about: Description, temperature: float) -> None:
+    def __init__(self, graph: ServedGraph, about: Description, calibration: Calibration) -> None:
         super().__init__()
         self.served = graph  # an attribute "graph" would hide torch.fx's own
-        self.temperature = temperature
+        self.temperature, self.bias = calibration.temperature, calibration.bias
         self.independent = about.loss == "binary_cross_entropy"
         self.register_buffer("rows", torch.from_numpy(resize_matrix(about.presize, about.size)))
         self.eval()
@@ -40,7 +41,7 @@ class PortableNetwork(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """The probabilities."""
         images = self.rows @ pixels.permute(0, 3, 1, 2).float() @ self.rows.T
-        logits = self.served(images.permute(0, 2, 3, 1))[0] / self.temperature
+        logits = self.served(images.permute(0, 2, 3, 1))[0] / self.temperature + self.bias
         return torch.sigmoid(logits) if self.independent else torch.softmax(logits, 1)
 
 
@@ -52,7 +53,7 @@ class Portable:
     about: Description
     graph: ServedGraph
     network: PortableNetwork
-    temperature: float
+    calibration: Calibration
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -62,8 +63,8 @@ class Portable:
             CheckpointInvalid: a file is missing, broken or of another format version.
         """
         about = Description.read(folder / DESCRIPTION)
-        graph, temperature = ServedGraph(load_network(folder, about)), temperature_of(folder)
-        return cls(folder, about, graph, PortableNetwork(graph, about, temperature), temperature)
+        graph, calibration = ServedGraph(load_network(folder, about)), calibration_of(folder)
+        return cls(folder, about, graph, PortableNetwork(graph, about, calibration), calibration)
 
     @cached_property
     def onnx(self) -> bytes:
@@ -85,8 +86,8 @@ class Portable:
         return exact_way(self.about, torch.device("cpu")).precision
 
 
-def temperature_of(folder: Path) -> float:
-    """What the logits are divided by, from the model's files; 1 where the run left nothing to calibrate with."""
+def calibration_of(folder: Path) -> Calibration:
+    """From the model's files; as it is where the run left nothing to calibrate with."""
     about = Description.read(folder / DESCRIPTION)
     judgement = read_judgement(folder, about.loss, about.vocab)
-    return 1.0 if judgement is None else judgement.calibration.temperature
+    return AS_IT_IS if judgement is None else judgement.calibration

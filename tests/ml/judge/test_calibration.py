@@ -36,31 +36,69 @@ def test_the_scale_of_single_sigmoids_is_found(scale: float) -> None:
     assert found.scale == pytest.approx(scale, rel=0.05)
 
 
+@pytest.mark.parametrize(("scale", "bias"), [(0.4, 1.5), (1, -1), (2, 0)])
+def test_the_scale_and_the_bias_of_first_guesses_are_found(scale: float, bias: float) -> None:
+    chance = np.random.default_rng(3)
+    first = chance.uniform(0, 3, 60_000)
+    right = chance.uniform(size=len(first)) < sigmoid(scale * first + bias)
+    # The other breeds' own sigmoids are far too sure, which is not looked at.
+    logits = np.stack([first, first - 5, first - 6], 1)
+    found = fit_calibration("binary_cross_entropy", logits, np.where(right, 0, 1))
+    assert (found.scale, found.bias) == pytest.approx((scale, bias), abs=0.06)
+
+
+def test_the_first_guess_of_many_unsure_sigmoids_is_as_often_right_as_it_says() -> None:
+    # 37 breeds: the loss over all of them would be least where the first guess says far too little.
+    chance = np.random.default_rng(4)
+    logits = chance.normal(-1, 0.5, (4000, 37))
+    truth = chance.integers(0, 37, 4000)
+    logits[np.arange(4000), truth] += chance.normal(2, 1, 4000)
+    scores = fit_calibration("binary_cross_entropy", logits, truth).apply("binary_cross_entropy", logits)
+    right = scores.argmax(1) == truth
+    assert scores.max(1).mean() == pytest.approx(right.mean(), abs=0.01)
+    sure = scores.max(1) > np.median(scores.max(1))
+    assert scores.max(1)[sure].mean() == pytest.approx(right[sure].mean(), abs=0.05)
+
+
 @pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
-def test_no_other_scale_has_a_smaller_likelihood(loss: LossName) -> None:
+def test_nothing_near_has_a_smaller_likelihood(loss: LossName) -> None:
     logits, truth = drawn(3, n=400)
     found = fit_calibration(loss, logits, truth)
 
     def cost(tried: Calibration) -> float:
         scores = tried.apply(loss, logits)
-        right = np.eye(7)[truth] == 1
         if loss == "cross_entropy":
-            return float(-np.log(scores[right]).mean())
-        return float(-np.log(np.where(right, scores, 1 - scores)).sum(1).mean())
+            return float(-np.log(scores[np.arange(400), truth]).mean())
+        first, right = scores.max(1), scores.argmax(1) == truth
+        return float(-np.log(np.where(right, first, 1 - first)).mean())
 
-    near = [Calibration(found.scale * off) for off in (0.8, 0.9, 1.1, 1.25)]
-    assert all(cost(found) < cost(other) for other in [AS_IT_IS, *near])
+    near = [Calibration(found.scale * off, found.bias) for off in (0.8, 0.9, 1.1, 1.25)]
+    beside = [Calibration(found.scale, found.bias + off) for off in (-0.3, 0.3)] if loss != "cross_entropy" else []
+    assert all(cost(found) < cost(other) for other in [AS_IT_IS, *near, *beside])
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
 @pytest.mark.parametrize("right", [True, False])
-def test_a_few_pictures_that_are_all_right_or_all_wrong_have_a_bounded_scale(loss: LossName, right: bool) -> None:
+def test_a_few_pictures_that_are_all_right_or_all_wrong_have_bounds(loss: LossName, right: bool) -> None:
     truth = np.arange(10) % 3
     logits = np.eye(3, dtype=np.float32)[truth if right else (truth + 1) % 3] * 5
     found = fit_calibration(loss, logits, truth)
     assert 1e-3 <= found.scale < 10
-    assert (found.scale > 1) == right or loss == "binary_cross_entropy"
-    assert np.isfinite(found.apply(loss, logits)).all()
+    assert abs(found.bias) < 10
+    sure = found.apply(loss, logits).max(1)
+    assert ((sure > 0.9) if right else (sure < 0.5)).all()
+
+
+def test_first_guesses_that_are_less_often_right_the_surer_they_are_keep_their_order() -> None:
+    chance = np.random.default_rng(5)
+    first = chance.uniform(1, 4, 500)
+    wrong = chance.uniform(size=500) < sigmoid(first - 2)
+    logits = np.stack([first, np.zeros(500)], 1)
+    found = fit_calibration("binary_cross_entropy", logits, wrong.astype(np.int64))
+    scores = found.apply("binary_cross_entropy", logits)
+    assert found.scale == 1e-3
+    assert (scores.argmax(1) == 0).all()
+    assert scores[:, 0].mean() == pytest.approx(1 - wrong.mean(), abs=0.02)
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ml.config import LossName
 from ml.judge.calibration import Calibration
 from ml.judge.judgement import Judgement
 from ml.learn.checkpoint import save_tensors
@@ -27,7 +28,7 @@ def trained(folder: Path, arch: str = "resnet18", *, vocab: tuple[str, ...] = VO
     return folder
 
 
-def calibrated(folder: Path, temperature: float) -> None:
+def calibrated(folder: Path, temperature: float, bias: float = 0.0, loss: LossName = "cross_entropy") -> None:
     """Put a judgement beside a model that calibrates its answers and says nothing else."""
     truth = np.linspace(0.02, 0.98, 99)
-    Judgement("cross_entropy", Calibration(1 / temperature), truth, None, np.empty(0)).write(folder / JUDGEMENT)
+    Judgement(loss, Calibration(1 / temperature, bias), truth, None, np.empty(0)).write(folder / JUDGEMENT)

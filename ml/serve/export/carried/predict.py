@@ -126,7 +126,7 @@ def open_safetensors(folder: Path, manifest: dict[str, Any]) -> Answer:
     def answer(squares: npt.NDArray[np.uint8]) -> Floats:
         with torch.inference_mode():
             pixels = rows @ torch.from_numpy(squares.copy()).permute(0, 3, 1, 2).float() @ rows.T
-            logits = network((pixels / 255 - mean) / std).float() / how["temperature"]
+            logits = network((pixels / 255 - mean) / std).float() / how["temperature"] + how["bias"]
             return np.asarray(torch.sigmoid(logits) if how["scores"] == "independent" else torch.softmax(logits, 1))
 
     return answer

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import subprocess
 import sys
 import zipfile
@@ -77,7 +78,7 @@ def test_every_family_answers_in_every_format_as_the_network_does(arch: str, tmp
         formats.FORMATS[form].write(model, folder)
         prepare = {"presize": PRESIZE, "size": 64, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
         told: dict[str, Any] = {"format": form, "vocab": VOCAB, "model": {"arch": arch}}
-        told["prepare"] = {**prepare, "temperature": 1.0, "scores": "sum_to_one"}
+        told["prepare"] = {**prepare, "temperature": 1.0, "bias": 0.0, "scores": "sum_to_one"}
         (folder / "manifest.json").write_text(json.dumps(told))
         for count in (1, 3):
             found = Model(folder).probabilities(squares[:count])
@@ -114,11 +115,23 @@ def test_the_carried_script_answers_for_a_photo_as_the_service_does(form: Form, 
 @pytest.mark.parametrize("form", [pytest.param("onnx", marks=pytest.mark.thorough), "safetensors"])
 def test_a_model_of_binary_cross_entropy_scores_each_breed_on_its_own(form: Form, tmp_path: Path) -> None:
     model = trained(tmp_path / "model", loss="binary_cross_entropy")
+    raw = served(model, jpeg(seed=4))
+    calibrated(model, temperature=2.5, bias=-0.75, loss="binary_cross_entropy")
     path = tmp_path / "photo.jpg"
     path.write_bytes(jpeg(seed=4))
     found = Model(unpacked(model, form, tmp_path)).predict(path)
+    expected = {breed: _sigmoid(_logit(score) / 2.5 - 0.75) for breed, score in raw.items()}
     assert sum(found.values()) != pytest.approx(1, abs=0.01)
+    assert found == pytest.approx(expected, abs=1e-3)
     assert found == pytest.approx(served(model, jpeg(seed=4)), abs=1e-3)
+
+
+def _logit(score: float) -> float:
+    return math.log(score / (1 - score))
+
+
+def _sigmoid(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit))
 
 
 def test_an_archive_says_what_it_is_and_holds_its_hashes(tmp_path: Path) -> None:
