@@ -14,7 +14,6 @@ from ml.data.hidden_files import note_of_hidden
 from ml.data.suffixes import SUFFIXES
 from ml.errors import DatasetUnusable, Stopped
 from ml.reporting import Progress
-from ml.serve.classifier import Classifier
 from ml.serve.many import Answer, Picture, predict_many
 from ml.unpack.archive import extract_archive
 from ml.versions import check_versions
@@ -23,6 +22,7 @@ from store.keys import ANSWERS_CSV, ANSWERS_LINES, answers_key
 from worker.answer_files import AnswerFiles
 from worker.answer_parts import AnswerParts
 from worker.attempt import MIB, Attempt
+from worker.chosen_way import load_as_chosen
 from worker.stage_progress import StageProgress
 
 BATCH = 32
@@ -37,7 +37,9 @@ def predict_pictures(attempt: Attempt) -> None:
     """
     check_versions()
     payload = attempt.job.payload
-    classifier = Classifier.load(_model(attempt, int(payload["run_id"])), attempt.settings.device)
+    classifier = load_as_chosen(attempt, _model(attempt, int(payload["run_id"])), int(payload["version"]))
+    way = classifier.way
+    attempt.reporter.on_log(f"answers are computed by {way.engine} in {way.precision}, from the {way.input} input")
     pictures, total = _pictures(attempt, payload)
     batch = max(1, BATCH // attempt.accumulation)
     files = AnswerFiles(attempt.work, classifier.vocab, attempt.settings.refused_share)

@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+import torch
+
 from ml.cores import worth_starting
 from ml.decode.images import Limits
 from ml.errors import ImageRejected
 from ml.serve.classifier import Classifier
 from ml.serve.engine import Prepared
 from ml.serve.judgement import JudgedScores
+from ml.serve.one_core import use_one_core
 
 _BATCHES_AHEAD = 2
 
@@ -39,7 +42,8 @@ def predict_many(classifier: Classifier, pictures: Iterable[Picture], limits: Li
         DatasetUnusable: as ``read`` does.
     """
     waiting: deque[tuple[str, Future[Prepared]]] = deque()
-    with ThreadPoolExecutor(worth_starting(), thread_name_prefix="decode") as pool:
+    own = (torch.get_num_threads(),)
+    with ThreadPoolExecutor(worth_starting(), "decode", use_one_core, own) as pool:
         try:
             for picture in pictures:
                 waiting.append((picture.path, pool.submit(_prepared, classifier, picture, limits)))

@@ -16,10 +16,14 @@ from sqlalchemy.orm import Session, sessionmaker
 from api.app import create_app
 from ml.decode.images import Limits
 from ml.errors import ArchiveRejected, DatasetUnusable, Stopped
+from ml.serve.choice import Choice
 from ml.serve.classifier import Classifier
 from ml.serve.engine import Prepared
+from ml.serve.machine import machine_kind
 from ml.serve.many import Answer
+from ml.serve.way import Way
 from store.artifacts import ArtifactStore, StoredFile
+from store.db.choices import record_choice
 from store.db.jobs import claim, create_job, hand_back, request_cancel
 from store.db.models import Run
 from store.db.reading import events_after, get_job
@@ -235,6 +239,48 @@ def test_a_store_that_is_away_for_a_part_costs_the_part_and_not_the_job(
     assert set(refused) == {f"jobs/{job_id}-1/part-0.jsonl"}
 
 
+EXACT = "answers are computed by torch in fp32, from the exact input"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "said"),
+    [
+        pytest.param(
+            Way("openvino", "fp32", "two_steps", 2),
+            "answers are computed by openvino in fp32, from the two_steps input",
+            id="chosen",
+        ),
+        pytest.param(Way("cuda_graphs", "bf16", "direct"), EXACT, id="does not run here"),
+        pytest.param(None, EXACT, id="nothing chosen"),
+        pytest.param({"way": "of another version"}, EXACT, id="unreadable"),
+    ],
+)
+def test_photos_are_answered_by_the_way_that_was_chosen_for_such_a_machine(
+    stack: Stack, predict: Callable[[dict[str, Any]], int], recorded: Way | dict[str, str] | None, said: str
+) -> None:
+    exact = rows_of(stack, predict({}))
+    machine = machine_kind(stack.settings.device)
+    content = Choice(recorded, machine, ()).content() if isinstance(recorded, Way) else recorded
+    with stack.sessions.begin() as session:
+        record_choice(session, 1, machine, content=content, reason=None if content else "there were no photos")
+        record_choice(session, 1, "another", content=Choice(OTHER, "another", ()).content(), reason=None)
+    job_id = predict({})
+    _, found = rows_of(stack, job_id)
+    assert logs_of(stack, job_id) == [said]
+    for row, like in zip(found, exact[1], strict=True):
+        assert row["probabilities"] == pytest.approx(like["probabilities"], abs=5e-3)
+    if said == EXACT:
+        assert found == exact[1]
+
+
+OTHER = Way("openvino", "bf16", "direct", 8)
+
+
+def logs_of(stack: Stack, job_id: int) -> list[str]:
+    with stack.sessions.begin() as session:
+        return [event.data["message"] for event in events_after(session, job_id, 0) if event.event == "log"]
+
+
 def keys_of(artifacts: ArtifactStore, job_id: int) -> list[str]:
     return sorted(one.key for one in artifacts.keys_below("jobs/") if one.key.startswith(f"jobs/{job_id}-"))
 
@@ -280,7 +326,5 @@ def test_photos_of_an_archive_that_are_hidden_are_told_of_as_by_an_import(
     job_id = predict({"upload": "uploads/some"})
     _, answered = rows_of(stack, job_id)
     assert [row["path"] for row in answered] == ["=1+1.jpg", "b/red.jpg"]
-    with stack.sessions.begin() as session:
-        told = [event.data["message"] for event in events_after(session, job_id, 0) if event.event == "log"]
-    (hidden,) = told
+    _, hidden = logs_of(stack, job_id)
     assert hidden.startswith("2 photos were passed over, since names that begin with a dot are hidden (for example ")

@@ -1,0 +1,48 @@
+"""How a job's pictures are answered: by the way that was chosen for the version on machines like this one."""
+
+import logging
+from pathlib import Path
+
+from ml.errors import DeviceUnavailable
+from ml.serve.choice import Choice
+from ml.serve.classifier import Classifier
+from ml.serve.machine import machine_kind
+from ml.serve.way import Way
+from store.db.choices import choice_on
+from worker.attempt import Attempt
+
+log = logging.getLogger(__name__)
+
+
+def load_as_chosen(attempt: Attempt, folder: Path, version: int) -> Classifier:
+    """The version's model, run as the API runs it on such a machine; in the exact way where nothing was chosen for it.
+
+    A choice is measured by an API alone, so that a worker on a machine of another kind answers in the exact way.
+
+    Raises:
+        CheckpointInvalid: a file of the model is missing or broken.
+        DeviceUnavailable: the device is not there.
+    """
+    device, way = attempt.settings.device, _chosen(attempt, version)
+    if way is not None:
+        try:
+            classifier = Classifier.load(folder, device, way)
+            classifier.warm_up()
+        except (RuntimeError, DeviceUnavailable) as error:
+            # It was measured on a machine of this kind; still, the answers matter more than their speed.
+            log.warning("the way %s does not run here, the exact one is used: %s", way, error)
+        else:
+            return classifier
+    return Classifier.load(folder, device)
+
+
+def _chosen(attempt: Attempt, version: int) -> Way | None:
+    machine = machine_kind(attempt.settings.device)
+    record = attempt.read(lambda session: choice_on(session, version, machine))
+    if record is None or record.content is None:
+        return None
+    try:
+        return Choice.read(record.content).way
+    except ValueError as error:
+        log.warning("version %d: its recorded choice cannot be read: %s", version, error)
+        return None
