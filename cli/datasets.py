@@ -9,6 +9,7 @@ from cli import completion
 from cli.client import Client, Json, path_part
 from cli.dataset_looks import batch, presizing, summary
 from cli.dataset_report import kind_of, revision_of, show_dataset
+from cli.deletion import delete_dataset
 from cli.errors import CommandError
 from cli.lazy import Group
 from cli.options import json_lines_option, json_option, with_client
@@ -74,8 +75,8 @@ def show(client: Client, name: str, valid_pct: float | None, split_seed: int | N
     show_dataset(found)
 
 
-for look in (batch, presizing, summary, learn_from_feedback):
-    datasets.add_command(look)
+for one in (batch, presizing, summary, learn_from_feedback, delete_dataset):
+    datasets.add_command(one)
 
 
 @datasets.command()

@@ -12,6 +12,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pedigree datasets add cats cats.zip --label-from folder",
     ),
     "datasets batch": ("pedigree datasets batch pets batch.png --n 16",),
+    "datasets delete": ("pedigree datasets delete pets",),
     "datasets learn-from-feedback": ("pedigree datasets learn-from-feedback pets --new-labels",),
     "datasets list": ("pedigree datasets list",),
     "datasets presizing": ("pedigree datasets presizing pets presizing.png --item 12",),

@@ -4,13 +4,13 @@ import click
 
 from cli import completion
 from cli.client import Client, Json, json_of
+from cli.deletion import delete_run
 from cli.download import download
 from cli.epochs import EPOCH_COLUMNS, epoch_cells
 from cli.lazy import Group
 from cli.lr_find import read
 from cli.options import json_lines_option, json_option, with_client
 from cli.run_compare import compare_runs
-from cli.run_deletion import delete_run
 from cli.run_list import list_runs
 from cli.run_report import show_run
 from cli.run_words import note_run, rename_run, tag_run

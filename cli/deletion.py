@@ -1,11 +1,11 @@
-"""``pedigree runs delete``."""
+"""``pedigree runs delete`` and ``pedigree datasets delete``."""
 
 import sys
 
 import click
 
 from cli import completion
-from cli.client import Client, Json
+from cli.client import Client, Json, path_part
 from cli.errors import CommandError
 from cli.options import json_option, with_client
 from cli.saying import say
@@ -35,12 +35,35 @@ def delete_run(client: Client, run: int, cascade: bool, yes: bool, as_json: bool
         raise CommandError(f"More than its own record hangs on run {run}.", "Give --cascade to delete it all the same.")
     # What is at work or in use the service refuses, and says what to do.
     if found["deletable"] != "no" and not yes:
-        _confirm(run, err=as_json)
+        _confirm(f"Delete run {run}? Its files are gone for good.", f"Run {run} stays.", err=as_json)
     client.call("DELETE", f"/runs/{run}", params={"cascade": "true"} if cascade else {})
     if as_json:
         show_json({"run": run, "deleted": found})
     else:
         say(f"run {run} is deleted")
+
+
+@click.command("delete")
+@click.argument("name", shell_complete=completion.datasets)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@with_client
+def delete_dataset(client: Client, name: str, yes: bool, as_json: bool) -> None:
+    """Delete a dataset with all its revisions and photos, for good.
+
+    While runs hang on it, it stays: delete those first.
+    """
+    found = client.get(f"/datasets/{path_part(name)}")
+    if not as_json:
+        say(f"dataset {name}: {counted(found['items'], 'photo', 'photos')}, revision {found['revision_number']}")
+    # Which runs hang on it the service says.
+    if not found["runs"] and not yes:
+        _confirm(f"Delete dataset {name}? Its photos are gone for good.", f"Dataset {name} stays.", err=as_json)
+    client.call("DELETE", f"/datasets/{path_part(name)}")
+    if as_json:
+        show_json({"dataset": name, "deleted": True})
+    else:
+        say(f"dataset {name} is deleted")
 
 
 def what_hangs(found: Json) -> list[str]:
@@ -59,8 +82,8 @@ def what_hangs(found: Json) -> list[str]:
     return lines
 
 
-def _confirm(run: int, *, err: bool) -> None:
+def _confirm(question: str, stays: str, *, err: bool) -> None:
     if not sys.stdin.isatty():
         raise CommandError("Nobody is there to be asked.", "Give --yes to delete without a question.")
-    if not click.confirm(f"Delete run {run}? Its files are gone for good.", err=err):
-        raise CommandError(f"Run {run} stays.")
+    if not click.confirm(question, err=err):
+        raise CommandError(stays)

@@ -1,4 +1,4 @@
-"""``pedigree runs delete`` tells first, asks, and deletes, against the real API."""
+"""``pedigree runs delete`` and ``datasets delete`` tell first, ask, and delete, against the real API."""
 
 import io
 import json
@@ -101,3 +101,32 @@ def test_what_stays_is_told_too(records: Records, capsys: Capture, monkeypatch: 
     _, out, _ = pedigree(capsys, monkeypatch, "runs", "delete", str(run.id))
     assert f"1 run started from it: {child.id} (they stay)" in out
     assert "1 predict job (the answers stay)" in out
+
+
+def test_a_dataset_is_asked_about_and_goes_with_its_photos(
+    records: Records, capsys: Capture, monkeypatch: Patch
+) -> None:
+    records.dataset()
+    words = ("datasets", "delete", "pets")
+    code, out, err = pedigree(capsys, monkeypatch, *words)
+    assert (code, out.startswith("dataset pets: "), "--yes" in err) == (1, True, True)
+    monkeypatch.setattr(sys, "stdin", Typed("n\n"))
+    code, out, err = pedigree(capsys, monkeypatch, *words)
+    assert (code, err) == (1, "pedigree: Dataset pets stays.\n")
+    assert "Delete dataset pets? Its photos are gone for good. [y/N]" in out
+    code, out, err = pedigree(capsys, monkeypatch, *words, "--yes")
+    assert (code, out.splitlines()[-1], err) == (0, "dataset pets is deleted", "")
+    code, _, err = pedigree(capsys, monkeypatch, *words, "--yes")
+    assert (code, "pets" in err) == (1, True)
+
+
+def test_a_dataset_that_runs_hang_on_stays_and_says_which(
+    records: Records, capsys: Capture, monkeypatch: Patch
+) -> None:
+    run = records.finished()
+    code, _, err = pedigree(capsys, monkeypatch, "datasets", "delete", run.dataset.name)
+    assert (code, f"run {run.id}" in err or f"runs {run.id}" in err) == (1, True)
+    monkeypatch.setattr(sys, "stdin", Typed(""))
+    pedigree(capsys, monkeypatch, "runs", "delete", str(run.id), "--yes")
+    code, out, err = pedigree(capsys, monkeypatch, "datasets", "delete", run.dataset.name, "--yes", "--json")
+    assert (code, json.loads(out), err) == (0, {"dataset": run.dataset.name, "deleted": True}, "")
