@@ -84,6 +84,31 @@ def test_a_run_goes_on_from_another_and_is_cancelled_and_resumed(client: Either,
     assert had(client.jobs.list(state="failed")) == []
 
 
+def test_a_run_has_words_of_people(client: Either, had: Said, records: Records) -> None:
+    run = had(client.runs.get(records.finished().id))
+    assert had(run.rename("baseline")).name == "baseline"
+    had(run.tag("good"))
+    assert had(run.tag("for the paper")).record.tags == ["good", "for-the-paper"]
+    assert had(run.untag("good", "never had")).record.tags == ["for-the-paper"]
+    assert had(run.note("the first with warping")).record.note == "the first with warping"
+    assert (had(run.rename(None)).name, run.record.tags) == (None, ["for-the-paper"])
+
+
+def test_a_run_and_then_its_dataset_are_deleted(client: Either, had: Said, records: Records) -> None:
+    run = had(client.runs.get(records.served().id))
+    had(run.register())
+    with pytest.raises(PedigreeError) as refused:
+        had(client.datasets.delete(run.record.dataset.name))
+    assert refused.value.status == 409
+    with pytest.raises(PedigreeError) as refused:
+        had(run.delete())
+    assert refused.value.code == "run_needed"
+    assert had(run.delete(cascade=True)) is None
+    assert had(client.runs.list()) == []
+    had(client.datasets.delete(run.record.dataset.name))
+    assert had(client.datasets.list()) == []
+
+
 def test_a_training_is_forecast_and_none_is_queued(client: Either, had: Said, records: Records) -> None:
     records.dataset()
     told = had(client.forecast("pets", arch="resnet18", epochs=7, batch_size=4))

@@ -96,6 +96,14 @@ class AsyncDatasets:
         await wait_for(self._client, job.id, progress=progress)
         return await self.get(name)
 
+    async def delete(self, name: str) -> None:
+        """Delete a dataset with all its revisions and photos, for good.
+
+        Raises:
+            PedigreeError: runs hang on it.
+        """
+        await self._client.send(calls.delete_dataset(name))
+
     async def summary(self, name: str, *, item: int | None = None, **sizes: Value) -> schemas.ItemSteps:
         """One picture through every step, and whether a batch comes together: ``presize``, ``size``, ``resize``."""
         return await self._client.send(calls.summary(name, item=item, **sizes))

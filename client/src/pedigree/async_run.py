@@ -51,6 +51,30 @@ class AsyncRun(RecordedRun):
         await self.client.send(calls.resume(self.job))
         return await self.refresh()
 
+    async def rename(self, name: str | None) -> Self:
+        """Give it a name for people in place of an earlier one; None takes it away."""
+        return await self._changed(name=name)
+
+    async def tag(self, *tags: str) -> Self:
+        """Give it tags beside those that it has."""
+        return await self._changed(tags=[*(await self.refresh()).record.tags, *tags])
+
+    async def untag(self, *tags: str) -> Self:
+        """Take tags away; such as it does not have do no harm."""
+        return await self._changed(tags=[tag for tag in (await self.refresh()).record.tags if tag not in tags])
+
+    async def note(self, text: str | None) -> Self:
+        """Write a note on it in place of an earlier one; None takes it away."""
+        return await self._changed(note=text)
+
+    async def delete(self, *, cascade: bool = False) -> None:
+        """Delete it with its record and its files, for good; with ``cascade`` its version and interpretations too.
+
+        Raises:
+            PedigreeError: it is at work or serves, or more hangs on it than goes without ``cascade``.
+        """
+        await self.client.send(calls.delete_run(self.id, cascade=cascade))
+
     async def epochs(self) -> list[schemas.EpochOut]:
         """The table of epochs."""
         return (await self.client.send(calls.metrics(self.id, calls.EPOCHS_ONLY))).epochs
@@ -91,6 +115,10 @@ class AsyncRun(RecordedRun):
     async def register(self, alias: str | None = None) -> schemas.ModelOut:
         """Make it a version that can be served."""
         return await self.client.models.register(self, alias=alias)
+
+    async def _changed(self, **parts: object) -> Self:
+        self.record = await self.client.send(calls.change_run(self.id, **parts))
+        return self
 
     def _repr_html_(self) -> str:
         return self._html(None)

@@ -111,6 +111,16 @@ def runs(**query: Value) -> Call[schemas.PageOutRunSummary]:
     return Call(routes.LIST_RUNS, schemas.PageOutRunSummary, query=query)
 
 
+def change_run(number: int, **parts: object) -> Call[schemas.RunOut]:
+    """Give a run another ``name``, ``tags`` or ``note``; a part that is not named stays."""
+    return Call(routes.CHANGE_RUN, schemas.RunOut, {"run_id": number}, body=parts, harmless=True)
+
+
+def delete_run(number: int, *, cascade: bool) -> Call[bytes]:
+    """Delete a run, with ``cascade`` what hangs on it too; nothing comes back."""
+    return Call(routes.DELETE_RUN, bytes, {"run_id": number}, {"cascade": cascade})
+
+
 ALL_STEPS = 1
 EPOCHS_ONLY = 1_000_000
 """So that of the steps hardly one is sent."""
@@ -154,6 +164,11 @@ def datasets(**query: Value) -> Call[schemas.PageOutDatasetSummary]:
 def dataset(name: str, **query: Value) -> Call[schemas.DatasetOut]:
     """A dataset with its counts and what is wrong with it."""
     return Call(routes.DATASET, schemas.DatasetOut, {"name": name}, query)
+
+
+def delete_dataset(name: str) -> Call[bytes]:
+    """Delete a dataset with its revisions; nothing comes back."""
+    return Call(routes.DELETE_DATASET, bytes, {"name": name})
 
 
 def builtin(name: str) -> Call[schemas.JobOut]:

@@ -100,6 +100,14 @@ class Datasets:
         wait_for(self._client, job.id, progress=progress)
         return self.get(name)
 
+    def delete(self, name: str) -> None:
+        """Delete a dataset with all its revisions and photos, for good.
+
+        Raises:
+            PedigreeError: runs hang on it.
+        """
+        self._client.send(calls.delete_dataset(name))
+
     def summary(self, name: str, *, item: int | None = None, **sizes: Value) -> schemas.ItemSteps:
         """One picture through every step, and whether a batch comes together: ``presize``, ``size``, ``resize``."""
         return self._client.send(calls.summary(name, item=item, **sizes))

@@ -54,6 +54,30 @@ class Run(RecordedRun):
         self.client.send(calls.resume(self.job))
         return self.refresh()
 
+    def rename(self, name: str | None) -> Self:
+        """Give it a name for people in place of an earlier one; None takes it away."""
+        return self._changed(name=name)
+
+    def tag(self, *tags: str) -> Self:
+        """Give it tags beside those that it has."""
+        return self._changed(tags=[*self.refresh().record.tags, *tags])
+
+    def untag(self, *tags: str) -> Self:
+        """Take tags away; such as it does not have do no harm."""
+        return self._changed(tags=[tag for tag in self.refresh().record.tags if tag not in tags])
+
+    def note(self, text: str | None) -> Self:
+        """Write a note on it in place of an earlier one; None takes it away."""
+        return self._changed(note=text)
+
+    def delete(self, *, cascade: bool = False) -> None:
+        """Delete it with its record and its files, for good; with ``cascade`` its version and interpretations too.
+
+        Raises:
+            PedigreeError: it is at work or serves, or more hangs on it than goes without ``cascade``.
+        """
+        self.client.send(calls.delete_run(self.id, cascade=cascade))
+
     @property
     def epochs(self) -> list[schemas.EpochOut]:
         """The table of epochs."""
@@ -113,6 +137,10 @@ class Run(RecordedRun):
     def register(self, alias: str | None = None) -> schemas.ModelOut:
         """Make it a version that can be served."""
         return self.client.models.register(self, alias=alias)
+
+    def _changed(self, **parts: object) -> Self:
+        self.record = self.client.send(calls.change_run(self.id, **parts))
+        return self
 
     def _repr_html_(self) -> str:
         return self._html(self.client.send(calls.metrics(self.id, self._thinned())))
