@@ -17,7 +17,7 @@ SMALL = 8 * 1024
 QUICK = 64 * 1024
 """Bytes that are packed within a millisecond; more are packed in a thread."""
 TEXTS = ("application/json", "text/csv", "text/html")
-KINDS = (*TEXTS, "image/png")
+PICTURES = "image/"
 _LEVEL = 4
 _DIGEST = 16
 
@@ -54,7 +54,8 @@ class WholeAnswers:
 
 def _is_text_or_picture(start: Message) -> bool:
     headers = Headers(raw=start["headers"])
-    return start["status"] == 200 and _kind(headers) in KINDS and "etag" not in headers  # noqa: PLR2004
+    is_one = _kind(headers) in TEXTS or _kind(headers).startswith(PICTURES)
+    return start["status"] == 200 and is_one and "etag" not in headers  # noqa: PLR2004
 
 
 def _kind(headers: Headers) -> str:

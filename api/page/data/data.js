@@ -1,8 +1,9 @@
 // The datasets, adding photos, and the imports that have not succeeded.
 
+import { addressOf } from "../frame/address.js";
 import { listImports, readImports } from "../frame/imports.js";
-import { byId, cell, datasetLink, drawnTag, fill, FINAL, make } from "../frame/parts.js";
-import { ask } from "../frame/service.js";
+import { allDatasets } from "../frame/listed.js";
+import { byId, cell, counted, datasetLink, drawnTag, fill, FINAL, make } from "../frame/parts.js";
 import { want } from "../frame/stream.js";
 import { localTime, shortTime } from "../frame/times.js";
 import { prepareAdding, showAsked, showUpload } from "./adding.js";
@@ -15,7 +16,7 @@ let question = 0;
 
 async function showDatasets() {
   const number = ++question;
-  const [{ items }, imports] = await Promise.all([ask("/datasets?limit=200"), readImports(), refreshImport()]);
+  const [items, imports] = await Promise.all([allDatasets(), readImports(), refreshImport()]);
   // Another view has come, or it was asked anew.
   if (number !== question || byId("view-data").hidden) return;
   const focused = document.activeElement?.closest("#datasets") && document.activeElement.dataset.dataset;
@@ -31,9 +32,11 @@ async function showDatasets() {
 function row(one) {
   return make("tr", {}, make("td", {}, datasetLink(one.name), " ", drawnTag(one.drawn)),
     make("td", { class: "number", title: one.revision }, one.revision_number), cell(one.items, true), cell(one.breeds, true),
-    make("td", {}, balance(one)), cell(one.runs, true),
+    make("td", {}, balance(one)), make("td", { class: "number" }, runsOf(one)),
     cell(make("time", { datetime: one.created_at, title: localTime(one.created_at) }, shortTime(one.created_at))));
 }
+
+const runsOf = ({ name, runs }) => (runs ? make("a", { href: addressOf("runs", { dataset: name }), "aria-label": `${counted(runs, "run")} with ${name}` }, runs) : "0");
 
 function balance({ fewest, most }) {
   if (fewest === null) return "–";

@@ -15,6 +15,7 @@ const AGAIN_MS = 5000;
 let asking = null;
 let looking = null;
 let isKnown = false;
+let isWithKey = false;
 let settled = () => {};
 
 // Comes back once somebody has given a key that the service takes: one question for all requests that wait.
@@ -124,6 +125,9 @@ function showSessionAnew() {
   return showSessionOnce();
 }
 
+// Whether this service asks for a key, as far as is known.
+export const isSignedIn = () => isWithKey;
+
 // Whose key it is, and the way out; nothing where no key is asked for.
 async function showSession() {
   const answer = await answerOf("/session");
@@ -132,6 +136,7 @@ async function showSession() {
   if (said === null) return;
   isKnown = true;
   const { key = null, scope } = said;
+  isWithKey = key !== null;
   const out = make("button", { type: "button", class: "plain", on: { click: signOut } }, "Sign out");
   byId("session").replaceChildren(...(key === null ? [] : [`Signed in as ${key} (${scope}) `, out]));
 }

@@ -1,6 +1,7 @@
 // Which photos a model is to look through, and which model; and what was looked through before.
 
 import { addressOf, go, here, placeOf, queryName } from "../frame/address.js";
+import { allDatasets } from "../frame/listed.js";
 import { askOnce } from "../frame/once.js";
 import { byId, counted, make, percent } from "../frame/parts.js";
 import { ask } from "../frame/service.js";
@@ -25,7 +26,7 @@ export function leaveBegin() {
 }
 
 export async function showBegin() {
-  const [{ items: datasets }, { items: jobs }, versions] = await Promise.all([ask("/datasets?limit=200"), ask(`/jobs?kind=predict&limit=${EARLIER}`), registered()]);
+  const [datasets, { items: jobs }, versions] = await Promise.all([allDatasets(), ask(`/jobs?kind=predict&limit=${EARLIER}`), registered()]);
   showPools(datasets);
   showModels(versions);
   const done = jobs.filter(({ answers }) => answers.photos !== null);

@@ -2,6 +2,7 @@
 
 import { addressOf, amend, queryNumber } from "../frame/address.js";
 import { jobLine } from "../frame/job_line.js";
+import { allDatasets } from "../frame/listed.js";
 import { askOnce, isUnanswered } from "../frame/once.js";
 import { byId, counted, datasetLink, FINAL, make, words } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
@@ -49,7 +50,7 @@ function missing() {
 
 // Photos that were sent make a dataset, or are added to one.
 export async function showInto() {
-  const { items } = await ask("/datasets?limit=200");
+  const items = await allDatasets();
   const { value } = byId("label-into");
   byId("label-into").replaceChildren(make("option", { value: "" }, "a new dataset"), ...items.map(({ name }) => make("option", { value: name }, name)));
   byId("label-into").value = items.some(({ name }) => name === value) ? value : "";
@@ -100,7 +101,7 @@ async function asDataset() {
 
 // Another dataset's photos would go out of its next revision.
 async function refuseOthers(name) {
-  const { items } = await ask("/datasets?limit=200");
+  const items = await allDatasets();
   const saved = queryNumber("saved");
   const ours = saved === null ? null : (await ask(`/jobs/${saved}`)).dataset;
   if (name !== ours && items.some((one) => one.name === name)) throw new Error(`There is a dataset ${name} already. Choose it beside “Save them in”, or give this one another name.`);

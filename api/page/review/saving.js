@@ -2,6 +2,7 @@
 
 import { addressOf, amend, queryNumber } from "../frame/address.js";
 import { jobLine } from "../frame/job_line.js";
+import { allDatasets } from "../frame/listed.js";
 import { byId, FINAL, make, revisionName } from "../frame/parts.js";
 import { ask, tell } from "../frame/service.js";
 import { want } from "../frame/stream.js";
@@ -101,8 +102,8 @@ async function showSaved(job) {
     return;
   }
   const name = view.name();
-  const [dataset, runs] = await Promise.all([ask(`/datasets?limit=200`), ask(`/runs?dataset=${encodeURIComponent(name)}&kind=train&state=succeeded&limit=20`)]);
-  const now = dataset.items.find((one) => one.name === name);
+  const [datasets, runs] = await Promise.all([allDatasets(), ask(`/runs?dataset=${encodeURIComponent(name)}&kind=train&state=succeeded&limit=20`)]);
+  const now = datasets.find((one) => one.name === name);
   const base = queryNumber("base");
   const before = runs.items.find(({ id }) => id === base) ?? runs.items.find(({ dataset: { revision } }) => revision !== now?.revision);
   const after = runs.items.find(({ id, dataset: { revision } }) => revision === now?.revision && id > (before?.id ?? 0));

@@ -1,6 +1,6 @@
 // What can be read out of a run's stored predictions, and the jobs that renew them.
 
-import { go, here, queryName, queryNumber } from "../frame/address.js";
+import { addressOf, go, here, queryName, queryNumber } from "../frame/address.js";
 import { closePhotos } from "../frame/enlarged.js";
 import { Board, readFigures } from "../frame/figures.js";
 import { jobLine } from "../frame/job_line.js";
@@ -87,6 +87,7 @@ async function showInterpretation(run, still) {
   byId("confusion-facts").replaceChildren(...factsOf(found, run).map((fact) => make("span", {}, `${fact} `)));
   showTables(found);
   showLosses(worst, k);
+  byId("review-mistakes").href = addressOf(`data/${found.dataset.name}/review`, { source: "top_losses", run: run.id });
   board.place(readFigures(run, about && `?${about}`, found.vocab.length));
   await board.show();
   if (isWanted()) walkable(board, ([actual, predicted]) => go(shotsAddress(found.vocab[actual], found.vocab[predicted])));

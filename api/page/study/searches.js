@@ -1,6 +1,7 @@
 // Searches: a form that begins one, and those there are.
 
 import { addressOf, amend, go, placeOf } from "../frame/address.js";
+import { allDatasets } from "../frame/listed.js";
 import { askOnce } from "../frame/once.js";
 import { byId, counted, FINAL, make } from "../frame/parts.js";
 import { ask, reasonOf, sentence } from "../frame/service.js";
@@ -26,11 +27,11 @@ const numberOf = (name) => (value(name) === "" ? null : Number(value(name)));
 
 async function show() {
   const now = ++visit;
-  const [datasets, networks, config, jobs] = await Promise.all(["/datasets?limit=200", "/architectures", "/config", `/jobs?kind=search&limit=${SHOWN}`].map((path) => ask(path)));
+  const [datasets, networks, config, jobs] = await Promise.all([allDatasets(), ...["/architectures", "/config", `/jobs?kind=search&limit=${SHOWN}`].map((path) => ask(path))]);
   if (now !== visit) return;
   fields = searchable(config.fields);
   archs = networks.items;
-  showChoices("search-dataset", datasets.items.map(({ name }) => [name]), "Bring photos in first");
+  showChoices("search-dataset", datasets.map(({ name }) => [name]), "Bring photos in first");
   showChoices("search-arch", archs.map(({ name, weights }) => [name, weights.in_reach ? name : `${name} (weights not here)`]));
   showChoices("search-add", [["", "a field…"], ...fields.map(({ name }) => [name])]);
   fill();

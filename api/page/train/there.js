@@ -1,14 +1,15 @@
 // What the form chooses from: the service's datasets, networks and workers; and imports, while there are no photos yet.
 
 import { showAwaitedImports } from "../frame/imports.js";
+import { allDatasets } from "../frame/listed.js";
 import { ask } from "../frame/service.js";
 import { want } from "../frame/stream.js";
 
 export const there = { datasets: [], archs: [], workers: [] };
 
 export async function readThere() {
-  const [datasets, archs, workers] = await Promise.all([ask("/datasets?limit=200"), ask("/architectures"), ask("/workers")]);
-  Object.assign(there, { datasets: datasets.items, archs: archs.items, workers: workers.items });
+  const [datasets, archs, workers] = await Promise.all([allDatasets(), ask("/architectures"), ask("/workers")]);
+  Object.assign(there, { datasets, archs: archs.items, workers: workers.items });
 }
 
 // isStill says whether it is the same visit of the view: what comes late for one that is over is dropped.
@@ -19,7 +20,7 @@ export async function showImports(isStill) {
 
 export async function readImported(isStill, show) {
   await showImports(isStill);
-  const { items } = await ask("/datasets?limit=200");
+  const items = await allDatasets();
   if (!isStill()) return;
   there.datasets = items;
   if (!items.length) return;

@@ -1,5 +1,7 @@
 """What has not changed is not sent again, and what is large is sent packed."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.api.records import Records
@@ -57,6 +59,15 @@ def test_what_is_small_or_packed_already_is_sent_as_it_is(client: TestClient, re
     for path in ("/healthz", f"/runs/{run.id}/figures/loss.png", f"/runs/{run.id}/artifacts/model.safetensors"):
         answer = client.get(path, headers={"Accept-Encoding": "gzip"})
         assert (answer.status_code, answer.headers.get("content-encoding")) == (200, None), path
+
+
+def test_a_photo_that_is_there_already_is_not_sent_again(client: TestClient, records: Records, tmp_path: Path) -> None:
+    run = records.finished(records.dataset_with_photos(tmp_path))
+    for path in ("/datasets/photos/items/0/image", f"/runs/{run.id}/items/0/image?dataset=photos"):
+        photo = client.get(path)
+        assert (photo.status_code, photo.headers["content-type"]) == (200, "image/jpeg"), photo.text
+        again = client.get(path, headers={"If-None-Match": photo.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
 
 
 @pytest.mark.parametrize("path", ["/ui/assets/plotly.min.js", "/docs/swagger-ui-bundle.js"])
