@@ -4,12 +4,15 @@
 
 A service of its own with two versions is asked by clients that wait for each answer. Meanwhile production is pointed at
 the other version every few seconds, pictures made to harm are sent one after the other, and one training after another
-runs. Printed are what failed, and each minute's rate, times and memory of the API, as a table for the docs.
+runs. Printed are what failed, and each minute's rate, times and memory of the API, as a table for the docs. It exits
+with 1 where a request failed, or where the memory was not flat: in the median of its last third of minutes higher than
+in that of its first by more than 10 % and 20 MiB.
 """
 
 import argparse
 import itertools
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,6 +28,7 @@ from typing import Any
 import httpx
 
 from benchmarks.served_model import FINAL, TRAIN, ended, put_in_production
+from benchmarks.soak.flat import ALLOWED, SHARE
 from benchmarks.stack import stack, told
 from benchmarks.under_attack import memory_of
 from tests.ml.hostile_pictures import scan_bomb, tile_bomb
@@ -84,6 +88,8 @@ def main() -> None:
     print(json.dumps({"hostile": dict(beside.hostile), "failures_beside": beside.failures}))
     if beside.failures or any(row[HEAD.index("failed")] for row in rows):
         sys.exit("something failed")
+    if not is_flat([row[HEAD.index("API MiB")] for row in rows]):
+        sys.exit("the API's memory grew")
 
 
 def _arguments() -> argparse.Namespace:
@@ -151,6 +157,13 @@ def _train(url: str, beside: Beside) -> None:
             if state != "succeeded":
                 beside.failures.append(f"training {job} ended {state}")
             beside.trainings += 1
+
+
+def is_flat(mib: Sequence[float]) -> bool:
+    """Whether a process held little more in the last third of its minutes than in the first, of two at least."""
+    third = max(1, len(mib) // 3)
+    early, late = statistics.median(mib[:third]), statistics.median(mib[-third:])
+    return late <= early * (1 + SHARE) + ALLOWED["mib"]
 
 
 def table(rows: Sequence[Sequence[Any]]) -> str:

@@ -1,6 +1,9 @@
 """``POST /predict`` beside LitServe, as it comes and in bf16, and beside the bare engine: one run, by turns.
 
-    python -m benchmarks.predict_vs_litserve --peer SERVER.py --peer-python ENV/bin/python --photos FOLDER
+    python -m benchmarks.predict_vs_litserve --peer-python ENV/bin/python --photos FOLDER [--train --weights FOLDER]
+
+ENV is an environment that has litserve, torch and torchvision. With ``--train`` the model is one of those photos, a
+head on weights that were trained before, whose answers are harder to keep than those of a model of the drawn sample.
 
 The peer is a program that serves ``POST /predict`` with the picture in the form's part `file`; PORT, BF16 and THREADS
 in its environment say where and how. It has the same architecture with weights of its own, which cost the same. Both of
@@ -30,6 +33,7 @@ import httpx
 from benchmarks.served_model import fetch, model, put_in_production
 from benchmarks.stack import stack
 
+LITSERVE = Path(__file__).parent / "peers" / "litserve_server.py"
 OURS, STOCK, BF16, ENGINE, DECODED = "ours", "litserve", "litserve_bf16", "engine", "engine_and_decode"
 PEERS = {STOCK: "0", BF16: "1"}
 START_SECONDS = 120.0
@@ -59,8 +63,8 @@ def main() -> None:
     asked = _arguments()
     with ExitStack() as started:
         folder = Path(started.enter_context(tempfile.TemporaryDirectory()))
-        client = started.enter_context(stack(folder / "data"))
-        version = put_in_production(client)
+        client = started.enter_context(stack(folder / "data", weights=asked.weights))
+        version = put_in_production(client, asked.photos if asked.train else None)
         files = folder / "model"
         files.mkdir()
         way = fetch(client, version, files)
@@ -79,9 +83,11 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peer", type=Path, required=True, help="the program that serves")
+    parser.add_argument("--peer", type=Path, default=LITSERVE, help="the program that serves")
     parser.add_argument("--peer-python", required=True, help="a Python that has LitServe")
     parser.add_argument("--photos", type=Path, required=True, help="a folder of JPEG files, of which 200 are sent")
+    parser.add_argument("--train", action="store_true", help="train on these photos, whose names say their breeds")
+    parser.add_argument("--weights", type=Path, help="a folder with weights to begin a training with")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement, after one to warm up")

@@ -1,6 +1,8 @@
 """A model in production on a service that a benchmark started, and what this machine runs it by."""
 
 import json
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -10,14 +12,25 @@ import httpx
 
 FINAL = ("succeeded", "failed", "cancelled")
 TRAIN = {"arch": "resnet18", "pretrained": False, "recipe": "one_cycle", "epochs": 1, "freeze": False}
+PROBE = {"arch": "resnet18", "recipe": "probe"}
 CHOICE_SECONDS = 600.0
 MODEL_FILES = ("model.safetensors", "model.json")
 
 
-def put_in_production(client: httpx.Client) -> int:
-    """Train for an epoch on the drawn sample, register, wait until the way to run it is chosen; the version."""
-    ended(client, client.post("/datasets/builtin", json={"builtin": "sample", "name": "sample"}))
-    run = ended(client, client.post("/jobs", json={"kind": "train", "dataset": "sample", "config": TRAIN}))["run"]
+def put_in_production(client: httpx.Client, photos: Path | None = None) -> int:
+    """Train, register, wait until the way to run it is chosen; the version.
+
+    Args:
+        client: of the service.
+        photos: a folder, on which a head is fitted to weights that are in reach; None: an epoch on the drawn sample.
+    """
+    if photos is None:
+        ended(client, client.post("/datasets/builtin", json={"builtin": "sample", "name": "sample"}))
+        what = {"dataset": "sample", "config": TRAIN}
+    else:
+        _add(client, photos)
+        what = {"dataset": "photos", "config": PROBE}
+    run = ended(client, client.post("/jobs", json={"kind": "train", **what}))["run"]
     asked = {"run": run, "alias": "production"}
     version = int(client.post("/models", json=asked, timeout=CHOICE_SECONDS).raise_for_status().json()["version"])
     deadline = time.monotonic() + CHOICE_SECONDS
@@ -26,6 +39,12 @@ def put_in_production(client: httpx.Client) -> int:
     if not model(client, version)["choices"]:
         sys.exit(f"no way to run version {version} was chosen within {CHOICE_SECONDS:g} s")
     return version
+
+
+def _add(client: httpx.Client, photos: Path) -> None:
+    command = [sys.executable, "-c", "from cli.main import main; main()", "datasets", "add", "photos", str(photos)]
+    environment = {**os.environ, "PEDIGREE_URL": str(client.base_url)}
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
 
 
 def ended(client: httpx.Client, queued: httpx.Response) -> dict[str, Any]:

@@ -17,10 +17,18 @@ _UP = "from cli.main import main; main()"
 
 
 @contextmanager
-def stack(folder: Path, python: str = sys.executable, checkout: Path | None = None) -> Iterator[httpx.Client]:
+def stack(
+    folder: Path,
+    python: str = sys.executable,
+    checkout: Path | None = None,
+    weights: Path | None = None,
+    device: str = "cpu",
+) -> Iterator[httpx.Client]:
     """Started on the folder, by the Python and in the checkout given; a client that speaks to it."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PEDIGREE_")}
-    environment |= {"PEDIGREE_DEVICE": "cpu", "XDG_STATE_HOME": str(folder / "state")}
+    environment |= {"PEDIGREE_DEVICE": device, "XDG_STATE_HOME": str(folder / "state")}
+    if weights is not None:
+        environment["PEDIGREE_WEIGHTS"] = str(weights.absolute())
     command = [python, "-c", _UP, "up", "--data", str(folder), "--port", "0"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, cwd=checkout) as up:
         try:

@@ -18,7 +18,7 @@ from benchmarks.error_vs_fastai import Ending, beside, interval
 from benchmarks.load import length_of, load, request_of
 from benchmarks.page_content import Content
 from benchmarks.page_views import views_of
-from benchmarks.predict_soak import HEAD, table
+from benchmarks.predict_soak import HEAD, is_flat, table
 from benchmarks.predict_vs_litserve import _summary, _turns
 from benchmarks.train_vs_fastai import mcnemar, over_seeds
 from tests.browser.visits import VIEWS_MODULE, view_names
@@ -148,6 +148,21 @@ def test_a_soak_is_a_table_with_a_row_a_minute() -> None:
         "| 1 | 600 | 10.0 | 90.5 | 150.0 | 0 | 900 | 1200 | 12 | 1 |",
         "| 2 | 600 | 10.0 | 90.5 | 150.0 | 0 | 900 | 1200 | 24 | 2 |",
     ]
+
+
+@pytest.mark.parametrize(
+    ("mib", "flat"),
+    [
+        ([900, 905, 910, 905, 915, 920, 910, 925, 915, 920], True),
+        ([300, 310, 330, 340, 345, 350, 351, 352, 352, 353], True),
+        ([300, 310, 330, 360, 390, 420, 450, 480, 510, 540], False),
+        ([900, 1100], False),
+    ],
+)
+def test_a_soak_s_memory_is_flat_where_its_last_third_holds_little_more_than_its_first(
+    mib: list[float], flat: bool
+) -> None:
+    assert is_flat(mib) is flat
 
 
 def test_a_mean_s_interval_is_student_s() -> None:

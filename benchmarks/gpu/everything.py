@@ -1,9 +1,10 @@
 """All that a GPU is wanted for, the most telling first: ``bash benchmarks/gpu/all.sh BUNDLE OUT``.
 
 Parts: ``errors`` (a whole ``fine_tune`` beside the peer's for many seeds, several at once), ``tests`` (those that need
-a GPU), ``serving`` (engines of a served resnet18, alone and with decoding), ``epoch`` (5,912 photos, resnet34 at 224:
-seconds of an epoch, its share of the bare step, memory), and ``precisions``. A part that fails costs only itself. OUT
-holds one JSON object, written anew after each part.
+a GPU), ``serving`` (engines of a served resnet18, alone and with decoding), ``requests`` (``POST /predict``, which
+needs the lock file's Postgres and Redis), ``epoch`` (5,912 photos, resnet34 at 224: seconds of an epoch, its share of
+the bare step, memory), and ``precisions``. A part that fails costs only itself. OUT holds one JSON object, written anew
+after each part.
 """
 
 import argparse
@@ -117,6 +118,16 @@ def serving(asked: argparse.Namespace, photos: Path, folder: Path) -> list[Any]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def requests(asked: argparse.Namespace, photos: Path, _folder: Path) -> list[Any]:
+    """What ``benchmarks.predict_rates`` prints."""
+    command = [sys.executable, "-m", "benchmarks.predict_rates", "--photos", str(photos), "--device", asked.device]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    print(done.stdout, flush=True)
+    if done.returncode:
+        sys.exit(done.stderr[-2000:])
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 def epoch(asked: argparse.Namespace, photos: Path, folder: Path) -> dict[str, Any]:
     """Three unfrozen epochs of the whole pet set's size; the photos are taken again under other names."""
     many = folder / "many"
@@ -158,6 +169,7 @@ PARTS: dict[str, Part] = {
     "errors": errors,
     "tests": tests,
     "serving": serving,
+    "requests": requests,
     "epoch": epoch,
     "precisions": precisions,
 }
