@@ -96,6 +96,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         absent.add("browser")
     if WHOLE_CHROMIUM is None:
         absent.add("whole_browser")
+    if shutil.which("npm") is None:
+        absent.add("npm")
     if any(item.get_closest_marker("gpu") for item in items) and not import_module("torch").cuda.is_available():
         absent.add("gpu")
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in absent)]

@@ -1,15 +1,20 @@
-"""The example page with a model in the browser: it prepares a photo as the exports' script does.
+"""The example page with a model in the browser: it prepares a photo as the exports' script does, and answers as it.
 
-ONNX Runtime Web comes from npm alone, so that a stand-in has its place here: it tells the mean of the red.
+ONNX Runtime Web comes from npm alone, so that a stand-in has its place in the tests that need no npm: it tells the mean
+of the red.
 """
 
 import base64
 import functools
 import io
 import json
+import re
 import shutil
+import subprocess
+import tarfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -18,8 +23,13 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
-from ml.serve.export.carried.predict import square
+from ml.decode.images import Limits
+from ml.serve.export.archive import export
+from ml.serve.export.carried.predict import Model, square
+from ml.serve.export.manifest import Origin
 from tests.conftest import REPOSITORY
+from tests.ml.pictures import jpeg
+from tests.ml.serve.trained import calibrated, trained
 
 pytestmark = pytest.mark.browser
 
@@ -44,17 +54,11 @@ class Quiet(SimpleHTTPRequestHandler):
         """Tests have nothing to say here."""
 
 
-@pytest.fixture
-def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
-    """The example, served beside a manifest and the stand-in."""
-    shutil.copytree(REPOSITORY / "examples" / "browser", tmp_path, dirs_exist_ok=True)
-    for name in ("model", "onnxruntime-web"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "onnxruntime-web" / "ort.wasm.min.mjs").write_text(STAND_IN)
-    (tmp_path / "model" / "manifest.json").write_text(
-        json.dumps({"vocab": ["grey", "red"], "prepare": {"presize": 48}})
-    )
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path))) as server:
+@contextmanager
+def served(folder: Path, browser: Browser) -> Iterator[Page]:
+    """The example, opened from a plain file server on the folder, which has what belongs beside it."""
+    shutil.copytree(REPOSITORY / "examples" / "browser", folder, dirs_exist_ok=True)
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         opened = browser.new_page()
@@ -63,6 +67,19 @@ def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
         opened.close()
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    """Beside a manifest and the stand-in."""
+    for name in ("model", "onnxruntime-web"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "onnxruntime-web" / "ort.wasm.min.mjs").write_text(STAND_IN)
+    (tmp_path / "model" / "manifest.json").write_text(
+        json.dumps({"vocab": ["grey", "red"], "prepare": {"presize": 48}})
+    )
+    with served(tmp_path, browser) as opened:
+        yield opened
 
 
 def png(width: int, height: int, **how: object) -> bytes:
@@ -101,3 +118,45 @@ def test_what_is_no_photo_is_said(page: Page) -> None:
     expect(page.locator("#said")).to_have_text("Choose a photo.")
     page.locator("#photo").set_input_files(FilePayload(name="it.png", mimeType="image/png", buffer=b"no picture"))
     expect(page.locator("#said")).to_contain_text("This photo cannot be read")
+
+
+def onnx_runtime_web(folder: Path) -> Path:
+    """What the example's README says of it, done."""
+    readme = (REPOSITORY / "examples" / "browser" / "README.md").read_text()
+    (package,) = re.findall(r"^npm pack (\S+)", readme, re.MULTILINE)
+    run = functools.partial(subprocess.run, cwd=folder, check=True, capture_output=True)
+    run(["npm", "pack", "--silent", package])
+    (packed,) = folder.glob("onnxruntime-web-*.tgz")
+    with tarfile.open(packed) as archive:
+        archive.extractall(folder, filter="data")
+    runtime = folder / "onnxruntime-web"
+    runtime.mkdir()
+    dist = folder / "package" / "dist"
+    for file in (dist / "ort.wasm.min.mjs", *dist.glob("ort-wasm-simd-threaded.*")):
+        shutil.copy(file, runtime)
+    return runtime
+
+
+@pytest.mark.thorough
+@pytest.mark.npm
+def test_a_model_in_the_browser_answers_as_the_exports_script_does(browser: Browser, tmp_path: Path) -> None:
+    onnx_runtime_web(tmp_path)
+    files = trained(tmp_path / "files")
+    calibrated(files, temperature=0.4)
+    work = tmp_path / "work"
+    work.mkdir()
+    made = export(files, "onnx", Origin(version=3, run=12), work, photos=[], limits=Limits(), on_stage=lambda _: None)
+    shutil.unpack_archive(made, tmp_path)
+    (tmp_path / "model-3-onnx").rename(tmp_path / "model")
+    script, photos = Model(tmp_path / "model"), [jpeg(300, 200, seed=1), jpeg(97, 301, seed=2), png(120, 90)]
+    ask = """async (photo) => {
+      const { openModel, predict } = await import("/page.js");
+      const bytes = Uint8Array.from(atob(photo), (letter) => letter.charCodeAt(0));
+      const found = await predict(await openModel(), new Blob([bytes]));
+      return Object.fromEntries(found.map(({ breed, probability }) => [breed, probability]));
+    }"""
+    with served(tmp_path, browser) as page:
+        for number, photo in enumerate(photos):
+            path = tmp_path / f"{number}.photo"
+            path.write_bytes(photo)
+            assert page.evaluate(ask, base64.b64encode(photo).decode()) == pytest.approx(script.predict(path), abs=1e-3)

@@ -11,6 +11,7 @@ from api.serving import validation_photos
 from api.serving.measuring import SECONDS
 from api.serving.validation_photos import NothingToCheckBy, validation_samples
 from ml.decode.images import Limits
+from ml.serve.choice import MOST_MOVED
 from ml.serve.classifier import Classifier
 from ml.serve.machine import machine_kind
 from store.db.models import Interpretation, Run
@@ -18,7 +19,7 @@ from store.errors import ArtifactMissing
 from store.keys import bundle_key
 from store.settings import Settings
 from tests.api.conftest import until
-from tests.api.records import Records, jpeg
+from tests.api.records import Records
 from tests.api.serving.test_real_model import _write_model
 from tests.api.web import TestClient
 
@@ -47,7 +48,9 @@ def registered_and_measured(client: TestClient, run: Run) -> int:
 
 
 @pytest.mark.thorough
-def test_a_registration_measures_on_the_runs_own_photos(settings: Settings, run: Run) -> None:
+def test_a_registration_measures_on_the_runs_own_photos_and_answers_as_the_run_stored(
+    settings: Settings, run: Run, tmp_path: Path
+) -> None:
     with TestClient(create_app(settings), base_url="http://localhost") as client:
         version = registered_and_measured(client, run)
         model = client.get(f"/models/{version}").json()
@@ -55,11 +58,24 @@ def test_a_registration_measures_on_the_runs_own_photos(settings: Settings, run:
         assert (machine["machine"], machine["reason"]) == (machine_kind("cpu"), None)
         (choice,) = model["choices"]
         assert any(one["passed"] and one["photos"] == 3 for one in choice["candidates"]), choice
-        assert client.post("/predict", files={"file": jpeg()}).status_code == 200
+        assert_stored_answers(client, run, tmp_path / "photos")
+
+
+def assert_stored_answers(client: TestClient, run: Run, photos: Path) -> None:
+    """What is served of the run's validation photos is what the run stored of them, within what a way may move."""
+    stored = [json.loads(line) for line in client.get(f"/runs/{run.id}/artifacts/predictions.jsonl").text.splitlines()]
+    files = [("file", (path.name, path.read_bytes(), "image/jpeg")) for path in sorted(photos.iterdir())]
+    served = client.post("/predict", files=files).json()["predictions"]
+    assert len(served) == len(stored) == 3
+    for prediction, row in zip(served, stored, strict=True):
+        assert prediction["raw_probabilities"] == pytest.approx(row["probabilities"], abs=MOST_MOVED)
+        likely = sorted(row["probabilities"].values())
+        if likely[-1] - likely[-2] > 2 * MOST_MOVED:
+            assert prediction["breed"] == max(row["probabilities"], key=row["probabilities"].__getitem__)
 
 
 def test_without_its_photos_it_is_run_in_the_exact_way_and_says_so(
-    settings: Settings, records: Records, run: Run
+    settings: Settings, records: Records, run: Run, tmp_path: Path
 ) -> None:
     records.artifacts.delete(bundle_key(run.dataset.revision))
     with TestClient(create_app(settings), base_url="http://localhost") as client:
@@ -67,7 +83,7 @@ def test_without_its_photos_it_is_run_in_the_exact_way_and_says_so(
         (machine,) = client.get(f"/models/{version}").json()["machines"]
         assert machine["way"] is None
         assert machine["reason"].startswith("the photos of its validation side cannot be read: ")
-        assert client.post("/predict", files={"file": jpeg()}).status_code == 200
+        assert_stored_answers(client, run, tmp_path / "photos")
 
 
 def samples_of(records: Records, run: Run, rows: list[dict[str, object]]) -> list[bytes]:
