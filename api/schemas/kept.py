@@ -52,7 +52,7 @@ class KeptPredictionOut(BaseModel):
     top: list[Guess] = Field(description="the likeliest breeds, 5 at most")
     sure: bool
     known: bool | None = Field(description="null where the model cannot say")
-    milliseconds: float = Field(description="from the decoding's begin to the answer")
+    milliseconds: float = Field(description="from the request as it was read to its answer")
     photo: bool = Field(description="whether the photo is there")
     feedback: FeedbackOut | None = Field(description="the last word on it")
     contradicted: bool = Field(description="whether the feedback names another breed, or none")

@@ -40,7 +40,7 @@ class KeptPrediction(Base):
     known: Mapped[bool | None]
     """Whether the picture is of a kind that the model knows; null where the model cannot say."""
     milliseconds: Mapped[float] = mapped_column(Double)
-    """From the request's last byte to its answer."""
+    """From the time when the request was read to the time when its pictures were answered."""
     with_photo: Mapped[bool]
     """Whether the request asked that the photo be kept."""
     feedback_at: Mapped[datetime | None]
