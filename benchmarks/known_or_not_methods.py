@@ -147,7 +147,8 @@ METHODS: dict[str, Method] = {
 
 def calibrations(loss: LossName, logits: Floats, targets: Targets) -> Iterator[str]:
     """ECE and negative log-likelihood of each way to calibrate, on folds that it was not fitted on."""
-    yield "\n| calibration | ECE (95 %) | by chance up to | NLL |\n|---|---|--:|--:|"
+    yield "\n| calibration | ECE of the first guess (95 %) | by chance up to | ECE of all scores | NLL |"
+    yield "|---|---|--:|--:|--:|"
     ways: dict[str, Calibrate] = {
         "none": lambda _, __, z: scores_from(loss, z),
         "what serves": lambda z, y, new: fit_calibration(loss, z, y).apply(loss, new),
@@ -155,7 +156,7 @@ def calibrations(loss: LossName, logits: Floats, targets: Targets) -> Iterator[s
     if loss == "cross_entropy":
         ways |= {"vector": vector_scaled, "temperature, then isotonic": isotonic}
     else:
-        ways |= {"temperature and bias of all breeds' scores": all_sigmoids}
+        ways |= {f"all breeds' scores, {what}": all_sigmoids(what) for what in ("temperature", "bias", "breeds apart")}
     rows = np.arange(len(targets))
     for name, way in ways.items():
         scores = np.empty(logits.shape)
@@ -163,18 +164,41 @@ def calibrations(loss: LossName, logits: Floats, targets: Targets) -> Iterator[s
             scores[own] = way(logits[others], targets[others], logits[own])
         error = calibration_error(scores.max(1).clip(0, 1), scores.argmax(1) == targets)
         assert error is not None, "there are no validation photos"  # noqa: S101 - of a real run
+        wanted = np.eye(logits.shape[1])[targets]
+        of_all = calibration_error(scores.ravel().clip(0, 1), wanted.ravel() == 1)
+        assert of_all is not None, "there are no validation photos"  # noqa: S101 - of a real run
         nll = -np.log(scores[rows, targets].clip(1e-12)).mean()
-        yield f"| {name} | {error.ece:.4f} ({error.low:.4f} to {error.high:.4f}) | {error.by_chance:.4f} | {nll:.4f} |"
+        if loss != "cross_entropy":
+            sure = scores.clip(1e-9, 1 - 1e-9)
+            nll = -(wanted * np.log(sure) + (1 - wanted) * np.log(1 - sure)).sum(1).mean()
+        told = f"{error.ece:.4f} ({error.low:.4f} to {error.high:.4f}) | {error.by_chance:.4f} | {of_all.ece:.4f}"
+        yield f"| {name} | {told} | {nll:.4f} |"
 
 
-def all_sigmoids(z: Floats, targets: Targets, new: Floats) -> Doubles:
-    """A temperature and a bias by which the scores of all breeds together are likeliest, by Newton's method."""
-    terms = np.stack([z.ravel(), np.ones(z.size)], 1)
-    wanted, found = np.eye(z.shape[1])[targets].ravel(), np.array([1.0, 0.0])
+def all_sigmoids(what: str) -> Calibrate:
+    """By which the scores of all breeds are likeliest: a temperature, with a bias too, or both of the breeds apart."""
+
+    def way(z: Floats, targets: Targets, new: Floats) -> Doubles:
+        wanted = np.eye(z.shape[1])[targets]
+        if what == "breeds apart":
+            fits = [logistic(z[:, one], wanted[:, one]) for one in range(z.shape[1])]
+            scales, biases = (np.array(one) for one in zip(*fits, strict=True))
+            return sigmoid(new.astype(np.float64) * scales + biases)
+        scale, bias = logistic(z.ravel(), wanted.ravel(), with_bias=what != "temperature")
+        return sigmoid(new.astype(np.float64) * scale + bias)
+
+    return way
+
+
+def logistic(z: Floats, wanted: Doubles, *, with_bias: bool = True) -> tuple[float, float]:
+    """Scale and bias of the logistic regression on [n] logits, by Newton's method, drawn to 1 and 0 as by a picture."""
+    start = np.array([1.0, 0.0])[: 1 + with_bias]
+    terms, found = np.stack([z.astype(np.float64), np.ones(len(z))], 1)[:, : len(start)], start
     for _ in range(50):
         share = sigmoid(terms @ found)
-        found = found - np.linalg.solve((terms.T * (share * (1 - share))) @ terms, terms.T @ (share - wanted))
-    return sigmoid(new * found[0] + found[1])
+        bend = (terms.T * (share * (1 - share))) @ terms + np.eye(len(start))
+        found = found - np.linalg.solve(bend, terms.T @ (share - wanted) + found - start)
+    return float(found[0]), float(found[1]) if with_bias else 0.0
 
 
 def vector_scaled(z: Floats, targets: Targets, new: Floats) -> Doubles:

@@ -56,12 +56,15 @@ def delete_dataset(client: Client, name: str, yes: bool, as_json: bool) -> None:
     found = client.get(f"/datasets/{path_part(name)}")
     if not as_json:
         say(f"dataset {name}: {counted(found['items'], 'photo', 'photos')}, revision {found['revision_number']}")
-    # Which runs hang on it the service says.
-    if not found["runs"] and not yes:
+    if found["runs"]:
+        hang = counted(found["runs"], "run hangs", "runs hang")
+        hint = f"Delete them first; `pedigree runs list --dataset {name}` lists them."
+        raise CommandError(f"{hang} on dataset {name}.", hint)
+    if not yes:
         _confirm(f"Delete dataset {name}? Its photos are gone for good.", f"Dataset {name} stays.", err=as_json)
     client.call("DELETE", f"/datasets/{path_part(name)}")
     if as_json:
-        show_json({"dataset": name, "deleted": True})
+        show_json({"dataset": name, "deleted": {"items": found["items"], "revision_number": found["revision_number"]}})
     else:
         say(f"dataset {name} is deleted")
 

@@ -8,6 +8,7 @@ from cli.errors import CommandError
 from cli.options import json_option, with_client
 from cli.saying import plain, say
 from cli.tables import show_json
+from pedigree.tags import as_kept
 
 run_argument = click.argument("run", type=int, shell_complete=completion.runs)
 
@@ -25,7 +26,7 @@ def tag_run(client: Client, run: int, tags: tuple[str, ...], removed: tuple[str,
     """
     found = client.get(f"/runs/{run}")
     if tags or removed:
-        gone = {_tidy(tag) for tag in removed}
+        gone = {as_kept(tag) for tag in removed}
         if missing := sorted(gone - set(found["tags"])):
             has = ", ".join(found["tags"]) or "none"
             raise CommandError(f"Run {run} has no tag {plain(missing[0])!r}.", f"Its tags are: {has}.")
@@ -73,8 +74,3 @@ def _show(found: Json, said: str, as_json: bool) -> None:
         show_json(found)
     else:
         say(said)
-
-
-def _tidy(tag: str) -> str:
-    """As the service keeps it."""
-    return "-".join(tag.casefold().split())

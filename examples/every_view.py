@@ -2,8 +2,8 @@
 
     python examples/every_view.py http://127.0.0.1:8000 FOLDER
 
-Needs Chromium and what `make install` brings, and a service on which two trainings have succeeded and a model is in
-production. Pictures are of the whole view, `NAME-WIDTH-THEME.png`; a view that is as long as a book is cut.
+Needs Chromium and what `make install` brings, and a service without keys on which a training has succeeded. Pictures
+are of the whole view, `NAME-WIDTH-THEME.png`; a view that is as long as a book is cut.
 """
 
 import argparse
@@ -47,10 +47,12 @@ def _arguments() -> argparse.Namespace:
 
 
 def _views(service: httpx.Client) -> Iterator[tuple[str, str]]:
-    """Each view's name and its address below the page; what is not there yet is left out."""
+    """Each view's name and its address below the page; a version or a search that is not there is left out."""
     yield from {name: name for name in ("runs", "train", "data", "models", "label", "jobs", "team", "searches")}.items()
     yield "predict", ""
     runs = service.get("/runs", params={"state": "succeeded", "kind": "train", "limit": 2}).json()["items"]
+    if not runs:
+        raise SystemExit("no training has succeeded yet; `make demo` makes one")
     for tab in ("", "mistakes", "config", "files"):
         yield f"run-{tab or 'curves'}", f"runs/{runs[0]['id']}?tab={tab}"
     yield "compare", f"compare?runs={runs[-1]['id']},{runs[0]['id']}"

@@ -26,14 +26,20 @@ def load_as_chosen(attempt: Attempt, folder: Path, version: int) -> Classifier:
     device, way = attempt.settings.device, _chosen(attempt, version)
     if way is not None:
         try:
-            classifier = Classifier.load(folder, device, way)
-            classifier.warm_up()
+            return _warmed(Classifier.load(folder, device, way))
         except (RuntimeError, DeviceUnavailable) as error:
             # It was measured on a machine of this kind; still, the answers matter more than their speed.
-            log.warning("the way %s does not run here, the exact one is used: %s", way, error)
-        else:
-            return classifier
+            attempt.reporter.on_log(f"the way that was chosen does not run here, the exact one is used: {error}")
     return Classifier.load(folder, device)
+
+
+def _warmed(classifier: Classifier) -> Classifier:
+    try:
+        classifier.warm_up()
+    except BaseException:
+        classifier.close()
+        raise
+    return classifier
 
 
 def _chosen(attempt: Attempt, version: int) -> Way | None:

@@ -55,7 +55,8 @@ class WholeAnswers:
 def _is_text_or_picture(start: Message) -> bool:
     headers = Headers(raw=start["headers"])
     is_one = _kind(headers) in TEXTS or _kind(headers).startswith(PICTURES)
-    return start["status"] == 200 and is_one and "etag" not in headers  # noqa: PLR2004
+    is_kept = "etag" not in headers and "no-store" not in headers.get("cache-control", "")
+    return start["status"] == 200 and is_one and is_kept  # noqa: PLR2004
 
 
 def _kind(headers: Headers) -> str:

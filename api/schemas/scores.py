@@ -9,8 +9,8 @@ from ml.config import LossName
 ScoresKind = Literal["sum_to_one", "independent"]
 
 INDEPENDENT_NOTE = (
-    "Each breed is scored on its own: the scores do not sum to 1, and a picture that shows none of the breeds can "
-    "score low everywhere."
+    "Each breed is scored on its own: the scores do not sum to 1, and the model's own of a picture that shows none of "
+    "the breeds can be low everywhere. Calibrated is the first breed's; the others keep their order."
 )
 
 

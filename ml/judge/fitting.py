@@ -112,7 +112,9 @@ def fit_judgement(
         measured = _measured(known, features, first, poor, logits.shape[1])
     for others, own in folds(len(rows)):
         calibrated[rows[own]] = fit_calibration(loss, z[others], truth[others]).apply(loss, z[own])
-    of_truth = calibrated[rows, truth]
+    # The sigmoids' map is one for all scores and keeps their order: fitted by folds it would only make sets noisy.
+    held = calibrated[rows] if loss == "cross_entropy" else calibration.apply(loss, z)
+    of_truth = held[np.arange(len(rows)), truth]
     familiar = np.sort(measured.familiar)
     judgement = Judgement(loss, calibration, np.sort(of_truth), measured.familiarity, familiar, measured.shift)
     worth = Worth(
@@ -123,7 +125,7 @@ def fit_judgement(
         calibrated=_error(calibrated[rows], truth),
         refused=_refused(measured.familiar),
         shift=measured.shift,
-        coverages=[_coverage(calibrated[rows], truth, asked) for asked in COVERAGES] if len(rows) else [],
+        coverages=[_coverage(held, truth, asked) for asked in COVERAGES] if len(rows) else [],
     )
     return FittedJudgement(judgement, worth, calibrated)
 

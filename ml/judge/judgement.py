@@ -18,7 +18,8 @@ from ml.judge.scores import Doubles
 from ml.judge.sets import least_probability
 from ml.judge.shift_weight import ShiftWeight
 
-FORMAT_VERSION = 1
+FORMAT_VERSION, WITH_BIAS = 1, 2
+"""A program that knows no bias must not serve what was calibrated with one."""
 
 Tensors = dict[str, NDArray[np.generic]]
 
@@ -75,7 +76,7 @@ class Judgement:
         tensors: Tensors = {"of_truth": self.of_truth, "familiar": self.familiar}
         if self.familiarity is not None:
             tensors |= {f"familiarity.{name}": tensor for name, tensor in self.familiarity.tensors().items()}
-        about = {"format_version": FORMAT_VERSION, "loss": self.loss}
+        about = {"format_version": WITH_BIAS if self.calibration.bias else FORMAT_VERSION, "loss": self.loss}
         shift = {} if self.shift is None else {"shift": self.shift.content()}
         scale = {"scale": self.calibration.scale, "bias": self.calibration.bias}
         save_file(tensors, path, {"about": json.dumps({**about, **scale, **shift})})
@@ -93,8 +94,9 @@ class Judgement:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
         except (SafetensorError, OSError, ValueError) as error:
             raise CheckpointInvalid(f"what the run left for judging answers cannot be read: {error}") from error
-        if about.get("format_version") != FORMAT_VERSION or about.get("loss") not in get_args(LossName):
-            detail = f"what the run left for judging answers is not of format version {FORMAT_VERSION}"
+        is_known = about.get("format_version") in (FORMAT_VERSION, WITH_BIAS)
+        if not is_known or about.get("loss") not in get_args(LossName):
+            detail = f"what the run left for judging answers is not of format version {FORMAT_VERSION} or {WITH_BIAS}"
             raise CheckpointInvalid(detail, hint="Update this program, or train the run again.")
         try:
             return cls._of(about, tensors)

@@ -287,6 +287,19 @@ def test_a_dataset_is_deleted_once_no_run_hangs_on_it(visits: Visits, records: R
     expect(page).to_have_url(visits.address + "/ui/data")
 
 
+def test_a_datasets_runs_are_a_click_away_and_all_datasets_are_listed(visits: Visits, records: Records) -> None:
+    run = records.finished(records.dataset("trained"))
+    records.finished(records.dataset("others"))
+    for number in range(205):
+        records.dataset(f"set-{number}")
+    page = visits.page("/ui/data")
+    expect(page.locator("#datasets tbody tr")).to_have_count(207)
+    page.get_by_role("link", name="1 run with trained").click()
+    expect(page).to_have_url(f"{visits.address}/ui/runs?dataset=trained")
+    expect(page.locator("#runs tbody tr")).to_have_count(1)
+    expect(page.locator("#runs tbody tr")).to_have_attribute("data-run", str(run.id))
+
+
 def test_the_sample_is_a_button(visits: Visits, sessions: sessionmaker[Session]) -> None:
     page = visits.page("/ui/data")
     page.locator("#add-sample").click()

@@ -1,15 +1,18 @@
 """The page of a service that asks for a key."""
 
 import re
+import shlex
 
+import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 from sqlalchemy.orm import Session, sessionmaker
 
 from store.access import Scope
 from store.db.access_keys import create_key, revoke_key
-from tests.api.records import Records
-from tests.browser.visits import Visits
+from tests.api.conftest import until
+from tests.api.records import Records, jpeg
+from tests.browser.visits import Visits, attach
 
 pytestmark = pytest.mark.browser
 
@@ -54,6 +57,25 @@ def test_the_page_asks_for_a_key_and_then_works_with_images_and_events(
     with sessions.begin() as session:
         revoke_key(session, 1)
     expect(dialog).to_be_visible()
+
+
+def test_the_request_as_a_command_names_the_variable_of_the_key(
+    key: str, visits: Visits, records: Records, sessions: sessionmaker[Session]
+) -> None:
+    with sessions.begin() as session:
+        admin = create_key(session, name="bob", scope=Scope.ADMIN)[1]
+    sent, signed = {"run": records.served().id, "alias": "production"}, {"Authorization": f"Bearer {admin}"}
+    # The service learns of a new key within a second.
+    until(lambda: httpx.post(f"{visits.address}/models", json=sent, headers=signed, timeout=60).is_success)
+    page = visits.page("/ui/")
+    sign_in(page, key)
+    expect(page.locator("#session")).to_contain_text("Signed in as alice (train)")
+    attach(page, "#photo", [FilePayload(name="it.jpg", mimeType="image/jpeg", buffer=jpeg())])
+    page.get_by_text("As a command").click()
+    curl, option, header, *rest = shlex.split(page.locator(".command code").text_content() or "")
+    assert (curl, option, header) == ("curl", "-H", "Authorization: Bearer $PEDIGREE_KEY")
+    assert rest[:2] == ["-F", "file=@it.jpg"]
+    assert key.split("_", 2)[2] not in page.content()
 
 
 def test_signing_out_asks_again(key: str, visits: Visits) -> None:

@@ -120,13 +120,17 @@ def test_a_dataset_is_asked_about_and_goes_with_its_photos(
     assert (code, "pets" in err) == (1, True)
 
 
-def test_a_dataset_that_runs_hang_on_stays_and_says_which(
+def test_a_dataset_that_runs_hang_on_stays_and_says_how_to_list_them(
     records: Records, capsys: Capture, monkeypatch: Patch
 ) -> None:
     run = records.finished()
-    code, _, err = pedigree(capsys, monkeypatch, "datasets", "delete", run.dataset.name)
-    assert (code, f"run {run.id}" in err or f"runs {run.id}" in err) == (1, True)
-    monkeypatch.setattr(sys, "stdin", Typed(""))
+    code, _, err = pedigree(capsys, monkeypatch, "datasets", "delete", run.dataset.name, "--yes")
+    assert (code, err.startswith("pedigree: 1 run hangs on dataset pets. ")) == (1, True)
+    assert "`pedigree runs list --dataset pets`" in err
     pedigree(capsys, monkeypatch, "runs", "delete", str(run.id), "--yes")
     code, out, err = pedigree(capsys, monkeypatch, "datasets", "delete", run.dataset.name, "--yes", "--json")
-    assert (code, json.loads(out), err) == (0, {"dataset": run.dataset.name, "deleted": True}, "")
+    assert (code, json.loads(out), err) == (
+        0,
+        {"dataset": "pets", "deleted": {"items": 21, "revision_number": 1}},
+        "",
+    )

@@ -88,10 +88,10 @@ def test_a_run_has_words_of_people(client: Either, had: Said, records: Records) 
     run = had(client.runs.get(records.finished().id))
     assert had(run.rename("baseline")).name == "baseline"
     had(run.tag("good"))
-    assert had(run.tag("for the paper")).record.tags == ["good", "for-the-paper"]
-    assert had(run.untag("good", "never had")).record.tags == ["for-the-paper"]
+    assert had(run.tag("for the paper")).record.tags == ["for-the-paper", "good"]
+    assert had(run.untag("never had", "For the paper")).record.tags == ["good"]
     assert had(run.note("the first with warping")).record.note == "the first with warping"
-    assert (had(run.rename(None)).name, run.record.tags) == (None, ["for-the-paper"])
+    assert (had(run.rename(None)).name, run.record.tags) == (None, ["good"])
 
 
 def test_a_run_and_then_its_dataset_are_deleted(client: Either, had: Said, records: Records) -> None:

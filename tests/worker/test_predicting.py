@@ -239,6 +239,7 @@ def test_a_store_that_is_away_for_a_part_costs_the_part_and_not_the_job(
     assert set(refused) == {f"jobs/{job_id}-1/part-0.jsonl"}
 
 
+UNFIT = Way("cuda_graphs", "bf16", "direct")
 EXACT = "answers are computed by torch in fp32, from the exact input"
 
 
@@ -250,7 +251,7 @@ EXACT = "answers are computed by torch in fp32, from the exact input"
             "answers are computed by openvino in fp32, from the two_steps input",
             id="chosen",
         ),
-        pytest.param(Way("cuda_graphs", "bf16", "direct"), EXACT, id="does not run here"),
+        pytest.param(UNFIT, EXACT, id="does not run here"),
         pytest.param(None, EXACT, id="nothing chosen"),
         pytest.param({"way": "of another version"}, EXACT, id="unreadable"),
     ],
@@ -266,11 +267,39 @@ def test_photos_are_answered_by_the_way_that_was_chosen_for_such_a_machine(
         record_choice(session, 1, "another", content=Choice(OTHER, "another", ()).content(), reason=None)
     job_id = predict({})
     _, found = rows_of(stack, job_id)
-    assert logs_of(stack, job_id) == [said]
+    *why, how = logs_of(stack, job_id)
+    assert how == said
+    assert [one.partition(",")[0] for one in why] == (
+        ["the way that was chosen does not run here"] if recorded == UNFIT else []
+    )
     for row, like in zip(found, exact[1], strict=True):
         assert row["probabilities"] == pytest.approx(like["probabilities"], abs=5e-3)
     if said == EXACT:
         assert found == exact[1]
+
+
+def test_a_way_that_loads_and_then_fails_is_closed_before_the_exact_one_comes(
+    stack: Stack, predict: Callable[[dict[str, Any]], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact, told = rows_of(stack, predict({})), []
+    machine = machine_kind(stack.settings.device)
+    with stack.sessions.begin() as session:
+        record_choice(session, 1, machine, content=Choice(OTHER, machine, ()).content(), reason=None)
+    warm, close = Classifier.warm_up, Classifier.close
+
+    def fails(self: Classifier) -> None:
+        if self.way == OTHER:
+            raise RuntimeError("there is no memory")
+        warm(self)
+
+    def closed(self: Classifier) -> None:
+        told.append(self.way)
+        close(self)
+
+    monkeypatch.setattr(Classifier, "warm_up", fails)
+    monkeypatch.setattr(Classifier, "close", closed)
+    assert rows_of(stack, predict({})) == exact
+    assert [way.engine for way in told] == ["openvino", "torch"]
 
 
 OTHER = Way("openvino", "bf16", "direct", 8)

@@ -19,5 +19,5 @@ export async function firstOf(path, count, asked = {}) {
 
 const MOST_DATASETS = 10_000;
 
-// Every dataset: one is chosen from all of them.
+// The datasets that one is chosen from: all, within reason.
 export const allDatasets = async () => (await firstOf("/datasets", MOST_DATASETS)).items;

@@ -125,7 +125,7 @@ function showSessionAnew() {
   return showSessionOnce();
 }
 
-// Whether this service asks for a key, as far as is known.
+// Whether somebody is signed in, as far as is known.
 export const isSignedIn = () => isWithKey;
 
 // Whose key it is, and the way out; nothing where no key is asked for.

@@ -11,7 +11,7 @@ const quoted = (text) => `\x27${text.replaceAll("\x27", "\x27\\\x27\x27")}\x27`;
 // curl ends a file's name at a comma or a semicolon, unless it is in double quotes: \x22.
 const fileOf = (name) => (/[,;\x22\\]/.test(name) ? `\x22${name.replace(/[\x22\\]/g, "\\$&")}\x22` : name);
 
-// The page signs in by a cookie; a command shows the key itself, which is not to stand in it.
+// The page signs in by a cookie; a command shows a key, which its user puts into the variable.
 const KEY = "-H \x22Authorization: Bearer $PEDIGREE_KEY\x22 ";
 
 const commandOf = (name, query) =>

@@ -1,10 +1,9 @@
 // Having a run interpreted: once more on its own validation photos, or on all photos of a dataset.
 
+import { allDatasets } from "../frame/listed.js";
 import { askOnce } from "../frame/once.js";
 import { byId, make } from "../frame/parts.js";
-import { ask, tell } from "../frame/service.js";
-
-const MOST = 200;
+import { tell } from "../frame/service.js";
 
 let offered = null;
 
@@ -27,7 +26,7 @@ export function offerInterpretation(run, isPossible, renew) {
 }
 
 async function showChoice(run) {
-  const { items } = await ask(`/datasets?limit=${MOST}`);
+  const items = await allDatasets();
   if (offered !== run.id) return;
   const select = byId("interpret-on");
   const before = items.some(({ name }) => name === select.value) ? select.value : "";

@@ -15,6 +15,7 @@ from pedigree.requests import interpretation
 from pedigree.results import Confusion, RateSearch, TopLosses
 from pedigree.run import POLL_SECONDS, state_of
 from pedigree.tables import as_table, records_of
+from pedigree.tags import as_kept
 
 if TYPE_CHECKING:
     from pedigree.async_client import AsyncClient
@@ -61,7 +62,8 @@ class AsyncRun(RecordedRun):
 
     async def untag(self, *tags: str) -> Self:
         """Take tags away; such as it does not have do no harm."""
-        return await self._changed(tags=[tag for tag in (await self.refresh()).record.tags if tag not in tags])
+        gone = {as_kept(tag) for tag in tags}
+        return await self._changed(tags=[tag for tag in (await self.refresh()).record.tags if tag not in gone])
 
     async def note(self, text: str | None) -> Self:
         """Write a note on it in place of an earlier one; None takes it away."""

@@ -13,6 +13,7 @@ from pedigree.record import RecordedRun
 from pedigree.requests import interpretation
 from pedigree.results import Confusion, RateSearch, TopLosses
 from pedigree.tables import as_table, records_of
+from pedigree.tags import as_kept
 
 if TYPE_CHECKING:
     from pedigree.client import Client
@@ -64,7 +65,8 @@ class Run(RecordedRun):
 
     def untag(self, *tags: str) -> Self:
         """Take tags away; such as it does not have do no harm."""
-        return self._changed(tags=[tag for tag in self.refresh().record.tags if tag not in tags])
+        gone = {as_kept(tag) for tag in tags}
+        return self._changed(tags=[tag for tag in self.refresh().record.tags if tag not in gone])
 
     def note(self, text: str | None) -> Self:
         """Write a note on it in place of an earlier one; None takes it away."""

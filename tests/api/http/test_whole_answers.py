@@ -62,7 +62,7 @@ def test_what_is_small_or_packed_already_is_sent_as_it_is(client: TestClient, re
 
 
 def test_a_photo_that_is_there_already_is_not_sent_again(client: TestClient, records: Records, tmp_path: Path) -> None:
-    run = records.finished(records.dataset_with_photos(tmp_path))
+    run = records.finished(records.dataset_with_photos(tmp_path / "photos"))
     for path in ("/datasets/photos/items/0/image", f"/runs/{run.id}/items/0/image?dataset=photos"):
         photo = client.get(path)
         assert (photo.status_code, photo.headers["content-type"]) == (200, "image/jpeg"), photo.text

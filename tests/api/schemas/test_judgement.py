@@ -1,11 +1,13 @@
 """What a run's record says of trust, in fields and in words."""
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
 from api.schemas.judgement import JudgementOut
+from ml.config import LossName
 from ml.judge.fitting import fit_judgement
 from ml.judge.shift_weight import Choice, ShiftWeight
 
@@ -20,6 +22,19 @@ def said(shift: ShiftWeight) -> str:
     assert found is not None
     assert found.sentences[1] == "5.2% of the validation photos are taken for unknown, where 5.0% are asked for."
     return found.sentences[2]
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [("cross_entropy", r"at temperature \d\.\d\d, on"), ("binary_cross_entropy", r"\d and bias [+-]\d\.\d\d, on")],
+)
+def test_what_was_done_to_the_logits_is_told(loss: LossName, words: str) -> None:
+    logits = 3 * np.eye(3, dtype=np.float32)[np.arange(60) % 3]
+    worth = fit_judgement(loss, logits, np.where(np.arange(60) % 5, np.arange(60) % 3, 0)).worth
+    found = JudgementOut.of(worth.content())
+    assert found is not None
+    assert (found.bias != 0) == (loss == "binary_cross_entropy")
+    assert re.search(words, found.sentences[0])
 
 
 def test_the_weight_and_what_it_reached_are_told() -> None:

@@ -34,6 +34,7 @@ def test_the_scale_of_single_sigmoids_is_found(scale: float) -> None:
     logits = np.stack([honest, -honest], 1)
     found = fit_calibration("binary_cross_entropy", logits / scale, truth)
     assert found.scale == pytest.approx(scale, rel=0.05)
+    assert found.bias == pytest.approx(0, abs=0.05)
 
 
 @pytest.mark.parametrize(("scale", "bias"), [(0.4, 1.5), (1, -1), (2, 0)])

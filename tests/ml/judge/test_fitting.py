@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from ml.config import LossName
 from ml.errors import CheckpointInvalid
@@ -80,6 +82,45 @@ def test_logits_that_are_no_numbers_are_left_out(bad: float) -> None:
     fitted = fit_judgement("cross_entropy", logits, truth)
     assert fitted.worth.pictures == 49
     assert np.isfinite(np.delete(fitted.calibrated, 3, 0)).all()
+
+
+def sigmoids(n: int) -> tuple[Floats, NDArray[np.int64]]:
+    """Logits whose first guess is right more often than they say."""
+    chance = np.random.default_rng(6)
+    logits = chance.normal(-2, 0.5, (n, CLASSES))
+    truth = chance.integers(0, CLASSES, n)
+    logits[np.arange(n), truth] += chance.normal(1.5, 1, n)
+    return logits.astype(np.float32), truth
+
+
+def test_sigmoids_have_a_bias_in_the_file_which_older_programs_refuse(tmp_path: Path) -> None:
+    logits, truth = sigmoids(300)
+    fitted = fit_judgement("binary_cross_entropy", logits, truth)
+    assert fitted.worth.bias == fitted.judgement.calibration.bias > 0.5
+    fitted.judgement.write(tmp_path / "judgement.safetensors")
+    found = Judgement.read(tmp_path / "judgement.safetensors")
+    assert found.calibration == fitted.judgement.calibration
+    with safe_open(tmp_path / "judgement.safetensors", "numpy") as file:
+        assert json.loads(file.metadata()["about"])["format_version"] == 2
+
+
+def test_a_file_of_before_there_was_a_bias_is_read_as_it_was(tmp_path: Path) -> None:
+    judgement = fit_judgement("cross_entropy", *drawn(60, 2)).judgement
+    judgement.write(tmp_path / "new")
+    with safe_open(tmp_path / "new", "numpy") as file:
+        about = json.loads(file.metadata()["about"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
+    assert about["format_version"] == 1
+    del about["bias"]
+    save_file(tensors, tmp_path / "old", {"about": json.dumps(about)})
+    assert Judgement.read(tmp_path / "old").calibration == judgement.calibration
+
+
+def test_sets_of_sigmoids_are_of_the_scores_that_are_served() -> None:
+    logits, truth = sigmoids(40)
+    judgement = fit_judgement("binary_cross_entropy", logits, truth).judgement
+    served = judgement.probabilities(logits)[np.arange(40), truth]
+    assert judgement.of_truth.tolist() == sorted(served.tolist())
 
 
 def all_of(fitted: FittedJudgement) -> list[float]:

@@ -1,0 +1,8 @@
+"""A tag as the service keeps it, so that the same word names it whoever wrote it."""
+
+import unicodedata
+
+
+def as_kept(tag: str) -> str:
+    """In small letters, with dashes for gaps."""
+    return "-".join(unicodedata.normalize("NFKC", tag).casefold().split())
