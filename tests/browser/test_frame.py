@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.api.records import Records
+from tests.browser.away import QUICK_MS, VIEWS, hasten
 from tests.browser.visits import Visits
 from tests.browser.worlds import busy
 
@@ -31,6 +32,33 @@ def test_what_is_wrong_with_an_address_stays_said(
     expect(page.locator("#trouble")).to_contain_text(said)
     page.locator("nav").get_by_text("Runs").click()
     expect(page.locator("#trouble")).to_be_empty()
+
+
+SLOWED = """
+const ask = window.fetch;
+window.fetch = async (...all) => {
+  const answer = await ask(...all);
+  await new Promise((done) => { setTimeout(done, %d); });
+  return answer;
+};
+"""
+
+
+@pytest.mark.parametrize(
+    "view", [pytest.param(view, marks=[] if view in {"jobs", "run"} else pytest.mark.thorough) for view in VIEWS]
+)
+def test_answers_that_take_longer_than_a_refresh_are_shown_all_the_same(
+    visits: Visits, records: Records, tmp_path: Path, view: str
+) -> None:
+    where, whole = VIEWS[view]
+    address = f"{visits.address}/ui/{where(visits, records, tmp_path)}"
+    context = visits.context()
+    hasten(context)
+    context.add_init_script(SLOWED % (4 * QUICK_MS))
+    page = context.new_page()
+    page.goto(address)
+    expect(page.locator(f".view:not([hidden]) {whole}").first).to_be_visible()
+    assert visits.complaints == []
 
 
 @pytest.mark.thorough

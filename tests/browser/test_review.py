@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -15,6 +16,7 @@ from tests.api.datasets.doubtful import WRONG, photos, predicted_run
 from tests.api.records import Records
 from tests.browser.test_looks import CUT, violations
 from tests.browser.visits import Visits
+from tests.browser.worlds import busy
 
 pytestmark = pytest.mark.browser
 
@@ -252,3 +254,13 @@ def test_what_is_typed_stays_while_the_same_photo_is_drawn_again(visits: Visits)
     page.keyboard.press("Enter")
     expect(page.locator("#tray-counts")).to_have_text("1 relabelled")
     expect(typed).to_have_value("")
+
+
+def test_worst_mistakes_lead_to_the_review_of_their_labels(visits: Visits, records: Records, tmp_path: Path) -> None:
+    world = busy(records, tmp_path)
+    page = visits.page(f"/ui/runs/{world.good.id}?tab=mistakes")
+    with page.expect_request(re.compile(r"/datasets/pets/review\?")) as asked:
+        page.get_by_role("link", name="Review these labels").click()
+    query = parse_qs(urlsplit(asked.value.url).query)
+    assert (query["source"], query["run"]) == (["top_losses"], [str(world.good.id)])
+    expect(page).to_have_url(f"{visits.address}/ui/data/pets/review?source=top_losses&run={world.good.id}")

@@ -81,16 +81,6 @@ def test_a_click_on_the_heat_map_a_pair_and_a_breed_open_their_photos(
     expect(page.locator("#shots")).to_be_hidden()
 
 
-def test_worst_mistakes_lead_to_the_review_of_their_labels(visits: Visits, records: Records, tmp_path: Path) -> None:
-    world = busy(records, tmp_path)
-    page = visits.page(f"/ui/runs/{world.good.id}?tab=mistakes")
-    with page.expect_request(re.compile(r"/datasets/pets/review\?")) as asked:
-        page.get_by_role("link", name="Review these labels").click()
-    query = parse_qs(urlsplit(asked.value.url).query)
-    assert (query["source"], query["run"]) == (["top_losses"], [str(world.good.id)])
-    expect(page).to_have_url(f"{visits.address}/ui/data/pets/review?source=top_losses&run={world.good.id}")
-
-
 @pytest.mark.thorough
 def test_an_interpretation_on_another_dataset_is_started_beside_the_mistakes(
     visits: Visits, records: Records, tmp_path: Path

@@ -25,6 +25,9 @@ import { bringTheRest, bringView, viewNamed } from "./views.js";
 const AREAS = { run: "runs", compare: "runs", dataset: "data", review: "data", label: "data", model: "models", study: "train", searches: "train" };
 const REFRESH_MS = 5000;
 const SOON_MS = 200;
+// So long answers may take before they are asked for anew. What is asked for again takes the place of what is under way: where
+// each answer takes longer than a refresh, nothing would ever be shown, and a busy service be asked ever more.
+const PATIENCE_MS = 30000;
 // What is asked for again anyway, or with the next click; for all else that could not be read the view is opened again.
 const ASKED_AGAIN = new Set(["served", "refresh", "more", "moves"]);
 const LOST = {
@@ -43,6 +46,9 @@ let visits = 0;
 // Something of the view failed since the service was away, which may have asked to be left alone for a while.
 let isAway = false;
 let restsUntil = 0;
+// The opening or the refresh that has not ended yet, and whether something has happened since it began.
+let underWay = null;
+let isDue = false;
 
 const current = () => viewNamed(shown.view) ?? {};
 
@@ -82,7 +88,7 @@ async function openView() {
   if (shown.view === null) return null;
   const opening = ++openings;
   isAway = false;
-  const failure = await tell("view", bringAndOpen(opening), () => opening === openings);
+  const failure = await awaited(tell("view", bringAndOpen(opening), () => opening === openings));
   // A browser may keep it that a script did not come.
   if (!failure?.isAway) bringTheRest();
   return failure;
@@ -116,6 +122,26 @@ function markArea(view) {
   }
 }
 
+const isBusy = () => underWay !== null && underWay.visit === visits && performance.now() - underWay.since < PATIENCE_MS;
+
+// Until it has ended nothing is refreshed; then at once, if something has happened meanwhile.
+async function awaited(work) {
+  const own = { visit: visits, since: performance.now() };
+  underWay = own;
+  try {
+    return await work;
+  } finally {
+    if (underWay === own) {
+      underWay = null;
+      if (isDue) refreshSoon();
+    }
+  }
+}
+
+function refresh() {
+  if (!isBusy()) awaited(refreshAll());
+}
+
 async function refreshAll() {
   if (document.hidden || performance.now() < restsUntil) return;
   const served = tell("served", showServed());
@@ -138,7 +164,8 @@ async function refreshView() {
 function refreshSoon() {
   soon ||= setTimeout(() => {
     soon = 0;
-    refreshAll();
+    isDue = isBusy();
+    refresh();
   }, SOON_MS);
 }
 
@@ -162,7 +189,7 @@ for (const link of document.querySelectorAll("header a, footer a, .view a[href]"
 
 document.addEventListener("visibilitychange", catchUp);
 scheme.addEventListener("change", redrawFigures);
-setInterval(refreshAll, REFRESH_MS);
+setInterval(refresh, REFRESH_MS);
 showScrolling();
 preparePhotos();
 keepPictures();

@@ -1,4 +1,4 @@
-"""A tag as the service keeps it, so that the same word names it whoever wrote it."""
+"""A tag as the service keeps it, so that the same word always names it."""
 
 import unicodedata
 
