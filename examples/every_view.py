@@ -47,7 +47,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _views(service: httpx.Client) -> Iterator[tuple[str, str]]:
-    """Each view's name and its address below the page; a version or a search that is not there is left out."""
+    """Each view's name and its address below the page; what is not there yet is left out."""
     yield from {name: name for name in ("runs", "train", "data", "models", "label", "jobs", "team", "searches")}.items()
     yield "predict", ""
     runs = service.get("/runs", params={"state": "succeeded", "kind": "train", "limit": 2}).json()["items"]
@@ -55,7 +55,8 @@ def _views(service: httpx.Client) -> Iterator[tuple[str, str]]:
         raise SystemExit("no training has succeeded yet; `make demo` makes one")
     for tab in ("", "mistakes", "config", "files"):
         yield f"run-{tab or 'curves'}", f"runs/{runs[0]['id']}?tab={tab}"
-    yield "compare", f"compare?runs={runs[-1]['id']},{runs[0]['id']}"
+    if len(runs) > 1:
+        yield "compare", f"compare?runs={runs[-1]['id']},{runs[0]['id']}"
     dataset = runs[0]["dataset"]["name"]
     yield "dataset", f"data/{dataset}"
     yield "review", f"data/{dataset}/review"

@@ -29,7 +29,9 @@ def load_as_chosen(attempt: Attempt, folder: Path, version: int) -> Classifier:
             return _warmed(Classifier.load(folder, device, way))
         except (RuntimeError, DeviceUnavailable) as error:
             # It was measured on a machine of this kind; still, the answers matter more than their speed.
-            attempt.reporter.on_log(f"the way that was chosen does not run here, the exact one is used: {error}")
+            log.warning("the way %s does not run here, the exact one is used: %s", way, error)
+            why = next(iter(str(error).splitlines()), type(error).__name__)
+            attempt.reporter.on_log(f"the way that was chosen does not run here, the exact one is used: {why}")
     return Classifier.load(folder, device)
 
 

@@ -28,10 +28,10 @@ Tensors = dict[str, NDArray[np.generic]]
 class Judgement:
     """Fitted on a run's validation side.
 
-    ``of_truth`` has the calibrated probability of the true breed in each picture, cross-fitted; ``familiar`` has what
-    ``familiarity``, which is fitted on other pictures, measured of each; both are sorted from the least. Without a
-    familiarity nothing is said of whether a picture shows a known breed. ``shift`` says how much it eases blur and
-    noise; None where that was the same for all runs.
+    ``of_truth`` has the calibrated probability of the true breed in each picture, cross-fitted but for sigmoids, whose
+    order no fit changes; ``familiar`` has what ``familiarity``, which is fitted on other pictures, measured of each;
+    both are sorted from the least. Without a familiarity nothing is said of whether a picture shows a known breed.
+    ``shift`` says how much it eases blur and noise; None where that was the same for all runs.
     """
 
     loss: LossName
@@ -106,7 +106,8 @@ class Judgement:
     @classmethod
     def _of(cls, about: dict[str, Any], tensors: Tensors) -> Self:
         own = {name.removeprefix("familiarity."): tensor for name, tensor in tensors.items() if "." in name}
-        calibration = Calibration(float(str(about["scale"])), float(str(about.get("bias", 0.0))))
+        bias = about["bias"] if about["format_version"] == WITH_BIAS else 0.0
+        calibration = Calibration(float(str(about["scale"])), float(str(bias)))
         shift = about.get("shift")
         return cls(
             loss="cross_entropy" if about["loss"] == "cross_entropy" else "binary_cross_entropy",

@@ -45,7 +45,7 @@ window.fetch = async (...all) => {
 
 
 @pytest.mark.parametrize(
-    "view", [pytest.param(view, marks=[] if view in {"jobs", "run"} else pytest.mark.thorough) for view in VIEWS]
+    "view", [pytest.param(view, marks=[] if view in {"jobs", "home"} else pytest.mark.thorough) for view in VIEWS]
 )
 def test_answers_that_take_longer_than_a_refresh_are_shown_all_the_same(
     visits: Visits, records: Records, tmp_path: Path, view: str
@@ -59,6 +59,46 @@ def test_answers_that_take_longer_than_a_refresh_are_shown_all_the_same(
     page.goto(address)
     expect(page.locator(f".view:not([hidden]) {whole}").first).to_be_visible()
     assert visits.complaints == []
+
+
+LOOKS = """async () => {
+  const page = document.querySelector("script[type=module]").src;
+  const { isLooking, look } = await import(new URL("looks.js?alone", page));
+  const told = [];
+  let now = 0;
+  performance.now = () => now;
+  const begin = (name, visit) => {
+    let end;
+    look(visit, new Promise((done) => { end = done; }), () => told.push(name));
+    return async () => { end(); await new Promise((rest) => { setTimeout(rest); }); };
+  };
+  const is = (visit) => told.push(isLooking(visit));
+  const first = begin("first", 1);
+  is(1); is(2);
+  now = 29_999; is(1);
+  now = 30_000; is(1);
+  const second = begin("second", 1);
+  now = 60_000; is(1);
+  now = 90_000; is(1);
+  await first();
+  const third = begin("third", 1);
+  await second();
+  await third();
+  is(1);
+  const other = begin("other", 2);
+  const next = begin("next", 3);
+  await other();
+  is(3);
+  now = 120_000; is(3);
+  await next();
+  return told;
+}"""
+
+
+def test_a_look_that_takes_too_long_is_waited_for_twice_as_long_the_next_time(visits: Visits) -> None:
+    page = visits.page("/ui/team")
+    told = page.evaluate(LOOKS)
+    assert told == [True, False, True, False, True, False, "third", False, True, False, "next"]
 
 
 @pytest.mark.thorough

@@ -4,6 +4,7 @@ import { showServed } from "../models/served.js";
 import { followLinks, placeOf } from "./address.js";
 import { closePhotos, preparePhotos } from "./enlarged.js";
 import { redrawFigures } from "./figures.js";
+import { isLooking, look } from "./looks.js";
 import { byId } from "./parts.js";
 import { askForPictures, keepPictures } from "./pictures.js";
 import { showScrolling } from "./scrolls.js";
@@ -19,15 +20,12 @@ import { bringTheRest, bringView, viewNamed } from "./views.js";
 //                        it does all that the first call did not come to, and nothing twice;
 //   turn(query)          the query has changed, the parts have not; without it, `open` is called;
 //   refresh(isMissed)    something may have changed; `isMissed`: while nobody looked or listened;
-//   hear(told)           an event of the stream;
+//   hear(told)           an event of the stream; true where something of the view is to be read for it;
 //   close()              another view comes.
 // All but the first two may be missing. Those that wait return their promise: what goes wrong is told in one line.
 const AREAS = { run: "runs", compare: "runs", dataset: "data", review: "data", label: "data", model: "models", study: "train", searches: "train" };
 const REFRESH_MS = 5000;
 const SOON_MS = 200;
-// So long answers may take before they are asked for anew. What is asked for again takes the place of what is under way: where
-// each answer takes longer than a refresh, nothing would ever be shown, and a busy service be asked ever more.
-const PATIENCE_MS = 30000;
 // What is asked for again anyway, or with the next click; for all else that could not be read the view is opened again.
 const ASKED_AGAIN = new Set(["served", "refresh", "more", "moves"]);
 const LOST = {
@@ -46,8 +44,7 @@ let visits = 0;
 // Something of the view failed since the service was away, which may have asked to be left alone for a while.
 let isAway = false;
 let restsUntil = 0;
-// The opening or the refresh that has not ended yet, and whether something has happened since it began.
-let underWay = null;
+// Something has happened since the look that is under way began.
 let isDue = false;
 
 const current = () => viewNamed(shown.view) ?? {};
@@ -68,7 +65,7 @@ function show(isNew = false) {
   viewNamed(before.view)?.close?.();
   openings += 1;
   visits += 1;
-  isAway = false;
+  isAway = isDue = false;
   closePhotos();
   for (const question of document.querySelectorAll("dialog.confirm[open]")) question.close();
   forgetAllBut(["served", "address"]);
@@ -122,24 +119,11 @@ function markArea(view) {
   }
 }
 
-const isBusy = () => underWay !== null && underWay.visit === visits && performance.now() - underWay.since < PATIENCE_MS;
-
-// Until it has ended nothing is refreshed; then at once, if something has happened meanwhile.
-async function awaited(work) {
-  const own = { visit: visits, since: performance.now() };
-  underWay = own;
-  try {
-    return await work;
-  } finally {
-    if (underWay === own) {
-      underWay = null;
-      if (isDue) refreshSoon();
-    }
-  }
-}
+// What has happened meanwhile is looked at right after.
+const awaited = (work) => look(visits, work, () => { if (isDue) refreshSoon(); });
 
 function refresh() {
-  if (!isBusy()) awaited(refreshAll());
+  if (!isLooking(visits)) awaited(refreshAll());
 }
 
 async function refreshAll() {
@@ -164,7 +148,7 @@ async function refreshView() {
 function refreshSoon() {
   soon ||= setTimeout(() => {
     soon = 0;
-    isDue = isBusy();
+    isDue = isLooking(visits);
     refresh();
   }, SOON_MS);
 }
@@ -180,8 +164,7 @@ hear((told) => {
     catchUp();
     return;
   }
-  current().hear?.(told);
-  if (told.kind === "state") refreshSoon();
+  if (current().hear?.(told) === true || told.kind === "state") refreshSoon();
 });
 
 // The document's links are relative; the address that they are relative to changes with the views.

@@ -162,9 +162,7 @@ export const label = {
   },
   turn: show,
   refresh: () => (found ? checkSaved() : queryNumber("job") !== null ? showJob(queryNumber("job")) : null),
-  hear({ kind, job }) {
-    if (kind === "progress" && job === queryNumber("job") && !found) tell("refresh", showJob(job));
-  },
+  hear: ({ kind, job }) => kind === "progress" && job === queryNumber("job") && !found,
   close() {
     isHere = false;
     question += 1;

@@ -122,9 +122,7 @@ async function showSaved(job) {
     make("p", { class: "toolbar" }, train, compare));
 }
 
-export function hearOfSaved({ kind, job }) {
-  if (kind === "progress" && job === queryNumber("saved")) tell("refresh", checkSaved());
-}
+export const hearOfSaved = ({ kind, job }) => kind === "progress" && job === queryNumber("saved");
 
 export function leaveSaved() {
   question += 1;

@@ -1,6 +1,7 @@
 // One run: its facts, and the part of it that is looked at; what comes late for a run that is no longer chosen is dropped.
 
 import { prepareFigures } from "../frame/figures.js";
+import { PATIENCE_MS } from "../frame/looks.js";
 import { byId, FINAL, progressLine } from "../frame/parts.js";
 import { tell, ask } from "../frame/service.js";
 import { want } from "../frame/stream.js";
@@ -64,12 +65,12 @@ export async function renewRun() {
   if (id !== null && !document.hidden) await draw(id);
 }
 
-// While something is being drawn nothing else is, but all of it after that.
+// While something is being drawn nothing else is, but all of it after that; what never comes is not waited for.
 function draw(id, next = showRun) {
-  if (drawing?.id === id) {
+  if (drawing?.id === id && performance.now() - drawing.since < PATIENCE_MS) {
     drawing.next = showRun;
   } else {
-    drawing = { id, next };
+    drawing = { id, next, since: performance.now() };
     drawing.done = drawOn(drawing);
   }
   return drawing.done;
@@ -87,6 +88,7 @@ async function drawOnce(work) {
   const begun = performance.now();
   const { id, next } = work;
   work.next = null;
+  work.since = begun;
   clearTimeout(due);
   due = 0;
   hasGrown = false;

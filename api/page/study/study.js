@@ -116,9 +116,7 @@ export const study = {
   },
   turn: show,
   refresh: show,
-  hear({ kind, job }) {
-    if (kind === "trial" && job === number) tell("refresh", show());
-  },
+  hear: ({ kind, job }) => kind === "trial" && job === number,
   close() {
     asked += 1;
     want("study", false);

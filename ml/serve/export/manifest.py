@@ -11,7 +11,8 @@ from ml.serve.export.forms import Form
 from ml.serve.export.portable import Portable
 from ml.versions import installed_versions
 
-FORMAT_VERSION = 1
+FORMAT_VERSION, WITH_BIAS = 1, 2
+"""Weights alone are calibrated by their reader, who must not leave a bias out."""
 MANIFEST = "manifest.json"
 
 
@@ -27,7 +28,7 @@ def describe(model: Portable, origin: Origin, form: Form) -> dict[str, Any]:
     """All but the files' hashes and the check's figures."""
     about = model.about
     return {
-        "format_version": FORMAT_VERSION,
+        "format_version": WITH_BIAS if model.calibration.bias else FORMAT_VERSION,
         "format": form,
         "model": {"version": origin.version, "run": origin.run, "arch": about.arch, "learned_from_drawn": about.drawn},
         "vocab": list(about.vocab),

@@ -119,7 +119,9 @@ def test_a_model_of_binary_cross_entropy_scores_each_breed_on_its_own(form: Form
     calibrated(model, temperature=2.5, bias=-0.75, loss="binary_cross_entropy")
     path = tmp_path / "photo.jpg"
     path.write_bytes(jpeg(seed=4))
-    found = Model(unpacked(model, form, tmp_path)).predict(path)
+    folder = unpacked(model, form, tmp_path)
+    assert manifest_of(folder)["format_version"] == 2
+    found = Model(folder).predict(path)
     expected = {breed: _sigmoid(_logit(score) / 2.5 - 0.75) for breed, score in raw.items()}
     assert sum(found.values()) != pytest.approx(1, abs=0.01)
     assert found == pytest.approx(expected, abs=1e-3)
