@@ -122,7 +122,8 @@ def test_a_measurement_that_is_not_waited_for_any_more_is_cancelled() -> None:
         shown.press(CTRL_C)
         assert shown.ended() == 130
         assert shown.has("pedigree: The forecast was given up; job 4, which measures for it, is cancelled.")
-    assert service.asked[-1][0] == "POST /jobs/4/cancel"
+    # A request that was broken off may reach the service after that.
+    assert "POST /jobs/4/cancel" in [asked for asked, *_ in service.asked]
 
 
 @pytest.mark.parametrize(
