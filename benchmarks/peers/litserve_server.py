@@ -9,11 +9,11 @@ random, which costs the same. With BF16=1 the network runs in bf16, channels las
 
 import io
 import os
-from typing import Any
 
 import litserve
 import torch
 from PIL import Image
+from starlette.requests import Request
 from torchvision.models import get_model
 from torchvision.transforms.v2 import functional
 
@@ -33,8 +33,8 @@ class BreedApi(litserve.LitAPI):
         self.network = network.to(memory_format=torch.channels_last) if BF16 else network
         self.mean, self.std = (torch.tensor(one).view(1, 3, 1, 1) for one in (MEAN, STD))
 
-    def decode_request(self, request: dict[str, Any]) -> torch.Tensor:
-        """The middle of the picture, uint8 [3, 224, 224]."""
+    def decode_request(self, request: Request) -> torch.Tensor:
+        """The middle of the picture, uint8 [3, 224, 224]; LitServe gives the form to who asks for a request."""
         with Image.open(io.BytesIO(request["file"].file.read())) as opened:
             picture = opened.convert("RGB")
         scale = PRESIZE / min(picture.size)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ml.decode.images import Limits
 from ml.errors import CheckpointInvalid
-from ml.serve.choice import Candidate, Choice, Sample, allowed, apart, choose
+from ml.serve.choice import Candidate, Choice, Sample, apart, choose, is_near
 from ml.serve.classifier import Classifier
 from ml.serve.machine import machine_kind
 from ml.serve.way import InputName, Way
@@ -149,11 +149,33 @@ def test_all_is_held_to_what_fp32_says_and_the_first_breed_may_be_either() -> No
     assert apart(beyond, stored, stored) == pytest.approx((0.5, 0.05), abs=1e-6)
 
 
-@pytest.mark.parametrize(("noise", "most"), [(0.0, 0.02), (0.019, 0.02), (0.027, 0.027), (0.3, 0.04), (np.nan, 0.04)])
-def test_a_runs_own_format_allows_what_it_moves_itself_within_a_bound(noise: float, most: float) -> None:
-    unrounded = np.array([[0.3, 0.7], [0.9, 0.1]], np.float32)
-    stored = unrounded + np.array([[noise, 0], [0, 0]], np.float32)
-    assert allowed(stored, unrounded) == pytest.approx(most, abs=1e-6)
+def moved(rows: NDArray[np.float32], *, by: float, everywhere: float = 0.0) -> NDArray[np.float32]:
+    """One probability by so much, all others by a little, up and down."""
+    signs = np.where(np.arange(rows.size) % 2, 1, -1).reshape(rows.shape)
+    found = rows + everywhere * signs
+    found[0, 0] = rows[0, 0] + by
+    return found.astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("own", "way", "near"),
+    [
+        pytest.param((0.0, 0.0), (0.0199, 0.0), True, id="exact run, a little"),
+        pytest.param((0.0, 0.0), (0.0201, 0.0), False, id="exact run, more"),
+        pytest.param((0.017, 0.001), (0.035, 0.001), True, id="the same noise, another farthest"),
+        pytest.param((0.017, 0.001), (0.041, 0.001), False, id="too far for any noise"),
+        pytest.param((0.017, 0.001), (0.035, 0.002), False, id="noisier on the whole"),
+        pytest.param((0.017, 0.001), (0.0199, 0.01), True, id="noisier, and never far"),
+        pytest.param((np.nan, 0.001), (0.03, 0.001), False, id="stored is no number"),
+        pytest.param((0.017, 0.001), (np.nan, 0.001), False, id="found is no number"),
+    ],
+)
+def test_a_way_may_be_as_far_from_fp32_as_the_runs_own_format_on_the_whole(
+    own: tuple[float, float], way: tuple[float, float], near: bool
+) -> None:
+    unrounded = np.full((200, 37), 1 / 37, np.float32)
+    stored, found = (moved(unrounded, by=by, everywhere=everywhere) for by, everywhere in (own, way))
+    assert is_near(found, stored, unrounded) is near
 
 
 @pytest.mark.thorough
