@@ -3,10 +3,10 @@
 import logging
 from pathlib import Path
 
-from ml.errors import DeviceUnavailable
-from ml.serve.choice import Choice
+from ml.serve.choice import recorded_choice
 from ml.serve.classifier import Classifier
 from ml.serve.machine import machine_kind
+from ml.serve.starting import start
 from ml.serve.way import Way
 from store.db.choices import choice_on
 from worker.attempt import Attempt
@@ -24,33 +24,17 @@ def load_as_chosen(attempt: Attempt, folder: Path, version: int) -> Classifier:
         DeviceUnavailable: the device is not there.
     """
     device, way = attempt.settings.device, _chosen(attempt, version)
-    if way is not None:
-        try:
-            return _warmed(Classifier.load(folder, device, way))
-        except (RuntimeError, DeviceUnavailable) as error:
-            # It was measured on a machine of this kind; still, the answers matter more than their speed.
-            log.warning("the way %s does not run here, the exact one is used: %s", way, error)
-            why = next(iter(str(error).splitlines()), type(error).__name__)
-            attempt.reporter.on_log(f"the way that was chosen does not run here, the exact one is used: {why}")
-    return Classifier.load(folder, device)
 
+    def failed(error: Exception) -> None:
+        log.warning("the way %s does not run here, the exact one is used: %s", way, error)
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        attempt.reporter.on_log(f"the way that was chosen does not run here, the exact one is used: {why}")
 
-def _warmed(classifier: Classifier) -> Classifier:
-    try:
-        classifier.warm_up()
-    except BaseException:
-        classifier.close()
-        raise
-    return classifier
+    return start(lambda way: Classifier.load(folder, device, way), way, failed)
 
 
 def _chosen(attempt: Attempt, version: int) -> Way | None:
     machine = machine_kind(attempt.settings.device)
     record = attempt.read(lambda session: choice_on(session, version, machine))
-    if record is None or record.content is None:
-        return None
-    try:
-        return Choice.read(record.content).way
-    except ValueError as error:
-        log.warning("version %d: its recorded choice cannot be read: %s", version, error)
-        return None
+    choice = None if record is None else recorded_choice(version, record.content)
+    return None if choice is None else choice.way

@@ -1,16 +1,13 @@
 """How versions are run on kinds of machines, and what was measured to choose it."""
 
-import logging
 from datetime import datetime
 from typing import Self
 
 from pydantic import BaseModel, Field
 
-from ml.serve.choice import Candidate, Choice
+from ml.serve.choice import Candidate, Choice, recorded_choice
 from ml.serve.way import EngineName, InputName, NumberFormat, Way
 from store.db.models import ServingChoice
-
-logger = logging.getLogger(__name__)
 
 
 class WayOut(BaseModel):
@@ -86,11 +83,5 @@ class ChoiceOut(MachineOut):
 
 
 def choice_in(record: ServingChoice) -> Choice | None:
-    """What the record holds; None where nothing was measured, or by a program that wrote it in another form."""
-    if record.content is None:
-        return None
-    try:
-        return Choice.read(record.content)
-    except ValueError as error:
-        logger.warning("version %d: its recorded choice cannot be read: %s", record.version, error)
-        return None
+    """What the record holds; None where it holds nothing that can be read."""
+    return recorded_choice(record.version, record.content)

@@ -17,6 +17,7 @@ from api.serving.canary import is_for_canary
 from api.serving.choosing import Ways
 from api.serving.model_files import model_folder
 from ml.errors import LearningError
+from ml.serve.starting import start
 from ml.serve.way import Way
 from store.artifacts import ArtifactStore
 from store.db.aliases import Canary, Target, target_of
@@ -279,16 +280,10 @@ class Predictor:
         return LoadedVersion(version, run, classifier, way)
 
     def _started(self, folder: Path, way: Way | None) -> ClassifierLike:
-        try:
-            classifier = self._load(folder, way)
-            classifier.warm_up()
-        except Exception as error:
-            if way is None:
-                raise
-            # It was measured on a machine of this kind; still, an answer matters more than its speed.
+        def failed(error: Exception) -> None:
             logger.warning("the way %s does not run here, the exact one is used: %s", way, error)
-            return self._started(folder, None)
-        return classifier
+
+        return start(lambda way: self._load(folder, way), way, failed)
 
     def _watch(self) -> None:
         while not self._stopping.is_set():

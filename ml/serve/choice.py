@@ -1,5 +1,6 @@
 """The quickest way for a model to answer on this machine, of those that answer as its validation did."""
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from ml.serve.machine import machine_kind
 from ml.serve.speed import BATCH, prepare_ms, speed
 from ml.serve.way import InputName, Way
 from ml.serve.ways import exact_way, quick_ways
+
+logger = logging.getLogger(__name__)
 
 Rows = NDArray[np.float32]
 
@@ -100,6 +103,17 @@ class Choice:
 
 
 _CONTENT = TypeAdapter(Choice)
+
+
+def recorded_choice(version: int, content: object) -> Choice | None:
+    """What a version's record holds; None where nothing was measured, or by a program that wrote it in another form."""
+    if content is None:
+        return None
+    try:
+        return Choice.read(content)
+    except ValueError as error:
+        logger.warning("version %d: its recorded choice cannot be read: %s", version, error)
+        return None
 
 
 def choose(folder: Path, samples: Sequence[Sample], limits: Limits, device: str = "auto") -> Choice:
